@@ -118,12 +118,12 @@ def main(argv: list[str]) -> None:
     rows = [numbered[i] for i in chosen]
     if not said.quick:
         rows = kept(rows)
-    judgement = table(rows)
-    failed = judgement["row"].to_numpy()[~judgement["passes"].to_numpy()]
+    judgment = table(rows)
+    failed = judgment["row"].to_numpy()[~judgment["passes"].to_numpy()]
     print(f"{len(rows)} rows, {len(failed)} outside their band: {', '.join(failed) or 'none'}")
     if not said.quick:
         sections = {check.name: check.section for check in CHECKS}
-        PAGE.write_text(page(judgement, [sections[row.name] for row in rows]), encoding="utf-8")
+        PAGE.write_text(page(judgment, [sections[row.name] for row in rows]), encoding="utf-8")
         sequential.write_howto(rows)
     sys.exit(len(failed) > 0)
 
@@ -140,15 +140,15 @@ def kept(rows: list[Row]) -> list[Row]:
     ]
 
 
-def page(judgement: xr.Dataset, sections: list[str]) -> str:
+def page(judgment: xr.Dataset, sections: list[str]) -> str:
     """Return the page: a table for each section, each figure beside its band."""
-    rows = judgement.sizes["row"]
+    rows = judgment.sizes["row"]
     lines = [_HEAD.format(rows=rows)]
     if rows < len(CHECKS):
         lines += [_NOT_YET.format(left=len(CHECKS) - rows)]
     for section in dict.fromkeys(sections):
         lines += [f"\n## {section}\n", "| | found | promised | band | trials | |", "|---|---|---|---|---|---|"]
-        lines += [_line(judgement.isel(row=i)) for i, s in enumerate(sections) if s == section]
+        lines += [_line(judgment.isel(row=i)) for i, s in enumerate(sections) if s == section]
     return "\n".join(lines) + "\n"
 
 

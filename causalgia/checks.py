@@ -95,10 +95,21 @@ def check_key(table: Table, key: str, what: str) -> None:
         raise DesignError(f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest known name, or an empty text."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
+def similar_names(name: str, known: Iterable[str], *, most: int = 1) -> list[str]:
+    """Return the known names that are spelled most like a name, the nearest first; none if none is near."""
+    return difflib.get_close_matches(name, list(known), n=most, cutoff=0.5)
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 1) -> str:
+    """Return a hint with the nearest known names, or an empty text.
+
+    Examples
+    --------
+    >>> nearest("GATA", ["GATA1", "SP1"])
+    "; did you mean 'GATA1'?"
+    """
+    near = similar_names(name, known, most=most)
+    return f"; did you mean {', '.join(map(quoted, near))}?" if near else ""
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:

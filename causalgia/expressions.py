@@ -13,7 +13,6 @@ quotes. ``b2`` is the second name, unless something else has that name. Expressi
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any, TypeAlias
 
+from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
@@ -194,18 +194,6 @@ def check_distinct(rows: dict[str, Linear]) -> None:
         known[key] = name
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Return a hint with the nearest names, or an empty text.
-
-    Examples
-    --------
-    >>> nearest("GATA", ["GATA1", "SP1"])
-    "; did you mean 'GATA1'?"
-    """
-    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
-    return f"; did you mean {', '.join(map(quoted, near))}?" if near else ""
-
-
 def _example_hypothesis(names: Sequence[str]) -> str:
     shown = [backticked(name) for name in names[:2]] or ["A", "B"]
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
@@ -324,7 +312,7 @@ class _Parser:
             return self.names[int(position[1]) - 1]
         listed = ", ".join(map(quoted, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
-        hint = nearest(name, self.names) or "."
+        hint = nearest(name, self.names, most=3) or "."
         raise ContrastError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} is no {self.of}{hint} There are {listed}{more}"
         )

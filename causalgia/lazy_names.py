@@ -56,7 +56,10 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
     def get(name: str) -> Any:
         if name.startswith("__") or name not in homes():
-            message = f"module {package!r} has no attribute {name!r}{_suggestion(name, names())}"
+            from causalgia.checks import nearest
+
+            hint = "" if name.startswith("_") else nearest(name, names())
+            message = f"module {package!r} has no attribute {name!r}{hint}"
             raise AttributeError(message, obj=sys.modules[package])  # with the name, Python 3.12 would suggest it again
         home = homes()[name]
         if home == package:
@@ -70,12 +73,3 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
         return sorted({*getattr(sys.modules[package], "__all__", ()), *rooms})
 
     return get, names
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    if name.startswith("_"):
-        return ""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -26,7 +26,7 @@ class Prior:
         (0, tau_scale).
     tau_scale
         Its scale; for ``"uniform"`` the upper end, and ``inf`` is flat.
-    standardised
+    standardized
         Whether both scales are in sd of the control arm's outcomes (``control_sd`` of the estimates). If False, or for
         a table of effects, they are in the unit of the effects.
 
@@ -42,7 +42,7 @@ class Prior:
     Examples
     --------
     >>> Prior(tau="half_normal", tau_scale=1)
-    Prior(mu_sd=10.0, tau='half_normal', tau_scale=1.0, standardised=True)
+    Prior(mu_sd=10.0, tau='half_normal', tau_scale=1.0, standardized=True)
     >>> Prior(tau_scale=-1)
     Traceback (most recent call last):
     ...
@@ -52,7 +52,7 @@ class Prior:
     mu_sd: float = 10.0
     tau: Literal["half_t", "half_normal", "half_cauchy", "uniform"] = "half_t"
     tau_scale: float = 5.0
-    standardised: bool = True
+    standardized: bool = True
 
     def __post_init__(self) -> None:
         for name in ("mu_sd", "tau_scale"):
@@ -61,8 +61,8 @@ class Prior:
             raise InferenceError(f"Prior: tau={quoted(self.tau)} is none of {', '.join(TAUS)}")
         if np.isinf(self.tau_scale) and self.tau != "uniform":
             raise InferenceError(f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' can be flat")
-        if not isinstance(self.standardised, bool):
-            raise InferenceError(f"Prior: standardised={quoted(self.standardised)} is neither True nor False")
+        if not isinstance(self.standardized, bool):
+            raise InferenceError(f"Prior: standardized={quoted(self.standardized)} is neither True nor False")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""

@@ -37,14 +37,14 @@ print(cg.zoo.card("rbfox1_like"))
 
 # %% [markdown]
 # Every experiment is asked in the same three steps: a function of the catalogue gives the design with its contrasts, `cg.run` asks the
-# predictor, and `analyse` answers the question, in a sentence, tables and a figure.
+# predictor, and `analyze` answers the question, in a sentence, tables and a figure.
 
 
 # %%
 def ask(experiment, predictor):
     """Run an experiment, print what it says, and return the answer."""
     outcomes = cg.run(experiment, predictor, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     print("\n".join(answer.sentences))
     return answer
 
@@ -61,7 +61,7 @@ def ask(experiment, predictor):
 # %%
 screening = cg.experiments.word_screen(n_units=20, n_placebos=400)
 screen = cg.run(screening, network, rng=0, progress=False)
-found = screening.analyse(screen, rng=0)
+found = screening.analyze(screen, rng=0)
 print(found.sentences[0])
 found.draw().figure
 
@@ -236,7 +236,7 @@ nulls = {
     "the sequences themselves": cg.Genomic(of=utrs),
 }
 under = null_models(cg.experiments.affinity(n_units=300), nulls=nulls)
-answers = {name: each.analyse(cg.run(each, network, rng=0, progress=False), rng=0) for name, each in under.items()}
+answers = {name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0) for name, each in under.items()}
 table = agreement(answers)
 print(table["tau"].isel(task=0).to_pandas().round(2).to_string())
 print(table.attrs["sentences"])

@@ -40,7 +40,7 @@ warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents, th
 NETWORKS = {"published": "deepstarr", "retrained 1": "deepstarr_retrained_1", "retrained 2": "deepstarr_retrained_2"}
 MOTIFS = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
 TASKS = ["dev", "hk"]
-COLOURS = dict(zip(NETWORKS, ["#1f4e79", "#c55a11", "#548235"], strict=True))
+COLORS = dict(zip(NETWORKS, ["#1f4e79", "#c55a11", "#548235"], strict=True))
 
 folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
 print("published networks found" if folder else "the folder 'shared' is absent: the notebook has nothing to show")
@@ -106,7 +106,7 @@ if folder:
     knock_ins = {name: over_networks(one) for name, one in knock_ins.items()}
     knocked = {k: cg.run(one, networks, rng=0, progress=False) for k, one in knock_ins.items()}
     for (name, one), own in zip(knock_ins.items(), ["dev", "dev", "hk"], strict=True):
-        print(next(text for text in one.analyse(knocked[name], rng=0).sentences if text.startswith(f"Task {own}")))
+        print(next(text for text in one.analyze(knocked[name], rng=0).sentences if text.startswith(f"Task {own}")))
 
 # %% [markdown]
 # Beside it, what each network says by itself, over the same population of shuffles. The spread between the networks (`between`) is several times the error
@@ -140,7 +140,7 @@ if folder:
                 half = one["ace"].item() - one["lower"].item()
                 label = model if y == 0 else None
                 axes.errorbar(
-                    one["ace"], y - 0.2 + 0.13 * i, xerr=half, fmt="o", ms=3, color=COLOURS[model], label=label
+                    one["ace"], y - 0.2 + 0.13 * i, xerr=half, fmt="o", ms=3, color=COLORS[model], label=label
                 )
             one = over[name].sel(task=task)
             half = one["ace"].item() - one["lower"].item()
@@ -168,7 +168,7 @@ figure if folder else None
 if folder:
     occlusion = cg.experiments.occlusion(enhancers, motif="GATAA", fills=["uniform"], draws=8, rope=(-0.1, 0.1))
     occluded = cg.run(over_networks(occlusion), networks, rng=0, progress=False)
-    lost = over_networks(occlusion).analyse(occluded, rng=0)
+    lost = over_networks(occlusion).analyze(occluded, rng=0)
     print(*lost.sentences, sep="\n")
     net = cg.estimate(cg.contrast(occluded)).sel(contrast="uniform minus placebo")
     print("\nmotif minus placebo, each network:")
@@ -192,7 +192,7 @@ if folder:
             effect = instances["effect"].sel(contrast=contrast, model=model).to_numpy()[order]
             se = instances["se"].sel(contrast=contrast, model=model).to_numpy()[order]
             label = f"{model}{', placebo span' if mark == 'x' else ''}"
-            axes.errorbar(effect, range(len(order)), xerr=se, fmt=mark, ms=4, lw=0.8, color=COLOURS[model], label=label)
+            axes.errorbar(effect, range(len(order)), xerr=se, fmt=mark, ms=4, lw=0.8, color=COLORS[model], label=label)
     axes.axvline(0, color="0.6", lw=0.8)
     axes.set(yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; one se over draws)")
     axes.set_yticklabels(names, fontsize="x-small")
@@ -250,7 +250,7 @@ if folder:
                 one = alone.sel(task=task, model=model)
                 half = (one["upper"] - one["lower"]) / 2
                 axes.errorbar(
-                    distances, one["ace"], yerr=half, fmt="o-", ms=3, lw=0.8, color=COLOURS[model], label=model
+                    distances, one["ace"], yerr=half, fmt="o-", ms=3, lw=0.8, color=COLORS[model], label=model
                 )
             axes.plot(distances, together["ace"].sel(task=task), color="black", lw=1.5, label="over networks")
             axes.axhline(0, color="0.6", lw=0.8)

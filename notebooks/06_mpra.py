@@ -172,14 +172,14 @@ except cg.errors.CausalgiaError as error:
 # %%
 line = agreement.isel(contrast=0).sel(line="errors_and_scatter")
 slope, tau = line["slope"].item(), line["tau"].sel(side="measured").item()
-prior = cg.Prior(mu_sd=1.0, tau="half_normal", tau_scale=tau / slope, standardised=False)
+prior = cg.Prior(mu_sd=1.0, tau="half_normal", tau_scale=tau / slope, standardized=False)
 
 site = cg.Embed("AGATAAG", at=96)
 next_design = cg.Design(
     null=cg.Uniform(length=200),
     arms={
         "placebo": cg.Placebo("AGATAAG", at=96),
-        "centre": site,
+        "center": site,
         "edge": cg.Embed("AGATAAG", at=4),
         "two": site + cg.Embed("AGATAAG", at=126),
         "next to a partner": site + cg.Embed("TGAC", at=110),

@@ -24,7 +24,7 @@ def assert_recovers(
     `unseen` is how far the truth may be from an effect that was the same in every unit: what is rarer was not seen.
     """
     outcomes = cg.run(experiment, predictor, rng=rng, progress=False)
-    answer = experiment.analyse(outcomes, rng=rng)
+    answer = experiment.analyze(outcomes, rng=rng)
     truth = predictor.true_ace(experiment)
     assert_estimates(answer.estimates, truth, error=error, unseen=unseen)
     assert_verdicts(answer, truth)

@@ -50,11 +50,11 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("arm_weights"),),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
     (Room("numerics"), Room("inputs"), Room("choices")),
+    (Room("lazy_names"),),
     (Room("checks"),),
     (
         Room("errors"),
         Room("types"),
-        Room("lazy_names"),
         Room("compiled", may_load=("numba",)),
         Room("provenance"),
     ),

@@ -45,7 +45,7 @@ PRIORS = st.none() | st.builds(
     mu_sd=NUMBERS | st.just(float("inf")),
     tau=st.sampled_from(["half_t", "half_normal", "half_cauchy", "uniform"]),
     tau_scale=NUMBERS,
-    standardised=st.booleans(),
+    standardized=st.booleans(),
 )
 REST = st.fixed_dictionaries(
     {

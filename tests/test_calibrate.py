@@ -9,7 +9,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.calibration import judged, mean_row, rank_row, share_row
-from causalgia.calibration.trials import aa_design, centred_truth
+from causalgia.calibration.trials import aa_design, centered_truth
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
 
 ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
@@ -31,8 +31,8 @@ def simulator(design: cg.Design, *, rng: int, tau: float = 0.5, narrow: float = 
     truth = tau * draw.normal(size=len(arms) - 1)
     y = draw.normal(size=(design.n_units, len(arms))) + np.r_[0.0, truth]
     if narrow != 1:
-        centre = y.mean(axis=0)
-        y = centre + narrow * (y - centre)
+        center = y.mean(axis=0)
+        y = center + narrow * (y - center)
     return xr.Dataset(
         {
             "outcome": (("unit", "arm", "task"), y[:, :, None]),
@@ -58,7 +58,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
 
 @pytest.mark.long
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
-    ask = cg.Analysis(control="untreated", law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardised=False))
+    ask = cg.Analysis(control="untreated", law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False))
     table = cg.calibrate(DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True)
     assert table["passes"].all(), table["value"].to_series()
     assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)
@@ -163,7 +163,7 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
 def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:
     rng = np.random.default_rng(1)
     ace = rng.normal(size=(25, 4000))
-    away = np.abs(ace - centred_truth(ace))
+    away = np.abs(ace - centered_truth(ace))
     assert abs((away < 1.959964).mean() - 0.95) < 4 * np.sqrt(0.95 * 0.05 / ace.size)
 
 

@@ -71,7 +71,7 @@ def test_a_part_runs(name: str, tmp_path: Path) -> None:
 
 def test_a_wrong_truth_is_seen() -> None:
     case = cases.case("copies", quick=True)
-    answer = case.experiment.analyse(cg.run(case.experiment, case.oracle, rng=0, progress=False), rng=0)
+    answer = case.experiment.analyze(cg.run(case.experiment, case.oracle, rng=0, progress=False), rng=0)
     found = compared.against_truth(answer, case.oracle.true_ace(case.experiment) - 10.0)
     assert found["n_wrong"] > 0
     assert found["largest_z"] > found["limit"]

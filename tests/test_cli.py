@@ -485,7 +485,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
         trial,
         "--out",
         tmp_path / "x",
-        said=["zoo has no oracle 'gata2_like'; did you mean gata1_like", f"{trial}: [predictor]: "],
+        said=["zoo has no oracle 'gata2_like'; did you mean 'gata1_like'", f"{trial}: [predictor]: "],
     )
     trial.write_text(QUICK.replace("n_units = 300", "n_units = x"))
     refused("run", trial, "--out", tmp_path / "x", said=["line 2, column", "not valid TOML"])

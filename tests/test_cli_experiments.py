@@ -128,7 +128,7 @@ def test_run_answers_as_python_does(copies):
     folder, said = copies
     experiment = cg.experiments.copies(n_units=60)
     outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     written = store.load(folder / "results" / "decisions.nc", "decisions")
     assert written["ace"].values == pytest.approx(answer.decisions["ace"].values)
     assert written["copies"].values[:3].tolist() == [1, 2, 3]
@@ -243,7 +243,7 @@ def test_a_long_answer_prints_its_largest():
 
 def test_an_answer_is_drawn_task_by_task(tmp_path):
     experiment = cg.experiments.copies(cg.Uniform(length=60), word="AGATAAG", n_units=600)
-    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
     assert answer.tasks == ["K562", "HepG2"]
     assert answer.draw().get_title("left") == "K562"
     assert answer.draw(task="HepG2").get_title("left") == "HepG2"

@@ -102,7 +102,7 @@ def test_the_average_is_near_its_truth(folder):
     assert abs(found["ace"].item() - mean) < 4 * found["se"].item()
 
 
-def test_what_was_analysed_is_said(folder, tmp_path):
+def test_what_was_analyzed_is_said(folder, tmp_path):
     out = tmp_path / "out"
     said = call(
         *("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--out", out),
@@ -250,7 +250,7 @@ def test_what_is_refused(folder, tmp_path):
     assert not (tmp_path / "y").exists()
 
 
-def test_one_replicate_is_analysed_and_said(folder, tmp_path):
+def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
     one = cg.mpra.simulate(truth(folder), barcodes=6, replicates=1, rng=5)
     path = cg.mpra.to_igvf(one, tmp_path / "one.tsv", "reporter_experiment_barcode")
     said = call("mpra", "analyze", path, "--design", folder / "LIB", "--out", tmp_path / "measured").stdout

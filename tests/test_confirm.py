@@ -114,7 +114,7 @@ def test_reserved_parents_are_the_units():
     assert cg.Analysis.from_json(fresh.attrs["analysis"]) == ASK
 
 
-def test_the_same_parents_are_labelled_so():
+def test_the_same_parents_are_labeled_so():
     fresh = confirmed(screen())
     assert fresh.attrs["confirms"].startswith(SAME)
     assert fresh.sizes["unit"] == 120
@@ -275,7 +275,7 @@ def test_without_a_design_one_must_be_given():
     assert confirmed(bare, design=design()).sizes["unit"] == 120
 
 
-def test_labelled_blocks_are_refused():
+def test_labeled_blocks_are_refused():
     labels = ["a"] * 60 + ["b"] * 60
     outcomes = screen(assignment="parallel", blocks=labels)
     with pytest.raises(DesignError, match="blocks= of the screen labels its own units"):

@@ -76,7 +76,7 @@ def test_each_step() -> None:
         agrees(estimates.sel(contrast=name.replace("_minus_", " minus "), task="K562"), row)
 
 
-def test_pooled_error_is_that_of_randomised_blocks() -> None:
+def test_pooled_error_is_that_of_randomized_blocks() -> None:
     y, theirs = doses()["outcome"].to_numpy()[..., 0], expected("dose_response")
     table = theirs["equally_spaced_pooled_error"]
     found, se, df = pooled_error(y, integer_polynomials(6, 4))

@@ -61,7 +61,7 @@ def test_every_arm_against_the_control(y: np.ndarray) -> None:
 
 @pytest.mark.long
 @given(arrays(float, (5, 3), elements=FINITE))
-def test_relabelling_arms_flips_signs(y: np.ndarray) -> None:
+def test_relabeling_arms_flips_signs(y: np.ndarray) -> None:
     forward = contrast(crossover(y), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
     swapped = contrast(crossover(y, arms=["placebo", "TAL1", "GATA1"]), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
     np.testing.assert_array_equal(forward["ice"], -swapped["ice"])

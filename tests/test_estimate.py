@@ -133,7 +133,7 @@ def test_the_order_of_units_changes_nothing_in_a_parallel_trial(order: list[int]
     same(estimate(effects, covariates=covariates), estimate(effects.isel(unit=order), covariates=covariates))
 
 
-def test_relabelling_arms_flips_signs() -> None:
+def test_relabeling_arms_flips_signs() -> None:
     outcomes = crossover(n_arms=2, parents=20)
     there, back = estimate(effects_of(outcomes)), estimate(contrast(outcomes, control="arm1"))
     np.testing.assert_array_equal(there["ace"], -back["ace"])
@@ -712,7 +712,7 @@ def test_one_large_outcome_hides_nothing_in_a_parallel_trial() -> None:
     assert estimates["ace"].item() < 0
 
 
-def test_one_large_unit_is_analysed_in_a_crossover() -> None:
+def test_one_large_unit_is_analyzed_in_a_crossover() -> None:
     rng = np.random.default_rng(0)
     base = np.append(rng.lognormal(2, 1, 199), 2e7)
     y = np.stack([base, base + np.append(rng.choice([0.0, 0.5, 1.0], 199), 0)], axis=1).astype(np.float32)

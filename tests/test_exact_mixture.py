@@ -69,7 +69,7 @@ def test_weights_and_posterior_are_those_of_r(name: str) -> None:
     counts = np.array(theirs["prior_count"], dtype=float)
     log_density = norm.logpdf(effect[:, None], 0, np.sqrt(grid**2 + se[:, None] ** 2))
     weights = mixture_weights(log_density, counts)
-    assert weights.penalised == pytest.approx(theirs["penalised_loglik"], rel=1e-9)
+    assert weights.penalized == pytest.approx(theirs["penalised_loglik"], rel=1e-9)
     assert weights.log_likelihood == pytest.approx(theirs["loglik"], rel=1e-9)
     assert weights.kkt_excess < 1e-10
     assert weights.weight[0] == pytest.approx(theirs["pi0"], abs=1e-6)
@@ -107,7 +107,7 @@ def test_no_other_weights_are_better(seed: int) -> None:
     for concentration in (0.1, 1.0, 100.0):
         other = 0.9 * best.weight + 0.1 * generator.dirichlet(np.full(len(grid), concentration))
         height = logsumexp(log_density + np.log(other), axis=1).sum() + ((counts - 1) * np.log(other)).sum()
-        assert height <= best.penalised + 1e-8
+        assert height <= best.penalized + 1e-8
 
 
 def test_weights_with_more_components_than_rows_and_equal_columns() -> None:
@@ -165,7 +165,7 @@ def test_factor_scores_against_quadrature(n: int) -> None:
     loadings = generator.normal(0, 0.5, size=(n, 1))
     effect = effect + 1.3 * loadings[:, 0]
     components = Components(np.array([0.0, 0.25, 1.0]), np.array([0.8, 0.1, 0.1]))
-    noise, centre = Noise(se**2, loadings), np.zeros(n)
+    noise, center = Noise(se**2, loadings), np.zeros(n)
     mode = shared_mode(effect, se**2, components, linear_part(None, noise), np.zeros(1))
     shared = linear_part(None, noise)
     mine = average_summaries(row_nodes(1.0, effect, components, shared, mode.value, mode.root), se**2)
@@ -176,7 +176,7 @@ def test_factor_scores_against_quadrature(n: int) -> None:
     assert mode.peaked
     assert mode.log_integral == pytest.approx(np.log(weight.sum() * 0.005) + height.max(), abs=0.02)
     places = zip(weight / weight.sum(), residuals, strict=True)
-    exact = average_summaries([Node(w, r, centre, components) for w, r in places if w > 1e-12], se**2)
+    exact = average_summaries([Node(w, r, center, components) for w, r in places if w > 1e-12], se**2)
     np.testing.assert_allclose(mine.mean, exact.mean, atol=0.01 * np.sqrt(exact.square).mean())
     np.testing.assert_allclose(lfsr_of(mine), lfsr_of(exact), atol=0.01)
 
@@ -200,8 +200,8 @@ def test_covariates_and_mode_are_found() -> None:
     generator = np.random.default_rng(9)
     delta, effect, se = screen(3_000, 9)
     x = generator.normal(size=(3_000, 1))
-    centre = 0.7 + 0.3 * (x[:, 0] - x[:, 0].mean())
-    answer = mixture(effect + centre, Noise(se**2), PRIOR, mode="estimate", covariates=x)
+    center = 0.7 + 0.3 * (x[:, 0] - x[:, 0].mean())
+    answer = mixture(effect + center, Noise(se**2), PRIOR, mode="estimate", covariates=x)
     distance = (answer.nodes.coefficients[0] - [0.7, 0.3]) / answer.nodes.coefficients_sd[0]
     assert np.abs(distance).max() < 4.5
     assert (answer.lfdr == 0).all()  # the spike lies elsewhere
@@ -209,7 +209,7 @@ def test_covariates_and_mode_are_found() -> None:
     assert draws.beta.shape == (1_000, 1)
     assert abs(draws.mu.mean() - 0.7) < 0.05
     known = mixture(effect, Noise(se**2), PRIOR)
-    error = [np.sqrt(np.mean((a - b) ** 2)) for a, b in ((answer.mean, delta + centre), (known.mean, delta))]
+    error = [np.sqrt(np.mean((a - b) ** 2)) for a, b in ((answer.mean, delta + center), (known.mean, delta))]
     assert error[0] < 1.05 * error[1]
 
 
@@ -435,7 +435,7 @@ def test_probabilities_below_a_number_are_shares_of_draws(tau: Any, shared: bool
         np.testing.assert_allclose(answer.below(x), (draws <= x).mean(axis=0), atol=4.5 * 0.5 / np.sqrt(20_000))
 
 
-def test_no_other_centre_is_likelier() -> None:
+def test_no_other_center_is_likelier() -> None:
     """The estimated centre against the best of given ones, the weights of each at their own best."""
     rng = np.random.default_rng(0)
     noise = Noise(rng.uniform(0.3, 1.5, 80))
@@ -444,8 +444,8 @@ def test_no_other_centre_is_likelier() -> None:
     given: Any = {"scales": np.array([0.0, 0.2, 0.5, 1.0, 2.0, 4.0]), "prior_count": np.ones(6)}
     wide = Prior(mu_sd=np.inf, tau_scale=2)
 
-    def height(centre: float) -> float:
-        return -mixture(effect - centre, noise, wide, mode="zero", **given).log_evidence
+    def height(center: float) -> float:
+        return -mixture(effect - center, noise, wide, mode="zero", **given).log_evidence
 
     found = mixture(effect, noise, wide, mode="estimate", **given).nodes.coefficients[0, 0]
     best = minimize_scalar(height, bounds=(found - 0.5, found + 0.5), method="bounded", options={"xatol": 1e-6})

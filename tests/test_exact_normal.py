@@ -161,9 +161,9 @@ def test_against_dense_matrices(form: str, prior: Prior):
         "whole": Noise(np.diag(sigma).copy(), whole=sigma),
     }[form]
     post = normal(y, noise, prior, covariates=x)
-    centred = np.column_stack([np.ones(k), x - x.mean(axis=0)])
+    centered = np.column_stack([np.ones(k), x - x.mean(axis=0)])
     sds = prior.mu_sd / np.array([1.0, x.std()])
-    mean, sd, evidence = brute_force(y, sigma, centred, prior, sds)
+    mean, sd, evidence = brute_force(y, sigma, centered, prior, sds)
     np.testing.assert_allclose(post.mean, mean, atol=1e-8)
     np.testing.assert_allclose(post.sd, sd, atol=1e-8)
     assert post.log_evidence == pytest.approx(evidence, abs=1e-7)
@@ -249,7 +249,7 @@ def test_equal_effects_are_pooled():
     assert (post.sd < 0.3).all()
 
 
-def test_one_effect_under_a_flat_centre_stays_as_it_is():
+def test_one_effect_under_a_flat_center_stays_as_it_is():
     post = normal(np.array([2.0]), Noise(np.array([0.25])), Prior(mu_sd=np.inf))
     assert post.mean[0] == pytest.approx(2)
     assert post.sd[0] == pytest.approx(0.5)

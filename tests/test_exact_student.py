@@ -76,9 +76,9 @@ def test_hyperparameters_at_10_000_with_outliers() -> None:
     curve = np.polynomial.Polynomial.fit(grid, [height(t) for t in grid], 4)
     fine = np.linspace(grid[0] - sd, grid[-1] + sd, 801)
     density = np.exp(curve(fine) - curve(fine).max())
-    centre = density @ fine / density.sum()
-    assert abs(centre - mean) < 0.05 * sd
-    assert np.sqrt(density @ (fine - centre) ** 2 / density.sum()) == pytest.approx(sd, rel=0.05)
+    center = density @ fine / density.sum()
+    assert abs(center - mean) < 0.05 * sd
+    assert np.sqrt(density @ (fine - center) ** 2 / density.sum()) == pytest.approx(sd, rel=0.05)
 
 
 def small_by_grid(effect: Array, se: Array, prior: Prior) -> tuple[Array, Array, float, float, float]:
@@ -290,7 +290,7 @@ def test_bad_input_is_refused_with_its_cure() -> None:
         student(effect, Noise(np.ones(2)), PRIOR, nu=0)
 
 
-def test_draws_about_a_far_centre_have_the_moments_that_are_exact() -> None:
+def test_draws_about_a_far_center_have_the_moments_that_are_exact() -> None:
     """An effect at 0 is the outlier among effects of 10: which scales may hold it is read about their centre."""
     effect = np.r_[10 + np.random.default_rng(0).normal(0, 0.5, 30), 0.0]
     answer = student(effect, Noise(np.full(31, 0.25)), Prior(mu_sd=20, tau_scale=1))

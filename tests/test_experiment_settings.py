@@ -110,7 +110,7 @@ ADDITIVE = Oracle(Word("UGCAUG", 3.0), Word("GGG", 0.2), scale="score")
 
 
 def sentences(experiment) -> tuple[str, ...]:
-    return experiment.analyse(cg.run(experiment, ADDITIVE, rng=0, progress=False), rng=0).sentences
+    return experiment.analyze(cg.run(experiment, ADDITIVE, rng=0, progress=False), rng=0).sentences
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
     experiment = getattr(cg.experiments, name)(**settings)
     predictor = cg.FunctionPredictor(answers, tasks=["gc", "dead", "twice"], scale="bases")
     with pytest.warns(DegenerateWarning) as caught:
-        answer = experiment.analyse(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
     assert any("no verdict on task 'dead'" in str(one.message) for one in caught)
     assert answer.tasks == ["gc", "twice"]
     assert answer.estimates["task"].values.tolist() == ["gc", "dead", "twice"]
@@ -260,4 +260,4 @@ def test_a_control_that_never_varies_still_ends_the_trial():
     experiment = cg.experiments.copies(n_units=60)
     dead = cg.FunctionPredictor(lambda x: np.asarray(x)[:, 0, 7:13].sum(1) * 0.0, tasks=["dead"], scale="bases")
     with pytest.warns(DegenerateWarning), pytest.raises(CausalgiaError, match="do not vary|does not vary"):
-        experiment.analyse(cg.run(experiment, dead, rng=0, progress=False), rng=0)
+        experiment.analyze(cg.run(experiment, dead, rng=0, progress=False), rng=0)

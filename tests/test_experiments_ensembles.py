@@ -95,7 +95,7 @@ def test_all_of_the_catalogue_is_here() -> None:
 def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(name: str, tmp_path: Path) -> None:
     experiment = made(name, tmp_path)
     assert experiment.null.length == 41
-    answer = experiment.analyse(cg.run(experiment, ensemble(), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, ensemble(), rng=0, progress=False), rng=0)
     own = [said for said in answer.sentences if ", over 2 predictors" not in said]
     assert answer.estimates["ace"].sizes["model"] == 2
     for task in TASKS:
@@ -114,7 +114,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
     spelled = {"AGCAUG": 2.8, "CGCAUG": 2.6, "GGCAUG": 2.7, "UGCAUG": 3.0}
     members = [Oracle(*(Word(word, scale * w) for word, w in spelled.items()), scale="z") for scale in (1.0, 0.5)]
     experiment = cg.experiments.word_mutagenesis(n_units=60)
-    answer = experiment.analyse(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
     found = answer.findings["logo"]["ace"].squeeze("task")
     for model in found["model"].to_numpy():
         whole = answer.estimates["ace"].sel(contrast="UGCAUG", model=model).item()
@@ -275,6 +275,6 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
 def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> None:
     experiment = cg.experiments.hairpin(n_units=120)
     outcomes = cg.run(experiment, cg.zoo.ensemble("vts1_like", network="exponential"), rng=0, progress=False)
-    own = [said for said in experiment.analyse(outcomes, rng=0).sentences if ", model member" in said]
+    own = [said for said in experiment.analyze(outcomes, rng=0).sentences if ", model member" in said]
     assert len(own) == 5
     assert all("loop > open > stem: " in said for said in own)

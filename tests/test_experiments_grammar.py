@@ -55,7 +55,7 @@ def backgrounds(name: str):
 
 def asked(name: str, experiment: cg.experiments.Experiment):
     outcomes = cg.run(experiment, network(name), rng=0, progress=False)
-    return outcomes, experiment.analyse(outcomes, rng=0)
+    return outcomes, experiment.analyze(outcomes, rng=0)
 
 
 def verdict(answer, contrast, task=None):
@@ -129,7 +129,7 @@ def test_where_the_counted_sites_are_does_not_matter(name):
 
 
 @pytest.mark.parametrize("name", LOCALIZATION)
-def test_a_site_in_the_centre_raises_the_logit_and_one_outside_lowers_it(name):
+def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     low, high = truth()["grammars"]["localization"]["centre"]
     places = [50, 150, 250, 350, 450, 500, 550, 650, 850, 950]
     answer = placed(name, places)

@@ -120,7 +120,7 @@ def test_many_cells_on_a_scale_are_each_by_itself(scale):
 def test_all_scales_that_the_outcomes_allow():
     multiplies = cg.zoo.Oracle(cg.zoo.Word("AGCC", 0.7), cg.zoo.Word("GAAC", 0.4), scale="counts", link="exp")
     experiment = small(orders=["downstream"], orientations=["++"])
-    scales = experiment.analyse(cg.run(experiment, multiplies, rng=0, progress=False), rng=0).findings["scales"]
+    scales = experiment.analyze(cg.run(experiment, multiplies, rng=0, progress=False), rng=0).findings["scales"]
     assert scales["scale"].values.tolist() == ["identity", "log_of_means", "excess_over_multiplicative", "bpnet"]
     assert scales["null_value"].values.tolist() == [0, 0, 0, 1]
     near = scales.sel(contrast="++ downstream 26", task="outcome")
@@ -129,7 +129,7 @@ def test_all_scales_that_the_outcomes_allow():
     assert not near["survives"].item()
     assert "cooperativity" in scales.attrs["left_out"]
     logs = replace_scale(multiplies, "log2 counts")
-    left = experiment.analyse(cg.run(experiment, logs, rng=0, progress=False), rng=0).findings["scales"]
+    left = experiment.analyze(cg.run(experiment, logs, rng=0, progress=False), rng=0).findings["scales"]
     assert left["scale"].values.tolist() == ["identity", "cooperativity"]
 
 
@@ -143,7 +143,7 @@ HELIX = {"null": NULL, "distances": range(11, 53), "orientations": ["++"], "orde
 @pytest.mark.long
 def test_the_period_of_the_helix_where_units_differ():
     experiment = motif_pair(**HELIX, n_units=300)
-    answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
     phase, period = (answer.findings[name].isel(curve=0) for name in ("phase", "period"))
     assert (phase["fit"].item(), phase["df2"].item()) == ("unitwise", 298)
     assert phase["p"].item() < 1e-6
@@ -152,7 +152,7 @@ def test_the_period_of_the_helix_where_units_differ():
     assert period["phase_lower"].item() < period["phase_median"].item() < period["phase_upper"].item()
     assert period["phase_upper"].item() - period["phase_lower"].item() < 3
     assert any("turns with the helix, ++ downstream: period 10." in said for said in answer.sentences)
-    streamed = experiment.analyse(stream(experiment, BUSY, rng=0, progress=False), rng=0)
+    streamed = experiment.analyze(stream(experiment, BUSY, rng=0, progress=False), rng=0)
     np.testing.assert_allclose(
         streamed.findings["period"]["period_probability"], answer.findings["period"]["period_probability"], atol=1e-6
     )
@@ -161,7 +161,7 @@ def test_the_period_of_the_helix_where_units_differ():
 
 def test_the_helix_where_every_unit_says_the_same():
     experiment = motif_pair(**HELIX, second=NANOG, n_units=5, rope=(-0.1, 0.1))
-    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
     phase = answer.findings["phase"].sel(curve="++ downstream, Nanog")
     assert phase["fit"].item() == "mean_curve"
     assert phase["p"].item() < 1e-6
@@ -175,7 +175,7 @@ def test_no_helix_where_there_is_none():
         cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, min_distance=5), scale="activity"
     )
     experiment = motif_pair(**HELIX, n_units=200)
-    answer = experiment.analyse(cg.run(experiment, straight, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, straight, rng=0, progress=False), rng=0)
     assert any("no clear helical phase" in said for said in answer.sentences)
     assert answer.findings["phase"]["p"].item() > 1e-3
 
@@ -225,7 +225,7 @@ def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
 def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
     fading = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair(NANOG, SOX2, bonus=1.0, decay=50.0), scale="activity")
-    answer = experiment.analyse(cg.run(experiment, fading, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, fading, rng=0, progress=False), rng=0)
     phase = answer.findings["phase"].isel(curve=0)
     assert phase["fit"].item() == "mean_curve"
     assert phase["p"].item() == phase["p_curve"].item() > 0.05
@@ -238,7 +238,7 @@ def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
 @pytest.mark.long
 def test_distances_at_which_some_period_is_no_wave():
     experiment = motif_pair(**HELIX | {"null": cg.Uniform(length=300), "distances": range(18, 135, 9)}, n_units=40)
-    answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
     assert answer.findings["phase"]["best_period"].item() != 9.0
 
 
@@ -309,7 +309,7 @@ def test_many_pairs_streamed_are_those_of_run():
     for name in ("ace", "se", "p", "skewness"):
         np.testing.assert_allclose(streamed[name], whole[name], rtol=1e-9, atol=1e-12)
     assert_estimates(streamed, BUSY.true_ace(experiment), unseen=0.1)
-    answer = experiment.analyse(streamed, rng=0)
+    answer = experiment.analyze(streamed, rng=0)
     best = answer.findings["strongest"].sel(upstream="Nanog+", downstream="Sox2+", task="outcome")
     table = answer.decisions.sel(contrast=[f"Nanog+ Sox2+ {d}" for d in (12, 20)], task="outcome")
     assert best["distance"].item() == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
@@ -343,7 +343,7 @@ def test_many_pairs_refused(settings, words):
 
 def test_the_figures(tmp_path):
     experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
-    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
     axes = answer.draw()  # one strand of Sox2 helps Nanog, from upstream the most
     assert axes.get_title("left") == answer.clearest_task == "Nanog"
     assert axes.get_xlabel() == "distance (bp)"
@@ -354,7 +354,7 @@ def test_the_figures(tmp_path):
         np.testing.assert_allclose(drawn[order], np.column_stack([CASES["distances"], wanted]))
     assert answer.save(tmp_path / "pair.png").stat().st_size > 1_000
     many = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
-    answer = many.analyse(stream(many, BUSY, rng=0, progress=False), rng=0)
+    answer = many.analyze(stream(many, BUSY, rng=0, progress=False), rng=0)
     assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
 
 

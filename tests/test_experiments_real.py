@@ -64,7 +64,7 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
         assert float(claim["lower"]) > 0.5
         assert (abs(estimates["ace"].sel(contrast="placebo")) < 0.1).all()
         if word == DREF:
-            answer = experiment.analyse(outcomes, rng=0)
+            answer = experiment.analyze(outcomes, rng=0)
             assert answer.decisions["verdict"].sel(contrast="motif minus placebo", task="hk").item() == "increases"
             assert answer.sentences[1].startswith("Task hk: TATCGATA at 100 changes the outcome by 1.3")
 
@@ -75,7 +75,7 @@ def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does
     fills = ("uniform", "shuffle")
     for word, n, expected in (("TGASTCA", 3, 0.45), ("GATAA", 14, 0.25)):
         experiment = occlusion(str(enhancers), motif=word, fills=fills, rope=(-0.1, 0.1))
-        answer = experiment.analyse(cg.run(experiment, network, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, network, rng=0, progress=False), rng=0)
         assert answer.findings["instances"].sizes["instance"] == n
         for fill in fills:
             dev = answer.estimates.sel(task="dev")
@@ -137,7 +137,7 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
     backgrounds = np.random.default_rng(1).integers(0, 4, (400, 200), dtype=np.uint8)
     experiment = knock_in(backgrounds, motif="ACCGGAAGTG", at=95, placebo="ACCAGTAGTG")
     outcomes = cg.run(experiment, load(shared, "gabpa_chip", "logit"), rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     estimates = answer.estimates.squeeze("task")
     for contrast, ace, se in (("motif", 2.86, 0.07), ("placebo", -0.06, 0.04)):
         own = estimates.sel(contrast=contrast)

@@ -61,7 +61,7 @@ def explainn(shared):
 @pytest.mark.parametrize(("one", "other"), [("FOXA1", "JUND"), ("MAX", "FOXA1"), ("MAX", "JUND")])
 def test_different_distant_motifs_do_not_interact_in_a_sum_over_units(explainn, one, other):
     pair, outcomes = explainn(SITES[one], SITES[other])
-    answer = pair.analyse(outcomes, rng=0)
+    answer = pair.analyze(outcomes, rng=0)
     interactions = answer.decisions["verdict"].sel(contrast=answer.decisions["asks"] == "interaction")
     assert interactions.shape == (3, 3)  # distances, tasks
     assert (interactions == "negligible").all()
@@ -76,7 +76,7 @@ def test_different_distant_motifs_do_not_interact_in_a_sum_over_units(explainn, 
 @pytest.mark.parametrize("one", ["MAX", "FOXA1", "JUND"])
 def test_the_same_site_again_saturates_its_unit(explainn, one):
     pair, outcomes = explainn(SITES[one], SITES[one])
-    answer = pair.analyse(outcomes, rng=0)
+    answer = pair.analyze(outcomes, rng=0)
     own = answer.decisions.sel(task=one, contrast=answer.decisions["asks"] == "interaction")
     assert (own["verdict"] == "decreases").all()
     assert float(own["upper"].max()) < -0.5  # log odds, beyond the region several times

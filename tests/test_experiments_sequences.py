@@ -65,7 +65,7 @@ def crowded() -> dict[str, str]:
 def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
     experiment = occlusion(sampled, motif="AGATAA", draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     truth = GATA1.true_ace(experiment, n=6_000)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
@@ -80,7 +80,7 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
     """The expectation over uniform fills of one span of one sequence is a sum over windows, exact in the oracle."""
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=40)
     outcomes = cg.run(experiment, GATA1, rng=3, progress=False)
-    found = experiment.analyse(outcomes, rng=0).findings["instances"].sel(contrast="uniform")
+    found = experiment.analyze(outcomes, rng=0).findings["instances"].sel(contrast="uniform")
     rows = experiment.null.parents_given.tokens
     columns = np.eye(4)[rows]
     for row, start in enumerate(found["start"].values):
@@ -101,7 +101,7 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
 def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
     experiment = occlusion(crowded, motif="AGATAA", fills=("uniform",), draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     instances = answer.findings["instances"]
     expected = [(name, at) for name, text in crowded.items() for at in places(text, "AGATAA")]
     assert list(zip(instances["sequence"].values, instances["start"].values, strict=True)) == expected
@@ -134,7 +134,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
     tokens[:, 40:46] = encode("GTACGG")
     share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="G and C")
     experiment = occlusion(tokens, motif="GTACGG", fills=["uniform"], draws=4)
-    answer = experiment.analyse(cg.run(experiment, share, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, share, rng=0, progress=False), rng=0)
     found = answer.findings["instances"].sel(task="GC")
     rows, ace = experiment.null.parents_given.tokens, answer.estimates["ace"].sel(task="GC")
     exact = {}
@@ -152,7 +152,7 @@ def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sam
     other = Oracle(Word("CACGTG", 1.0), EndGC(-1.0, last=150))
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=5)
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="bh"))
-    answer = experiment.analyse(cg.run(experiment, other, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, other, rng=0, progress=False), rng=0)
     assert answer.decisions["verdict"].sel(contrast="uniform minus placebo").item() == "negligible"
 
 
@@ -182,7 +182,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
     matters = np.arange(7, 120, 15)
     marked = cg.FunctionPredictor(lambda x: x[:, 0, matters].sum(1), tasks=["A"], scale="A at a place")
     experiment = occlusion(crowded, motif="AGATAA", fills=["C"], draws=8, rope=(-0.1, 0.1))
-    answer = experiment.analyse(cg.run(experiment, marked, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, marked, rng=0, progress=False), rng=0)
     instances = answer.findings["instances"].sel(contrast="C, placebo span").squeeze("task")
     rows, starts = experiment.null.parents_given.tokens, instances["placebo_start"].values
     assert starts.shape == (len(rows), 8)
@@ -205,7 +205,7 @@ def test_what_is_said_adds_up_and_covers():
         tokens = np.random.default_rng(seed).integers(0, 4, (60, 200), dtype=np.uint8)
         tokens[np.arange(60)[:, None], (3 * np.arange(60))[:, None] + np.arange(6)] = encode("AGATAA")
         experiment = occlusion(tokens, motif="AGATAA", fills=["uniform"], draws=3, rope=(-0.2, 0.2))
-        decided = experiment.analyse(cg.run(experiment, oracle, rng=seed, progress=False), rng=0).decisions
+        decided = experiment.analyze(cg.run(experiment, oracle, rng=seed, progress=False), rng=0).decisions
         own, placebo, net = decided["ace"].squeeze("task").values
         assert own - placebo == pytest.approx(net, abs=1e-12)
         assert ((decided["lower"] < decided["ace"]) & (decided["ace"] < decided["upper"])).all()
@@ -223,7 +223,7 @@ def test_a_fill_that_puts_the_motif_back_is_counted():
     texts = ["CCCCCC" * 4 + word + "C" * 20, "CAGCTG" * 4 + word + "G" * 20]
     experiment = occlusion(texts, motif=word)
     with pytest.warns(FewClustersWarning), pytest.warns(DegenerateWarning):
-        answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     share = answer.decisions["with_motif"].sel(contrast="dinucleotide_shuffle").item()
     assert len(same) > 1
     assert abs(share - 1 / len(same)) < 4 * np.sqrt(0.25 / 2_000)
@@ -285,7 +285,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
     with pytest.raises(DesignError, match="the untreated outcome of one sequence has no sd"):
         occlusion([text], motif="AGATAA")
     experiment = occlusion([text], motif="AGATAA", fills=["uniform"], rope=(-0.1, 0.1))
-    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 3).all()
     assert any("1 of 1 sequences, and intervals say nothing of others" in text for text in answer.sentences)
 
@@ -297,7 +297,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     members = [Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80)) for size in (1.0, 2.0)]
     both = cg.Ensemble(members, names=["first", "second"])
     outcomes = cg.run(experiment, both, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     assert "se" not in answer.findings["instances"]
     assert answer.findings["instances"].sizes["model"] == 2
     assert answer.findings["components"].attrs["not_identified"] == "instance is one with draw"
@@ -307,7 +307,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     ]
     over = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), target="population x predictors", error="bh"))
     with pytest.warns(ExploratoryWarning):
-        answer = over.analyse(outcomes, rng=0)
+        answer = over.analyze(outcomes, rng=0)
     assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1 [")
 
 
@@ -383,7 +383,7 @@ def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
 
     monkeypatch.setattr("causalgia.estimation.fit_variances", no_maximum)
     experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], draws=2)
-    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert answer.decisions.sizes["contrast"] == 3
     assert "could not be split" in next(text for text in answer.sentences if text.startswith("uniform minus placebo:"))
     assert any("of instances lie beyond the region." in text for text in answer.sentences)
@@ -394,7 +394,7 @@ def test_rounding_is_no_spread():
     experiment = occlusion(texts, motif="AGATAAG", fills=["A"], draws=1, rope=(-0.1, 0.1))
     gc = cg.FunctionPredictor(lambda x: 0.1 * x[:, 1:3].sum((1, 2)) / 3, tasks=["GC"], scale="x")
     with pytest.warns():
-        answer = experiment.analyse(cg.run(experiment, gc, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, gc, rng=0, progress=False), rng=0)
     split = answer.findings["components"].sel(
         contrast="A minus placebo", component="sequence, instance and draw together"
     )
@@ -408,7 +408,7 @@ def test_rounding_is_no_spread():
 def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampled):
     experiment = knock_in(sampled, motif="AGATAAG", at=80)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     truth = GATA1.true_ace(experiment, n=8_000)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
@@ -419,18 +419,18 @@ def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampl
     slopes = np.linalg.lstsq(np.column_stack([np.ones(400), gc, counts]), ice, rcond=None)[0][1:]
     found = answer.findings["modification"].sel(contrast="motif", task="K562")
     np.testing.assert_allclose(found["slope"], slopes, atol=1e-9)
-    assert found["lower"].sel(covariate="neighbours") > 0  # partners help each other in this oracle
+    assert found["lower"].sel(covariate="neighbors") > 0  # partners help each other in this oracle
     assert any("for each instance elsewhere" in text for text in answer.sentences)
 
 
-def test_the_nearest_neighbour_matters_as_its_distance_says():
+def test_the_nearest_neighbor_matters_as_its_distance_says():
     """A partner's help decays: sequences that have one, at distances of their own."""
     rng = np.random.default_rng(4)
     texts = decode(rng.integers(0, 4, (120, 200), dtype=np.uint8))
     apart = rng.integers(12, 90, 120)
     texts = [t[: 100 + d] + "AGATAAG" + t[107 + d :] for t, d in zip(texts, apart, strict=True)]
     experiment = knock_in(texts, motif="AGATAAG", at=100)
-    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     found = answer.findings["distance"].sel(contrast="motif", task="K562", covariate="distance")
     assert float(found["upper"]) < 0
     assert any("10 bp further from the nearest instance" in text for text in answer.sentences)
@@ -460,7 +460,7 @@ def test_a_motif_that_the_junction_makes_is_counted():
     assert [len(places(text, "GAGA")) for text in made] == [2, 1, 1, 2]
     for one, share in ((experiment, None), (several, "50")):
         with pytest.warns():
-            sentences = one.analyse(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
+            sentences = one.analyze(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
         said = [text for text in sentences if text.startswith("motif: makes")]
         assert said == (
             [] if share is None else [f"motif: makes a GAGA that was not meant in {share} % of the sequences."]
@@ -472,16 +472,16 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     null = cg.Genomic(of=sampled, parent=parents, draws=2)
     experiment = knock_in(null, motif="GATA1")
     assert experiment.n_units == 800
-    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 100).all()
     assert answer.findings["modification"].attrs["cluster"] == "parent"
     part = knock_in(sampled, motif="AGATAAG", n_units=150)
     outcomes = cg.run(part, GATA1, rng=0, progress=False)
-    found = part.analyse(outcomes, rng=0).findings["modification"].sel(contrast="motif", task="K562")
+    found = part.analyze(outcomes, rng=0).findings["modification"].sel(contrast="motif", task="K562")
     counts = [sum(abs(at - 96) >= 7 for at in places(sampled[i], "AGATAAG")) for i in outcomes["parent"].values]
-    assert float(found["mean"].sel(covariate="neighbours")) == pytest.approx(np.mean(counts))
+    assert float(found["mean"].sel(covariate="neighbors")) == pytest.approx(np.mean(counts))
     unknown = knock_in(cg.Genomic(of=sampled, parent=parents), motif="AGATAAG", n_units=150)
-    found = unknown.analyse(cg.run(unknown, GATA1, rng=0, progress=False), rng=0).findings["modification"]
+    found = unknown.analyze(cg.run(unknown, GATA1, rng=0, progress=False), rng=0).findings["modification"]
     assert found["covariate"].values.tolist() == ["gc"]
 
 
@@ -524,7 +524,7 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
     oracle = Oracle(Word("UGCAUG", 2.0), Word("UUGCAUG", 1.0), Word("UGCAUGNNA", 0.8), EndGC(-0.5, last=6))
     experiment = flanks(n_flanks=25, n_units=400)
     with pytest.warns(DegenerateWarning):
-        answer = experiment.analyse(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
     truth, estimates = oracle.true_ace(experiment).squeeze("task"), answer.estimates.squeeze("task")
     off, se = abs(estimates["ace"] - truth).values, estimates["se"].values
     # up to 3/n of the backgrounds may hold what none of these does, such as the core
@@ -601,9 +601,9 @@ def test_streamed_trials_are_read_as_far_as_estimates_go(sampled):
     )
     for experiment, contrast in made:
         estimates = stream(experiment, GATA1, rng=0)
-        answer = experiment.analyse(estimates, rng=0)
+        answer = experiment.analyze(estimates, rng=0)
         assert not answer.findings
-        whole = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+        whole = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
         np.testing.assert_allclose(
             answer.estimates["ace"].sel(contrast=contrast), whole.estimates["ace"].sel(contrast=contrast), atol=1e-6
         )

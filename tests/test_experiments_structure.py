@@ -54,7 +54,7 @@ def arm_sequences(experiment: cg.experiments.Experiment, n: int = 20) -> dict[st
 
 
 @pytest.mark.parametrize(("stem", "loop"), [(9, 6), (5, 5), (6, 8), (12, 7)])
-def test_stem_and_loop_lengths_are_honoured(stem: int, loop: int) -> None:
+def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
     made = arm_sequences(hairpin(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
     left, right = slice(25 - stem, 25), slice(25 + loop, 25 + loop + stem)
     place = left.start + min(1, stem - 5)
@@ -120,7 +120,7 @@ def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
     experiment = hairpin(stem=4, n_units=100)
     assert "stem" not in experiment.arm_names
     assert "word x loop" in (experiment.named_contrasts or {})
-    answer = experiment.analyse(cg.run(experiment, VTS1, rng=0), rng=0)
+    answer = experiment.analyze(cg.run(experiment, VTS1, rng=0), rng=0)
     assert answer.sentences[0].endswith("the stem is too short to hold the word.")
 
 
@@ -210,7 +210,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
     """Teeth: with the sign of every effect changed, loop < open < stem."""
     mirrored = Oracle(*VTS1.terms, tasks=["VTS1"], scale="log intensity", weights=[[-1] * len(VTS1.terms)])
     experiment = hairpin(n_units=300)
-    answer = experiment.analyse(cg.run(experiment, mirrored, rng=0), rng=0)
+    answer = experiment.analyze(cg.run(experiment, mirrored, rng=0), rng=0)
     assert "loop < open < stem" in answer.sentences[0]
 
 
@@ -243,7 +243,7 @@ def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
 def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
     experiment, oracle = composition_bias(at=(34, 2), word=word), cg.zoo.oracle("rbfox1_like")
     with pytest.warns(DegenerateWarning, match="do not vary"):  # two words never meet: no unit has an interaction
-        answer = experiment.analyse(cg.run(experiment, oracle, rng=1), rng=1)
+        answer = experiment.analyze(cg.run(experiment, oracle, rng=1), rng=1)
     truth = oracle.true_ace(experiment)
     varies = ~answer.estimates["exact"].squeeze("task").to_numpy()
     assert_estimates(answer.estimates.isel(contrast=varies), truth)
@@ -378,7 +378,7 @@ def answers_under(
     experiment: cg.experiments.Experiment, oracle: cg.predict.Predictor, nulls: dict[str, cg.design.NullModel]
 ) -> dict[str, cg.experiments.Answer]:
     under = null_models(experiment, nulls=nulls)
-    return {name: each.analyse(cg.run(each, oracle, rng=k), rng=0) for k, (name, each) in enumerate(under.items())}
+    return {name: each.analyze(cg.run(each, oracle, rng=k), rng=0) for k, (name, each) in enumerate(under.items())}
 
 
 @pytest.mark.long
@@ -399,7 +399,7 @@ def test_copies_come_out_alike_under_every_null_model() -> None:
 def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_every_null_model() -> None:
     network = cg.zoo.load("rbfox1_like", member=0)
     experiment = composition_bias(at=(34, 2), n_units=1_000)
-    answer = experiment.analyse(cg.run(experiment, network, rng=0), rng=0)
+    answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"
     assert verdict["bias at 2"] == verdict["interaction at 34"] == "negligible"

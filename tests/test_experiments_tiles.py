@@ -50,7 +50,7 @@ def gate(logic: Any, *noise: Any) -> Oracle:
 
 def answer_of(experiment: Any, oracle: Oracle, *, n: int = 8_000, rng: int = 0) -> Any:
     """Run, analyse and hold every contrast against the truth; the answer."""
-    answer = experiment.analyse(cg.run(experiment, oracle, rng=rng, progress=False), rng=rng)
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=rng, progress=False), rng=rng)
     truth = oracle.true_ace(experiment, n=n)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
@@ -171,7 +171,7 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
 def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
     oracle = Oracle(Word("CAC", 0.5), intercepts=[-1.9], scale="activity")
     experiment = context_dependence(sequences(20), element=(0, 40), draws=3, rope=(-0.5, 0.5))
-    answer = experiment.analyse(cg.run(experiment, oracle, rng=0), rng=0)
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
     index = answer.findings["index"].isel(task=0)
     assert index["unbounded"].item()
     assert (index["lower"].item(), index["upper"].item()) == (-np.inf, np.inf)
@@ -182,7 +182,7 @@ def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
 def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() -> None:
     logs = Oracle(Gate((FIRST, SECOND), bonus=4.0, logic="and"), *NOISE, scale="log2 activity")
     experiment = context_dependence(list(sequences(1).values()), element=TILES[0], rope=(-0.5, 0.5))
-    answer = experiment.analyse(cg.run(experiment, logs, rng=0), rng=0)
+    answer = experiment.analyze(cg.run(experiment, logs, rng=0), rng=0)
     assert not answer.findings
     assert "decreases" in answer.sentences[0]
     assert "in this one sequence, over 10 draws" in answer.sentences[0]
@@ -205,7 +205,7 @@ def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     assert lost == (with_words if logic == "and" else set())
     assert gained == (with_words if logic == "or" else set())
     assert set(verdicts(needed).values()) | set(verdicts(enough).values()) <= {"decreases", "increases", "negligible"}
-    assert needed.decisions["centre"].values.tolist() == [15.0 + 30 * i for i in range(8)]
+    assert needed.decisions["center"].values.tolist() == [15.0 + 30 * i for i in range(8)]
 
 
 def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() -> None:
@@ -229,9 +229,9 @@ def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() ->
 def test_answers_draw_along_the_sequence() -> None:
     pytest.importorskip("matplotlib").use("Agg")
     experiment = necessity(sequences(), tile_width=60, draws=2, rope=(-1.0, 1.0))
-    answer = experiment.analyse(cg.run(experiment, gate("and"), rng=0), rng=0)
+    answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     axes = answer.draw()
-    assert axes.get_xlabel() == "centre (bp)"
+    assert axes.get_xlabel() == "center (bp)"
     drawn = set(verdicts(answer).values())
     assert {text.get_text() for text in axes.get_legend().get_texts()} == drawn | {"ROPE"}
 
@@ -240,11 +240,11 @@ def test_an_ensemble_is_answered_model_by_model() -> None:
     both = cg.Ensemble({"and": gate("and"), "or": gate("or")})
     given = sequences()
     needed = necessity(given, tile_width=60, draws=2, rope=(-1.0, 1.0))
-    answer = needed.analyse(cg.run(needed, both, rng=0), rng=0)
+    answer = needed.analyze(cg.run(needed, both, rng=0), rng=0)
     assert "model and: of 4 tiles 2 are needed" in answer.sentences[0]
     assert "model or: of 4 tiles 4 are negligible" in answer.sentences[1]
     context = context_dependence(given, element=TILES[0], draws=2, rope=(-1.0, 1.0))
-    index = context.analyse(cg.run(context, both, rng=0), rng=0)
+    index = context.analyze(cg.run(context, both, rng=0), rng=0)
     assert [sentence.split(":")[0][-3:] for sentence in index.sentences[:2]] == ["and", " or"]
     assert index.findings["of each sequence"]["index"].dims == ("sequence", "task", "model")
 
@@ -499,7 +499,7 @@ def test_spans_may_be_arrays() -> None:
 def test_a_placement_is_drawn_strand_by_strand() -> None:
     given, oracle = sequences(20), gate("and")
     experiment = tile_placement(given, tile=TILES[0], at=[30, 60, 90], tss=TILES[1], draws=2, rope=(-1.0, 1.0))
-    axes = experiment.analyse(cg.run(experiment, oracle, rng=0, progress=False), rng=0).draw()
+    axes = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0).draw()
     drawn = {points.get_label(): len(points.get_offsets()) for points in axes.collections[::-1]}
     assert (drawn["+"], drawn["-"]) == (3, 2)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ROPE", "+", "-"]
@@ -532,6 +532,6 @@ def test_a_row_without_units_of_its_own_never_appears() -> None:
     null = cg.Genomic(of=given, parent=[f"gene{i // 2}" for i in range(24)])
     experiment = necessity(null, tiles=TILES, draws=2, rope=(-1.0, 1.0))
     with pytest.warns(cg.errors.FewClustersWarning):
-        answer = experiment.analyse(cg.run(experiment, gate("and"), rng=0), rng=0)
+        answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     assert isinstance(answer.estimates, xr.Dataset)
     assert (answer.estimates["n_clusters"] == 12).all()

@@ -71,7 +71,7 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     experiment = variants(*files, length=LENGTH)
     assert experiment.arm_names == ["reference", "alternate"]
     outcomes = cg.run(experiment, predictor, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     truth = predictor.true_ace(experiment)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
@@ -114,7 +114,7 @@ def test_one_stretch_claims_no_more_than_itself(files):
     first = read(files)[:3]
     experiment = variants(first, files[1], length=600)
     assert experiment.analysis.cluster == "none"
-    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
     assert "over one stretch on average" in answer.sentences[0]
 
 
@@ -161,7 +161,7 @@ def test_real_sequences_serve_as_contexts(files):
 def test_a_streamed_trial_has_the_mean_alone(files):
     experiment = variants(*files, length=LENGTH)
     estimates = cg.experiments.stream(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
-    answer = experiment.analyse(estimates, rng=0)
+    answer = experiment.analyze(estimates, rng=0)
     assert not answer.findings
     assert "6 variants of 5 stretches, on average" in answer.sentences[0]
 
@@ -307,7 +307,7 @@ def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
 @EXACT
 def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
     experiment = dose_response(n_units=100, copies=(1, 3))
-    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False), rng=0)
     line = answer.findings["line"].sel(task="RBFOX1")["share"]
     for copies in (1, 3):
         mine = answer.estimates.sel(contrast=answer.estimates["copies"] == copies, task="RBFOX1")
@@ -318,7 +318,7 @@ def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
     assert answer.draw(task="RBFOX1").get_xlabel() == "score of the word (bits)"
     two = dose_response(n_units=50, n_steps=2)
     outcomes = cg.run(two, cg.zoo.oracle("additive"), rng=0, progress=False)
-    assert "line" not in two.analyse(outcomes, rng=0).findings
+    assert "line" not in two.analyze(outcomes, rng=0).findings
 
 
 def test_a_plain_word_has_steps_of_mismatches():
@@ -495,7 +495,7 @@ def test_an_aliased_effect_is_the_sum_of_its_string():
         assert in_part.sel(contrast=name).item() == pytest.approx(total.item(), abs=1e-9)
 
 
-def test_sites_are_centred_whatever_their_width():
+def test_sites_are_centered_whatever_their_width():
     for arm in grammar_screen(generators=[]).named_arms:
         left, right = arm.intervention.steps
         start, stop = left.at, right.at + right.width

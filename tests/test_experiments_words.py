@@ -44,7 +44,7 @@ def test_screen_recovers_known_words(oracle):
 def test_screen_of_all_words_puts_the_known_one_first(screen):
     experiment, outcomes = screen
     assert len(experiment.named_arms) == 256 + 100 + 1
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
     truth = oracle.true_ace(experiment)
     assert_estimates(answer.estimates, truth)
@@ -62,7 +62,7 @@ def test_shrinkage_takes_back_what_selection_added():
     answers = lambda x: np.sin((x * one).sum((1, 2)) * (x * other).sum((1, 2)))  # noqa: E731
     whim = cg.FunctionPredictor(answers, tasks=["score"], scale="score")
     experiment = cg.experiments.word_screen(k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1))
-    answer = experiment.analyse(cg.run(experiment, whim, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, whim, rng=0, progress=False), rng=0)
     found = answer.findings["shrunken"].squeeze()
     top = np.argsort(-found["raw"].to_numpy())[:10]
     assert found["raw"].to_numpy()[top].mean() > 0.15  # winners are inflated: the truth is 0
@@ -75,7 +75,7 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     table = np.random.default_rng(0).normal(size=(4, 41))
     predictor = cg.FunctionPredictor(lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score")
     experiment = cg.experiments.word_screen(k=3, n_units=400, n_placebos=40)
-    answer = experiment.analyse(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
     placebo = answer.decisions["placebo_word"].to_numpy()
     assert (answer.estimates["p_adjusted"].to_numpy()[placebo] < 0.05).mean() > 0.8
     directed = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"])
@@ -93,7 +93,7 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     """
     experiment = cg.experiments.word_screen(n_units=n_units)
     streamed = cg.experiments.stream(experiment, oracle, rng=0, progress=False)
-    answer = experiment.analyse(streamed, rng=0)
+    answer = experiment.analyze(streamed, rng=0)
     decisions = answer.decisions.isel(task=0)
     truth = oracle.true_ace(experiment).sel(contrast=decisions["contrast"].to_numpy()).to_numpy()[:, 0]
     placebo, verdict = decisions["placebo_word"].to_numpy(), decisions["verdict"].to_numpy()
@@ -116,7 +116,7 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     letters[:, 17:23] = "G"
     null = cg.Genomic(of=["".join(row) for row in letters])
     experiment = cg.experiments.word_screen(null, words=["AAAAAA", "CCGCGC"], n_units=60)
-    answer = experiment.analyse(cg.run(experiment, site, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
     said = answer.sentences[0]
     mean, low, high = (
@@ -127,13 +127,13 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     assert low < 0 < high < 1
     assert float(said.partition("AAAAAA ")[2].partition(" ")[0]) == pytest.approx(-2 - mean, abs=0.01)
     by_number = replace(experiment, analysis=replace(experiment.analysis, rope=(-0.5, 0.5)))
-    said = by_number.analyse(cg.run(by_number, site, rng=0, progress=False), rng=0).sentences[0]
+    said = by_number.analyze(cg.run(by_number, site, rng=0, progress=False), rng=0).sentences[0]
     assert said.startswith("Task score: 2 of 2 words lie beyond -0.5 to 0.5. Minus")
 
 
 def test_two_units_decide_nothing():
     experiment = cg.experiments.copies(n_units=2, rope=(-0.1, 0.1))
-    answer = experiment.analyse(cg.run(experiment, SATURATING, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, SATURATING, rng=0, progress=False), rng=0)
     exact = answer.estimates["se"].to_numpy() == 0
     assert exact.any()
     assert (answer.decisions["verdict"].to_numpy()[exact] == "undecided").all()
@@ -142,7 +142,7 @@ def test_two_units_decide_nothing():
 
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
-    shrunken = experiment.analyse(outcomes, rng=0).findings["shrunken"].squeeze()
+    shrunken = experiment.analyze(outcomes, rng=0).findings["shrunken"].squeeze()
     words = shrunken["contrast"].to_numpy()[np.argsort(-shrunken["ace"].to_numpy())[:20]].tolist()
     oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
@@ -151,7 +151,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     assert fresh.sizes["arm"] < 200
     assert not np.array_equal(fresh["gc"], outcomes["gc"])
     streamed = cg.experiments.stream(experiment, oracle, rng=1, progress=False)
-    chosen = experiment.analyse(streamed, rng=0).decisions
+    chosen = experiment.analyze(streamed, rng=0).decisions
     kept = cg.confirm(chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100)
     assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "increases"
 
@@ -258,7 +258,7 @@ def test_a_slope_is_found_and_its_size_is_known():
 def test_a_bump_has_no_slope_and_is_not_flat():
     from causalgia.zoo import Bump
 
-    bump = Oracle(Word("UGCAUG", 3.0, gain=Bump(8.0, centre=18.5)), Word("GGG", 0.3), scale="score")
+    bump = Oracle(Word("UGCAUG", 3.0, gain=Bump(8.0, center=18.5)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.position(at=[3, 9, 15, 22, 28, 34], n_units=400), bump)
     assert "is uneven" in answer.sentences[0]
 
@@ -305,7 +305,7 @@ def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
         experiment = cg.experiments.affinity(
             words=list(weights), kd=[1.0, 10.0, 100.0, 1000.0], n_units=400, rope=(-half, half)
         )
-        answer = experiment.analyse(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
         line = answer.findings["line"].squeeze()
         assert abs(line["slope"].item()) < 0.03
         found[half] = line["trend"].item()
@@ -316,7 +316,7 @@ def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
 def test_errors_of_the_affinities_count():
     outcomes = cg.run(cg.experiments.affinity(n_units=100), RBFOX1, rng=0, progress=False)
     lines = [
-        experiment.analyse(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0).findings["line"].squeeze()
+        experiment.analyze(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0).findings["line"].squeeze()
         for experiment in (cg.experiments.affinity(log10_kd_se=se, n_units=100) for se in (None, 0.05, [0.3] * 7))
     ]
     assert outcomes.sizes["arm"] == 8
@@ -352,7 +352,7 @@ def test_words_of_one_effect_have_no_line_in_words():
     )
     constant = Oracle(Word("GAGAGAGAGA", 1.0), scale="score")
     with pytest.warns(DegenerateWarning):
-        answer = experiment.analyse(cg.run(experiment, constant, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(cg.run(experiment, constant, rng=0, progress=False), rng=0)
     assert answer.sentences == ("Task outcome: all words have the one effect 0, whatever their K_D.",)
 
 
@@ -519,7 +519,7 @@ def test_moving_one_site_would_have_confounded_distance_with_place():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score")
     experiment = cg.experiments.spacing(distances=[6, 10, 16], n_units=2_000)
     outcomes = cg.run(experiment, oracle, rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     truth = oracle.true_ace(experiment).squeeze().sel(contrast=answer.decisions["contrast"])
     assert np.abs(answer.decisions["ace"].squeeze() - truth).max() < 0.05
     assert [_verdict(answer, f"interaction at {d}") for d in (6, 10, 16)] == ["negligible"] * 3
@@ -550,7 +550,7 @@ def test_two_different_sites_at_a_distance():
         ({"distances": [0]}, "distance 0"),
         ({"distances": [6, 6]}, "twice"),
         ({"distances": [40]}, "leaves"),
-        ({"centre": 2}, "leaves"),
+        ({"center": 2}, "leaves"),
         ({"word": "AAAA", "distances": [2]}, "collide at distance 2.*AAAAAA"),
         ({"word": "UGNAUG"}, "not a word"),
         ({"distances": [-3]}, "negative"),
@@ -576,8 +576,8 @@ ALL = {
 @pytest.mark.parametrize("name", ALL)
 def test_streamed_estimates_give_an_answer_and_figures_are_drawn(name, tmp_path):
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 120})
-    held = experiment.analyse(cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0)
-    streamed = experiment.analyse(cg.experiments.stream(experiment, ADDITIVE, rng=3, progress=False), rng=0)
+    held = experiment.analyze(cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0)
+    streamed = experiment.analyze(cg.experiments.stream(experiment, ADDITIVE, rng=3, progress=False), rng=0)
     assert streamed.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
     assert len(streamed.sentences) == len(held.sentences)
     assert [said.startswith("Task ") for said in held.sentences] == [True]
@@ -590,7 +590,7 @@ def test_each_task_of_each_member_has_its_own_sentence(name):
     members = [Oracle(*terms, tasks=["a", "b"], weights=[[w, 1], [w / 2, 1]]) for w in (1, 0.5)]
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 80})
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), error="bh"))
-    answer = experiment.analyse(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
     of_each = [said for said in answer.sentences if said.startswith(("Task a, model", "Task b, model"))]
     assert len(of_each) == 4
     assert of_each[0].startswith("Task a, ")

@@ -127,7 +127,7 @@ def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
         return np.exp((x * weights[:, : x.shape[2]]).sum((1, 2)) / 20)
 
     predictor = cg.FunctionPredictor(answers, tasks=["A"], fingerprint="v1")
-    answer = bias.analyse(cg.run(bias, predictor, rng=0, progress=False), rng=0)
+    answer = bias.analyze(cg.run(bias, predictor, rng=0, progress=False), rng=0)
     table = xr.Dataset({"word": ("sequence", [HOSTILE, "=1"])}, coords={"sequence": [f"a{HOSTILE}", "b"]})
     write_answer(replace(answer, findings={"of each sequence": table}), tmp_path)
     assert check_texts(tmp_path) == {"finding_of_each_sequence.csv"}

@@ -730,7 +730,7 @@ def test_what_is_written_into_and_not_used_again_is_recomputed_in_part():
     assert largest_deviation(predictor, 41, borders(41)) < 1e-11
 
 
-def test_a_normalisation_of_several_dims_is_done_in_full():
+def test_a_normalization_of_several_dims_is_done_in_full():
     def body(m, x):
         return m.head(m.n(m.a(x).transpose(1, 2).unflatten(2, (2, 4))).relu().flatten(2).mean(1))
 

@@ -281,14 +281,14 @@ def test_tables_of_anybody_are_one_call() -> None:
     assert list(infer(frame, law="normal", groups="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
 
 
-def test_a_standardised_prior_is_in_sd_of_the_control_arm() -> None:
+def test_a_standardized_prior_is_in_sd_of_the_control_arm() -> None:
     known = schools().assign(control_sd=(("contrast", "task"), np.full((8, 1), 4.0)))
     a = infer(known, law="normal", prior=Prior(mu_sd=2, tau_scale=1), rng=0)
     b = infer(schools(), law="normal", prior=Prior(mu_sd=8, tau_scale=4), rng=0)
     np.testing.assert_allclose(a["moments"]["mean"], b["moments"]["mean"], rtol=1e-9)
     assert a["posterior"].attrs["prior_unit"] == "sd of the control arm"
     assert float(a["constant_data"]["prior_unit"][0, 0]) == 4
-    raw = infer(known, law="normal", prior=Prior(mu_sd=8, tau_scale=4, standardised=False), rng=0)
+    raw = infer(known, law="normal", prior=Prior(mu_sd=8, tau_scale=4, standardized=False), rng=0)
     np.testing.assert_allclose(raw["moments"]["mean"], b["moments"]["mean"], rtol=1e-12)
     with pytest.raises(InferenceError, match="control_sd is 0"):
         infer(known.assign(control_sd=known["control_sd"] * 0), rng=0)

@@ -157,8 +157,8 @@ def test_moments_say_how_effects_spread():
     for name, of in (("least", ice.min(0)), ("most", ice.max(0))):
         np.testing.assert_allclose(moments[f"ice_{name}"], of, rtol=1e-14, atol=1e-14)
     quantiles, error = moments["ice_quantile"], moments["ice_quantile"].attrs["relative_error"]
-    centre, truth = ice[:8].mean(0), np.quantile(ice, QUANTILES, axis=0)
-    ends = [np.abs(np.quantile(ice, QUANTILES, axis=0, method=side) - centre) for side in ("lower", "higher")]
+    center, truth = ice[:8].mean(0), np.quantile(ice, QUANTILES, axis=0)
+    ends = [np.abs(np.quantile(ice, QUANTILES, axis=0, method=side) - center) for side in ("lower", "higher")]
     assert (np.abs(quantiles - truth) <= 1.0001 * error * np.maximum(*ends) + 1e-9).all()
     assert error < 0.007
     assert quantiles.sel(quantile=[0.025, 0.07, 0.5]).sizes["quantile"] == 3
@@ -346,7 +346,7 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
         with pytest.raises(error, match=words):
             kept(design, spy, keep, None if "memory" in words else tmp_path / "trial.zarr")
     with pytest.raises(DesignError, match="until="):
-        cg.run(design_of(), spy, rng=0, keep="moments", until=cg.Precision(halfwidth=0.1))
+        cg.run(design_of(), spy, rng=0, keep="moments", until=cg.Precision(half_width=0.1))
     assert not asked
     assert not (tmp_path / "trial.zarr").exists()
 
@@ -424,9 +424,9 @@ def test_sketched_quantiles_keep_their_bound(bins):
         backwards.add(block)
     np.testing.assert_array_equal(sketch.counts, backwards.counts)
     assert (sketch.counts.sum(axis=1) == len(x)).all()
-    ends = [np.abs(np.quantile(x, q, axis=0, method=side) - sketch.centre) for side in ("lower", "higher")]
-    bound = sketch.error * np.maximum(*ends) + 2.0**-39 * np.abs(x - sketch.centre).max(axis=0)
-    bound += 4 * np.spacing(np.abs(sketch.centre))
+    ends = [np.abs(np.quantile(x, q, axis=0, method=side) - sketch.center) for side in ("lower", "higher")]
+    bound = sketch.error * np.maximum(*ends) + 2.0**-39 * np.abs(x - sketch.center).max(axis=0)
+    bound += 4 * np.spacing(np.abs(sketch.center))
     assert (np.abs(sketch.quantile(q) - np.quantile(x, q, axis=0)) <= bound * (1 + 1e-9)).all()
 
 

@@ -292,8 +292,8 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.reporting.describe(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
-    "sample size": lambda o: cg.sample_size(effects_of(o), halfwidth=0.1),
-    "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), halfwidth=0.1),
+    "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
+    "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), half_width=0.1),
     "power": lambda o: cg.planning.power(effects_of(o), n_units=50, effect=0.2),
     "minimal effect": lambda o: cg.planning.minimal_detectable_effect(effects_of(o), n_units=50),
 }
@@ -317,7 +317,7 @@ def test_a_verb_says_the_same_of_several_predictors(verb: str) -> None:
 
 def test_the_best_split_of_a_pilot_on_disk() -> None:
     ask(
-        lambda o: cg.planning.cheapest_split(effects_of(o), halfwidth=0.2, price_per_parent=2.0),
+        lambda o: cg.planning.cheapest_split(effects_of(o), half_width=0.2, price_per_parent=2.0),
         crossover(60, models=3, per_parent=3),
     )
 
@@ -380,7 +380,7 @@ def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)
-    ask(lambda o: experiment.analyse(o, rng=0), outcomes)
+    ask(lambda o: experiment.analyze(o, rng=0), outcomes)
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
@@ -389,7 +389,7 @@ def test_variants_in_their_own_contexts_are_listed_the_same(tmp_path: Path) -> N
     (tmp_path / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
     experiment = cg.experiments.variants(tmp_path / "two.vcf", tmp_path / "genome.fa", length=41)
     outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)
-    ask(lambda o: experiment.analyse(o, rng=0), outcomes)
+    ask(lambda o: experiment.analyze(o, rng=0), outcomes)
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")

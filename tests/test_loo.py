@@ -23,7 +23,7 @@ from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.weight_draws import draw_weights, left_out_log_density
 from causalgia.prior import Prior
 
-PRIOR = Prior(standardised=False)
+PRIOR = Prior(standardized=False)
 EFFECT = np.random.default_rng(0).normal(0.5, 1.5, 14) + np.r_[np.zeros(13), 4.0]
 SE = np.full(14, 1.0)
 SHARED = Noise(np.full(14, 0.6), np.sqrt(0.4) * np.ones((14, 1)))
@@ -92,7 +92,7 @@ def test_another_unit_moves_the_log_density_by_its_log(law: str) -> None:
     if fit is None:
         answers = two_scales(EFFECT, noise), two_scales(10 * EFFECT, other)
     else:
-        wider = Prior(mu_sd=100, tau_scale=50, standardised=False)
+        wider = Prior(mu_sd=100, tau_scale=50, standardized=False)
         answers = fit(EFFECT, noise, PRIOR), fit(10 * EFFECT, other, wider)
     calls = [answer.draw(4_000, np.random.default_rng(0)).log_likelihood for answer in answers]
     one, ten = (call().mean(axis=0) for call in calls if call is not None)

@@ -21,7 +21,7 @@ _BOUNDED = {
     "errors.py": {"quoted", "quoted_apart"},
     "design/null_model.py": {"_extras"},
     "trial/_run.py": {"with_looks"},
-    "lazy_names.py": {"get", "_suggestion"},
+    "lazy_names.py": {"get"},
     "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
 }
 

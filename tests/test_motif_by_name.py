@@ -183,7 +183,7 @@ def test_labels_say_which_base_is_which():
     counts = np.array([[3, 0, 1, 0], [0, 0, 0, 8], [1, 2, 3, 4]])
     frame, turned = pd.DataFrame(counts, columns=list("ACGT")), list("TGCA")
     array = xr.DataArray(counts, dims=("position", "base"), coords={"base": list("ACGT")})
-    labelled = [
+    labeled = [
         frame,
         frame[turned],
         frame[turned].T,  # positions are columns
@@ -194,7 +194,7 @@ def test_labels_say_which_base_is_which():
         array.sel(base=turned).T,
         array.drop_vars("base"),
     ]
-    assert {motif(table) for table in labelled} == {motif(counts)}
+    assert {motif(table) for table in labeled} == {motif(counts)}
     square = pd.DataFrame([[9, 0, 0, 2], [1, 0, 5, 1], [0, 7, 0, 0], [0, 0, 0, 1]], index=turned)  # T in the first row
     assert motif(square).consensus == "TCGT"
 

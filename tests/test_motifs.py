@@ -351,10 +351,10 @@ def test_a_square_matrix_of_homer_is_not_taken_for_jaspar(tmp_path, head):
     with refused("each row sums to 1, so rows are positions, as HOMER writes them") as caught:
         read_motifs(written(path, head + SQUARE))
     assert str(caught.value).startswith(f"{path}: line 1: ")
-    labelled = "".join(f"{base} {line}\n" for base, line in zip("ACGT", SQUARE.split("\n"), strict=False))
+    labeled = "".join(f"{base} {line}\n" for base, line in zip("ACGT", SQUARE.split("\n"), strict=False))
     by_column = "0.7 0.7 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.85 0.1\n"
     both = "1 0 0 0\n0 0 1 0\n0 1 0 0\n0 0 0 1\n"
-    for text, consensus in [(labelled, "ATTG"), (by_column, "AATA"), (both, "AGCT")]:
+    for text, consensus in [(labeled, "ATTG"), (by_column, "AATA"), (both, "AGCT")]:
         (motif,) = read_motifs(written(path, head + text)).values()
         assert motif.consensus == consensus
 

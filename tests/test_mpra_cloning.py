@@ -149,7 +149,7 @@ def test_enzymes_of_the_construct_are_avoided_beside_further_ones():
 
 
 @pytest.mark.parametrize("name", ["lentimpra", "tewhey"])
-def test_random_barcodes_are_not_synthesised(name):
+def test_random_barcodes_are_not_synthesized(name):
     with pytest.raises(LibraryError, match=f"adapters='{name}': its barcodes are random and added by PCR"):
         cg.mpra.library(design(185), oligo_length=230, adapters=name, barcodes_per_oligo=4, rng=7)
     with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
@@ -164,7 +164,7 @@ def test_random_barcodes_are_not_synthesised(name):
     assert "barcodes_per_oligo" not in str(refused.value)
 
 
-def test_synthesised_barcodes_are_asked_for_and_have_a_junction():
+def test_synthesized_barcodes_are_asked_for_and_have_a_junction():
     with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesised with the oligo"):
         cg.mpra.library(design(), oligo_length=197, adapters="melnikov", avoid=(), rng=0)
     with pytest.raises(LibraryError, match=r"give the letters that stand there, adapters=\(left, junction, right\)"):

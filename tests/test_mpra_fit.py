@@ -282,7 +282,7 @@ def test_residuals_of_barcodes_and_replicates_are_least_squares(seed):
 
 
 @pytest.mark.parametrize("correlation", [-0.03, 0.0, 0.4])
-def test_blocked_models_are_generalised_least_squares(correlation):
+def test_blocked_models_are_generalized_least_squares(correlation):
     y, used, group, shape = ragged(5)
     w = np.where(used, np.random.default_rng(2).uniform(0.3, 3, y.shape), 0.0)
     found = fit_blocked(y, w, group, shape, correlation)

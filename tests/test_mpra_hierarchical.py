@@ -62,7 +62,7 @@ def test_log_densities_are_those_of_the_whole_covariance():
     np.testing.assert_allclose(found - found[:, :1, :1], expected - expected[:, :1, :1], rtol=1e-8, atol=1e-8)
 
 
-def test_effects_at_known_variances_are_generalised_least_squares():
+def test_effects_at_known_variances_are_generalized_least_squares():
     z, precision, k, start = drawn_oligos(1)
     weights = np.array([[-1.0, 1.0], [0.5, -0.5]])
     for i, j in np.ndindex(3, 3):

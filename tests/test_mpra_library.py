@@ -418,7 +418,7 @@ def test_the_shift_by_chance_is_that_of_two_independent_samples():
     assert abs(shifts.mean() - chance[0]) < 4 * shifts.std() / 20
 
 
-def test_a_rule_that_favours_a_composition_shows_as_a_shift():
+def test_a_rule_that_favors_a_composition_shows_as_a_shift():
     library = bare(pair(300), gc=(0.55, 1.0))
     assert float(library["gc_ordered"]) > 0.55 > float(library["gc_proposed"])
     assert (library["shift"] > 10 * library["shift_by_chance"]).all()

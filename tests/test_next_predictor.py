@@ -270,8 +270,8 @@ def test_false_verdicts_about_the_next_network(sd):
     """Directions <= .025 a side, and "negligible" <= .05 although the next network may lie on either side."""
     rng = np.random.default_rng(17)
     trials, J = 4_000, 3
-    for centre in (0.0, 0.5, 1.0):
-        level = centre + sd * rng.normal(size=(J + 1, trials))
+    for center in (0.0, 0.5, 1.0):
+        level = center + sd * rng.normal(size=(J + 1, trials))
         ice = level[None, :J] + 1e-3 * rng.normal(size=(6, J, trials))
         e = next_level(ice)
         t95, t90 = (stats.t.ppf(q, e.df) * e.se for q in (0.975, 0.95))

@@ -44,7 +44,7 @@ def graph(effect: np.ndarray, noise: Noise, prior: Prior = Prior(), nu: float | 
 # ---------------------------------------------------------------- models are built, not sampled
 
 
-def centre_and_effects(model: Any, **point: Any) -> tuple[float, np.ndarray]:
+def center_and_effects(model: Any, **point: Any) -> tuple[float, np.ndarray]:
     """Evaluate mu and the effects of a model at a point of its parameters."""
     inputs = list(model.free_RVs)
     outs = [model["mu"], model["ace"]]
@@ -55,20 +55,20 @@ def centre_and_effects(model: Any, **point: Any) -> tuple[float, np.ndarray]:
     return float(mu), np.ravel(ace)
 
 
-def test_strong_data_are_centred_and_weak_are_not() -> None:
+def test_strong_data_are_centered_and_weak_are_not() -> None:
     effect, noise, z = np.array([5.0, -5.0]), Noise(np.array([1e-8, 1e8])), np.array([2.0, 0.5])
     model = graph(effect, noise)
     assert free(model) == ["tau", "b", "z"]
     assert [v.name for v in model.deterministics] == ["mu", "ace"]
-    mu, ace = centre_and_effects(model, b=np.zeros(1), tau=2.0, z=z)
+    mu, ace = center_and_effects(model, b=np.zeros(1), tau=2.0, z=z)
     assert abs(ace[0] - (5.0 + 1e-4 * 2.0)) < 1e-6  # the estimate, in its own se
     assert abs(ace[1] - (mu + 2.0 * 0.5)) < 1e-5  # the centre, in tau
 
 
-def test_correlated_errors_are_parameterised_on_the_axes_of_sigma() -> None:
+def test_correlated_errors_are_parameterized_on_the_axes_of_sigma() -> None:
     sigma, effect = np.array([[2.0, 0.9], [0.9, 1.0]]), np.array([1.0, 3.0])
     model = graph(effect, Noise(np.diag(sigma), whole=sigma))
-    mu, ace = centre_and_effects(model, b=np.zeros(1), tau=1.5, z=np.zeros(2))
+    mu, ace = center_and_effects(model, b=np.zeros(1), tau=1.5, z=np.zeros(2))
     precision = np.linalg.inv(sigma + 1.5**2 * np.eye(2))
     assert abs(mu - (precision @ effect).sum() / (precision.sum() + 1 / 10**2)) < 1e-12  # the mean given tau
     np.testing.assert_allclose(ace, mu + 1.5**2 * precision @ (effect - mu))  # the mean given mu and tau
@@ -83,7 +83,7 @@ def test_the_density_is_that_of_the_model_and_its_jacobian() -> None:
     variances = np.linalg.eigvalsh(sigma)
 
     def both(b: float, tau: float) -> tuple[float, float]:
-        mu, ace = centre_and_effects(model, b=np.array([b]), tau=tau, z=z)
+        mu, ace = center_and_effects(model, b=np.array([b]), tau=tau, z=z)
         by_hand = stats.norm(0, 10).logpdf(mu) + stats.t(3, scale=5).logpdf(tau) + np.log(2) + np.log(tau)
         by_hand += stats.t(nu, mu, tau).logpdf(ace).sum() + stats.multivariate_normal(ace, sigma).logpdf(effect)
         by_hand += 0.5 * np.log(tau**2 * variances / (tau**2 + variances)).sum()

@@ -27,9 +27,9 @@ from causalgia.planning import (
     cheapest_split,
     design_effect,
     detectable,
-    halfwidth_of_mean,
+    half_width_of_mean,
     minimal_detectable_effect,
-    n_for_halfwidth,
+    n_for_half_width,
     n_for_power,
     n_normal,
     power,
@@ -66,12 +66,12 @@ def test_paired_is_pwr(row: Any, theirs: dict[str, float]) -> None:
         "minimal_detectable_effect": detectable(se, row.n - 1, power=row.power, level=level),
         "power_normal": t_power(row.effect, se, np.inf, level=level),
         "n_normal": n_normal(row.effect, row.sd, power=row.power, level=level),
-        "half_width": halfwidth_of_mean(row.sd, row.n, level=level),
+        "half_width": half_width_of_mean(row.sd, row.n, level=level),
     }
     for name, value in mine.items():
         assert value == pytest.approx(theirs[name], rel=1e-7), name
     assert n_for_power(row.effect, row.sd, power=row.power, level=level) == theirs["n_required"]
-    assert n_for_halfwidth(row.sd, theirs["half_width_target"], level=level) == theirs["n_for_half_width"]
+    assert n_for_half_width(row.sd, theirs["half_width_target"], level=level) == theirs["n_for_half_width"]
 
 
 @pytest.mark.parametrize(("row", "theirs"), rows("input", "paired"))
@@ -79,12 +79,12 @@ def test_the_verbs_give_the_same_numbers(row: Any, theirs: dict[str, float]) -> 
     level, n = 1 - row.alpha, int(row.n)
     needed = sample_size(sd=row.sd, effect=row.effect, assurance=row.power, level=level)
     assert needed["n_units"].item() == theirs["n_required"]
-    wide = sample_size(sd=row.sd, halfwidth=theirs["half_width_target"], level=level)
+    wide = sample_size(sd=row.sd, half_width=theirs["half_width_target"], level=level)
     assert wide["n_units"].item() == theirs["n_for_half_width"]
-    assert wide["halfwidth"].item() <= theirs["half_width_target"]
+    assert wide["half_width"].item() <= theirs["half_width_target"]
     answer = power(sd=row.sd, n_units=n, effect=row.effect, level=level)
     assert answer["power"].item() == pytest.approx(theirs["power"], rel=1e-7)
-    assert answer["halfwidth"].item() == pytest.approx(theirs["half_width"], rel=1e-7)
+    assert answer["half_width"].item() == pytest.approx(theirs["half_width"], rel=1e-7)
     least = minimal_detectable_effect(sd=row.sd, n_units=n, power=row.power, level=level)
     assert least["minimal_detectable_effect"].item() == pytest.approx(theirs["minimal_detectable_effect"], rel=1e-7)
 
@@ -120,16 +120,16 @@ def test_equivalence_is_exact(row: Any, theirs: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("centre", "spread", "se", "df"), [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)]
+    ("center", "spread", "se", "df"), [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)]
 )
-def test_verdict_probability_is_simulated(centre: float, spread: float, se: float, df: float) -> None:
+def test_verdict_probability_is_simulated(center: float, spread: float, se: float, df: float) -> None:
     rng, n = np.random.default_rng(1), 200_000
-    estimates = centre + spread * rng.normal(size=n)
+    estimates = center + spread * rng.normal(size=n)
     own = se * np.sqrt(rng.chisquare(df, n) / df)
     margin, side = own * float(t_quantile(df)), own * stats.t.ppf(0.975, df)
     beyond = (estimates - side > 0.2) | (estimates + side < -0.2)
     inside = (estimates - margin > -0.2) & (estimates + margin < 0.2)
-    truth = float(verdict_probability(centre, spread, se, df, rope=(-0.2, 0.2)))
+    truth = float(verdict_probability(center, spread, se, df, rope=(-0.2, 0.2)))
     assert abs((beyond | inside).mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / n)
 
 
@@ -177,13 +177,13 @@ def test_assurance_averages_over_effect_and_sd(rope: Any) -> None:
     assert abs(hit.mean() - mine) < 4 * np.sqrt(mine * (1 - mine) / n)
 
 
-def test_a_trial_of_the_stated_size_has_the_stated_halfwidth() -> None:
+def test_a_trial_of_the_stated_size_has_the_stated_half_width() -> None:
     rng = np.random.default_rng(5)
     parent = np.repeat(np.arange(80), 5)
     pilot = effects_of(rng.normal(size=80)[parent] + rng.normal(size=400), parent=("unit", parent))
-    plan = sample_size(pilot, halfwidth=0.1)
+    plan = sample_size(pilot, half_width=0.1)
     assert plan["n_units"].item() == 5 * plan["n_clusters"].item()
-    assert plan["halfwidth"].item() <= 0.1
+    assert plan["half_width"].item() <= 0.1
     widths = []
     for _ in range(20):
         g = plan["n_clusters"].item()
@@ -196,12 +196,12 @@ def test_a_trial_of_the_stated_size_has_the_stated_halfwidth() -> None:
 
 def test_one_unit_fewer_does_not_reach_it() -> None:
     pilot = effects_of(np.random.default_rng(0).normal(size=(200, 3)))
-    plan = sample_size(pilot, halfwidth=0.05)
+    plan = sample_size(pilot, half_width=0.05)
     sd = pilot["ice"].std("unit", ddof=1).to_numpy()
     n = plan["n_units"].to_numpy()
-    assert (halfwidth_of_mean(sd, n) <= 0.05).all()
-    assert (halfwidth_of_mean(sd, n - 1) > 0.05).all()
-    np.testing.assert_allclose(plan["halfwidth"], halfwidth_of_mean(sd, n))
+    assert (half_width_of_mean(sd, n) <= 0.05).all()
+    assert (half_width_of_mean(sd, n - 1) > 0.05).all()
+    np.testing.assert_allclose(plan["half_width"], half_width_of_mean(sd, n))
 
 
 def test_the_assurance_is_reached_and_grows() -> None:
@@ -221,13 +221,13 @@ def test_a_pilot_may_be_effects_estimates_or_a_table() -> None:
         {"effect": table["ace"].values[:, 0], "se": table["se"].values[:, 0], "df": 49.0, "n_units": 50},
         index=["c0", "c1"],
     )
-    answers = [sample_size(given, halfwidth=0.2)["n_units"].values.ravel() for given in (pilot, table, frame)]
+    answers = [sample_size(given, half_width=0.2)["n_units"].values.ravel() for given in (pilot, table, frame)]
     np.testing.assert_array_equal(answers[0], answers[1])
     np.testing.assert_array_equal(answers[0], answers[2])
     with pytest.raises(EstimateError, match="n_units"):
-        sample_size(from_effects([1.0], se=[0.1]), halfwidth=0.2)
+        sample_size(from_effects([1.0], se=[0.1]), half_width=0.2)
     with pytest.raises(OutcomesError):
-        sample_size(3, halfwidth=0.2)
+        sample_size(3, half_width=0.2)
 
 
 @pytest.mark.parametrize("assignment", ["crossover", "parallel"])
@@ -237,7 +237,7 @@ def test_a_pilot_may_be_outcomes_that_keep_an_analysis(assignment: Any) -> None:
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
     pilot = cg.run(design, count, rng=0, analysis=cg.Analysis(control="untreated"))
     effects = cg.contrast(pilot, control="untreated")
-    xr.testing.assert_identical(sample_size(pilot, halfwidth=0.2), sample_size(effects, halfwidth=0.2))
+    xr.testing.assert_identical(sample_size(pilot, half_width=0.2), sample_size(effects, half_width=0.2))
     xr.testing.assert_identical(power(pilot, n_units=50, effect=0.3), power(effects, n_units=50, effect=0.3))
     found = minimal_detectable_effect(pilot, n_units=50)
     xr.testing.assert_identical(found, minimal_detectable_effect(effects, n_units=50))
@@ -245,41 +245,41 @@ def test_a_pilot_may_be_outcomes_that_keep_an_analysis(assignment: Any) -> None:
     with pytest.raises(
         EstimateError, match=r"no analysis that says what is contrasted; give cg.contrast\(outcomes, co"
     ):
-        sample_size(pilot, halfwidth=0.2)
+        sample_size(pilot, half_width=0.2)
     if assignment == "crossover":
         with pytest.raises(EstimateError, match="variance components are a pilot of cg.planning.cheapest_split"):
-            sample_size(variance_components(effects), halfwidth=0.2)
+            sample_size(variance_components(effects), half_width=0.2)
         kept = pilot.assign_attrs(analysis=cg.Analysis(control="untreated").to_json())
-        xr.testing.assert_identical(cheapest_split(kept, halfwidth=0.2), cheapest_split(effects, halfwidth=0.2))
+        xr.testing.assert_identical(cheapest_split(kept, half_width=0.2), cheapest_split(effects, half_width=0.2))
         with pytest.raises(EstimateError, match="keeps no analysis"):
-            cheapest_split(pilot, halfwidth=0.2)
+            cheapest_split(pilot, half_width=0.2)
 
 
 def test_known_errors_are_normal() -> None:
     pilot = from_effects([0.3], se=[0.1]).assign(n_units=(("contrast", "task"), [[100]]))
-    assert sample_size(pilot, halfwidth=0.05)["n_units"].item() == np.ceil((1.959963984540054 / 0.05) ** 2)
+    assert sample_size(pilot, half_width=0.05)["n_units"].item() == np.ceil((1.959963984540054 / 0.05) ** 2)
 
 
 def test_predictors_are_a_floor() -> None:
     rng = np.random.default_rng(7)
     ice = rng.normal(size=(100, 1, 1, 1)) + rng.normal(size=(1, 1, 1, 4)) + 0.5 * rng.normal(size=(100, 1, 1, 4))
     pilot = effects_of(ice)
-    plan = sample_size(pilot, halfwidth=3.0)
+    plan = sample_size(pilot, half_width=3.0)
     assert plan.attrs["target"] == "population x predictors"
     with pytest.raises(EstimateError, match="contrast c0, task K: no number of units.*more predictors"):
-        sample_size(pilot, halfwidth=0.01)
+        sample_size(pilot, half_width=0.01)
     own = variance_components(pilot)["variance"].values.ravel()
     reached = power(pilot, n_units=100)
     by_hand = np.sqrt(own[0] / 100 + own[1] / 4 + own[2] / 400)
     assert reached["se"].item() == pytest.approx(by_hand)
     with pytest.raises(EstimateError, match="give the effects"):
-        sample_size(estimate(pilot, target="population x predictors"), halfwidth=1.0)
+        sample_size(estimate(pilot, target="population x predictors"), half_width=1.0)
 
 
 def test_an_exact_pilot_needs_two_units() -> None:
     pilot = effects_of(np.full(20, 0.5))
     with pytest.warns(DegenerateWarning):
-        assert sample_size(pilot, halfwidth=0.1)["n_units"].item() == 2
+        assert sample_size(pilot, half_width=0.1)["n_units"].item() == 2
     with pytest.warns(DegenerateWarning):
         assert sample_size(pilot, rope=(-0.1, 0.1))["n_units"].item() == 2
     with pytest.warns(DegenerateWarning):
@@ -294,14 +294,14 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: sample_size(PILOT), "give halfwidth="),
-        (lambda: sample_size(PILOT, halfwidth=0.1, rope=0), "not two of them"),
-        (lambda: sample_size(PILOT, sd=1.0, halfwidth=0.1), "not both"),
-        (lambda: sample_size(halfwidth=0.1), "not both"),
-        (lambda: sample_size(PILOT, halfwidth=0), "halfwidth=0"),
-        (lambda: sample_size(PILOT, halfwidth=-1.0), "halfwidth=-1"),
-        (lambda: sample_size(PILOT, halfwidth=np.nan), "halfwidth=nan"),
-        (lambda: sample_size(PILOT, halfwidth=0.1, level=95), "level=95"),
+        (lambda: sample_size(PILOT), "give half_width="),
+        (lambda: sample_size(PILOT, half_width=0.1, rope=0), "not two of them"),
+        (lambda: sample_size(PILOT, sd=1.0, half_width=0.1), "not both"),
+        (lambda: sample_size(half_width=0.1), "not both"),
+        (lambda: sample_size(PILOT, half_width=0), "half_width=0"),
+        (lambda: sample_size(PILOT, half_width=-1.0), "half_width=-1"),
+        (lambda: sample_size(PILOT, half_width=np.nan), "half_width=nan"),
+        (lambda: sample_size(PILOT, half_width=0.1, level=95), "level=95"),
         (lambda: sample_size(PILOT, rope=(0.1, -0.1)), "lower end"),
         (lambda: sample_size(PILOT, rope=0.1), "give .lower, upper."),
         (lambda: sample_size(PILOT, rope=(0, 1), assurance=1), "assurance=1"),
@@ -310,7 +310,7 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: sample_size(sd=1.0, effect=0.5, rope=(-0.5, 0.5)), "end of the region"),
         (lambda: sample_size(sd=-1.0, effect=0.5), "sd=-1"),
         (lambda: sample_size(PILOT, effect=np.inf), "not a finite"),
-        (lambda: sample_size(estimate(PILOT, target="units"), halfwidth=0.1), "target='units'"),
+        (lambda: sample_size(estimate(PILOT, target="units"), half_width=0.1), "target='units'"),
         (lambda: power(PILOT, n_units=1), "at least 2"),
         (lambda: power(PILOT, n_units=2.5), "integer"),  # type: ignore[arg-type]
         (lambda: minimal_detectable_effect(PILOT, n_units=20, power=0.04), "no effect has"),
@@ -336,27 +336,33 @@ VARIANCES = st.sampled_from([0.0, 0.02, 0.3, 1.0, 4.0])
     st.sampled_from([0.4, 0.8]),
 )
 def test_no_split_is_cheaper_by_brute_force(
-    variances: Any, parent: float, level: float, max_parents: float, max_units: float, max_levels: int, halfwidth: float
+    variances: Any,
+    parent: float,
+    level: float,
+    max_parents: float,
+    max_units: float,
+    max_levels: int,
+    half_width: float,
 ) -> None:
     least = 1 if max_levels == 1 else 2
     sources = Sources(*variances) if least > 1 else Sources(*variances[:2], 0.0, 0.0, 0.0)
     prices = Prices(1.0, parent, level, 2.0, 0.0, max_parents, max_units, float(max_levels))
-    found = cheapest(sources, prices, halfwidth, least_levels=least)
+    found = cheapest(sources, prices, half_width, least_levels=least)
     most = 400.0
     if found is not None and found[0] > most:  # as many parents as could be cheaper, with one unit each
         most = np.ceil(float(prices.price(*(np.array(float(x)) for x in found[:2]), found[2])) / (2 * least + parent))
     p, m = np.meshgrid(np.arange(2.0, min(max_parents, most) + 1), np.arange(1.0, min(max_units, 200) + 1))
     best = np.inf
     for levels in range(least, max_levels + 1):
-        reached = sources.halfwidth(p, m, levels, 0.95) <= halfwidth
+        reached = sources.half_width(p, m, levels, 0.95) <= half_width
         best = min(best, float(np.where(reached, prices.price(p, m, levels), np.inf).min()))
     if found is None:
         assert np.isinf(best)
     else:
         parents, units, levels = found
         assert prices.price(np.array(float(parents)), np.array(float(units)), levels) == best
-        reached = sources.halfwidth(np.array(float(parents)), np.array(float(units)), levels, 0.95)
-        assert reached <= halfwidth
+        reached = sources.half_width(np.array(float(parents)), np.array(float(units)), levels, 0.95)
+        assert reached <= half_width
 
 
 def test_cochran_s_optimum_is_found() -> None:
@@ -373,33 +379,33 @@ def shared(rng: np.random.Generator, *, models: int = 1) -> xr.Dataset:
     return effects_of(ice if models > 1 else ice[..., 0], parent=("unit", parent))
 
 
-def test_a_split_reaches_its_halfwidth() -> None:
+def test_a_split_reaches_its_half_width() -> None:
     pilot = shared(np.random.default_rng(0))
-    split = cheapest_split(pilot, halfwidth=0.1, price_per_parent=10)
-    assert split["halfwidth"].item() <= 0.1
+    split = cheapest_split(pilot, half_width=0.1, price_per_parent=10)
+    assert split["half_width"].item() <= 0.1
     assert split["units_per_parent"].item() > 1
     p, m = split["n_parents"].item(), split["units_per_parent"].item()
     assert split["price"].item() == 2 * p * m + 10 * p
     assert split["n_predictions"].item() == 2 * p * m
-    free = cheapest_split(pilot, halfwidth=0.1)
+    free = cheapest_split(pilot, half_width=0.1)
     assert free["units_per_parent"].item() == 1
-    few = cheapest_split(pilot, halfwidth=0.3, max_parents=60)
+    few = cheapest_split(pilot, half_width=0.3, max_parents=60)
     assert few["n_parents"].item() <= 60
     assert few["units_per_parent"].item() > 1
 
 
 def test_predictors_are_bought_too() -> None:
     pilot = shared(np.random.default_rng(1), models=5)
-    split = cheapest_split(pilot, halfwidth=0.5, price_per_predictor=1_000)
+    split = cheapest_split(pilot, half_width=0.5, price_per_predictor=1_000)
     n, m = split["n_units"].item(), split["n_predictors"].item()
     assert split["price"].item() == 2 * n * m + 1_000 * m
-    cheap = cheapest_split(pilot, halfwidth=0.5)
+    cheap = cheapest_split(pilot, half_width=0.5)
     assert cheap["n_predictors"].item() > m
     assert cheap["n_units"].item() < n
-    again = cheapest_split(variance_components(pilot), halfwidth=0.5)
+    again = cheapest_split(variance_components(pilot), half_width=0.5)
     assert again["price"].item() == cheap["price"].item()
     with pytest.raises(EstimateError, match="contrast c0, task K.*max_predictors"):
-        cheapest_split(pilot, halfwidth=0.1, max_predictors=3)
+        cheapest_split(pilot, half_width=0.1, max_predictors=3)
 
 
 def test_words_are_bought_with_one_control() -> None:
@@ -407,7 +413,7 @@ def test_words_are_bought_with_one_control() -> None:
     ice = rng.normal(size=(100, 1)) + rng.normal(size=(1, 25)) + rng.normal(size=(100, 25))
     effects = effects_of(ice).assign_coords(kind=("arm", ["untreated"] + ["placebo_word"] * 25))
     effects["weight"] = (("contrast", "arm"), np.column_stack([-np.ones(25), np.eye(25)]))
-    split = cheapest_split(effects, halfwidth=0.4, target="population x words")
+    split = cheapest_split(effects, half_width=0.4, target="population x words")
     assert split["n_words"].item() >= 20
     assert split["n_predictions"].item() == split["n_units"].item() * (split["n_words"].item() + 1)
 
@@ -415,14 +421,14 @@ def test_words_are_bought_with_one_control() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: cheapest_split(PILOT, halfwidth=0), "halfwidth=0"),
-        (lambda: cheapest_split(PILOT, halfwidth=1e-3, max_parents=10), "raise max_parents"),
-        (lambda: cheapest_split(PILOT, halfwidth=0.1, max_parents=1), "at least 2"),
-        (lambda: cheapest_split(PILOT, halfwidth=0.1, price_per_parent=-1), "price_per_parent=-1"),
-        (lambda: cheapest_split(PILOT, halfwidth=0.1, price_per_prediction=0), "price_per_prediction=0"),
-        (lambda: cheapest_split(PILOT, halfwidth=0.1, target="units"), "target='units'"),
-        (lambda: cheapest_split(estimate(PILOT), halfwidth=0.1), "individual effects"),
-        (lambda: cheapest_split(PILOT, halfwidth=0.1, target="population x words"), "20 or more"),
+        (lambda: cheapest_split(PILOT, half_width=0), "half_width=0"),
+        (lambda: cheapest_split(PILOT, half_width=1e-3, max_parents=10), "raise max_parents"),
+        (lambda: cheapest_split(PILOT, half_width=0.1, max_parents=1), "at least 2"),
+        (lambda: cheapest_split(PILOT, half_width=0.1, price_per_parent=-1), "price_per_parent=-1"),
+        (lambda: cheapest_split(PILOT, half_width=0.1, price_per_prediction=0), "price_per_prediction=0"),
+        (lambda: cheapest_split(PILOT, half_width=0.1, target="units"), "target='units'"),
+        (lambda: cheapest_split(estimate(PILOT), half_width=0.1), "individual effects"),
+        (lambda: cheapest_split(PILOT, half_width=0.1, target="population x words"), "20 or more"),
     ],
 )
 def test_what_cannot_be_split_names_the_cure(call: Any, words: str) -> None:
@@ -465,9 +471,9 @@ def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> No
         assert mine["n_units"].item() == theirs["n_units"].item()
     mine, theirs = (minimal_detectable_effect(x, n_units=90) for x in (ratio, log))
     np.testing.assert_allclose(mine["minimal_detectable_effect"], np.expm1(theirs["minimal_detectable_effect"]))
-    found = sample_size(ratio, halfwidth=0.5)
+    found = sample_size(ratio, half_width=0.5)
     whole = estimate(ratios("ratio"))
-    np.testing.assert_allclose(found["halfwidth"], 2 * whole["se"] * np.sqrt(40 / found["n_units"]), rtol=0.05)
+    np.testing.assert_allclose(found["half_width"], 2 * whole["se"] * np.sqrt(40 / found["n_units"]), rtol=0.05)
     assert "verdict about (1, 1)" in power(ratio, n_units=50, rope=0).attrs["question"]
 
 
@@ -490,20 +496,20 @@ def test_impossible_ratios_are_refused() -> None:
     coords = {"unit": np.arange(30), "arm": ["0", "A"], "task": ["K"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.hstack([y, 3 + y])[:, :, None])}, coords)
     with pytest.raises(EstimateError, match="contrast A.*a mean that enters the ratio is not clear of 0"):
-        sample_size(cg.contrast(outcomes, control="0", scale="ratio"), halfwidth=0.1)
+        sample_size(cg.contrast(outcomes, control="0", scale="ratio"), half_width=0.1)
 
 
 def test_a_number_of_units_serves_every_contrast() -> None:
     table = from_effects([0.3, 0.1], [0.1, 0.2], names=["a", "b"])
-    found = sample_size(table.assign(n_units=500), halfwidth=0.05)
-    each = sample_size(table.assign(n_units=("contrast", [500, 500])), halfwidth=0.05)
+    found = sample_size(table.assign(n_units=500), half_width=0.05)
+    each = sample_size(table.assign(n_units=("contrast", [500, 500])), half_width=0.05)
     assert found["n_units"].values.tolist() == each["n_units"].values.tolist()
     assert found["n_units"].values.ravel()[0] == pytest.approx(500 * (1.96 * 0.1 / 0.05) ** 2, rel=0.001)
 
 
 def test_too_narrow_a_half_width_blames_no_predictors() -> None:
     with pytest.raises(EstimateError, match=r"half width of 1e-07 needs more than 1e\+12 clusters"):
-        sample_size(sd=1.0, halfwidth=1e-7)
+        sample_size(sd=1.0, half_width=1e-7)
 
 
 def test_narrow_half_widths_are_split_as_cheaply() -> None:
@@ -528,7 +534,7 @@ def test_units_far_beyond_each_are_split_as_cheaply() -> None:
     best = min(
         float(prices.price(np.array(p), units[fits], 1).min())
         for p in np.arange(1_535.0, 1_580)
-        if (fits := sources.halfwidth(np.full_like(units, p), units, 1, 0.95) <= 0.05).any()
+        if (fits := sources.half_width(np.full_like(units, p), units, 1, 0.95) <= 0.05).any()
     )
     assert best <= prices.price(*map(np.float64, found)) <= best * 1.0001  # type: ignore[arg-type]
 
@@ -538,10 +544,10 @@ def test_a_split_names_variances_at_0() -> None:
         {"variance": (("component", "contrast", "task"), np.array([0.0, 1.0, 0.5]).reshape(3, 1, 1))},
         coords={"component": ["background", "predictor", "residual"], "contrast": ["a"], "task": ["K"]},
     )
-    found = cheapest_split(variances, halfwidth=0.5)
+    found = cheapest_split(variances, half_width=0.5)
     assert found.attrs["at_zero"] == "background"
     assert "variance of background at 0" in found.attrs["caution"]
-    assert "caution" not in cheapest_split(variances.assign(variance=variances["variance"] + 0.1), halfwidth=0.5).attrs
+    assert "caution" not in cheapest_split(variances.assign(variance=variances["variance"] + 0.1), half_width=0.5).attrs
 
 
 def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() -> None:

@@ -148,8 +148,8 @@ def test_letters_are_as_high_as_their_effects_and_stacked_outwards():
     assert ends["C"] == pytest.approx((-0.2, 0.0))
     assert ends["T"] == pytest.approx((-0.6, -0.2))
     assert all(box[:2] == pytest.approx((-0.46, 0.46)) for box in found.values())
-    colours = {patch.get_label()[1:]: mpl.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
-    assert len(set(colours.values())) == 4
+    colors = {patch.get_label()[1:]: mpl.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
+    assert len(set(colors.values())) == 4
     assert [label.get_text() for label in axes.get_xticklabels()] == ["10"]
 
 

@@ -175,7 +175,7 @@ def test_without_torch_a_factory_that_needs_it_names_the_extra(tmp_path, text, m
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_imports_its_neighbours_at_both_times(tmp_path):
+def test_a_file_imports_its_neighbors_at_both_times(tmp_path):
     write(tmp_path / "near_by.py", "ROW = 1")
     write(tmp_path / "later_on.py", "GAIN = 2")
     file = write(
@@ -194,7 +194,7 @@ def test_a_file_imports_its_neighbours_at_both_times(tmp_path):
     np.testing.assert_array_equal(predictor.predict(TOKENS)[:, 0], 2 * (TOKENS == 1).sum(1))
 
 
-def test_two_networks_may_have_neighbours_of_one_name(tmp_path):
+def test_two_networks_may_have_neighbors_of_one_name(tmp_path):
     answers = []
     for row in (0, 3):
         folder = tmp_path / str(row)

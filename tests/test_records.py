@@ -299,13 +299,13 @@ def test_the_length_of_windows_may_be_of_numpy(tmp_path):
 def test_summits_of_one_peak_have_one_middle(tmp_path):
     rows = "".join(f"chr1\t100\t150\tp\t0\t.\t1\t1\t1\t{summit}\n" for summit in (7, 30))
     paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.narrowPeak", rows)
-    with refused("give the same window chr1:120-130; drop one, or give centre='summit' if they are several summits"):
+    with refused("give the same window chr1:120-130; drop one, or give center='summit' if they are several summits"):
         from_bed(*paths, length=10)
-    assert from_bed(*paths, length=10, centre="summit").names == ("chr1:102-112", "chr1:125-135")
+    assert from_bed(*paths, length=10, center="summit").names == ("chr1:102-112", "chr1:125-135")
     written(paths[1], rows + rows)
     with refused("lines 1 and 3 give the same window chr1:102-112; drop one") as caught:
-        from_bed(*paths, length=10, centre="summit")
-    assert "centre=" not in str(caught.value)
+        from_bed(*paths, length=10, center="summit")
+    assert "center=" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -321,8 +321,8 @@ def test_the_rounding_rule(tmp_path, start, end, length, window):
 def test_from_bed_cuts_windows_around_summits_and_by_strand(tmp_path):
     rows = "chr1\t100\t150\tp\t0\t-\t1\t1\t1\t7\nchr1\t100\t150\tq\t0\t+\t1\t1\t1\t49\n"
     paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", rows)
-    plain = from_bed(*paths, length=9, centre="summit")
-    stranded = from_bed(*paths, length=9, centre="summit", stranded=True)
+    plain = from_bed(*paths, length=9, center="summit")
+    stranded = from_bed(*paths, length=9, center="summit", stranded=True)
     assert plain.names == ("chr1:103-112", "chr1:145-154")
     assert stranded.names == ("chr1:103-112(-)", "chr1:145-154(+)")
     assert decode(plain.tokens)[0] == CHROMOSOMES["chr1"][103:112].upper()
@@ -353,11 +353,11 @@ def test_ambiguous_letters_of_a_window(tmp_path):
         ("chr1\t20\t20", {}, "b.bed: line 2: start 20 and end 20"),
         ("chr1\t-2\t10", {}, "b.bed: line 2: start -2 and end 10"),
         ("chr1\t50\t60", {}, "lines 1 and 2 give the same window chr1:50-60; drop one"),
-        ("chr1\t10\t20", {"centre": "summit"}, "b.bed: line 1: 3 columns, so no summit"),
+        ("chr1\t10\t20", {"center": "summit"}, "b.bed: line 1: 3 columns, so no summit"),
         ("chr1\t10\t20", {"stranded": True}, "b.bed: line 1: strand '.' is neither '+' nor '-'"),
         ("chr1\t10\t20", {"length": 0}, "length=0: windows have a whole number of bases"),
         ("chr1\t10\t20", {"length": 9.0}, "length=9.0"),
-        ("chr1\t10\t20", {"centre": "start"}, "centre='start' is not a choice"),
+        ("chr1\t10\t20", {"center": "start"}, "center='start' is not a choice"),
     ],
 )
 def test_from_bed_refuses(tmp_path, row, options, message):
@@ -369,7 +369,7 @@ def test_from_bed_refuses(tmp_path, row, options, message):
 def test_a_summit_that_was_not_called(tmp_path):
     bed = written(tmp_path / "b.bed", "chr1\t50\t60\t.\t0\t.\t1\t1\t1\t-1\n")
     with refused("b.bed: line 1: summit -1 is outside the interval of 10 bases"):
-        from_bed(written(tmp_path / "g.fa", fasta(60)), bed, length=10, centre="summit")
+        from_bed(written(tmp_path / "g.fa", fasta(60)), bed, length=10, center="summit")
 
 
 @pytest.mark.parametrize(

@@ -412,7 +412,7 @@ def test_what_a_reader_is_to_beware_of_is_said():
 def test_how_a_trial_came_about_is_said_in_a_line_each():
     attrs = {"confirms": "fresh units, drawn independently; selected from the trial ab12: GATA1"}
     attrs |= {"stopped": "stopped at 400 of at most 900 units, look 3: every interval is short"}
-    attrs |= {"until": "Precision(halfwidth=0.1)", "exploratory": "control, rope"}
+    attrs |= {"until": "Precision(half_width=0.1)", "exploratory": "control, rope"}
     lines = [
         "Confirmation: fresh units, drawn independently; selected from the trial ab12: GATA1.",
         "Sequential trial: stopped at 400 of at most 900 units, look 3: every interval is short.",

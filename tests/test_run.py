@@ -218,9 +218,9 @@ def test_units_of_one_sequence_are_not_refused_for_their_artificial_company():
 
 
 def test_answers_that_depend_on_batch_mates_are_refused():
-    centred = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"], scale="counts")
+    centered = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"], scale="counts")
     with pytest.raises(PredictorError, match="batch"):
-        cg.run(design(), centred, rng=0)
+        cg.run(design(), centered, rng=0)
 
 
 def test_a_network_that_refuses_the_length_is_named_with_the_arm():

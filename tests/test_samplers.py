@@ -126,15 +126,15 @@ def test_bits_are_fair_within_and_between_units(key: int) -> None:
 def test_words_are_uniform_and_serially_independent() -> None:
     u = random_words(0, np.arange(1_000), 200) / 2.0**64
     assert kstest(u.ravel(), "uniform").pvalue > ALARM
-    centred = u - 0.5
-    for left, right in ((centred[:, 1:], centred[:, :-1]), (centred[1:], centred[:-1])):
+    centered = u - 0.5
+    for left, right in ((centered[:, 1:], centered[:, :-1]), (centered[1:], centered[:-1])):
         z = (left * right).sum() * 12 / np.sqrt(left.size)
         assert abs(z) < FIVE_SD
     first, second = (u[:, :-1] * 8).astype(int), (u[:, 1:] * 8).astype(int)
     assert chisquare(np.bincount((8 * first + second)[:, ::2].ravel(), minlength=64)).pvalue > ALARM
 
 
-def test_neighbouring_keys_are_unrelated() -> None:
+def test_neighboring_keys_are_unrelated() -> None:
     one, other = (random_words(key, np.arange(1_000), 20) / 2.0**64 - 0.5 for key in (0, 1))
     assert abs((one * other).sum() * 12 / np.sqrt(one.size)) < FIVE_SD
 
@@ -156,7 +156,7 @@ def test_rejection_removes_the_bias_of_a_large_bound() -> None:
     assert kstest(draws / (3 * 2.0**61), "uniform").pvalue > ALARM
 
 
-def test_uniform_letters_and_neighbours() -> None:
+def test_uniform_letters_and_neighbors() -> None:
     tokens = sample_uniform(0, np.arange(4_000), 65)
     assert tokens.dtype == np.uint8
     for position in (0, 1, 31, 32, 63, 64):

@@ -146,7 +146,7 @@ def test_overlaps_are_thinned_greedily_by_score(pattern):
     assert len(kept) < len(every)
 
 
-def test_neighbouring_sequences_do_not_overlap():
+def test_neighboring_sequences_do_not_overlap():
     assert listed(find_instances(encode(["CCA", "ACC"]), "A")) == [(0, 2, "+"), (1, 0, "+")]
     assert listed(find_instances(encode(["AAAA", "AAAA"]), "AAA")) == [(0, 0, "+"), (1, 0, "+")]
 

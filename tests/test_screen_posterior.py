@@ -85,8 +85,8 @@ def test_patterns_are_what_covariates_leave() -> None:
     patterns = shared_patterns(noise)
     np.testing.assert_allclose(patterns.T @ patterns, np.eye(2), atol=1e-12)
     np.testing.assert_allclose(patterns.sum(axis=0), 0, atol=1e-12)
-    centred = loadings - loadings.mean(axis=0)
-    np.testing.assert_allclose(patterns @ (patterns.T @ centred), centred, atol=1e-12)
+    centered = loadings - loadings.mean(axis=0)
+    np.testing.assert_allclose(patterns @ (patterns.T @ centered), centered, atol=1e-12)
     one = shared_patterns(noise, loadings[:, :1])
     assert one.shape == (50, 1)
     np.testing.assert_allclose(one.T @ loadings[:, 0], 0, atol=1e-10)
@@ -98,9 +98,9 @@ def test_a_pattern_takes_ten_effects() -> None:
     loadings = np.random.default_rng(1).normal(size=(25, 4)) * [1.0, 5.0, 3.0, 0.1]
     patterns = shared_patterns(Noise(np.ones(25), loadings=loadings))
     assert patterns.shape == (25, 2)
-    centred = loadings - loadings.mean(axis=0)
-    left = centred - patterns @ (patterns.T @ centred)
-    assert (left**2).sum() < 0.15 * (centred**2).sum()  # the largest are kept
+    centered = loadings - loadings.mean(axis=0)
+    left = centered - patterns @ (patterns.T @ centered)
+    assert (left**2).sum() < 0.15 * (centered**2).sum()  # the largest are kept
     assert shared_patterns(Noise(np.ones(9), loadings=loadings[:9])) is None
 
 

@@ -69,7 +69,7 @@ def test_multivariate_t_is_that_of_r(case: str, critical: float, p: float, alter
 
 
 @pytest.mark.long
-def test_the_labelled_band_is_that_of_r() -> None:
+def test_the_labeled_band_is_that_of_r() -> None:
     effects, theirs = crossover(), EXPECTED["crossover"]
     for given in (effects, estimate(effects)):
         band = simultaneous(given, method="dunnett", ci_prob=EXPECTED["ci_prob"])

@@ -235,7 +235,7 @@ def test_the_prior_is_that_of_the_analysis():
     assert float(abs(near["ace"]).max()) < 0.05 * float(abs(far["ace"]).max())
 
 
-def test_a_bench_table_is_analysed_without_a_network():
+def test_a_bench_table_is_analyzed_without_a_network():
     rng = np.random.default_rng(0)
     import pandas as pd
 

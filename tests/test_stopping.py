@@ -103,12 +103,12 @@ def test_precision_covers_as_it_says(kind, least):
     """Coverage when the width has ended the trial, near the 95 % (skewed effects: as the t interval itself)."""
     rng, n_trials = np.random.default_rng(3), 1_500
     x = draws(kind, (n_trials, 2_500), rng)
-    halfwidth = 1.96 * x.std() / np.sqrt(300)
+    half_width = 1.96 * x.std() / np.sqrt(300)
     stopped, covered = np.zeros(n_trials, bool), np.zeros(n_trials, bool)
-    for n in cg.Precision(halfwidth=halfwidth).schedule(2_500):
+    for n in cg.Precision(half_width=half_width).schedule(2_500):
         mean, se = x[:, :n].mean(axis=1), x[:, :n].std(axis=1, ddof=1) / np.sqrt(n)
         half = stats.t.ppf(0.975, n - 1) * se
-        now = ~stopped & (half <= halfwidth)
+        now = ~stopped & (half <= half_width)
         covered[now] = (np.abs(mean) <= half)[now]
         stopped |= now
     assert stopped.all()
@@ -139,7 +139,7 @@ def test_looks_on_units_of_shared_parents_count_the_parents():
 
 def test_a_look_reports_the_intervals_of_its_rule():
     ice = np.random.default_rng(0).standard_normal(400)
-    look = cg.Precision(halfwidth=1).look(outcomes_of(ice))
+    look = cg.Precision(half_width=1).look(outcomes_of(ice))
     expected = cg.estimate(cg.contrast(outcomes_of(ice), control="control"))
     for side in ("lower", "upper"):
         np.testing.assert_allclose(look.record[side], expected[side])
@@ -385,7 +385,7 @@ def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
     assert cg.stopping.watched_by_sequence(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
     for other in (cg.contrast(outcomes, control="GATA1"), cg.contrast(outcomes.isel(unit=slice(9)), control="placebo")):
         assert not cg.stopping.watched_by_sequence(outcomes, cg.estimate(other))
-    precise = cg.run(trial(), oracle(), rng=3, until=cg.Precision(halfwidth=9), progress=False)
+    precise = cg.run(trial(), oracle(), rng=3, until=cg.Precision(half_width=9), progress=False)
     assert not cg.stopping.watched_by_sequence(precise, cg.estimate(cg.contrast(precise, control="untreated")))
 
 
@@ -405,7 +405,7 @@ def test_the_how_to_has_the_figures_of_the_validation_page():
 
 
 @pytest.mark.parametrize(
-    "until", [cg.Precision(halfwidth=0.08), cg.Decided(rope=(-0.1, 0.1), control="placebo", every=200)]
+    "until", [cg.Precision(half_width=0.08), cg.Decided(rope=(-0.1, 0.1), control="placebo", every=200)]
 )
 def test_a_stopped_trial_is_the_beginning_of_the_whole_one(until, tmp_path):
     whole = cg.run(trial(), oracle(), rng=3, progress=False)
@@ -427,7 +427,7 @@ def test_a_stopped_trial_is_the_beginning_of_the_whole_one(until, tmp_path):
 
 
 def test_a_trial_that_ends_undecided_says_so():
-    outcomes = cg.run(trial(n_units=300), oracle(), rng=0, until=cg.Precision(halfwidth=1e-6), progress=False)
+    outcomes = cg.run(trial(n_units=300), oracle(), rng=0, until=cg.Precision(half_width=1e-6), progress=False)
     assert outcomes.sizes["unit"] == 300
     said = "ended at the 300 units there are, look 6: intervals are still wider than 1e-06 to each side: placebo, GATA1"
     assert outcomes.attrs["stopped"] == said
@@ -436,9 +436,9 @@ def test_a_trial_that_ends_undecided_says_so():
 def test_short_intervals_of_skewed_effects_say_that_they_are():
     rare = np.zeros(200)
     rare[::40] = 1
-    assert cg.Precision(halfwidth=0.1).look(outcomes_of(rare)).words.endswith("may cover less than they say")
+    assert cg.Precision(half_width=0.1).look(outcomes_of(rare)).words.endswith("may cover less than they say")
     normal = stats.norm.ppf((np.arange(200) + 0.5) / 200)
-    assert cg.Precision(halfwidth=1).look(outcomes_of(normal)).words.endswith("at most 1 to each side")
+    assert cg.Precision(half_width=1).look(outcomes_of(normal)).words.endswith("at most 1 to each side")
 
 
 def test_what_keeps_a_trial_from_ending_is_named():
@@ -482,7 +482,7 @@ def test_the_direction_of_a_ratio_is_about_1():
 def test_a_constant_predictor_is_warned_of_at_the_end_too():
     constant = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"], scale="counts")
     with pytest.warns(DegenerateWarning, match="task 'y': the predictor gives the same answer") as caught:
-        outcomes = cg.run(trial(), constant, rng=0, until=cg.Precision(halfwidth=1), progress=False)
+        outcomes = cg.run(trial(), constant, rng=0, until=cg.Precision(half_width=1), progress=False)
     assert [str(w.filename) for w in caught] == [__file__]
     assert outcomes.sizes["unit"] == 100
 
@@ -490,11 +490,11 @@ def test_a_constant_predictor_is_warned_of_at_the_end_too():
 def test_few_parents_never_stop_a_trial():
     parents = ["".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(30)]
     few = trial(null=cg.DinucleotideShuffle(of=parents), n_units=300)
-    outcomes = cg.run(few, oracle(), rng=0, until=cg.Precision(halfwidth=100), progress=False)
+    outcomes = cg.run(few, oracle(), rng=0, until=cg.Precision(half_width=100), progress=False)
     assert "undecided: 30 clusters of the 100 needed" in outcomes.attrs["stopped"]
     one = trial(null=cg.DinucleotideShuffle(of=parents[:1]), n_units=300)
     with pytest.raises(EstimateError, match="all units so far share one cluster"):
-        cg.run(one, oracle(), rng=0, until=cg.Precision(halfwidth=100), progress=False)
+        cg.run(one, oracle(), rng=0, until=cg.Precision(half_width=100), progress=False)
 
 
 def test_what_is_watched_is_said_kept_or_the_first_arm():
@@ -502,26 +502,26 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         outcomes = cg.run(trial(n_units=150), oracle(), rng=0, progress=False, **how)
         return outcomes["contrast"].values.tolist()
 
-    wide = cg.Precision(halfwidth=9)
+    wide = cg.Precision(half_width=9)
     assert control(until=wide) == ["placebo", "GATA1"]
     assert control(until=wide, analysis=cg.Analysis(control="placebo")) == ["untreated", "GATA1"]
-    assert control(until=cg.Precision(halfwidth=9, control="GATA1")) == ["untreated", "placebo"]
+    assert control(until=cg.Precision(half_width=9, control="GATA1")) == ["untreated", "placebo"]
     only = {"mine": {"GATA1": 1, "placebo": -1}}
-    assert control(until=cg.Precision(halfwidth=9, contrasts=only)) == ["mine"]
+    assert control(until=cg.Precision(half_width=9, contrasts=only)) == ["mine"]
     assert control(until=wide, analysis=cg.Analysis(contrasts=only)) == ["mine"]
 
 
 @pytest.mark.parametrize(
     ("make", "error", "said"),
     [
-        (lambda: cg.Precision(halfwidth=0), EstimateError, "halfwidth=0 must be a positive number"),
-        (lambda: cg.Precision(halfwidth=np.inf), EstimateError, "halfwidth=inf"),
-        (lambda: cg.Precision(halfwidth="0.1"), EstimateError, "halfwidth='0.1'"),
-        (lambda: cg.Precision(halfwidth=0.1, ci_prob=95), EstimateError, "ci_prob=95 is not between 0 and 1"),
-        (lambda: cg.Precision(halfwidth=0.1, start=10), EstimateError, "start=10 must be 100 clusters or more"),
-        (lambda: cg.Precision(halfwidth=0.1, every=0), EstimateError, "every=0 must be a number of units"),
+        (lambda: cg.Precision(half_width=0), EstimateError, "half_width=0 must be a positive number"),
+        (lambda: cg.Precision(half_width=np.inf), EstimateError, "half_width=inf"),
+        (lambda: cg.Precision(half_width="0.1"), EstimateError, "half_width='0.1'"),
+        (lambda: cg.Precision(half_width=0.1, ci_prob=95), EstimateError, "ci_prob=95 is not between 0 and 1"),
+        (lambda: cg.Precision(half_width=0.1, start=10), EstimateError, "start=10 must be 100 clusters or more"),
+        (lambda: cg.Precision(half_width=0.1, every=0), EstimateError, "every=0 must be a number of units"),
         (
-            lambda: cg.Precision(halfwidth=1, control="a", contrasts={"b": {"a": 1, "c": -1}}),
+            lambda: cg.Precision(half_width=1, control="a", contrasts={"b": {"a": 1, "c": -1}}),
             EstimateError,
             "Precision: control and contrasts are two questions",
         ),
@@ -559,21 +559,21 @@ def test_impossible_rules_are_refused(make, error, said):
 
 
 def test_impossible_trials_are_refused():
-    rule = cg.Precision(halfwidth=0.1)
+    rule = cg.Precision(half_width=0.1)
     with pytest.raises(DesignError, match="until= watches the individual effects of a crossover"):
         cg.run(trial(assignment="parallel"), oracle(), rng=0, until=rule)
-    with pytest.raises(DesignError, match=r"until= takes cg.Precision\(halfwidth=\) or cg.Decided\(rope=\), not 0.1"):
+    with pytest.raises(DesignError, match=r"until= takes cg.Precision\(half_width=\) or cg.Decided\(rope=\), not 0.1"):
         cg.run(trial(), oracle(), rng=0, until=0.1)
     with pytest.raises(CausalgiaError, match="control 'GATA' is not an arm; did you mean 'GATA1'"):
-        cg.run(trial(), oracle(), rng=0, until=cg.Precision(halfwidth=0.1, control="GATA"))
+        cg.run(trial(), oracle(), rng=0, until=cg.Precision(half_width=0.1, control="GATA"))
 
 
 def test_rules_are_values():
     assert cg.Decided(rope=(-1, 1)) == cg.Decided(rope=[-1.0, 1.0])
-    assert hash(cg.Precision(halfwidth=1, contrasts={"b": {"a": 1, "c": -1}}))
+    assert hash(cg.Precision(half_width=1, contrasts={"b": {"a": 1, "c": -1}}))
     rule = cg.Decided(rope=(-0.1, 0.1), contrasts={"b": {"a": 1, "c": -1}}, every=50)
     assert eval(repr(rule), {"Decided": cg.Decided}) == rule
     rule = cg.Decided(rope=0, rare=np.float64(0.02), largest=np.float32(2))
     assert repr(rule) == "Decided(rope=0, rare=0.02, largest=2.0)"
-    assert cg.Precision(halfwidth=1, every=400).schedule(1_000) == [100, 500, 900, 1_000]
-    assert cg.Precision(halfwidth=1).schedule(50) == [50]
+    assert cg.Precision(half_width=1, every=400).schedule(1_000) == [100, 500, 900, 1_000]
+    assert cg.Precision(half_width=1).schedule(50) == [50]

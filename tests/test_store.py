@@ -71,7 +71,7 @@ def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
     arms = {"none": cg.Untreated()} | {f"word {i}": cg.Embed("GATAAG" * 10, at=i) for i in range(600)}
     design = cg.Design(null=cg.Uniform(length=700), arms=arms, n_units=100)
     share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 700, tasks=["GC"], scale="share")
-    until = cg.Precision(halfwidth=1, control="none")
+    until = cg.Precision(half_width=1, control="none")
     trial = cg.run(design, share, rng=0, until=until, progress=False)
     assert trial["design"].dims == ("byte",)
     assert "design" not in trial.attrs

@@ -248,7 +248,7 @@ def test_an_answer_that_cannot_be_used_names_its_unit_and_what_came_before_is_ke
 def test_refusals_before_anything_is_predicted(tmp_path):
     nobody = Sums(last=0)
     with pytest.raises(DesignError, match=r"until= looks at outcomes.*store="):
-        cg.run(design(), nobody, rng=0, until=cg.Precision(halfwidth=1), store=tmp_path / "t.zarr")
+        cg.run(design(), nobody, rng=0, until=cg.Precision(half_width=1), store=tmp_path / "t.zarr")
     for odd in (5, b"x", True, ["a"], "", "s3://bucket/t.zarr", "x\0y"):
         with pytest.raises(StoreError, match="a trial is kept in a folder of this machine"):
             cg.run(design(), nobody, rng=0, store=odd)

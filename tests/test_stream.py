@@ -185,8 +185,8 @@ def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
 
 def test_an_experiment_is_answered_from_its_stream():
     experiment = cg.experiments.copies(n_units=300)
-    streamed = experiment.analyse(stream(experiment, ORACLE, rng=1, progress=False), rng=2)
-    whole = experiment.analyse(cg.run(experiment, ORACLE, rng=1, progress=False), rng=2)
+    streamed = experiment.analyze(stream(experiment, ORACLE, rng=1, progress=False), rng=2)
+    whole = experiment.analyze(cg.run(experiment, ORACLE, rng=1, progress=False), rng=2)
     assert (streamed.decisions["verdict"].to_numpy() == whole.decisions["verdict"].to_numpy()).all()
     np.testing.assert_allclose(streamed.decisions["ace"], whole.decisions["ace"], rtol=1e-6)
     assert streamed.sentences == whole.sentences

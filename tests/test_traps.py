@@ -242,7 +242,7 @@ def test_a_thousand_units_make_everything_significant():
     """No word stands out of a sum over single bases: most differ from 0, hardly any from what any word does."""
     experiment = word_screen(k=3, n_units=1_000, n_placebos=40)
     outcomes = cg.run(experiment, row_scores(41), rng=0, progress=False)
-    answer = experiment.analyse(outcomes, rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
     placebo = answer.decisions["placebo_word"].to_numpy()
     p = answer.estimates["p"].to_numpy()
     assert (p[placebo] < 0.05).mean() > 0.8
@@ -354,7 +354,7 @@ def test_the_report_gives_motif_minus_placebo_paired():
     np.testing.assert_allclose(net["ace"], difference.mean(), rtol=1e-9)
     np.testing.assert_allclose(net["se"], difference.std("unit", ddof=1) / 300**0.5, rtol=1e-9)
     assert float(net["se"]) < 0.6 * float(np.hypot(y.sel(arm="motif").std(), y.sel(arm="placebo").std()) / 300**0.5)
-    assert "motif minus placebo" in str(experiment.analyse(outcomes, rng=0))
+    assert "motif minus placebo" in str(experiment.analyze(outcomes, rng=0))
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -550,7 +550,7 @@ def test_distances_accepted_and_ignored():
             texts = decode(made[f"++ {order} {distance}"])
             at = 55 + sign * distance
             assert {(text[55:62], text[at : at + 7]) for text in texts} == {("AGATAAG", "CACGTCA")}
-    pairs = spacing(null, distances=[6, 13], centre=60)
+    pairs = spacing(null, distances=[6, 13], center=60)
     for name in (name for name in pairs.arm_names if "," in name):
         first, second = map(int, re.findall(r"at (\d+)", name))
         assert second - first in (6, 13)
@@ -562,7 +562,7 @@ def test_distances_accepted_and_ignored():
 def test_the_best_word_left_out_of_its_own_logo():
     oracle = cg.zoo.oracle("vts1_like")
     experiment = cg.experiments.word_mutagenesis(word="GCUGG", at=18, n_units=100)
-    answer = experiment.analyse(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
     logo = answer.findings["logo"]["ace"].squeeze("task")
     assert logo.notnull().all()
     assert logo.shape == (5, 4)

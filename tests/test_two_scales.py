@@ -238,7 +238,7 @@ def test_a_unit_that_is_none_is_refused(unit: float) -> None:
         two_scales(np.ones(3), Noise(np.ones(4)))
 
 
-def test_nodes_and_draws_have_one_centre() -> None:
+def test_nodes_and_draws_have_one_center() -> None:
     """The sd of mu by its nodes, spread and sd within each together, is that of its draws, in any unit."""
     rng = np.random.default_rng(4)
     effect = 20 * (np.where(rng.random(60) < 0.2, rng.normal(0, 6, 60), rng.normal(0, 0.4, 60)) + rng.normal(size=60))

@@ -23,7 +23,7 @@ from causalgia.errors import ConvergenceError, DecisionError, EstimateError, Inf
 from causalgia.multiplicity import equivalence, placebo_region
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
-from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
+from causalgia.verdicts import decide, more_units, rule, running_mean, summarize
 from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.draws_convergence import _rhat_by_chance, split_rhat
 from causalgia.verdicts.rare_effects import few_real_sequences
@@ -123,7 +123,7 @@ def test_a_share_at_the_level_is_enough() -> None:
 
 def test_draws_are_counted() -> None:
     draws = np.array([[-2.0, 0.0], [-0.1, 0.0], [0.1, 0.0], [3.0, 5.0]])
-    found = summarise(draws, np.array([-0.1, 0.0]), np.array([0.1, 1.0]), ci_prob=0.5)
+    found = summarize(draws, np.array([-0.1, 0.0]), np.array([0.1, 1.0]), ci_prob=0.5)
     assert found.above.tolist() == [0.25, 0.25]
     assert found.below.tolist() == [0.25, 0.0]
     assert found.lfsr.tolist() == [0.5, 0.75]
@@ -133,9 +133,9 @@ def test_draws_are_counted() -> None:
 def test_blocks_change_nothing() -> None:
     draws = np.random.default_rng(0).normal(size=(40_000, 250))
     rope = np.linspace(-2, 0, 250), np.linspace(0, 2, 250)
-    whole = summarise(draws, *rope, ci_prob=0.9)
+    whole = summarize(draws, *rope, ci_prob=0.9)
     for k in (0, 104, 105, 249):
-        one = summarise(draws[:, [k]], rope[0][[k]], rope[1][[k]], ci_prob=0.9)
+        one = summarize(draws[:, [k]], rope[0][[k]], rope[1][[k]], ci_prob=0.9)
         assert one.above == whole.above[k] == (draws[:, k] > rope[1][k]).mean()
         assert one.lower == whole.lower[k]
 

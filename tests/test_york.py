@@ -62,7 +62,7 @@ def test_is_ordinary_least_squares_where_scatter_is_all_there_is():
     assert (line.chi2, line.p) == (np.inf, 0.0)
 
 
-def test_minimises_the_misfit_over_every_line():
+def test_minimizes_the_misfit_over_every_line():
     rng = np.random.default_rng(3)
     Vx, Vy = _spd(rng, 10, 0.4), _spd(rng, 10, 0.3)
     line = errors_in_variables(X, Y, y_covariance=Vy, x_covariance=Vx)

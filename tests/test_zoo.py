@@ -45,7 +45,7 @@ TERMS = {
     "palindrome": Word("GATC", 1.0, "both"),
     "half palindrome": Word("NATR", 1.0, "both"),
     "slope": Word("AC", 1.0, gain=Slope(0.3)),
-    "bump": Word("AC", 1.0, "both", gain=Bump(1.5, centre=1)),
+    "bump": Word("AC", 1.0, "both", gain=Bump(1.5, center=1)),
     "too long": Word("ACGTACGTAC", 1.0),
     "3' GC": EndGC(1.3, last=4),
     "pair": Pair("GA", "TC", bonus=1.0, clash=-0.5, min_distance=3),
@@ -136,9 +136,9 @@ def formula(term: object, x: str) -> float:
 def plain_gain(gain: Slope | Bump | None, i: int, middle: float) -> float:
     if gain is None:
         return 1.0
-    centre = middle if gain.centre is None else gain.centre
+    center = middle if gain.center is None else gain.center
     return (
-        1 + gain.per_base * (i - centre) if isinstance(gain, Slope) else np.exp(-((i - centre) ** 2) / 2 / gain.sd**2)
+        1 + gain.per_base * (i - center) if isinstance(gain, Slope) else np.exp(-((i - center) ** 2) / 2 / gain.sd**2)
     )
 
 

@@ -190,7 +190,7 @@ def test_sox2_helps_nanog_in_a_direction_and_not_the_other_way_round() -> None:
         assert np.abs(interactions("Sox2", first, second, distances, strands)).max() < 0.02
 
 
-def test_oct4_sox2_helps_its_neighbours_and_klf4_does_not_know_nanog() -> None:
+def test_oct4_sox2_helps_its_neighbors_and_klf4_does_not_know_nanog() -> None:
     for task, partner, bonus in (("Nanog", NANOG, 0.7), ("Klf4", KLF4, 0.5)):
         for first, second in ((OCT4_SOX2, partner), (partner, OCT4_SOX2)):
             near, far = interactions(task, first, second, range(20, 200, 160))

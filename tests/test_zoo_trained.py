@@ -116,11 +116,11 @@ def test_members_disagree_by_more_than_the_error_of_their_effects(name: str, net
 
 
 @BOTH
-def test_ugcaug_is_first_among_its_neighbours_and_random_words(network: str) -> None:
-    neighbours = {"UGCAUG"[:i] + base + "UGCAUG"[i + 1 :] for i in range(6) for base in "ACGU"} - {"UGCAUG"}
+def test_ugcaug_is_first_among_its_neighbors_and_random_words(network: str) -> None:
+    neighbors = {"UGCAUG"[:i] + base + "UGCAUG"[i + 1 :] for i in range(6) for base in "ACGU"} - {"UGCAUG"}
     drawn = {"".join(word) for word in np.random.default_rng(3).choice(list("ACGU"), (60, 6))} - {"UGCAUG"}
     strongest = five("rbfox1_like", network).predict(embedded(("UGCAUG", 17)))[:, 0]
-    for word in sorted(neighbours | drawn):
+    for word in sorted(neighbors | drawn):
         other = five("rbfox1_like", network).predict(embedded((word, 17))[:100])[:, 0]
         assert (strongest[:100].mean(axis=0) > other.mean(axis=0)).all(), word
 

@@ -61,7 +61,7 @@ def _words(n: int) -> list[str]:
 
 def _judged(experiment: Experiment, words: list[str], truth: np.ndarray, member: int) -> dict[str, int]:
     network = cg.zoo.load("rbfox1_like", member=member)
-    decisions = experiment.analyse(cg.run(experiment, network, rng=0, progress=False), rng=0).decisions
+    decisions = experiment.analyze(cg.run(experiment, network, rng=0, progress=False), rng=0).decisions
     rows = decisions.sel(contrast=words).isel(task=0)
     low, high, ace = (rows[name].to_numpy() for name in ("rope_lower", "rope_upper", "ace"))
     claimed = np.isin(rows["verdict"].to_numpy(), ("increases", "decreases"))
@@ -115,7 +115,7 @@ def _interactions(experiment: Experiment, names: list[str], additive: Any, n_uni
     asked = replace(experiment, n_units=n_units)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        answer = asked.analyse(cg.run(asked, additive, rng=0, progress=False), rng=0)
+        answer = asked.analyze(cg.run(asked, additive, rng=0, progress=False), rng=0)
     found = []
     for name in names:
         row = answer.decisions.sel(contrast=name).isel(task=0)

@@ -45,7 +45,7 @@ def of_members(experiment: Experiment, story: str) -> tuple[Answer, Results]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
         outcomes = cg.run(experiment, cg.zoo.ensemble(story), rng=0, progress=False)
-        answer = experiment.analyse(outcomes, rng=0)
+        answer = experiment.analyze(outcomes, rng=0)
         members = cg.estimate(cg.contrast(outcomes)).isel(task=0)
     truth = cg.zoo.oracle(story).true_ace(experiment).isel(task=0)
     return answer, {
@@ -80,7 +80,7 @@ def screen(n_units: int) -> tuple[Answer, Results]:
     """Screen all words on the five networks, streamed; return the answer and the first words of each member."""
     experiment = cg.experiments.word_screen(n_units=n_units)
     estimates = cg.experiments.stream(experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False)
-    answer = experiment.analyse(estimates, rng=0)
+    answer = experiment.analyze(estimates, rng=0)
     words = answer.estimates.isel(contrast=~answer.estimates["placebo_word"].to_numpy(), task=0)
     ace = words["ace"].transpose("contrast", "model").to_numpy()
     names = [str(name) for name in words["contrast"].to_numpy()]
@@ -124,7 +124,7 @@ def nulls(n_units: int) -> Results:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         answers = {
-            name: each.analyse(cg.run(each, network, rng=0, progress=False), rng=0) for name, each in under.items()
+            name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0) for name, each in under.items()
         }
         table = agreement(answers)
     warned = [str(one.message) for one in said if issubclass(one.category, cg.errors.NullModelWarning)]

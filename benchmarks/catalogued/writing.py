@@ -220,7 +220,7 @@ _HEAD = """# The catalogue of experiments
 
 Written by `python benchmarks/catalogue_page.py`. Each experiment is one function, `cg.experiments.<name>(...)`,
 with the settings of its paper as defaults; `outcomes = cg.run(experiment, predictor, rng=0)` runs it, and
-`experiment.analyse(outcomes, rng=0)` gives the tables, sentences and figures below."""
+`experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below."""
 _OVERVIEW = """Each experiment asks an oracle of the zoo, whose effects are known on paper. z is (estimate -
 truth) / SE; the bound is the quantile, at 1 in 10,000, of the largest |z| of that many contrasts. A verdict is
 judged where the truth lies more than five standard errors from both bounds of the region of practical

@@ -29,7 +29,7 @@ Measure = Callable[[Rng, int], np.ndarray]
 ROPES = (0.25, 1.0)
 SIZES = (30, 100, 400)
 _DRAWS, _LEVEL = 2_000, 0.95
-_PRIOR = Prior(standardised=False)
+_PRIOR = Prior(standardized=False)
 
 
 def spread(sd: float, mean: float = 0.0) -> Truth:

@@ -250,15 +250,15 @@ def clustered_limits(ice: Array, n_parents: int, rule: Decided) -> tuple[Array, 
     return lower, upper, groups >= np.ceil(least_clusters(skewness_of(residuals), start=start))
 
 
-def covered_when_short(draw: Draw, halfwidth: float) -> Trials:
+def covered_when_short(draw: Draw, half_width: float) -> Trials:
     """Whether the t interval at the first look that is short enough covers the effect."""
-    looks = Precision(halfwidth=halfwidth).schedule(MOST)
+    looks = Precision(half_width=half_width).schedule(MOST)
 
     def trials(rng: Rng, n_trials: int) -> Array:
         out = []
         for at in range(0, n_trials, 200):
             lower, upper, _ = by_t(interim(draw(rng, (MOST, min(200, n_trials - at), 1)), looks))
-            short = (upper - lower)[..., 0] <= 2 * halfwidth
+            short = (upper - lower)[..., 0] <= 2 * half_width
             stop = np.where(short.any(axis=0), short.argmax(axis=0), len(looks) - 1)
             where = (stop, np.arange(len(stop)), 0)
             out.append((lower[where] <= 0) & (upper[where] >= 0))
@@ -270,7 +270,7 @@ def covered_when_short(draw: Draw, halfwidth: float) -> Trials:
 # the rows
 
 RULE = Decided(rope=0, level=LEVEL)
-LOOKS, EARLY = RULE.schedule(MOST), Precision(halfwidth=1).schedule(MOST)
+LOOKS, EARLY = RULE.schedule(MOST), Precision(half_width=1).schedule(MOST)
 LOGNORMAL_SD = 2.1612
 ON_THE_BOUND: dict[str, Setting] = {
     "normal": on_the_bound(normal, 1.0),

@@ -21,7 +21,7 @@ from causalgia.zoo.named_oracles import oracle
 from causalgia.zoo.torch_networks import NETWORKS
 from causalgia.zoo.trained import MEMBERS, Card, card_path, file_digest, weights_path
 
-from .simulation import LIBRARIES, Labelled, simulate
+from .simulation import LIBRARIES, Labeled, simulate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +54,16 @@ def fit(network: str, tokens: Tokens, labels: NDArray[np.float64], how: Fit, *, 
         Of the first weights and of the order of the sequences.
     """
     made = _initialized(network, seed)
-    centre, spread = float(labels.mean()), float(labels.std())
-    targets = torch.tensor((labels - centre) / spread, dtype=torch.float32)
+    center, spread = float(labels.mean()), float(labels.std())
+    targets = torch.tensor((labels - center) / spread, dtype=torch.float32)
     batches = list(_training_batches(len(labels), how, np.random.default_rng(seed)))
-    optimiser = torch.optim.Adam(made.parameters(), lr=how.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, how.learning_rate, total_steps=len(batches))
+    optimizer = torch.optim.Adam(made.parameters(), lr=how.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, how.learning_rate, total_steps=len(batches))
     made.train()
     for rows in batches:
-        _training_step(made, torch.from_numpy(one_hot(tokens[rows], dtype="float32")), targets[rows], optimiser)
+        _training_step(made, torch.from_numpy(one_hot(tokens[rows], dtype="float32")), targets[rows], optimizer)
         schedule.step()
-    return _rescale_output(made.eval(), centre, spread)
+    return _rescale_output(made.eval(), center, spread)
 
 
 def _training_batches(n: int, how: Fit, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -79,19 +79,19 @@ def _initialized(network: str, seed: int) -> nn.Module:
         return NETWORKS[network]()
 
 
-def _training_step(network: nn.Module, x: Tensor, target: Tensor, optimiser: torch.optim.Optimizer) -> None:
-    optimiser.zero_grad()
+def _training_step(network: nn.Module, x: Tensor, target: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
     loss = nn.functional.mse_loss(network(x)[:, 0], target)
     loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    optimizer.step()
 
 
 @torch.no_grad()
-def _rescale_output(network: nn.Module, centre: float, spread: float) -> nn.Module:
+def _rescale_output(network: nn.Module, center: float, spread: float) -> nn.Module:
     last = network.get_submodule("last")
     assert isinstance(last, nn.Linear)
     last.weight *= spread
-    last.bias.mul_(spread).add_(centre)
+    last.bias.mul_(spread).add_(center)
     return network
 
 
@@ -151,7 +151,7 @@ def train_member(story: str, network: str, seed: int, folder: Path) -> Member:
     )
 
 
-def test_data(story: str) -> Labelled:
+def test_data(story: str) -> Labeled:
     """Return the sequences on which every network of a story is tested."""
     plan = PLANS[story]
     return simulate(story, plan.n_test, noise=plan.noise, key=derive(root_key(0), "zoo training", story, "test"))
@@ -190,7 +190,7 @@ def _card(story: str, network: str, members: list[Member]) -> Card:
         n_test=plan.n_test,
         noise=plan.noise,
         loss="mean squared error",
-        optimiser=plan.fit.describe(),
+        optimizer=plan.fit.describe(),
         epochs=plan.fit.epochs,
         command=f"python -m benchmarks.zoo_training {story} --network {network}",
         trained_on=repr(oracle(story)),

@@ -64,7 +64,7 @@ LIBRARIES = {
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Sequences, what the oracle answers, and that answer with noise.
 
     Parameters
@@ -85,7 +85,7 @@ class Labelled:
     noise_sd: float
 
 
-def simulate(story: str, n: int, *, noise: float, key: int) -> Labelled:
+def simulate(story: str, n: int, *, noise: float, key: int) -> Labeled:
     """Return n labelled sequences of a story; the sd of the noise is `noise` times that of the oracle's answers.
 
     Examples
@@ -98,7 +98,7 @@ def simulate(story: str, n: int, *, noise: float, key: int) -> Labelled:
     truth = oracle(story).predict(tokens)[:, 0]
     noise_sd = noise * float(truth.std())
     errors = np.random.default_rng(derive(key, "noise")).normal(scale=noise_sd, size=n)
-    return Labelled(tokens, truth, truth + errors, noise_sd)
+    return Labeled(tokens, truth, truth + errors, noise_sd)
 
 
 def draw_sequences(library: Library, n: int, *, key: int) -> Tokens:

@@ -125,11 +125,11 @@ class RunningMoments(TurnMoments):
         before = self.n
         ice, low, high = (self._flat(parts[name]) for name in ("ice", "low", "high"))
         self._arms.take(*(self._flat(parts[name]) for name in ("arms", "arms_low", "arms_high")))
-        centred, step = self._ice.take(ice, low, high)
+        centered, step = self._ice.take(ice, low, high)
         if isinstance(self._together, Sums):
             self._together.add(ice - self._ice.origin, self._groups(parts["parent"], before))
         else:
-            self._together.add(before, centred, step)
+            self._together.add(before, centered, step)
         self._sketch.add(ice)
 
     def _flat(self, values: NDArray[Any]) -> Array:

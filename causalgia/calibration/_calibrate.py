@@ -14,7 +14,15 @@ import xarray as xr
 from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia.analysis import Analysis
 from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
-from causalgia.calibration.trials import SAME, Simulator, aa_design, centred_truth, repeat_trial, simulator_of, truth_of
+from causalgia.calibration.trials import (
+    SAME,
+    Simulator,
+    aa_design,
+    centered_truth,
+    repeat_trial,
+    simulator_of,
+    truth_of,
+)
 from causalgia.calibration.verdict_rows import verdict_rows
 from causalgia.design import Design
 from causalgia.effects import contrast
@@ -321,7 +329,7 @@ def _calibration_table(
     bands = xr.concat([result.band[["lower", "upper"]] for result in results], dim="trial")
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
     truths = [result.truth for result in results if result.truth is not None]
-    truth = np.stack(truths) if truths else centred_truth(ace)
+    truth = np.stack(truths) if truths else centered_truth(ace)
     alpha = 1 - float(analysis.ci_prob)
     rows, lacking = _aa_rows(aa_p_values, alpha)
     rows += _coverage_rows(estimates, truth, 1 - alpha)
@@ -432,10 +440,10 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
 
 def _prior_in_units(estimates: xr.Dataset, prior: Prior, task: int) -> Prior:
     """Return the prior on the scale of the effects."""
-    if not (prior.standardised and "control_sd" in estimates):
+    if not (prior.standardized and "control_sd" in estimates):
         return prior
     unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, task] ** 2).mean()))
-    return Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardised=False)
+    return Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardized=False)
 
 
 def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) -> Array:

@@ -115,7 +115,7 @@ def truth_of(outcomes: xr.Dataset) -> xr.DataArray | None:
     return outcomes["truth"] if "truth" in outcomes.variables else None
 
 
-def centred_truth(ace: np.ndarray) -> np.ndarray:
+def centered_truth(ace: np.ndarray) -> np.ndarray:
     """Return a substitute for unknown truths from the mean of all trials, in the shape of `ace`, (trials, ...).
 
     A trial's deviation from the mean of all n has variance ``sigma^2 (1 - 1/n)``; scaled by ``sqrt(n / (n - 1))`` it
@@ -123,7 +123,7 @@ def centred_truth(ace: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> centred_truth(np.array([[1.0], [3.0]])).round(3)
+    >>> centered_truth(np.array([[1.0], [3.0]])).round(3)
     array([[2.414],
            [1.586]])
     """

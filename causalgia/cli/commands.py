@@ -277,7 +277,7 @@ def run(
     echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
         echo()
-        print_written(folder, *written, *write_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
+        print_written(folder, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
         return
     print_written(folder, *written)
     echo(_next_step(spec.analysis, out))
@@ -452,7 +452,7 @@ def _answer_again(
 ) -> None:
     """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
-    answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
+    answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
     remove_outdated(folder, DECISIONS, POSTERIOR, FOREST, *answer_figures(folder), rewritten=answer_files(answer))
     print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences))
 

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalgia.checks import nearest
 from causalgia.cli.folder import check_usable, load_outcomes
 from causalgia.cli.tables import echo, print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
@@ -102,7 +103,6 @@ def counts_question(
         If there is none, or two are given.
     """
     from causalgia.effects.contrast_weights import listed, requested_weights
-    from causalgia.expressions import nearest
 
     known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
     if contrasts:
@@ -125,7 +125,7 @@ def counts_question(
             "contrasts or interaction in the trial's [analysis]"
         )
     if control not in known:
-        hint = nearest(control, known) or "."
+        hint = nearest(control, known, most=3) or "."
         raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
@@ -136,11 +136,10 @@ def counts_question(
 
 def _check_arms(option: str, given: list[str], known: list[str]) -> None:
     from causalgia.effects.contrast_weights import listed
-    from causalgia.expressions import nearest
 
     for arm in given:
         if arm not in known:
-            hint = nearest(arm, known) or "."
+            hint = nearest(arm, known, most=3) or "."
             raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.checks import nearest
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
@@ -20,7 +21,6 @@ from causalgia.expressions import (
     check_distinct,
     differences,
     hypothesis_name,
-    nearest,
     read_hypothesis,
 )
 from causalgia.schema import RESERVED
@@ -95,7 +95,8 @@ def is_real_number(value: object) -> bool:
 def _check_arm(arm: str, arms: list[str], role: str) -> None:
     if arm in arms:
         return
-    raise ContrastError(f"{role} {quoted(arm)} is not an arm{nearest(arm, arms) or '.'} The arms are {listed(arms)}")
+    hint = nearest(arm, arms, most=3) or "."
+    raise ContrastError(f"{role} {quoted(arm)} is not an arm{hint} The arms are {listed(arms)}")
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:

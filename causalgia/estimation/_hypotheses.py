@@ -14,6 +14,7 @@ from scipy import sparse
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
+from causalgia.checks import nearest
 from causalgia.effects._contrast import sums_over_arms
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.scales import OF_MEANS
@@ -29,7 +30,6 @@ from causalgia.expressions import (
     check_distinct,
     differences,
     hypothesis_name,
-    nearest,
     read_hypothesis,
 )
 from causalgia.notes import with_notes
@@ -194,7 +194,7 @@ def _parse_row(name: str, row: Any, names: list[str]) -> Linear:
     terms: dict[str, float] = {}
     for contrast, weight in row.items():
         if str(contrast) not in names:
-            hint = nearest(str(contrast), names) or "."
+            hint = nearest(str(contrast), names, most=3) or "."
             raise ContrastError(
                 f"hypothesis {quoted(name)}: {quoted(contrast)} is not a contrast{hint} There are {quoted(names[:20])}"
             )
@@ -222,9 +222,8 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
         columns = as_unique([str(c) for c in matrix.columns], "columns of the matrix")
         unknown = [column for column in columns if column not in names]
         if unknown:
-            raise ContrastError(
-                f"the matrix has a column {quoted(unknown[0])}, which is not a contrast{nearest(unknown[0], names)}"
-            )
+            hint = nearest(unknown[0], names, most=3)
+            raise ContrastError(f"the matrix has a column {quoted(unknown[0])}, which is not a contrast{hint}")
         if not isinstance(matrix.index, pd.RangeIndex):
             labels = as_unique([str(name) for name in matrix.index], "hypotheses")
         matrix = matrix.set_axis(columns, axis=1).reindex(columns=names, fill_value=0.0).to_numpy()

@@ -266,10 +266,10 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
             f"{len(sums)} clusters have {n_flips} flips, which reject no shift at ci_prob={ci_prob:g}; "
             "draw more clusters"
         )
-    centre = sums.sum() / sizes.sum()
-    about = sums - centre * sizes
+    center = sums.sum() / sizes.sum()
+    about = sums - center * sizes
     means = np.sort(np.concatenate([_flipped_means(signs, about, sizes) for signs in _sign_flips(len(sums))]))
-    return float(centre + means[rank - 1]), float(centre + means[-rank])
+    return float(center + means[rank - 1]), float(center + means[-rank])
 
 
 def _flipped_means(signs: Array, sums: Array, sizes: Array) -> Array:

@@ -223,9 +223,9 @@ class _Points:
     def _step(self, slope: float, extra: float) -> float:
         """Return the slope whose residuals are orthogonal to the x adjusted at this slope."""
         _, w, _, place = self._moved(slope, extra)
-        centre = w / w.sum()
-        side = w * (place - centre @ place)
-        return float(side @ (self.y - centre @ self.y) / (side @ (self.x - centre @ self.x)))
+        center = w / w.sum()
+        side = w * (place - center @ place)
+        return float(side @ (self.y - center @ self.y) / (side @ (self.x - center @ self.x)))
 
     def line(self, slope: float, extra: float, cluster: Codes | None) -> tuple[float, Array, float]:
         """Return the intercept, the covariance of intercept and slope, and its degrees of freedom."""

@@ -359,7 +359,7 @@ class WorkingScale:
     divisor: tuple[Array, Array]
 
     @property
-    def centre(self) -> Array:
+    def center(self) -> Array:
         """The effects on their working scales."""
         return self.put(self.ace)
 
@@ -381,13 +381,13 @@ class WorkingScale:
 
     def around(self, half: Array) -> tuple[Array, Array]:
         """Return limits at half widths (on the working scales) from the effects, the point itself where one is 0."""
-        return tuple(np.where(half == 0, self.ace, self.back(self.centre + side * half)) for side in (-1, 1))  # type: ignore[return-value]
+        return tuple(np.where(half == 0, self.ace, self.back(self.center + side * half)) for side in (-1, 1))  # type: ignore[return-value]
 
     def against(self, value: Array | float) -> tuple[Array, Array]:
         """Return the distance from a value to the effects and its standard error, for a t test of that value."""
         gap, (both, own) = self.ace - value, self.divisor
         spread = np.sqrt(np.maximum(self.se**2 + 2 * gap * both + gap**2 * own, 0.0))
-        return np.where(self.logs, self.centre - self.put(value), gap), np.where(self.logs, self.error, spread)
+        return np.where(self.logs, self.center - self.put(value), gap), np.where(self.logs, self.error, spread)
 
     def width(self, size: Array | float) -> Array:
         """Transform a small distance from the effects to the working scales."""
@@ -403,7 +403,7 @@ class WorkingScale:
         )
         lower, upper = (
             np.where(
-                t * self.error + side * beyond == 0, self.ace, self.back(self.centre - t * self.error - side * beyond)
+                t * self.error + side * beyond == 0, self.ace, self.back(self.center - t * self.error - side * beyond)
             )
             for t, side in ((down, 1), (up, -1))
         )

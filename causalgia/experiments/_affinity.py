@@ -97,7 +97,7 @@ def affinity(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: effects fall with K_D, by -3... from the tightest word to the weakest (-1... for each ...
     """
     settings.as_null_model(null)

@@ -76,7 +76,7 @@ def composition_bias(
     >>> experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=200)
     >>> binding = Oracle(Word("UGCAUG", 1.0), EndGC(-0.8, last=8), tasks=["RBFOX1"], scale="intensity", link="exp")
     >>> outcomes = cg.run(experiment, binding, rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
     """
     as_null_model(null)

@@ -86,7 +86,7 @@ def context_dependence(
     >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.002), scale="activity")
     >>> sequence = "ACCGTCAC" * 9 + "GATAAG" + "CCAG" * 10 + "TATAAA" + "CACTGAGT" * 9
     >>> experiment = cg.experiments.context_dependence([sequence], element=(72, 78), rope=(-0.5, 0.5))
-    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: element 72-78 is dependent on its context: (WT - MUT) / WT = ...
     """

@@ -83,7 +83,7 @@ def copies(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=2_000)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
-    >>> answer = experiment.analyse(outcomes, rng=0)
+    >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are additive beside the same sites alone, -0.0... beyond their sum, of a rise of 9...
     """

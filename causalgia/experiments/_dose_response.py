@@ -116,7 +116,7 @@ def dose_response(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.dose_response(n_steps=3, copies=[1, 2], n_units=200)
     >>> rna = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.5), cg.zoo.Word("A", 0.1), link="exp")
-    >>> print(experiment.analyse(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
+    >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
     Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises, 1..., with 1 copy ...
     """
     as_null_model(null)

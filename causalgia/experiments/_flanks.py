@@ -113,7 +113,7 @@ def flanks(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.flanks(n_flanks=4)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     as_null_model(null)

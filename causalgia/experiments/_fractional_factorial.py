@@ -89,7 +89,7 @@ def grammar_screen(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.grammar_screen(n_units=100)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[-1])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[-1])
     2^(6-2) of resolution IV: 16 of 64 runs. Aliased, so that only their sum is known: first x second = order x ...
     """
     as_null_model(null)
@@ -157,7 +157,7 @@ def fractional_factorial(
     >>> sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18, 26)}
     >>> experiment = cg.experiments.fractional_factorial(factors=sites, generators=["D=ABC"], n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("saturating"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: of 7 effects 7 matter (at 18: 1...
     """
     as_null_model(null)

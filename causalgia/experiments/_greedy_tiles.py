@@ -72,7 +72,7 @@ def greedy_round(
     -------
     Experiment
         Arms ``"wild type"`` or ``"chosen shuffled"``, and ``"0-500"``, ... for each candidate; coordinates ``start``,
-        ``stop`` and ``centre``.
+        ``stop`` and ``center``.
 
     Raises
     ------
@@ -282,5 +282,5 @@ GREEDY_ROUND = Entry(
     "sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read_greedy_round,
-    draw=profile_along("centre"),
+    draw=profile_along("center"),
 )

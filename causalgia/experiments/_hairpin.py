@@ -99,7 +99,7 @@ def hairpin(
     >>> print(experiment.named_arms[3].intervention)
     do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task VTS1: loop > open > stem: ...
     """
     fold = _as_fold(as_site(word, "word"), at, _as_stem(stem), _as_loop(loop), start, length=as_null_model(null).length)

@@ -91,7 +91,7 @@ def knock_in(
     -------
     Experiment
         Findings: ``modification``, how the effect (motif, and motif minus placebo) changes with ``gc`` and with
-        ``neighbours``, the number of instances elsewhere in the sequence (`causalgia.estimation.modification`);
+        ``neighbors``, the number of instances elsewhere in the sequence (`causalgia.estimation.modification`);
         ``distance``, how it changes with the distance to the nearest instance, among sequences that have one.
 
     Raises
@@ -112,7 +112,7 @@ def knock_in(
     >>> sampled = cg.Uniform(length=200).sample(300, rng=0)["sequence"].values
     >>> experiment = cg.experiments.knock_in(sampled, motif="AGATAAG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task K562: AGATAAG at 96 changes the outcome by 1.0..., its placebo by ...; motif minus placebo 1.0...: increases.
     """
     null, pattern = as_genomic(negatives, "negatives"), as_word_or_motif(motif, "motif")
@@ -198,7 +198,7 @@ def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Pl
     count = np.bincount(found.row[elsewhere], minlength=len(given.parents_given))
     nearest = np.full(len(count), np.inf)
     np.minimum.at(nearest, found.row[elsewhere], apart[elsewhere])
-    return effects.assign_coords(neighbours=("unit", count[rows]), distance=("unit", nearest[rows]))
+    return effects.assign_coords(neighbors=("unit", count[rows]), distance=("unit", nearest[rows]))
 
 
 def _source_rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
@@ -221,7 +221,7 @@ def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
     if "model" in whole.dims:
         whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
     near = whole.isel(unit=np.isfinite(whole["distance"])) if "distance" in whole.coords else whole.isel(unit=[])
-    covariates_of = {"modification": (whole, ("gc", "neighbours")), "distance": (near, ("distance",))}
+    covariates_of = {"modification": (whole, ("gc", "neighbors")), "distance": (near, ("distance",))}
     found = {}
     for name, (part, covariates) in covariates_of.items():
         by = [name for name in covariates if name in part.coords and len(np.unique(part[name].to_numpy())) > 1]
@@ -235,8 +235,8 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
     import xarray as xr
 
     steps = {"gc": table["sd"].sel(covariate="gc").item()} if "gc" in table["covariate"] else {}
-    steps |= {"neighbours": 1.0, "distance": 10.0}
-    words = {"neighbours": "each instance elsewhere", "distance": "10 bp further from the nearest instance"}
+    steps |= {"neighbors": 1.0, "distance": 10.0}
+    words = {"neighbors": "each instance elsewhere", "distance": "10 bp further from the nearest instance"}
     changes = []
     for name in table["covariate"].to_numpy().tolist():
         row = table.sel(contrast=NET, task=task, covariate=name)

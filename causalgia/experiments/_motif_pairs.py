@@ -131,7 +131,7 @@ def motif_pair(
     ...     cg.Uniform(length=200), distances=[15, 26], orientations=["++"], orders=["downstream"], n_units=200
     ... )
     >>> syntax = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0))
-    >>> answer = experiment.analyse(cg.run(experiment, syntax, rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, syntax, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: together the two increase the outcome ++ downstream at 15 and 26; of 2 interactions 2 synergistic; ...
     """
@@ -140,16 +140,16 @@ def motif_pair(
     reach = _as_distances(distances, orders, (first, second))
     strands = _as_choices(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (first, second))
-    centre = (null.length - len(as_pattern(first))) // 2 if at is None else as_position(at, "at")
+    center = (null.length - len(as_pattern(first))) // 2 if at is None else as_position(at, "at")
     cells = [_Cell(*parts) for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)]
-    _check_inside(cells, centre, null.length)
+    _check_inside(cells, center, null.length)
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
     both = {_pair_name(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
     of_cell = [(name, cell) for cell in cells for name in (_pair_name(cell), cell.both)]
     asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
     return Experiment(
         null=null,
-        arms=list(_pair_arms(cells, first, second, centre)),
+        arms=list(_pair_arms(cells, first, second, center)),
         n_units=n_units,
         contrasts=both | {cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
@@ -207,11 +207,11 @@ def _reverse_complement(word: str) -> str:
     return "".join(BASES[3 - BASES.index(base)] for base in reversed(word.replace("U", "T")))
 
 
-def _check_inside(cells: Sequence[_Cell], centre: int, length: int) -> None:
+def _check_inside(cells: Sequence[_Cell], center: int, length: int) -> None:
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
-    if far > centre:
+    if far > center:
         raise DesignError(
-            f"distances: {far} upstream of at={centre} leaves the {length:,}-bp background; use shorter distances, "
+            f"distances: {far} upstream of at={center} leaves the {length:,}-bp background; use shorter distances, "
             "another at=, or a longer background"
         )
 
@@ -329,12 +329,12 @@ def motif_pairs(
             "the sites would collide; distances are between starts"
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
-    centre = (null.length - longest) // 2 if at is None else as_position(at, "at")
+    center = (null.length - longest) // 2 if at is None else as_position(at, "at")
     still: dict[str, Intervention] = {
-        name: Embed(motif, at=centre, strand=strand) for name, (motif, strand) in sites.items()
+        name: Embed(motif, at=center, strand=strand) for name, (motif, strand) in sites.items()
     }
     moved: dict[tuple[str, int], Intervention] = {
-        (name, d): Embed(motif, at=centre + d, strand=strand)
+        (name, d): Embed(motif, at=center + d, strand=strand)
         for (name, (motif, strand)), d in product(sites.items(), reach)
     }
     cells = {f"{a} {b} {d}": (a, b, d) for a, b, d in product(sites, sites, reach)}

@@ -68,7 +68,7 @@ def necessity(
     Returns
     -------
     Experiment
-        Arms ``"wild type"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``centre``.
+        Arms ``"wild type"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``center``.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def necessity(
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
     >>> experiment = cg.experiments.necessity(sequences, tile_width=60, rope=(-0.5, 0.5))
-    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over sequences like these ...
     """
@@ -129,7 +129,7 @@ def sufficiency(
     Returns
     -------
     Experiment
-        Arms ``"all shuffled"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``centre``.
+        Arms ``"all shuffled"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``center``.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def sufficiency(
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
     >>> experiment = cg.experiments.sufficiency(sequences, tile_width=60, rope=(-0.5, 0.5))
-    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
@@ -239,7 +239,7 @@ NECESSITY = Entry(
     estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read_necessity,
-    draw=profile_along("centre"),
+    draw=profile_along("center"),
 )
 SUFFICIENCY = Entry(
     name="sufficiency",
@@ -247,5 +247,5 @@ SUFFICIENCY = Entry(
     estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read_sufficiency,
-    draw=profile_along("centre"),
+    draw=profile_along("center"),
 )

@@ -60,7 +60,7 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
     >>> nulls = {"uniform": cg.Uniform(length=41), "Markov": cg.Markov(of=skewed, order=1)}
     >>> under = null_models(cg.experiments.copies(n_units=200), nulls=nulls)
     >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> answers = {name: each.analyse(cg.run(each, oracle, rng=0), rng=0) for name, each in under.items()}
+    >>> answers = {name: each.analyze(cg.run(each, oracle, rng=0), rng=0) for name, each in under.items()}
     >>> round(agreement(answers)["tau"].sel(null="uniform", null_="Markov").item(), 3)
     0.867
     """

@@ -92,7 +92,7 @@ def occlusion(
     >>> sampled = cg.Uniform(length=200).sample(400, rng=0)["sequence"].values
     >>> experiment = cg.experiments.occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2)
     >>> outcomes = cg.run(experiment, Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: AGATAA occluded (uniform) changes the outcome by -0.9...; motif minus placebo -0.9...
     """
     null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")

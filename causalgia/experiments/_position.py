@@ -76,7 +76,7 @@ def position(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: UGCAUG at 2 to 32 is flat: it increases the outcome at every place; ...
     """
     settings.as_null_model(null)

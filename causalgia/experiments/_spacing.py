@@ -36,14 +36,14 @@ def spacing(
     word: str | Motif = "UGCAUG",
     other: str | Motif | None = None,
     distances: Sequence[int] = (4, 6, 9),
-    centre: int | None = None,
+    center: int | None = None,
     single: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that asks whether the distance of two sites matters.
 
-    The two sites start symmetrically about `centre` (half a base to its left for odd distances), and each place has an
+    The two sites start symmetrically about `center` (half a base to its left for odd distances), and each place has an
     arm with that site alone. The ``interaction`` at a distance is pair minus first alone minus second alone plus
     untreated, so that the distance is not confounded with the places, which change with it.
 
@@ -66,10 +66,10 @@ def spacing(
         The second site, in the form of `word`; None: the same.
     distances
         Bases from the start of the first site to that of the second.
-    centre
+    center
         Base about which both start; None: such that the sites are centred in the background (18 of 41, as published).
     single
-        Start of the arm with one site; None: one base before `centre`, as published (17 for 18).
+        Start of the arm with one site; None: one base before `center`, as published (17 for 18).
     n_units
         Backgrounds.
     rope
@@ -96,15 +96,15 @@ def spacing(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: two sites increase the outcome at 4 (5.9...) and 6 (6...) and 9 (7...); one site alone increases ...
     """
     settings.as_null_model(null)
     apart = tuple(sorted(settings.as_positions(distances, "distances")))
     first, second = _as_fixed_word(word, "word"), _as_fixed_word(word if other is None else other, "other")
-    middle = (null.length - len(second) + 1) // 2 if centre is None else as_position(centre, "centre")
+    middle = (null.length - len(second) + 1) // 2 if center is None else as_position(center, "center")
     pair = _SitePair(first, second, middle)
-    alone = pair.centre - 1 if single is None else as_position(single, "single")
+    alone = pair.center - 1 if single is None else as_position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
     return Experiment(
@@ -130,11 +130,11 @@ class _SitePair:
 
     first: str
     second: str
-    centre: int
+    center: int
 
     def starts(self, distance: int) -> tuple[int, int]:
         """Return the starts of both sites."""
-        left = self.centre - (distance + 1) // 2
+        left = self.center - (distance + 1) // 2
         return left, left + distance
 
     def check(self, distance: int, length: int) -> None:
@@ -144,8 +144,8 @@ class _SitePair:
             raise DesignError("sites collide at distance 0: they would be one; give distances of 1 or more")
         if left < 0 or max(left + len(self.first), right + len(self.second)) > length:
             raise DesignError(
-                f"sites at distance {distance} about {self.centre} start at {left} and {right}, and one leaves the "
-                f"{length}-bp background; move centre= or leave the distance out"
+                f"sites at distance {distance} about {self.center} start at {left} and {right}, and one leaves the "
+                f"{length}-bp background; move center= or leave the distance out"
             )
         if distance <= len(self.first):
             self._check_merged(distance)

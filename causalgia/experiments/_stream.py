@@ -51,7 +51,7 @@ def stream(
     -------
     Dataset
         As from `causalgia.estimate`, with the experiment's coordinates on the contrasts; ``weight`` only for up to 33
-        million weights (contrasts times arms). Pass it to ``experiment.analyse(estimates, rng=)``, `causalgia.infer`,
+        million weights (contrasts times arms). Pass it to ``experiment.analyze(estimates, rng=)``, `causalgia.infer`,
         `causalgia.adjust` or `causalgia.decide`. For an ensemble there is a dim ``model``.
 
     Raises

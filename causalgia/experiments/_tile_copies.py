@@ -69,7 +69,7 @@ def tile_copies(
     >>> experiment = cg.experiments.tile_copies(
     ...     sequences, tile=(0, 60), at=[0, 100, 200], tss=(500, 550), draws=4, rope=(-0.1, 0.1)
     ... )
-    >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are saturating beside the same sites alone, -2... beyond their sum, ...
     """

@@ -96,7 +96,7 @@ def tile_interactions(
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
     >>> experiment = cg.experiments.tile_interactions(sequences, tiles=[(60, 100), (120, 160)], rope=(-2.0, 2.0))
-    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']
     """

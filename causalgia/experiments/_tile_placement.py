@@ -94,7 +94,7 @@ def tile_placement(
     >>> experiment = cg.experiments.tile_placement(
     ...     sequences, tile=(0, 60), at=[0, 1_500, 3_000], tss=(4_480, 4_540), draws=2, rope=(-0.1, 0.1)
     ... )
-    >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
     """

@@ -119,7 +119,7 @@ def variants(
     >>> _ = (folder / "genome.fa").write_text(">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4)
     >>> _ = (folder / "two.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n")
     >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40)
-    >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0)
+    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task K562: of 2 variants in their own contexts 1 is decreasing (rs1: -1.0...), 1 is negligible, each exact ...
     >>> answer.findings["variants"].sel(task="K562").to_dataframe()[["position", "reference", "alternate", "verdict"]]

@@ -70,7 +70,7 @@ def word_mutagenesis(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.word_mutagenesis(word="GCUGG", at=18, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
-    >>> answer = experiment.analyse(outcomes, rng=0)
+    >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
     Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes ... decrease the effect...
     >>> answer.findings["logo"]["ace"].sizes["base"]
@@ -163,7 +163,7 @@ def _change_text(row: xr.Dataset) -> str:
 def _draw_logo(answer: Answer) -> Axes:
     from causalgia.plot import logo
 
-    return logo(mean_over_models(answer.findings["logo"][["ace"]]), centred=True)
+    return logo(mean_over_models(answer.findings["logo"][["ace"]]), centered=True)
 
 
 WORD_MUTAGENESIS = Entry(

@@ -107,7 +107,7 @@ def word_screen(
     >>> experiment = cg.experiments.word_screen(words=["UGCAUG", "AGAAUG", "GGAACC"], n_units=200)
     >>> additive = cg.zoo.oracle("additive")
     >>> screen = cg.run(experiment, additive, rng=0)
-    >>> answer = experiment.analyse(screen, rng=0)
+    >>> answer = experiment.analyze(screen, rng=0)
     >>> print(answer.sentences[0])
     Task outcome: 2 of 3 words lie beyond 100 placebo words ...: UGCAUG ...; AGAAUG ...
     >>> fresh = cg.confirm(screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0)

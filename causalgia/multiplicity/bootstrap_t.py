@@ -132,7 +132,7 @@ def bootstrap_t_max(
             "method='dunnett'"
         )
     observed = _observed_statistics(ice, cluster, len(sizes), ci_prob)
-    sums = _centred_sums(ice, cluster, len(sizes), observed.rare)[descending_order(observed.t)]
+    sums = _centered_sums(ice, cluster, len(sizes), observed.rare)[descending_order(observed.t)]
     draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
@@ -179,7 +179,7 @@ def _observed_statistics(ice: Array, cluster: Codes | None, n_clusters: int, ci_
     return _Observed(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
 
 
-def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.NDArray[np.bool_]) -> Float32:
+def _centered_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.NDArray[np.bool_]) -> Float32:
     """Return the sums over clusters of the ICE minus their mean, shape (K, G), mean square 1; 0 where rare."""
     sums = np.empty((ice.shape[1], n_clusters), dtype=np.float32)
     for chunk in column_chunks(ice):

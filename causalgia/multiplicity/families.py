@@ -142,7 +142,7 @@ class JointEstimates:
     def effect(self, ci_prob: float) -> Array:
         """Return effects minus no effect on the working scale, 0 where unbounded, ``(K R,)``."""
         working = self.working_scale(ci_prob)
-        away = working.centre - working.put(null_value(self.estimates))
+        away = working.center - working.put(null_value(self.estimates))
         return np.where(self.open_ended(ci_prob), 0.0, away).ravel()
 
     def numbers(self, name: str) -> Array:
@@ -210,7 +210,7 @@ def _on_working_scale(ice: Array, joint: JointEstimates, ci_prob: float) -> Arra
         return ice - null
     origin = np.where(found.logs | found.unclear, found.ace, null)
     size = np.where(found.logs, found.ace, 1.0)
-    start = np.where(found.logs, found.centre - found.put(null), 0.0)
+    start = np.where(found.logs, found.center - found.put(null), 0.0)
     return np.asarray((ice - origin) / size + start)
 
 

@@ -128,7 +128,7 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     _check_spread(found.true, found.spread, table)
     _check_width(found.lower, found.upper, table)
     dims = table["ace"].dims[1:]
-    columns = {"lower": found.lower, "upper": found.upper, "mean": found.centre, "sd": np.sqrt(found.true)}
+    columns = {"lower": found.lower, "upper": found.upper, "mean": found.center, "sd": np.sqrt(found.true)}
     coords = {dim: table[dim] for dim in dims if dim in table.coords}
     region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
     return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs)
@@ -161,19 +161,19 @@ class _RegionLimits(NamedTuple):
 
     lower: Array
     upper: Array
-    centre: Array
+    center: Array
     true: Array
     spread: Array
 
 
 def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
     ace = estimates["ace"].to_numpy()[words]
-    centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
+    center, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
     own = _own_variances(estimates, words)
     true = spread - own.mean(axis=0)
-    near = _shrink_to_centre(ace, centre, np.maximum(true, 0.0), own)
+    near = _shrink_to_center(ace, center, np.maximum(true, 0.0), own)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return _RegionLimits(lower, upper, centre, true, spread)
+    return _RegionLimits(lower, upper, center, true, spread)
 
 
 def _rank_p_values(values: Array, words: Mask) -> Array:
@@ -211,11 +211,11 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     return np.asarray(variance - (with_all - variance) / (n - 1))
 
 
-def _shrink_to_centre(ace: Array, centre: Array, true: Array, own: Array) -> Array:
+def _shrink_to_center(ace: Array, center: Array, true: Array, own: Array) -> Array:
     """Return estimates shrunken towards the centre by their own errors; exact ones are unchanged to the bit."""
     total = true + np.maximum(own, 0.0)
     return np.asarray(
-        ace + (centre - ace) * (1 - np.sqrt(np.divide(true, total, out=np.ones_like(total), where=total > 0)))
+        ace + (center - ace) * (1 - np.sqrt(np.divide(true, total, out=np.ones_like(total), where=total > 0)))
     )
 
 

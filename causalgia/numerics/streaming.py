@@ -205,9 +205,9 @@ class Sums:
         self._sums = sums if not self.sizes.any() else np.add(self._sums, sums, out=self._sums)
         self.sizes += np.bincount(codes, minlength=groups)
 
-    def about(self, centre: Array) -> Array:
-        """Return the sum over the rows of each group of value minus `centre`, shape ``(G, ...)``."""
-        return self._sums - self.sizes.reshape(-1, *[1] * centre.ndim) * centre
+    def about(self, center: Array) -> Array:
+        """Return the sum over the rows of each group of value minus `center`, shape ``(G, ...)``."""
+        return self._sums - self.sizes.reshape(-1, *[1] * center.ndim) * center
 
 
 _OCTAVES = 40
@@ -256,7 +256,7 @@ class Sketch:
     def __init__(self, bins: int) -> None:
         self.bins = bins
         self.n = 0
-        self.centre = np.zeros(0)
+        self.center = np.zeros(0)
         self.counts: Ints = np.zeros((0, 2 * bins + 1), np.int64)
         """By column, from the farthest bin below the center to the farthest above, the center in the middle."""
         self.top: Ints = np.zeros(0, np.int64)
@@ -271,10 +271,10 @@ class Sketch:
     def add(self, values: Array) -> None:
         """Add rows, shape ``(b, ...)``."""
         if self.n == 0:
-            self.centre = values.mean(axis=0)
-            columns = self.centre.size
+            self.center = values.mean(axis=0)
+            columns = self.center.size
             self.counts, self.top = np.zeros((columns, 2 * self.bins + 1), np.int64), np.full(columns, _NEVER)
-        away = (values - self.centre).reshape(len(values), -1)
+        away = (values - self.center).reshape(len(values), -1)
         number = self._numbers(np.abs(away))
         self._raise(number.max(axis=0))
         place = np.maximum(number - self.top + self.bins, 0)
@@ -309,7 +309,7 @@ class Sketch:
             cumulated = counts.cumsum()
             below, above = (self._values(np.searchsorted(cumulated, r, side="right"), column) for r in (low, high))
             found[:, column] = below + share * (above - below)
-        return self.centre + found.reshape(len(q), *self.centre.shape)
+        return self.center + found.reshape(len(q), *self.center.shape)
 
     def _values(self, place: Ints, column: int) -> Array:
         """Return the signed distance from the center that represents each bin of a column."""

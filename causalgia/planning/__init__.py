@@ -1,8 +1,8 @@
 """Planning of a trial: precision, power, sample size and cost.
 
 Functions on labeled Datasets: `sample_size`, `power`, `minimal_detectable_effect`, `cheapest_split`. Functions of
-arrays: `t_power`, `tost_power`, `verdict_probability`, `detectable`, `n_for_power`, `n_normal`, `halfwidth_of_mean`,
-`n_for_halfwidth`, `design_effect`, `cheapest`.
+arrays: `t_power`, `tost_power`, `verdict_probability`, `detectable`, `n_for_power`, `n_normal`, `half_width_of_mean`,
+`n_for_half_width`, `design_effect`, `cheapest`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from causalgia.planning.power_functions import (
         design_effect,
         detectable,
-        halfwidth_of_mean,
-        n_for_halfwidth,
+        half_width_of_mean,
+        n_for_half_width,
         n_for_power,
         n_normal,
         t_power,
@@ -35,9 +35,9 @@ __all__ = [
     "cheapest_split",
     "design_effect",
     "detectable",
-    "halfwidth_of_mean",
+    "half_width_of_mean",
     "minimal_detectable_effect",
-    "n_for_halfwidth",
+    "n_for_half_width",
     "n_for_power",
     "n_normal",
     "power",

@@ -24,7 +24,7 @@ _WORDS = "population x words"
 def cheapest_split(
     pilot: xr.Dataset,
     *,
-    halfwidth: float,
+    half_width: float,
     price_per_prediction: float = 1.0,
     price_per_parent: float = 0.0,
     price_per_predictor: float = 0.0,
@@ -47,7 +47,7 @@ def cheapest_split(
         gives the contrasts. With several predictors (dim model) the claim is about retrainings, and the number to train
         is part of the result. If the pilot's units share no parents, the variance between shuffles of a parent cannot
         be estimated, and every unit is a parent.
-    halfwidth
+    half_width
         Required half width, on the scale of the effect.
     price_per_prediction
         Price of one unit in one arm on one predictor.
@@ -64,7 +64,7 @@ def cheapest_split(
     Returns
     -------
     Dataset
-        ``n_parents, units_per_parent, n_units, n_predictors (or n_words), n_predictions, price, halfwidth (contrast,
+        ``n_parents, units_per_parent, n_units, n_predictors (or n_words), n_predictions, price, half_width (contrast,
         task)``. Exact effects need 2 units. attrs ``at_zero`` and ``caution`` name variances that the pilot estimates
         as 0, so that few draws are taken.
 
@@ -90,11 +90,11 @@ def cheapest_split(
     ...     {"ice": (("unit", "contrast", "task"), ice[:, None, None])},
     ...     coords={"contrast": ["GATA1"], "task": ["K562"], "parent": ("unit", np.repeat(np.arange(50), 4))},
     ... )
-    >>> split = cheapest_split(effects, halfwidth=0.2, price_per_parent=20)
+    >>> split = cheapest_split(effects, half_width=0.2, price_per_parent=20)
     >>> split["n_parents"].item(), split["units_per_parent"].item(), split["price"].item()
     (92, 10, 3680.0)
     """
-    wanted, level = as_positive(halfwidth, "halfwidth"), as_probability(level, "level")
+    wanted, level = as_positive(half_width, "half_width"), as_probability(level, "level")
     pilot = effects_if_outcomes(pilot)
     components, words = _pilot_components(pilot, target)
     prices = Prices(
@@ -115,7 +115,7 @@ def cheapest_split(
     for where in np.ndindex(shape):
         own = replace(prices, arms=float(arms[where[0]]))
         rows[where] = _split_of_cell(components, where, own, wanted, least, level)
-    return _splits_dataset(components, rows, {"words": words, "least": least, "level": level, "halfwidth": wanted})
+    return _splits_dataset(components, rows, {"words": words, "least": least, "level": level, "half_width": wanted})
 
 
 def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
@@ -169,19 +169,19 @@ def _sources_of_cell(components: xr.Dataset, where: tuple[int, ...]) -> tuple[So
 
 
 def _split_of_cell(
-    components: xr.Dataset, where: tuple[int, ...], prices: Prices, halfwidth: float, least: int, level: float
+    components: xr.Dataset, where: tuple[int, ...], prices: Prices, half_width: float, least: int, level: float
 ) -> dict[str, float]:
     sources, shared = _sources_of_cell(components, where)
     prices = prices if shared else replace(prices, max_units=1.0)
     prices = prices if least > 1 else replace(prices, max_levels=1.0)
-    found = cheapest(sources, prices, halfwidth, least_levels=least, level=level)
+    found = cheapest(sources, prices, half_width, least_levels=least, level=level)
     if found is None:
         name, cure = _cell_name(components, where), _cure(prices, least)
-        raise EstimateError(f"{name}: no split reaches a half width of {halfwidth:g}: {cure}")
+        raise EstimateError(f"{name}: no split reaches a half width of {half_width:g}: {cure}")
     parents, units, levels = (np.array(float(x)) for x in found)
     if prices.predictions(parents, units, float(levels)) >= 2**63:
         raise EstimateError(
-            f"{_cell_name(components, where)}: a half width of {halfwidth:g} takes more predictions than can be "
+            f"{_cell_name(components, where)}: a half width of {half_width:g} takes more predictions than can be "
             "counted; ask for a wider one"
         )
     return {
@@ -191,7 +191,7 @@ def _split_of_cell(
         "levels": float(levels),
         "n_predictions": float(prices.predictions(parents, units, float(levels))),
         "price": float(prices.price(parents, units, float(levels))),
-        "halfwidth": float(sources.halfwidth(parents, units, float(levels), level)),
+        "half_width": float(sources.half_width(parents, units, float(levels), level)),
     }
 
 
@@ -277,7 +277,7 @@ class Sources:
         both = (self.parent_by_level + self.rest / units) / (parents * levels)
         return np.stack([drawn, np.full_like(drawn, self.level / levels), both])
 
-    def halfwidth(self, parents: Array, units: Array, levels: float, confidence: float) -> Array:
+    def half_width(self, parents: Array, units: Array, levels: float, confidence: float) -> Array:
         """Return the half width with Satterthwaite's degrees of freedom over the sources."""
         parts = self.parts(parents, units, levels)
         if levels == 1:
@@ -324,7 +324,7 @@ class Prices:
 
 
 def cheapest(
-    sources: Sources, prices: Prices, halfwidth: float, *, least_levels: int = 1, level: float = 0.95
+    sources: Sources, prices: Prices, half_width: float, *, least_levels: int = 1, level: float = 0.95
 ) -> tuple[int, int, int] | None:
     """Find the cheapest numbers of parents, units of each and levels that reach a half width; None if none do.
 
@@ -334,7 +334,7 @@ def cheapest(
         Variances, from a pilot.
     prices
         Prices and limits.
-    halfwidth
+    half_width
         Required half width.
     least_levels
         1 if levels are not drawn; else their smallest number.
@@ -359,12 +359,12 @@ def cheapest(
     >>> cheapest(Sources(1.0, 4.0, 0.0, 0.0, 0.0), prices, 0.25)
     (105, 6, 1)
     """
-    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     enough = least_levels if least_levels == 1 else 20 + 50 * sources.level / goal
     tried = _search_grid(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
-    best, price = _cheapest_over_levels(sources, prices, halfwidth, tried, (None, np.inf), level)
+    best, price = _cheapest_over_levels(sources, prices, half_width, tried, (None, np.inf), level)
     while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_LEVEL)).size:
-        best, price = _cheapest_over_levels(sources, prices, halfwidth, between, (best, price), level)
+        best, price = _cheapest_over_levels(sources, prices, half_width, between, (best, price), level)
         tried = np.union1d(tried, between)
     return best
 
@@ -393,19 +393,19 @@ def _refined_grid(tried: Array, best: float, most: int) -> Array:
 def _cheapest_over_levels(
     sources: Sources,
     prices: Prices,
-    halfwidth: float,
+    half_width: float,
     tried: Array,
     known: tuple[_Split | None, float],
     level: float,
 ) -> tuple[_Split | None, float]:
     """Return the cheapest split among these numbers of levels and a known one, and its price."""
     best, price = known
-    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     for levels in tried.astype(int).tolist():
         if _price_bound(sources, prices, goal, np.inf, levels) >= price:
             break
         if _price_bound(sources, prices, goal, levels, levels) < price:
-            found = _cheapest_at_levels(sources, prices, halfwidth, levels, price, level)
+            found = _cheapest_at_levels(sources, prices, half_width, levels, price, level)
             best, price = (found[0], found[1]) if found is not None else (best, price)
     return best, price
 
@@ -426,21 +426,21 @@ def _price_bound(sources: Sources, prices: Prices, goal: float, drawn: float, pa
 
 
 def _cheapest_at_levels(
-    sources: Sources, prices: Prices, halfwidth: float, levels: int, below: float, level: float
+    sources: Sources, prices: Prices, half_width: float, levels: int, below: float, level: float
 ) -> tuple[tuple[int, int, int], float] | None:
     """Return the cheapest split with this number of levels, and its price, if that is below `below`."""
-    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     fewest = float(_parents_bound(sources, goal, np.array(np.inf), levels))
-    first = _cheapest_units(sources, prices, halfwidth, _likely_units(sources, prices, levels), levels, level)
+    first = _cheapest_units(sources, prices, half_width, _likely_units(sources, prices, levels), levels, level)
     if np.isinf(first[1]):
         return None
     bound = min(below, first[1])
     unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
     most = (bound - prices.parent * fewest - prices.level * levels) / unit
     units = _search_grid(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
-    found = _cheapest_units(sources, prices, halfwidth, units, levels, level)
+    found = _cheapest_units(sources, prices, half_width, units, levels, level)
     while np.isfinite(found[1]) and (between := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
-        again = _cheapest_units(sources, prices, halfwidth, between, levels, level)
+        again = _cheapest_units(sources, prices, half_width, between, levels, level)
         found, units = (again if again[1] < found[1] else found), np.union1d(units, between)
     return found if found[1] < below else None
 
@@ -455,10 +455,10 @@ def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
 
 
 def _cheapest_units(
-    sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
+    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, level: float
 ) -> tuple[tuple[int, int, int], float]:
     """Return the cheapest of these numbers of units, each with its fewest parents, and its price (inf if none)."""
-    parents = _least_parents(sources, prices, halfwidth, units, levels, level)
+    parents = _least_parents(sources, prices, half_width, units, levels, level)
     serves = np.isfinite(parents)
     price = np.where(serves, prices.price(np.where(serves, parents, 2.0), units, levels), np.inf)
     i = int(price.argmin())
@@ -466,25 +466,25 @@ def _cheapest_units(
 
 
 def _least_parents(
-    sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
+    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, level: float
 ) -> Array:
     """Return the smallest number of parents for each number of units, inf where no number suffices.
 
     The half width increases again where many parents leave few degrees of freedom, those of the levels: the search ends
     where the levels have 99 % of the variance.
     """
-    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     start = _parents_bound(sources, goal, units, levels)
     possible = np.isfinite(start) & (start <= prices.max_parents)
     if not possible.any():
         return np.full(len(units), np.inf)
     ones = np.ones(possible.sum())
     parts = sources.parts(ones, units[possible], levels)
-    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > halfwidth
+    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > half_width
     hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=unreachable)
     most = np.minimum(prices.max_parents, np.where(unreachable, np.ceil(hopeless), MOST))
     found = least_integer(
-        lambda p: sources.halfwidth(p, units[possible], levels, level) <= halfwidth,
+        lambda p: sources.half_width(p, units[possible], levels, level) <= half_width,
         start[possible],
         ratio=1.05,
         most=most,

@@ -30,7 +30,7 @@ def sample_size(
     pilot: Any = None,
     *,
     sd: float | None = None,
-    halfwidth: float | None = None,
+    half_width: float | None = None,
     rope: tuple[float, float] | float | None = None,
     effect: float | None = None,
     assurance: float = 0.8,
@@ -39,7 +39,7 @@ def sample_size(
 ) -> xr.Dataset:
     """Find the number of units of a new trial for an interval of given half width, a verdict, or a test.
 
-    ``halfwidth=``: the smallest n with ``t_df se(n) <= halfwidth``. ``rope=``: the smallest n at which
+    ``half_width=``: the smallest n with ``t_df se(n) <= half_width``. ``rope=``: the smallest n at which
     `causalgia.decide` gives a verdict on one effect with probability `assurance`, averaged over the uncertainty of the
     pilot unless ``effect=`` is given. ``effect=`` alone: the smallest n at which the two-sided test of no effect has
     power `assurance`.
@@ -53,7 +53,7 @@ def sample_size(
         share parents as in the pilot.
     sd
         Instead of a pilot: the sd of the ICE of independent units.
-    halfwidth
+    half_width
         Required half width, on the scale of the effect.
     rope
         Region of practical equivalence on the scale of the contrast; 0: direction alone.
@@ -70,7 +70,7 @@ def sample_size(
     Returns
     -------
     Dataset
-        ``n_units, n_clusters (contrast, task)`` and the ``halfwidth`` or ``assurance`` that they reach. An exact pilot
+        ``n_units, n_clusters (contrast, task)`` and the ``half_width`` or ``assurance`` that they reach. An exact pilot
         (no spread) needs 2. Without dims for a plain sd.
 
     Raises
@@ -93,19 +93,19 @@ def sample_size(
 
     Examples
     --------
-    >>> int(sample_size(sd=1.0, halfwidth=0.25)["n_units"])
+    >>> int(sample_size(sd=1.0, half_width=0.25)["n_units"])
     64
     >>> int(sample_size(sd=1.0, effect=0.5)["n_units"])
     34
     >>> int(sample_size(sd=1.0, effect=0.0, rope=(-0.5, 0.5))["n_units"])
     36
     """
-    if (halfwidth is None) == (rope is None and effect is None):
-        raise EstimateError("give halfwidth= (an interval), rope= (a verdict) or effect= (a test), and not two of them")
+    if (half_width is None) == (rope is None and effect is None):
+        raise EstimateError("give half_width= (an interval), rope= (a verdict) or effect= (a test), not two of them")
     level, wanted = as_probability(level, "level"), as_probability(assurance, "assurance")
     plan = read_pilot(pilot, sd)
-    if halfwidth is not None:
-        return _units_for_halfwidth(plan, as_positive(halfwidth, "halfwidth"), level)
+    if half_width is not None:
+        return _units_for_half_width(plan, as_positive(half_width, "half_width"), level)
     at, region, least = _as_effect(plan, effect), _as_region(plan, rope), _least_clusters(pilot, rare)
     attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
     clusters = least_integer(
@@ -142,7 +142,7 @@ def power(
     Returns
     -------
     Dataset
-        ``power, se, halfwidth (contrast, task)``.
+        ``power, se, half_width (contrast, task)``.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def power(
     se, df = plan.error(clusters)
     chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
     half = t_quantile(df, 0.5 + level / 2) * se
-    columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
+    columns = {"power": chance, "se": plan.size_of(se), "half_width": plan.size_of(half)}
     return plan.dataset(columns, attrs | {"n_units": int(n_units)})
 
 
@@ -226,29 +226,29 @@ def as_rope(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def _units_for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
+def _units_for_half_width(plan: Pilot, half_width: float, level: float) -> xr.Dataset:
     def reached(clusters: Array) -> Array:
         se, df = plan.error(clusters)
         return plan.size_of(np.asarray(t_quantile(df, 0.5 + level / 2) * se))
 
     start = np.full(plan.per_cluster.shape, 2.0)
     ratio = 1.05 if (plan.floor > 0).any() else 2.0
-    clusters = least_integer(lambda g: reached(g) <= halfwidth, start, ratio=ratio)
+    clusters = least_integer(lambda g: reached(g) <= half_width, start, ratio=ratio)
     if np.isinf(clusters).any():
         never = np.isinf(clusters)
         if not (plan.floor > 0)[never].all():
             never &= plan.floor == 0
             raise EstimateError(
-                f"{plan.name(never)}: a half width of {halfwidth:g} needs more than {MOST:.0g} clusters; ask for a "
+                f"{plan.name(never)}: a half width of {half_width:g} needs more than {MOST:.0g} clusters; ask for a "
                 "wider one, on the scale of the effect"
             )
         floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + level / 2))
         raise EstimateError(
-            f"{plan.name(never)}: no number of units reaches a half width of {halfwidth:g}, because "
+            f"{plan.name(never)}: no number of units reaches a half width of {half_width:g}, because "
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
             "(cg.planning.cheapest_split says how many), or claim less by picking one of the dim 'model'"
         )
-    return _units_dataset(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
+    return _units_dataset(plan, clusters, {"half_width": reached(clusters)}, {"level": level, "question": "half width"})
 
 
 def _as_clusters(plan: Pilot, n_units: int) -> Array:

@@ -68,7 +68,7 @@ def t_quantile(df: npt.ArrayLike, probability: float) -> Array:
 
 
 def verdict_probability(
-    centre: npt.ArrayLike,
+    center: npt.ArrayLike,
     spread: npt.ArrayLike,
     se: npt.ArrayLike,
     df: npt.ArrayLike,
@@ -90,12 +90,12 @@ def verdict_probability(
     np.float64(0.5084)
     """
     low, high = rope
-    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (centre, spread, se, df)))
-    centre, spread, se, df = arrays
+    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df)))
+    center, spread, se, df = arrays
     threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
-    beyond = _noncentral_t_tail(threshold, df, _noncentrality(centre - high, spread))
-    below = _noncentral_t_tail(threshold, df, _noncentrality(low - centre, spread))
-    inside = np.where(negligible, _tost_probability(centre, spread, se, df, rope, level), 0.0)
+    beyond = _noncentral_t_tail(threshold, df, _noncentrality(center - high, spread))
+    below = _noncentral_t_tail(threshold, df, _noncentrality(low - center, spread))
+    inside = np.where(negligible, _tost_probability(center, spread, se, df, rope, level), 0.0)
     return np.asarray(beyond + below + inside)[()]
 
 
@@ -127,7 +127,7 @@ def tost_power(
 
 
 def _tost_probability(
-    centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
+    center: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
 ) -> Array:
     """Return the probability that both one-sided tests reject, integrated over the estimated standard error."""
     low, high = rope
@@ -142,7 +142,7 @@ def _tost_probability(
     x = left[..., None] + (right - left)[..., None] * (_NODES + 1) / 2
     x = np.where(normal[..., None], np.minimum(1.0, top)[..., None], x)
     margin = critical[..., None] * se[..., None] * x
-    upper, lower = high - centre[..., None] - margin, low - centre[..., None] + margin
+    upper, lower = high - center[..., None] - margin, low - center[..., None] + margin
     chance = special.ndtr(upper / size[..., None]) - special.ndtr(lower / size[..., None])
     chance = np.where(spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0))
     integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * _chi_density(x, df_[..., None]), axis=-1)
@@ -252,28 +252,28 @@ def least_integer(
     return np.where(done, high, np.inf)
 
 
-def halfwidth_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
+def half_width_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
     """Return the half width ``t sd / sqrt(n)`` of the interval of a mean of n values.
 
     Examples
     --------
-    >>> halfwidth_of_mean(1.0, 20).round(6)
+    >>> half_width_of_mean(1.0, 20).round(6)
     np.float64(0.468014)
     """
     n = np.asarray(n, dtype=np.float64)
     return np.asarray(t_quantile(n - 1, 0.5 + level / 2) * np.asarray(sd) / np.sqrt(n))[()]
 
 
-def n_for_halfwidth(sd: float, halfwidth: float, *, level: float = 0.95) -> int:
-    """Return the smallest n with a half width of at most `halfwidth`.
+def n_for_half_width(sd: float, half_width: float, *, level: float = 0.95) -> int:
+    """Return the smallest n with a half width of at most `half_width`.
 
     Examples
     --------
-    >>> n_for_halfwidth(1.0, 0.25)
+    >>> n_for_half_width(1.0, 0.25)
     64
     """
-    as_positive(halfwidth, "halfwidth")
-    return int(least_integer(lambda n: halfwidth_of_mean(sd, n, level=level) <= halfwidth, np.array([2.0]))[0])
+    as_positive(half_width, "half_width")
+    return int(least_integer(lambda n: half_width_of_mean(sd, n, level=level) <= half_width, np.array([2.0]))[0])
 
 
 def n_for_power(effect: float, sd: float, *, power: float, level: float = 0.95) -> int:
@@ -329,10 +329,10 @@ def as_positive(value: Any, name: str) -> float:
 
     Examples
     --------
-    >>> as_positive(0, "halfwidth")
+    >>> as_positive(0, "half_width")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: halfwidth=0 is not a positive number
+    causalgia.errors.EstimateError: half_width=0 is not a positive number
     """
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 < float(value) < np.inf:

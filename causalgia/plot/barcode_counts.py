@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import CountsError, quoted
-from causalgia.plot.style import AS_IT_IS, GREY, GRID, INK, MODELS, axes_or_new, legend, shortened, strip, title
+from causalgia.plot.style import AS_IT_IS, GRAY, GRID, INK, MODELS, axes_or_new, legend, shortened, strip, title
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -105,7 +105,7 @@ def replicates(
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)
     step = -(-len(x) // _MOST_POINTS)
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-    axes.plot(ends, ends, color=GREY, lw=0.8, zorder=2, label="_equal")
+    axes.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="_equal")
     axes.scatter(x[::step], y[::step], s=6, color=MODELS[0], alpha=0.5, lw=0, zorder=3, label="_oligos")
     axes.set_aspect("equal")
     title(axes, f"correlation {quality['correlation_activity'].sel(replicate=pair[0], replicate_=pair[1]).item():.2f}")

@@ -9,14 +9,14 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.plot.style import ACCENT, AS_IT_IS, BAND, GREY, GRID, INK, axes_or_new, legend, shortened, strip, title
+from causalgia.plot.style import ACCENT, AS_IT_IS, BAND, GRAY, GRID, INK, axes_or_new, legend, shortened, strip, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINE = "errors_and_scatter"
 _OFF = "#c25b12"
-_LABELLED = 8
+_LABELED = 8
 
 
 def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | None = None) -> Axes:
@@ -103,13 +103,13 @@ def _draw_line(axes: Axes, one: xr.Dataset, tail: float) -> None:
 def _draw_elements(axes: Axes, one: xr.Dataset) -> None:
     x, y, q = (one[name].to_numpy() for name in ("virtual", "measured", "q_off"))
     off = q < 0.05
-    errors: dict[str, Any] = {"fmt": "none", "ecolor": GREY, "elinewidth": 0.5, "alpha": 0.4, "zorder": 2}
+    errors: dict[str, Any] = {"fmt": "none", "ecolor": GRAY, "elinewidth": 0.5, "alpha": 0.4, "zorder": 2}
     axes.errorbar(x, y, xerr=one["virtual_se"].to_numpy(), yerr=one["measured_se"].to_numpy(), **errors)
     axes.scatter(x[~off], y[~off], s=9, color=ACCENT, lw=0, alpha=0.7, zorder=4, label="element")
     if not off.any():
         return
     axes.scatter(x[off], y[off], s=12, color=_OFF, lw=0, zorder=5, label="off the line")
-    if off.sum() <= _LABELLED:
-        look: dict[str, Any] = {"fontsize": 7.5, "color": GREY, "textcoords": "offset points", **AS_IT_IS}
+    if off.sum() <= _LABELED:
+        look: dict[str, Any] = {"fontsize": 7.5, "color": GRAY, "textcoords": "offset points", **AS_IT_IS}
         for i in np.flatnonzero(off):
             axes.annotate(shortened(str(one["element"].to_numpy()[i])), (x[i], y[i]), (5, 4), **look)

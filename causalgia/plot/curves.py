@@ -15,7 +15,7 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
-    GREY,
+    GRAY,
     GRID,
     INK,
     MODELS,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _WIDE = 48  # characters of an axis label at the usual height
 
 MARKERS = ("o", "s", "^", "D")
-_MANY, _LABELLED = 60, 12
+_MANY, _LABELED = 60, 12
 
 
 def profile(
@@ -109,7 +109,7 @@ def profile(
     _draw_rope(axes, found)
     series = _split_series(found, None if by is None else on_contrasts(table, by, "profile"))
     for look, rows in series:
-        _draw_joined(axes, rows, look.color or GREY)
+        _draw_joined(axes, rows, look.color or GRAY)
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
     return axes
@@ -274,13 +274,13 @@ def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
     known = [(row, place) for row, place in found if row["contrast"] in se]
     places, y = _as_columns(known, "ace")
     half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
-    axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.9, zorder=3.5)
+    axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.9, zorder=3.5)
 
 
 def _name_points(axes: Axes, found: Placed) -> None:
-    if len(found) > _LABELLED:
+    if len(found) > _LABELED:
         return
-    look: dict[str, Any] = {"fontsize": 7.5, "color": GREY, "textcoords": "offset points", **AS_IT_IS}
+    look: dict[str, Any] = {"fontsize": 7.5, "color": GRAY, "textcoords": "offset points", **AS_IT_IS}
     for row, x in found:
         if "model" not in row:
             axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)

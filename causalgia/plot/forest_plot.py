@@ -15,7 +15,7 @@ import xarray as xr
 from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
-    GREY,
+    GRAY,
     GRID,
     INK,
     MODELS,
@@ -188,10 +188,10 @@ def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: f
     x, y = np.array([row["raw"] for row in raw]), np.array([places[row["contrast"]] for row in raw]) - 0.22
     if "se" in raw[0]:
         half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array([row["se"] for row in raw])
-        axes.errorbar(x, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.7, zorder=3)
+        axes.errorbar(x, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.7, zorder=3)
     percent = f"{100 * ci_prob:g} % interval"
     size = 9 if len(places) <= _FULL_SIZE else 4
-    axes.scatter(x, y, s=size, color=GREY, lw=0, zorder=3.5, label=f"unshrunken estimate, {percent}")
+    axes.scatter(x, y, s=size, color=GRAY, lw=0, zorder=3.5, label=f"unshrunken estimate, {percent}")
     axes.errorbar([], [], xerr=[], fmt="none", ecolor=INK, elinewidth=1.4, label=f"posterior, {percent}: decides")
 
 
@@ -209,7 +209,7 @@ def _draw_placebos(
         order = 0.6 if rope[0] <= low and high <= rope[1] else 0.0
         axes.axvspan(low, high, color=BAND, lw=0, zorder=order, label=f"{share} of placebo words")
     spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
-    axes.scatter(aces, place + spread, s=9, color=GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
+    axes.scatter(aces, place + spread, s=9, color=GRAY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
 
 
 def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach: tuple[float, float]) -> None:
@@ -258,7 +258,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
     axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS)
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
-        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=GREY)
+        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=GRAY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
@@ -266,7 +266,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
 
 def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
     """Write short do-notation under each name; a shared control is named on the axis."""
-    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GREY, "annotation_clip": False}
+    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
     look |= AS_IT_IS
     beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     written = _short_do({name: do[name] or "" for name in places})

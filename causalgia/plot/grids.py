@@ -11,7 +11,7 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
-    GREY,
+    GRAY,
     as_task,
     axes_or_new,
     axis_label,
@@ -94,9 +94,9 @@ def heatmap(
     for (row, column), number in cells.items():
         grid[down.index(row), across.index(column)] = number
     axes = axes_or_new(ax, *_figure_size(grid, down))
-    centre = null_value(table) if value in _EFFECTS else 0.0
-    image = _draw_grid(axes, grid, centre)
-    _write_values(axes, grid, centre)
+    center = null_value(table) if value in _EFFECTS else 0.0
+    image = _draw_grid(axes, grid, center)
+    _write_values(axes, grid, center)
     _add_color_bar(axes, image, axis_label(table.attrs) if value == "ace" else value)
     _label_grid(axes, (columns, across), (rows, down), task)
     return axes
@@ -148,22 +148,22 @@ def _figure_size(grid: Array, down: list[Any]) -> tuple[float, float]:
     return width * 1.25 + names + 2.0, height + 1.2
 
 
-def _draw_grid(axes: Axes, grid: Array, centre: float) -> AxesImage:
+def _draw_grid(axes: Axes, grid: Array, center: float) -> AxesImage:
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
-    away = float(np.nanmax(np.abs(grid - centre))) or 1.0
+    away = float(np.nanmax(np.abs(grid - center))) or 1.0
     colors = LinearSegmentedColormap.from_list("effects", _COLORS, N=257).with_extremes(bad=BAND)
-    norm = TwoSlopeNorm(vcenter=centre, vmin=centre - away, vmax=centre + away)
+    norm = TwoSlopeNorm(vcenter=center, vmin=center - away, vmax=center + away)
     return axes.imshow(np.ma.masked_invalid(grid), cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
 
 
-def _write_values(axes: Axes, grid: Array, centre: float) -> None:
+def _write_values(axes: Axes, grid: Array, center: float) -> None:
     if grid.size > _WRITTEN:
         return
-    away = float(np.nanmax(np.abs(grid - centre))) or 1.0
+    away = float(np.nanmax(np.abs(grid - center))) or 1.0
     for (row, column), number in np.ndenumerate(grid):
         if np.isfinite(number):
-            dark = abs(number - centre) > 0.62 * away
+            dark = abs(number - center) > 0.62 * away
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
             axes.text(column, row, format_number(number, away / 50), color="white" if dark else "#1b1f24", **look)
 
@@ -193,6 +193,6 @@ def _label_grid(axes: Axes, columns: Places, rows: Places, task: str) -> None:
         axis.set_label_text(name.replace("_", " "), fontsize=9.5, **AS_IT_IS)
     if max(len(_tick_label(place)) for place in columns[1]) > 4:
         axes.tick_params(axis="x", labelrotation=90)
-    axes.tick_params(length=0, labelcolor=GREY)
+    axes.tick_params(length=0, labelcolor=GRAY)
     title(axes, task)
     strip(axes, "top", "right", "left", "bottom")

@@ -19,7 +19,7 @@ _COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": 
 _WIDTH = 0.92
 
 
-def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax: Axes | None = None) -> Axes:
+def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax: Axes | None = None) -> Axes:
     """Draw the effect of each base at each position as a letter of that height, negative effects below the axis.
 
     Letters are stacked with the largest farthest from the axis. Heights are effects, not information content: a letter
@@ -32,7 +32,7 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
         heights (NaN) are left out.
     task
         The task; required if there are several.
-    centred
+    centered
         Whether the mean of each position is subtracted, so that heights show differences between bases and not the
         effect of the whole word.
     ax
@@ -57,20 +57,20 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     >>> len(axes.patches), [round(float(y), 3) for y in axes.get_ylim()]
     (4, [-0.272, 1.072])
     >>> words = xr.Dataset({"ace": (("position", "base"), [[3.0, 3.0, 3.0, 3.4], [0.0, 3.4, 0.0, 0.0]])})
-    >>> axes = logo(words.assign_coords(base=list("ACGU"), position=[0, 1]), centred=True)
+    >>> axes = logo(words.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True)
     >>> [round(float(y), 3) for y in axes.get_ylim()]  # position 0 is low, and position 1 tall
     [-2.856, 2.856]
     """
     table = _one_task(ace, task)
     by_base = table["ace"].transpose("position", "base")
-    heights = (by_base - by_base.mean("base") if centred else by_base).to_numpy().astype(np.float64)
+    heights = (by_base - by_base.mean("base") if centered else by_base).to_numpy().astype(np.float64)
     letters = _as_bases(table)
     positions: list[Any] = table["position"].to_numpy().tolist()
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
     for place, column in enumerate(heights):
         _draw_column(axes, place, column, letters)
     _finish_logo(axes, table, heights, positions)
-    if centred:
+    if centered:
         axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
     return axes
 

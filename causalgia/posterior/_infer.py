@@ -107,7 +107,7 @@ def infer(
         pattern for ten effects.)
     prior
         Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
-        where ``standardised`` and the estimates know ``control_sd``, else on the scale of the effects.
+        where ``standardized`` and the estimates know ``control_sd``, else on the scale of the effects.
     groups
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.

@@ -20,7 +20,7 @@ from causalgia.types import Array, Ints, Mask
 LN2 = float(np.log(2.0))
 _T_DF = 3
 _DISPERSION = 0.1  # for starting values; the model estimates its own
-_CENTRE_SD = 5.0
+_CENTER_SD = 5.0
 _SPREAD = 1.0
 _SILENT = (1.0, 20.0)
 
@@ -98,13 +98,13 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     with pm.Model() as model:
         sd = {name: pm.HalfNormal(name, _SPREAD) for name in ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base")}
         alpha = {kind: 1 / pm.HalfNormal(f"dispersion_{kind}", _SPREAD, initval=_DISPERSION) for kind in ("dna", "rna")}
-        mu_a = pm.Normal("mu_abundance", float(start.dna.mean()), _CENTRE_SD, initval=float(start.dna.mean()))
+        mu_a = pm.Normal("mu_abundance", float(start.dna.mean()), _CENTER_SD, initval=float(start.dna.mean()))
         abundance = _latent_variable("abundance", mu_a, sd["sd_abundance"], start.dna, True)
         theta = _arm_activities(data.shape, prior, sd, start)
         w = sd["sd_replicate"] * pm.Normal("w", shape=(*data.shape, data.rna.shape[1]))
         average = w.mean(axis=2)  # belongs to the level, which counts determine well; the rest is between replicates
-        centre = abundance + (theta + average)[data.element, data.arm]
-        level = _latent_variable("level", centre, sd["sd_barcode"], start.rna, start.barcodes_differ)
+        center = abundance + (theta + average)[data.element, data.arm]
+        level = _latent_variable("level", center, sd["sd_barcode"], start.rna, start.barcodes_differ)
         _add_count_likelihood(
             "dna", data.dna, data.dna_observed, abundance[:, None] + data.dna_size, alpha["dna"], None
         )
@@ -173,13 +173,13 @@ def _starting_values(data: CellCounts) -> _StartingValues:
     return _StartingValues(dna, rna, theta, apart, float(effect.var(axis=0, ddof=1).mean()) > 5 * noise)
 
 
-def _latent_variable(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
+def _latent_variable(name: str, center: Any, sd: Any, start: Array, centered: bool) -> Any:
     """Return latent values ~ N(centre, sd^2), centred or non-centred."""
     pm = import_quietly("pymc")
-    if centred:
-        return pm.Normal(name, centre, sd, shape=start.shape, initval=start)
+    if centered:
+        return pm.Normal(name, center, sd, shape=start.shape, initval=start)
     return pm.Deterministic(
-        name, centre + sd * pm.Normal(f"z_{name}", shape=start.shape, initval=np.zeros(start.shape))
+        name, center + sd * pm.Normal(f"z_{name}", shape=start.shape, initval=np.zeros(start.shape))
     )
 
 
@@ -187,7 +187,7 @@ def _arm_activities(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], st
     """Return theta, (E, A): log activities of each element under each arm."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     first, others = start.theta[:, 0], start.theta[:, 1:]
-    mu_0 = pm.Normal("mu_base", float(first.mean()), _CENTRE_SD, initval=float(first.mean()))
+    mu_0 = pm.Normal("mu_base", float(first.mean()), _CENTER_SD, initval=float(first.mean()))
     base = _latent_variable("base", mu_0, sd["sd_base"], first, True)
     mu = pm.Normal("mu", 0.0, prior.mu_sd, shape=shape[1] - 1, initval=(others - first[:, None]).mean(axis=0))
     d = _latent_variable("d", mu, _arm_tau(prior, shape[1] - 1), others - first[:, None], start.effects_differ)

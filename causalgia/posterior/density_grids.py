@@ -172,9 +172,9 @@ def _equal_strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]
     total = np.bincount(part, weight, n)
     used = total > 0
     mean = np.bincount(part, weight * x, n)[used] / total[used]
-    centre = np.zeros(n)
-    centre[used] = mean
-    square = np.bincount(part, weight * (x - centre[part]) ** 2, n)[used] / total[used]
+    center = np.zeros(n)
+    center[used] = mean
+    square = np.bincount(part, weight * (x - center[part]) ** 2, n)[used] / total[used]
     return mean, np.asarray(total[used], dtype=np.float64), np.asarray(np.sqrt(square), dtype=np.float64)
 
 

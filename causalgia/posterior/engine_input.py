@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.error_covariance import Noise, noises_of
@@ -47,7 +47,7 @@ class FamilyData:
     """Unit of the user's prior, on the contrast scale."""
 
     @property
-    def centre(self) -> Array | None:
+    def center(self) -> Array | None:
         """Covariates and patterns, (K, q + p); None without."""
         columns = [x for x in (self.covariates, self.patterns) if x is not None]
         return np.hstack(columns) if columns else None
@@ -124,7 +124,7 @@ def sigma_label(noise: Noise) -> str:
 
 def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
     """Return whether the prior is in sd of the control arm: standardised, with a known sd."""
-    return prior.standardised and "control_sd" in estimates
+    return prior.standardized and "control_sd" in estimates
 
 
 def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
@@ -141,7 +141,7 @@ def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     if not unit > 0:
         raise InferenceError(
             "control_sd is 0: the control arm does not vary, so the prior has no unit; give one on the scale of the "
-            "effects, such as prior=cg.Prior(tau_scale=1, standardised=False)"
+            "effects, such as prior=cg.Prior(tau_scale=1, standardized=False)"
         )
     return unit
 
@@ -237,10 +237,9 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     """
     known = [str(n) for n, c in estimates.coords.items() if c.dims == ("contrast",)]
     if not isinstance(name, str) or name not in known:
-        near = get_close_matches(quoted(name), known, n=1)
+        hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
         raise InferenceError(
-            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}"
-            + (f": did you mean {quoted(near[0])}?" if near else "; add one with estimates.assign_coords")
+            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}{hint}"
         )
     return estimates[name]
 

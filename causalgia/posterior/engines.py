@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
+from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.engine_input import FamilyData
 from causalgia.posterior.error_covariance import Noise
@@ -63,14 +63,11 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     >>> check_choice("normals", ("student_t", "normal"), "law")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: law='normals' is none of student_t, normal: did you mean 'normal'?
+    causalgia.errors.InferenceError: law='normals' is none of student_t, normal; did you mean 'normal'?
     """
     if not isinstance(value, str) or value not in known:
-        near = get_close_matches(quoted(value), known, n=1)
-        raise InferenceError(
-            f"{name}={quoted(value)} is none of {', '.join(known)}"
-            + (f": did you mean {quoted(near[0])}?" if near else "")
-        )
+        hint = nearest(quoted(value), known)
+        raise InferenceError(f"{name}={quoted(value)} is none of {', '.join(known)}{hint}")
 
 
 def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
@@ -141,7 +138,7 @@ def exact_posterior(family: FamilyData, law: str) -> Exact:
 
 
 def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
-    prior, covariates = family.prior, family.centre
+    prior, covariates = family.prior, family.center
     if law == "spike_and_slab" and has_few_effects(family):
         return spike_and_slab(effect, noise, prior)
     if law == "spike_and_slab":
@@ -247,11 +244,11 @@ def _nuts_shrinkage(family: FamilyData, values: dict[str, Array], nu: float | No
     """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the latent precision of a Student-t effect (normal: 1)."""
     s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
     if nu is not None:
-        centre = values["mu"].reshape(-1, 1)
+        center = values["mu"].reshape(-1, 1)
         if "beta" in values:
             x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
-            centre = centre + values["beta"].reshape(len(centre), -1) @ x.T
-        square = (values["ace"].reshape(len(centre), -1) - centre) ** 2 / tau2
+            center = center + values["beta"].reshape(len(center), -1) @ x.T
+        square = (values["ace"].reshape(len(center), -1) - center) ** 2 / tau2
         lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
     return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
 
@@ -275,12 +272,12 @@ def _mixture_log_likelihood(family: FamilyData, components: Components, n: int) 
     """Return log densities of estimates with drawn weights, (n, K); in NUTS the weights are at their maximum."""
     effect, noise, variance = family.effect, family.noise, components.variance
     whole = fixed_effects_design(len(effect), family.covariates, family.prior)
-    centre = Design(whole.columns[:, 1:], whole.sd[1:])
+    center = Design(whole.columns[:, 1:], whole.sd[1:])
     counts, generator = null_biased_counts(np.sqrt(variance)), np.random.default_rng(0)
     if noise.whole is not None:
-        law = centre.columns, 1 / centre.sd**2, variance, counts
+        law = center.columns, 1 / center.sd**2, variance, counts
         return left_out_log_density(effect, noise.whole, *law, components.weight, n, generator)
-    shared = linear_part(centre, noise)
+    shared = linear_part(center, noise)
     start = components.weight, np.zeros(shared.columns.shape[1])
     law = shared.columns, shared.precision, variance, counts
     weight, coefficients = draw_weights(effect, noise.variances, *law, start, n, generator)
@@ -298,8 +295,8 @@ def _marginal_components(family: FamilyData) -> Components:
     marginal, effect = family.noise.marginal, family.effect
     if family.covariates is not None:
         fit = mixture(effect, Noise(marginal), family.prior, covariates=family.covariates)
-        centred = family.covariates - family.covariates.mean(axis=0)
-        effect = effect - centred @ fit.nodes.coefficients[0, 1:]
+        centered = family.covariates - family.covariates.mean(axis=0)
+        effect = effect - centered @ fit.nodes.coefficients[0, 1:]
     sd = scale_grid(effect, np.sqrt(marginal))
     terms = log_component_densities(effect, marginal, Components(sd**2, np.ones(len(sd))))
     return Components(sd**2, mixture_weights(terms, null_biased_counts(sd)).weight)

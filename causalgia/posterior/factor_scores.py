@@ -36,13 +36,13 @@ class LinearPart:
     """``[X | L]``, (K, m)."""
     precision: Array
     """Prior precision of each coefficient, (m,); 0 is flat, 1 a factor score."""
-    n_centre: int
+    n_center: int
     """Number of columns of the centre of the effects; the others are factors of the noise."""
 
     def split(self, coefficients: Array) -> tuple[Array, Array]:
         """Return the centre of the effects and the whole linear part, (..., K) each, at coefficients (..., m)."""
-        centre = coefficients[..., : self.n_centre] @ self.columns[:, : self.n_centre].T
-        return centre, centre + coefficients[..., self.n_centre :] @ self.columns[:, self.n_centre :].T
+        center = coefficients[..., : self.n_center] @ self.columns[:, : self.n_center].T
+        return center, center + coefficients[..., self.n_center :] @ self.columns[:, self.n_center :].T
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +76,10 @@ def linear_part(design: Design | None, noise: Noise) -> LinearPart:
             "a whole covariance is exact under law='normal' alone; take engine='nuts' for this law, or law='normal'"
         )
     size = len(noise.variances)
-    centre = np.empty((size, 0)) if design is None else design.columns
+    center = np.empty((size, 0)) if design is None else design.columns
     loadings = np.empty((size, 0)) if noise.loadings is None else noise.loadings
     precision = np.empty(0) if design is None else 1 / design.sd**2
-    return LinearPart(np.hstack([centre, loadings]), np.append(precision, np.ones(loadings.shape[1])), centre.shape[1])
+    return LinearPart(np.hstack([center, loadings]), np.append(precision, np.ones(loadings.shape[1])), center.shape[1])
 
 
 def shared_mode(effect: Array, noise: Array, components: Components, shared: LinearPart, start: Array) -> SharedMode:
@@ -139,16 +139,16 @@ def row_nodes(
     value, root
         Mean of the coefficients, (m,), and a root of their covariance, (m, m).
     """
-    centre, linear = shared.split(value)
+    center, linear = shared.split(value)
     if not len(value):
-        return [Node(weight, effect - linear, centre, components)]
-    n = shared.n_centre
+        return [Node(weight, effect - linear, center, components)]
+    n = shared.n_center
     a, b = shared.columns[:, :n] @ root[:n], shared.columns @ root
     sd = np.sqrt((b**2).sum(axis=1))
     slope = (a * b).sum(axis=1) / np.where(sd > 0, sd, 1.0)
     rest = np.sqrt(np.maximum((a**2).sum(axis=1) - slope**2, 0.0)) if 0 < n < len(value) else 0.0
     return [
-        Node(weight / _STRATA, effect - linear - sd * x, centre + slope * x, components, sd * h, slope * h, rest)
+        Node(weight / _STRATA, effect - linear - sd * x, center + slope * x, components, sd * h, slope * h, rest)
         for x, h in zip(*normal_strata(_STRATA), strict=True)
     ]
 
@@ -213,10 +213,10 @@ def _laplace_mode(rows: ResidualRows, shared: LinearPart, value: Array) -> Share
     size = len(value)
     factor, peaked = _curvature_factor(rows, shared)
     known = shared.precision[shared.precision > 0]
-    normaliser = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
+    normalizer = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
     spread = 0.5 * size * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
     root = np.linalg.cholesky(np.linalg.inv(factor @ factor.T)) if size else factor
-    return SharedMode(value, root, _log_joint(rows, shared, value) + float(normaliser + spread), peaked)
+    return SharedMode(value, root, _log_joint(rows, shared, value) + float(normalizer + spread), peaked)
 
 
 def _curvature_factor(rows: ResidualRows, shared: LinearPart) -> tuple[Array, bool]:

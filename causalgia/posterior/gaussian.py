@@ -103,14 +103,14 @@ def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) 
     return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
 
 
-def draw_shrunken(effect: Array, centre: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
+def draw_shrunken(effect: Array, center: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
     """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
 
     Parameters
     ----------
     effect
         Estimates d, (K,) or (n, K).
-    centre
+    center
         X b, (n, K); overwritten.
     pull
         ``s^2 / (s^2 + tau^2)``, (n, K); overwritten.
@@ -119,13 +119,13 @@ def draw_shrunken(effect: Array, centre: Array, pull: Array, tau: Array, generat
     generator
         Source of z.
     """
-    np.subtract(effect, centre, out=centre)
-    centre *= pull
+    np.subtract(effect, center, out=center)
+    center *= pull
     out = generator.standard_normal(pull.shape)
     pull *= tau[:, None] ** 2
     out *= np.sqrt(pull, out=pull)
     out += effect
-    out -= centre
+    out -= center
     return out
 
 
@@ -259,15 +259,15 @@ class Spiked:
 
     def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
         """Return one draw of the effects for each tau and b, (n, K): first the scores of the components, then each."""
-        centre = b @ self.design.columns.T
+        center = b @ self.design.columns.T
         weight = 1 / (self.noise.variances + tau[:, None] ** 2)
         root = np.linalg.cholesky(np.eye(self.loadings.shape[1]) + self._inner(weight))
-        projected = ((self.effect - centre) * weight) @ self.loadings
+        projected = ((self.effect - center) * weight) @ self.loadings
         along = np.linalg.solve(root, projected[:, :, None]) + generator.standard_normal((*projected.shape, 1))
         scores = np.linalg.solve(np.swapaxes(root, 1, 2), along)[:, :, 0]
         own = self.effect - scores @ self.loadings.T
         weight *= self.noise.variances
-        return draw_shrunken(own, centre, weight, tau, generator)
+        return draw_shrunken(own, center, weight, tau, generator)
 
     def _inner(self, weight: Array) -> Array:
         """Return L' W L for each row of weights, (n, r, r), as one product unless that needs too much memory."""

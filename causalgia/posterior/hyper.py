@@ -81,19 +81,19 @@ def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Desi
         raise InferenceError(
             f"covariates of shape {covariates.shape} for {n} effects: give one finite number for each effect"
         )
-    centred = covariates - covariates.mean(axis=0)
-    spread = centred.std(axis=0)
+    centered = covariates - covariates.mean(axis=0)
+    spread = centered.std(axis=0)
     if (spread <= 1e-12 * np.abs(covariates).max(axis=0)).any():
         raise InferenceError(f"covariate {int(np.argmin(spread))} is constant: it says nothing; leave it out")
-    columns = np.column_stack([np.ones(n), centred])
-    if np.linalg.matrix_rank(np.column_stack([np.ones(n), centred / spread])) < columns.shape[1]:
+    columns = np.column_stack([np.ones(n), centered])
+    if np.linalg.matrix_rank(np.column_stack([np.ones(n), centered / spread])) < columns.shape[1]:
         raise InferenceError(
-            f"{centred.shape[1]} covariates of {n} effects: some are sums of others, or too many; leave some out"
+            f"{centered.shape[1]} covariates of {n} effects: some are sums of others, or too many; leave some out"
         )
     return Design(columns, np.concatenate([[prior.mu_sd], prior.mu_sd / spread]))
 
 
-def check_proper(n: int, centre: Design, prior: Prior) -> None:
+def check_proper(n: int, center: Design, prior: Prior) -> None:
     """Raise for flat priors under which n effects have no posterior: a flat coefficient needs one, a flat tau two.
 
     Raises
@@ -101,7 +101,7 @@ def check_proper(n: int, centre: Design, prior: Prior) -> None:
     InferenceError
         If tau is flat and there are too few effects; the error gives the number needed.
     """
-    lost = int(np.isinf(centre.sd).sum())
+    lost = int(np.isinf(center.sd).sum())
     if has_flat_tau(prior) and n - lost <= 1:
         raise InferenceError(
             f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + lost} or "

@@ -102,9 +102,9 @@ def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Latti
     >>> len(lattice.effect) < 100, float(lattice.count @ lattice.effect**2 / (effect**2).sum()).__round__(6)
     (True, 1.0)
     """
-    centre, log_se, bend = float(np.median(effect)), 0.5 * np.log(noise), spacing.bend
+    center, log_se, bend = float(np.median(effect)), 0.5 * np.log(noise), spacing.bend
     least = float(log_se.min())
-    u = bend / spacing.step * np.arcsinh((effect - centre) / np.sqrt(noise) / bend)
+    u = bend / spacing.step * np.arcsinh((effect - center) / np.sqrt(noise) / bend)
     v, order_se = (log_se - least) / spacing.step_se, spacing.order_se
     if np.ptp(log_se) < _SAME:
         v, order_se = np.zeros(len(effect)), 1
@@ -119,7 +119,7 @@ def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Latti
     if _LEAST_GAIN * len(row) > len(effect):
         return None
     se = np.exp(least + spacing.step_se * (column + low))
-    at = centre + se * bend * np.sinh((row + left) * spacing.step / bend)
+    at = center + se * bend * np.sinh((row + left) * spacing.step / bend)
     return Lattice(at, se**2, counts[used], np.where(used, place, -1), first, share_u, share_v)
 
 

@@ -102,7 +102,7 @@ def mixture(
     check_effects(effect, noise)
     unit = noise_unit(noise)
     here = rescale_noise(noise, unit)
-    shared = linear_part(_centre_design(len(effect), mode, covariates, rescale_prior(prior, unit)), here)
+    shared = linear_part(_center_design(len(effect), mode, covariates, rescale_prior(prior, unit)), here)
     sd = scale_grid(effect / unit, np.sqrt(here.marginal)) if scales is None else _as_scales(scales) / unit
     counts = null_biased_counts(sd) if prior_count is None else prior_count
     if counts.shape != sd.shape:
@@ -185,7 +185,7 @@ def effect_se_dependence(effect: Array, se: Array) -> Dependence:
 
 def _penalized_likelihood(effect: Array, se: Array) -> float:
     sd = scale_grid(effect, se)
-    return mixture_weights(log_component_densities(effect, se**2, _unweighted(sd**2)), null_biased_counts(sd)).penalised
+    return mixture_weights(log_component_densities(effect, se**2, _unweighted(sd**2)), null_biased_counts(sd)).penalized
 
 
 def _unweighted(variance: Array) -> Components:
@@ -198,7 +198,7 @@ def _as_scales(scales: Array) -> Array:
     return scales
 
 
-def _centre_design(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
+def _center_design(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
     if mode not in ("zero", "estimate"):
         raise InferenceError(f"mode={quoted(mode)} is neither 'zero' nor 'estimate'")
     whole = fixed_effects_design(n, covariates, prior)
@@ -215,7 +215,7 @@ def _fit_mixture(effect: Array, noise: Array, variance: Array, counts: Array, sh
         _alternate_maxima(effect, noise, variance, counts, shared, _starting_coefficients(effect, noise, v, shared))
         for v in starts
     ]
-    return max(fits, key=lambda fit: fit.weights.penalised - _coefficient_penalty(fit.mode.value, shared))
+    return max(fits, key=lambda fit: fit.weights.penalized - _coefficient_penalty(fit.mode.value, shared))
 
 
 def _starting_coefficients(effect: Array, noise: Array, variance: float, shared: LinearPart) -> Array:
@@ -234,7 +234,7 @@ def _alternate_maxima(
         used = weights.weight > 0
         components = Components(variance[used], weights.weight[used])
         mode = shared_mode(effect, noise, components, shared, coefficients)
-        height = weights.penalised - _coefficient_penalty(coefficients, shared)
+        height = weights.penalized - _coefficient_penalty(coefficients, shared)
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
             return _Fit(components, weights, _as_peaked(mode))
         reached, coefficients = height, mode.value
@@ -261,8 +261,8 @@ def _mixture_posterior(
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
 
     value, sd = fit.mode.value, np.sqrt((fit.mode.root**2).sum(axis=1))
-    centre, centre_sd = (unit * _prepend_fixed_mu(x[None, : shared.n_centre], n_mu) for x in (value, sd))
-    nodes_of_fit = Nodes(np.ones(1), np.array([tau]), centre, centre_sd)
+    center, center_sd = (unit * _prepend_fixed_mu(x[None, : shared.n_center], n_mu) for x in (value, sd))
+    nodes_of_fit = Nodes(np.ones(1), np.array([tau]), center, center_sd)
 
     def below(x: Array) -> Array:
         return average_below(x / unit, nodes, noise.variances)
@@ -272,7 +272,7 @@ def _mixture_posterior(
         ace = _draw_mixture_effects(n, effect, noise.variances, fit, shared, coefficients, generator)
         ace *= unit
         slab = unit * _draw_slab_effects(n, effect, noise.variances, fit, shared, coefficients, generator)
-        named = unit * _prepend_fixed_mu(coefficients[:, : shared.n_centre], n_mu)
+        named = unit * _prepend_fixed_mu(coefficients[:, : shared.n_center], n_mu)
         known = partial(pointwise.log_likelihood, n)
         return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], slab=slab, log_likelihood=known)
 
@@ -309,9 +309,9 @@ def _draw_mixture_effects(
     rows, window = max(1, _BLOCK // len(effect)), whole_window(len(effect), fit.components)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
-        centre, linear = shared.split(coefficients[part])
+        center, linear = shared.split(coefficients[part])
         out[part] = draw_effects(
-            effect - linear, centre, noise, np.ones(len(centre)), fit.components, window, generator
+            effect - linear, center, noise, np.ones(len(center)), fit.components, window, generator
         )
     return out
 
@@ -342,7 +342,7 @@ def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:
 _GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
 _NEAR = 1e-11  # gap below which a step that gains less than a tenth is rounding
 _STEPS = 300
-_CENTRING = 0.1
+_CENTERING = 0.1
 _SHORTEST = 1e-12
 
 
@@ -354,7 +354,7 @@ class MixtureWeights:
     """Weights, (J,); they sum to 1."""
     log_likelihood: float
     """``sum_k log sum_j w_j f_kj``."""
-    penalised: float
+    penalized: float
     """The objective: log likelihood plus ``sum_j (a_j - 1) log w_j``."""
     kkt_excess: float
     """Largest component of the gradient over its bound, less 1: at most 0 at the maximum."""
@@ -422,9 +422,9 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     if not (prior_count >= 1).all():
         raise InferenceError(f"prior_count={prior_count.tolist()} holds a count below 1; 1 leaves a weight alone")
     row_top = log_density.max(axis=1)
-    penalised = np.flatnonzero(prior_count > 1)
-    rows = np.vstack([np.exp(log_density - row_top[:, None]), np.eye(log_density.shape[1])[penalised]])
-    counts = np.concatenate([np.ones(len(row_top)), prior_count[penalised] - 1])
+    penalized = np.flatnonzero(prior_count > 1)
+    rows = np.vstack([np.exp(log_density - row_top[:, None]), np.eye(log_density.shape[1])[penalized]])
+    counts = np.concatenate([np.ones(len(row_top)), prior_count[penalized] - 1])
     weight = _interior_point(rows, counts)
     log_mixture = np.log(rows @ weight)
     log_likelihood = float((log_mixture[: len(row_top)] + row_top).sum())
@@ -466,7 +466,7 @@ def _newton_step(
     scaled = columns * (np.sqrt(counts) / mixture) * root[:, None]
     system = scaled @ scaled.T
     system[np.diag_indices_from(system)] += slack + 1e-15 * system.trace()
-    target = _CENTRING * float(weight @ slack) / len(weight) / weight - slack
+    target = _CENTERING * float(weight @ slack) / len(weight) / weight - slack
     step = root * np.linalg.solve(system, root * (target - residual))
     return step, target - slack / weight * step
 

@@ -83,9 +83,9 @@ def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design,
     with pm.Model() as model:
         tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
         shared = _factor_variable(noise)
-        centre = _centre_variable(effect - shared, tau, noise, fixed)
-        deviation = _deviation_variable(effect - shared - centre, tau, noise, nu)
-        ace = pm.Deterministic("ace", centre + tau * deviation)
+        center = _center_variable(effect - shared, tau, noise, fixed)
+        deviation = _deviation_variable(effect - shared - center, tau, noise, nu)
+        ace = pm.Deterministic("ace", center + tau * deviation)
         _add_likelihood(effect, noise, ace + shared)
     return model
 
@@ -98,7 +98,7 @@ def _noise_axes(noise: Noise) -> tuple[Array, Any]:
     return values, vectors
 
 
-def _centre_variable(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
+def _center_variable(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
     """Return ``mu + x' beta`` with (mu, beta) b conditional sd from their conditional mean given tau."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     solve, cholesky = (getattr(import_quietly("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))

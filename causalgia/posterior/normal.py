@@ -94,11 +94,11 @@ def _scaled_problem(
     check_effects(effect, noise)
     unit = noise_unit(noise)
     here = rescale_prior(prior, unit)
-    centre = fixed_effects_design(len(effect), covariates, here)
-    check_proper(len(effect), centre, prior)
-    model = gaussian(effect / unit, rescale_noise(noise, unit), centre)
-    tau = _resolve_tau(model, effect / unit, noise.marginal / unit**2, centre, here)
-    return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(centre.sd) + has_flat_tau(prior)
+    center = fixed_effects_design(len(effect), covariates, here)
+    check_proper(len(effect), center, prior)
+    model = gaussian(effect / unit, rescale_noise(noise, unit), center)
+    tau = _resolve_tau(model, effect / unit, noise.marginal / unit**2, center, here)
+    return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(center.sd) + has_flat_tau(prior)
 
 
 def _normal_posterior(
@@ -148,8 +148,8 @@ def normal_log_likelihood(
         Centre, coefficients of the covariates and spread in each draw, (n,), (n, q) and (n,).
     """
     columns = fixed_effects_design(len(effect), covariates, Prior()).columns
-    centre = np.column_stack([mu, beta]) @ columns.T
-    return normal_log_density(effect - centre, noise, tau)
+    center = np.column_stack([mu, beta]) @ columns.T
+    return normal_log_density(effect - center, noise, tau)
 
 
 def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Array:
@@ -196,29 +196,29 @@ def _draw_coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator:
     return draw_normal(joint[:, :, 0], joint[:, :, 1:] * unit(spread), generator)
 
 
-def _resolve_tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior: Prior) -> HalfLine:
+def _resolve_tau(model: Gaussian, effect: Array, marginal: Array, center: Design, prior: Prior) -> HalfLine:
     scale = float(min(np.sqrt(marginal.min()), prior.tau_scale))
     far = float(np.abs(effect).max()) + float(np.sqrt(marginal.max()))
     return resolve_density(
         lambda tau: model.fit(tau).log_density + log_prior_tau(prior, tau),
         scale=scale,
-        upper=_tau_upper_bound(far, len(effect), centre, prior),
+        upper=_tau_upper_bound(far, len(effect), center, prior),
     )
 
 
-def _tau_upper_bound(far: float, n: int, centre: Design, prior: Prior) -> float:
+def _tau_upper_bound(far: float, n: int, center: Design, prior: Prior) -> float:
     """Return a tau with negligible mass beyond: past data and prior the density falls as a known power.
 
     While tau is small compared with mu_sd, mu is effectively flat and reduces the power by one; with too few effects
     for that, the fall begins beyond mu_sd.
     """
-    p, fall = len(centre.sd), n + TAIL[prior.tau] - 1
+    p, fall = len(center.sd), n + TAIL[prior.tau] - 1
     known = prior.tau_scale if np.isfinite(prior.tau_scale) and prior.tau != "uniform" else 0.0
     edge = max(far, known)
     if np.isinf(prior.mu_sd) or fall - p >= 1:
         fall -= p
     else:
-        edge = max(edge, float(centre.sd.max()))
+        edge = max(edge, float(center.sd.max()))
     if prior.tau == "uniform" and fall < 1:
         return prior.tau_scale
     return float(min(edge * np.exp(2 + _NATS / fall), prior.tau_scale if prior.tau == "uniform" else np.inf))

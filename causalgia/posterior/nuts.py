@@ -179,14 +179,14 @@ def _effects_given_factors(
 ) -> tuple[Array, EffectSummary]:
     assert split.loadings is not None  # for mypy: `as_factors` made them
     shape = values["factor"].shape[:2]
-    centre = np.zeros((shape[0] * shape[1], len(effect)))
+    center = np.zeros((shape[0] * shape[1], len(effect)))
     if "beta" in values:
-        centre += values["beta"].reshape(len(centre), -1) @ fixed.columns[:, 1:].T
-    residual = effect - centre - values["factor"].reshape(len(centre), -1) @ split.loadings.T
+        center += values["beta"].reshape(len(center), -1) @ fixed.columns[:, 1:].T
+    residual = effect - center - values["factor"].reshape(len(center), -1) @ split.loadings.T
     generator = np.random.default_rng(key)
     window = whole_window(len(effect), components)
-    ace = draw_effects(residual, centre, split.variances, np.ones(len(centre)), components, window, generator)
-    nodes = [Node(1 / len(centre), r, c, components) for r, c in zip(residual, centre, strict=True)]
+    ace = draw_effects(residual, center, split.variances, np.ones(len(center)), components, window, generator)
+    nodes = [Node(1 / len(center), r, c, components) for r, c in zip(residual, center, strict=True)]
     return ace.reshape(*shape, -1), average_summaries(nodes, split.variances)
 
 
@@ -250,9 +250,9 @@ def draw_given_slab(
     gain = slab**2 / total
     with np.errstate(divide="ignore"):
         odds = np.log(w) - np.log1p(-w) + 0.5 * (np.log(variances / total) + rest**2 * gain / variances)
-    in_slab, centre, sd = special.expit(odds), gain * rest, np.sqrt(gain * variances)
-    ace = np.where(generator.random(rest.shape) < in_slab, centre + sd * generator.normal(size=rest.shape), 0.0)
-    mean, below = (in_slab * centre).mean(axis=0), (in_slab * special.ndtr(-centre / sd)).mean(axis=0)
-    square = (in_slab * (sd**2 + centre**2)).mean(axis=0) - mean**2
+    in_slab, center, sd = special.expit(odds), gain * rest, np.sqrt(gain * variances)
+    ace = np.where(generator.random(rest.shape) < in_slab, center + sd * generator.normal(size=rest.shape), 0.0)
+    mean, below = (in_slab * center).mean(axis=0), (in_slab * special.ndtr(-center / sd)).mean(axis=0)
+    square = (in_slab * (sd**2 + center**2)).mean(axis=0) - mean**2
     zero, shrinkage = 1 - in_slab.mean(axis=0), 1 - (in_slab * gain).mean(axis=0)
     return ace, EffectSummary(mean, np.maximum(square, 0.0), below, 1 - zero - below, zero, shrinkage)

@@ -95,15 +95,15 @@ def over_predictors(
     >>> level.mean.round(1), round(float(level.weight @ level.tau_gamma), 2)
     (array([1. , 0. , 2.3]), 0.26)
     """
-    centre = effect.mean(axis=1)
-    tau, log_within = _tau_gamma_nodes(effect - centre[:, None], prior)
+    center = effect.mean(axis=1)
+    tau, log_within = _tau_gamma_nodes(effect - center[:, None], prior)
     m = effect.shape[1]
-    exact = [build(centre, add_variances(noise, np.full(len(centre), t**2 / m))) for t in tau]
+    exact = [build(center, add_variances(noise, np.full(len(center), t**2 / m))) for t in tau]
     log_weight = log_within + np.array([e.log_evidence for e in exact])
     weight = special.softmax(log_weight)
     mean = np.stack([e.mean for e in exact])
     average = weight @ mean
-    below = weight @ np.stack([e.below(np.zeros(len(centre))) - e.lfdr for e in exact])
+    below = weight @ np.stack([e.below(np.zeros(len(center))) - e.lfdr for e in exact])
     zero = weight @ np.stack([e.lfdr for e in exact])
     square = np.stack([e.sd**2 for e in exact]) + (mean - average) ** 2
 

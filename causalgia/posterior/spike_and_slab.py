@@ -277,9 +277,9 @@ class _ScoreNode:
         mean, square, below, above, zero, shrinkage = (
             getattr(tails, f.name).reshape(n, -1) for f in fields(EffectSummary)
         )
-        centre = self.shares @ mean
-        spread = self.shares @ (square + (mean - centre) ** 2)
-        return EffectSummary(centre, spread, *(self.shares @ x for x in (below, above, zero, shrinkage)))
+        center = self.shares @ mean
+        spread = self.shares @ (square + (mean - center) ** 2)
+        return EffectSummary(center, spread, *(self.shares @ x for x in (below, above, zero, shrinkage)))
 
     def below(self, x: Array) -> Array:
         """Return P(effect_k <= x_k), (K,)."""

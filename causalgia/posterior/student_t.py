@@ -82,10 +82,10 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
         raise InferenceError(f"nu={quoted(nu)} is no number of degrees of freedom; for example nu=4, or law='normal'")
     unit = noise_unit(noise)
     here, prior_here = rescale_noise(noise, unit), rescale_prior(prior, unit)
-    centre = fixed_effects_design(len(effect), covariates, prior_here)
-    n_flat = int(np.isinf(centre.sd).sum())
-    check_proper(len(effect), centre, prior)
-    model = StudentModel(effect / unit, here.variances, linear_part(centre, here), prior_here, float(nu))
+    center = fixed_effects_design(len(effect), covariates, prior_here)
+    n_flat = int(np.isinf(center.sd).sum())
+    check_proper(len(effect), center, prior)
+    model = StudentModel(effect / unit, here.variances, linear_part(center, here), prior_here, float(nu))
     return _student_posterior(hyper_posterior(model), here, unit, n_flat + int(has_flat_tau(prior)))
 
 
@@ -93,7 +93,7 @@ def _student_posterior(posterior: HyperPosterior, noise: Noise, unit: float, n_f
     model = posterior.model
     nodes = _student_nodes(posterior)
     tails = average_summaries(nodes, noise.variances, noise.marginal)
-    hyper, n = posterior.nodes(), model.shared.n_centre
+    hyper, n = posterior.nodes(), model.shared.n_center
     sd = np.sqrt((hyper.root**2).sum(axis=2))
 
     def below(x: Array) -> Array:
@@ -130,8 +130,8 @@ def _effect_nodes(model: StudentModel, weight: float, components: Components, va
     if len(value) > 1:
         return row_nodes(weight, model.effect, components, model.shared, value, root)
     sd = float(root[0, 0])
-    centre = np.full_like(model.effect, value[0])
-    return [Node(weight, model.effect - centre, centre, components, sd, sd)]
+    center = np.full_like(model.effect, value[0])
+    return [Node(weight, model.effect - center, center, components, sd, sd)]
 
 
 def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator) -> Draws:
@@ -145,11 +145,11 @@ def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.
     rows = max(1, _BLOCK // len(model.effect))
     for start in range(0, n, rows):
         part = slice(start, start + rows)
-        centre, linear = model.shared.split(coefficients[part])
+        center, linear = model.shared.split(coefficients[part])
         residual = model.effect - linear
-        ace[part] = draw_effects(residual, centre, model.noise, tau[part], components, window, generator)
+        ace[part] = draw_effects(residual, center, model.noise, tau[part], components, window, generator)
     ace *= unit
-    beta = coefficients[:, 1 : model.shared.n_centre]
+    beta = coefficients[:, 1 : model.shared.n_center]
     law = (tau[:, None] ** 2 * components.variance, components.weight)
     known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, *law, unit)
     return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known)

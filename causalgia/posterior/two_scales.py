@@ -98,10 +98,10 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
         raise InferenceError(
             f"unit={quoted(unit)} is not a positive number; leave it out for the median standard error"
         )
-    centre = fixed_effects_design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
+    center = fixed_effects_design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
     here = rescale_noise(noise, unit)
-    model = TwoScaleModel(effect / unit, here.variances, linear_part(centre, here), np.ones(len(effect)))
-    alone = len(centre.sd) == 1 and here.loadings is None
+    model = TwoScaleModel(effect / unit, here.variances, linear_part(center, here), np.ones(len(effect)))
+    alone = len(center.sd) == 1 and here.loadings is None
     if alone and len(effect) == 1:
         return _single_effect_posterior(model, unit)
     lattices = [build_lattice(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
@@ -110,7 +110,7 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
         _TwoScalePosterior(model, parts, share, lattices[0]),
         here,
         unit,
-        log_total + (len(centre.sd) - len(effect)) * np.log(unit),
+        log_total + (len(center.sd) - len(effect)) * np.log(unit),
     )
 
 
@@ -118,8 +118,8 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 def _posterior_at_zero(variance: float) -> tuple[_TwoScalePosterior, Nodes, float, float]:
     """Return the posterior of the law given one estimate of 0, its nodes, log evidence, and the shrinkage."""
     noise = np.array([variance])
-    centre = fixed_effects_design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
-    model = TwoScaleModel(np.zeros(1), noise, linear_part(centre, Noise(noise)), np.ones(1))
+    center = fixed_effects_design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
+    model = TwoScaleModel(np.zeros(1), noise, linear_part(center, Noise(noise)), np.ones(1))
     parts, share, log_total = posterior_parts(model, model, model)
     posterior = _TwoScalePosterior(model, parts, share, None)
     return posterior, _two_scales_nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
@@ -169,12 +169,12 @@ class _TwoScalePosterior:
 
         Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage; weight of the scale.
         """
-        n = 1 if self.knows_centre else _STRATA
+        n = 1 if self.knows_center else _STRATA
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
         _add_moments_kernel(
-            model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums
+            model.effect, model.noise, marginal, x, columns, model.shared.n_center, *nodes, *normal_strata(n), sums
         )
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
@@ -188,7 +188,7 @@ class _TwoScalePosterior:
         return np.vstack([self.model.effect + mean, square, rest])
 
     @cached_property
-    def knows_centre(self) -> bool:
+    def knows_center(self) -> bool:
         """Whether mu is known so precisely that effects given their scale are normal."""
         _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
         sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
@@ -232,7 +232,7 @@ class _TwoScalePosterior:
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
-        beta = unit * coefficients[:, 1 : model.shared.n_centre]
+        beta = unit * coefficients[:, 1 : model.shared.n_center]
         squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
         known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
         return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
@@ -260,10 +260,10 @@ def _draw_two_scale_effects(
     rows = max(1, _BLOCK // size)
     for start in range(0, len(ace), rows):
         part = slice(start, start + rows)
-        centre, linear = model.shared.split(coefficients[part])
-        u, z = generator.random(centre.shape), generator.standard_normal(centre.shape)
+        center, linear = model.shared.split(coefficients[part])
+        u, z = generator.random(center.shape), generator.standard_normal(center.shape)
         v1, v2, share = law[0, part] ** 2, law[1, part] ** 2, law[2, part]
-        _draw_two_scales_kernel(model.effect - linear, centre, model.noise, v1, v2, share, u, z, ace[part])
+        _draw_two_scales_kernel(model.effect - linear, center, model.noise, v1, v2, share, u, z, ace[part])
     return ace
 
 
@@ -291,7 +291,7 @@ def _two_scales_posterior(posterior: _TwoScalePosterior, noise: Noise, unit: flo
 
 
 def _two_scales_nodes(posterior: _TwoScalePosterior, unit: float) -> Nodes:
-    n = posterior.model.shared.n_centre
+    n = posterior.model.shared.n_center
     value, root, weight, narrow, wide, share = posterior.nodes(_MOST_NODES)
     tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
     return Nodes(weight, unit * tau, unit * value[:, :n], unit * np.sqrt((root**2).sum(axis=2))[:, :n])
@@ -299,7 +299,7 @@ def _two_scales_nodes(posterior: _TwoScalePosterior, unit: float) -> Nodes:
 
 @njit(nogil=True)
 def _add_moments_kernel(  # type: ignore[no-untyped-def]
-    effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
+    effect, noise, marginal, x, columns, n_center, value, root, weight, narrow, wide, share, place, width, sums
 ):
     """Add moments of each effect about its estimate, both sides of x, shrinkage and weight of both scales to the sums.
 
@@ -308,7 +308,7 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
     line = np.empty((5, len(effect)))  # centre, linear part and its sd, slope of the centre in it, variance left
     a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
-        _linear_moments_kernel(columns, n_centre, value[i], root[i], a, b, line)
+        _linear_moments_kernel(columns, n_center, value[i], root[i], a, b, line)
         for s in range(len(place)):
             each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
             at = place[s], width[s]
@@ -318,20 +318,20 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _linear_moments_kernel(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
+def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type: ignore[no-untyped-def]
     """Fill mean and variance of each row's linear part under normal coefficients with this mean and root."""
     line[:] = 0.0
     for j in range(len(value)):
         a[:] = 0.0
         b[:] = 0.0
         for h in range(len(value)):
-            size, of_centre = root[h, j], root[h, j] if h < n_centre else 0.0
+            size, of_center = root[h, j], root[h, j] if h < n_center else 0.0
             for k in range(len(a)):
-                a[k] += columns[h, k] * of_centre
+                a[k] += columns[h, k] * of_center
                 b[k] += columns[h, k] * size
-        size, of_centre = value[j], value[j] if j < n_centre else 0.0
+        size, of_center = value[j], value[j] if j < n_center else 0.0
         for k in range(len(a)):
-            line[0, k] += columns[j, k] * of_centre
+            line[0, k] += columns[j, k] * of_center
             line[1, k] += columns[j, k] * size
             line[2, k] += b[k] * b[k]
             line[3, k] += a[k] * b[k]

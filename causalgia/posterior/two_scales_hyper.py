@@ -343,7 +343,7 @@ def _starting_states(model: TwoScaleModel) -> Array:
 
 
 @njit(nogil=True)
-def _draw_cells_kernel(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
+def _draw_cells_kernel(ends, center, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
     """Draw a cell and a point of the share in it, and positions about both, from uniform numbers."""
     step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
     for i in range(len(u)):
@@ -351,7 +351,7 @@ def _draw_cells_kernel(ends, centre, size, slope, share_slope, nodes, u, places,
         c, p = found // len(nodes), found % len(nodes)
         cell[i], at[i] = c, p
         for j in range(points.shape[1]):
-            points[i, j] = centre[c, j] + size[c, j] * tilted_quantile(slope[c, j] * size[c, j], places[i, j])
+            points[i, j] = center[c, j] + size[c, j] * tilted_quantile(slope[c, j] * size[c, j], places[i, j])
         x[i] = nodes[p] + step * tilted_quantile(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
 
 

@@ -313,8 +313,8 @@ def neighbors_importable(path: Path) -> Iterator[None]:
     have a ``layers.py``.
     """
     folder = path.resolve().parent
-    neighbours = {entry.stem for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
-    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _shadows_neighbor(name, neighbours, folder)}
+    neighbors = {entry.stem for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
+    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _shadows_neighbor(name, neighbors, folder)}
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
@@ -325,9 +325,9 @@ def neighbors_importable(path: Path) -> Iterator[None]:
         sys.modules.update(aside)
 
 
-def _shadows_neighbor(name: str, neighbours: set[str], folder: Path) -> bool:
+def _shadows_neighbor(name: str, neighbors: set[str], folder: Path) -> bool:
     """Say whether a loaded module has a neighbor's name and comes from another folder."""
-    if name.partition(".")[0] not in neighbours or is_installed(name):
+    if name.partition(".")[0] not in neighbors or is_installed(name):
         return False
     module = sys.modules[name]
     places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]

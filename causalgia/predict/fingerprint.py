@@ -39,7 +39,7 @@ class _Blank:
     """An empty class, whose attributes every class has."""
 
 
-_NOT_BEHAVIOUR = frozenset(dir(_Blank)) | frozenset(
+_NOT_BEHAVIOR = frozenset(dir(_Blank)) | frozenset(
     "__dict__ __weakref__ __annotations__ __annotations_cache__ __post_init__ __abstractmethods__ _abc_impl".split()  # noqa: SIM905
 )
 _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
@@ -285,7 +285,7 @@ class _Reader:
         yield b"class" + value.__qualname__.encode()
         yield self.read(value.__bases__)
         for name, item in sorted(vars(value).items()):
-            if name not in _NOT_BEHAVIOUR and not isinstance(item, _SLOTS):
+            if name not in _NOT_BEHAVIOR and not isinstance(item, _SLOTS):
                 yield name.encode()
                 yield self.read(item)
 

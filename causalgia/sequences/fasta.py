@@ -285,14 +285,14 @@ def from_bed(
     bed: FilePath,
     *,
     length: int,
-    centre: Literal["middle", "summit"] = "middle",
+    center: Literal["middle", "summit"] = "middle",
     stranded: bool = False,
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
 ) -> Sequences:
     r"""Cut windows of exactly `length` out of a genome, one centred on each interval of a BED file.
 
-    The centre c is ``(start + end) // 2``, or ``start + peak`` with ``centre="summit"`` (column 10 of narrowPeak), and
+    The centre c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"`` (column 10 of narrowPeak), and
     the window is ``[c - length // 2, c - length // 2 + length)``: an interval of `length` bases is its own window.
     With ``stranded=True`` windows of minus-strand intervals are reverse-complemented (after the cut). Names are
     ``chrom:start-end`` of the window, from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
@@ -317,7 +317,7 @@ def from_bed(
     >>> from_bed(folder / "genome.fa", folder / "peaks.bed", length=6)
     <Sequences: 1 of 6 bp, 'chr1:5-11'>
     """
-    windows = read_bed(bed, length=length, centre=centre, stranded=stranded)
+    windows = read_bed(bed, length=length, center=center, stranded=stranded)
     with Genome(fasta) as genome:
         records = [genome.letters(w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}") for w in windows]
     names = tuple(w.name for w in windows)

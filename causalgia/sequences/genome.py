@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
 from typing import BinaryIO, Literal
 
 import numpy as np
 
+from causalgia.checks import similar_names
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
 from causalgia.sequences.text_files import check_text, is_gzip, numbered_lines, read_text
@@ -116,7 +116,7 @@ class Genome:
 
     def _near(self, chromosome: str) -> str:
         twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-        near = [twin] if twin in self._records else get_close_matches(chromosome, self._records, n=3)
+        near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
         if near:
             return f"did you mean {' or '.join(map(quoted, near))}? Rename one file's chromosomes to match the other's"
         shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
@@ -240,7 +240,7 @@ class Window:
 
 
 def read_bed(
-    path: str | PathLike[str], *, length: int, centre: Literal["middle", "summit"], stranded: bool
+    path: str | PathLike[str], *, length: int, center: Literal["middle", "summit"], stranded: bool
 ) -> list[Window]:
     """Read a BED file, plain or gzip-compressed, as windows of `length` around the intervals' centres.
 
@@ -255,22 +255,22 @@ def read_bed(
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
-    if centre not in ("middle", "summit"):
-        msg = f"centre={quoted(centre)} is not a choice; use 'middle' or 'summit'"
+    if center not in ("middle", "summit"):
+        msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
     windows = [
-        _window(line, number, place=f"{path}: line {number}", length=int(length), centre=centre, stranded=stranded)
+        _window(line, number, place=f"{path}: line {number}", length=int(length), center=center, stranded=stranded)
         for number, line in numbered_lines(read_text(path))
         if not line.startswith("#") and line.split()[0] not in ("track", "browser")
     ]
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    _check_unique_windows(windows, path, centre)
+    _check_unique_windows(windows, path, center)
     return windows
 
 
-def _window(line: str, number: int, *, place: str, length: int, centre: str, stranded: bool) -> Window:
+def _window(line: str, number: int, *, place: str, length: int, center: str, stranded: bool) -> Window:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 3:
         msg = f"{place}: {len(columns)} columns; a BED line has a chromosome, a start and an end, separated by tabs"
@@ -279,7 +279,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
     if not 0 <= start < end:
         msg = f"{place}: start {start} and end {end}; a BED interval has 0 <= start < end (starts are counted from 0)"
         raise SequenceError(msg)
-    middle = (start + end) // 2 if centre == "middle" else start + _summit(columns, end - start, place)
+    middle = (start + end) // 2 if center == "middle" else start + _summit(columns, end - start, place)
     first = middle - length // 2
     return Window(columns[0], first, first + length, _strand(columns, place) if stranded else "", number)
 
@@ -290,11 +290,11 @@ def _parse_whole(text: str, what: str, place: str) -> int:
 
 def _summit(columns: list[str], width: int, place: str) -> int:
     if len(columns) < 10:
-        msg = f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); use centre='middle'"
+        msg = f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); use center='middle'"
         raise SequenceError(msg)
     summit = _parse_whole(columns[9], "summit", place)
     if not 0 <= summit < width:
-        msg = f"{place}: summit {summit} is outside the interval of {width} bases (-1: not called); use centre='middle'"
+        msg = f"{place}: summit {summit} is outside the interval of {width} bases (-1: not called); use center='middle'"
         raise SequenceError(msg)
     return summit
 
@@ -309,8 +309,8 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
     raise SequenceError(msg)
 
 
-def _check_unique_windows(windows: list[Window], path: str | PathLike[str], centre: str) -> None:
-    summits = ", or give centre='summit' if they are several summits of one peak" if centre == "middle" else ""
+def _check_unique_windows(windows: list[Window], path: str | PathLike[str], center: str) -> None:
+    summits = ", or give center='summit' if they are several summits of one peak" if center == "middle" else ""
     seen: dict[str, int] = {}
     for window in windows:
         first = seen.setdefault(window.name, window.line)

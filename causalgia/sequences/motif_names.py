@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.checks import similar_names
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
@@ -378,4 +378,4 @@ def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
 def _similar(what: str, names: list[str]) -> list[str]:
     """Return at most three names: those that contain it, the shortest first, then those with similar spelling."""
     within = sorted((name for name in names if len(what) > 2 and what in name), key=lambda name: (len(name), name))
-    return list(dict.fromkeys([*within, *get_close_matches(what, names, n=3)]))[:3]
+    return list(dict.fromkeys([*within, *similar_names(what, names, most=3)]))[:3]

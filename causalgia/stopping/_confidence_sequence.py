@@ -97,10 +97,10 @@ def confidence_sequence(
     >>> lower.round(3), upper.round(3)
     (np.float64(0.393), np.float64(1.607))
     """
-    centre = np.asarray(mean, dtype=np.float64)
+    center = np.asarray(mean, dtype=np.float64)
     half = np.asarray(sd, dtype=np.float64) / np.sqrt(n) * sequence_critical(n, alpha=alpha, start=start)
     half = half + np.asarray(unseen, dtype=np.float64)
-    return centre - half, centre + half
+    return center - half, center + half
 
 
 def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:

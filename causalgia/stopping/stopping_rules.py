@@ -75,7 +75,7 @@ class Rule:
 
         Examples
         --------
-        >>> Precision(halfwidth=0.1).schedule(200)
+        >>> Precision(half_width=0.1).schedule(200)
         [100, 125, 157, 197, 200]
         """
         looks, n = [], self._first_look
@@ -105,13 +105,13 @@ class Rule:
 class Precision(Rule):
     """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
 
-    The trial ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start`
+    The trial ends at the first look at which ``t se <= half_width`` for every contrast and task, from `start`
     independent clusters on. Report the ordinary interval of `causalgia.estimate`: the rule depends on its width, not on
     its position. Do not use the rule for verdicts.
 
     Parameters
     ----------
-    halfwidth
+    half_width
         Half the width of the longest interval, on the scale of the contrasts.
     ci_prob
         Probability of the intervals.
@@ -126,11 +126,11 @@ class Precision(Rule):
     Raises
     ------
     EstimateError
-        If `halfwidth` is not positive, or `start` is below 100.
+        If `half_width` is not positive, or `start` is below 100.
 
     Notes
     -----
-    Coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed, since an underestimated
+    Coverage tends to `ci_prob` as the half_width shrinks; slowly where effects are skewed, since an underestimated
     spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units); ``attrs["stopped"]``
     says so.
 
@@ -140,18 +140,18 @@ class Precision(Rule):
 
     Examples
     --------
-    >>> Precision(halfwidth=0.05)
-    Precision(halfwidth=0.05)
+    >>> Precision(half_width=0.05)
+    Precision(half_width=0.05)
     """
 
-    halfwidth: float
+    half_width: float
     ci_prob: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _is_real_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
+        if not _is_real_number(self.half_width) or not 0 < self.half_width < np.inf:
             raise EstimateError(
-                f"Precision: halfwidth={quoted(self.halfwidth)} must be a positive number, on the outcome's scale"
+                f"Precision: half_width={quoted(self.half_width)} must be a positive number, on the outcome's scale"
             )
         if not _is_real_number(self.ci_prob) or not 0 < self.ci_prob < 1:
             raise EstimateError(
@@ -165,11 +165,11 @@ class Precision(Rule):
         record = now.record(now.ace - half, now.ace + half)
         if now.n_clusters < self.start:
             return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.start:,} needed", record)
-        if (wide := (half > self.halfwidth) & now.awaited).any():
+        if (wide := (half > self.half_width) & now.awaited).any():
             return Look(
-                False, f"intervals are still wider than {self.halfwidth:g} to each side: {now.named(wide)}", record
+                False, f"intervals are still wider than {self.half_width:g} to each side: {now.named(wide)}", record
             )
-        reason = f"every interval {now.control_phrase}is at most {self.halfwidth:g} to each side"
+        reason = f"every interval {now.control_phrase}is at most {self.half_width:g} to each side"
         if now.n_clusters < self._clusters_needed(now, start=self.start):
             reason += "; effects are so skewed that intervals of this many clusters may cover less than they say"
         return Look(True, reason, record)

@@ -99,7 +99,7 @@ def check_run_arguments(design: object, predictor: Predictor, analysis: object, 
         check_analysis(analysis, design, known_tasks(predictor))
     if until is not None:
         if not isinstance(until, Until):
-            raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {quoted(until)}")
+            raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
         if design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
         until.schedule(design.n_units)  # which refuses units that are too few to decide anything

@@ -476,7 +476,7 @@ def band_error(
     joint = as_joint_estimates(effects, cluster, level)
     units, working = units_to_resample(joint, "bootstrap_t"), joint.working_scale(level)
     lower, upper = working.put(region.lower), working.put(region.upper)
-    nearest = np.where(np.abs(working.centre - lower) < np.abs(working.centre - upper), lower, upper)
+    nearest = np.where(np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper)
     from_end = Units(units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(), units.cluster)
     se, error = working.error.ravel(), np.empty(nearest.size)
     for members in families(joint.estimates, family, nearest.shape):

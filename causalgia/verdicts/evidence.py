@@ -404,7 +404,7 @@ def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
 
 def _task_summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
     flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
-    return summarise(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
+    return summarize(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
 
 
 def _check_finite_draws(mean: Array, draws: xr.DataArray) -> None:
@@ -443,7 +443,7 @@ class Summary:
     lfsr: Array
 
 
-def summarise(
+def summarize(
     draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float, null: float = 0.0
 ) -> Summary:
     """Summarize draws of many effects, block by block, without copying them all.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import numpy as np
 
+from causalgia.checks import nearest
 from causalgia.errors import PredictorError, quoted
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.grammar import Oracle
@@ -214,7 +214,6 @@ def oracle(name: str) -> Oracle:
     ('K562', 'HepG2')
     """
     if not isinstance(name, str) or name not in _NAMED:
-        near = get_close_matches(quoted(name), _NAMED, n=2, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_NAMED)}"
-        raise PredictorError(f"zoo has no oracle {quoted(name)}; {hint}")
+        hint = nearest(quoted(name), _NAMED, most=2) or f"; there are {', '.join(_NAMED)}"
+        raise PredictorError(f"zoo has no oracle {quoted(name)}{hint}")
     return _NAMED[name]()

@@ -182,15 +182,15 @@ class Saturating(Term):
 class Gain(ABC):
     """Factor of each window by its start i = 0, 1, ..., with centre c (by default the middle window)."""
 
-    centre: float | None
+    center: float | None
 
     @abstractmethod
     def along(self, windows: int) -> Array:
         """Return the factor of each of `windows` windows."""
 
     def _offsets(self, windows: int) -> Array:
-        centre = (windows - 1) / 2 if self.centre is None else self.centre
-        offsets: Array = np.arange(windows, dtype=np.float64) - centre
+        center = (windows - 1) / 2 if self.center is None else self.center
+        offsets: Array = np.arange(windows, dtype=np.float64) - center
         return offsets
 
 
@@ -205,12 +205,12 @@ class Slope(Gain):
     """
 
     per_base: float
-    centre: float | None = None
+    center: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "per_base", as_number(self.per_base, "Slope: per_base"))
-        if self.centre is not None:
-            object.__setattr__(self, "centre", as_number(self.centre, "Slope: centre"))
+        if self.center is not None:
+            object.__setattr__(self, "center", as_number(self.center, "Slope: center"))
 
     def along(self, windows: int) -> Array:
         return 1 + self.per_base * self._offsets(windows)
@@ -222,17 +222,17 @@ class Bump(Gain):
 
     Examples
     --------
-    >>> Bump(1.0, centre=0).along(2).round(3)
+    >>> Bump(1.0, center=0).along(2).round(3)
     array([1.   , 0.607])
     """
 
     sd: float
-    centre: float | None = None
+    center: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sd", as_positive(self.sd, "Bump: sd"))
-        if self.centre is not None:
-            object.__setattr__(self, "centre", as_number(self.centre, "Bump: centre"))
+        if self.center is not None:
+            object.__setattr__(self, "center", as_number(self.center, "Bump: center"))
 
     def along(self, windows: int) -> Array:
         factor: Array = np.exp(-(self._offsets(windows) ** 2) / (2 * self.sd**2))

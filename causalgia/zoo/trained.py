@@ -67,7 +67,7 @@ class Card:
     n_test: int
     noise: float
     loss: str
-    optimiser: str
+    optimizer: str
     epochs: int
     command: str
     trained_on: str
@@ -81,7 +81,7 @@ class Card:
         return (
             f"{self.name}, {self.network}: {len(self.seeds)} networks of {self.parameters:,} parameters\n"
             f"data: {self.n_train:,} {self.data}; noise {self.noise} of the sd of the oracle's answers\n"
-            f"loss: {self.loss}; {self.optimiser}; {self.epochs} epochs\n"
+            f"loss: {self.loss}; {self.optimizer}; {self.epochs} epochs\n"
             f"test R2 on {self.n_test:,} new sequences: {labels} against labels, {truth} against the oracle\n"
             f"made by: {self.command}"
         )

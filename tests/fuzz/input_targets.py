@@ -111,9 +111,9 @@ def fasta(rng: Random, folder: Path) -> None:
 def bed(rng: Random, folder: Path) -> None:
     genome, peaks = (FASTA, mutation.of_lines(BED, rng)) if rng.random() < 0.7 else (mutation.of_lines(FASTA, rng), BED)
     length = rng.choice((1, 4, 8, 10**12, 2**63, 0))
-    stranded, centre = rng.random() < 0.5, rng.choice(("middle", "summit"))
+    stranded, center = rng.random() < 0.5, rng.choice(("middle", "summit"))
     from_bed(
-        _file(folder, "g.fa", genome), _file(folder, "x.bed", peaks), length=length, stranded=stranded, centre=centre
+        _file(folder, "g.fa", genome), _file(folder, "x.bed", peaks), length=length, stranded=stranded, center=center
     )  # type: ignore[arg-type]
 
 

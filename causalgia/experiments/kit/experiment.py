@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Coordinate -> contrast -> value."""
-_IN_BASES = frozenset({"distance", "spacing", "place", "position", "start", "stop", "centre"})  # coordinates in bp
+_IN_BASES = frozenset({"distance", "spacing", "place", "position", "start", "stop", "center"})  # coordinates in bp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Experiment(Design):
     """A design with named contrasts, a fixed analysis, and a function that answers its question.
 
     Run it like any design, ``outcomes = cg.run(experiment, predictor, rng=0)``; then
-    ``experiment.analyse(outcomes, rng=0)`` applies the ordinary verbs and answers the question.
+    ``experiment.analyze(outcomes, rng=0)`` applies the ordinary verbs and answers the question.
 
     Attributes
     ----------
@@ -162,7 +162,7 @@ class Experiment(Design):
         """Return the analysis that is stored with the outcomes of every run."""
         return self.analysis
 
-    def analyse(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
+    def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
         """Answer the question: contrast, estimate, adjust, infer and decide, then derive the findings.
 
         Parameters

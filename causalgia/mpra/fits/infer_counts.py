@@ -20,7 +20,7 @@ from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 
 TASK = "log2(RNA/DNA)"
-ON_LOG2 = Prior(mu_sd=5.0, tau_scale=1.0, standardised=False)
+ON_LOG2 = Prior(mu_sd=5.0, tau_scale=1.0, standardized=False)
 _SCALARS = ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base", "dispersion_dna", "dispersion_rna", "p_silent")
 
 
