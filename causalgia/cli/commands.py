@@ -471,7 +471,7 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     design = spec.design
     if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
         design = replace(design, contrasts=str(control))
-    found = check(predictor, design)
+    found = check(design, predictor)
     echo(in_shell(str(found)))
     return 0 if found.ok else 1
 
