@@ -476,7 +476,7 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     return 0 if found.ok else 1
 
 
-_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions", "stream")
+_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions")
 
 
 def print_catalogue() -> None:
