@@ -1,15 +1,15 @@
-"""All 4,096 words of 6 letters on 1,000 backgrounds, streamed, against the bare forwards of the small network.
+"""All 4,096 words of 6 letters on 1,000 backgrounds, kept as moments, against the bare forwards of the small network.
 
 The floor is as many forwards of the network over one-hot float batches made beforehand (a pool that is gone through
 again and again: no embedding, no one-hot, no memory traffic of their own), at the batch size that turns out fastest.
-`cg.experiments.stream` draws the backgrounds, embeds every word in each, makes one-hot, and turns the answers into
+`cg.run(keep="moments")` draws the backgrounds, embeds every word in each, makes one-hot, and turns the answers into
 estimates with their covariance. The network is the first of the trained ``rbfox1_like`` ensemble (41 nt). Contenders
 take turns in one process, on a sixteenth of the words at a time; the sums of their processor seconds are compared.
 
     python benchmarks/catalogue.py [--quick] [--network residual|exponential] [--threads 1]
 
 `--pairs` makes the design of 22 x 22 oriented motifs x 150 distances (72,600 interactions on 1,000-bp backgrounds),
-streams a part of its units through a network that hardly computes, and says by proportion what a whole trial of 128
+runs a part of its units through a network that hardly computes, and says by proportion what a whole trial of 128
 units costs beside the forwards of the network that is asked. `--memory` prints the peak resident size of the screen
 with 200 and with 1,000 backgrounds, each in a process of its own.
 """
@@ -85,8 +85,13 @@ def memory(n_units: int, network: str) -> str:
 def peak(n_units: int, network: str) -> None:
     """Run one whole screen and print the peak resident size of this process."""
     torch.set_num_threads(1)
-    cg.experiments.stream(screen(words(6), n_units), cg.zoo.load("rbfox1_like", member=0, network=network), rng=0)
+    estimates(screen(words(6), n_units), cg.zoo.load("rbfox1_like", member=0, network=network))
     print(f"4,096 words x {n_units:,} units: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB")
+
+
+def estimates(design: cg.Design, predictor: cg.Predictor) -> xr.Dataset:
+    """Run a trial and estimate its contrasts from their moments."""
+    return cg.estimate(cg.run(design, predictor, rng=0, progress=False, keep="moments"))
 
 
 class Share(nn.Module):
@@ -98,7 +103,7 @@ class Share(nn.Module):
 
 
 def pairs(n_motifs: int, n_units: int) -> None:
-    """Make the design of all pairs of motifs, stream some of its units, and say what the whole costs."""
+    """Make the design of all pairs of motifs, run some of its units, and say what the whole costs."""
     letters = np.random.default_rng(0).choice(list("ACGT"), (n_motifs, 9))
     made: list[cg.experiments.Experiment] = []
     words = {f"motif {i}": "".join(row) for i, row in enumerate(letters)}
@@ -107,16 +112,16 @@ def pairs(n_motifs: int, n_units: int) -> None:
     predictor = cg.TorchPredictor(Share(), tasks=["share"], device="cpu")
     found: list[xr.Dataset] = []
     part = replace(made[0], n_units=n_units)
-    took = timed(lambda: found.append(cg.experiments.stream(part, predictor, rng=0, progress=False)))
+    took = timed(lambda: found.append(estimates(part, predictor)))
     rows = n_units * len(part.arms)
-    print(f"  {rows:,} sequences of {n_units} units streamed in {took:.1f} s: {took / rows * 1e6:.1f} us each")
+    print(f"  {rows:,} sequences of {n_units} units run in {took:.1f} s: {took / rows * 1e6:.1f} us each")
     print(f"  128 units, by proportion: {took * 128 / n_units:.0f} s beside the network's own forwards")
     print(f"  the estimates, with the factor of their covariance, take {found[0].nbytes / 2**20:.0f} MiB")
     print(f"  peak resident size {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB")
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
-    """Time stream and bare forwards in turn, print their ratio and return it."""
+    """Time the trial and bare forwards in turn, print their ratio and return it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory", action="store_true")
@@ -137,21 +142,21 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     pool = torch.from_numpy(one_hot(cg.Uniform(length=LENGTH).sample(POOL, rng=0)["sequence"].values))
     n, k = (200, 4) if options.quick else (1_000, 6)
     chosen = words(k)
-    cg.experiments.stream(screen(words(2), 50), predictor, rng=0, progress=False)  # settles compilers and allocators
+    estimates(screen(words(2), 50), predictor)  # settles compilers and allocators
     batch = best_batch(net, pool)
     ours, bare = [], []
     for part in np.array_split(np.array(chosen), 2 if options.quick else 16):
         design = screen(part.tolist(), n)
         rows = n * len(design.arms)
-        ours.append(timed(lambda d=design: cg.experiments.stream(d, predictor, rng=0, progress=False)))
+        ours.append(timed(lambda d=design: estimates(d, predictor)))
         bare.append(timed(lambda r=rows: forwards(net, pool, batch, r)))
     ratio = sum(ours) / sum(bare)
     own = predictor.resolve_batch_size(LENGTH)
     print(f"{len(chosen):,} words x {n:,} units, L = {LENGTH}, {options.threads} thread(s); ours finds batch {own}")
     print(f"  bare forwards, batch {batch:5d}   {sum(bare):8.2f} s")
-    print(f"  cg.experiments.stream       {sum(ours):8.2f} s   {ratio:5.3f} x the bare forwards")
+    print(f"  run, moments, estimates     {sum(ours):8.2f} s   {ratio:5.3f} x the bare forwards")
     print(f"  turn by turn: {', '.join(f'{a / b:.2f}' for a, b in zip(ours, bare, strict=True))}")
-    return {"stream / bare forwards": ratio}
+    return {"trial / bare forwards": ratio}
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ from trial import design, predictor
 # fast it is, and what the planned trial will take. Every line is explained in the guide to checking a predictor.
 
 # %%
-print(cg.check(predictor, design))
+print(cg.check(design, predictor))
 
 # %% [markdown]
 # ## Kept on disk, and killed

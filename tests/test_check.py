@@ -61,7 +61,7 @@ def briefly():
 
 @pytest.fixture(scope="module")
 def plain():
-    return cg.check(function(adenines, tasks=["A"]), design())
+    return cg.check(design(), function(adenines, tasks=["A"]))
 
 
 # what is printed
@@ -93,7 +93,7 @@ def test_fields_are_the_numbers_that_are_printed(plain):
 
 
 def test_looks_at_the_same_units_each_time(plain):
-    again = cg.check(function(adenines, tasks=["A"]), design())
+    again = cg.check(design(), function(adenines, tasks=["A"]))
     assert again.floor.identical(plain.floor)
     assert again.strand_asymmetry.identical(plain.strand_asymmetry)
 
@@ -103,7 +103,7 @@ def test_looks_at_the_same_units_each_time(plain):
 
 def test_finds_randomness():
     rng = np.random.default_rng(0)
-    found = cg.check(function(lambda x: adenines(x) + rng.normal(size=len(x))), design())
+    found = cg.check(design(), function(lambda x: adenines(x) + rng.normal(size=len(x))))
     assert not found.ok
     assert found.deterministic is False
     assert line(found, "determinism").state == "FAIL"
@@ -113,7 +113,7 @@ def test_finds_randomness():
 
 @pytest.mark.parametrize("n_units", [3, 1_000])
 def test_finds_batch_mates(n_units):
-    found = cg.check(function(lambda x: adenines(x) - adenines(x).mean()), design(n_units))
+    found = cg.check(design(n_units), function(lambda x: adenines(x) - adenines(x).mean()))
     assert found.deterministic
     assert line(found, "batch-mate independence").state == "FAIL"
     assert "batch norm" in line(found, "batch-mate independence").text
@@ -126,7 +126,7 @@ def test_finds_batch_mates_at_the_length_of_another_arm():
     def mixed(x):
         return adenines(x) - (adenines(x).mean() if x.shape[2] == 54 else 0)
 
-    found = cg.check(function(mixed), design(arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}))
+    found = cg.check(design(arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}), function(mixed))
     assert "arm 'longer' (54 bp)" in line(found, "batch-mate independence").text
     assert not found.ok
 
@@ -136,7 +136,7 @@ def test_names_arm_unit_and_task_of_an_answer_that_is_none():
         gata = x[:, 2, 20] * x[:, 0, 21] * x[:, 3, 22] * x[:, 0, 23] > 0
         return np.stack([adenines(x), np.where(gata & (x[:, 0, 0] > 0), np.nan, 0.5)], 1)
 
-    found = cg.check(function(fails, tasks=["a", "b"]), design())
+    found = cg.check(design(), function(fails, tasks=["a", "b"]))
     assert re.match(r"arm 'GATA', unit \d+: task 'b': .*nan", line(found, "answers").text)
     assert line(found, "answers").state == "FAIL"
     assert not found.ok
@@ -146,14 +146,14 @@ def test_describes_a_predictor_that_cannot_answer():
     def refuses(x):
         raise ValueError("31 bp only")
 
-    found = cg.check(function(refuses), design())
+    found = cg.check(design(), function(refuses))
     assert [finding.state for finding in found.findings] == ["FAIL"]
     assert "31 bp only" in str(found)
     assert found.throughput is None
 
 
 def test_warns_of_one_answer_for_all():
-    found = cg.check(function(lambda x: np.ones(len(x)), tasks=["one"]), design())
+    found = cg.check(design(), function(lambda x: np.ones(len(x)), tasks=["one"]))
     assert line(found, "answers").state == "warn"
     assert "task 'one'" in line(found, "answers").text
     assert "no effect varies" in line(found, "numerical floor").text
@@ -163,9 +163,9 @@ def test_warns_of_one_answer_for_all():
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        (lambda: cg.check(design(), function(adenines)), PredictorError, "Design is not a predictor"),
-        (lambda: cg.check(function(adenines), "trial.toml"), DesignError, "the second is str"),
-        (lambda: cg.check(adenines, design()), PredictorError, "cg.FunctionPredictor"),
+        (lambda: cg.check(design(), design()), PredictorError, "Design is not a predictor"),
+        (lambda: cg.check("trial.toml", function(adenines)), DesignError, "the first argument is str"),
+        (lambda: cg.check(design(), adenines), PredictorError, "cg.FunctionPredictor"),
     ],
 )
 def test_refuses_what_is_no_predictor_or_design(given, error, said):
@@ -232,7 +232,7 @@ def test_effects_that_do_not_vary_have_no_standard_error():
 
 
 def test_warns_of_half_precision():
-    found = cg.check(function(lambda x: adenines(x).astype(np.float16)), design(100_000))
+    found = cg.check(design(100_000), function(lambda x: adenines(x).astype(np.float16)))
     assert line(found, "numerical floor").state == "warn"
     assert "float32" in line(found, "numerical floor").text
 
@@ -247,7 +247,7 @@ def test_strands_of_a_share_of_adenine(plain):
 
 
 def test_strands_averaged_are_alike():
-    found = cg.check(function(adenines, rc_average=True), design())
+    found = cg.check(design(), function(adenines, rc_average=True))
     assert (found.strand_asymmetry == 0).all()
     assert line(found, "strand symmetry").state == "ok"
 
@@ -264,7 +264,7 @@ def test_counts_each_sequence_once():
 
     arms = {"untreated": cg.Untreated(), "all": cg.Embed("ACGTACGT", at=0)}  # one sequence for every unit
     trial = design(10_000, arms, length=8)
-    found = cg.check(function(counting), trial)
+    found = cg.check(trial, function(counting))
     asked.clear()
     cg.run(trial, function(counting), rng=0)
     assert found.n_sequences == pytest.approx(sum(asked) - 27, rel=0.02)
@@ -294,7 +294,7 @@ class Clock:
 
 def test_expects_the_time_that_a_trial_takes(monkeypatch):
     clock, trial = Clock(monkeypatch), design(1_500)
-    found = cg.check(clock.slow(5e-4), trial)
+    found = cg.check(trial, clock.slow(5e-4))
     started = clock.now
     cg.run(trial, clock.slow(5e-4), rng=0, progress=False)
     assert found.seconds == pytest.approx(clock.now - started, rel=0.05)
@@ -305,7 +305,7 @@ def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
     for module, name, seconds in ((_check, "_SECONDS", 1.0), (cost, "_SECONDS", 0.4), (cost, "_PACE_SECONDS", 0.5)):
         monkeypatch.setattr(module, name, seconds)
     clock = Clock(monkeypatch)
-    found = cg.check(clock.slow(0.01), design(10_000))
+    found = cg.check(design(10_000), clock.slow(0.01))
     assert clock.now < 6
     assert 8 <= found.n_units < 20
     assert found.seconds == pytest.approx(20_000 * 0.01, rel=0.5)
@@ -316,14 +316,14 @@ def test_knows_the_size_of_a_store(tmp_path, keep):
     arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=20) for word in ("GATA", "TATA", "CACC")}}
     trial = design(20_000, arms, contrasts="untreated")
     predictor = function(lambda x: np.stack([adenines(x), x[:, 1].mean(1)], 1), tasks=["a", "c"])
-    found = cg.check(predictor, trial)
+    found = cg.check(trial, predictor)
     cg.run(trial, predictor, rng=0, store=tmp_path / "t.zarr", keep=keep)
     size = sum(path.stat().st_size for path in (tmp_path / "t.zarr").rglob("*") if path.is_file())
     assert 0.7 < found.disk[keep] / size < 1.4
 
 
 def test_says_where_memory_does_not_hold_a_trial():
-    found = cg.check(function(adenines), design(10**13))
+    found = cg.check(design(10**13), function(adenines))
     assert line(found, "memory").state == "warn"
     assert "store=" in line(found, "memory").text
     assert found.ok
@@ -344,7 +344,7 @@ def test_says_where_memory_does_not_hold_a_trial():
     ids=["one unit", "two units", "parallel", "longer", "contrasts"],
 )
 def test_looks_at_every_kind_of_trial(trial):
-    found = cg.check(function(adenines), trial)
+    found = cg.check(trial, function(adenines))
     assert found.ok
     assert len(found.findings) == len(NAMES)
     assert np.isfinite(found.floor["most"]).all()
@@ -353,14 +353,14 @@ def test_looks_at_every_kind_of_trial(trial):
 
 def test_names_the_worst_member_of_an_ensemble():
     pair = cg.Ensemble({"even": cg.FunctionPredictor(lambda x: x[:, [0, 3]].mean((1, 2))), "odd": function(adenines)})
-    found = cg.check(pair, design())
+    found = cg.check(design(), pair)
     assert found.floor["rms"].dims == ("contrast", "task", "model")
     assert found.strand_asymmetry.sel(model="even").item() == 0
     assert "model 'odd'" in line(found, "strand symmetry").text
 
 
 def test_an_oracle_needs_no_torch():
-    found = cg.check(cg.zoo.oracle("gata1_like"), design(200, length=200))
+    found = cg.check(design(200, length=200), cg.zoo.oracle("gata1_like"))
     assert found.ok
     assert found.by_threads == {} or found.by_threads
     assert (found.floor["rms"] < 1e-12).all()
@@ -379,7 +379,7 @@ class Custom(Predictor):
 
 
 def test_looks_at_a_predictor_of_the_users_own():
-    found = cg.check(Custom(), design())
+    found = cg.check(design(), Custom())
     assert found.ok
     assert found.batch_size == 64
     assert max(found.by_batch) == 64  # it cannot be told to take more
@@ -478,7 +478,7 @@ LONG = {"length": 200, "arms": {"untreated": cg.Untreated(), "GATA": cg.Embed("A
 def looked_at(torch):
     predictor = cg.TorchPredictor(network(torch), tasks=["a", "b"], device="cpu")
     before = (torch.get_num_threads(), predictor.fingerprint, predictor.resolve_batch_size(200))
-    found = cg.check(predictor, design(**LONG))
+    found = cg.check(design(**LONG), predictor)
     return found, before, (torch.get_num_threads(), predictor.fingerprint, predictor.resolve_batch_size(200))
 
 
@@ -503,14 +503,14 @@ def test_a_network_is_left_as_it_was(looked_at):
 @pytest.mark.torch
 def test_half_precision_does_not_cancel(torch):
     predictor = cg.TorchPredictor(network(torch).bfloat16(), dtype="bfloat16", device="cpu")
-    found = cg.check(predictor, design(100_000, **LONG))
+    found = cg.check(design(100_000, **LONG), predictor)
     assert line(found, "numerical floor").state == "warn"
     assert (found.floor["rms"] > 1e-3).any()
 
 
 @pytest.mark.torch
 def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked_at):
-    used = cg.check(cg.TorchPredictor(network(torch), device="cpu", incremental=True), design(300, **LONG))
+    used = cg.check(design(300, **LONG), cg.TorchPredictor(network(torch), device="cpu", incremental=True))
     for found, words in ((looked_at[0], "applies and is not in use"), (used, "in use")):
         assert found.speedup is not None
         assert line(found, "incremental path").text.startswith(words if found.incremental else "not worth it")
@@ -527,7 +527,7 @@ def test_says_which_layer_is_not_local(torch):
             return self.gru(x.transpose(1, 2))[0].mean((1, 2))
 
     torch.manual_seed(0)
-    found = cg.check(cg.TorchPredictor(Recurrent(), device="cpu", incremental=True), design(200))
+    found = cg.check(design(200), cg.TorchPredictor(Recurrent(), device="cpu", incremental=True))
     assert found.ok
     assert found.incremental is False
     assert "gru" in line(found, "incremental path").text
@@ -536,7 +536,7 @@ def test_says_which_layer_is_not_local(torch):
 @pytest.mark.torch
 def test_members_of_an_ensemble_of_networks(torch):
     pair = cg.Ensemble([cg.TorchPredictor(network(torch, seed), device="cpu") for seed in (0, 1)])
-    found = cg.check(pair, design(100, **LONG))
+    found = cg.check(design(100, **LONG), pair)
     assert found.ok
     assert found.floor.attrs["method"] == "against float64"
     assert found.floor.sizes["model"] == 2

@@ -22,7 +22,7 @@ import causalgia as cg
 from causalgia import mpra
 from causalgia.calibration._calibrate import _Repetition
 from causalgia.errors import ClusterError, DesignError, EstimateError
-from causalgia.experiments import across_predictors, greedy_tiles, stream, tile_search
+from causalgia.experiments import across_predictors, greedy_tiles, tile_search
 from causalgia.mpra.fits import negative_binomial_fit
 from causalgia.mpra.fits.hierarchical import model as hierarchical_model
 from causalgia.sequences import decode
@@ -137,7 +137,9 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "nb": lambda client: fitted("nb", client),
     "two_way": lambda client: fitted("two_way", client),
     "confirm": confirmed,
-    "stream": lambda client: stream(BIAS, Oracle(Word("UGCAUG", 1.0)), rng=0, progress=False, client=client),
+    "moments": lambda client: cg.run(
+        BIAS, Oracle(Word("UGCAUG", 1.0)), rng=0, progress=False, client=client, keep="moments"
+    ),
     "greedy_tiles": greedy,
     "tile_search": searched,
 }

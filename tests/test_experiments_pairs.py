@@ -14,7 +14,7 @@ import causalgia as cg
 from causalgia.effects._contrast import cell_interactions
 from causalgia.errors import DesignError, EstimateError
 from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
-from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream
+from causalgia.experiments import motif_pair, motif_pairs, pairing_gain
 from causalgia.experiments.kit.pair_interactions import ORDERS, _interaction_counts, _period_sentences
 
 NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
@@ -152,11 +152,11 @@ def test_the_period_of_the_helix_where_units_differ():
     assert period["phase_lower"].item() < period["phase_median"].item() < period["phase_upper"].item()
     assert period["phase_upper"].item() - period["phase_lower"].item() < 3
     assert any("turns with the helix, ++ downstream: period 10." in said for said in answer.sentences)
-    streamed = experiment.analyze(stream(experiment, BUSY, rng=0, progress=False), rng=0)
+    of_moments = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False, keep="moments"), rng=0)
     np.testing.assert_allclose(
-        streamed.findings["period"]["period_probability"], answer.findings["period"]["period_probability"], atol=1e-6
+        of_moments.findings["period"]["period_probability"], answer.findings["period"]["period_probability"], atol=1e-6
     )
-    assert set(streamed.findings) == {"period"}
+    assert set(of_moments.findings) == {"period"}
 
 
 def test_the_helix_where_every_unit_says_the_same():
@@ -301,15 +301,16 @@ def test_refused_before_anything_is_predicted(settings, words):
 MOTIFS = {"Nanog": NANOG, "Sox2": SOX2, "Eco": "GAATTC"}
 
 
-def test_many_pairs_streamed_are_those_of_run():
+def test_moments_of_many_pairs_are_those_of_outcomes():
     experiment = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
     assert len(experiment.named_contrasts) == 5 * 5 * 2  # a palindrome has one orientation
-    streamed = stream(experiment, BUSY, rng=4, progress=False)
+    moments = cg.run(experiment, BUSY, rng=4, progress=False, keep="moments")
+    estimates = cg.estimate(moments)
     whole = cg.estimate(cg.contrast(cg.run(experiment, BUSY, rng=4, progress=False)))
     for name in ("ace", "se", "p", "skewness"):
-        np.testing.assert_allclose(streamed[name], whole[name], rtol=1e-9, atol=1e-12)
-    assert_estimates(streamed, BUSY.true_ace(experiment), unseen=0.1)
-    answer = experiment.analyze(streamed, rng=0)
+        np.testing.assert_allclose(estimates[name], whole[name], rtol=1e-9, atol=1e-12)
+    assert_estimates(estimates, BUSY.true_ace(experiment), unseen=0.1)
+    answer = experiment.analyze(moments, rng=0)
     best = answer.findings["strongest"].sel(upstream="Nanog+", downstream="Sox2+", task="outcome")
     table = answer.decisions.sel(contrast=[f"Nanog+ Sox2+ {d}" for d in (12, 20)], task="outcome")
     assert best["distance"].item() == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
@@ -354,7 +355,7 @@ def test_the_figures(tmp_path):
         np.testing.assert_allclose(drawn[order], np.column_stack([CASES["distances"], wanted]))
     assert answer.save(tmp_path / "pair.png").stat().st_size > 1_000
     many = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
-    answer = many.analyze(stream(many, BUSY, rng=0, progress=False), rng=0)
+    answer = many.analyze(cg.run(many, BUSY, rng=0, progress=False, keep="moments"), rng=0)
     assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
 
 

@@ -20,7 +20,7 @@ from causalgia.errors import (
     SequenceError,
 )
 from causalgia.estimation import fit_variances, mean_ice
-from causalgia.experiments import build, flanks, knock_in, occlusion, stream
+from causalgia.experiments import build, flanks, knock_in, occlusion
 from causalgia.experiments._flanks import Flank
 from causalgia.experiments.kit.variance import nested_split, variance_limits
 from causalgia.sequences import Motif, decode, encode, reverse_complement
@@ -593,15 +593,14 @@ def test_flanks_refuse_what_does_not_fit():
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_streamed_trials_are_read_as_far_as_estimates_go(sampled):
+def test_moments_are_read_as_far_as_they_go(sampled):
     made = (
         (occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2), "uniform minus placebo"),
         (knock_in(sampled, motif="AGATAAG"), "motif minus placebo"),
         (flanks(cg.Uniform(length=200), word="AGATAAG", at=90, n_flanks=3, n_units=100), "core"),
     )
     for experiment, contrast in made:
-        estimates = stream(experiment, GATA1, rng=0)
-        answer = experiment.analyze(estimates, rng=0)
+        answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, keep="moments"), rng=0)
         assert not answer.findings
         whole = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
         np.testing.assert_allclose(

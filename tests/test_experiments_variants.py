@@ -158,10 +158,10 @@ def test_real_sequences_serve_as_contexts(files):
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
-def test_a_streamed_trial_has_the_mean_alone(files):
+def test_moments_have_the_mean_alone(files):
     experiment = variants(*files, length=LENGTH)
-    estimates = cg.experiments.stream(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
-    answer = experiment.analyze(estimates, rng=0)
+    moments = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False, keep="moments")
+    answer = experiment.analyze(moments, rng=0)
     assert not answer.findings
     assert "6 variants of 5 stretches, on average" in answer.sentences[0]
 

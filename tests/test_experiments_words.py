@@ -92,8 +92,8 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     first of all words is named all the same, and fresh backgrounds confirm it.
     """
     experiment = cg.experiments.word_screen(n_units=n_units)
-    streamed = cg.experiments.stream(experiment, oracle, rng=0, progress=False)
-    answer = experiment.analyze(streamed, rng=0)
+    moments = cg.run(experiment, oracle, rng=0, progress=False, keep="moments")
+    answer = experiment.analyze(moments, rng=0)
     decisions = answer.decisions.isel(task=0)
     truth = oracle.true_ace(experiment).sel(contrast=decisions["contrast"].to_numpy()).to_numpy()[:, 0]
     placebo, verdict = decisions["placebo_word"].to_numpy(), decisions["verdict"].to_numpy()
@@ -103,7 +103,7 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     assert false.sum() <= 0.05 * (up | down)[~placebo].sum()
     assert (up | down)[placebo].sum() <= 5
     assert answer.sentences[0].partition("shrunken: ")[2].removeprefix("the largest ").startswith("UGCAUG ")
-    fresh = cg.confirm(streamed, select="UGCAUG", design=experiment, predictor=oracle, rng=0, n_units=300)
+    fresh = cg.confirm(cg.estimate(moments), select="UGCAUG", design=experiment, predictor=oracle, rng=0, n_units=300)
     assert cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
 
 
@@ -150,8 +150,8 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     assert again["verdict"].sel(contrast="UGCA").item() == "increases"
     assert fresh.sizes["arm"] < 200
     assert not np.array_equal(fresh["gc"], outcomes["gc"])
-    streamed = cg.experiments.stream(experiment, oracle, rng=1, progress=False)
-    chosen = experiment.analyze(streamed, rng=0).decisions
+    moments = cg.run(experiment, oracle, rng=1, progress=False, keep="moments")
+    chosen = experiment.analyze(moments, rng=0).decisions
     kept = cg.confirm(chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100)
     assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "increases"
 
@@ -574,12 +574,12 @@ ALL = {
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_streamed_estimates_give_an_answer_and_figures_are_drawn(name, tmp_path):
+def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 120})
     held = experiment.analyze(cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0)
-    streamed = experiment.analyze(cg.experiments.stream(experiment, ADDITIVE, rng=3, progress=False), rng=0)
-    assert streamed.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
-    assert len(streamed.sentences) == len(held.sentences)
+    of_moments = experiment.analyze(cg.run(experiment, ADDITIVE, rng=3, progress=False, keep="moments"), rng=0)
+    assert of_moments.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
+    assert len(of_moments.sentences) == len(held.sentences)
     assert [said.startswith("Task ") for said in held.sentences] == [True]
     assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
 

@@ -929,7 +929,7 @@ def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, 
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAA", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=12)
     predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu")
-    cg.check(predictor, design)
+    cg.check(design, predictor)
     found = cg.run(design, predictor, rng=0)["outcome"].values
     assert not any(isinstance(value, torch.fx.Proxy) for value in held_by(network))
     plain = Keeping("attribute").double().eval()

@@ -130,7 +130,7 @@ VERBS = {
     "run keep": lambda value, *_: cg.run(_design(), _predictor(), rng=0, keep=value),
     "run until": lambda value, *_: cg.run(_design(), _predictor(), rng=0, until=value),
     "run rng": lambda value, *_: cg.run(_design(), _predictor(), rng=value if isinstance(value, str) else [value]),
-    "check": lambda value, *_: cg.check(value, _design()),
+    "check": lambda value, *_: cg.check(_design(), value),
     "contrast": lambda value, outcomes, _: cg.contrast(outcomes, control=value),
     "contrast scale": lambda value, outcomes, _: cg.contrast(outcomes, control="none", scale=value),
     "contrast by weights": lambda value, outcomes, _: cg.contrast(

@@ -77,10 +77,10 @@ def _row(decision: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> Resu
 
 
 def screen(n_units: int) -> tuple[Answer, Results]:
-    """Screen all words on the five networks, streamed; return the answer and the first words of each member."""
+    """Screen all words on the five networks; return the answer and the first words of each member."""
     experiment = cg.experiments.word_screen(n_units=n_units)
-    estimates = cg.experiments.stream(experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False)
-    answer = experiment.analyze(estimates, rng=0)
+    moments = cg.run(experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False, keep="moments")
+    answer = experiment.analyze(moments, rng=0)
     words = answer.estimates.isel(contrast=~answer.estimates["placebo_word"].to_numpy(), task=0)
     ace = words["ace"].transpose("contrast", "model").to_numpy()
     names = [str(name) for name in words["contrast"].to_numpy()]

@@ -124,7 +124,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
         *_sizes(_PART, _FORWARDS, "incremental run / bare forwards, {}", AT_MOST, 0.35, names=_NAMES[1:]),
     ),
     "catalogue": (
-        Target("4,096 words x 1,000 units, to estimates", "bare forwards", "stream / bare forwards", AT_MOST, 1.05),
+        Target("4,096 words x 1,000 units, to estimates", "bare forwards", "trial / bare forwards", AT_MOST, 1.05),
     ),
     "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),

@@ -61,7 +61,7 @@ _AT_DOOR = 27
 """Rows that a trial predicts before its first turn, to check the predictor."""
 
 
-def check(predictor: Predictor, design: Design) -> Check:
+def check(design: Design, predictor: Predictor) -> Check:
     """Check a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
 
     The check covers determinism, independence of batch mates, the numerical floor of effects and strand symmetry; and
@@ -74,11 +74,11 @@ def check(predictor: Predictor, design: Design) -> Check:
 
     Parameters
     ----------
-    predictor
-        The network as a function.
     design
         Units and arms. Rounding is measured for the contrasts that it names, else for every arm minus the untreated one
         (without one: the arm called control, else the first); for at most 16 contrasts.
+    predictor
+        The network as a function.
 
     Returns
     -------
@@ -87,10 +87,10 @@ def check(predictor: Predictor, design: Design) -> Check:
 
     Raises
     ------
-    PredictorError
-        If the first argument is not a predictor.
     DesignError
-        If the second argument is not a design, all units are the same sequence, or an arm cannot be applied.
+        If the first argument is not a design, all units are the same sequence, or an arm cannot be applied.
+    PredictorError
+        If the second argument is not a predictor.
 
     Warns
     -----
@@ -102,15 +102,15 @@ def check(predictor: Predictor, design: Design) -> Check:
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
     >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=1_000)
-    >>> found = cg.check(cg.zoo.oracle("additive"), design)
+    >>> found = cg.check(design, cg.zoo.oracle("additive"))
     >>> found.deterministic, found.batch_mates, found.n_units
     (True, 0.0, 256)
     >>> print(found.findings[1])
     ok    determinism              the same answers twice, bit for bit
     """
-    check_predictor(predictor, "check(predictor, design)")
     if not isinstance(design, Design):
-        raise DesignError(f"check(predictor, design): the second is {type(design).__name__}, not a cg.Design")
+        raise DesignError(f"check(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
+    check_predictor(predictor, "check(design, predictor)")
     setup = set_up_trial(design, predictor, rng=derive(0, "check", design.fingerprint), analysis=None)
     return _CheckRun(setup).look()
 

@@ -23,7 +23,6 @@ from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
-from causalgia.sequences.threads import available_cores
 from causalgia.trial._run import store_fields
 from causalgia.trial.capacity import check_memory
 from causalgia.trial.in_memory import outcome_dims, outcomes_dataset
@@ -33,6 +32,7 @@ from causalgia.trial.setup import TrialSetup, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import DrawnUnits, Trial, unit_coordinates
 from causalgia.types import Tokens
+from causalgia.workers.clusters import available_cores
 
 _SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8
 _LEAST_GROUPS, _BYTES_OF_GROUPS = 256, 2**25

@@ -14,7 +14,7 @@ from causalgia._check.incremental_gain import IncrementalGain
 from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
 from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import quoted
-from causalgia.sequences.threads import available_cores
+from causalgia.workers.clusters import available_cores
 
 State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
 

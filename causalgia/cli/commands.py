@@ -471,12 +471,12 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     design = spec.design
     if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
         design = replace(design, contrasts=str(control))
-    found = check(predictor, design)
+    found = check(design, predictor)
     echo(in_shell(str(found)))
     return 0 if found.ok else 1
 
 
-_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions", "stream")
+_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions")
 
 
 def print_catalogue() -> None:

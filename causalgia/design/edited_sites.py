@@ -10,16 +10,11 @@ from functools import singledispatch
 from causalgia.checks import Span
 from causalgia.control_notes import Edit
 from causalgia.design.arms import Arm
-from causalgia.design.intervention import Intervention, Sequential
+from causalgia.design.intervention import Intervention, steps_of
 from causalgia.design.pattern_interventions import Insert, Patterned, Placebo, PlaceboWord
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 from causalgia.sequences.alphabet import BASES, IUPAC, reverse_complement_word
 from causalgia.sequences.motifs import Motif
-
-
-def steps_of(done: Intervention) -> tuple[Intervention, ...]:
-    """Return the steps of an arm's intervention; empty if it is untreated."""
-    return done.steps if isinstance(done, Sequential) else () if done.kind == "untreated" else (done,)
 
 
 def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:

@@ -71,7 +71,7 @@ class Intervention(Choice):
     def __add__(self, other: object) -> Intervention:
         if not isinstance(other, Intervention):
             return NotImplemented
-        steps = (*_steps(self), *_steps(other))
+        steps = (*steps_of(self), *steps_of(other))
         return steps[0] if len(steps) == 1 else Sequential(steps) if steps else Untreated()
 
     def identity(self) -> dict[str, Any]:
@@ -81,7 +81,8 @@ class Intervention(Choice):
         return derive(key, "intervention", self.fingerprint)
 
 
-def _steps(intervention: Intervention) -> tuple[Intervention, ...]:
+def steps_of(intervention: Intervention) -> tuple[Intervention, ...]:
+    """Return the steps of an intervention, in order; none if it leaves the background untreated."""
     if isinstance(intervention, Sequential):
         return intervention.steps
     return () if isinstance(intervention, Untreated) else (intervention,)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from causalgia.experiments._pairing_gain import pairing_gain
     from causalgia.experiments._position import position
     from causalgia.experiments._spacing import spacing
-    from causalgia.experiments._stream import stream
     from causalgia.experiments._tile_copies import tile_copies
     from causalgia.experiments._tile_interactions import tile_interactions
     from causalgia.experiments._tile_placement import tile_placement
@@ -80,7 +79,6 @@ __all__ = [
     "position",
     "share_of_predictors",
     "spacing",
-    "stream",
     "sufficiency",
     "tile_copies",
     "tile_interactions",

@@ -248,7 +248,7 @@ def _read_context(found: Found) -> Finding:
 
 
 def _change_sentences(found: Found, null: Genomic) -> Iterator[str]:
-    """Yield sentences on the contrast alone, for log scales and streamed trials, which have no index."""
+    """Yield sentences on the contrast alone, for log scales and moments, which have no index."""
     for start, row in rows_by_task(found.steps.decisions.isel(contrast=0)):
         change = f"{row['verdict'].item()}: {effect_in_words(row)}"
         about = population_text(null)

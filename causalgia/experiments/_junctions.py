@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count
-from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
+from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention
+from causalgia.design.intervention import steps_of
 from causalgia.design.layout import Layout
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import as_word_or_motif, pattern_label
@@ -138,14 +139,10 @@ def _junction_shares(
     return float(found.written.mean()), float(found.made.mean()), float(found.lost.mean())
 
 
-def _sequential_steps(intervention: Intervention) -> tuple[Intervention, ...]:
-    return intervention.steps if isinstance(intervention, Sequential) else (intervention,)
-
-
 def _base_origins(intervention: Intervention, length: int) -> Ints:
     """Return the background position of each base of the edited sequence, -1 for inserted bases."""
     origin = np.arange(length)
-    for step in _sequential_steps(intervention):
+    for step in steps_of(intervention):
         if isinstance(step, Insert):
             origin = np.insert(origin, step.at, np.full(step.width, -1))
         elif isinstance(step, Delete):
@@ -155,13 +152,13 @@ def _base_origins(intervention: Intervention, length: int) -> Ints:
 
 def _written_spans(intervention: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:
     """Return the (start, stop) that each step writes, (n, steps, 2), or (1, steps, 2) where all units share them."""
-    each = [step for step in _sequential_steps(intervention) if isinstance(step, EmbedEach)]
+    each = [step for step in steps_of(intervention) if isinstance(step, EmbedEach)]
     if not each:
         return _layout_spans(intervention.lay(Layout(length)))[None]
-    if any(isinstance(step, Insert | Delete) for step in _sequential_steps(intervention)):
+    if any(isinstance(step, Insert | Delete) for step in steps_of(intervention)):
         raise DesignError(f"{intervention}: places of each sequence's own are not followed through a change of length")
     own = [np.array(step.sites)[(units // np.uint64(step.draws)).astype(np.int64)] for step in each]
-    rest = [_layout_spans(step.lay(Layout(length))) for step in _sequential_steps(intervention) if step not in each]
+    rest = [_layout_spans(step.lay(Layout(length))) for step in steps_of(intervention) if step not in each]
     shared = np.concatenate([np.empty((0, 2), np.int64), *rest])
     wide = np.broadcast_to(shared, (len(units), *shared.shape))
     return np.concatenate([np.stack(own, axis=1), wide], axis=1)

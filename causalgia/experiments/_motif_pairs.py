@@ -110,7 +110,7 @@ def motif_pair(
         every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a
         decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every curve over 12 or more distances
         that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`).
-        ``scales``, ``phase`` and ``pairing`` need outcomes, and a streamed trial has none. The ``p`` of ``phase`` is
+        ``scales``, ``phase`` and ``pairing`` need outcomes, and moments have none. The ``p`` of ``phase`` is
         the larger of two: that between units, and ``p_curve``, against the residuals of the mean curve
         (``p_permutation`` by permutation). ``fit`` is ``"mean_curve"`` where units hardly differ.
 
@@ -280,7 +280,7 @@ def motif_pairs(
     Each motif on either strand stays at one place, with every motif on either strand downstream of it: 2M x 2M ordered
     pairs, all orders and orientations of M motifs, at each distance, with shared single sites and untreated
     backgrounds. Verdicts are by tests with the Benjamini-Hochberg false discovery rate. 11 motifs at 150 distances are
-    72,600 interactions on 75,923 arms; `causalgia.experiments.stream` estimates them without storing outcomes.
+    72,600 interactions on 75,923 arms; ``causalgia.run(..., keep="moments")`` estimates them without storing outcomes.
 
     Parameters
     ----------

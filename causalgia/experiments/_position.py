@@ -130,7 +130,7 @@ def _read_position(found: Found) -> Finding:
 
 
 def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:
-    """Return simultaneous intervals of all places: by resampling, or by a multivariate t for streamed trials."""
+    """Return simultaneous intervals of all places: by resampling, or by a multivariate t for moments."""
     from causalgia.multiplicity import simultaneous
 
     if found.steps.effects is None:

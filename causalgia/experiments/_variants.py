@@ -291,7 +291,7 @@ def _read_sampled_contexts(found: Found) -> Finding:
 
 
 def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
-    """Return sentences on the mean effect and, unless the trial was streamed, a row for each variant."""
+    """Return sentences on the mean effect and, unless only moments were kept, a row for each variant."""
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
     means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in rows_by_task(rows)}
@@ -347,7 +347,7 @@ def _draw_sampled_contexts(answer: Answer) -> Axes:
 
 
 def _draw_own_contexts(answer: Answer) -> Axes:
-    """Draw a forest plot of the variants, or of the mean alone for a streamed trial."""
+    """Draw a forest plot of the variants, or of the mean alone for moments."""
     from causalgia.plot import forest
 
     table = _as_decisions(answer) if "variants" in answer.findings else answer.decisions

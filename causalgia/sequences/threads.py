@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from causalgia.errors import SequenceError
+from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,3 @@ def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, thread
         run(slices[0])
         for other in others:
             other.result()
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.control_notes import edits_to_json, first_findings, notes_of_controls
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
-from causalgia.design.edited_sites import edits_of_arms, steps_of
+from causalgia.design.edited_sites import edits_of_arms
+from causalgia.design.intervention import steps_of
 from causalgia.design.layout import Layout, WrittenSpan
 from causalgia.design.pattern_interventions import PlaceboWord
 from causalgia.long_text import LONGEST_ATTRIBUTE

@@ -156,14 +156,15 @@ def local_cluster(n: int) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             preload=["causalgia.workers.preload"],
-            env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, _cores() // n)))},
+            env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, available_cores() // n)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
     ):
         yield client
 
 
-def _cores() -> int:
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

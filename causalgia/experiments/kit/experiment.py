@@ -36,10 +36,10 @@ class Found:
     experiment
         The experiment that was run.
     steps
-        Effects (None for a streamed trial), estimates, posterior and decisions, with the experiment's coordinates on
+        Effects (None for moments), estimates, posterior and decisions, with the experiment's coordinates on
         the contrasts.
     outcomes
-        The outcomes; None for a streamed trial.
+        The outcomes; None if effects or moments were kept.
     key
         Root key of the random draws of the answer, for ``derive(key, "...")``.
     """
@@ -168,7 +168,7 @@ class Experiment(Design):
         Parameters
         ----------
         outcomes
-            From ``cg.run(experiment, ...)`` with any ``keep=``, or the estimates of `causalgia.experiments.stream`.
+            From ``cg.run(experiment, ...)`` with any ``keep=``, or the estimates of its moments.
         rng
             Seed (0 is a seed), Generator or SeedSequence for posterior draws and resampling. None: the seed of the
             trial, which is stored with its outcomes.
@@ -190,8 +190,7 @@ class Experiment(Design):
         check_dataset(outcomes, "outcomes")
         self._check_fingerprint(outcomes)
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
-        streamed = "ace" in outcomes
-        apply_verbs = steps_from if streamed else steps
+        apply_verbs = steps_from if "ace" in outcomes else steps
         analysis = self.analysis.asking(self.asked)
         found = Found(
             experiment=self,
@@ -264,7 +263,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     Parameters
     ----------
     effects
-        ``ice (unit, contrast, task, model)`` of a crossover; None for a streamed trial.
+        ``ice (unit, contrast, task, model)`` of a crossover; None for moments.
 
     Returns
     -------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import Arm, Design, Embed, Intervention, Sequential
+from causalgia.design import Arm, Design, Embed
+from causalgia.design.intervention import steps_of
 from causalgia.design.layout import Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
@@ -48,7 +49,8 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     {'UGCAUG': 0.06...}
     """
     arm = next(arm for arm in design.named_arms if arm.name == name)
-    patterns = {as_pattern(step.written).label: step.written.source for step in _embed_steps(arm.intervention)}
+    embeds = [step for step in steps_of(arm.intervention) if isinstance(step, Embed)]
+    patterns = {as_pattern(step.written).label: step.written.source for step in embeds}
     spans = [(w.start, w.stop) for w in arm.intervention.lay(Layout(design.null.length)).written]
     first, last = min(start for start, _ in spans), max(stop for _, stop in spans)
     tokens = _backgrounds_under(arm, design, key)[:, first:last]
@@ -80,11 +82,6 @@ def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> t
         for label, share in further_sites(design, name, key=key).items()
         if share > _WORTH_SAYING
     )
-
-
-def _embed_steps(intervention: Intervention) -> list[Embed]:
-    steps = intervention.steps if isinstance(intervention, Sequential) else (intervention,)
-    return [step for step in steps if isinstance(step, Embed)]
 
 
 def _backgrounds_under(arm: Arm, design: Design, key: int) -> Tokens:

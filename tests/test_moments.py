@@ -1,4 +1,4 @@
-"""Streamed trials: the numbers of run, contrast and estimate, in memory that n does not fill."""
+"""`run(keep="moments")`: estimates are those of outcomes, in memory that does not grow with the number of units."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from causalgia.errors import (
     FewClustersWarning,
     PredictorError,
 )
-from causalgia.experiments import stream
 from causalgia.numerics.streaming import Moments, Products, Sums
 from causalgia.trial import turn_plan
 
@@ -30,19 +29,24 @@ WORDS = ["".join(letters) for letters in product("ACGT", repeat=5)][:520]
 
 
 def held(design: cg.Design, predictor: cg.Predictor, rng: int = 3, scale: str = "identity") -> xr.Dataset:
-    """What the stream must give, by the verbs that hold outcomes."""
+    """Estimates of a trial that keeps its outcomes."""
     outcomes = cg.run(design, predictor, rng=rng, progress=False)
     return cg.estimate(cg.contrast(outcomes, scale=scale))
 
 
-def assert_same(streamed: xr.Dataset, whole: xr.Dataset, *, but: tuple[str, ...] = ()) -> None:
-    assert set(streamed.data_vars) - {"design"} == set(whole.data_vars) - {"design"}
-    assert {k: c.dims for k, c in streamed.coords.items()} == {k: c.dims for k, c in whole.coords.items()}
+def estimated(design: cg.Design, predictor: cg.Predictor, rng: int = 3) -> xr.Dataset:
+    """Estimates of a trial that keeps moments."""
+    return cg.estimate(cg.run(design, predictor, rng=rng, progress=False, keep="moments"))
+
+
+def assert_same(found: xr.Dataset, whole: xr.Dataset, *, but: tuple[str, ...] = ()) -> None:
+    assert set(found.data_vars) - {"design"} == set(whole.data_vars) - {"design"}
+    assert {k: c.dims for k, c in found.coords.items()} == {k: c.dims for k, c in whole.coords.items()}
     for name in set(whole.data_vars) - {*but, "design"}:
-        assert streamed[name].dims == whole[name].dims, name
-        one, other = (x[name].to_numpy().astype(float) for x in (streamed, whole))
+        assert found[name].dims == whole[name].dims, name
+        one, other = (x[name].to_numpy().astype(float) for x in (found, whole))
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11 * np.abs(other).max(), err_msg=name)
-    assert {k: v for k, v in streamed.attrs.items() if k not in ("design", "method")} == {
+    assert {k: v for k, v in found.attrs.items() if k not in ("design", "method")} == {
         k: v for k, v in whole.attrs.items() if k not in ("design", "method")
     }
 
@@ -63,7 +67,7 @@ def test_weighted_contrasts_are_measured_in_the_same_arm(width: int, of: str | N
     whole = held(design, gated)
     assert whole.attrs.get("control_sd_of") == of
     assert (whole["control_sd"].std() == 0) == (of is not None)
-    assert_same(stream(design, gated, rng=3, progress=False), whole)
+    assert_same(estimated(design, gated), whole)
 
 
 def word_design(n_units: int = 60, **more: object) -> cg.Design:
@@ -81,7 +85,7 @@ def word_design(n_units: int = 60, **more: object) -> cg.Design:
 @pytest.mark.usefixtures("small_turns")
 def test_the_numbers_are_those_of_run_contrast_estimate():
     design = word_design()
-    assert_same(stream(design, ORACLE, rng=3, progress=False), held(design, ORACLE))
+    assert_same(estimated(design, ORACLE), held(design, ORACLE))
 
 
 @pytest.mark.usefixtures("small_turns")
@@ -89,7 +93,7 @@ def test_units_that_share_parents_give_clustered_errors():
     rng = np.random.default_rng(0)
     parents = ["".join(rng.choice(list("ACGT"), 41)) for _ in range(23)]
     design = word_design(60, null=cg.Shuffle(of=parents))
-    found = stream(design, ORACLE, rng=3, progress=False)
+    found = estimated(design, ORACLE)
     assert found.attrs["cluster"] == "parent"
     assert int(found["n_clusters"].max()) == 23
     assert_same(found, held(design, ORACLE))
@@ -102,9 +106,9 @@ def test_several_tasks_and_models():
         *(cg.zoo.Word(w) for w in ("GA", "TGC")), tasks=["K562", "HepG2"], weights=[[0.5, 0.1], [0.2, 2]]
     )
     design = word_design()
-    assert_same(stream(design, tasks, rng=3, progress=False), held(design, tasks))
+    assert_same(estimated(design, tasks), held(design, tasks))
     both = cg.Ensemble([tasks, other])
-    found = stream(design, both, rng=3, progress=False)
+    found = estimated(design, both)
     assert found["ace"].dims == ("contrast", "task", "model")
     assert_same(found, held(design, both))
 
@@ -114,10 +118,10 @@ def test_the_scale_of_the_analysis():
     positive = cg.zoo.Oracle(cg.zoo.Word("TGCATG"), cg.zoo.Word("GCG", 0.3), link="exp", scale="counts")
     experiment = cg.experiments.copies(n_units=100)
     experiment = replace(experiment, analysis=replace(experiment.analysis, scale="log"))
-    found = stream(experiment, positive, rng=3, progress=False)
+    found = estimated(experiment, positive)
     assert_same(found.drop_vars("copies"), held(experiment, positive, scale="log").drop_vars("copies"))
     with pytest.raises(ContrastError, match="already on 'log intensity'"):
-        stream(experiment, ORACLE, rng=0)
+        estimated(experiment, ORACLE, rng=0)
 
 
 def test_float32_outcomes_and_exact_effects():
@@ -127,7 +131,7 @@ def test_float32_outcomes_and_exact_effects():
     design = word_design()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
-        found, whole = stream(design, counts, rng=3, progress=False), held(design, counts)
+        found, whole = estimated(design, counts), held(design, counts)
     assert_same(found, whole)
     assert found["exact"].sel(contrast="x").item()
     assert found["se"].sel(contrast="x").item() == 0 == found["ace"].sel(contrast="x").item()
@@ -140,11 +144,11 @@ def many_words(n_units: int) -> cg.Design:
 
 def test_beyond_512_contrasts_a_factor(monkeypatch):
     few = many_words(80)
-    assert_same(stream(few, RICH, rng=3, progress=False), held(few, RICH))
+    assert_same(estimated(few, RICH), held(few, RICH))
     many = many_words(600)
-    assert_same(stream(many, RICH, rng=3, progress=False), held(many, RICH))
+    assert_same(estimated(many, RICH), held(many, RICH))
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
-    found, whole = stream(many, RICH, rng=3, progress=False), held(many, RICH)
+    found, whole = estimated(many, RICH), held(many, RICH)
     assert found.sizes["cluster"] == 256
     assert_same(found, whole, but=("factor",))
 
@@ -173,7 +177,7 @@ def test_random_groups_are_unbiased_for_the_covariance():
 def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
     design = many_words(600)
-    whole, found = held(design, RICH), stream(design, RICH, rng=3, progress=False)
+    whole, found = held(design, RICH), estimated(design, RICH)
     one, other = (cg.infer(e, law="normal", rng=0)["posterior"]["ace"] for e in (whole, found))
     sd = one.std(("chain", "draw"))
     gap = np.abs(one.mean(("chain", "draw")) - other.mean(("chain", "draw"))) / sd
@@ -183,14 +187,15 @@ def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
     np.testing.assert_allclose(adjusted, cg.adjust(whole, method="dunnett", rng=0)["p_adjusted"], atol=0.05)
 
 
-def test_an_experiment_is_answered_from_its_stream():
+def test_an_experiment_is_answered_from_its_moments():
     experiment = cg.experiments.copies(n_units=300)
-    streamed = experiment.analyze(stream(experiment, ORACLE, rng=1, progress=False), rng=2)
+    moments = cg.run(experiment, ORACLE, rng=1, progress=False, keep="moments")
+    answer = experiment.analyze(moments, rng=2)
     whole = experiment.analyze(cg.run(experiment, ORACLE, rng=1, progress=False), rng=2)
-    assert (streamed.decisions["verdict"].to_numpy() == whole.decisions["verdict"].to_numpy()).all()
-    np.testing.assert_allclose(streamed.decisions["ace"], whole.decisions["ace"], rtol=1e-6)
-    assert streamed.sentences == whole.sentences
-    assert "exploratory" not in streamed.decisions.attrs
+    assert (answer.decisions["verdict"].to_numpy() == whole.decisions["verdict"].to_numpy()).all()
+    np.testing.assert_allclose(answer.decisions["ace"], whole.decisions["ace"], rtol=1e-6)
+    assert answer.sentences == whole.sentences == experiment.analyze(cg.estimate(moments), rng=2).sentences
+    assert "exploratory" not in answer.decisions.attrs
 
 
 @pytest.mark.long
@@ -200,12 +205,12 @@ def test_memory_does_not_grow_with_the_units(monkeypatch):
     def peak(n_units: int) -> int:
         design = many_words(n_units)
         tracemalloc.start()
-        stream(design, RICH, rng=0, progress=False)
+        estimated(design, RICH, rng=0)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
 
-    stream(many_words(20), RICH, rng=0, progress=False)
+    estimated(many_words(20), RICH, rng=0)
     small, large = peak(300), peak(900)
     assert large < 1.2 * small
 
@@ -223,12 +228,12 @@ def test_refusals_before_anything_is_predicted():
         (replace(plain, analysis=replace(plain.analysis, target="units")), DesignError, "target='units'"),
         (replace(plain, analysis=replace(plain.analysis, scale="ratio")), DesignError, "scale='ratio'"),
         (replace(plain, analysis=replace(plain.analysis, error="bootstrap_t")), DesignError, "bootstrap_t"),
-        ("copies", DesignError, "not an experiment"),
+        ("copies", DesignError, "not a cg.Design"),
     ]:
         with pytest.raises(error, match=words):
-            stream(design, spy, rng=0)
+            estimated(design, spy, rng=0)
     with pytest.raises(PredictorError, match="not a predictor"):
-        stream(plain, lambda x: x, rng=0)
+        estimated(plain, lambda x: x, rng=0)
     assert not asked
 
 
@@ -242,23 +247,23 @@ def test_an_answer_that_is_not_finite_names_arm_and_unit():
     predictor = cg.FunctionPredictor(answer, tasks=["y"])
     with pytest.raises(PredictorError, match="arm 't', unit") as by_run:
         cg.run(design, predictor, rng=0, progress=False)
-    with pytest.raises(PredictorError) as by_stream:
-        stream(design, predictor, rng=0, progress=False)
-    assert str(by_run.value) == str(by_stream.value)
+    with pytest.raises(PredictorError) as by_moments:
+        estimated(design, predictor, rng=0)
+    assert str(by_run.value) == str(by_moments.value)
 
 
 def test_batch_mates_and_constants_are_noticed():
     design = word_design()
     moody = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"])
     with pytest.raises(PredictorError, match="arm 'c'"):
-        stream(design, moody, rng=0, progress=False)
+        estimated(design, moody, rng=0)
     flat = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"])
     with pytest.warns(DegenerateWarning) as warned:
-        stream(design, flat, rng=0, progress=False)
+        estimated(design, flat, rng=0)
     assert any("same answer for every unit" in str(w.message) for w in warned)
     few = word_design(null=cg.Shuffle(of=["ACGTA" * 8 + "C", "TGCCA" * 8 + "G"]))
     with pytest.warns(FewClustersWarning):
-        stream(few, ORACLE, rng=0, progress=False)
+        estimated(few, ORACLE, rng=0)
 
 
 def test_moments_block_by_block():
