@@ -36,7 +36,9 @@ def library(n_elements: int) -> xr.Dataset:
             "log2": rng.normal(size=n_elements * len(ARMS)),
         }
     )
-    return cg.mpra.simulate(activity, barcodes=BARCODES, replicates=REPLICATES, p_silent=0.02, rng=1)
+    return cg.mpra.simulate(
+        activity, n_barcodes=BARCODES, n_replicates=REPLICATES, noise=cg.mpra.NoiseModel(p_silent=0.02), rng=1
+    )
 
 
 def peak_arrays(counts: xr.Dataset) -> float:

@@ -40,7 +40,7 @@ def write(folder: Path, n_elements: int) -> tuple[Path, Path]:
     """Write simulated counts and their side table; return both paths."""
     names = np.repeat([f"element{i}" for i in range(n_elements)], 2)
     side = pd.DataFrame({"element": names, "arm": ["control", "treated"] * n_elements, "log2": 0.0})
-    counts = simulate(side, barcodes=60, rng=0)
+    counts = simulate(side, n_barcodes=60, rng=0)
     table = {"barcode": counts["barcode"].values, "oligo_name": counts["oligo"].values[counts["oligo_index"].values]}
     for r, name in enumerate(counts["replicate"].values):
         for kind in ("dna", "rna"):

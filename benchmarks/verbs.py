@@ -86,7 +86,7 @@ def counts(n: int) -> xr.Dataset:
     """Return counts of n elements under two arms, 10 barcodes each, 4 replicates."""
     elements = [f"e{i}" for i in range(n)]
     arms = {"element": np.repeat(elements, 2), "arm": ["scramble", "GATA1"] * n, "log2": [0.0, 1.0] * n}
-    return mpra.simulate(pd.DataFrame(arms), barcodes=10, replicates=4, rng=1)
+    return mpra.simulate(pd.DataFrame(arms), n_barcodes=10, n_replicates=4, rng=1)
 
 
 def elements(n: int, seed: int, client: Client | None) -> object:

@@ -6,9 +6,9 @@ import difflib
 import math
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
-from typing import Any, SupportsFloat, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
-from causalgia.errors import DesignError, PredictorError, quoted
+from causalgia.errors import CausalgiaError, DesignError, PredictorError, quoted
 
 Table: TypeAlias = dict[str, Any]
 #: key -> (predicate for valid values, description of valid values)
@@ -28,6 +28,11 @@ def are_texts(value: object) -> bool:
 def is_number(value: object) -> bool:
     """Return whether a value is a finite number."""
     return is_int64(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def is_real(value: object) -> TypeGuard[float]:
+    """Return whether a value is a real number of Python or NumPy, and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def is_int64(value: object) -> bool:
@@ -160,29 +165,62 @@ def as_span(value: object) -> Span:
 
 def as_share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
-    is_real = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_real or not 0 <= value < 1:  # type: ignore[operator]  # a number, checked above
+    if not is_real(value) or not 0 <= value < 1:
         raise DesignError(f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1")
-    return float(value)  # type: ignore[arg-type]
-
-
-def as_number(value: object, name: str) -> float:
-    """Return a finite number as a float, or raise PredictorError naming it."""
-    if isinstance(value, bool) or not isinstance(value, SupportsFloat) or not math.isfinite(float(value)):
-        raise PredictorError(f"{name} = {quoted(value)} must be a finite number")
     return float(value)
 
 
-def as_positive(value: object, name: str) -> float:
-    """Return a number above 0, or raise PredictorError naming it."""
-    checked = as_number(value, name)
+def as_number(
+    value: object,
+    name: str,
+    *,
+    least: float = -math.inf,
+    most: float = math.inf,
+    error: type[CausalgiaError] = PredictorError,
+) -> float:
+    """Return a finite number from `least` to `most` as a float, or raise `error` naming it.
+
+    Examples
+    --------
+    >>> as_number(1.5, "recovery", least=0, most=1)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.PredictorError: recovery=1.5 must be a number between 0 and 1
+    """
+    if not is_real(value) or not math.isfinite(value):
+        raise error(f"{name}={quoted(value)} must be a finite number")
+    if not least <= value <= most:
+        limits = f"of at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        raise error(f"{name}={quoted(value)} must be a number {limits}")
+    return float(value)
+
+
+def as_positive(value: object, name: str, *, error: type[CausalgiaError] = PredictorError) -> float:
+    """Return a finite number above 0, or raise `error` naming it."""
+    checked = as_number(value, name, error=error)
     if checked <= 0:
-        raise PredictorError(f"{name} = {quoted(value)} must be above 0")
+        raise error(f"{name}={quoted(value)} must be above 0")
     return checked
 
 
-def as_int(value: object, name: str, *, least: int = 1) -> int:
-    """Return a whole number of at least `least`, or raise PredictorError naming it."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise PredictorError(f"{name} = {quoted(value)} must be a whole number of at least {least}")
+def as_int(
+    value: object, name: str, *, least: int = 1, most: int | None = None, error: type[CausalgiaError] = PredictorError
+) -> int:
+    """Return a whole number from `least` to `most` as an int, or raise `error` naming it.
+
+    Examples
+    --------
+    >>> as_int(2.5, "n_replicates")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.PredictorError: n_replicates=2.5 must be a whole number of at least 1
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Integral)
+        or value < least
+        or (most is not None and int(value) > most)
+    ):
+        above = "" if most is None else f" (and at most {most:,})"
+        raise error(f"{name}={quoted(value)} must be a whole number of at least {least}{above}")
     return int(value)

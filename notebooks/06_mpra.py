@@ -74,9 +74,9 @@ print(
 # that is worth on the bench; taking one for one (`slope=1`), and noise as in published libraries:
 
 # %%
-noise = {"sd_barcode": 0.6, "sd_replicate": 0.15, "sd_count": 0.5}
-plan = cg.mpra.power(virtual, slope=1.0, backgrounds=[25, 50, 100], barcodes=[5, 15], replicates=4, **noise)
-print(plan["halfwidth"].squeeze(drop=True).to_pandas().round(3))
+noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
+plan = cg.mpra.power(virtual, slope=1.0, n_backgrounds=[25, 50, 100], n_barcodes=[5, 15], n_replicates=4, noise=noise)
+print(plan["half_width"].squeeze(drop=True).to_pandas().round(3))
 
 # %% [markdown]
 # Backgrounds count, barcodes hardly. A hundred backgrounds are drawn at random, *without* looking at their predictions.
@@ -105,7 +105,7 @@ elements = oligos["element"].unique()
 background = pd.Series(rng.normal(0, 0.8, len(elements)), index=elements)
 effect = np.where(oligos["arm"] == "GATA1", oligos["element"].map(nature).fillna(0.0), 0.0)
 oligos["log2"] = background[oligos["element"]].to_numpy() + effect
-counts = cg.mpra.simulate(oligos, barcodes=15, replicates=4, rng=3)
+counts = cg.mpra.simulate(oligos, n_barcodes=15, n_replicates=4, rng=3)
 
 looked = cg.mpra.quality(counts)
 print(looked["barcodes"].to_series().to_dict(), "barcodes an oligo")
@@ -201,11 +201,11 @@ planned = cg.mpra.power(
     next_virtual.sel(contrast=["two"]),
     slope=slope,
     pilot=pilot,
-    backgrounds=[25, 50, 100],
-    barcodes=8,
-    replicates=4,
+    n_backgrounds=[25, 50, 100],
+    n_barcodes=8,
+    n_replicates=4,
 )
-print(planned["halfwidth"].squeeze(drop=True).to_pandas().round(3))
+print(planned["half_width"].squeeze(drop=True).to_pandas().round(3))
 
 # %% [markdown]
 # ## A real library

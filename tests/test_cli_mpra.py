@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import with_noise
 from test_cli import call, refused
 
 import causalgia as cg
@@ -49,7 +50,9 @@ def truth(where):
 
 
 def measured(where):
-    return cg.mpra.simulate(truth(where), barcodes=12, replicates=3, sd_barcode=0.4, rng=5)
+    return cg.mpra.simulate(
+        truth(where), n_barcodes=12, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.4), rng=5
+    )
 
 
 def test_a_library_is_ordered(folder, tmp_path):
@@ -136,8 +139,8 @@ def test_virtual_and_measured_are_compared(folder, tmp_path):
 
 def test_power_is_the_grid_of_the_verb():
     said = call("mpra", "power", "--effect", "0.5", "--barcodes", "10,20", "--replicates", "4").stdout
-    asked = {"barcodes": [10.0, 20.0], "replicates": 4, "depth": 100, "sd_barcode": 0.6, "sd_replicate": 0.15}
-    for value in cg.mpra.power(0.5, **asked)["power"].values:
+    noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15)
+    for value in cg.mpra.power(0.5, n_barcodes=[10.0, 20.0], n_replicates=4, depth=100, noise=noise)["power"].values:
         assert f"{value:.3g}" in said
     assert "the average over backgrounds" in call("mpra", "power", "--backgrounds", "12,30", "--barcodes", "8").stdout
 
@@ -145,11 +148,11 @@ def test_power_is_the_grid_of_the_verb():
 def test_power_from_a_pilot(folder):
     pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
     assert "power" in call("mpra", "power", *pilot, "--barcodes", "10").stdout
-    assert "backgrounds" in call("mpra", "cheapest", "--halfwidth", "0.2", *pilot).stdout
+    assert "backgrounds" in call("mpra", "cheapest", "--half-width", "0.2", *pilot).stdout
 
 
 @pytest.mark.parametrize(
-    "verb", [("power", "--barcodes", "10"), ("cheapest", "--halfwidth", "0.2")], ids=lambda v: v[0]
+    "verb", [("power", "--barcodes", "10"), ("cheapest", "--half-width", "0.2")], ids=lambda v: v[0]
 )
 def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
     table = pd.read_csv(folder / "counts.tsv.gz", sep="\t")
@@ -174,10 +177,10 @@ def test_what_is_said_beside_a_pilot_counts(folder):
     pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
     asked = ("mpra", "power", *pilot, "--barcodes", "10", "--replicates", "3", "--backgrounds", "20")
     components = cg.mpra.components(cg.mpra.read_counts(pilot[1], arms=folder / "LIB" / "arms.tsv"), control="placebo")
-    grid = {"barcodes": 10, "replicates": 3, "backgrounds": 20, "pilot": components}
+    grid = {"n_barcodes": 10, "n_replicates": 3, "n_backgrounds": 20, "pilot": components}
     for said in ({}, {"tau": 2.0}, {"sd_barcode": 1.5}, {"depth": 20}):
         options = [part for name, value in said.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        wanted = cg.mpra.power(0.5, **grid, **said)
+        wanted = cg.mpra.power(0.5, **with_noise(grid | said))
         assert f"{wanted['se'].values.ravel()[0]:.3g}" in call(*asked, *options).stdout
 
 
@@ -189,28 +192,28 @@ def test_the_cheapest_split():
 
 def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
     said = call(
-        *("mpra", "cheapest", "--halfwidth", "0.15", "--random-barcodes", "0.3", "--recovery", "0.7"),
+        *("mpra", "cheapest", "--half-width", "0.15", "--random-barcodes", "0.3", "--recovery", "0.7"),
         *("--controls", "150", "--oligo-length", "230"),
     ).stdout
     wanted = cg.mpra.cheapest(
-        halfwidth=0.15, barcode_dispersion=0.3, recovery=0.7, controls=150, oligo_length=230,
-        sd_barcode=0.6, sd_replicate=0.15, tau=0.5,
+        half_width=0.15, n_controls=150, oligo_length=230,
+        noise=cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5, barcode_dispersion=0.3, recovery=0.7),
     )  # fmt: skip
     told = dict(line.split() for line in said.splitlines() if len(line.split()) == 2)
-    assert int(told["backgrounds"].replace(",", "")) == wanted["backgrounds"].item()
-    assert int(told["n_oligos"].replace(",", "")) == 2 * wanted["backgrounds"].item() + 150
+    assert int(told["n_backgrounds"].replace(",", "")) == wanted["n_backgrounds"].item()
+    assert int(told["n_oligos"].replace(",", "")) == 2 * wanted["n_backgrounds"].item() + 150
     assert float(told["price"].replace(",", "")) == pytest.approx(wanted["price"].item(), rel=1e-3)
     for option, value in (("recovery", "1.5"), ("recovery", "0"), ("random-barcodes", "-1")):
         words = f"--{option} {value}"
-        refused("mpra", "cheapest", "--halfwidth", "0.15", f"--{option}", value, said=words)
+        refused("mpra", "cheapest", "--half-width", "0.15", f"--{option}", value, said=words)
 
 
 def test_the_power_of_random_barcodes_with_losses():
     said = call(
         "mpra", "power", "--barcodes", "20", "--replicates", "3", "--random-barcodes", "0.3", "--recovery", "0.5"
     )
-    noise = {"sd_barcode": 0.6, "sd_replicate": 0.15}
-    wanted = cg.mpra.power(0.5, barcodes=20, replicates=3, depth=100, barcode_dispersion=0.3, recovery=0.5, **noise)
+    noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, barcode_dispersion=0.3, recovery=0.5)
+    wanted = cg.mpra.power(0.5, n_barcodes=20, n_replicates=3, depth=100, noise=noise)
     assert f"{wanted['se'].item():.3g}" in said.stdout
 
 
@@ -251,7 +254,7 @@ def test_what_is_refused(folder, tmp_path):
 
 
 def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
-    one = cg.mpra.simulate(truth(folder), barcodes=6, replicates=1, rng=5)
+    one = cg.mpra.simulate(truth(folder), n_barcodes=6, n_replicates=1, rng=5)
     path = cg.mpra.to_igvf(one, tmp_path / "one.tsv", "reporter_experiment_barcode")
     said = call("mpra", "analyze", path, "--design", folder / "LIB", "--out", tmp_path / "measured").stdout
     assert "One replicate was measured" in said
@@ -334,7 +337,7 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     call("mpra", "design", tmp_path / "trial.toml", "--out", tmp_path / "LIB")
     side = cg.mpra.read_library(tmp_path / "LIB")[["oligo_name", "element", "arm", "group"]].to_dataframe()
     level = np.random.default_rng(1).normal(0, 0.3, len(side)) + (side["arm"] == "GATA1")
-    counts = cg.mpra.simulate(side.assign(log2=level), barcodes=6, replicates=2, rng=2)
+    counts = cg.mpra.simulate(side.assign(log2=level), n_barcodes=6, n_replicates=2, rng=2)
     path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     said = call("mpra", "analyze", path, "--design", tmp_path / "LIB", "--out", tmp_path / "measured").stdout
     assert "40 units; parallel" in said
@@ -359,7 +362,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", *PILOT, "--pilot-replicates", "7"): "--pilot-replicates=7: no replicate",
     ("mpra", "power", *PILOT, "--pilot-arms", "nosuch"): "--pilot-arms: no arm 'nosuch'",
     ("mpra", "power", "--pilot-arms", "GATA1"): "give its counts, --pilot",
-    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan: give 0 (Poisson) or more",
+    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan must be a finite number",
     ("mpra", "power", "--effect", "nan"): "--effect",
     ("mpra", "power", "--barcodes", "0"): "--barcodes",
     ("mpra", "power", "--replicates", "1.5"): "--replicates 1.5",
@@ -372,15 +375,15 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", "--q", "2"): "--q",
     ("mpra", "power", "--sd-barcode", "-1"): "--sd-barcode",
     ("mpra", "power", "--tau", "nan"): "--tau nan",
-    ("mpra", "cheapest"): "say what is wanted: --halfwidth or --effect, or what there is: --budget or --oligos",
-    ("mpra", "cheapest", "--halfwidth", ".1", "--effect", "1"): "give --halfwidth (an interval) or --effect (a test)",
-    ("mpra", "cheapest", "--halfwidth", "nan"): "--halfwidth",
-    ("mpra", "cheapest", "--halfwidth", "1e-9"): "--max-barcodes, --max-replicates or --depth",
-    ("mpra", "cheapest", "--halfwidth", ".1", "--price", "{trial}"): "it has no 'pool'; copy the packaged one",
+    ("mpra", "cheapest"): "say what is wanted: --half-width or --effect, or what there is: --budget or --oligos",
+    ("mpra", "cheapest", "--half-width", ".1", "--effect", "1"): "give --half-width (an interval) or --effect (a test)",
+    ("mpra", "cheapest", "--half-width", "nan"): "--half-width",
+    ("mpra", "cheapest", "--half-width", "1e-9"): "--max-barcodes, --max-replicates or --depth",
+    ("mpra", "cheapest", "--half-width", ".1", "--price", "{trial}"): "it has no 'pool'; copy the packaged one",
     ("mpra", "cheapest", "--oligos", "3"): "raise --oligos, ask for less",
     ("mpra", "cheapest", "--budget", "1"): "raise --budget",
-    ("mpra", "cheapest", "--halfwidth", ".1", "--oligo-length", "5000"): "5000 nt",
-    ("mpra", "cheapest", "--halfwidth", ".1", "--random-barcodes", "inf"): "--random-barcodes inf",
+    ("mpra", "cheapest", "--half-width", ".1", "--oligo-length", "5000"): "5000 nt",
+    ("mpra", "cheapest", "--half-width", ".1", "--random-barcodes", "inf"): "--random-barcodes inf",
     ("mpra", "compare", "{virtual}", "{measured}"): "say which one was measured: --task",
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "nosuch"): "nosuch",
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "K562", "--contrast", "nosuch"): "no contrast 'nosuch'",
@@ -433,7 +436,7 @@ def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
         ("mpra", "predict", "{trial}", "--design", "{bad}", "--out", "{out}"),
         ("mpra", "design", "{bad}", "--out", "{out}"),
         ("mpra", "power", "--pilot", "{bad}", "--design", "{LIB}", "--control", "placebo"),
-        ("mpra", "cheapest", "--halfwidth", ".1", "--price", "{bad}"),
+        ("mpra", "cheapest", "--half-width", ".1", "--price", "{bad}"),
     ],
     ids=" ".join,
 )
@@ -473,12 +476,16 @@ def test_a_place_where_nothing_can_be_written_is_refused_first(folder, tmp_path,
 
 def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
     pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
-    one = call("mpra", "cheapest", "--halfwidth", "0.2", *pilot, "--pilot-arms", "GATA1")
-    assert one.stdout == call("mpra", "cheapest", "--halfwidth", "0.2", *pilot).stdout
+    one = call("mpra", "cheapest", "--half-width", "0.2", *pilot, "--pilot-arms", "GATA1")
+    assert one.stdout == call("mpra", "cheapest", "--half-width", "0.2", *pilot).stdout
     tried = ("--max-barcodes", "7", "--max-replicates", "3", "--depth", "40")
-    said = call("mpra", "cheapest", "--halfwidth", "0.2", *tried).stdout
+    said = call("mpra", "cheapest", "--half-width", "0.2", *tried).stdout
     wanted = cg.mpra.cheapest(
-        halfwidth=0.2, max_barcodes=7, max_replicates=3, depth=40, sd_barcode=0.6, sd_replicate=0.15, tau=0.5
+        half_width=0.2,
+        n_barcodes=range(3, 8),
+        n_replicates=[2, 3],
+        depth=40,
+        noise=cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5),
     )
     assert f"{wanted['price'].item():,.4g}" in said
     assert wanted["depth"].item() == 40
@@ -487,11 +494,11 @@ def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
 def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     names = [f"e{i}" for i in range(20)]
     table = pd.DataFrame({"element": np.repeat(names, 3), "arm": ["c", "a", "b"] * 20, "log2": 0.0})
-    counts = cg.mpra.simulate(table, barcodes=6, replicates=2, rng=1)
+    counts = cg.mpra.simulate(table, n_barcodes=6, n_replicates=2, rng=1)
     cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     side = counts[["element", "arm"]].to_dataframe()[["element", "arm"]].rename_axis("oligo_name").reset_index()
     side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
     pilot = ("--pilot", tmp_path / "counts.tsv", "--design", tmp_path / "arms.tsv", "--control", "c")
-    asked = ("mpra", "cheapest", "--halfwidth", "0.3", *pilot)
+    asked = ("mpra", "cheapest", "--half-width", "0.3", *pilot)
     refused(*asked, said="the pilot has several treatments (a, b); choose one, --pilot-arms a")
     assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout

@@ -85,7 +85,7 @@ def biased(rng: Callable[[int], int]) -> dict[str, xr.Dataset]:
 def counts() -> xr.Dataset:
     elements = [f"e{k}" for k in range(30)]
     truth = pd.DataFrame({"element": np.repeat(elements, 2), "arm": ["scramble", "GATA1"] * 30, "log2": [0, 1.0] * 30})
-    return mpra.simulate(truth, barcodes=6, rng=1)
+    return mpra.simulate(truth, n_barcodes=6, rng=1)
 
 
 def random(n: int, length: int) -> list[str]:

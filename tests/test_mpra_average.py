@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import simulated_counts
 from test_cli import call
 
 import causalgia as cg
@@ -32,7 +33,7 @@ def truth(effects: np.ndarray, n_negatives: int = 0, seed: int = 0) -> pd.DataFr
 
 
 def counted(effects: np.ndarray, n_negatives: int = 0, **settings: object) -> xr.Dataset:
-    return cg.mpra.simulate(truth(effects, n_negatives), **{"barcodes": 12, "replicates": 3, "rng": 1} | settings)
+    return simulated_counts(truth(effects, n_negatives), **{"n_barcodes": 12, "n_replicates": 3, "rng": 1} | settings)
 
 
 def analyzed(counts: xr.Dataset, folder, *options: str) -> tuple[str, float, float]:
@@ -114,7 +115,7 @@ def test_averages_are_covered_where_replicates_share_noise():
     rng, trials, hits, alone = np.random.default_rng(4), 80, 0, 0
     for trial in range(trials):
         table = truth(rng.normal(0.5, 0.3, 40), seed=trial)
-        counts = cg.mpra.simulate(table, barcodes=6, replicates=4, depth_rna=400.0, rng=trial)
+        counts = cg.mpra.simulate(table, n_barcodes=6, n_replicates=4, depth_rna=400.0, rng=trial)
         factor = 2 ** rng.normal(0, 0.2, 4)
         treated = (counts["arm"].values == "t")[counts["oligo_index"].values]
         rna = np.where(treated[:, None], np.rint(counts["rna"].values * factor).astype(np.int64), counts["rna"].values)
@@ -136,7 +137,9 @@ def factorial() -> cg.Design:
 def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
     side = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
     level = side["arm"].map({"none": 0.0, "A": 0.5, "B": 0.3, "A + B": 1.6}).fillna(0.0)
-    return cg.mpra.simulate(side.assign(log2=level), barcodes=8, replicates=3, sd_barcode=0.2, rng=3)
+    return cg.mpra.simulate(
+        side.assign(log2=level), n_barcodes=8, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.2), rng=3
+    )
 
 
 @pytest.mark.long

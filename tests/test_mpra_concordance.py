@@ -195,7 +195,7 @@ def test_draws_elements_bins_and_the_line(rng):
 
 
 def test_bins_hold_all_elements_and_follow_the_line(rng):
-    found = cg.mpra.concordance(*simulated(rng, n=203), bins=7).isel(contrast=0)
+    found = cg.mpra.concordance(*simulated(rng, n=203), n_bins=7).isel(contrast=0)
     assert found["bin_n"].sum() == 203
     assert (np.diff(found["bin_virtual"]) > 0).all()
     assert (abs(found["bin_measured"] - found["bin_predicted"]) < 4.5 * found["bin_se"]).all()
@@ -254,8 +254,8 @@ def test_refuses_what_it_cannot_compare(rng):
         cg.mpra.concordance(virtual, np.zeros(3))
     with pytest.raises(OutcomesError, match="no probability"):
         cg.mpra.concordance(virtual, measured.assign(p=2.0))
-    with pytest.raises(EstimateError, match="bins=0"):
-        cg.mpra.concordance(virtual, measured, bins=0)
+    with pytest.raises(EstimateError, match="n_bins=0"):
+        cg.mpra.concordance(virtual, measured, n_bins=0)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import simulated_counts
 
 import causalgia as cg
 from causalgia import spreadsheet
@@ -345,7 +346,9 @@ def truth(n: int = 20, effect: float | np.ndarray = 1.0, **columns: object) -> p
 
 
 def test_simulated_counts_have_the_layers_that_were_asked_for():
-    counts = cg.mpra.simulate(truth(2_000), barcodes=10, sd_noisiness=0.0, sd_depth=0.0, p_silent=0.02, rng=1)
+    counts = cg.mpra.simulate(
+        truth(2_000), n_barcodes=10, sd_depth=0.0, noise=cg.mpra.NoiseModel(sd_noisiness=0.0, p_silent=0.02), rng=1
+    )
     mean, se = {}, {}
     for kind in ("dna", "rna"):
         seen = counts[f"{kind}_observed"].values
@@ -364,9 +367,9 @@ def test_simulated_counts_have_the_layers_that_were_asked_for():
 
 
 def test_counts_are_as_dispersed_as_asked():
-    settings = {"barcodes": 4_000, "sd_barcode": 0.0, "sd_replicate": 0.0, "sd_abundance": 0.0, "sd_depth": 0.0}
+    settings = {"n_barcodes": 4_000, "sd_barcode": 0.0, "sd_replicate": 0.0, "sd_abundance": 0.0, "sd_depth": 0.0}
     for dispersion in (0.0, 0.2):
-        counts = cg.mpra.simulate(truth(1), **settings, p_missing=0.0, disp_rna=dispersion, rng=3)
+        counts = simulated_counts(truth(1), **settings, p_missing=0.0, disp_rna=dispersion, rng=3)
         x = counts["rna"].values[:4_000].ravel().astype(float)
         variance = 90 + dispersion * 90**2
         assert abs(x.var() / variance - 1) < 4 * np.sqrt((2 + 6 * max(dispersion, 1 / 90)) / x.size)
@@ -381,7 +384,7 @@ def test_a_seed_gives_the_same_counts_and_another_setting_leaves_other_draws_alo
 
 
 def test_a_missing_barcode_of_a_pool_is_missing_everywhere():
-    counts = cg.mpra.simulate(truth(), plasmid=True, p_missing=0.3, rng=0)
+    counts = cg.mpra.simulate(truth(), p_missing=0.3, noise=cg.mpra.NoiseModel(plasmid=True), rng=0)
     assert counts["dna"].dims == ("barcode",)
     gone = ~counts["dna_observed"].values
     assert gone.any()
@@ -394,10 +397,10 @@ def test_barcodes_are_those_of_a_library_where_it_has_them():
     counts = cg.mpra.simulate(table, rng=0)
     assert counts["barcode"].values.tolist() == ["AA", "AC", "AG", "AT", "CA"]
     assert counts["oligo_index"].values.tolist() == [0, 0, 1, 2, 3]
-    assert cg.mpra.simulate(truth(2), barcodes=[1, 2, 3, 4], rng=0)["oligo_index"].values.tolist() == [
+    assert cg.mpra.simulate(truth(2), n_barcodes=[1, 2, 3, 4], rng=0)["oligo_index"].values.tolist() == [
         *([0] + [1] * 2 + [2] * 3 + [3] * 4)
     ]
-    assert np.bincount(cg.mpra.simulate(truth(), barcodes=2.5, min_barcodes=2, rng=0)["oligo_index"]).min() == 2
+    assert np.bincount(cg.mpra.simulate(truth(), n_barcodes=2.5, min_barcodes=2, rng=0)["oligo_index"]).min() == 2
 
 
 @pytest.mark.parametrize(
@@ -408,21 +411,22 @@ def test_barcodes_are_those_of_a_library_where_it_has_them():
         ({"activity": truth(log2="much")}, "oligo 'u0000:control': its log2 is not a number between"),
         ({"activity": truth(log2=200.0)}, "its log2 is not a number between -30 and 30"),
         ({"activity": truth()[:0]}, "activity is no table with rows"),
-        ({"replicates": "three"}, "replicates='three' is not a whole number"),
-        ({"barcodes": "many"}, "barcodes= takes one number"),
-        ({"min_barcodes": 2.5}, "min_barcodes=2.5 is not a whole number"),
+        ({"n_replicates": "three"}, "n_replicates='three' must be a whole number"),
+        ({"n_barcodes": "many"}, "n_barcodes= takes one number"),
+        ({"min_barcodes": 2.5}, "min_barcodes=2.5 must be a whole number"),
         ({"activity": truth(oligo_name="a")}, "oligo 'a' has two rows"),
         ({"activity": truth(oligo_name="a", barcode="AA")}, "oligo 'a' has two activities"),
-        ({"replicates": 0}, "replicates=0 is not a whole number above 0"),
-        ({"p_missing": 1.5}, "p_missing=1.5 is not a number from 0 to 1"),
-        ({"sd_barcode": -1.0}, "sd_barcode=-1.0 is not a number from 0 up"),
-        ({"barcodes": [1, 2]}, "one for each of the 40 oligos"),
-        ({"barcodes": 2.5}, "barcodes= holds fractions"),
+        ({"n_replicates": 0}, "n_replicates=0 must be a whole number of at least 1"),
+        ({"p_missing": 1.5}, "p_missing=1.5 must be a number between 0 and 1"),
+        ({"depth_rna": -1.0}, "depth_rna=-1.0 must be a number of at least 0"),
+        ({"sd_count": 0.5}, "sd_count=0.5 is for planning"),
+        ({"n_barcodes": [1, 2]}, "one for each of the 40 oligos"),
+        ({"n_barcodes": 2.5}, "n_barcodes= holds fractions"),
     ],
 )
 def test_a_simulation_that_cannot_be_is_refused(changed, message):
     with pytest.raises(CountsError, match=message):
-        cg.mpra.simulate(**({"activity": truth(), "rng": 0} | changed))
+        simulated_counts(**({"activity": truth(), "rng": 0} | changed))
 
 
 def test_filters_are_stated_and_counted_and_move_no_total():
@@ -443,7 +447,7 @@ def test_filters_are_stated_and_counted_and_move_no_total():
 
 
 def test_an_element_goes_in_every_arm_or_in_none():
-    counts = cg.mpra.simulate(truth(3), barcodes=[3, 1, 3, 3, 2, 3], p_missing=0.0, depth_dna=500.0, rng=0)
+    counts = cg.mpra.simulate(truth(3), n_barcodes=[3, 1, 3, 3, 2, 3], p_missing=0.0, depth_dna=500.0, rng=0)
     kept = cg.mpra.filter(counts, min_barcodes=2)
     assert kept["oligo"].values.tolist() == ["u0001:control", "u0001:treated", "u0002:control", "u0002:treated"]
     names = kept["oligo"].values[kept["oligo_index"].values]
@@ -472,7 +476,9 @@ def test_an_oligo_needs_its_barcodes_in_every_replicate():
 
 
 def test_outliers_are_found_within_their_oligo():
-    counts = cg.mpra.simulate(truth(40), barcodes=10, p_missing=0.0, depth_dna=300.0, sd_barcode=0.2, rng=2)
+    counts = cg.mpra.simulate(
+        truth(40), n_barcodes=10, p_missing=0.0, depth_dna=300.0, noise=cg.mpra.NoiseModel(sd_barcode=0.2), rng=2
+    )
     spoilt = counts.copy(deep=True)
     spoilt["rna"][[7, 333]] *= 200
     z = cg.mpra.quality(spoilt)["robust_z"].values
@@ -529,13 +535,15 @@ def test_correlations_are_those_of_numpy():
     both = (counts["dna"].isel(replicate=[0, 2]) > 0).all("replicate").values
     wanted = np.corrcoef(ratio.values[both][:, [0, 2]].T)[0, 1]
     assert found["correlation_barcode"].values[0, 2] == pytest.approx(wanted, rel=1e-12)
-    pool = cg.mpra.quality(cg.mpra.simulate(truth(50), plasmid=True, p_missing=0.2, rng=0))
+    pool = cg.mpra.quality(cg.mpra.simulate(truth(50), p_missing=0.2, noise=cg.mpra.NoiseModel(plasmid=True), rng=0))
     assert pool["below_floor"].dims == ()
     assert abs(pool["empty"].item() - 0.2) < 4 * np.sqrt(0.16 / 1000)
 
 
 def test_replicates_do_not_move_with_who_was_seen_in_them():
-    whole = cg.mpra.simulate(truth(100), sd_barcode=2.0, sd_replicate=0.0, p_missing=0.0, disp_rna=0.0, rng=0)
+    whole = cg.mpra.simulate(
+        truth(100), p_missing=0.0, noise=cg.mpra.NoiseModel(sd_barcode=2.0, sd_replicate=0.0, disp_rna=0.0), rng=0
+    )
     seen = np.random.default_rng(0).random(whole["dna"].shape) < 0.6
     some = whole.assign({name: whole[name].where(seen, 0).astype(whole[name].dtype) for name in ("dna", "rna")})
     some = some.assign(dna_observed=whole["dna_observed"] & seen, rna_observed=whole["rna_observed"] & seen)
@@ -546,7 +554,7 @@ def test_replicates_do_not_move_with_who_was_seen_in_them():
 
 
 def test_elements_that_lack_an_arm_a_replicate_or_barcodes_are_refused_or_counted():
-    counts = cg.mpra.simulate(truth(4), barcodes=[3, 3, 3, 0, 3, 3, 3, 3], rng=0)
+    counts = cg.mpra.simulate(truth(4), n_barcodes=[3, 3, 3, 0, 3, 3, 3, 3], rng=0)
     with pytest.raises(CountsError, match=r"element 'u0001', arm 'treated': no barcode with DNA .*min_barcodes=1"):
         cg.mpra.activity(counts)
     assert cg.mpra.activity(cg.mpra.filter(counts, min_barcodes=1)).sizes["unit"] == 3
@@ -611,7 +619,7 @@ def shifted(outcomes: xr.Dataset, sd: float, rng: np.random.Generator) -> xr.Dat
 
 @pytest.mark.parametrize("settings", [{}, {"sd_barcode": 0.0, "sd_replicate": 0.3}, {"plasmid": True}])
 def test_the_sampling_covariance_is_that_of_the_errors(settings):
-    counts = cg.mpra.simulate(truth(1_500), barcodes=10, sd_noisiness=0.0, rng=4, **settings)
+    counts = simulated_counts(truth(1_500), n_barcodes=10, sd_noisiness=0.0, rng=4, **settings)
     outcomes = cg.mpra.activity(counts)
     found, covariance = outcomes["outcome"].mean("model").squeeze().values, outcomes["sampling_covariance"].values
     error = found[:, 1] - found[:, 0] - 1.0
@@ -627,7 +635,7 @@ def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
     rng, n, trials, covered, alone = np.random.default_rng(replicates), 24, 200, 0, 0
     for trial in range(trials):
         table = truth(n, rng.normal(0.5, 0.4, n))
-        outcomes = cg.mpra.activity(cg.mpra.simulate(table, barcodes=8, replicates=replicates, rng=trial))
+        outcomes = cg.mpra.activity(cg.mpra.simulate(table, n_barcodes=8, n_replicates=replicates, rng=trial))
         outcomes = shifted(outcomes, sd, rng)
         both = cg.estimate(cg.contrast(outcomes, control="control"))
         mean = cg.contrast(outcomes.mean("model", keep_attrs=True), control="control")
@@ -644,7 +652,7 @@ def steps(axes) -> dict[str, np.ndarray]:
 
 
 def test_figures_show_barcodes_replicates_and_dna():
-    counts = cg.mpra.simulate(truth(30), barcodes=8, min_barcodes=2, rng=0)
+    counts = cg.mpra.simulate(truth(30), n_barcodes=8, min_barcodes=2, rng=0)
     found = cg.mpra.quality(counts)
     drawn = steps(cg.plot.barcodes(found))
     assert {name: values.sum() for name, values in drawn.items()} == {"control": 30, "treated": 30}
@@ -656,7 +664,7 @@ def test_figures_show_barcodes_replicates_and_dna():
     assert axes.get_xlabel() == "log2(RNA/DNA), replicate 2"
     seen = {name: values.sum() for name, values in steps(cg.plot.dna_counts(counts)).items()}
     assert seen == {f"replicate {r}": counts["dna_observed"].sel(replicate=r).sum().item() for r in "1234"}
-    pool = cg.mpra.simulate(truth(30), plasmid=True, rng=0)
+    pool = cg.mpra.simulate(truth(30), noise=cg.mpra.NoiseModel(plasmid=True), rng=0)
     assert list(steps(cg.plot.dna_counts(pool, min_dna=20))) == ["plasmid pool"]
 
 
@@ -694,7 +702,7 @@ def one_arm_each(n: int = 24, seed: int = 0) -> pd.DataFrame:
 
 
 def test_a_parallel_library_gives_a_parallel_trial():
-    counts = cg.mpra.simulate(one_arm_each(), barcodes=6, replicates=3, rng=1)
+    counts = cg.mpra.simulate(one_arm_each(), n_barcodes=6, n_replicates=3, rng=1)
     outcomes = cg.mpra.activity(counts)
     assert outcomes["outcome"].dims == ("unit", "task")
     assert outcomes["assigned"].values[:2].tolist() == ["control", "GATA1"]
@@ -716,7 +724,7 @@ def test_a_parallel_library_gives_a_parallel_trial():
 def test_the_average_of_a_parallel_library_is_covered():
     hit = []
     for seed in range(80):
-        outcomes = cg.mpra.activity(cg.mpra.simulate(one_arm_each(seed=seed), barcodes=4, replicates=3, rng=seed))
+        outcomes = cg.mpra.activity(cg.mpra.simulate(one_arm_each(seed=seed), n_barcodes=4, n_replicates=3, rng=seed))
         one = cg.estimate(cg.contrast(outcomes, control="control"))
         hit.append(one["lower"].item() <= 1 <= one["upper"].item())
     assert abs(np.mean(hit) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 80)
@@ -731,7 +739,7 @@ def test_oligos_selected_without_their_barcodes_are_refused():
 def test_names_that_counts_escape_are_read_back(tmp_path):
     names = ["=1+1", "-35 box", "'@", "\x1b[31mred", r"\x1b", "x\u202ey"]
     rows = {"element": np.repeat(names, 2), "arm": ["mut", "WT"] * len(names), "group": "test", "log2": 0.0}
-    counts = cg.mpra.simulate(pd.DataFrame(rows), barcodes=4, replicates=2, rng=0)
+    counts = cg.mpra.simulate(pd.DataFrame(rows), n_barcodes=4, n_replicates=2, rng=0)
     side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
     path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     again = cg.mpra.read_counts(path, arms=side)

@@ -70,7 +70,7 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
     )
     path = cg.mpra.to_igvf(library, tmp_path / "reporter_sequence_design.tsv.gz", "reporter_sequence_design")
     activities = library[["element", "arm", "group", "oligo_name"]].to_dataframe()
-    counts = cg.mpra.simulate(activities.assign(log2=np.arange(len(activities)) % 3.0), barcodes=5, rng=2)
+    counts = cg.mpra.simulate(activities.assign(log2=np.arange(len(activities)) % 3.0), n_barcodes=5, rng=2)
     table = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     by_design, by_library = (cg.mpra.read_counts(table, arms=side) for side in (path, library))
     for name in ("element", "arm", "group"):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import simulated_counts
 from scipy import stats
 from test_cli import call, refused
 
@@ -30,7 +31,7 @@ def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Datase
             "log2": np.column_stack([base, base + 0.5]).ravel(),
         }
     )
-    return cg.mpra.simulate(table, **{"barcodes": 8, "replicates": 4, "rng": 2} | settings)
+    return simulated_counts(table, **{"n_barcodes": 8, "n_replicates": 4, "rng": 2} | settings)
 
 
 def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
@@ -59,12 +60,12 @@ def verdicts(counts: xr.Dataset) -> list[tuple[str, tuple[str, ...]]]:
     [
         {},
         {"spread": 0.0},
-        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "barcodes": 3},
-        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "barcodes": 3, "plasmid": True},
+        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "n_barcodes": 3},
+        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "n_barcodes": 3, "plasmid": True},
         {"depth_dna": 6.0, "depth_rna": 6.0},
         {"sd_replicate": 1.5, "sd_barcode": 1.0},
         {"p_silent": 0.2},
-        {"replicates": 1},
+        {"n_replicates": 1},
     ],
 )
 def test_sound_counts_have_no_verdict(settings):
@@ -112,7 +113,7 @@ MADE_OF_ANOTHER = {
 @pytest.mark.parametrize("how", MADE_OF_ANOTHER)
 @pytest.mark.parametrize("replicates", [2, 4])
 def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
-    counts = simulated(replicates=replicates)
+    counts = simulated(n_replicates=replicates)
     dna, rna = reads(counts)
     both = (counts["rna_observed"].values[:, 0], counts["rna_observed"].values[:, -1])
     rna[:, -1] = np.where(both[0] & both[1], MADE_OF_ANOTHER[how](rna[:, 0], np.random.default_rng(0)), rna[:, -1])
@@ -136,7 +137,7 @@ def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
 
 def test_few_oligos_are_not_called_swapped():
     """Of sets of 5 elements with 3 barcodes log ratios fall with DNA by chance in some."""
-    assert [verdicts(simulated(5, rng=rng, barcodes=3, spread=0.5)) for rng in range(60)] == [[]] * 60
+    assert [verdicts(simulated(5, rng=rng, n_barcodes=3, spread=0.5)) for rng in range(60)] == [[]] * 60
 
 
 @pytest.mark.parametrize("most", [100, 255])
@@ -149,7 +150,7 @@ def test_a_copy_is_found_below_a_ceiling(most):
 
 def test_cells_at_a_ceiling_do_not_agree():
     for rng in range(6):
-        counts = simulated(80, rng=rng, depth_dna=60_000.0, depth_rna=60_000.0, barcodes=10)
+        counts = simulated(80, rng=rng, depth_dna=60_000.0, depth_rna=60_000.0, n_barcodes=10)
         assert verdicts(again(counts, *(np.minimum(x, 65_535) for x in reads(counts)))) == []
 
 
@@ -182,7 +183,7 @@ def test_real_counts_that_were_normalized_are_not_called_copies(shared):
 def test_a_replicate_of_few_reads_does_not_stand_apart():
     """Log ratios of few reads are no normal numbers: one oligo without RNA lies 10 below the others."""
     for rng in range(25):
-        assert verdicts(simulated(80, rng=rng, spread=1.1, barcodes=10, depth_dna=3.0, depth_rna=3.0)) == []
+        assert verdicts(simulated(80, rng=rng, spread=1.1, n_barcodes=10, depth_dna=3.0, depth_rna=3.0)) == []
     for rng in range(15):
         assert verdicts(simulated(2, rng=rng)) == []  # four oligos are too few to say
         counts = simulated(rng=rng)
@@ -292,7 +293,7 @@ def shuffled(counts, columns, rng, by):
 @pytest.mark.parametrize("by", ["barcode", "oligo"])
 @pytest.mark.parametrize("columns", [("rna",), ("dna", "rna")], ids="+".join)
 def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
-    counts = simulated(replicates=2, p_missing=0.0)
+    counts = simulated(n_replicates=2, p_missing=0.0)
     found = cg.mpra.quality(shuffled(counts, columns, np.random.default_rng(1), by))
     (one,) = json.loads(found.attrs["verdicts"])
     assert one["verdict"] == "disagree"
@@ -307,13 +308,13 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
 @pytest.mark.parametrize("settings", [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}])
 def test_two_sound_replicates_agree(settings):
     for rng in range(10):
-        assert verdicts(simulated(replicates=2, rng=rng, **settings)) == []
+        assert verdicts(simulated(n_replicates=2, rng=rng, **settings)) == []
 
 
 @pytest.mark.parametrize("replicates", [3, 4])
 def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     """Activities differ so much that those of sums over eight barcodes still repeat."""
-    counts = simulated(replicates=replicates, spread=2.0, p_missing=0.0)
+    counts = simulated(n_replicates=replicates, spread=2.0, p_missing=0.0)
     found = shuffled(counts, ("dna",), np.random.default_rng(1), "barcode")
     assert verdicts(found) == [("outlier", (str(replicates),))]
     assert f"replicate {replicates} stands apart: its DNA reads" in cg.mpra.report(cg.mpra.quality(found))
@@ -329,7 +330,7 @@ def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
 
 
 def test_three_replicates_of_which_no_two_agree():
-    counts = simulated(replicates=3, p_missing=0.0)
+    counts = simulated(n_replicates=3, p_missing=0.0)
     dna, rna = reads(counts)
     rng = np.random.default_rng(1)
     for r in (1, 2):
@@ -341,7 +342,7 @@ def test_three_replicates_of_which_no_two_agree():
 
 
 def test_one_pool_in_every_column_of_dna_is_found():
-    counts = simulated(replicates=2)
+    counts = simulated(n_replicates=2)
     dna, rna = reads(counts)
     found = json.loads(cg.mpra.quality(again(counts, dna[:, [0, 0]], rna)).attrs["verdicts"])
     assert "if one plasmid pool serves all replicates, give one column of DNA" in found[0]["says"]
@@ -360,7 +361,7 @@ def test_swapped_dna_and_rna_are_found(swapped):
 
 def test_the_advised_floor_is_the_one_with_the_least_true_error():
     """Few reads: 10 leaves out two thirds of the barcodes, and doubles the squared error."""
-    counts = simulated(150, barcodes=12, depth_dna=5.0, depth_rna=8.0, sd_abundance=1.5, sd_barcode=0.3, rng=1)
+    counts = simulated(150, n_barcodes=12, depth_dna=5.0, depth_rna=8.0, sd_abundance=1.5, sd_barcode=0.3, rng=1)
     found, true = dna_floors(counts), {}
     for floor in (1.0, 2.0, 5.0, 10.0):
         kept = cg.mpra.activity(cg.mpra.filter(counts, min_dna=floor, min_barcodes=1))["outcome"].mean("model")
@@ -388,11 +389,11 @@ def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten
 
 
 def test_a_floor_of_ones_own_is_compared():
-    counts = simulated(barcodes=4)
+    counts = simulated(n_barcodes=4)
     quality = cg.mpra.quality(counts, min_dna=200)
     assert 200.0 in quality["floor"].values
     assert "200 would leave out" in cg.mpra.report(quality)
-    single = cg.mpra.quality(simulated(barcodes=1))
+    single = cg.mpra.quality(simulated(n_barcodes=1))
     assert np.isfinite(single["floor_error"]).all()
 
 
@@ -401,7 +402,7 @@ def test_a_floor_of_ones_own_is_compared():
 
 def written(folder: Path, names: list[str], long: bool = False) -> tuple[Path, pd.DataFrame]:
     """Return a table of counts whose replicates have these names, and its side table."""
-    counts = simulated(8, replicates=len(names))
+    counts = simulated(8, n_replicates=len(names))
     table = cg.mpra.igvf_table(counts, "reporter_experiment_barcode")
     for i, name in enumerate(names):
         table = table.rename(columns={f"{kind}_count_{i + 1}": f"{kind}_count_{name}" for kind in ("dna", "rna")})

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import simulated_counts
 from scipy import linalg, stats
 
 import causalgia as cg
@@ -39,7 +40,7 @@ def activities(n, arms=("control", "treated"), effect=1.0, seed=0):
 
 
 def simulated(n=12, arms=("control", "treated"), rng=1, **settings):
-    return simulate(activities(n, arms), rng=rng, **{"barcodes": 8, "sd_barcode": 0.0} | settings)
+    return simulated_counts(activities(n, arms), rng=rng, **{"n_barcodes": 8, "sd_barcode": 0.0} | settings)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -170,14 +171,14 @@ def test_sizes_of_libraries_shift_no_effect():
 @pytest.mark.parametrize("method", ["two_way", "nb"])
 def test_noise_that_cannot_be_told_is_refused(method):
     with pytest.raises(EstimateError, match="two replicates"):
-        fit(simulated(6, replicates=1), control="control", method=method)
+        fit(simulated(6, n_replicates=1), control="control", method=method)
     with pytest.raises(EstimateError, match="two barcodes"):
-        fit(simulated(6, barcodes=1, p_missing=0.0), control="control", method=method)
+        fit(simulated(6, n_barcodes=1, p_missing=0.0), control="control", method=method)
 
 
 def test_one_replicate_has_no_precision():
     with pytest.raises(EstimateError, match="one replicate"):
-        fit(simulated(6, replicates=1), control="control", method="precision")
+        fit(simulated(6, n_replicates=1), control="control", method="precision")
 
 
 def test_a_lone_barcode_borrows_the_noise_of_others():
@@ -227,7 +228,7 @@ def test_counts_without_any_spread_give_finite_answers(method):
 
 
 def test_an_arm_without_dna_in_a_replicate_has_no_ratio_there():
-    counts = simulate(activities(30), barcodes=6, replicates=3, sd_barcode=0.0, rng=1)
+    counts = simulate(activities(30), n_barcodes=6, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.0), rng=1)
     lost = xr.DataArray(counts["oligo_index"].values == 3, dims="barcode") & (counts["replicate"] == "3")
     gone = counts.assign({name: counts[name].where(~lost, 0) for name in ("dna", "rna")})
     gone = gone.assign(dna_observed=gone["dna_observed"] & ~lost)
@@ -321,7 +322,7 @@ def test_paired_models_leave_out_replicates_that_lack_an_arm():
 
 
 def test_precision_of_one_element_is_the_paired_t_test():
-    counts = simulated(1, sd_barcode=0.0, replicates=5)
+    counts = simulated(1, sd_barcode=0.0, n_replicates=5)
     found = fit(counts, control="control", method="precision")
     y, _ = ratio_of_sums(counts, fit_request(counts, control="control"))
     test = stats.ttest_rel(y[0, 1], y[0, 0])
@@ -334,9 +335,11 @@ def test_precision_of_one_element_is_the_paired_t_test():
 def test_precision_of_few_elements_rejects_few_nulls(n):
     table = activities(n, effect=0.0)
     p = [
-        fit(simulate(table, barcodes=12, sd_barcode=0.0, replicates=4, rng=i), control="control", method="precision")[
-            "p"
-        ]
+        fit(
+            simulate(table, n_barcodes=12, n_replicates=4, noise=cg.mpra.NoiseModel(sd_barcode=0.0), rng=i),
+            control="control",
+            method="precision",
+        )["p"]
         for i in range(480 // n)
     ]
     share = float(np.mean([one.values < 0.05 for one in p]))
@@ -425,7 +428,7 @@ def unequal(rng, *, dispersions=(0.1, 0.1), sds=(0.0, 0.0), barcodes=10, replica
     abundance = np.exp2(rng.normal(size=len(place)))[:, None]
     dna = rng.poisson(60 * abundance * rng.gamma(1 / 0.03, 0.03, (len(place), R)))
     rna = rng.poisson(90 * abundance * np.exp2(v[:, None] + w[place]) * rng.gamma(1 / d, d, dna.shape))
-    side = simulate(activities(n, effect=0.0), barcodes=barcodes, replicates=R, p_missing=0.0, rng=1)
+    side = simulate(activities(n, effect=0.0), n_barcodes=barcodes, n_replicates=R, p_missing=0.0, rng=1)
     values = {"dna": (("barcode", "replicate"), dna), "rna": (("barcode", "replicate"), rna)}
     totals = {"dna_total": ("replicate", dna.sum(axis=0)), "rna_total": ("replicate", rna.sum(axis=0))}
     seen = {"dna_observed": (("barcode", "replicate"), dna > 0), "rna_observed": (("barcode", "replicate"), dna > 0)}
@@ -518,7 +521,11 @@ def fitted():
     table = activities(60, ("control", "a", "b"), effect=0.0, seed=2)
     table.loc[(table["arm"] == "b") & (table["element"] < "E0015"), "log2"] += 2.0
     table["group"] = np.where(table["element"] < "E0030", "motif", "negative")
-    return fit(simulate(table, barcodes=12, sd_barcode=0.3, rng=5), control="control", method="two_way")
+    return fit(
+        simulate(table, n_barcodes=12, noise=cg.mpra.NoiseModel(sd_barcode=0.3), rng=5),
+        control="control",
+        method="two_way",
+    )
 
 
 def test_elements_become_contrasts_and_contrasts_tasks(fitted):
@@ -613,7 +620,7 @@ def trial(seed, n=200, **settings):
     effect = np.where(rng.random(n) < 0.6, 0.0, rng.choice([0.25, 0.5, 1, 2], n) * rng.choice([-1, 1], n))
     table = activities(n, effect=0.0, seed=seed)
     table.loc[table["arm"] == "treated", "log2"] += effect
-    return simulate(table, barcodes=10, min_barcodes=4, rng=seed, **settings), effect
+    return simulated_counts(table, n_barcodes=10, min_barcodes=4, rng=seed, **settings), effect
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import simulated_counts
 from scipy import optimize, stats
 
 import causalgia as cg
@@ -155,7 +156,7 @@ def truth_of(seed: int, n: int = 200, null: float = 0.6) -> tuple[pd.DataFrame, 
 
 def drawn(seed: int, n: int = 200, null: float = 0.6, **settings) -> tuple[xr.Dataset, np.ndarray]:
     activity, effect = truth_of(seed, n, null)
-    return cg.mpra.simulate(activity, **{"min_barcodes": 4, **settings}, rng=seed), effect
+    return simulated_counts(activity, **{"min_barcodes": 4, **settings}, rng=seed), effect
 
 
 def fitted(counts: xr.Dataset, **settings) -> xr.Dataset:
@@ -211,8 +212,8 @@ def test_it_beats_the_closed_form():
 
 
 MISSPECIFIED = {
-    "replicates 2": {"replicates": 2},
-    "3 barcodes, one plasmid pool": {"barcodes": 3, "min_barcodes": None, "plasmid": True, "replicates": 3},
+    "replicates 2": {"n_replicates": 2},
+    "3 barcodes, one plasmid pool": {"n_barcodes": 3, "min_barcodes": None, "plasmid": True, "n_replicates": 3},
     "all elements alike": {"sd_noisiness": 0.0},
     "elements very unlike": {"sd_noisiness": 0.8},
     "few reads": {"depth_dna": 15.0, "depth_rna": 8.0},
@@ -486,7 +487,7 @@ def test_one_more_element_changes_little():
 def test_contrasts_of_one_question_are_those_of_many():
     activity, _ = truth_of(12, n=30)
     third = activity[activity["arm"] == "treated"].assign(arm="third")
-    counts = cg.mpra.simulate(pd.concat([activity, third]).sort_values("element"), barcodes=6, rng=12)
+    counts = cg.mpra.simulate(pd.concat([activity, third]).sort_values("element"), n_barcodes=6, rng=12)
     together = fitted(counts, contrasts={"a": {"treated": 1, "control": -1}, "b": {"third": 1, "control": -1}})
     mean = fitted(counts, contrasts={"m": {"treated": 0.5, "third": 0.5, "control": -1}})
     np.testing.assert_allclose(together["ace"].mean("contrast"), mean["ace"].isel(contrast=0), atol=1e-9)
@@ -495,9 +496,9 @@ def test_contrasts_of_one_question_are_those_of_many():
 # ---- little to learn from ------------------------------------------------------------------------------------------
 
 SPARSE = {
-    "one replicate": ({"replicates": 1}, "barcode"),
-    "one barcode": ({"barcodes": 1, "min_barcodes": None}, "replicate"),
-    "two replicates, two barcodes": ({"replicates": 2, "barcodes": 2, "min_barcodes": None}, "barcode replicate"),
+    "one replicate": ({"n_replicates": 1}, "barcode"),
+    "one barcode": ({"n_barcodes": 1, "min_barcodes": None}, "replicate"),
+    "two replicates, two barcodes": ({"n_replicates": 2, "n_barcodes": 2, "min_barcodes": None}, "barcode replicate"),
     "one plasmid pool": ({"plasmid": True}, "barcode replicate"),
 }
 
@@ -519,7 +520,7 @@ def test_one_element_alone_is_answered_with_a_wider_interval():
 
 
 def test_nothing_that_repeats_is_refused():
-    counts = drawn(14, n=12, replicates=1, barcodes=1, min_barcodes=None, p_missing=0.0)[0]
+    counts = drawn(14, n=12, n_replicates=1, n_barcodes=1, min_barcodes=None, p_missing=0.0)[0]
     with pytest.raises(CountsError, match="nothing repeats"):
         fitted(counts)
 

@@ -37,7 +37,9 @@ def ordered(rng: int = 1, of: cg.Design | None = None, **options: object) -> xr.
 def counts_of(library: xr.Dataset, rng: int = 0) -> xr.Dataset:
     side = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
     treated = np.random.default_rng(rng).normal(1, 0.5, len(side)) * (side["arm"] == "GATA1")
-    counts = cg.mpra.simulate(side.assign(log2=treated), barcodes=6, replicates=2, sd_barcode=0.2, rng=rng)
+    counts = cg.mpra.simulate(
+        side.assign(log2=treated), n_barcodes=6, n_replicates=2, noise=cg.mpra.NoiseModel(sd_barcode=0.2), rng=rng
+    )
     names = counts["oligo"].values[counts["oligo_index"].values]
     return cg.mpra.counts_of(
         counts["dna"].values, counts["rna"].values, barcodes=counts["barcode"].values, oligos=names, arms=library

@@ -531,7 +531,7 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
 def test_elements_are_matched_by_name_from_the_order_to_the_comparison(barcoded):
     columns = ["oligo_name", "element", "arm", "group"]
     side = pd.DataFrame({name: barcoded[name].values for name in columns}).drop_duplicates("oligo_name")
-    counts = cg.mpra.simulate(side.assign(log2=1.0 * (side["arm"] == "GATA1")), barcodes=6, rng=0)
+    counts = cg.mpra.simulate(side.assign(log2=1.0 * (side["arm"] == "GATA1")), n_barcodes=6, rng=0)
     fit = cg.mpra.fit(counts, control="untreated", method="two_way")
     virtual = cg.mpra.virtual_trial(barcoded, content(145))
     assert set(fit["element"].values) == set(virtual["unit"].values) == set(column(barcoded, "element", group="test"))

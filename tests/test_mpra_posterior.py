@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import simulated_counts
 from scipy import stats
 
 import causalgia as cg
@@ -28,8 +29,8 @@ def counts_and_truth(n: int, seed: int, **settings: Any) -> tuple[xr.Dataset, np
     base = rng.normal(0, 1, n)
     table = pd.DataFrame({"element": np.repeat([f"e{i:03d}" for i in range(n)], 2), "arm": ["control", "GATA1"] * n})
     table["log2"] = np.column_stack([base, base + effect]).ravel()
-    plain = {"barcodes": 5, "replicates": 3, "sd_noisiness": 0.0, "p_missing": 0.05, **TRUTH}
-    return cg.mpra.simulate(table, **(plain | settings), rng=seed), effect
+    plain = {"n_barcodes": 5, "n_replicates": 3, "sd_noisiness": 0.0, "p_missing": 0.05, **TRUTH}
+    return simulated_counts(table, **(plain | settings), rng=seed), effect
 
 
 # what the model is given
@@ -67,7 +68,7 @@ def test_the_door_says_what_is_wrong() -> None:
 
 def test_likelihood_is_that_of_two_negative_binomials_and_silence() -> None:
     """At the start of the chains, against scipy, cell by cell."""
-    counts, _ = counts_and_truth(2, 2, barcodes=4, replicates=2, p_missing=0.3, p_silent=0.3)
+    counts, _ = counts_and_truth(2, 2, n_barcodes=4, n_replicates=2, p_missing=0.3, p_silent=0.3)
     data, _ = model_counts(counts, fit_request(counts, control="control"))
     model = count_model(data, Prior(mu_sd=3, tau_scale=1), silent=True)
     inputs = list(model.value_vars)

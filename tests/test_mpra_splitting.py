@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from assay import simulated_counts
 
 import causalgia as cg
 from causalgia.errors import CountsError
@@ -16,7 +17,7 @@ def counts_for(n, **options):
     table = pd.DataFrame({"element": np.repeat([f"u{i}" for i in range(n)], 2), "arm": ["control", "GATA1"] * n})
     control = pd.DataFrame({"element": ["s0"], "arm": ["scramble"], "group": ["negative"]})
     table = pd.concat([table.assign(group="test"), control]).assign(log2=0.0)
-    return cg.mpra.simulate(table, **{"barcodes": 9, "replicates": 3, "rng": 1, **options})
+    return simulated_counts(table, **{"n_barcodes": 9, "n_replicates": 3, "rng": 1, **options})
 
 
 @pytest.mark.parametrize("plasmid", [False, True])
@@ -50,7 +51,7 @@ def test_the_split_depends_on_the_seed_alone():
 
 
 def test_each_barcode_is_as_often_in_either_half():
-    counts = counts_for(2, barcodes=8)
+    counts = counts_for(2, n_barcodes=8)
     first = np.zeros(32)
     for rng in range(200):
         halves = cg.mpra.split_duplicates(counts, rng=rng)
@@ -60,7 +61,7 @@ def test_each_barcode_is_as_often_in_either_half():
 
 def test_oligos_with_few_barcodes_are_counted():
     table = pd.DataFrame({"element": ["u0", "u1", "u2"], "arm": "GATA1", "log2": 0.0})
-    counts = cg.mpra.simulate(table, barcodes=[3, 4, 9], rng=1)
+    counts = cg.mpra.simulate(table, n_barcodes=[3, 4, 9], rng=1)
     halves = cg.mpra.split_duplicates(counts, n=1, rng=1)
     assert json.loads(halves.attrs["split"]) == {"oligos": 1, "too_few": 1, "not_chosen": 1}
     with pytest.raises(CountsError, match="2 of 3 test oligos have the 4 barcodes.*n=3 are asked for"):
@@ -74,7 +75,7 @@ def test_oligos_with_few_barcodes_are_counted():
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 def test_what_claims_these_barcodes_alone_is_found_out_and_what_counts_them_is_not():
-    halves = cg.mpra.split_duplicates(counts_for(150, barcodes=20, replicates=4, sd_barcode=0.6), rng=2)
+    halves = cg.mpra.split_duplicates(counts_for(150, n_barcodes=20, n_replicates=4, sd_barcode=0.6), rng=2)
     share = {}
     for method in ("hierarchical", "two_way", "precision"):
         share[method] = float((cg.mpra.fit(halves, control="duplicate 1", method=method)["p"] < 0.05).mean())

@@ -37,7 +37,12 @@ def simulated(truth: np.ndarray, rng: Rng, *, sd_barcode: float) -> xr.Dataset:
     base = rng.normal(size=n)
     table["log2"] = np.column_stack([base, base + truth]).ravel()
     return cg.mpra.simulate(
-        table, barcodes=20, replicates=4, sd_barcode=sd_barcode, p_missing=0.02, rng=int(rng.integers(2**31))
+        table,
+        n_barcodes=20,
+        n_replicates=4,
+        p_missing=0.02,
+        noise=cg.mpra.NoiseModel(sd_barcode=sd_barcode),
+        rng=int(rng.integers(2**31)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def average_covers(method: str, between: float, p_silent: float = 0.0) -> Trials
 
     def one(rng: Rng) -> bool:
         truth = rng.normal(0.5, 0.3, 40)
-        counts = _counts(rng, truth, barcodes=6, depth_rna=400.0, p_silent=p_silent)
+        counts = _counts(rng, truth, n_barcodes=6, depth_rna=400.0, noise=cg.mpra.NoiseModel(p_silent=p_silent))
         treated = (counts["arm"].to_numpy() == "t")[counts["oligo_index"].to_numpy()]
         factor = np.where(treated[:, None], 2 ** rng.normal(0, between, _REPLICATES), 1.0)
         rna = np.rint(counts["rna"].to_numpy() * factor).astype(np.int64)
@@ -43,20 +44,20 @@ def average_covers(method: str, between: float, p_silent: float = 0.0) -> Trials
     return _each(one)
 
 
-def _counts(rng: Rng, effect: np.ndarray, **settings: float) -> xr.Dataset:
+def _counts(rng: Rng, effect: np.ndarray, **settings: Any) -> xr.Dataset:
     base = rng.normal(0, 0.8, len(effect))
     names = np.repeat([f"e{i}" for i in range(len(effect))], 2)
     log2 = np.column_stack([base, base + effect]).ravel()
     table = pd.DataFrame({"element": names, "arm": ["c", "t"] * len(effect), "log2": log2})
     return cg.mpra.simulate(
-        table, **{"barcodes": 8, "replicates": _REPLICATES, "rng": int(rng.integers(2**31))} | settings
+        table, **{"n_barcodes": 8, "n_replicates": _REPLICATES, "rng": int(rng.integers(2**31))} | settings
     )
 
 
 # --- verdicts of `causalgia.mpra.quality`
 
 
-def sound(**settings: float) -> Trials:
+def sound(**settings: Any) -> Trials:
     """Whether counts without fault have a verdict."""
     return _each(lambda rng: bool(_verdicts(_counts(rng, np.full(_ELEMENTS, 0.5), **settings))))
 
@@ -65,7 +66,7 @@ def found(verdict: str, change: Change, replicates: int = _REPLICATES) -> Trials
     """Whether the fault that was put in is found, named with its replicates, and nothing else."""
 
     def one(rng: Rng) -> bool:
-        counts = _counts(rng, np.full(_ELEMENTS, 0.5), replicates=replicates)
+        counts = _counts(rng, np.full(_ELEMENTS, 0.5), n_replicates=replicates)
         dna, rna = (counts[name].to_numpy().astype(float) for name in ("dna", "rna"))
         odd = rng.permutation(replicates)
         change(dna, rna, odd, rng)
@@ -171,10 +172,10 @@ CHECKS = [
         for what, full, settings in (
             ("", 500, {}),
             (", few reads", 500, {"depth_dna": 6.0, "depth_rna": 6.0}),
-            (", a fifth of cells silent", 500, {"p_silent": 0.2}),
-            (", noisy replicates", 500, {"sd_replicate": 1.5, "sd_barcode": 1.0}),
-            (", two replicates", 200, {"replicates": 2}),
-            (", reads Poisson", 200, {"disp_dna": 0.0, "disp_rna": 0.0, "sd_replicate": 0.0}),
+            (", a fifth of cells silent", 500, {"noise": cg.mpra.NoiseModel(p_silent=0.2)}),
+            (", noisy replicates", 500, {"noise": cg.mpra.NoiseModel(sd_replicate=1.5, sd_barcode=1.0)}),
+            (", two replicates", 200, {"n_replicates": 2}),
+            (", reads Poisson", 200, {"noise": cg.mpra.NoiseModel(disp_dna=0.0, disp_rna=0.0, sd_replicate=0.0)}),
         )
     ),
     *(

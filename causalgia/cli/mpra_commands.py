@@ -22,7 +22,7 @@ from causalgia.cli.mpra_tables import (
     draw_quality,
     effects_table,
     measured_effects,
-    noise_arguments,
+    noise_model,
     parse_flanks,
     parse_numbers,
     pilot_components,
@@ -201,17 +201,24 @@ def power(
     )
     if depth is None and known is None:
         depth = "100"
-    found = mpra.power(
-        parse_numbers(effect, "--effect"),
-        barcodes=parse_numbers(barcodes, "--barcodes"),
-        replicates=parse_numbers(replicates, "--replicates"),
-        backgrounds=None if backgrounds is None else parse_numbers(backgrounds, "--backgrounds"),
-        depth=None if depth is None else parse_numbers(depth, "--depth"),
+    noise = noise_model(
+        known,
+        sd_barcode=sd_barcode,
+        sd_replicate=sd_replicate,
+        tau=tau,
         recovery=recovery,
         barcode_dispersion=barcode_dispersion,
+    )
+    found = mpra.power(
+        parse_numbers(effect, "--effect"),
+        n_barcodes=parse_numbers(barcodes, "--barcodes"),
+        n_replicates=parse_numbers(replicates, "--replicates"),
+        n_backgrounds=None if backgrounds is None else parse_numbers(backgrounds, "--backgrounds"),
+        depth=None if depth is None else parse_numbers(depth, "--depth"),
+        noise=noise,
+        pilot=known,
         alpha=alpha,
         q=q,
-        **noise_arguments(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
     )
     of = "one element" if backgrounds is None else "the average over backgrounds"
     echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
@@ -220,9 +227,9 @@ def power(
 
 @bench.command()
 def cheapest(
-    halfwidth: Annotated[float | None, typer.Option(help="Half width of the interval, on log2.")] = None,
+    half_width: Annotated[float | None, typer.Option(help="Half width of the interval, on log2.")] = None,
     effect: Annotated[
-        float | None, typer.Option(help="Instead of --halfwidth: an effect to detect with 80 % power.")
+        float | None, typer.Option(help="Instead of --half-width: an effect to detect with 80 % power.")
     ] = None,
     oligos: Annotated[int | None, typer.Option(help="Largest number of oligos.")] = None,
     budget: Annotated[float | None, typer.Option(help="Largest cost of the library.")] = None,
@@ -233,8 +240,8 @@ def cheapest(
     max_barcodes: Annotated[int, typer.Option(min=3, help="Most barcodes of an oligo that are tried.")] = 100,
     max_replicates: Annotated[int, typer.Option(min=2, help="Most replicates that are tried.")] = 6,
     depth: Annotated[
-        str | None, typer.Option(help="Mean reads of a barcode in one library that are tried; default: 10 to 200.")
-    ] = None,
+        str, typer.Option(help="Mean reads of a barcode in one library that are tried.")
+    ] = "10,20,50,100,200",
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
     sd_barcode: _SdBarcode = None,
@@ -248,11 +255,11 @@ def cheapest(
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of oligos or a budget.
 
-    Example:   causalgia mpra cheapest --halfwidth 0.1
+    Example:   causalgia mpra cheapest --half-width 0.1
 
     Example:   causalgia mpra cheapest --oligos 2000 --sd-barcode 1 --tau 0.7
 
-    Example:   causalgia mpra cheapest --halfwidth 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
+    Example:   causalgia mpra cheapest --half-width 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
     """
     from causalgia import mpra
 
@@ -260,26 +267,31 @@ def cheapest(
         pilot, library_folder, control, arms=split_names(pilot_arms), replicates=split_names(pilot_replicates)
     )
     check_one_treatment(known)
-    noise = noise_arguments(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
-    if depth is not None:
-        noise["depth"] = parse_numbers(depth, "--depth")
+    noise = noise_model(
+        known,
+        sd_barcode=sd_barcode,
+        sd_replicate=sd_replicate,
+        tau=tau,
+        recovery=recovery,
+        barcode_dispersion=barcode_dispersion,
+    )
     found = mpra.cheapest(
-        halfwidth=halfwidth,
+        half_width=half_width,
         effect=effect,
         n_oligos=oligos,
         budget=budget,
         price=price,
-        arms=arms,
-        controls=controls,
+        n_controls=controls,
         oligo_length=oligo_length,
-        max_barcodes=max_barcodes,
-        max_replicates=max_replicates,
-        recovery=recovery,
-        barcode_dispersion=barcode_dispersion,
-        **noise,
+        n_barcodes=range(3, max_barcodes + 1),
+        n_replicates=range(2, max_replicates + 1),
+        noise=noise,
+        pilot=known,
+        weights=(-1.0, 1.0) + (0.0,) * (arms - 2),
+        depth=parse_numbers(depth, "--depth"),
     )
     for name, value in found.data_vars.items():
-        echo(f"{name:<12}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<12}{value.item():,}")
+        echo(f"{name:<15}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<15}{value.item():,}")
     echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.analysis import Analysis
+    from causalgia.mpra import NoiseModel
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
@@ -215,17 +216,19 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         )
 
 
-def noise_arguments(pilot: xr.Dataset | None, **options: float | None) -> dict[str, Any]:
-    """Return the noise components: given options, else those of the pilot, else those of published libraries."""
+def noise_model(pilot: xr.Dataset | None, **options: float | None) -> NoiseModel:
+    """Return the noise of the options; without a pilot, that of published libraries where no option is given."""
+    from causalgia.mpra import NoiseModel
+
     given = {name: value for name, value in options.items() if value is not None}
-    return {"pilot": pilot} | ({} if pilot is not None else _PUBLISHED) | given
+    return NoiseModel(**(({} if pilot is not None else _PUBLISHED) | given))  # type: ignore[arg-type]
 
 
 def power_table(found: xr.Dataset) -> str:
     """Return a table of designs: varied settings, standard error, half width and power."""
-    columns = found[["se", "halfwidth", "power"]]
+    columns = found[["se", "half_width", "power"]]
     table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
-    table = table[[c for c in table.columns if c in found.dims or c in ("se", "halfwidth", "power")]]
+    table = table[[c for c in table.columns if c in found.dims or c in ("se", "half_width", "power")]]
     return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 

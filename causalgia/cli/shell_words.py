@@ -1,6 +1,6 @@
 """Translation of messages from Python arguments and functions to options and commands.
 
-An error of a verb says ``give halfwidth=``, which is ``--halfwidth`` on the command line. All errors, warnings and
+An error of a verb says ``give half_width=``, which is ``--half-width`` on the command line. All errors, warnings and
 reports printed by commands pass through `in_shell`.
 """
 
@@ -26,7 +26,7 @@ _COMMANDS = {
 }
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
 _OPTION_NAMES = {  # arguments whose option has another name in some command
-    "n_oligos": ("oligos",),
+    **{f"n_{name}": (name, f"max-{name}") for name in ("oligos", "barcodes", "replicates", "backgrounds", "controls")},
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
@@ -46,9 +46,9 @@ def in_shell(text: str) -> str:
 
     Examples
     --------
-    >>> set_options(frozenset({"--halfwidth", "--budget", "--oligos", "--rope", "--error"}))
-    >>> in_shell("say what is wanted: halfwidth=, or what there is: budget= or n_oligos=")
-    'say what is wanted: --halfwidth, or what there is: --budget or --oligos'
+    >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error"}))
+    >>> in_shell("say what is wanted: half_width=, or what there is: budget= or n_oligos=")
+    'say what is wanted: --half-width, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
     >>> in_shell("effect=nan is no number; name the others: rope={...}")

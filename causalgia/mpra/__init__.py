@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from causalgia.mpra._report import report
     from causalgia.mpra.comparisons import concordance, prediction_powered, virtual_trial
     from causalgia.mpra.counts import (
+        NoiseModel,
         activity,
         aggregate,
         calls,
@@ -44,6 +45,7 @@ else:
 
 __all__ = [
     "BarcodeRules",
+    "NoiseModel",
     "PriceList",
     "VariantTiles",
     "activity",

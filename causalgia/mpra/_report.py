@@ -362,7 +362,9 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
     if "replicates" in attrs:
         n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
         barcodes = attrs.get("barcodes_per_oligo", "...")
-        call = f"cg.mpra.power(effect, barcodes={barcodes}, replicates={attrs['replicates']}, backgrounds={n}, ...)"
+        call = (
+            f"cg.mpra.power(effect, n_barcodes={barcodes}, n_replicates={attrs['replicates']}, n_backgrounds={n}, ...)"
+        )
         parts.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
     if "budget" in attrs:
         parts.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")

@@ -246,7 +246,7 @@ class Experiment(Design):
 def _stored_seed(outcomes: xr.Dataset) -> int:
     seed = str(outcomes.attrs.get("rng", ""))
     if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
-        raise OutcomesError("these outcomes have no numeric seed; give one: analyse(outcomes, rng=0)")
+        raise OutcomesError("these outcomes have no numeric seed; give one: analyze(outcomes, rng=0)")
     return int(seed)
 
 

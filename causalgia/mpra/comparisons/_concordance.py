@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.checks import as_int
 from causalgia.errors import EstimateError, printable, quoted
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
 from causalgia.estimation.request import as_ci_prob
@@ -24,6 +25,7 @@ from causalgia.mpra.comparisons.agreement import (
 )
 from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
 from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element, match_contrasts, match_elements
+from causalgia.planning.power_functions import as_probability
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
@@ -35,8 +37,8 @@ def concordance(
     *,
     contrasts: Mapping[str, str] | None = None,
     task: str | None = None,
-    bins: int = 10,
-    level: float = 0.05,
+    n_bins: int = 10,
+    alpha: float = 0.05,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     r"""Compare predicted with measured effects of the same elements, corrected for the noise of both.
@@ -58,9 +60,9 @@ def concordance(
         Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
         The task of the predictor that was measured; needed if there are several.
-    bins
+    n_bins
         Bins of virtual effects for the calibration, five elements or more each.
-    level
+    alpha
         False discovery rate at which a measured effect is a hit.
     ci_prob
         Probability of the intervals.
@@ -108,8 +110,8 @@ def concordance(
     >>> found["slope"].sel(line="errors_and_scatter").item().__round__(1)
     1.7
     """
-    ci_prob, n_bins = as_ci_prob(ci_prob), _as_n_bins(bins)
-    level = _as_fdr_level(level)
+    ci_prob, alpha = as_ci_prob(ci_prob), as_probability(alpha, "alpha")
+    n_bins = as_int(n_bins, "n_bins", error=EstimateError)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
@@ -117,30 +119,17 @@ def concordance(
         predicted = sides[0][sides[0]["contrast"] == of_virtual]
         observed = sides[1][sides[1]["contrast"] == name]
         pair, lost[printable(name)] = match_elements(predicted, observed, name, others=len(names) > 1)
-        parts.append(_compare_effects(pair, n_bins, level, ci_prob))
+        parts.append(_compare_effects(pair, n_bins, alpha, ci_prob))
     combined = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
-    return combined.assign_attrs(_concordance_attrs(virtual, measured, lost, level, ci_prob))
+    return combined.assign_attrs(_concordance_attrs(virtual, measured, lost, alpha, ci_prob))
 
 
-def _as_n_bins(bins: Any) -> int:
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise EstimateError(f"bins={quoted(bins)} is no number of bins; give 1 or more")
-    return int(bins)
-
-
-def _as_fdr_level(level: Any) -> float:
-    number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
-    if not number or not 0 < float(level) < 1:
-        raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
-    return float(level)
-
-
-def _compare_effects(pair: MatchedEffects, bins: int, level: float, ci_prob: float) -> xr.Dataset:
+def _compare_effects(pair: MatchedEffects, n_bins: int, alpha: float, ci_prob: float) -> xr.Dataset:
     """Return all statistics of one contrast."""
     lines = _fit_lines(pair)
     found = residuals(pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1], ci_prob=ci_prob)
-    binned = calibration_bins(pair.x, pair.y, found, bins)
-    columns = _agreement_columns(pair, level, ci_prob) | _line_columns(pair, lines, ci_prob)
+    binned = calibration_bins(pair.x, pair.y, found, n_bins)
+    columns = _agreement_columns(pair, alpha, ci_prob) | _line_columns(pair, lines, ci_prob)
     columns |= {f"bin_{name}": (("bin",), getattr(binned, name)) for name in binned.__dataclass_fields__}
     columns |= {
         "coverage": ((), found.within.mean()),
@@ -191,8 +180,8 @@ def _line_columns(pair: MatchedEffects, lines: list[FittedLine], ci_prob: float)
     }
 
 
-def _agreement_columns(pair: MatchedEffects, level: float, ci_prob: float) -> Columns:
-    x, y, sx, sy, hit = pair.x, pair.y, pair.sx, pair.sy, pair.q < level
+def _agreement_columns(pair: MatchedEffects, alpha: float, ci_prob: float) -> Columns:
+    x, y, sx, sy, hit = pair.x, pair.y, pair.sx, pair.sy, pair.q < alpha
     reliable = [reliability(x, sx), reliability(y, sy)]
     intervals = {
         "pearson": pearson(x, y, pair.cluster, ci_prob=ci_prob),
@@ -232,14 +221,14 @@ def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
 
 
 def _concordance_attrs(
-    virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float
+    virtual: Any, measured: Any, lost: dict[str, Any], alpha: float, ci_prob: float
 ) -> dict[str, Any]:
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
     attrs = {
         "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
         "measured_scale": str(on_measured.get("scale", "log2")),
         "ci_prob": ci_prob,
-        "level": level,
+        "alpha": alpha,
         "lost": json.dumps(lost),
     }
     attrs |= {

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from causalgia.mpra.counts._activity import activity
     from causalgia.mpra.counts._aggregate import aggregate, calls
     from causalgia.mpra.counts._filter import filter
+    from causalgia.mpra.counts._noise_model import NoiseModel
     from causalgia.mpra.counts._quality import quality
     from causalgia.mpra.counts._read_counts import read_counts
     from causalgia.mpra.counts._simulate import simulate
@@ -19,6 +20,7 @@ else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
+    "NoiseModel",
     "activity",
     "aggregate",
     "calls",

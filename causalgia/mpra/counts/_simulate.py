@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.checks import as_int, as_number
 from causalgia.errors import CountsError, quoted
+from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.counts.counts_table import counts_of
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Ints
@@ -24,21 +25,14 @@ MOST_LOG2 = 30
 def simulate(
     activity: pd.DataFrame,
     *,
-    barcodes: float | ArrayLike = 10,
+    n_barcodes: float | ArrayLike = 10,
     min_barcodes: int | None = None,
-    replicates: int = 4,
-    sd_barcode: float = 0.5,
-    sd_replicate: float = 0.15,
-    sd_noisiness: float = 0.4,
-    sd_abundance: float = 1.0,
+    n_replicates: int = 4,
     depth_dna: float = 60.0,
     depth_rna: float = 90.0,
     sd_depth: float = 0.3,
-    disp_dna: float = 0.03,
-    disp_rna: float = 0.1,
     p_missing: float = 0.05,
-    p_silent: float = 0.0,
-    plasmid: bool = False,
+    noise: NoiseModel | None = None,
     rng: RNG,
 ) -> xr.Dataset:
     """Simulate barcode counts of oligos with given log2 activities.
@@ -53,7 +47,7 @@ def simulate(
         RNA_br   ~ NB(depth_rna_r A_b 2 ** (activity_o + v_b + w_or), disp_rna)
 
     with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is missing from a replicate (both cells empty)
-    with probability `p_missing`, and its RNA alone is 0 with probability `p_silent`.
+    with probability `p_missing`, and its RNA alone is 0 with probability ``p_silent``.
 
     Parameters
     ----------
@@ -61,25 +55,23 @@ def simulate(
         A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and optionally ``group`` (else ``test``) and
         ``oligo_name`` (else ``element:arm``). With a column ``barcode``, as in an ordered library with synthesized
         barcodes, a row is a barcode, and oligos of one name have one activity.
-    barcodes
+    n_barcodes
         Barcodes an oligo, one number or one each; ignored where `activity` names them.
     min_barcodes
-        None: each oligo has exactly `barcodes`; else a Poisson number of that mean, and at least this many.
-    replicates
+        None: each oligo has exactly `n_barcodes`; else a Poisson number of that mean, and at least this many.
+    n_replicates
         Number of replicates.
-    sd_barcode, sd_replicate, sd_abundance, sd_depth
-        Standard deviations on log2.
-    sd_noisiness
-        Spread of the elements' noise levels, sd of the natural log; 0: all have h = 1.
     depth_dna, depth_rna
         Reads of a barcode of median abundance (and, for RNA, activity 0).
-    disp_dna, disp_rna
-        Dispersions of the counts; 0 is Poisson.
-    p_missing, p_silent
-        Probabilities for each barcode and replicate.
-    plasmid
-        Whether one DNA library (of the plasmid pool) serves all replicates; a missing barcode is then missing from all
-        of them.
+    sd_depth
+        Standard deviation of the depth of libraries, on log2.
+    p_missing
+        Probability that a barcode is missing from a replicate; where one DNA library serves all replicates
+        (``plasmid`` of the noise), from all of them.
+    noise
+        Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15, sd_noisiness 0.4. ``tau`` is
+        that of `activity`; fields that are for planning alone (sd_count, sd_common, recovery, barcode_dispersion) are
+        refused.
     rng
         Seed; the same seed gives the same counts.
 
@@ -93,22 +85,27 @@ def simulate(
     Raises
     ------
     CountsError
-        If `activity` lacks a column or has an oligo twice, or a setting is out of range.
+        If `activity` lacks a column or has an oligo twice, a setting is out of range, or the noise has a field that is
+        for planning.
 
     Examples
     --------
     >>> truth = pd.DataFrame({"element": ["u1", "u1"], "arm": ["scramble", "GATA1"], "log2": [0.0, 1.0]})
-    >>> counts = simulate(truth, barcodes=200, sd_barcode=0.0, sd_replicate=0.0, rng=0)
+    >>> counts = simulate(truth, n_barcodes=200, noise=NoiseModel(sd_barcode=0.0, sd_replicate=0.0), rng=0)
     >>> sums = counts[["dna", "rna"]].sum("replicate").groupby(counts["oligo_index"]).sum()
     >>> np.log2(sums["rna"] / sums["dna"]).diff("oligo_index").values.round(1)
     array([1.])
     """
     settings = _SimulationSettings(
-        replicates, sd_barcode, sd_replicate, sd_noisiness, sd_abundance, depth_dna, depth_rna, sd_depth,
-        disp_dna, disp_rna, p_missing, p_silent, plasmid,
-    )  # fmt: skip
+        n_replicates=as_int(n_replicates, "n_replicates", error=CountsError),
+        depth_dna=as_number(depth_dna, "depth_dna", least=0, error=CountsError),
+        depth_rna=as_number(depth_rna, "depth_rna", least=0, error=CountsError),
+        sd_depth=as_number(sd_depth, "sd_depth", least=0, error=CountsError),
+        p_missing=as_number(p_missing, "p_missing", least=0, most=1, error=CountsError),
+        noise=_as_simulated_noise(as_noise(noise)),
+    )
     key = root_key(rng)
-    side, place, letters = _side_table_and_barcodes(activity, barcodes, min_barcodes, key)
+    side, place, letters = _side_table_and_barcodes(activity, n_barcodes, min_barcodes, key)
     drawn = _draw_counts(side["log2"].to_numpy(np.float64), pd.factorize(side["element"])[0], place, settings, key)
     counts = counts_of(
         drawn.dna,
@@ -116,7 +113,7 @@ def simulate(
         barcodes=letters,
         oligos=side["oligo_name"].to_numpy()[place],
         arms=side,
-        dna_observed=drawn.seen[:, 0] if plasmid else drawn.seen,
+        dna_observed=drawn.seen[:, 0] if settings.noise.plasmid else drawn.seen,
         rna_observed=drawn.seen,
     )
     truth = {
@@ -125,34 +122,28 @@ def simulate(
         "true_barcode_effect": ("barcode", drawn.of_barcode),
         "true_replicate_effect": (("oligo", "replicate"), drawn.of_replicate),
     }
-    return counts.assign(truth).assign_attrs(simulated=json.dumps(vars(settings)))
+    return counts.assign(truth).assign_attrs(simulated=json.dumps(asdict(settings)))
 
 
-@dataclass(frozen=True)
+_TYPICAL: dict[str, Any] = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_noisiness": 0.4, "plasmid": False}
+
+
+@dataclass(frozen=True, kw_only=True)
 class _SimulationSettings:
-    replicates: int
-    sd_barcode: float
-    sd_replicate: float
-    sd_noisiness: float
-    sd_abundance: float
+    n_replicates: int
     depth_dna: float
     depth_rna: float
     sd_depth: float
-    disp_dna: float
-    disp_rna: float
     p_missing: float
-    p_silent: float
-    plasmid: bool
+    noise: NoiseModel
 
-    def __post_init__(self) -> None:
-        if not _is_whole_number(self.replicates, 1):
-            raise CountsError(f"replicates={quoted(self.replicates)} is not a whole number above 0; for example 4")
-        for name, value in vars(self).items():
-            if name in ("replicates", "plasmid"):
-                continue
-            most = 1.0 if name.startswith("p_") else float(np.finfo(float).max)
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= most:
-                raise CountsError(f"{name}={quoted(value)} is not a number from 0{' to 1' if most == 1 else ' up'}")
+
+def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
+    """Return the noise with typical values where it has none, or raise CountsError for fields of planning."""
+    for name in ("sd_count", "sd_common", "recovery", "barcode_dispersion"):
+        if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
+            raise CountsError(f"{name}={quoted(getattr(noise, name))} is for planning; leave it out of simulated noise")
+    return replace(noise, **{name: value for name, value in _TYPICAL.items() if getattr(noise, name) is None})
 
 
 @dataclass(frozen=True)
@@ -165,24 +156,27 @@ class _SimulatedCounts:
     of_replicate: Array
 
 
-def _draw_counts(activity: Array, element: Ints, place: Ints, s: _SimulationSettings, key: int) -> _SimulatedCounts:
+def _draw_counts(
+    activity: Array, element: Ints, place: Ints, settings: _SimulationSettings, key: int
+) -> _SimulatedCounts:
     """Draw the counts of barcodes at `place` on the oligos, with one random stream for each purpose."""
 
     def stream(purpose: str) -> np.random.Generator:
         return np.random.default_rng(derive(key, "counts", purpose))
 
-    n, R = len(place), s.replicates
-    h = np.exp(stream("noisiness").normal(0, s.sd_noisiness, int(element.max()) + 1))[element]
-    of_barcode = stream("barcode").normal(0, s.sd_barcode, n) * h[place]
-    of_replicate = stream("replicate").normal(0, s.sd_replicate, (len(h), R)) * h[:, None]
+    s, n, R = settings.noise, len(place), settings.n_replicates
+    sd_barcode, sd_replicate, sd_noisiness = (float(getattr(s, name)) for name in list(_TYPICAL)[:3])
+    h = np.exp(stream("noisiness").normal(0, sd_noisiness, int(element.max()) + 1))[element]
+    of_barcode = stream("barcode").normal(0, sd_barcode, n) * h[place]
+    of_replicate = stream("replicate").normal(0, sd_replicate, (len(h), R)) * h[:, None]
     abundance = np.exp2(stream("abundance").normal(0, s.sd_abundance, n))
-    depths = np.exp2(stream("depth").normal(0, s.sd_depth, (2, R)))
+    depths = np.exp2(stream("depth").normal(0, settings.sd_depth, (2, R)))
     of_dna = depths[:1, :1] if s.plasmid else depths[:1]
-    dna = _negative_binomial(stream("dna"), s.depth_dna * abundance[:, None] * of_dna, s.disp_dna)
+    dna = _negative_binomial(stream("dna"), settings.depth_dna * abundance[:, None] * of_dna, s.disp_dna)
     lifted = np.exp2(activity[place] + of_barcode)[:, None] * np.exp2(of_replicate)[place]
-    rna = _negative_binomial(stream("rna"), s.depth_rna * abundance[:, None] * depths[1] * lifted, s.disp_rna)
+    rna = _negative_binomial(stream("rna"), settings.depth_rna * abundance[:, None] * depths[1] * lifted, s.disp_rna)
     rna[stream("silent").random((n, R)) < s.p_silent] = 0
-    seen = stream("missing").random((n, 1 if s.plasmid else R)) >= s.p_missing
+    seen = stream("missing").random((n, 1 if s.plasmid else R)) >= settings.p_missing
     seen = np.broadcast_to(seen, (n, R))
     return _SimulatedCounts(dna[:, 0] if s.plasmid else dna, rna, seen, h, of_barcode, of_replicate)
 
@@ -194,7 +188,7 @@ def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float)
 
 
 def _side_table_and_barcodes(
-    activity: pd.DataFrame, barcodes: Any, least: int | None, key: int
+    activity: pd.DataFrame, n_barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     """Return the side table with log2, the place of each barcode on it, and the barcodes."""
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
@@ -218,7 +212,7 @@ def _side_table_and_barcodes(
         raise CountsError(
             f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give each a name of its own"
         )
-    n = _barcode_numbers(barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
+    n = _barcode_numbers(n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
     letters = _random_barcodes(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
     return table, np.repeat(np.arange(len(table)), n), letters
 
@@ -234,27 +228,19 @@ def _from_named_barcodes(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArr
     return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
 
 
-def _barcode_numbers(barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:
+def _barcode_numbers(n_barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:
     try:
-        mean = np.asarray(barcodes, dtype=np.float64)
+        mean = np.asarray(n_barcodes, dtype=np.float64)
     except (TypeError, ValueError):
         mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
-        raise CountsError(f"barcodes= takes one number of at least 0, or one for each of the {n} oligos")
+        raise CountsError(f"n_barcodes= takes one number of at least 0, or one for each of the {n} oligos")
     mean = np.broadcast_to(mean, n)
     if least is not None:
-        if not _is_whole_number(least, 0):
-            raise CountsError(f"min_barcodes={quoted(least)} is not a whole number of at least 0; for example 4")
-        return np.maximum(int(least), rng.poisson(mean))
+        return np.maximum(as_int(least, "min_barcodes", least=0, error=CountsError), rng.poisson(mean))
     if (mean != np.floor(mean)).any():
-        raise CountsError("barcodes= holds fractions; with min_barcodes= it is the mean of a Poisson draw")
+        raise CountsError("n_barcodes= holds fractions; with min_barcodes= it is the mean of a Poisson draw")
     return mean.astype(np.int64)
-
-
-def _is_whole_number(value: Any, least: int) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    return float(value).is_integer() and float(value) >= least
 
 
 def _random_barcodes(n: int, rng: np.random.Generator) -> NDArray[np.str_]:

@@ -56,7 +56,7 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     >>> import pandas as pd
     >>> from causalgia.mpra import fit, simulate
     >>> table = pd.DataFrame({"element": [f"u{i}" for i in range(50)], "arm": "GATA1", "log2": 1.0})
-    >>> halves = split_duplicates(simulate(table, barcodes=20, rng=0), rng=0)
+    >>> halves = split_duplicates(simulate(table, n_barcodes=20, rng=0), rng=0)
     >>> halves["element"].values[:2].tolist(), halves["arm"].values[:2].tolist()
     (['aa0', 'aa0'], ['duplicate 1', 'duplicate 2'])
     >>> bool((fit(halves, control="duplicate 1")["p"] < 0.05).mean() < 0.15)

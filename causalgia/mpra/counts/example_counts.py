@@ -33,4 +33,4 @@ def simulated() -> xr.Dataset:
             "log2": np.column_stack([np.zeros(30), effect]).ravel() + np.repeat(rng.normal(0, 0.3, 30), 2),
         }
     )
-    return simulate(activity, barcodes=8, replicates=3, rng=1)
+    return simulate(activity, n_barcodes=8, n_replicates=3, rng=1)

@@ -126,7 +126,7 @@ def fit(
     >>> import pandas as pd
     >>> from causalgia.mpra import simulate
     >>> truth = pd.DataFrame({"element": list("uuvv"), "arm": ["scramble", "GATA1"] * 2, "log2": [0, 2, 0, 0]})
-    >>> fitted = fit(simulate(truth, barcodes=30, rng=1), control="scramble", method="two_way")
+    >>> fitted = fit(simulate(truth, n_barcodes=30, rng=1), control="scramble", method="two_way")
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """

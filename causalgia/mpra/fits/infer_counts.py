@@ -100,7 +100,7 @@ def infer_counts(
     >>> import causalgia as cg
     >>> import pandas as pd
     >>> table = pd.DataFrame({"element": ["a", "a", "b", "b"], "arm": ["control", "GATA1"] * 2, "log2": [0, 1, 0, 1]})
-    >>> counts = cg.mpra.simulate(table, barcodes=4, replicates=2, rng=0)
+    >>> counts = cg.mpra.simulate(table, n_barcodes=4, n_replicates=2, rng=0)
     >>> infer_counts(counts, control="scramble", rng=1)
     Traceback (most recent call last):
     ...

@@ -10,18 +10,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import as_int, as_number, as_positive, is_real
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.request import as_ci_prob
 from causalgia.inputs import parse_toml, read_text
-from causalgia.mpra.planning._power import as_grid, average_power, design_error, interval_half_width, recovered_barcodes
-from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
-from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer
+from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
+from causalgia.mpra.planning._power import (
+    Grid,
+    StandardError,
+    as_grid,
+    average_power,
+    design_error,
+    interval_half_width,
+    recovered_barcodes,
+)
+from causalgia.mpra.planning.variance_components import Layers, check_pilot, check_tau_known, layers_at_depth
+from causalgia.planning.power_functions import MOST, as_probability, least_integer
 from causalgia.types import Array
 
-_DEPTHS = (10, 20, 50, 100, 200)
 _LEAST_BACKGROUNDS = 2.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class CandidateSplits:
     """Candidate splits along one dim (barcodes, replicates, depth), with their costs and errors."""
 
@@ -37,6 +47,11 @@ class CandidateSplits:
     controls: int
     random: bool
     recovery: float
+    target: dict[str, float]
+    alpha: float
+    ci_prob: float
+    elements: int | None
+    """Number of elements whose own effects are wanted; None: the mean over backgrounds."""
 
     def oligos(self, n: Array) -> Array:
         """Return the number of oligos for n backgrounds."""
@@ -54,97 +69,138 @@ class CandidateSplits:
         fixed = p.per_library + self.replicates * p.per_replicate
         return fixed + p.of_pool(self.oligos(n), self.length) + self.reads(n) / 1e6 * p.per_million_reads
 
-    def halfwidth(self, n: Array, level: float, each: bool) -> Array:
+    def half_width(self, n: Array) -> Array:
         """Return half widths for the effect in each element, or for the mean over n backgrounds."""
-        return np.broadcast_to(interval_half_width(self._error(n, each), level).to_numpy(), n.shape)
+        return np.broadcast_to(interval_half_width(self._error(n), self.ci_prob).to_numpy(), n.shape)
 
-    def power(self, n: Array, effect: float, alpha: float, each: bool) -> Array:
+    def power(self, n: Array) -> Array:
         """Return the power of the test of each element, or of the mean over n backgrounds."""
-        return np.broadcast_to(average_power(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
+        effect = xr.DataArray(self.target["effect"])
+        return np.broadcast_to(average_power(effect, self._error(n), self.alpha).to_numpy(), n.shape)
 
-    def _error(self, n: Array, each: bool) -> Any:
+    def _error(self, n: Array) -> StandardError:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
-        return design_error(self.layers, self.inverse, R, None if each else at * self.complete)
+        return design_error(self.layers, self.inverse, R, None if self.elements is not None else at * self.complete)
+
+    def backgrounds_needed(self) -> Array:
+        """Return the backgrounds of each split: fewest that reach the target, or most within the limits; else inf."""
+        start = np.full(len(self.barcodes), _LEAST_BACKGROUNDS)
+        if self.elements is not None:
+            n = np.full(len(start), float(self.elements))
+            return np.where(self._reaches_target(n) & self._within_limits(n), n, np.inf)
+        if "half_width" in self.target or "effect" in self.target:
+            n = least_integer(self._reaches_target, start)
+            n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
+            return np.where(self._within_limits(n_or_least), n, np.inf)
+        over = least_integer(lambda at: ~self._within_limits(at), start, most=MOST)
+        return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
+
+    def _reaches_target(self, n: Array) -> Any:
+        if "half_width" in self.target:
+            return self.half_width(n) <= self.target["half_width"]
+        if "effect" in self.target:
+            return self.power(n) >= self.target["assurance"]
+        return np.ones(len(n), dtype=bool)
+
+    def _within_limits(self, n: Array) -> Any:
+        return (self.price(n) <= self.target.get("budget", np.inf)) & (
+            self.oligos(n) <= self.target.get("n_oligos", np.inf)
+        )
+
+    def best(self) -> xr.Dataset:
+        """Return the cheapest split that reaches the target, or the one with the narrowest interval."""
+        n, p = self.backgrounds_needed(), self.prices
+        can = np.isfinite(n)
+        if not can.any():
+            limits = [f"{name}=" for name in ("budget", "n_oligos") if name in self.target]
+            cure = f"raise {' or '.join(limits)}, " if limits else ""
+            raise EstimateError(
+                f"no split reaches the target: {cure}ask for less, or allow more: n_barcodes=, n_replicates= or depth="
+            )
+        n = np.where(can, n, _LEAST_BACKGROUNDS)
+        wide, price = self.half_width(n), self.price(n)
+        keys = (wide, price) if "half_width" in self.target or "effect" in self.target else (price, wide)
+        i = int(np.lexsort((*keys, ~can))[0])
+        found = {
+            "n_backgrounds" if self.elements is None else "n_elements": int(n[i]),
+            "n_barcodes": int(self.barcodes[i]),
+            "n_replicates": int(self.replicates[i]),
+            "depth": float(self.depth[i]),
+            "n_oligos": int(self.oligos(n)[i]),
+            "lost": float(1 - self.complete[i]),
+            "n_reads": round(float(self.reads(n)[i])),
+            "price": float(price[i]),
+            "half_width": float(wide[i]),
+        }
+        if "effect" in self.target:
+            found["power"] = float(self.power(n)[i])
+        attrs = {"currency": p.currency, "prices": p.date, "note": p.note, "ci_prob": self.ci_prob}
+        return xr.Dataset(found, attrs=attrs)
 
 
 def cheapest(
     *,
-    halfwidth: float | None = None,
+    half_width: float | None = None,
     effect: float | None = None,
     assurance: float = 0.8,
     budget: float | None = None,
     n_oligos: int | None = None,
-    elements: int | None = None,
+    n_elements: int | None = None,
     price: str | Path | None = None,
     oligo_length: int = 200,
-    arms: int = 2,
-    controls: int = 0,
-    min_barcodes: int = 3,
-    max_barcodes: int = 100,
-    max_replicates: int = 6,
-    depth: Any = _DEPTHS,
+    n_controls: int = 0,
+    n_barcodes: Grid = range(3, 101),
+    n_replicates: Grid = range(2, 7),
+    depth: Grid = (10, 20, 50, 100, 200),
+    noise: NoiseModel | None = None,
     pilot: xr.Dataset | None = None,
-    sd_barcode: float | None = None,
-    sd_replicate: float | None = None,
-    disp_rna: float = 0.1,
-    disp_dna: float = 0.03,
-    sd_reads: float = 1.0,
-    p_silent: float = 0.0,
-    tau: float | None = None,
-    sd_common: float | None = None,
-    sd_noisiness: float | None = None,
-    plasmid: bool | None = None,
     weights: tuple[float, ...] = (-1.0, 1.0),
-    recovery: float = 1.0,
-    barcode_dispersion: float | None = None,
     alpha: float = 0.05,
-    level: float = 0.95,
+    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Find the best split of a library between backgrounds, barcodes, replicates and depth.
 
-    With a target, ``halfwidth=`` or ``effect=`` (detected with probability `assurance`), return the cheapest library
+    With a target, ``half_width=`` or ``effect=`` (detected with probability `assurance`), return the cheapest library
     that reaches it. Without one, return the narrowest interval within ``budget=`` or ``n_oligos=`` (or both). All
-    numbers of barcodes and replicates up to the largest, and all depths given, are tried; the number of backgrounds is
-    solved for exactly. The estimand is the average effect over backgrounds, as in `power`; with ``elements=`` it is the
-    effect in each of that many elements.
+    numbers of barcodes and replicates, and all depths given, are tried; the number of backgrounds is solved for
+    exactly. The estimand is the average effect over backgrounds, as in `power`; with ``n_elements=`` it is the effect
+    in each of that many elements.
 
     Parameters
     ----------
-    halfwidth
+    half_width
         Half width wanted, on log2.
     effect, assurance
         Instead: an effect that the test must detect, and the power.
     budget, n_oligos
         Largest price of the library, and largest number of oligos.
-    elements
+    n_elements
         Number of elements whose own effects are wanted; None: the average over backgrounds, whose number is found.
     price
         A price list (see `read_prices`); None: the packaged one, whose synthesis prices are placeholders.
     oligo_length
         Length of the whole oligo, nt.
-    arms
-        Oligos for each background; at least as many as `weights` compare.
-    controls
+    n_controls
         Constructs besides the arms (scrambles, positives).
-    min_barcodes, max_barcodes, max_replicates
-        Ranges to try; at least two replicates. By variance alone one barcode for each of many backgrounds is best, but
-        a lone barcode shows neither its noise nor that it is an outlier.
-    depth
-        Mean reads of a barcode in a library, the values to try.
-    pilot, sd_barcode, sd_replicate, disp_rna, disp_dna, sd_reads, p_silent, tau, sd_common, sd_noisiness
-        As in `power`; a pilot of one contrast.
-    plasmid, weights, recovery, alpha, level
-        As in `power`.
-    barcode_dispersion
-        As in `power`. None: each synthesized barcode is an oligo of its own. Otherwise barcodes are random: more of
+    n_barcodes, n_replicates, depth
+        Barcodes of an oligo, replicates (two or more), and mean reads of a barcode in a library: the numbers to try. By
+        variance alone one barcode for each of many backgrounds is best, but a lone barcode shows neither its noise nor
+        that it is an outlier.
+    noise, pilot
+        As in `power`; a pilot of one contrast. Where barcodes are random (``barcode_dispersion`` of the noise), more of
         them need no more oligos, but more reads, also to associate them with oligos.
+    weights
+        Weights of the arms in the contrast, as in `power`, one for each arm of a background; an arm that is ordered
+        but not compared has 0.
+    alpha, ci_prob
+        As in `power`.
 
     Returns
     -------
     Dataset
-        Without dims: ``backgrounds`` (or ``elements``), ``barcodes, replicates, depth, n_oligos, n_reads, price,
-        halfwidth``, ``lost`` (share of backgrounds expected to lose an arm), and ``power`` where an effect is given.
-        attrs: currency, date and note of the price list.
+        Without dims: ``n_backgrounds`` (or ``n_elements``), ``n_barcodes, n_replicates, depth, n_oligos, n_reads,
+        price, half_width``, ``lost`` (share of backgrounds expected to lose an arm), and ``power`` where an effect is
+        given. attrs: currency, date and note of the price list.
 
     Raises
     ------
@@ -158,85 +214,66 @@ def cheapest(
 
     Examples
     --------
-    >>> noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "tau": 0.5}
-    >>> split = cheapest(halfwidth=0.1, **noise)
-    >>> split["backgrounds"].item() > 100, split["barcodes"].item() < 10
+    >>> noise = NoiseModel(sd_barcode=0.5, sd_replicate=0.15, tau=0.5)
+    >>> split = cheapest(half_width=0.1, noise=noise)
+    >>> split["n_backgrounds"].item() > 100, split["n_barcodes"].item() < 10
     (True, True)
-    >>> best = cheapest(n_oligos=2_000, **noise)
-    >>> best["n_oligos"].item() <= 2_000 and best["backgrounds"].item() > 10 * best["barcodes"].item()
+    >>> best = cheapest(n_oligos=2_000, noise=noise)
+    >>> best["n_oligos"].item() <= 2_000 and best["n_backgrounds"].item() > 10 * best["n_barcodes"].item()
     True
     """
-    level, alpha = as_probability(level, "level"), as_probability(alpha, "alpha")
-    target = _targets_and_limits(halfwidth, effect, assurance, budget, n_oligos)
-    tried = _candidate_grid(depth, min_barcodes, max_barcodes, max_replicates)
-    settings = NoiseSettings(
-        sd_barcode=sd_barcode,
-        sd_replicate=sd_replicate,
-        disp_rna=disp_rna,
-        disp_dna=disp_dna,
-        sd_reads=sd_reads,
-        p_silent=p_silent,
-        tau=tau,
-        sd_common=sd_common,
-        sd_noisiness=sd_noisiness,
-        plasmid=plasmid,
-        weights=weights,
-    )
-    if elements is None:
-        check_tau_known(tau, pilot)
-    layers = layers_at_depth(settings, _pilot_of_one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
-    planned, place = np.unique(tried[0], return_inverse=True)
-    inverse, lost = (
-        x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion)
-    )
+    ci_prob, alpha, noise = as_ci_prob(ci_prob), as_probability(alpha, "alpha"), as_noise(noise)
+    target = _as_target(half_width, effect, assurance, budget, n_oligos)
+    B, R, depths = _candidate_grid(n_barcodes, n_replicates, depth)
+    if n_elements is None:
+        check_tau_known(noise, pilot)
+    layers = layers_at_depth(noise, _pilot_of_one_contrast(pilot), weights, xr.DataArray(depths, dims="split"), None)
+    planned, place = np.unique(B, return_inverse=True)
+    inverse, lost = (x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), noise))
     splits = CandidateSplits(
-        *tried,
-        inverse,
-        (1 - lost) ** float(np.count_nonzero(weights)),
-        layers,
-        read_prices(price),
-        _as_whole_number(oligo_length, "oligo_length", 1),
-        _as_n_arms(arms, weights),
-        _as_whole_number(controls, "controls", 0),
-        barcode_dispersion is not None,
-        recovery,
+        barcodes=B,
+        replicates=R,
+        depth=depths,
+        inverse=inverse,
+        complete=(1 - lost) ** float(np.count_nonzero(weights)),
+        layers=layers,
+        prices=read_prices(price),
+        length=as_int(oligo_length, "oligo_length", error=EstimateError),
+        arms=len(weights),
+        controls=as_int(n_controls, "n_controls", least=0, error=EstimateError),
+        random=noise.barcode_dispersion is not None,
+        recovery=noise.recovery,
+        target=target,
+        alpha=alpha,
+        ci_prob=ci_prob,
+        elements=None if n_elements is None else as_int(n_elements, "n_elements", error=EstimateError),
     )
-    n = _backgrounds_needed(splits, target, level, alpha, elements)
-    return _best_split(splits, n, target, level, alpha, elements)
+    return splits.best()
 
 
-def _targets_and_limits(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
-    if halfwidth is not None and effect is not None:
-        raise EstimateError("give halfwidth= (an interval) or effect= (a test), and not both")
-    options = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
-    if isinstance(effect, int | float) and not isinstance(effect, bool):
-        options["effect"] = abs(effect)
-    found = {k: as_positive(v, k) for k, v in options.items() if v is not None}
+def _as_target(half_width: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
+    if half_width is not None and effect is not None:
+        raise EstimateError("give half_width= (an interval) or effect= (a test), and not both")
+    if is_real(effect):
+        effect = abs(effect)
+    options = {"half_width": half_width, "effect": effect, "budget": budget, "n_oligos": n_oligos}
+    found = {k: as_positive(v, k, error=EstimateError) for k, v in options.items() if v is not None}
     if not found:
-        raise EstimateError("say what is wanted: halfwidth= or effect=, or what there is: budget= or n_oligos=")
+        raise EstimateError("say what is wanted: half_width= or effect=, or what there is: budget= or n_oligos=")
     return found | ({"assurance": as_probability(assurance, "assurance")} if effect is not None else {})
 
 
-def _as_whole_number(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise EstimateError(f"{name}={quoted(value)}: give a whole number of at least {least}")
-    return int(value)
-
-
-def _as_n_arms(arms: Any, weights: tuple[float, ...]) -> int:
-    compared = int(np.count_nonzero(weights))
-    if _as_whole_number(arms, "arms", 2) < compared:
-        raise EstimateError(f"weights={quoted(weights)} compare {compared} arms of {arms}; give arms={compared}")
-    return int(arms)
-
-
-def _candidate_grid(
-    depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int
-) -> tuple[Array, Array, Array]:
-    depths = np.atleast_1d(as_grid("depth", depth, 0).to_numpy())
-    least = _as_whole_number(min_barcodes, "min_barcodes", 1)
-    B = np.arange(float(least), _as_whole_number(max_barcodes, "max_barcodes", least) + 1)
-    R = np.arange(2.0, _as_whole_number(max_replicates, "max_replicates", 2) + 1)
+def _candidate_grid(n_barcodes: Grid, n_replicates: Grid, depth: Grid) -> tuple[Array, Array, Array]:
+    B, R, depths = (
+        np.atleast_1d(as_grid(name, value, least).to_numpy())
+        for name, value, least in (
+            ("n_barcodes", n_barcodes, 0),
+            ("n_replicates", n_replicates, 2),
+            ("depth", depth, 0),
+        )
+    )
+    if (np.round(B) != B).any():
+        raise EstimateError(f"n_barcodes={quoted(n_barcodes)}: give whole numbers of at least 1")
     grid = np.meshgrid(B, R, depths, indexing="ij")
     return grid[0].ravel(), grid[1].ravel(), grid[2].ravel()
 
@@ -253,69 +290,6 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
             f"the pilot has several contrasts ({', '.join(names)}); give the components of one: arms={[names[0]]}"
         )
     return pilot.isel(contrast=0)
-
-
-def _backgrounds_needed(
-    splits: CandidateSplits, target: dict[str, float], level: float, alpha: float, elements: int | None
-) -> Array:
-    """Return the backgrounds of each split: fewest that reach the target, or most within the limits; else inf."""
-    start = np.full(len(splits.barcodes), _LEAST_BACKGROUNDS)
-    if elements is not None:
-        n = np.full(len(start), float(_as_whole_number(elements, "elements", 1)))
-        return np.where(
-            _meets_target(splits, n, target, level, alpha, True) & _within_limits(splits, n, target), n, np.inf
-        )
-    if "halfwidth" in target or "effect" in target:
-        n = least_integer(lambda at: _meets_target(splits, at, target, level, alpha, False), start)
-        n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
-        return np.where(_within_limits(splits, n_or_least, target), n, np.inf)
-    over = least_integer(lambda at: ~_within_limits(splits, at, target), start, most=MOST)
-    return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
-
-
-def _meets_target(
-    splits: CandidateSplits, n: Array, target: dict[str, float], level: float, alpha: float, each: bool
-) -> Any:
-    if "halfwidth" in target:
-        return splits.halfwidth(n, level, each) <= target["halfwidth"]
-    if "effect" in target:
-        return splits.power(n, target["effect"], alpha, each) >= target["assurance"]
-    return np.ones(len(n), dtype=bool)
-
-
-def _within_limits(splits: CandidateSplits, n: Array, target: dict[str, float]) -> Any:
-    return (splits.price(n) <= target.get("budget", np.inf)) & (splits.oligos(n) <= target.get("n_oligos", np.inf))
-
-
-def _best_split(
-    splits: CandidateSplits, n: Array, target: dict[str, float], level: float, alpha: float, elements: int | None
-) -> xr.Dataset:
-    can, each = np.isfinite(n), elements is not None
-    if not can.any():
-        limits = [f"{name}=" for name in ("budget", "n_oligos") if name in target]
-        cure = f"raise {' or '.join(limits)}, " if limits else ""
-        raise EstimateError(
-            f"no split reaches the target: {cure}ask for less, or allow more: max_barcodes=, max_replicates= or depth="
-        )
-    n_or_least = np.where(can, n, _LEAST_BACKGROUNDS)
-    wide, price = splits.halfwidth(n_or_least, level, each), splits.price(n_or_least)
-    keys = (wide, price) if "halfwidth" in target or "effect" in target else (price, wide)
-    i = int(np.lexsort((*keys, ~can))[0])
-    found = {
-        "elements" if each else "backgrounds": int(n_or_least[i]),
-        "barcodes": int(splits.barcodes[i]),
-        "replicates": int(splits.replicates[i]),
-        "depth": float(splits.depth[i]),
-        "n_oligos": int(splits.oligos(n_or_least)[i]),
-        "lost": float(1 - splits.complete[i]),
-        "n_reads": round(float(splits.reads(n_or_least)[i])),
-        "price": float(price[i]),
-        "halfwidth": float(wide[i]),
-    }
-    if "effect" in target:
-        found["power"] = float(splits.power(n_or_least, target["effect"], alpha, each)[i])
-    p = splits.prices
-    return xr.Dataset(found, attrs={"currency": p.currency, "prices": p.date, "note": p.note, "level": level})
 
 
 PACKAGED = "prices_2026-11.toml"
@@ -391,14 +365,20 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     table = parse_toml(text, EstimateError, source=f"price list {source}")
     try:
         pools = tuple(
-            (int(row["length"]), int(row["oligos"]), _as_price(row["price"], "pool")) for row in table["pool"]
+            (int(row["length"]), int(row["oligos"]), as_number(row["price"], "pool.price", least=0))
+            for row in table["pool"]
+        )
+        entries = ("sequencing.per_million_reads", "sequencing.association_reads", "replicate.price", "library.price")
+        million, association, replicate, cloning = (
+            as_number(table[section][key], f"{section}.{key}", least=0)
+            for section, key in (entry.split(".") for entry in entries)
         )
         prices = PriceList(
             pools=pools,
-            per_million_reads=_as_price(table["sequencing"]["per_million_reads"], "sequencing.per_million_reads"),
-            association_reads=_as_price(table["sequencing"]["association_reads"], "sequencing.association_reads"),
-            per_replicate=_as_price(table["replicate"]["price"], "replicate.price"),
-            per_library=_as_price(table["library"]["price"], "library.price"),
+            per_million_reads=million,
+            association_reads=association,
+            per_replicate=replicate,
+            per_library=cloning,
             currency=str(table["currency"]),
             date=str(table["date"]),
             note=str(table.get("note", "")),
@@ -409,9 +389,3 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     if not pools or min(size for _, size, _ in pools) < 1:
         raise EstimateError(f"price list {source}: it needs [[pool]] rows that hold one oligo or more")
     return prices
-
-
-def _as_price(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} = {quoted(value)} is no price")
-    return float(value)

@@ -10,8 +10,11 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
-from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
+from causalgia.estimation.request import as_ci_prob
+from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
+from causalgia.mpra.planning.variance_components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import as_probability, t_power, t_quantile
 from causalgia.schema import check_dataset
@@ -23,82 +26,47 @@ Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
 def power(
     effect: Grid | xr.Dataset,
     *,
-    barcodes: Grid,
-    replicates: Grid,
-    backgrounds: Grid | None = None,
+    n_barcodes: Grid,
+    n_replicates: Grid,
+    n_backgrounds: Grid | None = None,
     depth: Grid | None = None,
     depth_dna: float | None = None,
+    noise: NoiseModel | None = None,
     pilot: xr.Dataset | None = None,
-    sd_barcode: float | None = None,
-    sd_replicate: float | None = None,
-    sd_count: float | None = None,
-    disp_rna: float = 0.1,
-    disp_dna: float = 0.03,
-    sd_reads: float = 1.0,
-    p_silent: float = 0.0,
-    tau: float | None = None,
-    sd_common: float | None = None,
-    sd_noisiness: float | None = None,
-    plasmid: bool | None = None,
     weights: tuple[float, ...] = (-1.0, 1.0),
-    recovery: float = 1.0,
-    barcode_dispersion: float | None = None,
     slope: float | None = None,
     alpha: float | None = None,
     q: float | None = None,
     share_true: float = 0.1,
-    level: float = 0.95,
+    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Return standard error, interval half width and power of MPRA designs for a log2 effect.
 
-    Without `backgrounds` the target is the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
+    Without `n_backgrounds` the target is the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
     sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms. The same B
     barcodes are read in all R replicates, so more replicates do not reduce the noise between barcodes. The test is
-    normal, because the analysis shares variances over elements. With `backgrounds` the target is the **average effect**
-    over n of them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom for the
-    first term, R - 1 for the second, and Satterthwaite's for their sum.
+    normal, because the analysis shares variances over elements. With `n_backgrounds` the target is the **average
+    effect** over n of them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom
+    for the first term, R - 1 for the second, and Satterthwaite's for their sum.
 
     Parameters
     ----------
     effect
         True log2 effects; or the effects (estimates) of a virtual trial, which also give tau (needs ``slope=``).
-    barcodes, replicates, backgrounds
+    n_barcodes, n_replicates, n_backgrounds
         Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and `depth`, is a number or several
         numbers, which become a dim of that name.
     depth
-        Mean RNA reads of a barcode in one library; None with `sd_count`, or to use that of the pilot.
+        Mean RNA reads of a barcode in one library; None where the noise has ``sd_count``, or to use that of the pilot.
     depth_dna
         Mean DNA reads of a barcode in one library; None: as `depth`.
+    noise
+        Noise and losses of the assay.
     pilot
-        From `components`: supplies every layer of noise that is not given here. With a virtual trial its contrasts are
-        matched by name; a pilot of one contrast serves for all.
-    sd_barcode, sd_replicate
-        Standard deviations of log2 activity between barcodes of an oligo, and between replicates of an (element, arm).
-    sd_count
-        Counting noise of one barcode in one replicate, sd of log2, where no depth is given.
-    disp_rna, disp_dna
-        Negative-binomial dispersions; the variance is ``m + dispersion m^2``.
-    sd_reads
-        Spread of the reads between barcodes (abundance, activity), sd of log2.
-    p_silent
-        Probability that a barcode has no RNA in a replicate whatever its depth; a pilot includes it.
-    tau
-        Standard deviation of the effect between backgrounds. That of a virtual trial lacks what the predictor misses; a
-        pilot gives a wider one, ``tau=pilot["tau"].item()``.
-    sd_common
-        Standard deviation of the contrast between replicates, shared by all backgrounds.
-    sd_noisiness
-        Spread of noise between elements: sd of ``log h`` (natural log, mean 0); h multiplies `sd_barcode` and
-        `sd_replicate`.
-    plasmid
-        Whether one DNA library serves all replicates; its noise then falls with B alone.
+        From `components`: supplies every layer of noise that `noise` leaves open. With a virtual trial its contrasts
+        are matched by name; a pilot of one contrast serves for all.
     weights
         Weights of the arms in the contrast; ``(1, -1, -1, 1)`` is an interaction.
-    recovery
-        Share of the planned barcodes that remains after loss and filters.
-    barcode_dispersion
-        None: synthesized barcodes, the same number for every oligo. 0: random barcodes, Poisson numbers; above 0:
-        variance ``m + dispersion m^2``.
     slope
         Measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier library; 1
         where the predictor predicts log2 activity itself.
@@ -106,15 +74,15 @@ def power(
         Level of the two-sided test; without `q` 0.05.
     q, share_true
         Instead of alpha: level of Benjamini-Hochberg, and share of elements that have an effect of this size.
-    level
+    ci_prob
         Probability of the interval.
 
     Returns
     -------
     Dataset
-        ``se, halfwidth, power, df, alpha`` on the dims of arguments with several values (effect, backgrounds, barcodes,
-        replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share of oligos
-        with fewer than two barcodes; backgrounds that lose an arm do not count among the n.
+        ``se, half_width, power, df, alpha`` on the dims of arguments with several values (effect, n_backgrounds,
+        n_barcodes, n_replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share
+        of oligos with fewer than two barcodes; backgrounds that lose an arm do not count among the n.
         ``se`` is the root mean square over elements that differ in noise; power is averaged over them.
 
     Raises
@@ -134,33 +102,17 @@ def power(
 
     Examples
     --------
-    >>> found = power(0.5, barcodes=[5, 10], replicates=4, sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
+    >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5, tau=0.5)
+    >>> found = power(0.5, n_barcodes=[5, 10], n_replicates=4, noise=noise)
     >>> found["se"].round(4).values, found["power"].round(4).values
     (array([0.4246, 0.3094]), array([0.2179, 0.3656]))
-    >>> many = power(
-    ...     0.5, backgrounds=[12, 30], barcodes=8, replicates=3, tau=0.5, sd_barcode=0.5, sd_replicate=0.2, sd_count=0.5
-    ... )
-    >>> many["power"].round(2).values
-    array([0.75, 0.99])
+    >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)["power"].round(2).values
+    array([0.73, 0.99])
     """
-    level = as_probability(level, "level")
+    ci_prob, noise = as_ci_prob(ci_prob), as_noise(noise)
     if alpha is not None and q is not None:
         raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
     alpha = as_probability(0.05 if alpha is None else alpha, "alpha")
-    settings = NoiseSettings(
-        sd_barcode=sd_barcode,
-        sd_replicate=sd_replicate,
-        sd_count=sd_count,
-        disp_rna=disp_rna,
-        disp_dna=disp_dna,
-        sd_reads=sd_reads,
-        p_silent=p_silent,
-        tau=tau,
-        sd_common=sd_common,
-        sd_noisiness=sd_noisiness,
-        plasmid=plasmid,
-        weights=weights,
-    )
     of_dna = None if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     spread = None
     if isinstance(effect, xr.Dataset):
@@ -168,16 +120,19 @@ def power(
         pilot = None if pilot is None else match_pilot_contrasts(pilot, size)
     else:
         size = as_grid("effect", effect, -np.inf)
-    layers = layers_at_depth(settings, pilot, None if depth is None else as_grid("depth", depth, 0), of_dna)
-    layers = layers if spread is None or tau is not None else layers.with_tau(spread)
-    B, R = as_grid("barcodes", barcodes, 0), as_grid("replicates", replicates, 1 if backgrounds is None else 2)
-    inverse, lost = recovered_barcodes(B, recovery, barcode_dispersion)
-    complete = (1 - lost) ** float(np.count_nonzero(weights))
-    if backgrounds is not None and spread is None:
-        check_tau_known(tau, pilot)
-    n = None if backgrounds is None else as_grid("backgrounds", backgrounds, 2) * complete
+    layers = layers_at_depth(noise, pilot, weights, None if depth is None else as_grid("depth", depth, 0), of_dna)
+    layers = layers if spread is None or noise.tau is not None else layers.with_tau(spread)
+    B = as_grid("n_barcodes", n_barcodes, 0)
+    R = as_grid("n_replicates", n_replicates, 1 if n_backgrounds is None else 2)
+    inverse, lost = recovered_barcodes(B, noise)
+    if n_backgrounds is None:
+        n = None
+    else:
+        if spread is None:
+            check_tau_known(noise, pilot)
+        n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(np.count_nonzero(weights))
     return _power_dataset(
-        size, design_error(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true}
+        size, design_error(layers, inverse, R, n), lost, ci_prob, {"alpha": alpha, "q": q, "share": share_true}
     )
 
 
@@ -191,33 +146,25 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
 
     Examples
     --------
-    >>> as_grid("barcodes", [5, 10], 0).dims, as_grid("barcodes", 5, 0).dims
-    (('barcodes',), ())
+    >>> as_grid("n_barcodes", [5, 10], 0).dims, as_grid("n_barcodes", 5, 0).dims
+    (('n_barcodes',), ())
     """
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "iuf" or numbers.ndim > 1 or not numbers.size or not np.isfinite(numbers).all():
         raise EstimateError(f"{name}={quoted(value)}: give a number, or a list of numbers")
     whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
-    if name in ("replicates", "backgrounds") and not (whole and (numbers >= least).all()):
+    if name in ("n_replicates", "n_backgrounds") and not (whole and (numbers >= least).all()):
         raise EstimateError(f"{name}={quoted(value)}: give whole numbers of at least {least:g}")
-    if (numbers <= least).any() and name not in ("replicates", "backgrounds"):
+    if (numbers <= least).any() and name not in ("n_replicates", "n_backgrounds"):
         raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
     numbers = numbers.astype(np.float64)
     return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
 
 
-def recovered_barcodes(
-    planned: xr.DataArray, recovery: float, dispersion: float | None
-) -> tuple[xr.DataArray, xr.DataArray]:
+def recovered_barcodes(planned: xr.DataArray, noise: NoiseModel) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the mean of 1 / B and the share of oligos with fewer than two barcodes, by planned number."""
-    number = isinstance(dispersion, int | float | np.number) and not isinstance(dispersion, bool)
-    if dispersion is not None and not (number and 0 <= dispersion < np.inf):
-        raise EstimateError(
-            f"barcode_dispersion={quoted(dispersion)}: give 0 (Poisson) or more; without it numbers are exact"
-        )
-    recovery = recovery if recovery == 1 else as_probability(recovery, "recovery")
-    inverse, lost = mean_inverse_barcodes(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
-    return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]
+    found = mean_inverse_barcodes(np.atleast_1d(planned.to_numpy()), noise.recovery, noise.barcode_dispersion)
+    return tuple(planned.copy(data=x.reshape(planned.shape)) for x in found)  # type: ignore[return-value]
 
 
 def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> StandardError:
@@ -234,7 +181,7 @@ def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.D
 
 
 def _power_dataset(
-    effect: xr.DataArray, error: StandardError, lost: xr.DataArray, level: float, test: dict[str, Any]
+    effect: xr.DataArray, error: StandardError, lost: xr.DataArray, ci_prob: float, test: dict[str, Any]
 ) -> xr.Dataset:
     q, share = test["q"], test["share"]
     if q is None:
@@ -244,17 +191,17 @@ def _power_dataset(
         alpha = alpha_for_q(effect, error, q=q, share_true=share)
     columns = {
         "se": error.se(),
-        "halfwidth": interval_half_width(error, level),
+        "half_width": interval_half_width(error, ci_prob),
         "power": average_power(effect, error, alpha),
         "df": error.df(),
         "alpha": alpha,
         "lost": lost,
     }
-    attrs = {"scale": "log2", "level": level} | ({} if q is None else {"q": q, "share_true": share})
+    attrs = {"scale": "log2", "ci_prob": ci_prob} | ({} if q is None else {"q": q, "share_true": share})
     out = xr.Dataset(
         columns, attrs=attrs | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
     )
-    order = ("contrast", "task", "effect", "backgrounds", "barcodes", "replicates", "depth")
+    order = ("contrast", "task", "effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
 
 
@@ -368,10 +315,10 @@ def _two_sided_power(effect: Array, se: Array, df: Array, alpha: Array) -> Array
     return np.asarray(t_power(effect, se, df, level=level))
 
 
-def interval_half_width(error: StandardError, level: float) -> xr.DataArray:
+def interval_half_width(error: StandardError, ci_prob: float) -> xr.DataArray:
     """Return the half width of the interval from the root mean square standard error."""
     df = error.df()
-    return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + level / 2))
+    return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + ci_prob / 2))
 
 
 def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
@@ -420,15 +367,12 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
     (0.5, 0.7071)
     """
     check_dataset(pilot, "effects")
-    if slope is not None and (isinstance(slope, bool) or not isinstance(slope, int | float | np.number)):
-        raise EstimateError(
-            f"slope={quoted(slope)} is no number: the measured log2 effect for one unit of the virtual one"
-        )
-    if slope is None or not np.isfinite(slope):
+    if slope is None:
         raise EstimateError(
             "slope= is missing: the measured log2 effect for one unit of the virtual one; take it from "
             "cg.mpra.concordance of an earlier library, or give 1 where the predictor's outcome is log2 activity"
         )
+    slope = as_number(slope, "slope", error=EstimateError)
     if "ice" in pilot:
         ice = pilot["ice"].mean("model") if "model" in pilot["ice"].dims else pilot["ice"]
         return slope * ice.mean("unit"), abs(slope) * ice.std("unit", ddof=1)

@@ -1,4 +1,4 @@
-"""Noise layers of a planned library, given by hand or estimated from a pilot."""
+"""Variance components of an assay: estimated from a pilot, and at the depth of a planned library."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, EstimateError, quoted
+from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
 from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
 from causalgia.mpra.fits.two_way import sd_or_zero
@@ -19,24 +20,6 @@ from causalgia.schema import validate
 from causalgia.types import Array
 
 _OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoiseSettings:
-    """Noise of the planned library; None where the pilot or the default applies."""
-
-    sd_barcode: float | None = None
-    sd_replicate: float | None = None
-    sd_count: float | None = None
-    disp_rna: float = 0.1
-    disp_dna: float = 0.03
-    sd_reads: float = 1.0
-    p_silent: float = 0.0
-    tau: float | None = None
-    sd_common: float | None = None
-    sd_noisiness: float | None = None
-    plasmid: bool | None = None
-    weights: tuple[float, ...] = (-1.0, 1.0)
 
 
 def check_pilot(pilot: Any) -> None:
@@ -53,14 +36,14 @@ def check_pilot(pilot: Any) -> None:
         raise EstimateError("pilot: no variance components; give cg.mpra.components(counts, control=...)")
 
 
-def check_tau_known(tau: Any, pilot: xr.Dataset | None) -> None:
+def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
     """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would be optimistic.
 
     Examples
     --------
-    >>> check_tau_known(0.5, None)
+    >>> check_tau_known(NoiseModel(tau=0.5), None)
     """
-    if tau is None and pilot is None:
+    if noise.tau is None and pilot is None:
         raise EstimateError(
             "tau= is not given: the sd of the effect between backgrounds, which most of an average's error is made "
             "of; take it from a pilot (cg.mpra.components) or a virtual trial, or give it (0 if all are alike)"
@@ -68,22 +51,26 @@ def check_tau_known(tau: Any, pilot: xr.Dataset | None) -> None:
 
 
 def layers_at_depth(
-    settings: NoiseSettings, pilot: xr.Dataset | None, depth: xr.DataArray | None, depth_dna: xr.DataArray | None
+    noise: NoiseModel,
+    pilot: xr.Dataset | None,
+    weights: Any,
+    depth: xr.DataArray | None,
+    depth_dna: xr.DataArray | None,
 ) -> Layers:
-    """Return the noise layers at a sequencing depth.
+    """Return the noise layers at a sequencing depth, for a contrast with these weights of arms.
 
     Raises
     ------
     EstimateError
         If neither an argument nor a pilot gives the sd of barcodes, of replicates, or of counting.
     """
-    _check_settings(settings)
+    weights = as_weights(weights)
     if pilot is not None:
         check_pilot(pilot)
-    plasmid = bool(pilot.attrs["plasmid"]) if settings.plasmid is None and pilot is not None else bool(settings.plasmid)
-    found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(settings, name), pilot) for name in _OF_PILOT}
-    rna, dna = _counting_variances(settings, pilot, depth, depth if depth_dna is None else depth_dna)
-    tau, common = (_optional_sd(name, getattr(settings, name), pilot) for name in ("tau", "sd_common"))
+    plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
+    found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(noise, name), pilot) for name in _OF_PILOT}
+    rna, dna = _counting_variances(noise, pilot, depth, depth if depth_dna is None else depth_dna)
+    tau, common = (_optional_sd(name, getattr(noise, name), pilot) for name in ("tau", "sd_common"))
     return Layers(
         barcode=found["sd_barcode"] ** 2,
         replicate=found["sd_replicate"] ** 2,
@@ -93,30 +80,20 @@ def layers_at_depth(
         common=common**2,
         noisiness=found["sd_noisiness"] ** 2,
         plasmid=plasmid,
-        weights=float(np.square(settings.weights).sum()),
+        weights=float(np.square(weights).sum()),
     )
 
 
-def _check_settings(settings: NoiseSettings) -> None:
-    for name, value in vars(settings).items():
-        if name in ("weights", "plasmid") or value is None:
-            continue
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not 0 <= float(value) < np.inf:
-            raise EstimateError(f"{name}={quoted(value)} is not a number of at least 0")
-    if settings.p_silent >= 1:
-        raise EstimateError(f"p_silent={quoted(settings.p_silent)} is a probability below 1")
-    if settings.plasmid is not None and not isinstance(settings.plasmid, bool | np.bool_):
+def as_weights(weights: Any) -> tuple[float, ...]:
+    """Return the weights of the arms in a contrast, which sum to 0, or raise EstimateError."""
+    numbers = np.asarray(weights)
+    if numbers.dtype.kind not in "iuf" or numbers.ndim != 1:
         raise EstimateError(
-            f"plasmid={quoted(settings.plasmid)}: True where one DNA library serves all replicates, else False"
+            f"weights={quoted(weights)}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
         )
-    weights = np.asarray(settings.weights)
-    if weights.dtype.kind not in "iuf" or weights.ndim != 1:
-        raise EstimateError(
-            f"weights={quoted(settings.weights)}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
-        )
-    if len(settings.weights) < 2 or not np.isclose(sum(settings.weights), 0) or not any(settings.weights):
-        raise EstimateError(f"weights={quoted(settings.weights)} do not sum to 0; (-1, 1) is a difference of two arms")
+    if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
+        raise EstimateError(f"weights={quoted(weights)} do not sum to 0; (-1, 1) is a difference of two arms")
+    return tuple(numbers.tolist())
 
 
 def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
@@ -139,13 +116,13 @@ def _optional_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> Va
 
 
 def _counting_variances(
-    settings: NoiseSettings, pilot: xr.Dataset | None, depth: Any, depth_dna: Any
+    noise: NoiseModel, pilot: xr.Dataset | None, depth: Any, depth_dna: Any
 ) -> tuple[Values, Values]:
     """Return the variances that counting RNA and DNA add to one barcode in one replicate."""
-    if settings.sd_count is not None:
+    if noise.sd_count is not None:
         if depth is not None:
             raise EstimateError("sd_count= says what counting adds, and depth= says it again; give one of them")
-        return float(settings.sd_count) ** 2, 0.0
+        return float(noise.sd_count) ** 2, 0.0
     if pilot is not None:
         rna, dna = float(pilot["sd_rna"]) ** 2, float(pilot["sd_dna"]) ** 2
         if depth is None:
@@ -155,9 +132,9 @@ def _counting_variances(
         return rna + more_rna, dna + more_dna
     if depth is None:
         raise EstimateError("what does counting add? give depth= (mean reads of a barcode in a library), or sd_count=")
-    counted = counting_variance(depth, settings.disp_rna, settings.sd_reads)
-    silent = silent_variance(depth, settings.p_silent, settings.sd_reads) if settings.p_silent else 0.0
-    return counted + silent, counting_variance(depth_dna, settings.disp_dna, settings.sd_reads)
+    counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
+    silent = silent_variance(depth, noise.p_silent, noise.sd_abundance) if noise.p_silent else 0.0
+    return counted + silent, counting_variance(depth_dna, noise.disp_dna, noise.sd_abundance)
 
 
 Values: TypeAlias = "float | xr.DataArray"
@@ -236,11 +213,11 @@ class Layers:
         return self.weights * (noisy + counted)
 
 
-def counting_variance(depth: Values, dispersion: Values, sd_reads: float) -> Values:
+def counting_variance(depth: Values, dispersion: Values, sd_abundance: float) -> Values:
     """Return the variance of log2 of a negative-binomial count, by the delta method.
 
     ``(dispersion + E[1 / m]) / log(2)^2``, with m log-normal between barcodes about the mean depth: ``E[1 / m] =
-    exp((sd_reads log 2)^2) / depth``. A fair approximation from ten reads a barcode on.
+    exp((sd_abundance log 2)^2) / depth``. A fair approximation from ten reads a barcode on.
 
     Parameters
     ----------
@@ -248,7 +225,7 @@ def counting_variance(depth: Values, dispersion: Values, sd_reads: float) -> Val
         Mean reads of a barcode in one library.
     dispersion
         Of the negative binomial, whose variance is ``m + dispersion m^2``.
-    sd_reads
+    sd_abundance
         Spread of m between barcodes, an sd of log2.
 
     Examples
@@ -256,11 +233,11 @@ def counting_variance(depth: Values, dispersion: Values, sd_reads: float) -> Val
     >>> round(float(counting_variance(100.0, 0.1, 0.0)), 4)
     0.229
     """
-    thin: float = np.exp((sd_reads * LN2) ** 2)
+    thin: float = np.exp((sd_abundance * LN2) ** 2)
     return (dispersion + thin / depth) / LN2**2
 
 
-def silent_variance(depth: Values, p_silent: float, sd_reads: float) -> Values:
+def silent_variance(depth: Values, p_silent: float, sd_abundance: float) -> Values:
     """Return the variance that silent cells add to one barcode in one replicate.
 
     ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, the fall of the log ratio when RNA is missing. Averages
@@ -272,7 +249,7 @@ def silent_variance(depth: Values, p_silent: float, sd_reads: float) -> Values:
         Mean reads of RNA of a barcode in one replicate.
     p_silent
         Probability that the RNA of a barcode is not seen in a replicate, whatever its depth.
-    sd_reads
+    sd_abundance
         As in `counting_variance`.
 
     Examples
@@ -280,9 +257,9 @@ def silent_variance(depth: Values, p_silent: float, sd_reads: float) -> Values:
     >>> round(float(silent_variance(90.0, 0.02, 1.0)), 2)
     1.02
     """
-    median = depth * np.exp(-((sd_reads * LN2) ** 2) / 2)
+    median = depth * np.exp(-((sd_abundance * LN2) ** 2) / 2)
     fall: Values = np.log2(2 * median + 1)
-    return p_silent * (1 - p_silent) * (fall**2 + sd_reads**2)
+    return p_silent * (1 - p_silent) * (fall**2 + sd_abundance**2)
 
 
 _EXPECTED = 10.0
