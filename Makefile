@@ -89,7 +89,7 @@ mutants: setup
 	$(BIN)/python benchmarks/mutants.py $(MUTANTS)
 
 docs: setup
-	rm -rf docs/generated docs/notebooks
+	rm -rf docs/api docs/generated docs/notebooks
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
 
 bench: setup

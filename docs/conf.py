@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import causalgia
@@ -17,7 +18,7 @@ project = "causalgia"
 author = "The causalgia developers"
 release = version = causalgia.__version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
-exclude_patterns = ["_build", "_templates", "conf.py", "_schema_table.md", "decisions/*"]
+exclude_patterns = ["_build", "_templates", "conf.py", "api_pages.py", "_schema_table.md", "decisions/*"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
 templates_path = ["_templates"]
@@ -60,3 +61,7 @@ def schema_table() -> str:
 
 
 (HERE / "_schema_table.md").write_text(schema_table())
+sys.path.insert(0, str(HERE))
+import api_pages  # noqa: E402
+
+api_pages.write()

@@ -19,6 +19,9 @@ import pytest
 import causalgia as cg
 from causalgia import errors
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+import api_pages
+
 _NEED_TORCH = {"TorchPredictor", "load_weights", "save_weights"}
 ROOMS = sorted(set(dir(cg)) - set(cg.__all__))
 HEAVY = ("xarray", "scipy.stats", "torch", "pymc", "arviz", "numba", "matplotlib", "pandas", "statsmodels")
@@ -144,29 +147,29 @@ def test_an_rng_that_is_none_is_caught_by_the_root_and_by_type_error():
             cg.Uniform(length=4).sample(1, rng=None)
 
 
-def listed() -> set[str]:
-    page = (Path(__file__).parents[1] / "docs" / "api.rst").read_text()
-    return set(re.findall(r"^ {3}(\w+(?:\.\w+)*)$", page, flags=re.MULTILINE))
+def listed(page: str) -> list[str]:
+    return re.findall(r"^ {3}(\w+(?:\.\w+)*)$", page, flags=re.MULTILINE)
 
 
-def test_the_reference_page_lists_every_name_at_the_top():
-    assert {name for name in listed() if "." not in name} == {*cg.__all__, "TorchPredictor"}
+def test_the_reference_has_a_page_for_every_room_and_every_name_stands_once():
+    pages = api_pages.pages()
+    assert set(pages) == {"causalgia", *ROOMS}
+    index = (Path(api_pages.__file__).parent / "api.rst").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^ {3}api/(\w+)$", index, flags=re.MULTILINE)) == sorted(pages)
+    assert sorted(listed(pages["causalgia"])) == sorted(cg.__all__)
+    names = [name for page in pages.values() for name in listed(page)]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_the_reference_page_lists_every_name_of_a_room_and_each_is_there(room):
+def test_the_page_of_a_room_has_every_name_that_it_exports(room):
+    page, names = api_pages.pages()[room], api_pages.exports(room)
     module = getattr(cg, room)
-    public = set(getattr(module, "__all__", [name for name in vars(module) if not name.startswith("_")]))
-    named = {name: getattr(module, name) for name in public - _NEED_TORCH}
-    at_the_top = {name for name, x in named.items() if name in set(cg.__all__) and getattr(cg, name) is x}
-    own = {name for name, x in named.items() if getattr(x, "__module__", "").startswith(_home(module))}
-    expected = own - at_the_top | (public & _NEED_TORCH - {"TorchPredictor"})
-    assert {name.partition(".")[2] for name in listed() if name.startswith(f"{room}.")} == expected
-
-
-def _home(module) -> str:
-    """Where the names of a room are made: anywhere in the package where it says what it exports, else in itself."""
-    return "causalgia." if hasattr(module, "__all__") else module.__name__
+    public = set(getattr(module, "__all__", names)) - _NEED_TORCH
+    missing = public - set(names)
+    assert all(not inspect.isroutine(x) and not inspect.isclass(x) for x in (getattr(module, n) for n in missing))
+    for name in public & set(names):
+        assert f":obj:`~causalgia.{name}`" in page or f"{room}.{name}" in listed(page), name
 
 
 def test_the_lower_bounds_are_the_versions_that_are_tried():

@@ -21,6 +21,7 @@ from causalgia.reporting import (
     format_number,
     format_p,
     format_se,
+    p_clause,
     placebo_summary,
     report,
     rows,
@@ -77,13 +78,13 @@ Effect on the predictor: ACE on log counts, each arm minus placebo, over shuffle
 GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
 core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
 
-contrast             ACE      SE     95 % interval        p
-GATA1              1.381  0.0046    [1.372, 1.390]  <1e-300
-core broken       -0.021  0.0046  [-0.030, -0.012]    0.031
-40 placebo words   0.000           -0.100 to 0.100
+contrast              ACE      SE       95 % interval      p
+GATA1              1.3812  0.0046    [1.3721, 1.3903]  <1e-4
+core broken       -0.0213  0.0046  [-0.0304, -0.0122]  0.031
+40 placebo words    0.000             -0.100 to 0.100
 
-ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390].
-ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.021 [-0.030, -0.012].
+ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903].
+ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.0213 [-0.0304, -0.0122].
 40 placebo words: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095."""
 
 
@@ -165,7 +166,7 @@ def test_truth_and_z():
     assert rows(estimates(), truth=noisy)[0]["z"] == pytest.approx(0.01 / se / math.sqrt(2))
     header, lines = cells(estimates(), truth=truth)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "truth", "z", "p"]
-    assert lines[0][4:6] == ["1.371", "+2.2"]
+    assert lines[0][4:6] == ["1.3712", "+2.2"]
     assert lines[1][4:6] == ["", ""]
 
 
@@ -245,23 +246,45 @@ def test_a_printed_number_is_within_its_uncertainty(value, unit):
 @given(st.floats(0, 1))
 def test_a_printed_p_is_right_to_its_digits(p):
     printed = format_p(p)
-    if printed.startswith("<"):
-        assert p < 1e-300
+    if printed == "<1e-4":
+        assert p < 1e-4
     else:
         assert float(printed) == pytest.approx(p, abs=0.0005 if p >= 0.001 else 0.051 * p)
 
 
+def test_tiny_p_values_are_bounds_for_readers_and_numbers_in_data():
+    assert [format_p(p) for p in (1e-4, 9.9e-5, 4e-141, 0.0)] == ["0.0001", "<1e-4", "<1e-4", "<1e-4"]
+    assert format_p(0.0, exact=True) == "0"
+    assert [p_clause(p) for p in (0.0312, 1e-9)] == ["p = 0.031", "p < 1e-4"]
+    table = estimates()
+    assert rows(table)[0]["p"] == table["p"].values.flat[0] < 1e-4
+    assert not re.search(r"\de-\d{2}", report(table))
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e2))
+def test_an_effect_has_the_decimals_of_its_standard_error(ace, se):
+    effect, _ = format_effect({"ace": ace, "se": se, "lower": ace - 2 * se, "upper": ace + 2 * se})
+    decimals = len(format_se(se).partition(".")[2])
+    assert len(effect.partition(".")[2]) == decimals
+    assert abs(float(effect) - ace) <= 0.0501 * se + 1e-9 * abs(ace)
+
+
+def test_a_shrunken_effect_has_the_decimals_of_its_posterior():
+    row = {"ace": 1.23456, "se": 0.5, "lower": 1.21496, "upper": 1.25416, "interval_level": 0.95}
+    assert format_effect(row)[0] == "1.235"
+
+
 def test_large_and_small_effects_stay_readable():
-    assert format_effect({"ace": 123456.0, "lower": 122456.0, "upper": 124456.0}) == ("123500", "[122500, 124500]")
+    assert format_effect({"ace": 123456.0, "lower": 122456.0, "upper": 124456.0}) == ("123460", "[122460, 124460]")
     assert format_effect({"ace": 0.0, "lower": 0.0, "upper": 0.0}) == ("0", "[0, 0]")
-    assert format_effect({"ace": 2e-11, "lower": 1e-11, "upper": 3e-11})[0] == "2.0e-11"
+    assert format_effect({"ace": 2e-11, "lower": 1e-11, "upper": 3e-11})[0] == "2.00e-11"
 
 
 def test_a_limit_beside_zero_is_not_rounded_to_it():
-    assert format_effect({"ace": -0.07, "lower": -0.1396, "upper": -0.0031}) == ("-0.07", "[-0.14, -0.003]")
-    assert format_effect({"ace": 0.07, "lower": 0.00031, "upper": 0.1396}) == ("0.07", "[0.0003, 0.14]")
-    assert format_effect({"ace": -0.07, "lower": -0.14, "upper": 0.0})[1] == "[-0.14, 0.00]"
-    assert format_effect({"ace": 1.0, "lower": 1e-16, "upper": 2.0})[1] == "[0.0, 2.0]"
+    assert format_effect({"ace": -0.07, "lower": -0.1396, "upper": -0.0031}) == ("-0.070", "[-0.140, -0.003]")
+    assert format_effect({"ace": 0.07, "lower": 0.00031, "upper": 0.1396}) == ("0.070", "[0.0003, 0.140]")
+    assert format_effect({"ace": -0.07, "lower": -0.14, "upper": 0.0})[1] == "[-0.140, 0.000]"
+    assert format_effect({"ace": 1.0, "lower": 1e-16, "upper": 2.0})[1] == "[0.00, 2.00]"
 
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e3))
@@ -346,19 +369,19 @@ def test_a_report_of_decisions_reads_as_settled():
     assert re.split(r"\s{2,}", table[0]) == ["contrast", "ACE", "interval", "level", "verdict", "error", "n"]
     assert re.split(r"\s{2,}", table[1]) == [
         "GATA1",
-        "1.381",
-        "[1.372, 1.390]",
+        "1.3812",
+        "[1.3721, 1.3903]",
         "95 %",
         "increases",
-        "<1e-300",
+        "<1e-4",
         "5,000",
     ]
-    undecided = ["core broken", "0.098", "[0.089, 0.107]", "95 %", "undecided", "0.333", "5,000"]
+    undecided = ["core broken", "0.0980", "[0.0889, 0.1071]", "95 %", "undecided", "0.333", "5,000"]
     assert re.split(r"\s{2,}", table[2]) == undecided
     assert table[3].startswith("40 placebo words")
     assert said[12] == (
-        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390] (95 %); "
-        "increases, above the ROPE -0.1 to 0.1 (error <1e-300); 5,000 units in 500 clusters."
+        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903] (95 %); "
+        "increases, above the ROPE -0.1 to 0.1 (error <1e-4); 5,000 units in 500 clusters."
     )
     assert said[13].endswith(
         "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would decide it with even odds; "
@@ -384,7 +407,7 @@ def test_an_open_interval_is_unbounded():
     header, lines = cells(table)
     assert [line[header.index("95 % interval")] for line in lines] == ["unbounded", "unbounded"]
     text = report(table)
-    assert "over shuffles of 500 sequences: 1.381 unbounded." in text
+    assert "over shuffles of 500 sequences: 1.3812 unbounded." in text
     assert "inf" not in text.replace("infer", "")
     assert "unbounded" in report(cg.decide(table, rope=(-1, 1)))
 

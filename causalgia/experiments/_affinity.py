@@ -17,6 +17,7 @@ from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.reporting import p_clause
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -238,7 +239,7 @@ def _fit_in_words(line: Line) -> str:
     if math.isinf(line.chi2):
         return "and neither effects nor K_D have errors that would explain it"
     fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
-    return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, p {line.p:.2g})"
+    return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
 
 
 def _draw_affinity(answer: Answer) -> Axes:

@@ -214,7 +214,7 @@ def verdict_counts(decisions: xr.Dataset, words: dict[str, str]) -> str:
     >>> row = {"ace": [2.0, 0.0], "lower": [1.9, -0.1], "upper": [2.1, 0.1], "verdict": ["increases", "negligible"]}
     >>> table = xr.Dataset({k: ("contrast", v) for k, v in row.items()}, coords={"contrast": ["0-5", "5-9"]})
     >>> verdict_counts(table, {"increases": "sufficient", "negligible": "negligible"})
-    '1 is sufficient (0-5: 2.00 [1.90, 2.10]), 1 is negligible'
+    '1 is sufficient (0-5: 2.000 [1.900, 2.100]), 1 is negligible'
     """
     verdicts, parts = decisions["verdict"].to_numpy(), []
     for verdict, word in words.items():

@@ -93,7 +93,7 @@ def occlusion(
     >>> experiment = cg.experiments.occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2)
     >>> outcomes = cg.run(experiment, Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: AGATAA occluded (uniform) changes the outcome by -0.9...; motif minus placebo -0.9...
+    Task outcome: AGATAA occluded (uniform) changes the outcome by -0.897 [...; motif minus placebo -0.897 [...
     """
     null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
     if null.draws > 1:

@@ -13,6 +13,7 @@ from causalgia.mpra.counts.side_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.multiplicity import weighted_bh
+from causalgia.reporting import p_clause
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import word_hits
@@ -244,7 +245,8 @@ def _slope_lines(one: xr.Dataset) -> list[str]:
         f"about it by {best['scatter'].item():.2g}; {best['coverage'].item():.0%} inside their predictive intervals",
     ]
     if one["line_p"].item() < 0.05:
-        lines.append(f"  the errors alone do not explain the distances from the line (p = {one['line_p'].item():.1g})")
+        p = p_clause(one["line_p"].item())
+        lines.append(f"  the errors alone do not explain the distances from the line ({p})")
     return lines
 
 

@@ -165,7 +165,7 @@ def _write_values(axes: Axes, grid: Array, center: float) -> None:
         if np.isfinite(number):
             dark = abs(number - center) > 0.62 * away
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
-            axes.text(column, row, format_number(number, away / 50), color="white" if dark else "#1b1f24", **look)
+            axes.text(column, row, format_number(number, away / 10), color="white" if dark else "#1b1f24", **look)
 
 
 def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:

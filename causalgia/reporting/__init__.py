@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
     from causalgia.reporting._report import estimand, report, sentence, sentences
     from causalgia.reporting.outcomes import describe, tasks_in_words
-    from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se
+    from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, p_clause
     from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -29,6 +29,7 @@ __all__ = [
     "format_number",
     "format_p",
     "format_se",
+    "p_clause",
     "placebo_summary",
     "placebo_words",
     "report",

@@ -97,10 +97,10 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     >>> print(report(estimates))
     Effect on the predictor: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
     <BLANKLINE>
-    contrast    ACE   95 % interval
-    GATA1     1.380  [1.371, 1.389]
+    contrast     ACE     95 % interval
+    GATA1     1.3800  [1.3710, 1.3890]
     <BLANKLINE>
-    ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
+    ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.3800 [1.3710, 1.3890].
     """
     estimates = as_reportable(estimates)
     table = "\n".join([_text_table(*cells(estimates, rows=rows)), *shape_lines(estimates)])

@@ -199,8 +199,7 @@ def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
     line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
     line["se"] = format_se(row["se"]) if "se" in row else ""
     if row.get("truth") is not None:
-        unit = float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)
-        line["truth"] = format_number(row["truth"], unit)
+        line["truth"] = format_number(row["truth"], row.get("se") or abs(row["ace"]) / 100)
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
@@ -240,5 +239,5 @@ def placebo_count(n: int) -> str:
 
 
 def placebo_rounding_unit(found: Row) -> float:
-    """Return the rounding unit of a placebo sample: a twentieth of its range."""
-    return float((found["highest"] - found["lowest"]) / 20 or abs(found["mean"]) / 50)
+    """Return the rounding unit of a placebo sample: a quarter of its range, which is about its standard deviation."""
+    return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)

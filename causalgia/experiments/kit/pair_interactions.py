@@ -14,6 +14,7 @@ from causalgia.experiments._pairing_gain import pairing_gain
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, Found
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.reporting import p_clause
 from causalgia.streams import derive
 from causalgia.types import Array
 
@@ -370,8 +371,8 @@ def _wave_test_text(phase: xr.Dataset | None, curve: str) -> str:
     if phase is None or curve not in phase["curve"].to_numpy():
         return ""
     row = phase.sel(curve=curve)
-    text = f", p = {row['p'].item():.2g} for the wave at {TURN} bp beside a decay"
-    text += f" (by permutation of distances {row['p_permutation'].item():.2g})"
+    text = f", {p_clause(row['p'].item())} for the wave at {TURN} bp beside a decay"
+    text += f" (by permutation of distances {p_clause(row['p_permutation'].item())})"
     return text if row["fit"].item() == "unitwise" else f"{text}, of the mean curve alone, for units hardly differ"
 
 

@@ -162,13 +162,13 @@ def component_table(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
 
 
 def split_in_words(split: xr.Dataset) -> str:
-    """Return the components of one contrast and task as text, "site sd 0.79 [0.60, 1.1] (38 %)".
+    """Return the components of one contrast and task as text, "site sd 0.79 [0.60, 1.10] (38 %)".
 
     Examples
     --------
     >>> found = component_table(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
     >>> split_in_words(found.assign_coords(component=["flank", "background"]).squeeze(["contrast", "task"]))
-    'flank sd 2.0 [1.6, 2.6] (80 %), background sd 1.0 [0.1, 1.9] (20 %)'
+    'flank sd 2.00 [1.61, 2.65] (80 %), background sd 1.00 [0.14, 1.92] (20 %)'
     """
     from causalgia.reporting.rounded_numbers import format_effect
 
@@ -181,7 +181,7 @@ def split_in_words(split: xr.Dataset) -> str:
 
 
 def effect_in_words(row: xr.Dataset) -> str:
-    """Return one contrast's effect with its interval, "1.06 [1.05, 1.07]".
+    """Return one contrast's effect with its interval, "1.0612 [1.0512, 1.0712]".
 
     Parameters
     ----------
@@ -192,12 +192,12 @@ def effect_in_words(row: xr.Dataset) -> str:
     --------
     >>> import xarray as xr
     >>> effect_in_words(xr.Dataset({"ace": 1.0612, "lower": 1.0512, "upper": 1.0712}))
-    '1.061 [1.051, 1.071]'
+    '1.0612 [1.0512, 1.0712]'
     """
     from causalgia.reporting import format_effect
 
-    columns = [name for name in ("ace", "se", "lower", "upper") if name in row]  # an interval may be one point, 0
-    effect, interval = format_effect({name: row[name].item() for name in columns})
+    columns = ("ace", "se", "lower", "upper", "interval_level")
+    effect, interval = format_effect({name: row[name].item() for name in columns if name in row})
     return f"{effect} {interval}"
 
 

@@ -36,6 +36,7 @@ from causalgia.mpra.comparisons.sides import (
 from causalgia.mpra.counts.side_table import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.reporting import p_clause
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Codes, Mask
 
@@ -463,8 +464,8 @@ def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Cod
         name = names[found.contrast]
         raise EstimateError(
             f"condition 'a random draw': contrast {quoted(name)}, the {what} of the measured units have the mean "
-            f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation p = {found.p:.1g}); units that were selected "
+            f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation {p_clause(found.p)}); units that were selected "
             "by their prediction are no random draw of the population. Measure a random draw, or predict only the "
             "population that it is one of"
         )
-    return f"held: the predictions of the measured units are those of a random draw (permutation p = {found.p:.2g})"
+    return f"held: the predictions of the measured units are those of a random draw (permutation {p_clause(found.p)})"
