@@ -22,10 +22,8 @@ from causalgia.estimation import (
     estimate,
     from_effects,
     helical_phase,
-    integer_polynomials,
     joint_test,
     orthonormal_polynomials,
-    pooled_error,
     trend_basis,
 )
 
@@ -74,18 +72,6 @@ def test_each_step() -> None:
     estimates = estimate(contrast(doses(), contrasts=dose_contrasts(doses(), kind="consecutive")))
     for name, row in theirs.items():
         agrees(estimates.sel(contrast=name.replace("_minus_", " minus "), task="K562"), row)
-
-
-def test_pooled_error_is_that_of_randomized_blocks() -> None:
-    y, theirs = doses()["outcome"].to_numpy()[..., 0], expected("dose_response")
-    table = theirs["equally_spaced_pooled_error"]
-    found, se, df = pooled_error(y, integer_polynomials(6, 4))
-    np.testing.assert_allclose(found, table["estimate"], rtol=1e-9)
-    np.testing.assert_allclose(se, table["se"], rtol=1e-9)
-    assert df == table["df"][0]
-    slope, se, df = pooled_error(y, np.array([list(dose_contrasts(doses())["slope"].values())]))
-    row = theirs["slope_pooled_error"]
-    np.testing.assert_allclose([slope[0], se[0], df], [row["estimate"], row["se"], row["df"]], rtol=1e-9)
 
 
 def test_all_orders_beyond_the_linear_one_jointly() -> None:
@@ -248,10 +234,7 @@ def test_degrees_beyond_the_named_ones_are_numbered() -> None:
     assert list(weights)[3:] == ["quartic", "quintic", "degree 6", "degree 7", "degree 8"]
 
 
-def test_what_has_no_pooled_error_and_no_degree() -> None:
-    for shape in ((1, 3), (3, 1)):
-        with pytest.raises(EstimateError, match="needs two or more units and arms"):
-            pooled_error(np.ones(shape), np.zeros((1, shape[1])))
+def test_differences_have_no_degree() -> None:
     with pytest.raises(ContrastError, match="degree= is for"):
         dose_contrasts({"a": 0, "b": 1, "c": 2}, kind="consecutive", degree=1)
 

@@ -14,20 +14,18 @@ from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
 from causalgia.estimation import (
     between_levels,
-    block_effects,
     clustered,
     covariance,
     crossed_mean,
     estimate,
     fit_arms,
-    icc_anova,
     mean_ice,
     moderate,
     regress,
-    settled_block_effects,
     stratified_mean,
     wald_htz,
 )
+from causalgia.estimation.parallel_estimates import block_effects, settled_block_effects
 
 COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "leverage")
 
@@ -634,8 +632,6 @@ def test_array_functions_say_what_they_need() -> None:
     for kind in ("CR0", "CR1", "CR2", "CR3"):
         with pytest.raises(EstimateError, match="one cluster alone determines"):
             regress(np.ones((3, 1)), np.arange(3.0)[:, None], np.ones(1), np.zeros(3, dtype=np.intp), kind=kind)  # type: ignore[arg-type]
-    with pytest.raises(EstimateError, match="no intraclass correlation"):
-        icc_anova(np.ones(3), np.arange(3))
     with pytest.raises(EstimateError, match="a joint test of 3 contrasts"):
         wald_htz(np.ones(3), np.eye(3), 1.5)
     with pytest.raises(EstimateError, match="singular"):

@@ -24,7 +24,6 @@ from causalgia.multiplicity.fdr import (
     smooth_natural_cubic,
     storey_q,
     weighted_bh,
-    weighted_bonferroni,
 )
 
 HERE = Path(__file__).parent / "reference"
@@ -76,7 +75,6 @@ def test_weights_and_the_adaptive_procedure_are_those_of_r() -> None:
     d, r = case("p_adjust")
     for mine, name in (
         (weighted_bh(d["p"], d["weight"]), "weighted_BH"),
-        (weighted_bonferroni(d["p"], d["weight"]), "weighted_bonferroni"),
         (storey_q(d["p"], pi0="adaptive")[0], "storey_adaptive_BH"),
     ):
         np.testing.assert_allclose(mine, numbers(r["adjusted"][name]), rtol=1e-12, err_msg=name)
@@ -150,7 +148,7 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(EstimateError, match="one number >= 0 for each"):
         weighted_bh([0.1, 0.2], [1, -1])
     with pytest.raises(EstimateError, match="all weights are 0"):
-        weighted_bonferroni([0.1, 0.2], [0, 0])
+        weighted_bh([0.1, 0.2], [0, 0])
     for codes in (np.array([-1, 0]), np.array([0.0, 1.0])):
         with pytest.raises(EstimateError, match="give an integer, 0 or more, for each"):
             hierarchical_q([0.1, 0.2], codes)

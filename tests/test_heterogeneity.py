@@ -13,7 +13,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError
-from causalgia.estimation import heterogeneity, mean_ice, modification, quantile_of, sd_of, share_of
+from causalgia.estimation import heterogeneity, mean_ice, modification, sd_of
+from causalgia.estimation._heterogeneity import quantile_of, share_of
 
 
 def effects_of(ice: np.ndarray, **on_unit: Any) -> xr.Dataset:

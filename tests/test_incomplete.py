@@ -13,7 +13,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError
-from causalgia.estimation import crossed_mean, crossed_reml, from_incomplete
+from causalgia.estimation import crossed_mean, from_incomplete
+from causalgia.estimation.incomplete import crossed_reml
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"
 EXPECTED = json.loads((CASE / "expected.json").read_text())

@@ -49,7 +49,6 @@ READERS = {
     "bed": lambda path: from_bed(path, path, length=4),
     "counts": lambda path: mpra.read_counts(path, arms=SIDE),
     "side": lambda path: mpra.read_counts(path, arms=path),
-    "order": mpra.read_order,
     "igvf": lambda path: mpra.read_igvf(path, "labels"),
     "prices": mpra.read_prices,
     "trial": read_spec,

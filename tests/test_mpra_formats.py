@@ -253,10 +253,12 @@ def test_a_library_is_written_as_a_folder_and_read_back_identical(barcoded, tmp_
     paths = cg.mpra.write_library(barcoded, tmp_path / "LIB")
     assert sorted(path.name for path in paths) == sorted(path.name for path in (tmp_path / "LIB").iterdir())
     xr.testing.assert_identical(cg.mpra.read_library(tmp_path / "LIB"), barcoded)
-    for name in ("oligos.fa", "oligos.csv"):
-        order = cg.mpra.read_order(tmp_path / "LIB" / name)
-        assert order["name"].tolist() == barcoded["name"].values.tolist()
-        assert order["oligo"].tolist() == barcoded["oligo"].values.tolist()
+    rows = list(zip(barcoded["name"].values, barcoded["oligo"].values, strict=True))
+    csv = (tmp_path / "LIB" / "oligos.csv").read_text()
+    assert csv.splitlines() == ["name,oligo", *(f"{name},{oligo}" for name, oligo in rows)]
+    records = (tmp_path / "LIB" / "oligos.fa").read_text().removeprefix(">").split("\n>")
+    assert [record.split("\n", 1)[0] for record in records] == [name for name, _ in rows]
+    assert ["".join(record.splitlines()[1:]) for record in records] == [oligo for _, oligo in rows]
     side = cg.mpra.read_igvf(tmp_path / "LIB" / "arms.tsv", "side_table")
     rows = {name: barcoded[name].values for name in ("oligo_name", "element", "arm", "group")}
     pd.testing.assert_frame_equal(side, pd.DataFrame(rows).drop_duplicates().reset_index(drop=True), check_dtype=False)
@@ -425,22 +427,6 @@ def test_escaped_names_pass_are_different_and_are_read_back(names):
     escaped = [cg.mpra.vendor_name(name) for name in names]
     assert all(NAME.fullmatch(name) for name in escaped)
     assert [cg.mpra.given_name(name) for name in escaped] == names
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,ACGT\nb\n", "line 2: 1 cells"),
-        ("a,ACGT\nb,ACGN\n", "line 2: 'ACGN' is no sequence"),
-        (">a\nACGT\n>\nACGT\n", "line 3: a record without a name"),
-        (">a\nACGT\n>b\n", "line 3: '' is no sequence"),
-        ("a,ACGT\na,ACGA\n", "'a' names two"),
-    ],
-)
-def test_an_order_that_is_none_is_refused_with_its_line(tmp_path, text, message):
-    (tmp_path / "order").write_text(text)
-    with refused(message):
-        cg.mpra.read_order(tmp_path / "order")
 
 
 # counts

@@ -20,11 +20,9 @@ from causalgia.effects._from_frame import from_frame
 from causalgia.errors import ContrastError, DegenerateWarning, EstimateError, OutcomesError
 from causalgia.estimation import (
     covariance,
-    delta_method,
     estimate,
     fieller,
     interaction_across_scales,
-    p_of_ratio,
     wald_htz,
 )
 from causalgia.numerics.moments import p_and_limits
@@ -103,7 +101,7 @@ def test_what_is_expected_without_interaction(name: str) -> None:
         by_none = (-(1 - e[2]) * (1 - e[1]) - (1 - e[1]) * (1 - e[2])) / room
         value = e[1] + e[2] - e[1] * e[2]
         gradient, row = np.array([by_none, (1 - e[2]) / room, (1 - e[1]) / room, 0]), theirs[name]["expected"]
-    se = delta_method(gradient, V)
+    se = np.sqrt(gradient @ V @ gradient)
     p, lower, upper = p_and_limits(value, se, np.array(df), 0.95)
     np.testing.assert_allclose([value, se, lower, upper], [row[k] for k in ("estimate", "se", "lower", "upper")])
     np.testing.assert_allclose(p, row["p"], rtol=1e-7, atol=1e-12)
@@ -239,9 +237,7 @@ def test_fieller_covers_where_the_delta_method_does_not() -> None:
     cov = ((units[0] - units[0].mean(1, keepdims=True)) * (units[1] - units[1].mean(1, keepdims=True))).sum(1)
     v = (units[0].var(axis=1, ddof=1) / n, cov / n / (n - 1), units[1].var(axis=1, ddof=1) / n)
     lower, upper, _ = fieller(num, den, v, np.full(trials, n - 1.0), 0.95)
-    p = p_of_ratio(num, den, v, np.full(trials, n - 1.0), truth)
     band = stats.binom.ppf([5e-4, 1 - 5e-4], trials, 0.95) / trials
-    assert band[0] <= (p > 0.05).mean() <= band[1]
     assert ((lower <= truth) & (truth <= upper)).mean() >= band[0]
     r = num / den
     se = np.sqrt(v[0] - 2 * r * v[1] + r**2 * v[2]) / np.abs(den)
@@ -313,7 +309,7 @@ def test_bpnet_and_cooperativity() -> None:
     value = (m[3] - (m[2] - m[0])) / m[1]
     gradient = np.array([1, -value, -1, 1]) / m[1]
     np.testing.assert_allclose(found["ace"].item(), value, rtol=1e-10)
-    np.testing.assert_allclose(found["se"].item(), delta_method(gradient, V), rtol=1e-10)
+    np.testing.assert_allclose(found["se"].item(), np.sqrt(gradient @ V @ gradient), rtol=1e-10)
     t = (value - 1) / found["se"].item()
     np.testing.assert_allclose(found["p"].item(), 2 * stats.t.sf(abs(t), 49), rtol=1e-7)
     logs = factorial("factorial_2x2")
@@ -324,7 +320,7 @@ def test_bpnet_and_cooperativity() -> None:
     by_unit = np.cov(np.log2(y), rowvar=False) / len(y)
     below = e[1] + e[2] - e[0]
     gradient = np.log(2) * e[3] / below * np.array([e[0] / below, -e[1] / below, -e[2] / below, 1])
-    np.testing.assert_allclose(found["se"].item(), delta_method(gradient, by_unit), rtol=1e-10)
+    np.testing.assert_allclose(found["se"].item(), np.sqrt(gradient @ by_unit @ gradient), rtol=1e-10)
 
 
 def test_an_interaction_that_survives_the_log_and_one_that_does_not() -> None:

@@ -13,7 +13,7 @@ from scipy import stats
 
 from causalgia.errors import EstimateError, RandomnessError
 from causalgia.estimation import mean_ice
-from causalgia.estimation.joint_tests import randomization_test, sign_flip_limits, sign_flip_test
+from causalgia.estimation.joint_tests import randomization_test, sign_flip_test
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
 from causalgia.multiplicity.bootstrap_t import (
     _t_of_equal_clusters,
@@ -308,26 +308,12 @@ def test_blocked_assignments_are_those_of_r() -> None:
         np.testing.assert_allclose(getattr(mine, name), value, rtol=1e-12)
 
 
-def test_clustered_flips_and_their_limits_are_those_of_r() -> None:
+def test_clustered_flips_are_those_of_r() -> None:
     frame = pd.read_csv(HERE / "randomization_test" / "input_clustered.csv")
     ice, cluster = frame["ice"].to_numpy(), pd.factorize(frame["parent"])[0]
     theirs, mine = expected("randomization_test")["clustered_sign_flip"], sign_flip_test(ice, cluster)
     for name in ("observed", "n_assignments", "p", "p_greater", "p_less"):
         np.testing.assert_allclose(getattr(mine, name), theirs[name], rtol=1e-12)
-    limits = sign_flip_limits(ice, cluster)
-    np.testing.assert_allclose(limits, (theirs["inverted_lower_95"], theirs["inverted_upper_95"]), rtol=0, atol=1e-6)
-
-
-@settings(max_examples=settings.default.max_examples // 2)
-@given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
-def test_limits_are_where_flips_begin_to_reject(seed: int, ci_prob: float) -> None:
-    rng = np.random.default_rng(seed)
-    cluster = np.repeat(np.arange(8), rng.integers(1, 4, 8))
-    ice = rng.normal(size=len(cluster))
-    lower, upper = sign_flip_limits(ice, cluster, ci_prob=ci_prob)
-    for edge, outwards in ((lower, -1), (upper, 1)):
-        assert sign_flip_test(ice - edge + outwards * 1e-6, cluster).p > 1 - ci_prob
-        assert sign_flip_test(ice - edge - outwards * 1e-6, cluster).p <= 1 - ci_prob + 1e-12
 
 
 def test_scipy_agrees_on_a_larger_trial() -> None:
@@ -347,25 +333,11 @@ def test_a_cluster_as_large_as_a_whole_resample_is_no_error() -> None:
     assert np.isfinite(answer.half_width).all()
 
 
-def test_limits_at_the_least_level_that_flips_can_reach() -> None:
-    """Of 2^n flips 2 reject at 1 - 2 / 2^n: the limits are the least and the largest value, whatever rounding does."""
-    for n in range(2, 12):
-        ice = np.random.default_rng(n).normal(size=n)
-        assert sign_flip_limits(ice, ci_prob=1 - 2 / 2**n) == pytest.approx((ice.min(), ice.max()))
-        assert sign_flip_limits(ice, ci_prob=float(np.nextafter(1 - 2 / 2**n, 1))) == pytest.approx(
-            (ice.min(), ice.max())
-        )
-
-
 def test_what_randomization_refuses() -> None:
     with pytest.raises(EstimateError, match="block 1 has 2 treated and 0 control units"):
         randomization_test(np.arange(4.0), np.array([True, False, True, True]), np.array([0, 0, 1, 1]))
     with pytest.raises(EstimateError, match=r"assignments, more than the 4,194,304"):
         randomization_test(np.arange(60.0), np.arange(60) < 30)
-    with pytest.raises(EstimateError, match="3 clusters have 8 flips, which reject no shift"):
-        sign_flip_limits(np.arange(3.0))
-    with pytest.raises(EstimateError, match=r"ci_prob=1.0 is not between"):
-        sign_flip_limits(np.arange(9.0), ci_prob=1.0)
     assert randomization_test(np.ones(6), np.arange(6) < 3, statistic="welch_t").p == 1.0
 
 

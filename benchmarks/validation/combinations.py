@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.estimation import crossed_reml
+from causalgia.estimation.incomplete import crossed_reml
 from validation.checks import Check, Rng
 from validation.draws import normal
 

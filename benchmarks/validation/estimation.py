@@ -14,7 +14,6 @@ from scipy import stats
 from causalgia.estimation import (
     Estimate,
     add_covariate_sampling,
-    block_effects,
     clustered,
     crossed_mean,
     fit_arms,
@@ -25,6 +24,7 @@ from causalgia.estimation import (
     stratified_mean,
     welch,
 )
+from causalgia.estimation.parallel_estimates import block_effects
 from causalgia.numerics.moments import p_and_limits
 from validation.checks import Check
 from validation.draws import RARE, Draw, Rng, exponential, lognormal, normal, parents_of, rare

@@ -1,11 +1,11 @@
 """Design-based estimation of average causal effects, with standard errors, tests and intervals.
 
 Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for estimates obtained elsewhere. Functions
-of arrays: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`, `moderate`,
-`icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered`, `block_effects`
-(parallel), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components,
-`random_effects` for meta-analysis, and `errors_in_variables` for a line through points with errors in both coordinates.
-`Sketch` estimates quantiles of a stream of values.
+of arrays: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`, `moderate`
+(crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel), `randomization_test` and
+`sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components, `random_effects` for meta-analysis,
+and `errors_in_variables` for a line through points with errors in both coordinates. `Sketch` estimates quantiles of a
+stream of values.
 """
 
 from __future__ import annotations
@@ -15,17 +15,12 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.estimation._dose_contrasts import (
-        dose_contrasts,
-        integer_polynomials,
-        orthonormal_polynomials,
-        pooled_error,
-    )
+    from causalgia.estimation._dose_contrasts import dose_contrasts, orthonormal_polynomials
     from causalgia.estimation._errors_in_variables import Line, errors_in_variables
     from causalgia.estimation._estimate import covariance, estimate
     from causalgia.estimation._from_effects import as_estimates, from_effects
-    from causalgia.estimation._helical_phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
-    from causalgia.estimation._heterogeneity import heterogeneity, quantile_of, sd_of, share_of
+    from causalgia.estimation._helical_phase import Wave, helical_phase, mean_curve_wave, trend_basis
+    from causalgia.estimation._heterogeneity import heterogeneity, sd_of
     from causalgia.estimation._hypotheses import hypotheses
     from causalgia.estimation._random_effects import RandomEffects, random_effects
     from causalgia.estimation._variance_components import variance_components
@@ -33,19 +28,17 @@ if TYPE_CHECKING:
         Estimate,
         between_levels,
         crossed_mean,
-        icc_anova,
         mean_ice,
         mean_of_cluster_means,
         stratified_mean,
     )
     from causalgia.estimation.effect_modification import modification, slopes
-    from causalgia.estimation.incomplete import crossed_reml, from_incomplete
+    from causalgia.estimation.incomplete import from_incomplete
     from causalgia.estimation.joint_tests import (
         RandomizationTest,
         interaction_across_scales,
         joint_test,
         randomization_test,
-        sign_flip_limits,
         sign_flip_test,
     )
     from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, lay_out, reml, respond
@@ -58,8 +51,7 @@ if TYPE_CHECKING:
         residual_df,
         welch,
     )
-    from causalgia.estimation.parallel_estimates import block_effects, settled_block_effects
-    from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
+    from causalgia.estimation.ratios import fieller
     from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
     from causalgia.estimation.variance_moderation import Moderated, moderate, moderate_unequal
     from causalgia.numerics.streaming import Sketch
@@ -82,12 +74,9 @@ __all__ = [
     "add_covariate_sampling",
     "as_estimates",
     "between_levels",
-    "block_effects",
     "clustered",
     "covariance",
     "crossed_mean",
-    "crossed_reml",
-    "delta_method",
     "dose_contrasts",
     "errors_in_variables",
     "estimate",
@@ -100,8 +89,6 @@ __all__ = [
     "helical_phase",
     "heterogeneity",
     "hypotheses",
-    "icc_anova",
-    "integer_polynomials",
     "interaction_across_scales",
     "joint_test",
     "lay_out",
@@ -112,9 +99,6 @@ __all__ = [
     "moderate_unequal",
     "modification",
     "orthonormal_polynomials",
-    "p_of_ratio",
-    "pooled_error",
-    "quantile_of",
     "random_effects",
     "randomization_test",
     "regress",
@@ -122,14 +106,10 @@ __all__ = [
     "residual_df",
     "respond",
     "sd_of",
-    "settled_block_effects",
-    "share_of",
-    "sign_flip_limits",
     "sign_flip_test",
     "slopes",
     "stratified_mean",
     "trend_basis",
-    "unitwise_wave",
     "variance_components",
     "wald_htz",
     "welch",

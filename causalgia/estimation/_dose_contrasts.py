@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import ContrastError, EstimateError, quoted
+from causalgia.errors import ContrastError, quoted
 from causalgia.numerics.moments import centered
 from causalgia.types import Array
 
@@ -223,42 +223,3 @@ def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
 def _smallest(row: list[Fraction]) -> list[int]:
     whole = [int(value * lcm(*(v.denominator for v in row))) for value in row]
     return [value // gcd(*whole) for value in whole]
-
-
-def pooled_error(Y: Array, weights: Array) -> tuple[Array, Array, float]:
-    """Estimate contrasts of arms on shared units with one error variance for all (randomized blocks).
-
-    ``s^2`` is the residual mean square after unit and arm, on (n - 1)(A - 1) degrees of freedom. It is exact if all
-    contrasts of arms vary equally between units, else too small for some and too large for others; `estimate` uses a
-    variance for each contrast.
-
-    Parameters
-    ----------
-    Y
-        Outcomes, shape ``(n, A)``.
-    weights
-        Weights of K contrasts, each summing to zero, shape ``(K, A)``.
-
-    Returns
-    -------
-    estimate, se, df
-        Shapes ``(K,)``, ``(K,)``, and a number.
-
-    References
-    ----------
-    Fisher (1935), The Design of Experiments, chapter 4.
-
-    Examples
-    --------
-    >>> Y = np.array([[1.0, 2.0, 4.0], [2.0, 5.0, 5.0], [0.0, 1.0, 5.0]])
-    >>> estimate, se, df = pooled_error(Y, np.array([[-1.0, 0.0, 1.0]]))
-    >>> estimate.round(4), se.round(4), df
-    (array([3.6667]), array([0.8607]), 4.0)
-    """
-    n, n_arms = Y.shape
-    if n < 2 or n_arms < 2:
-        raise EstimateError(f"a pooled error needs two or more units and arms, and there are {n} and {n_arms}")
-    left = centered(centered(Y)[1].T)[1]
-    df = float((n - 1) * (n_arms - 1))
-    means = centered(Y)[0][0]
-    return weights @ (means - means[0]), np.sqrt((left**2).sum() / df * (weights**2).sum(axis=1) / n), df

@@ -216,44 +216,6 @@ def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
     return from_factor(np.tensordot(weights, means, axes=1)[()], factor, df)
 
 
-def icc_anova(ice: Array, cluster: Codes) -> tuple[Array, float]:
-    """Return the one-way analysis-of-variance intraclass correlation and its average cluster size n0.
-
-    Parameters
-    ----------
-    ice
-        Individual causal effects, shape ``(n, ...)``.
-    cluster
-        Cluster of each unit, 0 to G - 1, 1 < G < n, shape ``(n,)``.
-
-    Returns
-    -------
-    icc, n0
-        Shape ``(...)``, 0 where nothing varies; and a number.
-
-    References
-    ----------
-    Donner (1986), doi:10.2307/1403259.
-
-    Examples
-    --------
-    >>> icc, n0 = icc_anova(np.array([1.0, 2.0, 8.0, 9.0]), np.array([0, 0, 1, 1]))
-    >>> icc.round(4), n0
-    (np.float64(0.9798), 2.0)
-    """
-    n, sizes = len(ice), np.bincount(cluster)
-    n_clusters = len(sizes)
-    if not 1 < n_clusters < n:
-        raise EstimateError(f"{n_clusters} clusters of {n} units have no intraclass correlation; some must share one")
-    n0 = (n - (sizes**2).sum() / n) / (n_clusters - 1)
-    total = (centered(ice)[1] ** 2).sum(axis=0)
-    within = (centered(ice, cluster)[1] ** 2).sum(axis=0)
-    between, within = (total - within) / (n_clusters - 1), within / (n - n_clusters)
-    spread = np.asarray(between + (n0 - 1) * within)
-    icc = np.divide(between - within, spread, out=np.zeros_like(spread), where=spread > 0)
-    return icc[()], float(n0)
-
-
 def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
     """Estimate the ACE over units and over M crossed levels (predictors, words), both random.
 

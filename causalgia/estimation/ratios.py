@@ -221,34 +221,6 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
             )
 
 
-def delta_method(gradient: Array, covariance: Array) -> Array:
-    """Return the standard error of a smooth function of estimates, ``sqrt(g' V g)``.
-
-    Parameters
-    ----------
-    gradient
-        Derivatives of the function by each of A estimates, at the estimates, shape ``(A, ...)``.
-    covariance
-        Their covariance V, shape ``(A, A, ...)``.
-
-    Returns
-    -------
-    array
-        Shape ``(...)``, on the scale of the function.
-
-    References
-    ----------
-    Oehlert (1992), doi:10.2307/2684406.
-
-    Examples
-    --------
-    >>> delta_method(np.array([1 / 2.0, -1 / 4.0]), np.diag([0.04, 0.16])).round(6)  # log(2) - log(4)
-    np.float64(0.141421)
-    """
-    variance = np.einsum("a...,ab...,b...->...", gradient, covariance, gradient)
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))[()]
-
-
 def fieller(
     numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, ci_prob: float | Array
 ) -> tuple[Array, Array, Mask]:
@@ -292,29 +264,6 @@ def fieller(
     unbounded = np.asarray(a <= 0)
     root, size = np.sqrt(np.maximum(b**2 - a * c, 0.0)), np.where(unbounded, 1.0, a)
     return np.where(unbounded, -np.inf, (b - root) / size), np.where(unbounded, np.inf, (b + root) / size), unbounded
-
-
-def p_of_ratio(
-    numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, null: float = 1.0
-) -> Array:
-    """Return the two-sided p of ``numerator = null * denominator``, consistent with the limits of `fieller`.
-
-    Parameters
-    ----------
-    numerator, denominator, variances, df
-        As in `fieller`.
-    null
-        The ratio that is tested.
-
-    Examples
-    --------
-    >>> v = (np.array(0.04), np.array(0.0), np.array(0.01))
-    >>> p_of_ratio(np.array(2.0), np.array(1.0), v, np.array(20.0)).round(5)
-    np.float64(0.00023)
-    """
-    v_nn, v_nd, v_dd = variances
-    gap, spread = numerator - null * denominator, v_nn - 2 * null * v_nd + null**2 * v_dd
-    return p_and_limits(gap, np.sqrt(np.maximum(spread, 0.0)), df, 0.5)[0][()]
 
 
 UNCLEAR = 0.1

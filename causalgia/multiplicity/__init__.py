@@ -16,10 +16,8 @@ if TYPE_CHECKING:
         fcr_level,
         hierarchical_p,
         hierarchical_q,
-        pi0_by_lambda,
         storey_q,
         weighted_bh,
-        weighted_bonferroni,
     )
     from causalgia.multiplicity.maxima import MaxT
     from causalgia.multiplicity.multivariate_t import (
@@ -48,7 +46,6 @@ __all__ = [
     "hierarchical_p",
     "hierarchical_q",
     "multivariate_t_max",
-    "pi0_by_lambda",
     "placebo_rank",
     "placebo_region",
     "selected_intervals",
@@ -56,5 +53,4 @@ __all__ = [
     "simultaneous",
     "storey_q",
     "weighted_bh",
-    "weighted_bonferroni",
 ]

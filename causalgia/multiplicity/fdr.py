@@ -106,19 +106,6 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     return _adjust_present(_weighted_p(p, weights), "bh")
 
 
-def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return ``min(1, m p / w)``, weights scaled to mean 1 over the m questions, shape ``(K,)``.
-
-    Parameters and errors as `weighted_bh`.
-
-    Examples
-    --------
-    >>> weighted_bonferroni([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
-    array([0.03, 0.06, 1.  ])
-    """
-    return _adjust_present(_weighted_p(p, weights), "bonferroni")
-
-
 @dataclass(frozen=True)
 class Hierarchical:
     """Hypotheses in families, tested family first.

@@ -99,33 +99,6 @@ def verdict_probability(
     return np.asarray(beyond + below + inside)[()]
 
 
-def tost_power(
-    effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, rope: tuple[float, float], level: float = 0.95
-) -> Array:
-    """Return the exact power of two one-sided tests for an effect inside the rope, integrated over the estimated sd.
-
-    Parameters
-    ----------
-    effect, se, df
-        True effect, true standard error and degrees of freedom, broadcast against each other.
-    rope
-        Region of practical equivalence.
-    level
-        1 minus the level of each test.
-
-    References
-    ----------
-    Schuirmann (1987), doi:10.1007/BF01068419. Phillips (1990), doi:10.1007/BF01063556.
-
-    Examples
-    --------
-    >>> tost_power(0.0, 1 / np.sqrt(30), 29, rope=(-0.5, 0.5)).round(6)
-    np.float64(0.696509)
-    """
-    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
-    return _tost_probability(arrays[0], arrays[1], arrays[1], arrays[2], rope, level)[()]
-
-
 def _tost_probability(
     center: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
 ) -> Array:
@@ -250,78 +223,6 @@ def least_integer(
         enough = reaches(middle)
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return np.where(done, high, np.inf)
-
-
-def half_width_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
-    """Return the half width ``t sd / sqrt(n)`` of the interval of a mean of n values.
-
-    Examples
-    --------
-    >>> half_width_of_mean(1.0, 20).round(6)
-    np.float64(0.468014)
-    """
-    n = np.asarray(n, dtype=np.float64)
-    return np.asarray(t_quantile(n - 1, 0.5 + level / 2) * np.asarray(sd) / np.sqrt(n))[()]
-
-
-def n_for_half_width(sd: float, half_width: float, *, level: float = 0.95) -> int:
-    """Return the smallest n with a half width of at most `half_width`.
-
-    Examples
-    --------
-    >>> n_for_half_width(1.0, 0.25)
-    64
-    """
-    as_positive(half_width, "half_width")
-    return int(least_integer(lambda n: half_width_of_mean(sd, n, level=level) <= half_width, np.array([2.0]))[0])
-
-
-def n_for_power(effect: float, sd: float, *, power: float, level: float = 0.95) -> int:
-    """Return the smallest n at which the two-sided paired t test has the given power.
-
-    Raises
-    ------
-    EstimateError
-        If the effect is 0: no n detects it.
-
-    Examples
-    --------
-    >>> n_for_power(0.5, 1.0, power=0.8)
-    34
-    """
-    n = least_integer(lambda n: t_power(effect, sd / np.sqrt(n), n - 1, level=level) >= power, np.array([2.0]))[0]
-    if not np.isfinite(n):
-        raise EstimateError(f"no number of units detects an effect of {effect:g} with power {power:g}; give another")
-    return int(n)
-
-
-def n_normal(effect: float, sd: float, *, power: float, level: float = 0.95) -> float:
-    """Return the normal approximation ``((z_(1 - alpha/2) + z_power) sd / effect)^2`` to the n of the paired t test.
-
-    Examples
-    --------
-    >>> round(n_normal(0.5, 1.0, power=0.8), 4)
-    31.3955
-    """
-    return float(((special.ndtri(0.5 + level / 2) + special.ndtri(power)) * sd / effect) ** 2)
-
-
-def design_effect(mean_size: npt.ArrayLike, icc: npt.ArrayLike, *, cv: npt.ArrayLike = 0.0) -> Array:
-    """Return the design effect of clusters: the variance of a mean over that of as many independent units.
-
-    ``1 + ((cv^2 + 1) m - 1) icc`` for clusters of mean size m whose sizes vary by the coefficient cv.
-
-    References
-    ----------
-    Eldridge, Ashby & Kerry (2006), doi:10.1093/ije/dyl129. Kish (1965), Survey Sampling, Wiley.
-
-    Examples
-    --------
-    >>> design_effect(8, 0.05, cv=0.6).round(4)
-    np.float64(1.494)
-    """
-    m, icc, cv = np.asarray(mean_size, dtype=np.float64), np.asarray(icc), np.asarray(cv)
-    return np.asarray(1 + ((cv**2 + 1) * m - 1) * icc)[()]
 
 
 def as_positive(value: Any, name: str) -> float:

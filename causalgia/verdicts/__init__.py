@@ -1,7 +1,7 @@
 """Verdicts on effect size: increases, decreases, negligible or undecided.
 
 `decide` gives verdicts on labelled estimates, effects or posteriors. Functions of arrays: `rule` (verdicts from
-errors), `running_mean` (error rate of a set), `summarize` (probabilities of regions from draws) and `more_units`.
+errors), `running_mean` (error rate of a set) and `more_units`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.verdicts._decide import decide
     from causalgia.verdicts.error_rates import Ruled, more_units, rule, running_mean
-    from causalgia.verdicts.evidence import Summary, summarize
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["Ruled", "Summary", "decide", "more_units", "rule", "running_mean", "summarize"]
+__all__ = ["Ruled", "decide", "more_units", "rule", "running_mean"]

@@ -61,7 +61,6 @@ WIDE = (
 )
 LONG = b"barcode\toligo_name\treplicate\tdna_count\trna_count\nACGT\ta\t1\t9\t12\nACGT\ta\t2\t3\t1\nTTGC\tb\t1\t4\t0\n"
 SIDE = b"oligo_name\telement\tarm\tgroup\na\tu1\tnone\ttest\nb\tu1\tGATA1\ttest\n"
-ORDERS = [b"name,oligo\na,ACGTACGT\nb,TTGCATTG\n", b">a\nACGTACGT\n>b x\nTTGC\nATTG\n", b"a,ACGT\nb,GGTA\n"]
 IGVF = {
     "reporter_sequence_design": b"name\tsequence\tcategory\tclass\tsource\tref\tchr\tstart\tend\tstrand\t"
     b"variant_class\t"
@@ -149,10 +148,6 @@ def _side_once(path: Path) -> pd.DataFrame:
 
 
 _SIDES: dict[bytes, pd.DataFrame] = {}
-
-
-def order(rng: Random, folder: Path) -> None:
-    mpra.read_order(_file(folder, "order.csv", mutation.of_lines(rng.choice(ORDERS), rng)))
 
 
 def igvf(rng: Random, folder: Path) -> None:
@@ -420,7 +415,7 @@ def _dataset_changed(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
 TARGETS: dict[str, Callable[[Random, Path], None]] = {
     read.__name__: read
     for read in (
-        fasta, bed, vcf, motifs, counts, order, igvf, effects_file, prices, toml, plain, frame, effects, netcdf_ours,
+        fasta, bed, vcf, motifs, counts, igvf, effects_file, prices, toml, plain, frame, effects, netcdf_ours,
         netcdf_foreign, command_target.command_line,
     )
 }  # fmt: skip

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from causalgia.mpra.formats.igvf import igvf_table, read_igvf, to_igvf
     from causalgia.mpra.formats.library_folder import read_library, write_library
     from causalgia.mpra.formats.names import given_name, vendor_name
-    from causalgia.mpra.formats.orders import read_order, to_csv, to_fasta
+    from causalgia.mpra.formats.orders import to_csv, to_fasta
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -21,7 +21,6 @@ __all__ = [
     "igvf_table",
     "read_igvf",
     "read_library",
-    "read_order",
     "to_csv",
     "to_fasta",
     "to_igvf",

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.formats.files import construct_table, read_lines, write_text
+from causalgia.mpra.formats.files import construct_table, write_text
 from causalgia.mpra.formats.names import check_distinguishable, check_names
 from causalgia.schema import validate
 
@@ -93,36 +93,6 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
     return write_text(path, "\n".join([_HEADER, *lines]) + "\n", overwrite=overwrite)
 
 
-def read_order(path: str | PathLike[str]) -> pd.DataFrame:
-    r"""Read an order file, FASTA or CSV (with or without its header): columns ``name`` and ``oligo``, in its order.
-
-    Raises
-    ------
-    LibraryError
-        If it is neither, a line has another number of cells, a sequence has a letter other than A, C, G and T, or a
-        name appears twice. The message gives file and line.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "order.csv"
-    >>> _ = path.write_text("name,oligo\na,ACGT\n")
-    >>> read_order(path)
-      name oligo
-    0    a  ACGT
-    """
-    lines = read_lines(path, LibraryError)
-    rows = _fasta_rows(lines, path) if lines[0].startswith(">") else _csv_rows(lines, path)
-    for line, _, oligo in rows:
-        if not oligo or not set(oligo.upper()) <= _BASES:
-            raise LibraryError(
-                f"{path}: line {line}: {quoted(oligo[:40])} is no sequence of A, C, G and T; correct the line"
-            )
-    names = [name for _, name, _ in rows]
-    check_names(names, str(path))
-    return pd.DataFrame({"name": names, "oligo": [oligo for _, _, oligo in rows]}, dtype=object)
-
-
 def check_orderable(library: xr.Dataset, place: str) -> None:
     """Raise LibraryError for a library that cannot be ordered or whose reads could not be told apart.
 
@@ -182,25 +152,3 @@ def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) 
     rows = construct_table(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()
-
-
-def _fasta_rows(lines: list[str], path: str | PathLike[str]) -> list[tuple[int, str, str]]:
-    starts = [i for i, line in enumerate(lines) if line.startswith(">")]
-    rows = []
-    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        words = lines[start][1:].split()
-        if not words:
-            raise LibraryError(f"{path}: line {start + 1}: a record without a name after '>'; name or drop it")
-        rows.append((start + 1, words[0], "".join(line.strip() for line in lines[start + 1 : stop])))
-    return rows
-
-
-def _csv_rows(lines: list[str], path: str | PathLike[str]) -> list[tuple[int, str, str]]:
-    first = 1 if lines[0].lower().replace(" ", "") == _HEADER else 0
-    rows = []
-    for number, line in enumerate(lines[first:], first + 1):
-        cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) != 2:
-            raise LibraryError(f"{path}: line {number}: {len(cells)} cells; an order has two, name and oligo")
-        rows.append((number, cells[0], cells[1]))
-    return rows
