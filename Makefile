@@ -14,6 +14,8 @@ LOWEST = .venv-lowest
 # pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
 # kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# where this is set, each process that a test starts compiles every module that it imports again, and so does each worker of pytest
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo quick test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 

@@ -880,7 +880,7 @@ def test_not_even_one_sequence():
         predictor.edits(base).answers(base, np.arange(4))
 
 
-KEPT = {}
+KEPT, LAST = {}, None
 
 
 class Keeping(nn.Module):
@@ -916,19 +916,24 @@ class Keeping(nn.Module):
 
 def held_by(module):
     own = [module.last, module.kept.get("features"), getattr(module, "n_rows", None)]
-    return [*own, Keeping.of_all, *Keeping.kept_of_all, globals().get("LAST"), *KEPT.values()]
+    return [*own, Keeping.of_all, *Keeping.kept_of_all, LAST, *KEPT.values()]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("where", ["attribute", "container", "class", "global", "before it fails"])
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
 @pytest.mark.parametrize("incremental", [False, True])
-def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, incremental):
+def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, incremental, monkeypatch):
+    # what is kept is part of each fingerprint: of this trial's batches only, and of small ones
+    monkeypatch.setattr(Keeping, "of_all", None)
+    monkeypatch.setattr(Keeping, "kept_of_all", [])
+    monkeypatch.setitem(globals(), "LAST", None)
+    monkeypatch.setitem(globals(), "KEPT", {})
     torch.manual_seed(0)
     network = Keeping(where).double().eval()
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAA", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=12)
-    predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu")
+    predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu", batch_size=16)
     cg.check(design, predictor)
     found = cg.run(design, predictor, rng=0)["outcome"].values
     assert not any(isinstance(value, torch.fx.Proxy) for value in held_by(network))
