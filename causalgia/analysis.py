@@ -500,12 +500,13 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
 
 def _normalized(name: str, value: Any) -> Any:
     """Return a field's value in a form for comparison: order of rows ignored, default prior as None."""
-    frozen = _frozen(name, _as_toml(name, value))
+    plain = _as_toml(name, value)
+    frozen = _frozen(name, plain)
     if name == "contrasts":
         return {contrast: {arm: w for arm, w in row if w} for contrast, row in frozen or ()}
     if name in ("interaction", "covariates"):
         return frozenset(frozen or ())
-    if name == "rope" and _is_by_task(frozen):
+    if name == "rope" and isinstance(plain, dict):
         return dict(frozen)
     return None if name == "prior" and frozen == Prior() else frozen
 
@@ -553,12 +554,12 @@ def _frozen(name: str, value: Any) -> Any:
         return None
     if name == "contrasts":
         return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
-    if name == "prior":
-        return _read_prior(value)
     if name in ("level", "ci_prob") or (name == "rare" and not isinstance(value, str)):
         return float(value)
     if name == "rope":
         return _frozen_rope(value)
+    if name == "prior":
+        return _read_prior(value)
     return tuple(value) if isinstance(value, list) else value
 
 

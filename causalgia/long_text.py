@@ -63,8 +63,8 @@ def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
     {'control': 'untreated'}
     """
     try:
-        plain = parse_json(unpack_text(outcomes, "design") or "{}", OutcomesError)
-        contrasts = plain.get("contrasts")
+        text = unpack_text(outcomes, "design")
+        contrasts = parse_json(text or "{}", OutcomesError).get("contrasts")
     except (OutcomesError, AttributeError) as error:
         raise OutcomesError(
             f"the design kept with the outcomes cannot be read ({error}); drop attrs['design']"

@@ -6,14 +6,13 @@ schema is the only interface between trials, which write `outcomes`, and inferen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.numerics.row_blocks import extremes, is_lazy, row_blocks
+from causalgia.numerics.row_blocks import extremes, first_where, is_lazy
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -439,25 +438,26 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise OutcomesError(f"{kind}: no dim {quoted(dim)}; a Dataset from {_MAKERS[kind]} has it")
-    for row in SCHEMA:
-        if kind not in row.datasets:
-            continue
-        if row.name in dataset.variables:
-            _validate_variable(_with_finite_limits(dataset, row.name), row, kind)
-        elif row.required:
-            raise OutcomesError(
-                f"{kind}: no variable {quoted(row.name)} ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
-            )
+    for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
+        _validate_names(dataset, name, kind)
+    if kind == "counts" and "oligo_index" in dataset:
+        _validate_oligo_index(dataset)
     if kind == "outcomes" and "outcome" not in dataset:
         raise OutcomesError(f"outcomes: no variable 'outcome'; a Dataset from {_MAKERS[kind]} has it")
     if kind == "effects" and "ice" not in dataset and not {"outcome", "assigned"} <= set(dataset.variables):
         raise OutcomesError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
         )
-    if kind == "counts":
-        _validate_oligo_index(dataset)
-    for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
-        _validate_names(dataset, name, kind)
+    for row in SCHEMA:
+        if kind not in row.datasets:
+            continue
+        if row.name in dataset.variables:
+            array = _with_finite_limits(dataset, row.name)
+            _validate_variable(array, row, kind)
+        elif row.required:
+            raise OutcomesError(
+                f"{kind}: no variable {quoted(row.name)} ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
+            )
     if kind not in _OF_EFFECTS:
         return dataset
     from causalgia.effect_table import as_effect_table
@@ -521,7 +521,12 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
             f"{kind}: {quoted(row.name)} has dtype {array.dtype}, not kind {quoted(row.dtype)}; cast it first"
         )
     if row.dtype == "f" and not _is_finite(array):
-        raise OutcomesError(f"{kind}: {quoted(row.name)} has {_first_nonfinite(array)}; repair it where it arose")
+        value, where = first_where(array.data, lambda block: ~np.isfinite(block))
+        labels = ", ".join(
+            f"{dim} {array[dim].to_numpy()[i]!s}" if dim in array.coords else f"{dim} {i}"
+            for dim, i in zip(array.dims, where, strict=True)
+        )
+        raise OutcomesError(f"{kind}: {quoted(row.name)} has {value!s} at {labels}; repair it where it arose")
 
 
 def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
@@ -536,24 +541,6 @@ def _is_finite(array: xr.DataArray) -> bool:
     """Return whether all values are finite; for lazy arrays by the cached extremes of the columns."""
     found = extremes(array.data) if is_lazy(array) and array.size else (array.to_numpy(),)
     return all(bool(np.isfinite(values).all()) for values in found)
-
-
-def _first_nonfinite(array: xr.DataArray) -> str:
-    value, where = next(_nonfinite(array))
-    labels = ", ".join(
-        f"{dim} {array[dim].to_numpy()[i]!s}" if dim in array.coords else f"{dim} {i}"
-        for dim, i in zip(array.dims, where, strict=True)
-    )
-    return f"{value!s} at {labels}"
-
-
-def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ...]]]:
-    """Yield nonfinite values and their indices, in order."""
-    start = 0
-    for block in row_blocks(array.data):
-        for row, *others in np.argwhere(~np.isfinite(block)):
-            yield block[row, *others], (start + int(row), *map(int, others))
-        start += len(block)
 
 
 def _validate_oligo_index(counts: xr.Dataset) -> None:

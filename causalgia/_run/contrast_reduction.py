@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia._run.requested_contrasts import ContrastRequest
-from causalgia.effects._contrast import sums_over_arms
+from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import check_scale, transform_with_bound
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks

@@ -16,7 +16,7 @@ from causalgia.arm_weights import as_dense
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.control_sd import sd_weights
-from causalgia.effects.labels import do_coordinate, effect_attrs
+from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.scales import OF_MEANS, check_not_log
 from causalgia.errors import DesignError, quoted
 from causalgia.predict import Predictor
@@ -159,7 +159,9 @@ def effect_labels(
     design, weights = question.design, question.weights
     attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
     outcomes = xr.Dataset(coords=arm_coordinates(design.named_arms), attrs=attrs)
-    words = effect_attrs(outcomes, weights, question.scale, "crossover", question.control, question.interaction)
+    words = effect_attrs(
+        measured_on(outcomes), weights, question.scale, "crossover", question.control, question.interaction
+    )
     coords = {"contrast": list(weights), "task": list(predictor.tasks), **do_coordinate(outcomes, weights)}
     if predictor.models is not None:
         coords["model"] = list(predictor.models)

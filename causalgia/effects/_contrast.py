@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -22,7 +21,7 @@ from causalgia.effects.contrast_weights import (
     requested_weights,
     weight_matrix,
 )
-from causalgia.effects.control_sd import arm_sds, control_sd, pooled_sd, sd_attrs, sd_weights, shared_arm_sds
+from causalgia.effects.control_sd import control_sd, sd_attrs, varying_sd_weights
 from causalgia.effects.functions_of_means import (
     Expansion,
     check_scale_of_means,
@@ -34,13 +33,13 @@ from causalgia.effects.functions_of_means import (
 )
 from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
-from causalgia.effects.scales import OF_MEANS, check_scale, on_scale, transform, transform_with_bound
+from causalgia.effects.pointwise_effects import effects_of_units
+from causalgia.effects.scales import OF_MEANS, on_scale
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import design_question
 from causalgia.notes import with_notes
-from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember_extremes, row_blocks
+from causalgia.numerics.row_blocks import by_block, in_memory
 from causalgia.schema import annotate, validate
-from causalgia.types import Array, Mask
 
 Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
 """Cell -> its arms: neither, second alone, first alone, both."""
@@ -141,49 +140,49 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
+    outcomes, stored = _as_outcomes(outcomes), "analysis" in outcomes.attrs
+    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    from_analysis = control is None and contrasts is None and interaction is None
+    planned = _stored_question(outcomes) if from_analysis or stored else None
+    if from_analysis and planned is not None:
+        control, contrasts, interaction = planned
+    control = None if control is None else arm_name(control, arms)
+    weights = requested_weights(outcomes, arms, control, contrasts, interaction)
+    question = (control, None if contrasts is None else weights, interaction)
+    W, cells, on = weight_matrix(weights, arms), list(next(iter(weights.values()))), measured_on(outcomes)
+    crossover = "arm" in outcomes["outcome"].dims
+    check_scale_of_means(scale, ceiling, interaction, crossover, on)
+    sd_of = varying_sd_weights(outcomes, W, arms, control)
+    of_sd = sd_attrs(sd_of, W)
+    if crossover:
+        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells)
+    else:
+        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on)
+    floor = floor_column(outcomes, W, arms, scale, ceiling, cells)
+    dims = {*outcomes["outcome"].dims, "arm"}
+    coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
+    effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
+    effects["weight"] = (("contrast", "arm"), as_dense(W))
+    effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do_coordinate(outcomes, weights))
+    as_planned, edits = from_analysis or (stored and question == planned), str(effects.attrs.pop("edits", ""))
+    sentences = [] if as_planned else duplicate_notes(weights)
+    if edits and not (as_planned or interaction):
+        sentences += notes_of_controls(weights, edits_from_json(edits))
+    effects.attrs |= effect_attrs(on, weights, scale, "crossover" if crossover else "parallel", control, interaction)
+    changed = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    effects.attrs |= of_sd | exploratory_attrs(outcomes.attrs, **changed, scale=scale)
+    return validate(annotate(with_notes(effects, *sentences)), "effects")
+
+
+def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
+    """Return outcomes of one unit or more with a dim arm, in memory but for those of a crossover."""
     validate(outcomes, "outcomes")
     if outcomes.sizes["unit"] == 0:
         raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
-    outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
-    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    from_analysis = control is None and contrasts is None and interaction is None
-    if from_analysis:
-        control, contrasts, interaction = _stored_question(outcomes)
-    control = None if control is None else arm_name(control, arms)
-    weights = requested_weights(outcomes, arms, control, contrasts, interaction)
-    W = weight_matrix(weights, arms)
-    crossover = "arm" in outcomes["outcome"].dims
-    check_scale_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
-    sd_of = _varying_sd_weights(outcomes, W, arms, control)
-    outcomes, parts = (
-        _crossover_effects(outcomes, W, sd_of, scale, ceiling, list(next(iter(weights.values()))))
-        if crossover
-        else _parallel_effects(outcomes, W, sd_of, arms, scale)
-    )
-    dims = {*outcomes["outcome"].dims, "arm"}
-    coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
-    effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects["weight"] = (("contrast", "arm"), as_dense(W))
-    effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
-    effects = effects.assign_coords(contrast=list(weights), arm=arms, **do_coordinate(outcomes, weights))
-    effects.attrs |= effect_attrs(
-        outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction
-    )
-    effects.attrs |= sd_attrs(sd_of, W)
-    named = weights if contrasts is not None else None
-    question = {"control": control, "contrasts": named, "interaction": interaction}
-    if "analysis" in outcomes.attrs and not from_analysis:
-        from_analysis = question == dict(zip(question, _stored_question(outcomes), strict=True))
-    effects.attrs |= exploratory_attrs(outcomes.attrs, **({} if from_analysis else question), scale=scale)
-    if not from_analysis:
-        effects = with_notes(effects, *duplicate_notes(weights))
-    edits = str(effects.attrs.pop("edits", ""))
-    if edits and not (from_analysis or interaction):
-        effects = with_notes(effects, *notes_of_controls(weights, edits_from_json(edits)))
-    return validate(annotate(effects), "effects")
+    return outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
 
 
 def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
@@ -197,62 +196,25 @@ def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     )
 
 
-def _varying_sd_weights(
-    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
-) -> sparse.csr_array:
-    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
-    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
-    sd_of = sd_weights(W, kinds, control)
-    if sd_of is W:
-        return W
-    a, y = int(sd_of.indices[0]), outcomes["outcome"]
-    if "arm" in y.dims:
-        sds = shared_arm_sds(_select_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
-    else:
-        y = y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
-        values, bound = on_scale(y, "identity", measured_on(outcomes))
-        sds = arm_sds([values.to_numpy()], [bound]) if y.sizes["unit"] > 1 else np.zeros(1)
-    return sd_of if (sds > 0).all() else W
-
-
-def _select_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
-    """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy."""
-    if list(arms) == list(range(y.sizes["arm"])):
-        return y
-    return y.isel(arm=arms).copy(data=by_block(y.data, np.take, indices=arms, axis=1))
-
-
 def _crossover_effects(
     outcomes: xr.Dataset,
     W: sparse.csr_array,
     sd_of: sparse.csr_array,
     scale: str,
+    on: str,
     ceiling: float | None,
     cells: list[str],
-) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Return the outcomes, and the variables of effects: ICE as sparse products, and where they do not vary."""
-    used = np.union1d(W.indices, sd_of.indices)
-    W, sd_of = W[:, used], sd_of[:, used]
-    y, on = _select_arms(outcomes["outcome"], used), measured_on(outcomes)
+) -> dict[str, Any]:
+    y, used = outcomes["outcome"], np.union1d(W.indices, sd_of.indices)
+    if len(used) < y.sizes["arm"]:
+        y = y.isel(arm=used).copy(data=by_block(y.data, np.take, indices=used, axis=1))
     if scale in OF_MEANS:
-        return outcomes, expand_crossover(y, W, sd_of, scale, on, ceiling, cells)
-    check_scale(y, scale, on)
-    ice, constant, zero = weighted_sums(y.data, W, scale=scale)
-    subtracted, spread = np.unique(sd_of.indices[sd_of.data < 0]), {}
-    if y.sizes["unit"] > 1:
-        sds = shared_arm_sds(_select_arms(y, subtracted).data, scale=scale)
-        spread = {"control_sd": pooled_sd(sds, sd_of[:, subtracted])}
-    others = y.dims[2:]
-    coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
-    columns = {"constant": constant, "zero": zero, **spread}
-    return outcomes, {
-        "ice": xr.DataArray(ice, dims=("unit", "contrast", *others), coords=coords),
-        **{name: (("contrast", *others), values) for name, values in columns.items()},
-    }
+        return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, ceiling, cells)
+    return effects_of_units(y, W[:, used], sd_of[:, used], scale, on)
 
 
 def _parallel_effects(
-    outcomes: xr.Dataset, W: sparse.csr_array, sd_of: sparse.csr_array, arms: list[str], scale: str
+    outcomes: xr.Dataset, W: sparse.csr_array, sd_of: sparse.csr_array, arms: list[str], scale: str, on: str
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
@@ -270,84 +232,12 @@ def _parallel_effects(
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, sd_of, scale, measured_on(outcomes))
+        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, sd_of, scale, on)
     else:
-        (y, bound), more = on_scale(outcomes["outcome"], scale, measured_on(outcomes)), {}
+        (y, bound), more = on_scale(outcomes["outcome"], scale, on), {}
     spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], sd_of)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
-
-
-def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
-    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant, or may be 0, within rounding.
-
-    Parameters
-    ----------
-    y
-        Outcomes for which the scale is possible, in memory or lazy, shape ``(n, A, ...)``.
-    W
-        Weights, shape ``(K, A)``.
-    scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g.
-
-    Returns
-    -------
-    sums, constant, zero
-        Shape ``(n, K, ...)`` in float64, lazy where the outcomes are and in chunks of the same units; and ``(K, ...)``.
-
-    Examples
-    --------
-    >>> weighted_sums(np.array([[1.0, 3.0], [2.0, 4.0]]), sparse.csr_array([[-1.0, 1.0]]), scale="identity")
-    (array([[2.],
-           [2.]]), array([ True]), array([False]))
-    """
-    shape = (W.shape[0], *y.shape[2:])
-    out = None if is_lazy(y) else np.empty((len(y), *shape))
-    start, ends = 0, _Extremes(shape)
-    for block in row_blocks(y, math.prod(shape)):
-        sums = ends.add(block, W, scale)
-        if out is not None:
-            out[start : start + len(block)] = np.moveaxis(sums, 0, 1)
-        start += len(block)
-    found = by_block(y, _weighted_sums_of_block, W=W, scale=scale) if out is None else out
-    if out is None:
-        remember_extremes(found, ends.least, ends.most)
-    constant = ends.low <= ends.high
-    return found, constant, constant & (ends.low <= 0) & (ends.high >= 0)
-
-
-class _Extremes:
-    """Running extremes of weighted sums, and the intersection of their rounding intervals, shape ``(K, ...)``."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.least, self.high = np.full(shape, np.inf), np.full(shape, np.inf)
-        self.most, self.low = np.full(shape, -np.inf), np.full(shape, -np.inf)
-
-    def add(self, block: Array, W: sparse.csr_array, scale: str) -> Array:
-        """Add outcomes of some units, ``(b, A, ...)``; return their sums, ``(K, b, ...)``."""
-        y, bound = transform_with_bound(block, scale=scale)
-        sums, within = sums_over_arms(W, y), sums_over_arms(abs(W), bound)
-        np.minimum(self.least, sums.min(axis=1), out=self.least)
-        np.maximum(self.most, sums.max(axis=1), out=self.most)
-        np.minimum(self.high, (sums + within).min(axis=1), out=self.high)
-        np.maximum(self.low, (sums - within).max(axis=1), out=self.low)
-        return sums
-
-
-def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str) -> Array:
-    return np.ascontiguousarray(np.moveaxis(sums_over_arms(W, transform(block, scale=scale)), 0, 1))
-
-
-def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
-    """Return weighted sums over arms, ``(K, n, ...)``, of numbers ``(n, A, ...)``.
-
-    Examples
-    --------
-    >>> sums_over_arms(sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]]))
-    array([[2., 3.]])
-    """
-    by_arm = np.moveaxis(x, 1, 0)
-    return np.asarray(W @ by_arm.reshape(len(by_arm), -1)).reshape(W.shape[0], *by_arm.shape[1:])
 
 
 def cell_interactions(
@@ -406,7 +296,7 @@ def cell_interactions(
     coords = {str(name): c.variable for name, c in outcomes.coords.items() if c.dims == ("unit",)}
     effects = effects.assign_coords(contrast=list(cells), **coords)
     weights = {name: {arms[3]: 1.0} for name, arms in cells.items()}
-    effects.attrs |= effect_attrs(outcomes, weights, scale, "crossover", None, ("first", "second"))
+    effects.attrs |= effect_attrs(on, weights, scale, "crossover", None, ("first", "second"))
     return validate(annotate(effects), "effects")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import xarray as xr
 from scipy import sparse
 
 from causalgia.effects.scales import agreement, agreement_of_blocks, transform, transform_with_bound
@@ -46,6 +47,22 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
         return W
     rows = np.arange(W.shape[0])
     return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
+
+
+def varying_sd_weights(
+    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
+) -> sparse.csr_array:
+    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
+    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
+    sd_of = sd_weights(W, kinds, control)
+    if sd_of is W:
+        return W
+    a, y = int(sd_of.indices[0]), outcomes["outcome"]
+    if "arm" in y.dims:
+        rows = by_block(y.data, np.take, indices=[a], axis=1)
+    else:
+        rows = y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None]
+    return sd_of if len(rows) > 1 and (shared_arm_sds(rows, scale="identity") > 0).all() else W
 
 
 def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
@@ -131,8 +148,9 @@ def shared_arm_sds(y: Rows, *, scale: str) -> Array:
     array([1.4142, 0.    ])
     """
     y = computed_if_small(y)
+    sds = column_moments(by_block(y, transform, scale=scale)).sd
     constant = agreement_of_blocks(transform_with_bound(block, scale=scale) for block in row_blocks(y))[0]
-    return np.where(constant, 0.0, column_moments(by_block(y, transform, scale=scale)).sd)
+    return np.where(constant, 0.0, sds)
 
 
 def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:

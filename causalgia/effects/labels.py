@@ -16,8 +16,7 @@ _MOST_TERMS = 8
 
 def measured_on(outcomes: xr.Dataset) -> str:
     """Return the scale of outcomes in words."""
-    scale = outcomes.attrs.get("scale", "outcome")
-    return scale if isinstance(scale, str) else quoted(scale)
+    return str(outcomes.attrs.get("scale", "outcome"))
 
 
 def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
@@ -40,10 +39,9 @@ def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
 
 
 def effect_attrs(
-    outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
+    on: str, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
 ) -> dict[str, Any]:
-    """Return the attrs of effects: assignment, scale, control and estimand."""
-    on = measured_on(outcomes)
+    """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale, control and estimand."""
     attrs: dict[str, Any] = {
         "assignment": assignment,
         "contrast_scale": _scale_in_words(scale, on),

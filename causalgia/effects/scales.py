@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import ContrastError, quoted
-from causalgia.numerics.row_blocks import extremes, row_blocks
+from causalgia.numerics.row_blocks import extremes, first_where
 from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
@@ -149,21 +149,12 @@ def _check_values(y: xr.DataArray, scale: str) -> None:
     low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
     if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
         return
-    value, where = next(_impossible_values(y, scale))
+    value, where = first_where(y.data, lambda block: (block <= 0) | (block >= 1) if scale == "logit" else block <= 0)
     labels = ", ".join(
         f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
     raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
-
-
-def _impossible_values(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
-    """Yield the values for which a scale is impossible, with their indices, in their order."""
-    start = 0
-    for block in row_blocks(y.data):
-        for row, *others in np.argwhere((block <= 0) | (block >= 1) if scale == "logit" else block <= 0):
-            yield block[row, *others], (start + int(row), *map(int, others))
-        start += len(block)
 
 
 def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:

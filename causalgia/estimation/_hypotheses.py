@@ -15,8 +15,8 @@ from scipy import sparse
 from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
 from causalgia.checks import nearest
-from causalgia.effects._contrast import sums_over_arms
 from causalgia.effects.contrast_weights import as_unique
+from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance

@@ -50,7 +50,9 @@ def computed_if_small(rows: Rows) -> Rows:
     return rows.compute() if is_lazy(rows) and rows.nbytes <= HELD else rows
 
 
-def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
+def by_block(
+    rows: Rows, function: Callable[..., Any], *, extremes: tuple[Any, Any] | None = None, **given: Any
+) -> Rows:
     """Return ``function(rows, **given)``, lazily for a lazy array; the function keeps the numbers of rows and dims.
 
     Parameters
@@ -59,8 +61,10 @@ def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
         Shape ``(n, A, ...)``.
     function
         Maps ``(b, A, ...)`` to ``(b, K, ...)``, row by row.
+    extremes
+        Those of the result, if known; cached for a lazy result.
     **given
-        Its other arguments.
+        Other arguments of the function.
 
     Examples
     --------
@@ -72,7 +76,10 @@ def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
     rows = rows.rechunk(dict.fromkeys(range(1, rows.ndim), -1))
     one = function(np.full((1, *rows.shape[1:]), 0.5, rows.dtype), **given)
     chunks = (rows.chunks[0], *((size,) for size in one.shape[1:]))
-    return rows.map_blocks(function, dtype=one.dtype, chunks=chunks, meta=one[:0], **given)
+    found = rows.map_blocks(function, dtype=one.dtype, chunks=chunks, meta=one[:0], **given)
+    if extremes is not None:
+        remember_extremes(found, *extremes)
+    return found
 
 
 def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
@@ -176,6 +183,22 @@ def _blocks_with_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
         high = most if high is None else np.maximum(high, most)
         yield block
     remember_extremes(rows, low, high)
+
+
+def first_where(rows: Rows, test: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]) -> tuple[Any, tuple[int, ...]]:
+    """Return the first number, in the order of the rows, for which a test of blocks is true, and its indices.
+
+    Examples
+    --------
+    >>> first_where(np.array([[1.0, 2.0], [-3.0, 4.0]]), lambda block: block < 0)
+    (np.float64(-3.0), (1, 0))
+    """
+    start = 0
+    for block in row_blocks(rows):
+        for row, *others in np.argwhere(test(block)):
+            return block[row, *others], (start + int(row), *map(int, others))
+        start += len(block)
+    raise ValueError("the test is true of no number")
 
 
 def remember_extremes(rows: Rows, low: Any, high: Any) -> None:
