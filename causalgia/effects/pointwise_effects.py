@@ -46,7 +46,7 @@ def effects_of_units(
     """
     check_scale(y, scale, measured_on)
     ice, constant, zero = weighted_sums(y.data, W, scale=scale)
-    columns = {"constant": constant, "zero": zero}
+    columns: dict[str, Any] = {"constant": constant, "zero": zero}
     if y.sizes["unit"] > 1:
         subtracted = np.unique(sd_of.indices[sd_of.data < 0])
         sds = shared_arm_sds(by_block(y.data, np.take, indices=subtracted, axis=1), scale=scale)
