@@ -345,7 +345,7 @@ def _with_covariance(*replaced: tuple[tuple[int, int], float]) -> xr.Dataset:
         ([((1, 1), -1.0)], "contrast w1: variance -1 is negative"),
     ],
 )
-@pytest.mark.parametrize("verb", [as_estimates, lambda e: cg.infer(e, law="normal", rng=0, draws=8)])
+@pytest.mark.parametrize("verb", [as_estimates, lambda e: cg.infer(e, law="normal", rng=0, n_draws=8)])
 def test_ready_made_estimates_that_cannot_vary_like_that(replaced: Any, match: str, verb: Any) -> None:
     assert as_estimates(_with_covariance())["ace"].size == 2
     with pytest.raises(EstimateError, match=match):
@@ -399,7 +399,7 @@ def test_tables_of_several_tasks() -> None:
     )
     xr.testing.assert_identical(as_estimates(wide), found.drop_vars("n_units"))
     xr.testing.assert_identical(as_estimates(wide.transpose("task", "x")), as_estimates(wide))
-    assert cg.infer(long_table(), groups="word", law="normal", rng=0, draws=8)["posterior"]["ace"].shape[2:] == (
+    assert cg.infer(long_table(), family="word", law="normal", rng=0, n_draws=8)["posterior"]["ace"].shape[2:] == (
         3,
         2,
     )

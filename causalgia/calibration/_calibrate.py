@@ -285,7 +285,7 @@ def _posterior_summary(
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
     law: Any = analysis.law
     try:
-        post = infer(estimates, law=law, draws=4 * (RANKED + 1), rng=seed, **chosen)
+        post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
         return str(error)
     draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
@@ -452,7 +452,7 @@ def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) ->
     z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
     delta = prior.mu_sd * generator.standard_normal() + _draw_tau(prior, generator) * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
-    post = infer(table, law=law, prior=prior, draws=RANKED + 1, rng=int(generator.integers(2**62)))
+    post = infer(table, law=law, prior=prior, n_draws=RANKED + 1, rng=int(generator.integers(2**62)))
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
 

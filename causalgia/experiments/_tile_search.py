@@ -49,7 +49,7 @@ def tile_search(
     fill: str = "uniform",
     fwer: float = 0.05,
     task: str | None = None,
-    draws: int = 20,
+    n_draws: int = 20,
     rope: Rope = "0.2 sd",
     client: Client | None = None,
 ) -> xr.Dataset:
@@ -83,7 +83,7 @@ def tile_search(
         Bound on the family-wise error rate of the search.
     task
         Task whose outcome is searched; None for a predictor with a single task.
-    draws
+    n_draws
         Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly,
         there is no t test and p is ``2^(1 - n)`` of a sign test: narrow spans then need more draws.
     rope
@@ -119,14 +119,14 @@ def tile_search(
     >>> random = decode(cg.Uniform(length=640).sample(20, rng=0)["sequence"].values)
     >>> sequences = [s[:200] + "ATGCTGAGTCAT" + s[212:500] + "GGCTATAAAAGG" + s[512:] for s in random]
     >>> found = cg.experiments.tile_search(
-    ...     sequences, cg.zoo.oracle("long_range"), rng=0, tiles=[(0, 480)], rope=(-0.5, 0.5), draws=2
+    ...     sequences, cg.zoo.oracle("long_range"), rng=0, tiles=[(0, 480)], rope=(-0.5, 0.5), n_draws=2
     ... )
     >>> found["contrast"].values[found["finest"].squeeze().values].tolist()
     ['195-210', '210-225']
     """
     import xarray as xr
 
-    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     roots = ((0, null.length),) if tiles is None else as_spans_inside(tiles, "tiles", null.length)
     _check_search_arguments(roots, least, fill, fwer, rope)
     check_task(predictor, task)
