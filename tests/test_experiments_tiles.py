@@ -443,7 +443,7 @@ def test_bad_designs_are_refused_when_they_are_made(call: Any, says: str) -> Non
         ({"least": 0}, "least"),
         ({"least": 2, "fill": "dinucleotide_shuffle"}, "changes nothing below 4"),
         ({"fill": "A"}, "fill='A'"),
-        ({"fwer": 1.5}, "fwer"),
+        ({"alpha": 1.5}, "alpha"),
         ({"tiles": [(0, 5)]}, "narrower than least"),
         ({"tiles": [(0, 50), (40, 90)]}, "overlap"),
         ({"task": "K563"}, "task='K563'"),

@@ -288,11 +288,11 @@ def test_selection_over_all_tasks_counts_all_of_them() -> None:
     )
     table = xr.Dataset({"ace": ace, "se": xr.ones_like(ace), "p": 2 * xr.apply_ufunc(stats.norm.sf, abs(ace))})
     by_task = selected_intervals(cg.adjust(table), select=0.05)
-    assert by_task["fcr_level"].values.tolist() == pytest.approx([1 - 0.05 / 3] * 2)
+    assert by_task["fcr_ci_prob"].values.tolist() == pytest.approx([1 - 0.05 / 3] * 2)
     table.loc[{"contrast": "a"}]["p"][1] = 1e-9
     table["ace"].loc[{"contrast": "a"}] = [5.0, 6.5]
     together = selected_intervals(cg.adjust(table, family="all"), select=0.05)
-    assert together["fcr_level"].values.tolist() == pytest.approx([1 - 3 * 0.05 / 6] * 2)
+    assert together["fcr_ci_prob"].values.tolist() == pytest.approx([1 - 3 * 0.05 / 6] * 2)
 
 
 def test_a_mask_is_read_by_its_names() -> None:

@@ -66,12 +66,12 @@ def test_paired_is_pwr(row: Any, theirs: dict[str, float]) -> None:
         "minimal_detectable_effect": detectable(se, row.n - 1, power=row.power, level=level),
         "power_normal": t_power(row.effect, se, np.inf, level=level),
         "n_normal": n_normal(row.effect, row.sd, power=row.power, level=level),
-        "half_width": half_width_of_mean(row.sd, row.n, level=level),
+        "half_width": half_width_of_mean(row.sd, row.n, ci_prob=level),
     }
     for name, value in mine.items():
         assert value == pytest.approx(theirs[name], rel=1e-7), name
     assert n_for_power(row.effect, row.sd, power=row.power, level=level) == theirs["n_required"]
-    assert n_for_half_width(row.sd, theirs["half_width_target"], level=level) == theirs["n_for_half_width"]
+    assert n_for_half_width(row.sd, theirs["half_width_target"], ci_prob=level) == theirs["n_for_half_width"]
 
 
 @pytest.mark.parametrize(("row", "theirs"), rows("input", "paired"))

@@ -64,7 +64,7 @@ def calibrate(
     analysis: Analysis | None = None,
     truth: xr.DataArray | None = None,
     posterior: bool = True,
-    error: float = 0.001,
+    alpha: float = 0.001,
     client: Client | None = None,
 ) -> xr.Dataset:
     """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
@@ -94,7 +94,7 @@ def calibrate(
     posterior
         Whether to fit a posterior (`causalgia.infer`) to each trial, and add rows on it; trials without one (an effect
         without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
-    error
+    alpha
         Probability that any row falls outside its band although all nominal rates hold.
     client
         Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do not depend on workers: the table
@@ -162,7 +162,7 @@ def calibrate(
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
     results = found[:n_trials]
     aa_p_values = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
-    return _calibration_table(results, aa_p_values, request, known, error)
+    return _calibration_table(results, aa_p_values, request, known, alpha)
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ def _calibration_table(
     aa_p_values: xr.DataArray | None,
     analysis: Analysis,
     known: xr.DataArray | None,
-    error: float,
+    alpha: float,
 ) -> xr.Dataset:
     estimates = xr.concat([result.estimates[["ace", "lower", "upper"]] for result in results], dim="trial")
     bands = xr.concat([result.band[["lower", "upper"]] for result in results], dim="trial")
@@ -341,7 +341,7 @@ def _calibration_table(
     more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(results, truth, estimates, random=random)
     why += [f"posterior: {result.without}" for result in results if result.without][:1]
-    table = judged(rows, error=error).assign(ace=estimates["ace"])
+    table = judged(rows, alpha=alpha).assign(ace=estimates["ace"])
     if aa_p_values is not None:
         table["p_same"] = aa_p_values
     table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}

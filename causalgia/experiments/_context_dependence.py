@@ -205,7 +205,7 @@ def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
 
 
-def _index_of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
+def _index_of_each(outcomes: xr.Dataset, null: Genomic, ci_prob: float) -> xr.Dataset:
     """Return the index of each sequence, whose WT is known exactly, (sequence, task[, model])."""
     import xarray as xr
 
@@ -214,7 +214,7 @@ def _index_of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Data
     change, wild_type = np.moveaxis(pairs[: n * null.n_draws].reshape(n, null.n_draws, *pairs.shape[1:]), 2, 0)
     zero = np.zeros(change[:, 0].shape)
     variances = (change.var(axis=1, ddof=1) / null.n_draws, zero, zero)
-    index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.n_draws - 1, ci_prob=level)
+    index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.n_draws - 1, ci_prob=ci_prob)
     names = xr.DataArray(list(null.parents_given.names[:n]), dims="sequence", name="sequence")
     found = _index_table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
     return found.assign_attrs(estimand="(WT - E MUT) / WT of each sequence, over its shuffles")

@@ -32,7 +32,7 @@ def t_power(
         True effect, true standard error and degrees of freedom, broadcast against each other. Where se is 0 the power
         is 1 for an effect and 0 for none.
     level
-        1 minus the level of the test.
+        1 minus the error rate of the test.
     sides
         2, or 1 for the test against larger effects.
 
@@ -111,7 +111,7 @@ def tost_power(
     rope
         Region of practical equivalence.
     level
-        1 minus the level of each test.
+        1 minus the error rate of each test.
 
     References
     ----------
@@ -252,19 +252,19 @@ def least_integer(
     return np.where(done, high, np.inf)
 
 
-def half_width_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
-    """Return the half width ``t sd / sqrt(n)`` of the interval of a mean of n values.
+def half_width_of_mean(sd: npt.ArrayLike, n_units: npt.ArrayLike, *, ci_prob: float = 0.95) -> Array:
+    """Return the half width ``t sd / sqrt(n)`` of the interval of a mean over `n_units` values.
 
     Examples
     --------
     >>> half_width_of_mean(1.0, 20).round(6)
     np.float64(0.468014)
     """
-    n = np.asarray(n, dtype=np.float64)
-    return np.asarray(t_quantile(n - 1, 0.5 + level / 2) * np.asarray(sd) / np.sqrt(n))[()]
+    n_units = np.asarray(n_units, dtype=np.float64)
+    return np.asarray(t_quantile(n_units - 1, 0.5 + ci_prob / 2) * np.asarray(sd) / np.sqrt(n_units))[()]
 
 
-def n_for_half_width(sd: float, half_width: float, *, level: float = 0.95) -> int:
+def n_for_half_width(sd: float, half_width: float, *, ci_prob: float = 0.95) -> int:
     """Return the smallest n with a half width of at most `half_width`.
 
     Examples
@@ -273,7 +273,7 @@ def n_for_half_width(sd: float, half_width: float, *, level: float = 0.95) -> in
     64
     """
     as_positive(half_width, "half_width")
-    return int(least_integer(lambda n: half_width_of_mean(sd, n, level=level) <= half_width, np.array([2.0]))[0])
+    return int(least_integer(lambda n: half_width_of_mean(sd, n, ci_prob=ci_prob) <= half_width, np.array([2.0]))[0])
 
 
 def n_for_power(effect: float, sd: float, *, power: float, level: float = 0.95) -> int:
@@ -340,7 +340,7 @@ def as_positive(value: Any, name: str) -> float:
     return float(value)
 
 
-_EXAMPLES = {"level": 0.95, "alpha": 0.05, "q": 0.05}
+_EXAMPLES = {"level": 0.95, "ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
 
 
 def as_probability(value: Any, name: str) -> float:
