@@ -76,7 +76,7 @@ _CLAIMS = {
 
 def table(rows: list[Row]) -> xr.Dataset:
     """Return all rows judged together: the error rate of the table is shared by its rows."""
-    return judged(rows, error=0.001)
+    return judged(rows, alpha=0.001)
 
 
 def _cell(name: str) -> str:

@@ -454,9 +454,9 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
 
 
 def _infer_arguments(analysis: Analysis) -> dict[str, Any]:
-    groups = analysis.family if analysis.family not in (None, "all") else None
+    family = analysis.family if analysis.family not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
-    return {"law": analysis.law, "groups": groups, "exchangeable": analysis.exchangeable, **prior}
+    return {"law": analysis.law, "family": family, "exchangeable": analysis.exchangeable, **prior}
 
 
 def _decide_effects(

@@ -306,7 +306,7 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
     _estimate("selected", "whether the effect was selected in this task (or model)", dtype="b"),
     Variable(
-        "fcr_level",
+        "fcr_ci_prob",
         ("estimates",),
         (("task",), ("task", "model")),
         "f",

@@ -51,7 +51,7 @@ summary.iloc[:, :2]
 # posterior means in units of it:
 
 # %%
-sampled = cg.infer(schools, law="normal", prior=prior, engine="nuts", draws=8_000, rng=2, accept_unconverged=True)
+sampled = cg.infer(schools, law="normal", prior=prior, engine="nuts", n_draws=8_000, rng=2, accept_unconverged=True)
 mcse = np.hypot(posterior["moments"]["sd"] / 4_000**0.5, sampled["moments"]["sd"] / 2_000**0.5)
 ((posterior["moments"]["mean"] - sampled["moments"]["mean"]) / mcse).to_series().round(1)
 

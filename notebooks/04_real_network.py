@@ -166,7 +166,7 @@ figure if folder else None
 
 # %%
 if folder:
-    occlusion = cg.experiments.occlusion(enhancers, motif="GATAA", fills=["uniform"], draws=8, rope=(-0.1, 0.1))
+    occlusion = cg.experiments.occlusion(enhancers, motif="GATAA", fills=["uniform"], n_draws=8, rope=(-0.1, 0.1))
     occluded = cg.run(over_networks(occlusion), networks, rng=0, progress=False)
     lost = over_networks(occlusion).analyze(occluded, rng=0)
     print(*lost.sentences, sep="\n")

@@ -243,8 +243,8 @@ def test_hierarchical_families() -> None:
     motif = np.array(["a", "b", "c"] * 4)
     out = adjust(estimates(P, motif=("contrast", motif)), method="hierarchical", family="motif")
     np.testing.assert_allclose(out["p_adjusted"][:, 0], hierarchical_q(P[:, 0], np.array([0, 1, 2] * 4)).q)
-    assert out.attrs["adjust_level"] == 0.05
-    assert "adjust_level" not in adjust(out, method="bh").attrs
+    assert out.attrs["adjust_alpha"] == 0.05
+    assert "adjust_alpha" not in adjust(out, method="bh").attrs
     for family in (None, "all"):
         with pytest.raises(EstimateError, match="name the coordinate on contrast"):
             adjust(estimates(P), method="hierarchical", family=family)

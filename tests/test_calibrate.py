@@ -144,7 +144,7 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
 def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
     hits = np.arange(1000) < 960
     low, high = stats.binom.ppf([0.0005, 0.9995], 1000, 0.95) / 1000
-    table = judged([share_row("coverage", hits, 0.95)], error=0.001)
+    table = judged([share_row("coverage", hits, 0.95)], alpha=0.001)
     np.testing.assert_allclose([table["lower"].item(), table["upper"].item()], [low, high])
     assert share_row("a", hits, 0.95, "at least").band(0.001)[1] == np.inf
     assert not share_row("a", hits, 0.90, "at most").passes(0.001)
@@ -156,8 +156,8 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
     assert rank_row("r", np.zeros(200, int), 99).value < 1e-10
     with pytest.raises(EstimateError, match="different names"):
         judged([row, row])
-    with pytest.raises(EstimateError, match="error=2"):
-        judged([row], error=2)
+    with pytest.raises(EstimateError, match="alpha=2"):
+        judged([row], alpha=2)
 
 
 def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:

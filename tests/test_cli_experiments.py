@@ -270,4 +270,4 @@ def test_one_unit_is_refused_when_the_design_is_made():
     with pytest.raises(DesignError, match="'knock_in' of one unit"):
         cg.experiments.knock_in(one, motif="AGATAAG")
     with pytest.raises(DesignError, match="'knock_in' of the one sequence .* two sequences or more"):
-        cg.experiments.knock_in(cg.Genomic(of=one, draws=5), motif="AGATAAG", placebo="ACCTCCG")
+        cg.experiments.knock_in(cg.Genomic(of=one, n_draws=5), motif="AGATAAG", placebo="ACCTCCG")

@@ -99,12 +99,12 @@ def fitted(method: Any, client: Any) -> xr.Dataset:
 def searched(client: Any) -> xr.Dataset:
     sequences = [s[:40] + "ATGCTGAGTCAT" + s[52:] for s in random(8, 80)]
     oracle = cg.zoo.oracle("long_range")
-    return tile_search(sequences, oracle, rng=0, rope=(-0.5, 0.5), draws=2, least=20, client=client)
+    return tile_search(sequences, oracle, rng=0, rope=(-0.5, 0.5), n_draws=2, least=20, client=client)
 
 
 def greedy(client: Any) -> xr.Dataset:
     tiles = [(0, 30), (30, 60), (60, 90)]
-    return greedy_tiles(random(6, 90), share(), tiles=tiles, rounds=2, rng=0, task="G", draws=3, client=client)
+    return greedy_tiles(random(6, 90), share(), tiles=tiles, rounds=2, rng=0, task="G", n_draws=3, client=client)
 
 
 def confirmed(client: Any) -> xr.Dataset:
@@ -121,13 +121,13 @@ def analyzed(client: Any) -> xr.Dataset:
 VERBS: dict[str, Callable[[Any], Any]] = {
     "analyze": analyzed,
     "calibrate": lambda client: cg.calibrate(DESIGN, share(), n_trials=3, rng=1, client=client),
-    "infer tasks": lambda client: cg.infer(effects(5), rng=2, draws=400, client=client),
+    "infer tasks": lambda client: cg.infer(effects(5), rng=2, n_draws=400, client=client),
     "infer groups": lambda client: cg.infer(
-        effects(2), groups="family", law="normal", log_likelihood=True, rng=2, draws=400, client=client
+        effects(2), family="family", law="normal", log_likelihood=True, rng=2, n_draws=400, client=client
     ),
-    "infer many": lambda client: cg.infer(effects(2, 60), rng=2, draws=400, log_likelihood=True, client=client),
+    "infer many": lambda client: cg.infer(effects(2, 60), rng=2, n_draws=400, log_likelihood=True, client=client),
     "infer with an atom": lambda client: cg.infer(
-        effects(2), law="spike_and_slab", rng=2, draws=400, log_likelihood=True, client=client
+        effects(2), law="spike_and_slab", rng=2, n_draws=400, log_likelihood=True, client=client
     ),
     "predictors of the same units": lambda client: across_predictors(
         biased(lambda _: 0), contrast="bias", client=client
@@ -317,7 +317,7 @@ def test_what_is_no_client_is_refused(verb: str) -> None:
 def test_a_worker_of_another_version_is_refused(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cg, "__version__", "99.0")
     with pytest.raises(ClusterError, match=r"a worker has causalgia .*, this process 99.0"):
-        cg.infer(effects(2), rng=0, draws=400, client=two)
+        cg.infer(effects(2), rng=0, n_draws=400, client=two)
 
 
 RELEASED = threading.Event()

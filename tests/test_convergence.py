@@ -32,7 +32,7 @@ def test_independent_draws_have_converged() -> None:
 def test_chains_apart_are_refused_by_the_name_of_the_row() -> None:
     ace = GOOD.copy()
     ace[0, :, 1] += 1
-    with pytest.raises(ConvergenceError, match=r"rhat of ace above 1.01: contrast TAL1 1\.\d+.*draws="):
+    with pytest.raises(ConvergenceError, match=r"rhat of ace above 1.01: contrast TAL1 1\.\d+.*n_draws="):
         check_convergence(diagnose(posterior(ace), 0), accepted=False)
 
 
@@ -72,7 +72,7 @@ def test_chains_stuck_at_different_numbers_have_not() -> None:
 
 
 def test_too_few_draws_are_refused_before_sampling() -> None:
-    with pytest.raises(ConvergenceError, match="draws=100 cannot give an effective sample size of 400"):
+    with pytest.raises(ConvergenceError, match="n_draws=100 cannot give an effective sample size of 400"):
         check_n_draws(100, accepted=False)
     check_n_draws(100, accepted=True)
     check_n_draws(400, accepted=False)

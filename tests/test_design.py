@@ -233,4 +233,4 @@ def test_every_order_of_a_group_is_equally_likely():
 def test_no_warning_where_nothing_is_degenerate():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        design(null=cg.Genomic(of=["ACGT" * 15, "AACC" * 15], draws=6))
+        design(null=cg.Genomic(of=["ACGT" * 15, "AACC" * 15], n_draws=6))

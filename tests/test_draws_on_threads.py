@@ -24,7 +24,7 @@ NULLS = {
     "shuffle": cg.Shuffle(of=PARENTS),
     "dinucleotide_shuffle": cg.DinucleotideShuffle(of=PARENTS),
     "klet_shuffle": cg.KletShuffle(of=PARENTS, k=3),
-    "genomic": cg.Genomic(of=PARENTS, draws=12),
+    "genomic": cg.Genomic(of=PARENTS, n_draws=12),
 }
 MOTIF = cg.sequences.Motif("m", np.tile([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4], [0.1, 0.1, 0.7, 0.1]], (12, 1)))
 RANDOM = {

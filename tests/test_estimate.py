@@ -888,7 +888,7 @@ def test_warnings_count_contrasts_only_where_they_are_contrasts() -> None:
 def test_a_random_arm_is_told_how_to_be_drawn_twice() -> None:
     for attrs in ({}, {"null_kind": "genomic"}):
         outcomes = crossover(**attrs).assign_coords(random=("arm", [False, True, False]))
-        with pytest.raises(EstimateError, match=r"cg\.Genomic\(of=\.\.\., draws=2\)"):
+        with pytest.raises(EstimateError, match=r"cg\.Genomic\(of=\.\.\., n_draws=2\)"):
             estimate(effects_of(outcomes), target="units")
 
 

@@ -304,7 +304,7 @@ def test_doors():
         normal(np.array([1.0, np.nan]), Noise(np.ones(2)), Prior())
     with pytest.raises(InferenceError, match="contrast 0: variance 0"):
         normal(np.ones(2), Noise(np.array([0.0, 1.0])), Prior())
-    with pytest.raises(InferenceError, match="draws=0"):
+    with pytest.raises(InferenceError, match="n_draws=0"):
         normal(np.ones(2), Noise(np.ones(2)), Prior()).draw(0, np.random.default_rng(0))
     with pytest.raises(InferenceError, match="probability 1"):
         normal(np.ones(2), Noise(np.ones(2)), Prior()).quantile(1)

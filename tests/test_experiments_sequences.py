@@ -63,7 +63,7 @@ def crowded() -> dict[str, str]:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
-    experiment = occlusion(sampled, motif="AGATAA", draws=3)
+    experiment = occlusion(sampled, motif="AGATAA", n_draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     truth = GATA1.true_ace(experiment, n=6_000)
@@ -78,7 +78,7 @@ def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
     """The expectation over uniform fills of one span of one sequence is a sum over windows, exact in the oracle."""
-    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=40)
+    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=40)
     outcomes = cg.run(experiment, GATA1, rng=3, progress=False)
     found = experiment.analyze(outcomes, rng=0).findings["instances"].sel(contrast="uniform")
     rows = experiment.null.parents_given.tokens
@@ -99,7 +99,7 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
-    experiment = occlusion(crowded, motif="AGATAA", fills=("uniform",), draws=3)
+    experiment = occlusion(crowded, motif="AGATAA", fills=("uniform",), n_draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     instances = answer.findings["instances"]
@@ -133,7 +133,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
     tokens = np.random.default_rng(0).choice(4, (80, 100), p=[0.1, 0.4, 0.4, 0.1]).astype(np.uint8)
     tokens[:, 40:46] = encode("GTACGG")
     share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="G and C")
-    experiment = occlusion(tokens, motif="GTACGG", fills=["uniform"], draws=4)
+    experiment = occlusion(tokens, motif="GTACGG", fills=["uniform"], n_draws=4)
     answer = experiment.analyze(cg.run(experiment, share, rng=0, progress=False), rng=0)
     found = answer.findings["instances"].sel(task="GC")
     rows, ace = experiment.null.parents_given.tokens, answer.estimates["ace"].sel(task="GC")
@@ -150,7 +150,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
 
 def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
     other = Oracle(Word("CACGTG", 1.0), EndGC(-1.0, last=150))
-    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=5)
+    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=5)
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="bh"))
     answer = experiment.analyze(cg.run(experiment, other, rng=0, progress=False), rng=0)
     assert answer.decisions["verdict"].sel(contrast="uniform minus placebo").item() == "negligible"
@@ -160,7 +160,7 @@ def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
     first, again = (occlusion(crowded, motif="AGATAA") for _ in range(2))
     assert first == again
     assert first.fingerprint == again.fingerprint
-    assert occlusion(crowded, motif="AGATAA", draws=2).fingerprint != first.fingerprint
+    assert occlusion(crowded, motif="AGATAA", n_draws=2).fingerprint != first.fingerprint
     spans = {arm.name: arm.intervention for arm in first.named_arms}
     own, placebo = (spans[name].spans for name in ("uniform", "uniform, placebo span"))
     texts = decode(first.null.parents_given.tokens)
@@ -181,7 +181,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
     """One position in fifteen matters: it shows in a few draws of many instances, not in all draws of a few."""
     matters = np.arange(7, 120, 15)
     marked = cg.FunctionPredictor(lambda x: x[:, 0, matters].sum(1), tasks=["A"], scale="A at a place")
-    experiment = occlusion(crowded, motif="AGATAA", fills=["C"], draws=8, rope=(-0.1, 0.1))
+    experiment = occlusion(crowded, motif="AGATAA", fills=["C"], n_draws=8, rope=(-0.1, 0.1))
     answer = experiment.analyze(cg.run(experiment, marked, rng=0, progress=False), rng=0)
     instances = answer.findings["instances"].sel(contrast="C, placebo span").squeeze("task")
     rows, starts = experiment.null.parents_given.tokens, instances["placebo_start"].values
@@ -204,7 +204,7 @@ def test_what_is_said_adds_up_and_covers():
     for seed in range(12):
         tokens = np.random.default_rng(seed).integers(0, 4, (60, 200), dtype=np.uint8)
         tokens[np.arange(60)[:, None], (3 * np.arange(60))[:, None] + np.arange(6)] = encode("AGATAA")
-        experiment = occlusion(tokens, motif="AGATAA", fills=["uniform"], draws=3, rope=(-0.2, 0.2))
+        experiment = occlusion(tokens, motif="AGATAA", fills=["uniform"], n_draws=3, rope=(-0.2, 0.2))
         decided = experiment.analyze(cg.run(experiment, oracle, rng=seed, progress=False), rng=0).decisions
         own, placebo, net = decided["ace"].squeeze("task").values
         assert own - placebo == pytest.approx(net, abs=1e-12)
@@ -238,7 +238,7 @@ def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
     assert by_name.n_units == 5 * len(found)
     assert cg.Design.from_dict(by_name.to_dict()).fingerprint == by_name.fingerprint
     assert occlusion(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units > by_name.n_units
-    built = build("occlusion", sampled, settings={"motif": "AGATAA", "fills": ["uniform", "A"], "draws": 2})
+    built = build("occlusion", sampled, settings={"motif": "AGATAA", "fills": ["uniform", "A"], "n_draws": 2})
     assert [arm.name for arm in built.named_arms] == [
         "untreated",
         "uniform",
@@ -266,15 +266,15 @@ def test_occlusion_refuses_before_anything_is_predicted(sampled):
         occlusion(sampled, motif="GATTA1X")
     with pytest.raises(DesignError, match="are not real sequences"):
         occlusion(cg.Uniform(length=50), motif="AGATAA")
-    with pytest.raises(DesignError, match="give draws=2 to the occlusion"):
-        occlusion(cg.Genomic(of=sampled, draws=2), motif="AGATAA")
+    with pytest.raises(DesignError, match="give n_draws=2 to the occlusion"):
+        occlusion(cg.Genomic(of=sampled, n_draws=2), motif="AGATAA")
     for fills in ((), ["uniform", "uniform"], 3):
         with pytest.raises(DesignError, match="fills="):
             occlusion(sampled, motif="AGATAA", fills=fills)
     with pytest.raises(DesignError, match="fill='uniforn'"):
         occlusion(sampled, motif="AGATAA", fills=["uniforn"])
-    with pytest.raises(DesignError, match="draws=0"):
-        occlusion(sampled, motif="AGATAA", draws=0)
+    with pytest.raises(DesignError, match="n_draws=0"):
+        occlusion(sampled, motif="AGATAA", n_draws=0)
     with pytest.raises(SequenceError, match="is found exactly"):
         occlusion(sampled, motif="AGATAA", threshold=1e-3)
 
@@ -293,7 +293,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(crowded):
-    experiment = occlusion(crowded, motif="AGATAA", fills=["A"], draws=1)
+    experiment = occlusion(crowded, motif="AGATAA", fills=["A"], n_draws=1)
     members = [Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80)) for size in (1.0, 2.0)]
     both = cg.Ensemble(members, names=["first", "second"])
     outcomes = cg.run(experiment, both, rng=0, progress=False)
@@ -382,7 +382,7 @@ def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
         raise EstimateError("no maximum of the restricted likelihood after 200 steps")
 
     monkeypatch.setattr("causalgia.estimation.fit_variances", no_maximum)
-    experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], draws=2)
+    experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], n_draws=2)
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert answer.decisions.sizes["contrast"] == 3
     assert "could not be split" in next(text for text in answer.sentences if text.startswith("uniform minus placebo:"))
@@ -391,7 +391,7 @@ def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
 
 def test_rounding_is_no_spread():
     texts = ["AGATAAG" + "CCTGCAACGTC" * 3, "CCTGCAGCGTC" * 3 + "AGATAAG", "CCTGCAACCTC" * 3 + "AGATAAG"]
-    experiment = occlusion(texts, motif="AGATAAG", fills=["A"], draws=1, rope=(-0.1, 0.1))
+    experiment = occlusion(texts, motif="AGATAAG", fills=["A"], n_draws=1, rope=(-0.1, 0.1))
     gc = cg.FunctionPredictor(lambda x: 0.1 * x[:, 1:3].sum((1, 2)) / 3, tasks=["GC"], scale="x")
     with pytest.warns():
         answer = experiment.analyze(cg.run(experiment, gc, rng=0, progress=False), rng=0)
@@ -469,7 +469,7 @@ def test_a_motif_that_the_junction_makes_is_counted():
 
 def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequences(sampled):
     parents = [f"p{i // 4}" for i in range(400)]
-    null = cg.Genomic(of=sampled, parent=parents, draws=2)
+    null = cg.Genomic(of=sampled, parent=parents, n_draws=2)
     experiment = knock_in(null, motif="GATA1")
     assert experiment.n_units == 800
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
@@ -595,7 +595,7 @@ def test_flanks_refuse_what_does_not_fit():
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_moments_are_read_as_far_as_they_go(sampled):
     made = (
-        (occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2), "uniform minus placebo"),
+        (occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=2), "uniform minus placebo"),
         (knock_in(sampled, motif="AGATAAG"), "motif minus placebo"),
         (flanks(cg.Uniform(length=200), word="AGATAAG", at=90, n_flanks=3, n_units=100), "core"),
     )
@@ -619,8 +619,8 @@ def test_the_catalogue_knows_them(sampled):
 
 def test_palindromes_count_once_and_letters_are_read_in_any_spelling(sampled):
     texts = [text[:50] + "CACGTG" + text[56:] for text in (t.replace("CACGTG", "CACTTG") for t in sampled[:30])]
-    experiment = occlusion(texts, motif="CACGTG", fills=["uniform"], draws=1)
+    experiment = occlusion(texts, motif="CACGTG", fills=["uniform"], n_draws=1)
     assert experiment.n_units == sum(len(places(text, "CACGTG")) for text in texts)
-    assert occlusion(texts, motif="cacgug", fills=["uniform"], draws=1).fingerprint == experiment.fingerprint
-    lower = occlusion([text.lower().replace("t", "u") for text in texts], motif="CACGTG", fills=["uniform"], draws=1)
+    assert occlusion(texts, motif="cacgug", fills=["uniform"], n_draws=1).fingerprint == experiment.fingerprint
+    lower = occlusion([text.lower().replace("t", "u") for text in texts], motif="CACGTG", fills=["uniform"], n_draws=1)
     assert lower.fingerprint == experiment.fingerprint

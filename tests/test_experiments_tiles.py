@@ -154,7 +154,7 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
     held = Oracle(Word(FIRST, 4.0), Word(SECOND, -3.0), *NOISE, scale="activity")
     needs = Oracle(Gate((FIRST, SECOND), bonus=40.0, logic="and"), *NOISE, scale="activity")
     for oracle, expected in ((needs, "dependent"), (alone, "neutral"), (held, "inhibited")):
-        experiment = context_dependence(given, element=TILES[0], draws=4, rope=(-0.5, 0.5))
+        experiment = context_dependence(given, element=TILES[0], n_draws=4, rope=(-0.5, 0.5))
         answer = answer_of(experiment, oracle)
         index, each = answer.findings["index"].isel(task=0), answer.findings["of each sequence"].isel(task=0)
         wild = oracle.predict(encode(list(given.values())))[:, 0]
@@ -170,7 +170,7 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
 
 def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
     oracle = Oracle(Word("CAC", 0.5), intercepts=[-1.9], scale="activity")
-    experiment = context_dependence(sequences(20), element=(0, 40), draws=3, rope=(-0.5, 0.5))
+    experiment = context_dependence(sequences(20), element=(0, 40), n_draws=3, rope=(-0.5, 0.5))
     answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
     index = answer.findings["index"].isel(task=0)
     assert index["unbounded"].item()
@@ -197,8 +197,8 @@ def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() ->
 @pytest.mark.parametrize("logic", ["and", "or"])
 def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     oracle = gate(logic)
-    needed = answer_of(necessity(sequences(66), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
-    enough = answer_of(sufficiency(sequences(66), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
+    needed = answer_of(necessity(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle)
+    enough = answer_of(sufficiency(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle)
     with_words = {"30-60", "120-150"}
     lost = {name for name, verdict in verdicts(needed).items() if verdict == "decreases"}
     gained = {name for name, verdict in verdicts(enough).items() if verdict == "increases"}
@@ -210,7 +210,7 @@ def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
 
 def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() -> None:
     oracle, given = gate("and"), sequences()
-    experiment = sufficiency(given, tile_width=30, tss=TILES[1], draws=3, rope=(-1.0, 1.0))
+    experiment = sufficiency(given, tile_width=30, tss=TILES[1], n_draws=3, rope=(-1.0, 1.0))
     assert "120-150" not in experiment.arm_names
     assert verdicts(answer_of(experiment, oracle))["30-60"] == "increases"
     tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
@@ -228,7 +228,7 @@ def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() ->
 
 def test_answers_draw_along_the_sequence() -> None:
     pytest.importorskip("matplotlib").use("Agg")
-    experiment = necessity(sequences(), tile_width=60, draws=2, rope=(-1.0, 1.0))
+    experiment = necessity(sequences(), tile_width=60, n_draws=2, rope=(-1.0, 1.0))
     answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     axes = answer.draw()
     assert axes.get_xlabel() == "center (bp)"
@@ -239,11 +239,11 @@ def test_answers_draw_along_the_sequence() -> None:
 def test_an_ensemble_is_answered_model_by_model() -> None:
     both = cg.Ensemble({"and": gate("and"), "or": gate("or")})
     given = sequences()
-    needed = necessity(given, tile_width=60, draws=2, rope=(-1.0, 1.0))
+    needed = necessity(given, tile_width=60, n_draws=2, rope=(-1.0, 1.0))
     answer = needed.analyze(cg.run(needed, both, rng=0), rng=0)
     assert "model and: of 4 tiles 2 are needed" in answer.sentences[0]
     assert "model or: of 4 tiles 4 are negligible" in answer.sentences[1]
-    context = context_dependence(given, element=TILES[0], draws=2, rope=(-1.0, 1.0))
+    context = context_dependence(given, element=TILES[0], n_draws=2, rope=(-1.0, 1.0))
     index = context.analyze(cg.run(context, both, rng=0), rng=0)
     assert [sentence.split(":")[0][-3:] for sentence in index.sentences[:2]] == ["and", " or"]
     assert index.findings["of each sequence"]["index"].dims == ("sequence", "task", "model")
@@ -266,7 +266,7 @@ def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
 def test_distance_and_orientation_of_a_tile() -> None:
     one_way = Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *NOISE)
     given = sequences(22, length=420)
-    experiment = tile_placement(given, tile=TILES[0], at=[30, 180, 260, 340], tss=TILES[1], draws=3, rope=(-0.2, 0.2))
+    experiment = tile_placement(given, tile=TILES[0], at=[30, 180, 260, 340], tss=TILES[1], n_draws=3, rope=(-0.2, 0.2))
     answer = answer_of(experiment, one_way)
     found = verdicts(answer)
     assert found["distance"] == "decreases"
@@ -299,7 +299,7 @@ def test_the_reversed_tile_is_its_own_bases_turned() -> None:
 def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None:
     words = (Word(FIRST, 1.0), Word("CAC", 0.02))
     oracle = Oracle(Saturating(words, Hill(top=4.0 * half, half=half)))
-    experiment = tile_copies(sequences(), tile=TILES[0], at=[30, 160, 200], tss=TILES[1], draws=3, rope=(-0.25, 0.25))
+    experiment = tile_copies(sequences(), tile=TILES[0], at=[30, 160, 200], tss=TILES[1], n_draws=3, rope=(-0.25, 0.25))
     found = verdicts(answer_of(experiment, oracle))
     assert found["curvature"] == expected
     assert found["3 copies"] == found["rise"] == "increases"
@@ -312,17 +312,17 @@ def test_moebius_terms_of_gates_and_sums() -> None:
     every_order = Saturating((Word("CAC", 1.0), Word("TTG", 1.0)), Hill(top=2.0, half=5.0))
     expected = {"and": {"30-60 x 120-150"}, "or": {"30-60", "120-150", "30-60 x 120-150"}}
     for logic, clear in expected.items():
-        experiment = tile_interactions(sequences(66), tiles=TILES, draws=3, rope=(-1.0, 1.0))
+        experiment = tile_interactions(sequences(66), tiles=TILES, n_draws=3, rope=(-1.0, 1.0))
         found = verdicts(answer_of(experiment, gate(logic, every_order)))
         assert len(experiment.named_arms) == 8
         assert {name for name, verdict in found.items() if verdict != "negligible"} == clear | {"all together"}
         assert found["30-60 x 120-150"] == ("increases" if logic == "and" else "decreases")
-    shuffled = tile_interactions(sequences(), tiles=TILES, context="shuffled", draws=3, rope=(-1.0, 1.0))
+    shuffled = tile_interactions(sequences(), tiles=TILES, context="shuffled", n_draws=3, rope=(-1.0, 1.0))
     assert verdicts(answer_of(shuffled, gate("and", every_order)))["30-60 x 120-150"] == "increases"
 
 
 def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
-    experiment = tile_interactions(sequences(), tiles=TILES, draws=2, rope=(-1.0, 1.0))
+    experiment = tile_interactions(sequences(), tiles=TILES, n_draws=2, rope=(-1.0, 1.0))
     outcomes = cg.run(experiment, gate("and"), rng=0)
     named = cg.contrast(outcomes)["ice"].sel(contrast="30-60 x 120-150 x 180-210")
     by_factors = cg.contrast(outcomes, interaction=["30-60", "120-150", "180-210"])["ice"].isel(contrast=0)
@@ -350,7 +350,7 @@ def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
     truth = oracle.true_ace(necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n=8_000).isel(task=0)
     chosen, fresh = np.empty(60), np.empty(60)
     for seed in range(60):
-        found = greedy_tiles(given, oracle, tiles=tiles, rounds=1, draws=4, k=1, rng=seed).isel(task=0, round=0)
+        found = greedy_tiles(given, oracle, tiles=tiles, rounds=1, n_draws=4, k=1, rng=seed).isel(task=0, round=0)
         value = truth.sel(contrast=found["tile"].item()).item()
         chosen[seed] = found["choosing"].item() - value
         fresh[seed] = found["ace"].sel(contrast="added").item() - value
@@ -365,7 +365,7 @@ def test_a_search_finds_the_words_and_nothing_else() -> None:
     oracle, given = cg.zoo.oracle("long_range"), decode(cg.Uniform(length=1_280).sample(20, rng=3)["sequence"].values)
     word, promoter = "ATGCTGAGTCAT", "GGCTATAAAAGG"
     put = [s[:333] + word + s[345:1_000] + promoter + s[1_012:] for s in given]
-    found = tile_search(put, oracle, rng=0, tiles=[(0, 980)], draws=2, rope=(-0.2, 0.2)).isel(task=0)
+    found = tile_search(put, oracle, rng=0, tiles=[(0, 980)], n_draws=2, rope=(-0.2, 0.2)).isel(task=0)
     finest = found.isel(contrast=found["finest"].values)
     assert finest.sizes["contrast"] >= 1
     assert all(
@@ -394,7 +394,7 @@ def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
 def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
     given = "ACGT" * 10 + FIRST + "CCAG" * 13
     oracle = Oracle(Word(FIRST, 2.0))
-    found = tile_search([given], oracle, rng=0, draws=6, rope=(-0.5, 0.5)).isel(task=0)
+    found = tile_search([given], oracle, rng=0, n_draws=6, rope=(-0.5, 0.5)).isel(task=0)
     root = found.isel(contrast=0)
     assert root["exact"].item()
     assert root["p"].item() == 2.0**-5
@@ -411,7 +411,7 @@ def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
         (lambda s: context_dependence(s, element=(0, 100)), "whole sequence"),
         (lambda s: context_dependence([*s, "ACGT"], element=(0, 10)), "Genomic"),
         (lambda s: context_dependence([s[0]], element=(0, 10)), "one sequence"),
-        (lambda s: necessity([s[0]], tile_width=10, draws=1, rope=(-1, 1)), "draws=1"),
+        (lambda s: necessity([s[0]], tile_width=10, n_draws=1, rope=(-1, 1)), "n_draws=1"),
         (lambda s: necessity(s, tiles=[(0, 49), (98, 100)]), "98-100 has 2 bp"),
         (lambda s: necessity(s, tile_width=5_000), "tile_width=5,000 is the whole sequence of 100 bp"),
         (lambda s: necessity(s, tiles=[(0, 10), (5, 15)]), "0-10 and 5-15 overlap"),
@@ -443,7 +443,7 @@ def test_bad_designs_are_refused_when_they_are_made(call: Any, says: str) -> Non
         ({"least": 0}, "least"),
         ({"least": 2, "fill": "dinucleotide_shuffle"}, "changes nothing below 4"),
         ({"fill": "A"}, "fill='A'"),
-        ({"fwer": 1.5}, "fwer"),
+        ({"alpha": 1.5}, "alpha"),
         ({"tiles": [(0, 5)]}, "narrower than least"),
         ({"tiles": [(0, 50), (40, 90)]}, "overlap"),
         ({"task": "K563"}, "task='K563'"),
@@ -465,7 +465,7 @@ def test_bad_searches_are_refused_before_anything_is_predicted(settings: dict[st
     [
         ({"rounds": 4}, "rounds=4"),
         ({"goal": "up"}, "goal='up'"),
-        ({"draws": 1}, "draws=1"),
+        ({"n_draws": 1}, "n_draws=1"),
         ({"task": "other"}, "task='other'"),
     ],
 )
@@ -498,7 +498,7 @@ def test_spans_may_be_arrays() -> None:
 
 def test_a_placement_is_drawn_strand_by_strand() -> None:
     given, oracle = sequences(20), gate("and")
-    experiment = tile_placement(given, tile=TILES[0], at=[30, 60, 90], tss=TILES[1], draws=2, rope=(-1.0, 1.0))
+    experiment = tile_placement(given, tile=TILES[0], at=[30, 60, 90], tss=TILES[1], n_draws=2, rope=(-1.0, 1.0))
     axes = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0).draw()
     drawn = {points.get_label(): len(points.get_offsets()) for points in axes.collections[::-1]}
     assert (drawn["+"], drawn["-"]) == (3, 2)
@@ -520,7 +520,7 @@ def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> 
         "greedy_round": {"tiles": [[0, 20], [30, 50]], "chosen": [[0, 20]]},
     }
     for name, settings in plain.items():
-        made = build(name, given, settings=settings | {"draws": 2})
+        made = build(name, given, settings=settings | {"n_draws": 2})
         assert entries()[name].doi == "10.1038/s41588-024-01923-3"
         assert cg.Design.from_toml(made.to_toml()).fingerprint == made.fingerprint
         assert isinstance(made.question, str)
@@ -530,7 +530,7 @@ def test_a_row_without_units_of_its_own_never_appears() -> None:
     """A Genomic of several rows a parent keeps its parents: errors are between them."""
     given = list(sequences(24).values())
     null = cg.Genomic(of=given, parent=[f"gene{i // 2}" for i in range(24)])
-    experiment = necessity(null, tiles=TILES, draws=2, rope=(-1.0, 1.0))
+    experiment = necessity(null, tiles=TILES, n_draws=2, rope=(-1.0, 1.0))
     with pytest.warns(cg.errors.FewClustersWarning):
         answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     assert isinstance(answer.estimates, xr.Dataset)

@@ -18,7 +18,7 @@ import causalgia as cg
 from causalgia.errors import EstimateError
 from causalgia.multiplicity import selected_intervals
 from causalgia.multiplicity.fdr import (
-    fcr_level,
+    fcr_ci_prob,
     hierarchical_q,
     pi0_by_lambda,
     smooth_natural_cubic,
@@ -85,7 +85,7 @@ def test_weights_and_the_adaptive_procedure_are_those_of_r() -> None:
 def test_families_are_selected_as_in_the_paper(within: Any, suffix: str) -> None:
     d, r = case("fdr_hierarchical")
     codes = pd.factorize(d["family"])[0].astype(np.intp)
-    found = hierarchical_q(d["p"], codes, level=r["q"], within=within)
+    found = hierarchical_q(d["p"], codes, alpha=r["q"], within=within)
     np.testing.assert_allclose(found.simes, r["simes"], rtol=1e-12)
     np.testing.assert_allclose(found.simes_adjusted, r["simes_bh"], rtol=1e-12)
     assert found.selected.tolist() == r["selected"]
@@ -126,7 +126,7 @@ def test_the_fdr_is_held_on_independent_p() -> None:
         q, share[i] = storey_q(p, pi0="adaptive")
         called = q <= 0.1
         false["q"][i] = (called & (codes >= 4)).sum() / max(1, called.sum())
-        found = hierarchical_q(p, codes, level=0.1)
+        found = hierarchical_q(p, codes, alpha=0.1)
         rejected = found.q <= 0.1
         by_family = [(rejected & (codes == f)).sum() for f in np.flatnonzero(found.selected)]
         wrong = np.flatnonzero(found.selected) >= 4
@@ -156,10 +156,10 @@ def test_bad_input_is_named() -> None:
         hierarchical_q([0.1, 0.2], np.array([0]))
     with pytest.raises(EstimateError, match="neither 'bh' nor 'holm'"):
         hierarchical_q([0.1], np.array([0]), within="by")  # type: ignore[arg-type]
-    with pytest.raises(EstimateError, match="level=1 is not between 0 and 1"):
-        hierarchical_q([0.1], np.array([0]), level=1)
+    with pytest.raises(EstimateError, match="alpha=1 is not between 0 and 1"):
+        hierarchical_q([0.1], np.array([0]), alpha=1)
     with pytest.raises(EstimateError, match="0 selected of 9"):
-        fcr_level(0, 9)
+        fcr_ci_prob(0, 9)
 
 
 def test_selected_intervals_cover_as_they_say() -> None:
@@ -186,7 +186,7 @@ def test_selection_by_name_mask_and_number_agree() -> None:
     by_name = selected_intervals(screen, select=["a", "c"])
     for how in (0.05, np.array([True, False, True]), screen["p_adjusted"] <= 0.05):
         xr.testing.assert_identical(selected_intervals(screen, select=how), by_name)
-    half = norm.ppf(0.5 + fcr_level(2, 3) / 2)
+    half = norm.ppf(0.5 + fcr_ci_prob(2, 3) / 2)
     np.testing.assert_allclose(by_name["lower"].values.ravel(), [5 - half, -4 - half])
 
 
@@ -194,7 +194,7 @@ def test_each_task_has_its_own_level() -> None:
     ace = [[5.0, 0.0], [0.0, 0.0], [6.0, 5.0]]
     two = xr.Dataset({"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), np.ones((3, 2)))})
     found = selected_intervals(two, select=np.array(ace) > 1)
-    np.testing.assert_allclose(found["fcr_level"], [fcr_level(2, 3), fcr_level(1, 3)])
+    np.testing.assert_allclose(found["fcr_ci_prob"], [fcr_ci_prob(2, 3), fcr_ci_prob(1, 3)])
     assert found["selected"].values.tolist() == [[True, False], [True, True]]
 
 

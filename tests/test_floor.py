@@ -141,7 +141,7 @@ def test_a_posterior_gives_no_direction_below_the_floor():
     estimates = cg.from_effects(effects, np.r_[1e-10, 1e-10, np.full(40, 1e-4)])
     estimates["floor"] = estimates["ace"] * 0 + 1e-6
     for rope, expected in ((0, "undecided"), ((-1e-7, 1e-7), "undecided"), ((-1e-2, 1e-2), "negligible")):
-        decisions = cg.decide(cg.infer(estimates, rng=0, draws=500), rope=rope)
+        decisions = cg.decide(cg.infer(estimates, rng=0, n_draws=500), rope=rope)
         assert decisions["verdict"].values.ravel()[:2].tolist() == [expected] * 2
         assert decisions["below_floor"].values.ravel()[:2].all()
 

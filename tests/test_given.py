@@ -288,11 +288,11 @@ def test_selection_over_all_tasks_counts_all_of_them() -> None:
     )
     table = xr.Dataset({"ace": ace, "se": xr.ones_like(ace), "p": 2 * xr.apply_ufunc(stats.norm.sf, abs(ace))})
     by_task = selected_intervals(cg.adjust(table), select=0.05)
-    assert by_task["fcr_level"].values.tolist() == pytest.approx([1 - 0.05 / 3] * 2)
+    assert by_task["fcr_ci_prob"].values.tolist() == pytest.approx([1 - 0.05 / 3] * 2)
     table.loc[{"contrast": "a"}]["p"][1] = 1e-9
     table["ace"].loc[{"contrast": "a"}] = [5.0, 6.5]
     together = selected_intervals(cg.adjust(table, family="all"), select=0.05)
-    assert together["fcr_level"].values.tolist() == pytest.approx([1 - 3 * 0.05 / 6] * 2)
+    assert together["fcr_ci_prob"].values.tolist() == pytest.approx([1 - 3 * 0.05 / 6] * 2)
 
 
 def test_a_mask_is_read_by_its_names() -> None:
@@ -345,7 +345,7 @@ def _with_covariance(*replaced: tuple[tuple[int, int], float]) -> xr.Dataset:
         ([((1, 1), -1.0)], "contrast w1: variance -1 is negative"),
     ],
 )
-@pytest.mark.parametrize("verb", [as_estimates, lambda e: cg.infer(e, law="normal", rng=0, draws=8)])
+@pytest.mark.parametrize("verb", [as_estimates, lambda e: cg.infer(e, law="normal", rng=0, n_draws=8)])
 def test_ready_made_estimates_that_cannot_vary_like_that(replaced: Any, match: str, verb: Any) -> None:
     assert as_estimates(_with_covariance())["ace"].size == 2
     with pytest.raises(EstimateError, match=match):
@@ -399,7 +399,7 @@ def test_tables_of_several_tasks() -> None:
     )
     xr.testing.assert_identical(as_estimates(wide), found.drop_vars("n_units"))
     xr.testing.assert_identical(as_estimates(wide.transpose("task", "x")), as_estimates(wide))
-    assert cg.infer(long_table(), groups="word", law="normal", rng=0, draws=8)["posterior"]["ace"].shape[2:] == (
+    assert cg.infer(long_table(), family="word", law="normal", rng=0, n_draws=8)["posterior"]["ace"].shape[2:] == (
         3,
         2,
     )

@@ -81,7 +81,7 @@ def test_eight_schools_as_in_r(prior: str) -> None:
 def test_draws_agree_with_the_moments(law: Any) -> None:
     generator = np.random.default_rng(5)
     effect = np.where(np.arange(80) < 8, 3.0, 0.0) + 0.5 * generator.normal(size=80)
-    posterior = infer(from_effects(effect, se=np.full(80, 0.5)), law=law, draws=8_000, rng=2)
+    posterior = infer(from_effects(effect, se=np.full(80, 0.5)), law=law, n_draws=8_000, rng=2)
     ace, moments = posterior["posterior"]["ace"].to_numpy().reshape(-1, 80), posterior["moments"]
     z = (ace.mean(axis=0) - moments["mean"].to_numpy()[:, 0]) / (moments["sd"].to_numpy()[:, 0] / np.sqrt(8_000))
     assert np.abs(z).max() < 4.5
@@ -99,7 +99,7 @@ def test_draws_follow_from_the_seed_alone() -> None:
 
 
 def test_draws_are_rounded_up_to_four_chains() -> None:
-    assert dict(infer(schools(), law="normal", draws=10, rng=0)["posterior"].sizes)["draw"] == 3
+    assert dict(infer(schools(), law="normal", n_draws=10, rng=0)["posterior"].sizes)["draw"] == 3
 
 
 def test_the_tree_names_what_it_is_about() -> None:
@@ -121,7 +121,7 @@ def test_the_tree_names_what_it_is_about() -> None:
 
 
 def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
-    posterior = infer(schools(), law="normal", draws=40, rng=0)
+    posterior = infer(schools(), law="normal", n_draws=40, rng=0)
     posterior.to_netcdf(tmp_path / "posterior.nc")
     if isinstance(posterior, xr.DataTree):
         back = xr.open_datatree(tmp_path / "posterior.nc")
@@ -135,7 +135,7 @@ def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
 @pytest.mark.parametrize("law", LAWS)
 def test_groups_are_families_of_their_own(law: Any) -> None:
     table = schools(word=("contrast", list("aabbaabb")))
-    together = infer(table, law=law, groups="word", rng=0)
+    together = infer(table, law=law, family="word", rng=0)
     alone = infer(table.sel(contrast=table["word"] == "b"), law=law, rng=0)
     np.testing.assert_allclose(
         together["moments"]["mean"].to_numpy()[[2, 3, 6, 7]], alone["moments"]["mean"].to_numpy(), atol=1e-10
@@ -158,7 +158,7 @@ def test_covariates_have_a_coefficient_per_unit_of_theirs() -> None:
     assert list(beta["covariate"].to_numpy()) == ["position"]
     slope, _ = np.polyfit(position, table["effect"], 1)
     assert abs(float(beta.mean()) - slope) < 4 * float(beta.std()) / np.sqrt(4_000) + 1e-4
-    both = infer(table.assign(g=["a", "b"] * 30), law="normal", covariates=["position"], groups="g", rng=0)
+    both = infer(table.assign(g=["a", "b"] * 30), law="normal", covariates=["position"], family="g", rng=0)
     assert both["posterior"]["beta"].dims == ("chain", "draw", "covariate", "group", "task")
 
 
@@ -203,7 +203,7 @@ def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(
         effects = xr.Dataset(
             {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]}
         )
-        draws = infer(estimate(effects), draws=400, rng=seed)["posterior"]["ace"][:, :, 0, 0]
+        draws = infer(estimate(effects), n_draws=400, rng=seed)["posterior"]["ace"][:, :, 0, 0]
         low, high = np.quantile(draws, [0.025, 0.975])
         inside.append(low <= 1.0 <= high)
     assert np.mean(inside) >= stats.binom.ppf(1e-4, 40, 0.95) / 40
@@ -214,7 +214,7 @@ def test_sums_of_contrasts_are_inferred() -> None:
     both = effects["ice"].sum("contrast").expand_dims(contrast=["both"])
     estimates = estimate(xr.concat([effects["ice"], both], dim="contrast").to_dataset(name="ice"))
     for law in LAWS:
-        posterior = infer(estimates, law=law, draws=400, rng=0)  # type: ignore[arg-type]
+        posterior = infer(estimates, law=law, n_draws=400, rng=0)  # type: ignore[arg-type]
         assert posterior["posterior"].attrs["engine"] == "exact"
         error = np.abs(posterior["moments"]["mean"].to_numpy() - estimates["ace"].to_numpy())
         assert (error < 3 * estimates["se"].to_numpy()).all()
@@ -229,7 +229,7 @@ def test_errors_that_placebo_words_share_reach_decide() -> None:
     names = [f"c{i}" for i in range(51)]
     effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
     estimates = estimate(effects).assign_coords(placebo_word=("contrast", np.arange(51) > 0))
-    posterior = infer(estimates, law="normal", draws=400, rng=0)
+    posterior = infer(estimates, law="normal", n_draws=400, rng=0)
     covariance = posterior["constant_data"]["covariance"]
     assert covariance.dims == ("contrast", "contrast_", "task")
     np.testing.assert_array_equal(covariance, estimates["covariance"])
@@ -278,7 +278,7 @@ def test_tables_of_anybody_are_one_call() -> None:
     a = infer(frame, law="normal", rng=0)["moments"]["mean"]
     b = infer(dataset, law="normal", rng=0)["moments"]["mean"]
     np.testing.assert_allclose(a, b, rtol=1e-6)
-    assert list(infer(frame, law="normal", groups="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
+    assert list(infer(frame, law="normal", family="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
 
 
 def test_a_standardized_prior_is_in_sd_of_the_control_arm() -> None:
@@ -309,7 +309,7 @@ def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -
     "effect", [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)], ids=["one", "all equal", "ten thousand zeros"]
 )
 def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
-    posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), law=law, draws=40, rng=0)
+    posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), law=law, n_draws=40, rng=0)
     for group in tree_datasets(posterior).values():
         for name, values in group.data_vars.items():
             assert values.dtype.kind not in "f" or np.isfinite(values).all(), name
@@ -323,9 +323,9 @@ def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
     [
         ({"law": "two scales"}, "did you mean 'two_scales'"),
         ({"engine": "exakt"}, "did you mean 'exact'"),
-        ({"draws": 0}, "draws=0"),
-        ({"draws": 2.5}, "draws=2.5"),
-        ({"groups": "wort"}, "did you mean 'word'"),
+        ({"n_draws": 0}, "n_draws=0"),
+        ({"n_draws": 2.5}, "n_draws=2.5"),
+        ({"family": "wort"}, "did you mean 'word'"),
         ({"covariates": "word"}, "no numbers"),
         ({"covariates": "flat"}, "constant"),
         ({"covariates": []}, "name each coordinate"),
@@ -521,9 +521,9 @@ def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
     assert (np.abs(effect.std(axis=0) / total - 1) < 4 / np.sqrt(8_000)).all()
     assert "posterior_predictive" not in tree_datasets(posterior)
     for draws in (0, -1, 2.5, True):
-        with pytest.raises(InferenceError, match=f"draws={draws} is not a positive whole number"):
-            prior_predictive(schools(), draws=draws, rng=0)
-    before = prior_predictive(schools(), prior=Prior(tau="uniform", tau_scale=6), draws=4_000, rng=0)
+        with pytest.raises(InferenceError, match=f"n_draws={draws} is not a positive whole number"):
+            prior_predictive(schools(), n_draws=draws, rng=0)
+    before = prior_predictive(schools(), prior=Prior(tau="uniform", tau_scale=6), n_draws=4_000, rng=0)
     wide = before["prior_predictive"]["effect"].to_numpy().reshape(4_000, 8).std(axis=0)
     assert (np.abs(wide / np.sqrt(100 + 36 / 3 + SCHOOLS["sigma"] ** 2) - 1) < 0.06).all()
     with pytest.raises(InferenceError, match="flat"):
@@ -541,8 +541,8 @@ def test_trees_of_others_lacking_variables_are_refused() -> None:
 def test_effects_that_grow_with_their_se_are_reported() -> None:
     generator = np.random.default_rng(0)
     se = np.exp(generator.normal(size=300))
-    grown = infer(from_effects(generator.normal(3 * se * generator.normal(size=300), se), se=se), draws=4, rng=0)
-    plain = infer(from_effects(generator.normal(3 * generator.normal(size=300), se), se=se), draws=4, rng=0)
+    grown = infer(from_effects(generator.normal(3 * se * generator.normal(size=300), se), se=se), n_draws=4, rng=0)
+    plain = infer(from_effects(generator.normal(3 * generator.normal(size=300), se), se=se), n_draws=4, rng=0)
     assert "grow with their standard errors" in grown["moments"].attrs["effect_se_dependence"]
     assert plain["moments"].attrs["effect_se_dependence"] == "none seen"
 
@@ -555,7 +555,7 @@ def test_errors_that_grow_with_the_effects_are_said(slope: float, share: float) 
         truth = rng.normal(size=100)
         se = 0.1 + slope * np.abs(truth) if slope else np.exp(rng.normal(-1, 1, 100))
         table = from_effects(truth + se * rng.normal(size=100), se=se)
-        notes = tree_datasets(infer(table, law="normal", draws=4, rng=0))["posterior"].attrs.get("notes", "")
+        notes = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))["posterior"].attrs.get("notes", "")
         said += "standard errors grow with the effects" in notes
     assert said == 20 if share == 1 else said <= 1
 
@@ -573,13 +573,13 @@ def test_contrasts_that_differ_in_kind_are_no_draws_of_one_law() -> None:
     mixed = factorial()
     with pytest.raises(InferenceError, match="'A' and 'mean' differ in kind by their weights; cg.decide"):
         infer(mixed, law="normal", rng=0)
-    for allowed in ({"exchangeable": True}, {"groups": "sort"}):
+    for allowed in ({"exchangeable": True}, {"family": "sort"}):
         assert infer(mixed, law="normal", rng=0, **allowed)["moments"]["mean"].shape == (3, 1)  # type: ignore[arg-type]
     assert infer(mixed.isel(contrast=[0, 1]), law="normal", rng=0)["moments"]["mean"].shape == (2, 1)
 
 
 def test_what_is_said_not_to_be_exchangeable_is_refused() -> None:
-    with pytest.raises(InferenceError, match=r"exchangeable=False: .*groups='...'"):
+    with pytest.raises(InferenceError, match=r"exchangeable=False: .*family='...'"):
         infer(schools(), law="normal", exchangeable=False, rng=0)
     with pytest.raises(InferenceError, match="exchangeable='yes' is none of True, False and None"):
         infer(schools(), law="normal", exchangeable="yes", rng=0)  # type: ignore[arg-type]
@@ -608,7 +608,7 @@ def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
         table = from_effects(effect, np.ones(12)).assign_coords(x=("contrast", x))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            post = infer(table, law="spike_and_slab", covariates="x", draws=400, rng=seed)
+            post = infer(table, law="spike_and_slab", covariates="x", n_draws=400, rng=seed)
         slopes.append(float(np.mean(post["posterior"]["beta"])))
     sd = np.sqrt(1.09 / ((x - x.mean()) ** 2).sum())  # of least squares
     assert abs(np.mean(slopes) - 0.5) < 4 * sd / np.sqrt(8)
@@ -695,7 +695,7 @@ def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(
     effect = np.where(np.arange(n) < 4, rng.normal(2, 1.5, n), rng.normal(0.2, 0.2, n)) + 0.4 * rng.normal(size=n)
     noise: dict[str, Any] = {"covariance": 0.08 * (np.eye(n) + 1)} if shared else {"se": np.full(n, 0.4)}
     here, mirrored, turned = (
-        tree_datasets(infer(from_effects(e, **noise), law=law, draws=4, rng=0))["moments"].isel(task=0)
+        tree_datasets(infer(from_effects(e, **noise), law=law, n_draws=4, rng=0))["moments"].isel(task=0)
         for e in (effect, -effect, effect[::-1])
     )
     np.testing.assert_allclose(mirrored["mean"], -here["mean"], rtol=1e-9, atol=1e-12)

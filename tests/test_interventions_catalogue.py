@@ -31,13 +31,13 @@ def applied(
     return intervention.apply(tokens, units=ids, key=key)
 
 
-def instances(draws: int = 1) -> cg.Genomic:
+def instances(n_draws: int = 1) -> cg.Genomic:
     """Twelve rows that are two sequences, each given six times."""
     two = decode(backgrounds(2))
     return cg.Genomic(
         of={f"site{row}": two[row // 6] for row in range(ROWS)},
         parent=[f"peak{row // 6}" for row in range(ROWS)],
-        draws=draws,
+        n_draws=n_draws,
     )
 
 
@@ -47,12 +47,12 @@ def instances(draws: int = 1) -> cg.Genomic:
         (Copy((8, 17), at=20), "do(x[20:29] = x[8:17])"),
         (Copy((8, 17), at=20, strand="-"), "do(x[20:29] = rc(x[8:17]))"),
         (cg.Embed("GCUGG", at=10) + Copy((8, 17), at=20, strand="-"), "do(x[10:15] = GCUGG, x[20:29] = rc(x[8:17]))"),
-        (AblateEach(SPANS, fill="shuffle", draws=3), "do(x[the span of each of 12 rows] ~ shuffle)"),
+        (AblateEach(SPANS, fill="shuffle", n_draws=3), "do(x[the span of each of 12 rows] ~ shuffle)"),
         (AblateEach(SPANS, fill="u"), "do(x[the span of each of 12 rows] = T)"),
         (AblateEach([(3, 5)] * ROWS, fill="cu"), "do(x[the span of each of 12 rows] = CT)"),
-        (AblateEach(SEVERAL, fill="shuffle", draws=4), "do(x[2 spans of each of 12 rows] ~ shuffle)"),
+        (AblateEach(SEVERAL, fill="shuffle", n_draws=4), "do(x[2 spans of each of 12 rows] ~ shuffle)"),
         (EmbedEach(WORDS, at=PLACES), "do(x[the place of each of 12 rows] = its word)"),
-        (EmbedEach(["A"], at=4, draws=2), "do(x[the place of each of 1 rows] = its word)"),
+        (EmbedEach(["A"], at=4, n_draws=2), "do(x[the place of each of 1 rows] = its word)"),
     ],
 )
 def test_notation_round_trip_and_keys_of_a_trial_file(intervention, notation):
@@ -110,13 +110,19 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
         (lambda: AblateEach([(5, 5)], fill="A"), "is empty"),
         (lambda: AblateEach([(5, 6)], fill="AC"), r"fill='AC' has 2 bases and span \(5, 6\) another width"),
         (lambda: AblateEach([(5, 7), (1, 4)], fill="AC"), r"fill='AC' has 2 bases and span \(1, 4\) another width"),
-        (lambda: AblateEach([[(5, 6), (8, 9)], [(2, 3)]], fill="A", draws=2), "some sequences have one span and some"),
-        (lambda: AblateEach([[(5, 6), (8, 9)], (2, 3)], fill="A", draws=2), "some sequences have one span and some"),
-        (lambda: AblateEach([[(5, 6), (8, 9)]], fill="A", draws=3), "has 2 spans and draws=3; give a multiple of 2"),
+        (
+            lambda: AblateEach([[(5, 6), (8, 9)], [(2, 3)]], fill="A", n_draws=2),
+            "some sequences have one span and some",
+        ),
+        (lambda: AblateEach([[(5, 6), (8, 9)], (2, 3)], fill="A", n_draws=2), "some sequences have one span"),
+        (
+            lambda: AblateEach([[(5, 6), (8, 9)]], fill="A", n_draws=3),
+            "has 2 spans and n_draws=3; give a multiple",
+        ),
         (lambda: AblateEach([(5, 6)], fill="N"), "fill='N' must be one of"),
         (lambda: AblateEach([(5, 6)], fill=None), "fill=None must be one of"),
         (lambda: AblateEach([(5, 6)], fill=["A"]), "fill=.* must be one of"),
-        (lambda: AblateEach([(5, 6)], fill="A", draws=0), "draws=0 must be"),
+        (lambda: AblateEach([(5, 6)], fill="A", n_draws=0), "n_draws=0 must be"),
         (lambda: EmbedEach("ACG", at=3), "words='ACG' must be a list"),
         (lambda: EmbedEach(["A", "N"], at=3), "row 1: 'N' is not a word"),
         (lambda: EmbedEach(["A", ""], at=3), "row 1: '' is not a word"),
@@ -153,33 +159,33 @@ def test_what_does_not_fit_is_refused_when_the_design_is_made(arm, message):
 
 def test_each_row_is_ablated_in_its_own_span_alone():
     tokens = np.repeat(backgrounds(ROWS), 5, axis=0)
-    done = applied(AblateEach(SPANS, fill="T", draws=5), tokens)
+    done = applied(AblateEach(SPANS, fill="T", n_draws=5), tokens)
     for unit, row in enumerate(np.repeat(np.arange(ROWS), 5)):
         expected = applied(cg.Ablate(SPANS[row], fill="T"), tokens[[unit]])
         np.testing.assert_array_equal(done[[unit]], expected)
 
 
-@pytest.mark.parametrize("draws", [2, 6])
-def test_draws_take_the_spans_of_their_row_in_turn(draws):
-    tokens = np.repeat(backgrounds(ROWS), draws, axis=0)
-    several = AblateEach(SEVERAL, fill="T", draws=draws)
+@pytest.mark.parametrize("n_draws", [2, 6])
+def test_draws_take_the_spans_of_their_row_in_turn(n_draws):
+    tokens = np.repeat(backgrounds(ROWS), n_draws, axis=0)
+    several = AblateEach(SEVERAL, fill="T", n_draws=n_draws)
     done = applied(several, tokens)
-    for unit, row in enumerate(np.repeat(np.arange(ROWS), draws)):
+    for unit, row in enumerate(np.repeat(np.arange(ROWS), n_draws)):
         expected = applied(cg.Ablate(SEVERAL[row][unit % 2], fill="T"), tokens[[unit]])
         np.testing.assert_array_equal(done[[unit]], expected)
     assert several.n_rows == ROWS
     assert (cg.Embed("A", at=0) + several).turns == several.turns == 2
     arms = {"control": cg.Untreated(), "it": several}
-    cg.Design(null=instances(draws), arms=arms, n_units=ROWS * draws)
-    late = {"it": AblateEach([[(1, 2), (3, 4)], [(1, 2), (25, 31)]], fill="A", draws=draws), "c": cg.Untreated()}
-    two = cg.Genomic(of=backgrounds(2), draws=draws)
+    cg.Design(null=instances(n_draws), arms=arms, n_units=ROWS * n_draws)
+    late = {"it": AblateEach([[(1, 2), (3, 4)], [(1, 2), (25, 31)]], fill="A", n_draws=n_draws), "c": cg.Untreated()}
+    two = cg.Genomic(of=backgrounds(2), n_draws=n_draws)
     with pytest.raises(DesignError, match=r"row 1: ablation of x\[25:31\] ends past the 30-bp background"):
-        cg.Design(null=two, arms=late, n_units=2 * draws)
+        cg.Design(null=two, arms=late, n_units=2 * n_draws)
 
 
 def test_one_span_in_a_list_is_that_span():
-    nested = AblateEach([[span] for span in SPANS], fill="A", draws=3)
-    assert nested == AblateEach(SPANS, fill="A", draws=3)
+    nested = AblateEach([[span] for span in SPANS], fill="A", n_draws=3)
+    assert nested == AblateEach(SPANS, fill="A", n_draws=3)
 
 
 def test_a_word_is_written_into_every_span():
@@ -190,11 +196,11 @@ def test_a_word_is_written_into_every_span():
 
 @pytest.mark.parametrize(("fill", "k"), [("shuffle", 1), ("dinucleotide_shuffle", 2)])
 def test_shuffled_fills_keep_the_klets_of_each_span(fill, k):
-    draws = 40
-    tokens = np.repeat(backgrounds(ROWS), draws, axis=0)
-    done = applied(AblateEach(SPANS, fill=fill, draws=draws), tokens)
+    n_draws = 40
+    tokens = np.repeat(backgrounds(ROWS), n_draws, axis=0)
+    done = applied(AblateEach(SPANS, fill=fill, n_draws=n_draws), tokens)
     for row, (start, stop) in enumerate(SPANS):
-        mine = slice(row * draws, (row + 1) * draws)
+        mine = slice(row * n_draws, (row + 1) * n_draws)
         outside = np.delete(done[mine], range(start, stop), 1)
         np.testing.assert_array_equal(outside, np.delete(tokens[mine], range(start, stop), 1))
         before, after = (decode(x[mine, start:stop]) for x in (tokens, done))
@@ -208,11 +214,11 @@ def klets(word: str, k: int) -> tuple[str, ...]:
 
 
 def test_uniform_fills_are_uniform_and_belong_to_the_unit():
-    draws = 2_000
-    ablate = AblateEach(SPANS, fill="uniform", draws=draws)
-    tokens = np.repeat(backgrounds(ROWS), draws, axis=0)
+    n_draws = 2_000
+    ablate = AblateEach(SPANS, fill="uniform", n_draws=n_draws)
+    tokens = np.repeat(backgrounds(ROWS), n_draws, axis=0)
     done = applied(ablate, tokens)
-    counts = np.bincount(done[draws : 2 * draws, 4:11].ravel(), minlength=4)
+    counts = np.bincount(done[n_draws : 2 * n_draws, 4:11].ravel(), minlength=4)
     assert ((counts - 3_500) ** 2 / 3_500).sum() < 27.9  # chi-square, 3 df, p = 4e-6
     some = np.array([24_000 - 1, 3, 7_777, 12_000], np.uint64)
     np.testing.assert_array_equal(applied(ablate, tokens[some], units=some), done[some])
@@ -232,7 +238,7 @@ def test_each_row_gets_its_own_word_at_its_own_place():
 
 
 def test_sites_go_with_another_number_of_draws():
-    arm = cg.Embed("A", at=0) + EmbedEach(WORDS, at=PLACES, draws=2)
+    arm = cg.Embed("A", at=0) + EmbedEach(WORDS, at=PLACES, n_draws=2)
     again = arm.for_draws(5)
     tokens = backgrounds(ROWS)
     five = applied(again, np.repeat(tokens, 5, axis=0))
@@ -243,21 +249,21 @@ def test_sites_go_with_another_number_of_draws():
 
 def test_a_unit_beyond_the_rows_is_refused():
     with pytest.raises(DesignError, match="12 sites x 2 draws, and unit 24 is beyond them"):
-        applied(AblateEach(SPANS, fill="A", draws=2), backgrounds(25))
+        applied(AblateEach(SPANS, fill="A", n_draws=2), backgrounds(25))
 
 
 @pytest.mark.parametrize(
     ("null", "n_units", "message"),
     [
         (cg.Uniform(length=LENGTH), 24, "arm 'it': ablate_each has a site for each of 12 sequences, and uniform"),
-        (cg.Genomic(of=backgrounds(13), draws=2), 26, "12 sites and the null model 13 sequences"),
-        (instances(draws=3), 36, "draws=2 and the null model draws=3"),
-        (instances(draws=2), 22, "12 x 2 draws = 24 units, not n_units=22"),
+        (cg.Genomic(of=backgrounds(13), n_draws=2), 26, "12 sites and the null model 13 sequences"),
+        (instances(n_draws=3), 36, "n_draws=2 and the null model n_draws=3"),
+        (instances(n_draws=2), 22, "12 x 2 draws = 24 units, not n_units=22"),
     ],
 )
 @pytest.mark.parametrize("after", [False, True])
 def test_sites_are_for_one_null_model(null, n_units, message, after):
-    arm = AblateEach(SPANS, fill="A", draws=2)
+    arm = AblateEach(SPANS, fill="A", n_draws=2)
     arms = {"control": cg.Untreated(), "it": cg.Embed("A", at=0) + arm if after else arm}
     with pytest.raises(DesignError, match=message):
         cg.Design(null=null, arms=arms, n_units=n_units)
@@ -270,11 +276,11 @@ def test_sites_and_a_reserve_do_not_go_together():
 
 
 def test_rows_say_their_parent():
-    null = instances(draws=2)
+    null = instances(n_draws=2)
     sample = null.sample(24, rng=0)
     assert sample["parent"].values.tolist() == ["peak0"] * 12 + ["peak1"] * 12
-    assert null == instances(draws=2) != instances()
-    assert null != cg.Genomic(of=null.of, draws=2)
+    assert null == instances(n_draws=2) != instances()
+    assert null != cg.Genomic(of=null.of, n_draws=2)
     assert NullModel.from_toml(null.to_toml()) == NullModel.from_json(null.to_json()) == null
     assert eval(repr(cg.Genomic(of={"a": "ACGT", "b": "ACGG"}, parent=("p", "p"))), {"Genomic": cg.Genomic}).parent == (
         "p",
@@ -312,21 +318,21 @@ def test_the_same_sequence_several_times_is_degenerate_only_where_it_was_not_sai
 
 
 def test_occlusion_recovers_what_the_spans_held_with_parents_as_clusters():
-    sequences, sites, draws = 60, 3, 4
+    sequences, sites, n_draws = 60, 3, 4
     tokens = np.repeat(backgrounds(sequences, seed=5), sites, axis=0)
     spans = [(2 + 9 * (row % sites), 8 + 9 * (row % sites)) for row in range(len(tokens))]
     null = cg.Genomic(
         of={f"s{row}": word for row, word in enumerate(decode(tokens))},
         parent=[row // sites for row in range(len(tokens))],
-        draws=draws,
+        n_draws=n_draws,
     )
-    arms = {"wild type": cg.Untreated(), "occluded": AblateEach(spans, fill="uniform", draws=draws)}
-    design = cg.Design(null=null, arms=arms, n_units=len(tokens) * draws)
+    arms = {"wild type": cg.Untreated(), "occluded": AblateEach(spans, fill="uniform", n_draws=n_draws)}
+    design = cg.Design(null=null, arms=arms, n_units=len(tokens) * n_draws)
     count = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="bases")
     effects = cg.contrast(cg.run(design, count, rng=1), control="wild type")
     own = np.array([np.isin(row[slice(*span)], (1, 2)).sum() for row, span in zip(tokens, spans, strict=True)])
     ice = effects["ice"].values[:, 0, 0]
-    error = (ice - np.repeat(3.0 - own, draws)).mean()  # six uniform bases hold three of G and C
+    error = (ice - np.repeat(3.0 - own, n_draws)).mean()  # six uniform bases hold three of G and C
     assert abs(error) < 4 * np.sqrt(6 / 4 / len(ice))
     assert cg.estimate(effects)["n_clusters"].max() == sequences
 

@@ -364,12 +364,12 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "word_screen": ([], {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60}),
     "position": ([], {"n_units": 50}),
     "spacing": ([], {"n_units": 50}),
-    "necessity": ([real()], {"tiles": [(8, 18), (18, 24), (24, 33)], "draws": 2}),
+    "necessity": ([real()], {"tiles": [(8, 18), (18, 24), (24, 33)], "n_draws": 2}),
     "motif_pair": (
         [cg.Uniform(length=41)],
         {"first": "UGCAUG", "second": "GCUGG", "distances": [7, 10, 13], "n_units": 50},
     ),
-    "context_dependence": ([real()], {"element": (10, 16), "draws": 2}),
+    "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
 }
 
 

@@ -60,7 +60,7 @@ def loo(posterior: Any) -> Any:
 
 @pytest.mark.parametrize("law", FITS)
 def test_loo_is_what_leaving_out_gives(law: Any) -> None:
-    posterior = cg.infer(cg.from_effects(EFFECT, SE), law=law, prior=PRIOR, draws=20_000, rng=1)
+    posterior = cg.infer(cg.from_effects(EFFECT, SE), law=law, prior=PRIOR, n_draws=20_000, rng=1)
     found = loo(posterior)
     elpd = np.asarray(found.elpd_i if hasattr(found, "elpd_i") else found.loo_i).ravel()
     np.testing.assert_allclose(elpd, left_out(law, Noise(SE**2)), atol=0.06)
@@ -117,7 +117,7 @@ def test_loo_prefers_the_law_that_the_effects_have() -> None:
     truth = np.where(rng.random(200) < 0.1, rng.normal(0, 8, 200), rng.normal(0, 0.3, 200))
     table = cg.from_effects(truth + rng.normal(size=200), np.ones(200))
     names = ("normal", "two_scales", "student_t")
-    fits = [loo(cg.infer(table, law=law, draws=2_000, rng=0)) for law in names]  # type: ignore[arg-type]
+    fits = [loo(cg.infer(table, law=law, n_draws=2_000, rng=0)) for law in names]  # type: ignore[arg-type]
     elpd = [float(fit.elpd if hasattr(fit, "elpd") else fit.elpd_loo) for fit in fits]
     assert elpd[1] > elpd[0] + 10
     assert elpd[1] > elpd[2] - 2
@@ -128,7 +128,7 @@ def test_groups_tasks_and_covariates_have_their_rows() -> None:
     tasks = [cg.from_effects(rng.normal(size=20), np.ones(20)).assign_coords(task=[name]) for name in "xy"]
     table = xr.concat(tasks, "task", combine_attrs="override")
     table = table.assign_coords(word=("contrast", list("ab") * 10), place=("contrast", rng.normal(size=20)))
-    found = tree_datasets(cg.infer(table, law="two_scales", groups="word", covariates="place", draws=400, rng=0))
+    found = tree_datasets(cg.infer(table, law="two_scales", family="word", covariates="place", n_draws=400, rng=0))
     values = found["log_likelihood"]["effect"]
     assert values.dims == ("chain", "draw", "contrast", "task")
     assert values.shape == found["posterior"]["ace"].shape
@@ -139,7 +139,7 @@ def test_it_is_left_out_where_it_is_large_and_added_where_it_is_wanted() -> None
     table = cg.from_effects(np.random.default_rng(6).normal(size=1_001), np.ones(1_001))
     assert "log_likelihood" not in tree_datasets(cg.infer(table, law="normal", rng=0))
     assert "log_likelihood" in tree_datasets(cg.infer(table, law="normal", log_likelihood=True, rng=0))
-    assert "log_likelihood" not in tree_datasets(cg.infer(table, law="normal", log_likelihood=False, draws=40, rng=0))
+    assert "log_likelihood" not in tree_datasets(cg.infer(table, law="normal", log_likelihood=False, n_draws=40, rng=0))
 
 
 def test_a_choice_that_is_none_is_refused() -> None:
@@ -172,13 +172,13 @@ def elpd_of(found: Any) -> np.ndarray:
 
 def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives() -> None:
     table = cg.from_effects(MANY, np.ones(40))
-    posterior = cg.infer(table, law="spike_and_slab", draws=20_000, rng=1)
+    posterior = cg.infer(table, law="spike_and_slab", n_draws=20_000, rng=1)
     found = loo(posterior)
     for k in (0, 11, 36, 37, 39):
         variance, weight, _ = atom_without(k, np.ones(40), *NO_COLUMNS)
         assert elpd_of(found)[k] == pytest.approx(density(np.full(10_000, MANY[k]), 1 + variance, weight), abs=0.06)
     assert (np.asarray(found.pareto_k) < 0.7).all()
-    plain = cg.infer(table, law="spike_and_slab", draws=20_000, rng=1, log_likelihood=False)
+    plain = cg.infer(table, law="spike_and_slab", n_draws=20_000, rng=1, log_likelihood=False)
     np.testing.assert_array_equal(posterior["posterior"]["ace"], plain["posterior"]["ace"])
 
 
@@ -188,7 +188,7 @@ def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
     table = cg.from_effects(MANY, np.ones(40)).assign_coords(x=("contrast", x))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = loo(cg.infer(table, law="spike_and_slab", covariates="x", prior=PRIOR, draws=10_000, rng=1))
+        found = loo(cg.infer(table, law="spike_and_slab", covariates="x", prior=PRIOR, n_draws=10_000, rng=1))
     columns, precision = np.column_stack([np.ones(40), x]), (np.array([1, x.std()]) / PRIOR.mu_sd) ** 2
     for k in (0, 20, 36, 39):
         variance, weight, beta = atom_without(k, np.ones(40), columns, precision)
@@ -201,7 +201,7 @@ def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
 def test_under_an_atom_a_shared_error_is_drawn_with_the_weights() -> None:
     own, loading = np.full(40, 0.5), np.full((40, 1), np.sqrt(0.5))
     table = cg.from_effects(MANY, np.ones(40), covariance=np.diag(own) + loading @ loading.T)
-    found = loo(cg.infer(table, law="spike_and_slab", draws=10_000, rng=1))
+    found = loo(cg.infer(table, law="spike_and_slab", n_draws=10_000, rng=1))
     for k in (0, 11, 36, 39):
         variance, weight, score = atom_without(k, own, loading, np.ones(1))
         left = density(MANY[k] - score[:, 0] * loading[k], own[k] + variance, weight)

@@ -68,7 +68,7 @@ def test_every_verb_gives_the_same(both):
     xr.testing.assert_identical(other.compute(), one)
     xr.testing.assert_identical(cg.adjust(lazy, method="bh").compute(), cg.adjust(whole, method="bh"))
     for error in ("bh", "local"):
-        evidence = [e if error == "bh" else cg.infer(e, rng=0, draws=400) for e in (one, other)]
+        evidence = [e if error == "bh" else cg.infer(e, rng=0, n_draws=400) for e in (one, other)]
         found = [cg.decide(e, rope=(-0.5, 0.5), error=error).compute() for e in evidence]
         xr.testing.assert_identical(*found)
     sums = [cg.estimation.hypotheses(e, {"sum": {"a1": 1.0, "a2": 1.0}})["weight"].values for e in (one, other)]

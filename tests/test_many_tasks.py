@@ -104,8 +104,8 @@ def test_the_law_is_integrated_once_for_all_tasks_of_one_contrast(monkeypatch):
     parts_of = law.posterior_parts
     monkeypatch.setattr(law, "posterior_parts", lambda *given: integrated.append(1) or parts_of(*given))
     law._posterior_at_zero.cache_clear()
-    found = cg.infer(cg.from_effects(table(60, 1)), rng=0, draws=40)
+    found = cg.infer(cg.from_effects(table(60, 1)), rng=0, n_draws=40)
     assert found["posterior"]["ace"].shape == (4, 10, 1, 60)
     assert 1 <= len(integrated) <= 5  # one for each rounding of se / se
-    again = cg.infer(cg.from_effects(table(60, 1)), rng=0, draws=40)
+    again = cg.infer(cg.from_effects(table(60, 1)), rng=0, n_draws=40)
     assert np.array_equal(found["posterior"]["tau"].values, again["posterior"]["tau"].values)

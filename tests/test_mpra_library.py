@@ -187,8 +187,8 @@ def test_vendors_limits_and_foreign_values():
     with pytest.raises(LibraryError, match="arm 'short' makes inserts of 54 bp from backgrounds of 60"):
         bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5))
     sequences = {"a": "ACGT" * 15, "b": "ACCT" * 15}
-    twice = cg.Design(null=cg.Genomic(of=sequences, draws=2), arms=pair(4).arms, n_units=4)
-    with pytest.raises(LibraryError, match=r"draws=2.*use draws=1"):
+    twice = cg.Design(null=cg.Genomic(of=sequences, n_draws=2), arms=pair(4).arms, n_units=4)
+    with pytest.raises(LibraryError, match=r"n_draws=2.*use n_draws=1"):
         bare(twice)
 
 

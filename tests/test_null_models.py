@@ -26,7 +26,7 @@ NULLS = [
     cg.DinucleotideShuffle(of=PARENTS),
     cg.KletShuffle(of=PARENTS, k=3),
     cg.Genomic(of=PARENTS * 1),
-    cg.Genomic(of=PARENTS, draws=3),
+    cg.Genomic(of=PARENTS, n_draws=3),
 ]
 
 
@@ -60,7 +60,7 @@ def test_toml_json_and_repr_read_back(null, tmp_path):
         (cg.Uniform if null.kind != "uniform" else cg.Markov).from_toml(null.to_toml())
     path = tmp_path / "some.fa"
     path.write_text(">a\nACGTTT\n>b\nTTTTTT\n")
-    short = cg.Profile(of=["ACGT", "AGGT"]), cg.KletShuffle(of=str(path), k=3), cg.Genomic(of={"x": "ACGT"}, draws=2)
+    short = cg.Profile(of=["ACGT", "AGGT"]), cg.KletShuffle(of=str(path), k=3), cg.Genomic(of={"x": "ACGT"}, n_draws=2)
     for made in short:
         names = {"KletShuffle": cg.KletShuffle, "Profile": cg.Profile, "Genomic": cg.Genomic}
         assert eval(repr(made), names) == made
@@ -125,7 +125,7 @@ def test_genomic_in_given_order_or_a_subset_without_replacement():
 
 
 def test_genomic_draws_repeat_each_sequence():
-    sample = cg.Genomic(of=PARENTS, draws=3).sample(21, rng=0)
+    sample = cg.Genomic(of=PARENTS, n_draws=3).sample(21, rng=0)
     assert np.bincount(sample["parent"].values).tolist() == [3] * 7
 
 
@@ -220,9 +220,9 @@ def test_rng_is_required_and_never_hidden():
         (lambda p: cg.KletShuffle(of=["ACGT"], k=5), "only 4 bp"),
         (lambda p: cg.Markov(of=["ACGT"], order=4), "longer than 4"),
         (lambda p: cg.Markov(of=["ACGT"], order=-1), "order=-1"),
-        (lambda p: cg.Genomic(of=["ACGT"], draws=0), "draws=0"),
+        (lambda p: cg.Genomic(of=["ACGT"], n_draws=0), "n_draws=0"),
         (lambda p: cg.Genomic(of=["ACGT", "AAAA"]).sample(3, rng=0), "at most 2"),
-        (lambda p: cg.Genomic(of=["ACGT"], draws=2).sample(1, rng=0), "multiple of 2"),
+        (lambda p: cg.Genomic(of=["ACGT"], n_draws=2).sample(1, rng=0), "multiple of 2"),
         (lambda p: cg.Uniform(length=4).sample(0, rng=0), "n_units=0"),
     ],
 )

@@ -131,8 +131,8 @@ def test_any_covariance_is_factors_and_a_diagonal(whole: np.ndarray | None) -> N
 
 def test_too_few_draws_and_improper_priors_are_refused_before_sampling() -> None:
     table = from_effects(Y, se=SE)
-    with pytest.raises(ConvergenceError, match="draws=100 cannot"):
-        infer(table, law="normal", engine="nuts", draws=100, rng=0)
+    with pytest.raises(ConvergenceError, match="n_draws=100 cannot"):
+        infer(table, law="normal", engine="nuts", n_draws=100, rng=0)
     flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
     with pytest.raises(InferenceError, match="no proper posterior: it takes 3"):
         infer(table.isel(contrast=[0, 1]), law="normal", engine="nuts", prior=flat, rng=0)
@@ -214,7 +214,7 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
         total, mean = total + weight, mean + weight * (v @ np.linalg.solve(sigma + v, effect))
         zero += weight * (np.array(which) == 0)
     noise = Noise(np.diag(sigma).copy(), whole=sigma)
-    sampled, tails = sample_mixture(effect, noise, Prior(), None, prior, draws=8_000, key=3)
+    sampled, tails = sample_mixture(effect, noise, Prior(), None, prior, n_draws=8_000, key=3)
     ace = sampled.values["ace"].reshape(-1, 3)
     assert (np.abs(ace.mean(axis=0) - mean / total) < 4 * ace.std(axis=0) / np.sqrt(4_000)).all()
     np.testing.assert_allclose(tails.zero, zero / total, atol=0.02)
@@ -223,7 +223,7 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
 
 def test_unconverged_draws_can_be_accepted() -> None:
     with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
-        tree = infer(from_effects(Y, se=SE), law="normal", engine="nuts", draws=200, rng=0, accept_unconverged=True)
+        tree = infer(from_effects(Y, se=SE), law="normal", engine="nuts", n_draws=200, rng=0, accept_unconverged=True)
     attrs = tree_datasets(tree)["posterior"].attrs
     assert (attrs["converged"], attrs["divergences"]) == ("no", 0)
     assert "ess_bulk of ace below 400" in attrs["unconverged"]
@@ -233,7 +233,7 @@ def test_sampler_statistics_of_several_families_are_named() -> None:
     table = random_table(3)[0].assign_coords(g=("contrast", list("aaabbb")))
     labels, rows = group_rows(table, "g")
     asked = list(family_data(table, rows, None, Prior()))
-    exact = [fit_family(question, "normal", "exact", draws=8, key=0) for question in asked]
+    exact = [fit_family(question, "normal", "exact", n_draws=8, key=0) for question in asked]
     answers = [replace(a, stats={"diverging": np.zeros((4, 2), dtype=bool)}) for a in exact]
     found = posterior_groups(table, asked, answers, result_coordinates(table, labels, ()))["sample_stats"]
     assert found["diverging"].dims == ("chain", "draw", "family")

@@ -111,7 +111,7 @@ def test_a_given_axes_is_used():
 
 
 def test_a_posterior_is_decided_first(tmp_path):
-    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), law="normal", draws=400, rng=0)
+    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0)
     for draws in (posterior, posterior["posterior"]):
         with pytest.raises(OutcomesError, match=r"decide first: cg.decide\(posterior, rope="):
             forest(draws)

@@ -31,7 +31,7 @@ def test_period_amplitude_and_phase_are_found() -> None:
 
 
 def test_the_same_seed_gives_the_same_draws_and_verdicts_read_them() -> None:
-    one, two = (profile(table(np.random.default_rng(1)), along="spacing", draws=400, rng=3) for _ in range(2))
+    one, two = (profile(table(np.random.default_rng(1)), along="spacing", n_draws=400, rng=3) for _ in range(2))
     xr.testing.assert_identical(one["posterior"]["ace"], two["posterior"]["ace"])
     assert "period" not in one["posterior"]
     decisions = cg.decide(one, rope=(-0.1, 0.1))
@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_draws_and_verdicts_read_them() -> None:
 
 
 def test_a_profile_with_periods_is_decided_by_its_moments() -> None:
-    found = profile(table(np.random.default_rng(1)), along="spacing", periods=GRID, draws=400, rng=3)
+    found = profile(table(np.random.default_rng(1)), along="spacing", periods=GRID, n_draws=400, rng=3)
     decisions = cg.decide(found, rope=(-0.1, 0.1))
     assert (decisions["verdict"] == "increases").all()
     np.testing.assert_array_equal(decisions["ace"], found["moments"]["mean"])
@@ -52,7 +52,7 @@ def test_every_task_has_its_own_curve() -> None:
     both = xr.concat([cg.from_effects(t.effect, t.se) for t in (up, flat)], dim="task").assign_coords(
         task=["wave", "flat"], spacing=("contrast", AT)
     )
-    found = profile(both, along="spacing", periods=GRID, draws=400, rng=0)
+    found = profile(both, along="spacing", periods=GRID, n_draws=400, rng=0)
     factor = found["moments"]["log_bayes_factor"]
     assert factor.sel(task="wave") > 10
     assert factor.sel(task="flat") < 1
@@ -65,8 +65,8 @@ def test_it_says_what_is_wrong() -> None:
         profile(good, along="spacng", rng=0)
     with pytest.raises(InferenceError, match="4 to 300"):
         profile(good.head(3), along="spacing", rng=0)
-    with pytest.raises(InferenceError, match="draws=0"):
-        profile(good, along="spacing", draws=0, rng=0)
+    with pytest.raises(InferenceError, match="n_draws=0"):
+        profile(good, along="spacing", n_draws=0, rng=0)
     for periods in ([], "a", ["10", "11"], [0.0], [np.nan], [True]):
         with pytest.raises(InferenceError, match="periods=.*must be positive numbers.*None asks for no period"):
             profile(good, along="spacing", periods=periods, rng=0)

@@ -40,7 +40,7 @@ def unclear(offset: float = 1.6, n: int = 30) -> xr.Dataset:
 def test_intervals_of_selected_ratios_are_those_that_estimate_gives_at_their_level() -> None:
     for effects in (clear("ratio"), unclear()):
         found = selected_intervals(cg.estimate(effects), select=effects["contrast"].to_numpy()[:1], ci_prob=0.9)
-        same = cg.estimate(effects, ci_prob=found["fcr_level"].item()).isel(contrast=[0])
+        same = cg.estimate(effects, ci_prob=found["fcr_ci_prob"].item()).isel(contrast=[0])
         for name in ("lower", "upper", "unbounded"):
             np.testing.assert_allclose(found[name], same[name], rtol=1e-10)
 

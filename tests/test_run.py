@@ -138,7 +138,7 @@ def test_a_longer_trial_in_blocks_starts_with_the_shorter_one():
     longer = cg.run(design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0)
     shorter = cg.run(design(assignment="parallel", n_units=20, blocks=labels[:20]), predictor(), rng=0)
     np.testing.assert_array_equal(longer["assigned"][:20], shorter["assigned"])
-    three = [cg.Genomic(of=PARENTS, draws=2).sample(n, rng=4)["parent"].values.tolist() for n in (4, 6, 8)]
+    three = [cg.Genomic(of=PARENTS, n_draws=2).sample(n, rng=4)["parent"].values.tolist() for n in (4, 6, 8)]
     assert three[0] == three[1][:4] == three[2][:4]
 
 
@@ -166,10 +166,10 @@ def test_arms_of_other_lengths_go_to_a_predictor_that_takes_them():
 def test_several_draws_of_one_sequence_run_and_several_copies_of_it_do_not():
     arms = {"u": cg.Untreated(), "s": cg.Scramble((0, 20))}
     places = cg.FunctionPredictor(lambda x: (x[:, 2] * np.arange(x.shape[2])).sum(1), tasks=["G"], scale="sum")
-    once = cg.run(design(null=cg.Genomic(of=[PARENTS[0]], draws=8), arms=arms, n_units=8), places, rng=0)
+    once = cg.run(design(null=cg.Genomic(of=[PARENTS[0]], n_draws=8), arms=arms, n_units=8), places, rng=0)
     assert len(np.unique(once["outcome"].sel(arm="s"))) > 1
     with pytest.raises(DesignError, match="would be one sequence"):
-        design(null=cg.Genomic(of=[PARENTS[0]] * 4, draws=2), arms=arms, n_units=8)
+        design(null=cg.Genomic(of=[PARENTS[0]] * 4, n_draws=2), arms=arms, n_units=8)
 
 
 def test_models_of_an_ensemble_are_a_dim():
@@ -214,7 +214,7 @@ def test_units_of_one_sequence_are_not_refused_for_their_artificial_company():
     no_g = cg.FunctionPredictor(lambda x: np.where(x[:, 2:].any((1, 2)), np.nan, x[:, 0].sum(1)), tasks=["y"])
     arms = {"control": cg.Untreated(), "shuffled": cg.Scramble((0, 60))}
     with pytest.warns(DegenerateWarning):
-        cg.run(cg.Design(null=cg.Genomic(of=[only], draws=10), arms=arms, n_units=10), no_g, rng=0)
+        cg.run(cg.Design(null=cg.Genomic(of=[only], n_draws=10), arms=arms, n_units=10), no_g, rng=0)
 
 
 def test_answers_that_depend_on_batch_mates_are_refused():
@@ -257,7 +257,7 @@ def test_one_sequence_for_all_units_is_refused_at_the_latest_when_drawn():
 def test_one_sequence_drawn_many_times_is_a_trial_where_an_arm_draws():
     arms = {"real": cg.Untreated(), "scrambled": cg.Scramble((10, 40))}
     g_places = cg.FunctionPredictor(lambda x: word_count(x)[:, 0])
-    outcomes = cg.run(cg.Design(null=cg.Genomic(of=PARENTS[:1], draws=10), arms=arms, n_units=10), g_places, rng=0)
+    outcomes = cg.run(cg.Design(null=cg.Genomic(of=PARENTS[:1], n_draws=10), arms=arms, n_units=10), g_places, rng=0)
     y = outcomes["outcome"].squeeze("task")
     assert np.unique(y.sel(arm="real")).size == 1 < np.unique(y.sel(arm="scrambled")).size
 

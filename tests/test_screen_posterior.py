@@ -34,7 +34,7 @@ def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndar
 
 def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab") -> np.ndarray:
     """Return coverage of all and of the largest, and their mean square error, over that of the raw estimates."""
-    draws = cg.infer(estimates, law=law, draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[..., 0]
+    draws = cg.infer(estimates, law=law, n_draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[..., 0]
     low, high = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
     raw = estimates["ace"].to_numpy()[:, 0]
     largest = np.argsort(-np.abs(raw))[:LARGEST]
@@ -72,7 +72,7 @@ def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(law: An
         effects = xr.Dataset(
             {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]}
         )
-        found = cg.infer(estimate(effects), law=law, draws=400, rng=seed)["posterior"]["ace"][..., 0]
+        found = cg.infer(estimate(effects), law=law, n_draws=400, rng=seed)["posterior"]["ace"][..., 0]
         low, high = np.quantile(found[:, :, 0], [0.025, 0.975])
         inside.append(low <= truth[0] <= high)
     assert np.mean(inside) > 0.79  # 95 %, less 4 Monte-Carlo errors
@@ -115,10 +115,10 @@ def test_coefficients_are_those_of_the_users_covariates_alone() -> None:
     )
     estimates = estimate(effects)
     for law in ("spike_and_slab", "student_t", "normal"):
-        found = cg.infer(estimates, law=law, covariates="x", draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
+        found = cg.infer(estimates, law=law, covariates="x", n_draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
         assert found["beta"].sizes["covariate"] == 1
         assert abs(float(found["beta"].mean()) - 2) < 5 * float(found["beta"].std())
-        assert "beta" not in cg.infer(estimates, law=law, draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
+        assert "beta" not in cg.infer(estimates, law=law, n_draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
 
 
 def test_weights_stop_where_only_rounding_moves(monkeypatch: pytest.MonkeyPatch) -> None:

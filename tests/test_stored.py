@@ -67,7 +67,7 @@ CASES = {
     "parallel in blocks": (lambda: design(assignment="parallel", blocks="parent", contrasts=None, n_units=96), Sums),
     "ensemble": (design, members),
     "real sequences": (
-        lambda: design(null=cg.Genomic(of=list(PARENTS.values()), draws=4, parent=[*"aabbccddeeff" * 2]), n_units=96),
+        lambda: design(null=cg.Genomic(of=list(PARENTS.values()), n_draws=4, parent=[*"aabbccddeeff" * 2]), n_units=96),
         Sums,
     ),
     "other lengths": (

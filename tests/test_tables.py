@@ -65,7 +65,7 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(effects: xr.Dataset
         lambda e: cg.multiplicity.equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(e, rope=(-0.1, 0.1), error="bootstrap_t", rng=1),
-        lambda e: cg.decide(cg.infer(cg.estimate(e), draws=400, rng=1), rope=(-0.1, 0.1)),
+        lambda e: cg.decide(cg.infer(cg.estimate(e), n_draws=400, rng=1), rope=(-0.1, 0.1)),
         lambda e: cg.estimate(e).sel(contrast=["at 70", "at 10"]),
         lambda e: cg.estimate(e).isel(task=0),
         lambda e: xr.concat(
@@ -207,7 +207,7 @@ def test_tables_of_others_are_read_as_ours(table: pd.DataFrame, as_dataset: bool
         cg.from_effects,
         lambda t: cg.adjust(t, method="holm"),
         lambda t: cg.decide(t, rope=(-0.5, 0.5)),
-        lambda t: cg.infer(t, draws=400, rng=1)["moments"],
+        lambda t: cg.infer(t, n_draws=400, rng=1)["moments"],
     ):
         xr.testing.assert_identical(verb(given), verb(OURS))
 

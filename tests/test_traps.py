@@ -602,7 +602,7 @@ def test_palindromes_counted_twice():
     found = find_instances(boxes, "CACGTG")
     assert len(found) == 20
     assert found.start.tolist() == [20] * 20
-    experiment = cg.experiments.occlusion(boxes, motif="CACGTG", fills=["uniform"], draws=1)
+    experiment = cg.experiments.occlusion(boxes, motif="CACGTG", fills=["uniform"], n_draws=1)
     assert experiment.n_units == 20
     with pytest.raises(DesignError, match="reads the same on both strands"):
         motif_pair(cg.Uniform(length=100), first="CACGTG", second="AGATAAG", distances=[10])

@@ -497,7 +497,7 @@ def test_moments_take_the_place_of_counted_draws() -> None:
 
 @pytest.mark.parametrize("law", ["normal", "two_scales", "spike_and_slab"])
 def test_the_direction_alone_rests_on_the_exact_sign_rate(law: Any) -> None:
-    tree = cg.infer(cg.from_effects([0.17, 0.16, -0.6, 0.02, 0.5], 0.1), law=law, draws=400, rng=0)
+    tree = cg.infer(cg.from_effects([0.17, 0.16, -0.6, 0.02, 0.5], 0.1), law=law, n_draws=400, rng=0)
     found = decide(tree, rope=0)
     exact = tree["moments"]["lfsr"].to_numpy()
     np.testing.assert_allclose(found["local_error"], exact, atol=1e-12)

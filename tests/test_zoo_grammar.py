@@ -375,16 +375,16 @@ def test_mcse_on_real_sequences_is_the_spread_of_the_draws_alone() -> None:
     assert abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)
 
 
-@pytest.mark.parametrize("draws", [1, 4])
-def test_sites_of_their_own_stay_with_their_sequences(draws: int) -> None:
+@pytest.mark.parametrize("n_draws", [1, 4])
+def test_sites_of_their_own_stay_with_their_sequences(n_draws: int) -> None:
     spans, alleles = [(6, 12), (9, 15), (9, 15)], ["A", "CC", "T"]
     arms = {
         "wild type": cg.Untreated(),
-        "allele": EmbedEach(alleles, at=[8, 10, 11], draws=draws),
-        "letter": AblateEach(spans, fill="A", draws=draws),
-        "drawn": AblateEach(spans, fill="uniform", draws=draws),
+        "allele": EmbedEach(alleles, at=[8, 10, 11], n_draws=n_draws),
+        "letter": AblateEach(spans, fill="A", n_draws=n_draws),
+        "drawn": AblateEach(spans, fill="uniform", n_draws=n_draws),
     }
-    design = cg.Design(null=cg.Genomic(of=PARENTS, draws=draws), arms=arms, n_units=3 * draws)
+    design = cg.Design(null=cg.Genomic(of=PARENTS, n_draws=n_draws), arms=arms, n_units=3 * n_draws)
     made = oracle("rbfox1_like")
     found = made.true_ace(design, n=30_000).squeeze("task")
     assert found.method.values.tolist() == ["enumeration", "enumeration", "large n"]

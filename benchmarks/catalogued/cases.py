@@ -115,12 +115,12 @@ def _other(base: str) -> str:
     return "C" if base != "C" else "A"
 
 
-_PLACED: dict[str, Any] = {"tile": _TILES[0], "tss": _TILES[1], "draws": 5}
+_PLACED: dict[str, Any] = {"tile": _TILES[0], "tss": _TILES[1], "n_draws": 5}
 _ANY = "an oracle in which either of two words is enough (OR)"
 _BOTH = "an oracle that needs both of two words (AND)"
 _CASES: dict[str, Callable[[], Case]] = {
     "variants": _variants,
-    "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", draws=3),
+    "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", n_draws=3),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
     "context_dependence": _tiled(
         "context_dependence",
@@ -128,8 +128,8 @@ _CASES: dict[str, Callable[[], Case]] = {
         _BOTH,
         element=_TILES[0],
     ),
-    "necessity": _tiled("necessity", _gate("or"), _ANY, tile_width=30, draws=5),
-    "sufficiency": _tiled("sufficiency", _gate("or"), _ANY, tile_width=30, draws=5),
+    "necessity": _tiled("necessity", _gate("or"), _ANY, tile_width=30, n_draws=5),
+    "sufficiency": _tiled("sufficiency", _gate("or"), _ANY, tile_width=30, n_draws=5),
     "tile_placement": _tiled(
         "tile_placement",
         Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *_WEAK, scale="activity"),
@@ -146,12 +146,12 @@ _CASES: dict[str, Callable[[], Case]] = {
         rope=(-0.25, 0.25),
         **_PLACED,
     ),
-    "tile_interactions": _tiled("tile_interactions", _gate("and"), _BOTH, tiles=_TILES, draws=5),
+    "tile_interactions": _tiled("tile_interactions", _gate("and"), _BOTH, tiles=_TILES, n_draws=5),
     "greedy_round": _tiled(
         "greedy_round",
         Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *_WEAK, scale="activity"),
         "an oracle that adds two words",
         tiles=_TILES,
-        draws=5,
+        n_draws=5,
     ),
 }

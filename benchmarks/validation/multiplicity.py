@@ -103,7 +103,7 @@ def storey(p: np.ndarray) -> np.ndarray:
 def hierarchical(rng: Rng) -> float:
     """Ten families of twenty, effects in two of them: mean FDP over the selected families."""
     family = np.repeat(np.arange(10), 20)
-    answer = hierarchical_q(p_values(rng, shared=False), family, level=LEVEL)
+    answer = hierarchical_q(p_values(rng, shared=False), family, alpha=LEVEL)
     found = answer.q <= LEVEL
     chosen = [proportion_in(found[family == f], f) for f in range(10) if answer.selected[f]]
     return float(np.mean(chosen)) if chosen else 0.0

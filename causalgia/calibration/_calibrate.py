@@ -64,7 +64,7 @@ def calibrate(
     analysis: Analysis | None = None,
     truth: xr.DataArray | None = None,
     posterior: bool = True,
-    error: float = 0.001,
+    alpha: float = 0.001,
     client: Client | None = None,
 ) -> xr.Dataset:
     """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
@@ -94,7 +94,7 @@ def calibrate(
     posterior
         Whether to fit a posterior (`causalgia.infer`) to each trial, and add rows on it; trials without one (an effect
         without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
-    error
+    alpha
         Probability that any row falls outside its band although all nominal rates hold.
     client
         Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do not depend on workers: the table
@@ -162,7 +162,7 @@ def calibrate(
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
     results = found[:n_trials]
     aa_p_values = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
-    return _calibration_table(results, aa_p_values, request, known, error)
+    return _calibration_table(results, aa_p_values, request, known, alpha)
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ def _posterior_summary(
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
     law: Any = analysis.law
     try:
-        post = infer(estimates, law=law, draws=4 * (RANKED + 1), rng=seed, **chosen)
+        post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
         return str(error)
     draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
@@ -323,7 +323,7 @@ def _calibration_table(
     aa_p_values: xr.DataArray | None,
     analysis: Analysis,
     known: xr.DataArray | None,
-    error: float,
+    alpha: float,
 ) -> xr.Dataset:
     estimates = xr.concat([result.estimates[["ace", "lower", "upper"]] for result in results], dim="trial")
     bands = xr.concat([result.band[["lower", "upper"]] for result in results], dim="trial")
@@ -341,7 +341,7 @@ def _calibration_table(
     more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(results, truth, estimates, random=random)
     why += [f"posterior: {result.without}" for result in results if result.without][:1]
-    table = judged(rows, error=error).assign(ace=estimates["ace"])
+    table = judged(rows, alpha=alpha).assign(ace=estimates["ace"])
     if aa_p_values is not None:
         table["p_same"] = aa_p_values
     table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
@@ -452,7 +452,7 @@ def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) ->
     z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
     delta = prior.mu_sd * generator.standard_normal() + _draw_tau(prior, generator) * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
-    post = infer(table, law=law, prior=prior, draws=RANKED + 1, rng=int(generator.integers(2**62)))
+    post = infer(table, law=law, prior=prior, n_draws=RANKED + 1, rng=int(generator.integers(2**62)))
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
 

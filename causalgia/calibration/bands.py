@@ -54,10 +54,10 @@ class Row:
     kind: Literal["share", "mean", "p"]
     mcse: float
 
-    def band(self, error: float) -> tuple[float, float]:
+    def band(self, alpha: float) -> tuple[float, float]:
         """Return the band of `value` at an error rate, if the nominal value holds."""
         low, high = _TAILS[self.claim]
-        tail = error / (low + high) if low or high else error
+        tail = alpha / (low + high) if low or high else alpha
         below, above = self._ends(tail)
         return (below if low else -np.inf), (above if high else np.inf)
 
@@ -72,9 +72,9 @@ class Row:
         half = -float(special.stdtrit(max(self.n_trials - 1, 1), tail)) * self.mcse
         return self.nominal - half, self.nominal + half
 
-    def passes(self, error: float) -> bool:
+    def passes(self, alpha: float) -> bool:
         """Return whether the claim holds: inside the band, or outside for a method shown to fail."""
-        below, above = self.band(error)
+        below, above = self.band(alpha)
         inside = below <= self.value <= above
         return not inside if self.claim == "fails" else inside
 
@@ -152,14 +152,14 @@ def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exac
     return Row(name, p, 0.5, int(counts.sum()), claim, "p", 0.0)
 
 
-def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
+def judged(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     """Return a table of rows with their bands, at an error rate for the whole table.
 
     Parameters
     ----------
     rows
         From `share_row`, `mean_row`, `rank_row`; at least one, with different names.
-    error
+    alpha
         Probability that any row falls outside its band although all nominal values hold.
 
     Returns
@@ -171,7 +171,7 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        If there is no row, two have the same name, or `error` is not a probability.
+        If there is no row, two have the same name, or `alpha` is not a probability.
 
     Examples
     --------
@@ -182,9 +182,9 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     names = [row.name for row in rows]
     if not rows or len(set(names)) < len(names):
         raise EstimateError(f"a table needs one or more rows with different names, not {names}")
-    if isinstance(error, bool) or not isinstance(error, int | float) or not 0 < error < 1:
-        raise EstimateError(f"error={quoted(error)} is not between 0 and 1; for example error=0.001")
-    each = error / len(rows)
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
+        raise EstimateError(f"alpha={quoted(alpha)} is not between 0 and 1; for example alpha=0.001")
+    each = alpha / len(rows)
     bands = np.array([_closed_band(row, each) for row in rows])
     columns: dict[str, Any] = {
         name: ("row", np.array([getattr(row, name) for row in rows]))
@@ -192,11 +192,11 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     }
     columns |= {"lower": ("row", bands[:, 0]), "upper": ("row", bands[:, 1])}
     columns["passes"] = ("row", np.array([row.passes(each) for row in rows]))
-    return xr.Dataset(columns, coords={"row": names}, attrs={"error": float(error), "error_each": each})
+    return xr.Dataset(columns, coords={"row": names}, attrs={"alpha": float(alpha), "alpha_each": each})
 
 
-def _closed_band(row: Row, error: float) -> tuple[float, float]:
+def _closed_band(row: Row, alpha: float) -> tuple[float, float]:
     """Return the band with open ends replaced by the bounds of the quantity."""
-    below, above = row.band(error)
+    below, above = row.band(alpha)
     least, most = (0.0, 1.0) if row.kind != "mean" else (min(row.value, row.nominal), max(row.value, row.nominal))
     return (below if np.isfinite(below) else least), (above if np.isfinite(above) else most)

@@ -133,7 +133,7 @@ class Design(Choice):
             seen[arm.intervention] = arm.name
 
     def _check_degeneracy(self) -> None:
-        backgrounds = self.n_units // self.drawn.draws
+        backgrounds = self.n_units // self.drawn.n_draws
         reachable = self.drawn.log_reachable(backgrounds)
         if backgrounds == 1 or reachable > np.log(backgrounds):
             return

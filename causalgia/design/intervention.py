@@ -47,8 +47,8 @@ class Intervention(Choice):
         """Number of sites that the draws of a given sequence use in turn."""
         return 1
 
-    def for_draws(self, draws: int) -> Intervention:  # noqa: ARG002
-        """Return the same intervention for units that come `draws` in a row from each given sequence."""
+    def for_draws(self, n_draws: int) -> Intervention:  # noqa: ARG002
+        """Return the same intervention for units that come `n_draws` in a row from each given sequence."""
         return self
 
     @abstractmethod
@@ -147,8 +147,8 @@ class Sequential(Intervention):
     def turns(self) -> int:
         return math.lcm(*(step.turns for step in self.steps))
 
-    def for_draws(self, draws: int) -> Intervention:
-        return Sequential(tuple(step.for_draws(draws) for step in self.steps))
+    def for_draws(self, n_draws: int) -> Intervention:
+        return Sequential(tuple(step.for_draws(n_draws) for step in self.steps))
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         for i, step in enumerate(self.steps):

@@ -35,7 +35,7 @@ class NullModel(Choice):
     kind: ClassVar[str]
     length: int
     """Length of a background in bases."""
-    draws: int = 1
+    n_draws: int = 1
     """Units per draw of a background; more than one if the same sequence is used for several units."""
 
     @abstractmethod

@@ -304,8 +304,8 @@ class DinucleotideShuffle(KletShuffle):
 class Genomic(FromParents):
     """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
 
-    Units are in the given order if `n_units` equals the number of sequences (times `draws`), else a random subset
-    without replacement, of which a smaller trial uses the first part. With ``draws=2`` or more every sequence is that
+    Units are in the given order if `n_units` equals the number of sequences (times `n_draws`), else a random subset
+    without replacement, of which a smaller trial uses the first part. With ``n_draws=2`` or more every sequence is that
     many units in a row: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a
     standard error for ``target="units"`` needs.
 
@@ -313,7 +313,7 @@ class Genomic(FromParents):
     ----------
     of
         Sequences of equal length, as for `Profile`.
-    draws
+    n_draws
         Units made from each sequence.
     parent
         Name of the parent of each sequence, if several descend from one: a sequence that is given once for each of its
@@ -332,24 +332,26 @@ class Genomic(FromParents):
     ['peak1', 'peak1', 'peak2']
     """
 
-    draws: int = 1
+    n_draws: int = 1
     parent: Sequence[str | int] | None = None
     kind: ClassVar[str] = "genomic"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "draws", as_count(self.draws, "draws"))
+        object.__setattr__(self, "n_draws", as_count(self.n_draws, "n_draws"))
         if self.parent is not None:
             object.__setattr__(self, "parent", _parents_of(self.parent, len(self.parents_given)))
 
     def check(self, n_units: int) -> None:
         if n_units > self.available:
             raise DesignError(
-                f"Genomic: {n_units:,} units from {len(self.parents_given):,} sequences x {self.draws} draws: "
-                f"ask for at most {self.available:,}, give more sequences, or raise draws="
+                f"Genomic: {n_units:,} units from {len(self.parents_given):,} sequences x {self.n_draws} draws: "
+                f"ask for at most {self.available:,}, give more sequences, or raise n_draws="
             )
-        if n_units % self.draws:
-            raise DesignError(f"Genomic(draws={self.draws}): n_units={n_units} must be a multiple of {self.draws}")
+        if n_units % self.n_draws:
+            raise DesignError(
+                f"Genomic(n_draws={self.n_draws}): n_units={n_units} must be a multiple of {self.n_draws}"
+            )
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
         return self.parents_given.tokens[self._index(units, key, n_units)]
@@ -367,7 +369,7 @@ class Genomic(FromParents):
     @property
     def available(self) -> int:
         """The number of units: each given sequence in every draw."""
-        return len(self.parents_given) * self.draws
+        return len(self.parents_given) * self.n_draws
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
@@ -388,16 +390,20 @@ class Genomic(FromParents):
         return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 
     def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
-        n, rank = len(self.parents_given), (units // np.uint64(self.draws)).astype(np.int64)
-        return rank if n_units == n * self.draws else random_order(n, key)[rank]
+        n, rank = len(self.parents_given), (units // np.uint64(self.n_draws)).astype(np.int64)
+        return rank if n_units == n * self.n_draws else random_order(n, key)[rank]
+
+    def identity(self) -> dict[str, Any]:
+        """Return the content that keys the choice of reserved parents; `n_draws` has its first name in it."""
+        return {"draws" if key == "n_draws" else key: value for key, value in super().identity().items()}
 
     def _extras(self) -> dict[str, Any]:
-        draws: dict[str, Any] = {"draws": self.draws} if self.draws > 1 else {}
-        return draws if self.parent is None else {**draws, "parent": list(self.parent)}
+        plain: dict[str, Any] = {"n_draws": self.n_draws} if self.n_draws > 1 else {}
+        return plain if self.parent is None else {**plain, "parent": list(self.parent)}
 
     def _words(self) -> str:
         of = "" if self.parent is None else f" of {len(set(self.parent)):,} parents"
-        return f"the real sequences themselves{of}{f', {self.draws} draws each' if self.draws > 1 else ''}:"
+        return f"the real sequences themselves{of}{f', {self.n_draws} draws each' if self.n_draws > 1 else ''}:"
 
 
 def _parents_of(parent: object, n: int) -> tuple[str, ...]:

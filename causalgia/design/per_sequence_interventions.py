@@ -1,6 +1,6 @@
 """Interventions at a site of its own in each given sequence: occlusion of instances, alleles in their contexts.
 
-Units of ``Genomic(of=..., draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
+Units of ``Genomic(of=..., n_draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
 ``u // d``. So an intervention can hold a span or a word for each row (or spans that its draws take in turn), and says
 which null model it was written for.
 """
@@ -31,10 +31,10 @@ from causalgia.types import Ints, Tokens, Units
 class Sited(Intervention):
     """Base of interventions that change one span in each of the given sequences, a span of its own."""
 
-    draws: int = field(default=1, kw_only=True)
+    n_draws: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "draws", as_count(self.draws, "draws"))
+        object.__setattr__(self, "n_draws", as_count(self.n_draws, "n_draws"))
 
     @property
     @abstractmethod
@@ -69,23 +69,23 @@ class Sited(Intervention):
                 f"{self.kind} has {rows:,} sites and the null model {given:,} sequences to draw from; give a site for "
                 "each sequence, in their order, and no reserve="
             )
-        if null.draws != self.draws:
+        if null.n_draws != self.n_draws:
             raise DesignError(
-                f"{self.kind} has draws={self.draws} and the null model draws={null.draws}; make them equal"
+                f"{self.kind} has n_draws={self.n_draws} and the null model n_draws={null.n_draws}; make them equal"
             )
-        if n_units != rows * self.draws:
+        if n_units != rows * self.n_draws:
             raise DesignError(
-                f"{self.kind} is for every sequence in the given order: {rows:,} x {self.draws} draws = "
-                f"{rows * self.draws:,} units, not n_units={n_units:,}"
+                f"{self.kind} is for every sequence in the given order: {rows:,} x {self.n_draws} draws = "
+                f"{rows * self.n_draws:,} units, not n_units={n_units:,}"
             )
 
-    def for_draws(self, draws: int) -> Intervention:
-        """Return the same sites for units that come `draws` in a row from each sequence."""
-        return replace(self, draws=draws)
+    def for_draws(self, n_draws: int) -> Intervention:
+        """Return the same sites for units that come `n_draws` in a row from each sequence."""
+        return replace(self, n_draws=n_draws)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         rows = self._rows(units)
-        turn = (units % np.uint64(self.draws)).astype(np.int64) % self.turns
+        turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
         starts, stops = self._bounds[rows * self.turns + turn].T
         widths, stream, edited = stops - starts, self._stream(key), tokens.copy()
         for width in np.unique(widths).tolist():
@@ -95,16 +95,20 @@ class Sited(Intervention):
         return edited
 
     def _rows(self, units: Units) -> Ints:
-        rows = (units // np.uint64(self.draws)).astype(np.int64)
+        rows = (units // np.uint64(self.n_draws)).astype(np.int64)
         if rows.size and rows.max() >= self.n_rows:
             raise DesignError(
-                f"{self.kind} has {self.n_rows:,} sites x {self.draws} draws, and unit {int(units.max()):,} is "
+                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, and unit {int(units.max()):,} is "
                 "beyond them; give a site for each sequence"
             )
         return rows
 
+    def identity(self) -> dict[str, Any]:
+        """Return the content that keys the random stream; `n_draws` has the name in it that it had at first."""
+        return {"draws" if key == "n_draws" else key: value for key, value in self.to_dict().items()}
+
     def _plain(self, plain: dict[str, Any]) -> dict[str, Any]:
-        return {**plain, "draws": self.draws} if self.draws > 1 else plain
+        return {**plain, "n_draws": self.n_draws} if self.n_draws > 1 else plain
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class AblateEach(Sited):
     """Replace a span of its own in each given sequence by bases without signal: occlusion of instances.
 
     Row u // draws of the null model stands for unit u. The individual effect of a unit is the necessity of that one
-    instance; with ``draws=2`` or more each instance has several fills. A sequence with several instances is given
+    instance; with ``n_draws=2`` or more each instance has several fills. A sequence with several instances is given
     once for each, and ``Genomic(parent=...)`` says that these rows are one sequence.
 
     Parameters
@@ -124,7 +128,7 @@ class AblateEach(Sited):
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
         span's own; one base (``"A"``), or a word of the width of all spans, is written as it is. No default: what
         stands in for "nothing" is part of the question.
-    draws
+    n_draws
         Units made from each sequence, as in the null model.
 
     Raises
@@ -142,13 +146,13 @@ class AblateEach(Sited):
     >>> import causalgia as cg
     >>> from causalgia.design import AblateEach
     >>> design = cg.Design(
-    ...     null=cg.Genomic(of={"first": "TTGATATT", "second": "TTGATATT"}, parent=["peak", "peak"], draws=5),
-    ...     arms={"wild type": cg.Untreated(), "occluded": AblateEach([(2, 6), (5, 8)], fill="uniform", draws=5)},
+    ...     null=cg.Genomic(of={"first": "TTGATATT", "second": "TTGATATT"}, parent=["peak", "peak"], n_draws=5),
+    ...     arms={"wild type": cg.Untreated(), "occluded": AblateEach([(2, 6), (5, 8)], fill="uniform", n_draws=5)},
     ...     n_units=10,
     ... )
     >>> print(design.named_arms[1].intervention)
     do(x[the span of each of 2 rows] ~ uniform)
-    >>> print(AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", draws=4))
+    >>> print(AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", n_draws=4))
     do(x[2 spans of each of 2 rows] ~ uniform)
     """
 
@@ -159,7 +163,7 @@ class AblateEach(Sited):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(
-            self, "spans", _spans(_as_list_per_sequence(self.spans, "spans", "(start, stop)"), self.draws)
+            self, "spans", _spans(_as_list_per_sequence(self.spans, "spans", "(start, stop)"), self.n_draws)
         )
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
 
@@ -210,7 +214,7 @@ class EmbedEach(Sited):
         A word of A C G T (U) for each sequence, in the order of the null model; their widths may differ.
     at
         0-based start: one for all, or one for each sequence.
-    draws
+    n_draws
         Units made from each sequence, as in the null model.
 
     Raises
@@ -285,7 +289,7 @@ def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
-def _spans(listed: list[Any], draws: int) -> tuple[Any, ...]:
+def _spans(listed: list[Any], n_draws: int) -> tuple[Any, ...]:
     """Return a span for each row, or several spans for each row, which its draws use in turn."""
     nested = [isinstance(one, list | tuple) and len(one) > 0 and isinstance(one[0], list | tuple) for one in listed]
     if not any(nested):
@@ -293,8 +297,8 @@ def _spans(listed: list[Any], draws: int) -> tuple[Any, ...]:
     turns = {len(one) for one in listed} if all(nested) else set()
     if len(turns) != 1:
         raise DesignError("spans: some sequences have one span and some several; give each (start, stop), or as many")
-    if draws % (n := turns.pop()):
-        raise DesignError(f"spans: each sequence has {n} spans and draws={draws}; give a multiple of {n} draws")
+    if n_draws % (n := turns.pop()):
+        raise DesignError(f"spans: each sequence has {n} spans and n_draws={n_draws}; give a multiple of {n} draws")
     return tuple(as_span(one[0]) if n == 1 else tuple(map(as_span, one)) for one in listed)
 
 

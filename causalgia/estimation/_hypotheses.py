@@ -39,7 +39,7 @@ from causalgia.schema import annotate, validate
 from causalgia.types import Array
 
 _ROUNDING = 1e-12  # relative rounding of a variance that is a difference of larger ones
-_OF_P = ("adjust", "adjust_level", "family", "n_draws", "n_flips", "seed", "band", "skewness", "null_value")
+_OF_P = ("adjust", "adjust_alpha", "family", "n_draws", "n_flips", "seed", "band", "skewness", "null_value")
 
 
 @dataclass(frozen=True)

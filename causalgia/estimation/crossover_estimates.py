@@ -189,12 +189,12 @@ def _estimate_units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[
         k = int(np.argmax(random))
         raise EstimateError(
             f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an arm that draws something of "
-            "its own, which needs two or more draws of every unit: null=cg.Genomic(of=..., draws=2), "
+            "its own, which needs two or more draws of every unit: null=cg.Genomic(of=..., n_draws=2), "
             "or use target='population'"
         )
     strata = grouping(effects, "parent", "target='units'")
     _check_two_units_each(
-        strata, "target='units' with an arm that draws something of its own", "cg.Genomic(of=..., draws=2)"
+        strata, "target='units' with an arm that draws something of its own", "cg.Genomic(of=..., n_draws=2)"
     )
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
     factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))

@@ -38,7 +38,7 @@ DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
 
 
 def context_dependence(
-    sequences: Any, *, element: Span, draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
+    sequences: Any, *, element: Span, n_draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
 ) -> Experiment:
     """Return the experiment that asks whether an element depends on its context, works without it, or is inhibited.
 
@@ -56,7 +56,7 @@ def context_dependence(
         errors between sequences; a single one is the target itself, with errors between its shuffles.
     element
         (start, stop) of the element, 0-based, stop excluded.
-    draws
+    n_draws
         Shuffles of each sequence.
     k
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides. The two flanks of the
@@ -90,7 +90,7 @@ def context_dependence(
     >>> print(answer.sentences[0])
     Task outcome: element 72-78 is dependent on its context: (WT - MUT) / WT = ...
     """
-    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     span = as_span_inside(element, "element", null.length)
     context = [block for block in cut_into_blocks(null.length, [span]) if block != span]
     check_shufflable(context, k)
@@ -205,16 +205,16 @@ def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
 
 
-def _index_of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
+def _index_of_each(outcomes: xr.Dataset, null: Genomic, ci_prob: float) -> xr.Dataset:
     """Return the index of each sequence, whose WT is known exactly, (sequence, task[, model])."""
     import xarray as xr
 
     pairs, wild = _change_and_wild_type(outcomes)
-    n = len(pairs) // null.draws
-    change, wild_type = np.moveaxis(pairs[: n * null.draws].reshape(n, null.draws, *pairs.shape[1:]), 2, 0)
+    n = len(pairs) // null.n_draws
+    change, wild_type = np.moveaxis(pairs[: n * null.n_draws].reshape(n, null.n_draws, *pairs.shape[1:]), 2, 0)
     zero = np.zeros(change[:, 0].shape)
-    variances = (change.var(axis=1, ddof=1) / null.draws, zero, zero)
-    index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.draws - 1, ci_prob=level)
+    variances = (change.var(axis=1, ddof=1) / null.n_draws, zero, zero)
+    index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.n_draws - 1, ci_prob=ci_prob)
     names = xr.DataArray(list(null.parents_given.names[:n]), dims="sequence", name="sequence")
     found = _index_table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
     return found.assign_attrs(estimand="(WT - E MUT) / WT of each sequence, over its shuffles")
@@ -234,7 +234,7 @@ def _read_context(found: Found) -> Finding:
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
         return Finding(sentences=tuple(_change_sentences(found, null)))
     tables = {"index": _overall_index(outcomes, analysis)}
-    if null.draws > 1:
+    if null.n_draws > 1:
         tables["of each sequence"] = _index_of_each(outcomes, null, analysis.level)
     element = found.experiment.labels["element"][CONTRAST]
     sentences = []

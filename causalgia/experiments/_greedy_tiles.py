@@ -46,7 +46,7 @@ def greedy_round(
     *,
     tiles: Sequence[Span],
     chosen: Sequence[Span] = (),
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -92,7 +92,7 @@ def greedy_round(
     >>> experiment.arm_names
     ['chosen shuffled', '0-30', '60-90']
     """
-    null = as_tile_sequences(sequences, draws, rope, fixed_control=not len(chosen))
+    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=not len(chosen))
     spans, before = _candidates(null, tiles, chosen, k)
     control = CHOSEN if before else WILD_TYPE
     arms = [Arm(span_name(span), shuffle_spans([*before, span], k), {"start": span[0]}) for span in spans]
@@ -128,7 +128,7 @@ def greedy_tiles(
     rounds: int = 3,
     task: str | None = None,
     goal: Goal = "lower",
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     ci_prob: float = 0.95,
     client: Client | None = None,
@@ -198,13 +198,13 @@ def greedy_tiles(
     from causalgia.estimation import estimate
     from causalgia.trial import run
 
-    null = as_tile_sequences(sequences, draws, 0)
+    null = as_tile_sequences(sequences, n_draws, 0)
     _check_greedy_arguments(null, tiles, rounds, goal, k)
     check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(rounds):
-        round_ = greedy_round(null, tiles=tiles, chosen=chosen, draws=draws, k=k, rope=0)
+        round_ = greedy_round(null, tiles=tiles, chosen=chosen, n_draws=n_draws, k=k, rope=0)
         change = _mean_change(answers(round_, rng=derive(key, "choose", n)))
         task = as_task(change["task"].to_numpy(), task)
         best = int(np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy()))
@@ -223,8 +223,8 @@ def _check_greedy_arguments(null: Genomic, tiles: Any, rounds: int, goal: str, k
         raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
     if as_count(rounds, "rounds") > len(spans):
         raise DesignError(f"rounds={rounds}: there are {len(spans)} tiles to choose from; give more tiles")
-    if null.draws < 2:
-        raise DesignError("draws=1: an error over the shuffles of these sequences needs two of each; give draws=10")
+    if null.n_draws < 2:
+        raise DesignError("n_draws=1: an error over the shuffles of these sequences needs two of each; give n_draws=10")
 
 
 def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:

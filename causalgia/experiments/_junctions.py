@@ -157,7 +157,7 @@ def _written_spans(intervention: Intervention, length: int, units: NDArray[np.ui
         return _layout_spans(intervention.lay(Layout(length)))[None]
     if any(isinstance(step, Insert | Delete) for step in steps_of(intervention)):
         raise DesignError(f"{intervention}: places of each sequence's own are not followed through a change of length")
-    own = [np.array(step.sites)[(units // np.uint64(step.draws)).astype(np.int64)] for step in each]
+    own = [np.array(step.sites)[(units // np.uint64(step.n_draws)).astype(np.int64)] for step in each]
     rest = [_layout_spans(step.lay(Layout(length))) for step in steps_of(intervention) if step not in each]
     shared = np.concatenate([np.empty((0, 2), np.int64), *rest])
     wide = np.broadcast_to(shared, (len(units), *shared.shape))

@@ -69,7 +69,7 @@ def knock_in(
     Parameters
     ----------
     negatives
-        Real sequences of one length: a FASTA file, strings, tokens, or ``cg.Genomic(of=..., parent=..., draws=...)``.
+        Real sequences of one length: a FASTA file, strings, tokens, or ``cg.Genomic(of=..., parent=..., n_draws=...)``.
     motif
         A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a table (each unit then gets its own
         sampled instance).
@@ -206,7 +206,7 @@ def _source_rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] |
     given, unit = design.drawn, effects["unit"].to_numpy().astype(np.int64)
     assert isinstance(given, Genomic)
     if design.n_units == given.available:
-        return unit // given.draws
+        return unit // given.n_draws
     row = {name: i for i, name in enumerate(given.parent_names)}
     if len(row) < len(given.parent_names):
         return None

@@ -36,7 +36,7 @@ def necessity(
     tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
     tss: Span | None = None,
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -58,7 +58,7 @@ def necessity(
         (start, stop) of each tile, 0-based, stop excluded, without overlap.
     tss
         The span that is never shuffled, such as the tile with the start of transcription.
-    draws
+    n_draws
         Shuffles of each tile in each sequence.
     k
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
@@ -93,7 +93,7 @@ def necessity(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over sequences like these ...
     """
-    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     spans, _ = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
     check_shufflable(spans, k)
     arms = [Arm(span_name(span), shuffle_spans([span], k), {"start": span[0]}) for span in spans]
@@ -106,7 +106,7 @@ def sufficiency(
     tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
     tss: Span | None = None,
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -153,7 +153,7 @@ def sufficiency(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
-    null = as_tile_sequences(sequences, draws, rope)
+    null = as_tile_sequences(sequences, n_draws, rope)
     spans, promoter = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
     check_shufflable(spans, k)
     context = [block for block in cut_into_blocks(null.length, [*spans, *promoter]) if block not in promoter]

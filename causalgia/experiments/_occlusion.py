@@ -34,13 +34,13 @@ def occlusion(
     *,
     motif: str | Motif,
     fills: Sequence[str] = ("uniform", "shuffle", "dinucleotide_shuffle"),
-    draws: int = 5,
+    n_draws: int = 5,
     threshold: float | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that overwrites each instance of a motif in real sequences, and estimates the loss.
 
-    Each instance has `draws` units with fresh fills, and instances of one sequence are one cluster. Each fill is an
+    Each instance has `n_draws` units with fresh fills, and instances of one sequence are one cluster. Each fill is an
     arm with a placebo, since overwriting any bases of a real sequence may have an effect: a span of the same width in
     the same sequence, away from every instance, with the same fill (another span for every draw, fixed by the design).
     Contrasts: ``"<fill>"``, the instance occluded minus untreated; ``"<fill>, placebo span"``; and the paired ``"<fill>
@@ -56,7 +56,7 @@ def occlusion(
         table.
     fills
         Replacements of the instances, as in `causalgia.design.AblateEach`.
-    draws
+    n_draws
         Fills of each instance in each arm, and placebo spans.
     threshold
         p-value of the lowest score of an instance of a motif, by default 1e-4; not allowed for a word.
@@ -90,16 +90,18 @@ def occlusion(
     >>> import causalgia as cg
     >>> from causalgia.zoo import EndGC, Oracle, Word
     >>> sampled = cg.Uniform(length=200).sample(400, rng=0)["sequence"].values
-    >>> experiment = cg.experiments.occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2)
+    >>> experiment = cg.experiments.occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=2)
     >>> outcomes = cg.run(experiment, Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: AGATAA occluded (uniform) changes the outcome by -0.897 [...; motif minus placebo -0.897 [...
     """
     null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
-    if null.draws > 1:
-        raise DesignError(f"sequences: Genomic(draws={null.draws}); give draws={null.draws} to the occlusion instead")
-    draws, fills = as_count(draws, "draws"), _as_fills(fills)
-    sites = motif_sites(null, pattern, threshold, draws=draws)
+    if null.n_draws > 1:
+        raise DesignError(
+            f"sequences: Genomic(n_draws={null.n_draws}); give n_draws={null.n_draws} to the occlusion instead"
+        )
+    n_draws, fills = as_count(n_draws, "n_draws"), _as_fills(fills)
+    sites = motif_sites(null, pattern, threshold, n_draws=n_draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(
             f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)"
@@ -107,15 +109,15 @@ def occlusion(
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}
     for fill in fills:
-        own = AblateEach(sites.spans, fill=fill, draws=draws)
-        placebo = AblateEach(sites.placebo_spans, fill=fill, draws=draws)
+        own = AblateEach(sites.spans, fill=fill, n_draws=n_draws)
+        placebo = AblateEach(sites.placebo_spans, fill=fill, n_draws=n_draws)
         for name, arm in ((fill, own), (_placebo_name(fill), placebo)):
             arms.append(Arm(name, arm))
             left[name] = share_with_motif(arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold)
     return Experiment(
-        null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, draws=draws),
+        null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, n_draws=n_draws),
         arms=arms,
-        n_units=len(rows) * draws,
+        n_units=len(rows) * n_draws,
         contrasts=_occlusion_contrasts(fills),
         entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
         analysis=analysis_for("confirmatory", rope=rope),
@@ -164,19 +166,19 @@ def _read_occlusion(sites: Sites, found: Found) -> Finding:
         for fill in fills
     ]
     counted = [
-        _instance_count_sentence(sites, found.experiment.null.draws),
+        _instance_count_sentence(sites, found.experiment.null.n_draws),
         *_remaining_motif_sentences(sites, found, fills),
     ]
     effects = found.steps.effects
     if effects is None:
         return Finding(sentences=(*sentences, *counted))
-    draws, net = found.experiment.null.draws, [_net_name(fill) for fill in fills]
-    datasets = {"instances": _instance_table(sites, effects, draws)}
+    n_draws, net = found.experiment.null.n_draws, [_net_name(fill) for fill in fills]
+    datasets = {"instances": _instance_table(sites, effects, n_draws)}
     of_mean = _mean_over_predictors(effects.sel(contrast=net))
-    by_row = _mean_over_draws(of_mean, draws)
+    by_row = _mean_over_draws(of_mean, n_draws)
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
-        groups = {"sequence": of_mean["parent"].to_numpy(), "instance": np.arange(of_mean.sizes["unit"]) // draws}
+        groups = {"sequence": of_mean["parent"].to_numpy(), "instance": np.arange(of_mean.sizes["unit"]) // n_draws}
         ci_prob = found.steps.estimates.attrs["ci_prob"]
         datasets["components"] = split = nested_split(of_mean["ice"], groups, each="draw", ci_prob=ci_prob)
         tasks = found.steps.decisions["task"].to_numpy().tolist()
@@ -199,29 +201,29 @@ def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"ice": ice.drop_vars([n for n in ice.coords if "arm" in ice[n].dims])}, attrs=effects.attrs)
 
 
-def _effects_by_draw(ice: xr.DataArray, draws: int) -> xr.DataArray:
+def _effects_by_draw(ice: xr.DataArray, n_draws: int) -> xr.DataArray:
     """Return effects as (row, draw, ...), for instances with all their draws."""
     import xarray as xr
 
-    whole = ice.sizes["unit"] // draws
-    kept = ice.isel(unit=slice(whole * draws)).transpose("unit", ...)
-    return xr.DataArray(kept.to_numpy().reshape(whole, draws, *kept.shape[1:]), dims=("row", "draw", *kept.dims[1:]))
+    whole = ice.sizes["unit"] // n_draws
+    kept = ice.isel(unit=slice(whole * n_draws)).transpose("unit", ...)
+    return xr.DataArray(kept.to_numpy().reshape(whole, n_draws, *kept.shape[1:]), dims=("row", "draw", *kept.dims[1:]))
 
 
-def _mean_over_draws(effects: xr.Dataset, draws: int) -> xr.Dataset:
+def _mean_over_draws(effects: xr.Dataset, n_draws: int) -> xr.Dataset:
     """Return the mean effect of each instance over its draws, with instances as units."""
-    mean = _effects_by_draw(effects["ice"], draws).mean("draw")
-    first = effects.isel(unit=slice(None, len(mean) * draws, draws))
+    mean = _effects_by_draw(effects["ice"], n_draws).mean("draw")
+    first = effects.isel(unit=slice(None, len(mean) * n_draws, n_draws))
     return first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
 
 
-def _instance_table(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
+def _instance_table(sites: Sites, effects: xr.Dataset, n_draws: int) -> xr.Dataset:
     import xarray as xr
 
-    drawn = _effects_by_draw(effects["ice"], draws).rename(row="instance")
+    drawn = _effects_by_draw(effects["ice"], n_draws).rename(row="instance")
     columns = {"effect": drawn.mean("draw")}
-    if draws > 1:
-        columns["se"] = drawn.std("draw", ddof=1) / np.sqrt(draws)
+    if n_draws > 1:
+        columns["se"] = drawn.std("draw", ddof=1) / np.sqrt(n_draws)
     n = drawn.sizes["instance"]
     about: dict[str, Any] = {
         "instance": list(sites.names),
@@ -232,7 +234,7 @@ def _instance_table(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset
     }
     kept = {str(k): c for k, c in effects.coords.items() if set(c.dims) <= {"contrast", "task", "model"} and c.dims}
     kept["placebo_start"] = (("instance", "draw"), sites.placebo[:n])
-    return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | kept, {"draws": draws})
+    return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | kept, {"n_draws": n_draws})
 
 
 def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
@@ -269,13 +271,13 @@ def _spread_sentence(datasets: dict[str, xr.Dataset], task: Any, contrast: str) 
     return f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances lie beyond the region{parts}."
 
 
-def _instance_count_sentence(sites: Sites, draws: int) -> str:
+def _instance_count_sentence(sites: Sites, n_draws: int) -> str:
     without = sites.n_sequences - sites.n_with
     left_out = f"; {without:,} {'sequence has' if without == 1 else 'sequences have'} none" if without else ""
     alone = "" if len(set(sites.cluster)) < len(sites) or sites.n_with > 1 else ", and intervals say nothing of others"
     return (
         f"{len(sites):,} instances of {sites.label} in {sites.n_with:,} of {sites.n_sequences:,} sequences{alone}, "
-        f"{draws} {'draw' if draws == 1 else 'draws'} of each fill{left_out}."
+        f"{n_draws} {'draw' if n_draws == 1 else 'draws'} of each fill{left_out}."
     )
 
 

@@ -22,7 +22,7 @@ def tile_copies(
     tile: Span,
     at: Sequence[int],
     tss: Span,
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -67,13 +67,13 @@ def tile_copies(
     >>> random = decode(cg.Uniform(length=600).sample(20, rng=0)["sequence"].values)
     >>> sequences = [s[:20] + "TGCATG" + s[26:] for s in random]
     >>> experiment = cg.experiments.tile_copies(
-    ...     sequences, tile=(0, 60), at=[0, 100, 200], tss=(500, 550), draws=4, rope=(-0.1, 0.1)
+    ...     sequences, tile=(0, 60), at=[0, 100, 200], tss=(500, 550), n_draws=4, rope=(-0.1, 0.1)
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are saturating beside the same sites alone, -2... beyond their sum, ...
     """
-    null = as_tile_sequences(sequences, draws, rope)
+    null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,

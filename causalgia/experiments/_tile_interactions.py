@@ -40,7 +40,7 @@ def tile_interactions(
     tiles: Sequence[Span],
     tss: Span | None = None,
     context: Around = "own",
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -63,7 +63,7 @@ def tile_interactions(
         The span that is kept in every arm; it must not overlap a tile.
     context
         Context of the tiles: ``"own"``, unchanged; ``"shuffled"``, all bases but the tiles and `tss` shuffled.
-    draws
+    n_draws
         Shuffles of each sequence.
     k
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
@@ -100,7 +100,7 @@ def tile_interactions(
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']
     """
-    null = as_tile_sequences(sequences, draws, rope)
+    null = as_tile_sequences(sequences, n_draws, rope)
     spans = _as_tiles(tiles, null.length)
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)

@@ -34,7 +34,7 @@ def tile_placement(
     tile: Span,
     at: Sequence[int],
     tss: Span,
-    draws: int = 10,
+    n_draws: int = 10,
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -60,7 +60,7 @@ def tile_placement(
         0-based starts of two or more copies; the tile's own start may be among them.
     tss
         (start, stop) of the span that every arm keeps and from which distances are measured.
-    draws
+    n_draws
         Shuffles of each sequence.
     k
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
@@ -92,13 +92,13 @@ def tile_placement(
     >>> cut = enumerate(random)
     >>> sequences = [s[: 2 * i] + "ATGCTGAGTCAT" + s[2 * i + 12 : 4_500] + "GGCTATAAAAGG" + s[4_512:] for i, s in cut]
     >>> experiment = cg.experiments.tile_placement(
-    ...     sequences, tile=(0, 60), at=[0, 1_500, 3_000], tss=(4_480, 4_540), draws=2, rope=(-0.1, 0.1)
+    ...     sequences, tile=(0, 60), at=[0, 1_500, 3_000], tss=(4_480, 4_540), n_draws=2, rope=(-0.1, 0.1)
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
     """
-    null = as_tile_sequences(sequences, draws, rope)
+    null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,

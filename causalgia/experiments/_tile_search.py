@@ -47,9 +47,9 @@ def tile_search(
     tiles: Sequence[Span] | None = None,
     least: int = 10,
     fill: str = "uniform",
-    fwer: float = 0.05,
+    alpha: float = 0.05,
     task: str | None = None,
-    draws: int = 20,
+    n_draws: int = 20,
     rope: Rope = "0.2 sd",
     client: Client | None = None,
 ) -> xr.Dataset:
@@ -57,8 +57,8 @@ def tile_search(
 
     The effect of a span is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. Each level tests
     the halves of the spans found at the level above, on the same sequences and draws. A span is found if the hypothesis
-    that its effect lies inside the ROPE is rejected (two one-sided t tests, p doubled) at ``fwer width / total width``,
-    and all spans that contain it were found. The probability of any false finding is at most `fwer` over the whole
+    that its effect lies inside the ROPE is rejected (two one-sided t tests, p doubled) at
+    ``alpha width / total width``, and all spans that contain it were found. The probability of any false finding is at most `alpha` over the whole
     search under any dependence, as far as each t test holds its level. Effects that cancel within a span (an enhancer
     beside a silencer) mask each other, and where one of two parts is enough neither is necessary: start from smaller
     `tiles` then.
@@ -79,11 +79,11 @@ def tile_search(
     fill
         Replacement of a span: ``"uniform"`` random bases, or a ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own
         bases (which changes narrow spans little).
-    fwer
+    alpha
         Bound on the family-wise error rate of the search.
     task
         Task whose outcome is searched; None for a predictor with a single task.
-    draws
+    n_draws
         Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly,
         there is no t test and p is ``2^(1 - n)`` of a sign test: narrow spans then need more draws.
     rope
@@ -95,8 +95,8 @@ def tile_search(
     -------
     Dataset
         One contrast for each tested span, a span before its halves: ``ace, se, df, p, p_adjusted, lower, upper, found,
-        finest (contrast, task)``. ``found`` where ``p_adjusted <= fwer``; ``finest`` where neither half was found.
-        Intervals have probability ``1 - fwer width / total width``, so that those of prespecified disjoint spans hold
+        finest (contrast, task)``. ``found`` where ``p_adjusted <= alpha``; ``finest`` where neither half was found.
+        Intervals have probability ``1 - alpha width / total width``, so that those of prespecified disjoint spans hold
         simultaneously. Coordinates ``start``, ``stop``, ``depth`` and ``within`` (the parent span); attrs["sentence"].
 
     Raises
@@ -119,16 +119,16 @@ def tile_search(
     >>> random = decode(cg.Uniform(length=640).sample(20, rng=0)["sequence"].values)
     >>> sequences = [s[:200] + "ATGCTGAGTCAT" + s[212:500] + "GGCTATAAAAGG" + s[512:] for s in random]
     >>> found = cg.experiments.tile_search(
-    ...     sequences, cg.zoo.oracle("long_range"), rng=0, tiles=[(0, 480)], rope=(-0.5, 0.5), draws=2
+    ...     sequences, cg.zoo.oracle("long_range"), rng=0, tiles=[(0, 480)], rope=(-0.5, 0.5), n_draws=2
     ... )
     >>> found["contrast"].values[found["finest"].squeeze().values].tolist()
     ['195-210', '210-225']
     """
     import xarray as xr
 
-    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     roots = ((0, null.length),) if tiles is None else as_spans_inside(tiles, "tiles", null.length)
-    _check_search_arguments(roots, least, fill, fwer, rope)
+    _check_search_arguments(roots, least, fill, alpha, rope)
     check_task(predictor, task)
     search = _Search(null, predictor, fill, rope, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
@@ -138,9 +138,9 @@ def tile_search(
         tables.append(table)
         p = np.concatenate([p, table["p"].to_numpy()[:, 0]])
         adjusted = _adjusted_p(p, nodes)
-        new = _add_halves(nodes, [i for i in new if adjusted[i] <= fwer], least)
+        new = _add_halves(nodes, [i for i in new if adjusted[i] <= alpha], least)
     whole = xr.concat(tables, dim="contrast")
-    return _search_table(whole, nodes, _adjusted_p(p, nodes), fwer, null)
+    return _search_table(whole, nodes, _adjusted_p(p, nodes), alpha, null)
 
 
 class Node(NamedTuple):
@@ -155,7 +155,7 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0]
 
 
-def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: object) -> None:
+def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, alpha: float, rope: object) -> None:
     if fill not in FILLS:
         raise DesignError(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
@@ -165,8 +165,8 @@ def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, fwer: 
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
         raise DesignError(f"tile {span_name(narrow)} is narrower than least={least}; widen it, or lower least")
-    if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
-        raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
+        raise DesignError(f"alpha={quoted(alpha)} must be a number between 0 and 1")
     if is_placebo_rope(rope):
         raise DesignError(f"rope={quoted(rope)} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
 
@@ -238,15 +238,15 @@ def _add_halves(nodes: list[Node], found: Sequence[int], least: int) -> list[int
     return list(range(first, len(nodes)))
 
 
-def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
+def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha: float, null: Genomic) -> xr.Dataset:
     """Return the table of a search: findings, intervals, the tree and the sentence."""
     import xarray as xr
     from scipy.special import stdtrit
 
     width, dims = np.array([node.width for node in nodes]), ("contrast", "task")
     total = sum(node.width for node in nodes if node.parent < 0)
-    half = stdtrit(whole["df"], 1 - fwer * width[:, None] / total / 2) * whole["se"]
-    found = adjusted <= fwer
+    half = stdtrit(whole["df"], 1 - alpha * width[:, None] / total / 2) * whole["se"]
+    found = adjusted <= alpha
     halved = {node.parent for node, mine in zip(nodes, found, strict=True) if mine}
     finest = found & ~np.isin(np.arange(len(nodes)), list(halved))
     table = xr.Dataset(
@@ -257,10 +257,10 @@ def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer:
     )
     table = table.assign_coords(_tree_coordinates(nodes))
     attrs = {
-        "fwer": fwer,
+        "alpha": alpha,
         "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of what holds it",
     }
-    return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, fwer)})
+    return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, alpha)})
 
 
 def _tree_coordinates(nodes: Sequence[Node]) -> dict[str, Any]:
@@ -273,10 +273,10 @@ def _tree_coordinates(nodes: Sequence[Node]) -> dict[str, Any]:
     }
 
 
-def _search_sentence(table: xr.Dataset, null: Genomic, fwer: float) -> str:
+def _search_sentence(table: xr.Dataset, null: Genomic, alpha: float) -> str:
     rows = table.isel(task=0)
     ends = rows.isel(contrast=rows["finest"].to_numpy()).sortby("start")
-    task, bound = rows["task"].item(), f"family-wise error at most {fwer:g} over {rows.sizes['contrast']} spans asked"
+    task, bound = rows["task"].item(), f"family-wise error at most {alpha:g} over {rows.sizes['contrast']} spans asked"
     if not ends.sizes["contrast"]:
         return f"Task {task}: no span was found ({bound}), {population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]

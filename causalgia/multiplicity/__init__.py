@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from causalgia.multiplicity.bootstrap_t import BootstrapT, bootstrap_t_max
     from causalgia.multiplicity.fdr import (
         Hierarchical,
-        fcr_level,
+        fcr_ci_prob,
         hierarchical_p,
         hierarchical_q,
         storey_q,
@@ -42,7 +42,7 @@ __all__ = [
     "correlation_factor",
     "equicoordinate",
     "equivalence",
-    "fcr_level",
+    "fcr_ci_prob",
     "hierarchical_p",
     "hierarchical_q",
     "multivariate_t_max",

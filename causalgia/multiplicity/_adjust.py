@@ -51,8 +51,8 @@ from causalgia.types import Array, Codes
 _OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
 _CI_PROB = 0.95
-_LEVEL = 0.05
-_OF_ONE_METHOD = ("adjust_level", "skewness", "n_flips")
+_ALPHA = 0.05
+_OF_ONE_METHOD = ("adjust_alpha", "skewness", "n_flips")
 
 
 @overload
@@ -148,8 +148,8 @@ def adjust(
         and attrs ``adjust`` (for ``"auto"`` the method used; a note gives the reason for Holm) and ``family``, and
         ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and ``"dunnett"``: single-step, at most .05 where the
         band of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``,
-        the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected:
-        these p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
+        the largest of any contrast. ``"hierarchical"``: attrs ``adjust_alpha``, .05, at which families were selected:
+        these p are for that rate alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
         `estimate`; for ``"bootstrap_t"`` as for its band. The three methods for effects give 1 where the interval of
         a ratio is ``unbounded``, as their band does. Of p-values alone the adjusted ones, and no Dataset: an array
         (K,) of a list or an array, of a Series or DataArray one called ``p_adjusted`` with the same labels.
@@ -303,7 +303,7 @@ def _adjust_hierarchically(table: xr.Dataset, p: Array, family: str | None) -> _
     codes = family_codes(table, family)
     columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
     return [
-        (column, hierarchical_q(p.ravel()[column], codes, level=_LEVEL).q)
+        (column, hierarchical_q(p.ravel()[column], codes, alpha=_ALPHA).q)
         for column in columns
         if not np.isnan(p.ravel()[column]).all()
     ]
@@ -343,8 +343,8 @@ def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | Non
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
     others = {name: value for name, value in out.attrs.items() if name not in stale}
     out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
-    level = {"adjust_level": _LEVEL} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = others | attrs | level | exploratory_attrs(others, adjust=method, family=family)
+    bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
+    out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
     return annotate(out)
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.multiplicity.families import estimates_of, family_label
-from causalgia.multiplicity.fdr import fcr_level
+from causalgia.multiplicity.fdr import fcr_ci_prob
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.schema import annotate
 from causalgia.types import Array
@@ -43,7 +43,7 @@ def selected_intervals(
     -------
     Dataset
         The contrasts selected in any task, with ``lower`` and ``upper`` replaced, ``selected`` on the dims of ``ace``
-        (an effect that is not selected in this task keeps its row), and ``fcr_level (task[, model])``.
+        (an effect that is not selected in this task keeps its row), and ``fcr_ci_prob (task[, model])``.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def selected_intervals(
     >>> from causalgia.estimation import from_effects
     >>> screen = from_effects([5.0, 0.1, -0.2, 0.4], 1.0, names=["a", "b", "c", "d"])
     >>> found = selected_intervals(screen, select=["a"])
-    >>> found["fcr_level"].values.round(4), found["lower"].values.round(2)
+    >>> found["fcr_ci_prob"].values.round(4), found["lower"].values.round(2)
     (array([0.9875]), array([[2.5]]))
     """
     table, ci_prob = estimates_of(estimates), as_ci_prob(ci_prob)
@@ -71,7 +71,9 @@ def selected_intervals(
     levels = _interval_levels(mask, together=_is_real(select) and over_tasks, ci_prob=ci_prob)
     lower, upper = t_limits(table, levels)
     columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(table, lower)
-    out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
+    out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(
+        fcr_ci_prob=(dims[1:], levels)
+    )
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
     selected = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in table.dims else {})
     label = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
@@ -81,7 +83,7 @@ def selected_intervals(
 def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
     """Return the probability of each interval by task (and model): by the number selected there, or in all tasks."""
     selected, n = (np.full(mask.shape[1:], mask.sum()), mask.size) if together else (mask.sum(axis=0), len(mask))
-    return np.asarray(np.vectorize(lambda r: fcr_level(max(int(r), 1), n, ci_prob), otypes=[float])(selected))
+    return np.asarray(np.vectorize(lambda r: fcr_ci_prob(max(int(r), 1), n, ci_prob), otypes=[float])(selected))
 
 
 def _is_real(value: Any) -> bool:
@@ -122,9 +124,9 @@ def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
         raise EstimateError(f"the mask does not say whether {error.args[0]} is selected; give one for each") from error
 
 
-def _mask_by_p(estimates: xr.Dataset, level: float) -> npt.NDArray[np.bool_]:
+def _mask_by_p(estimates: xr.Dataset, alpha: float) -> npt.NDArray[np.bool_]:
     if "p_adjusted" not in estimates:
-        raise EstimateError(f"select={level:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
-    if not 0 < level < 1:
-        raise EstimateError(f"select={level:g} is not between 0 and 1")
-    return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= level)
+        raise EstimateError(f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
+    if not 0 < alpha < 1:
+        raise EstimateError(f"select={alpha:g} is not between 0 and 1")
+    return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= alpha)

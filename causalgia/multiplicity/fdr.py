@@ -113,7 +113,7 @@ class Hierarchical:
     Attributes
     ----------
     q
-        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= level``; 1 in families not selected.
+        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= alpha``; 1 in families not selected.
     simes
         Simes' p of each of F families, shape ``(F,)``; NaN for a family without a p-value.
     simes_adjusted
@@ -129,11 +129,11 @@ class Hierarchical:
 
 
 def hierarchical_q(
-    p: npt.ArrayLike, family_codes: Codes, *, level: float = 0.05, within: Literal["bh", "holm"] = "bh"
+    p: npt.ArrayLike, family_codes: Codes, *, alpha: float = 0.05, within: Literal["bh", "holm"] = "bh"
 ) -> Hierarchical:
     """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each selected family.
 
-    With R of m families selected, a hypothesis is tested inside its family at ``level R / m``, which bounds the
+    With R of m families selected, a hypothesis is tested inside its family at ``alpha R / m``, which bounds the
     expected average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
 
     Parameters
@@ -142,15 +142,15 @@ def hierarchical_q(
         P-values, shape ``(K,)``.
     family_codes
         Family of each hypothesis, 0 to F - 1, shape ``(K,)``.
-    level
-        Bound of both steps. The selection depends on it, so q holds for this level alone.
+    alpha
+        Error rate of both steps. The selection depends on it, so q holds for this rate alone.
     within
         Adjustment inside a family.
 
     Raises
     ------
     EstimateError
-        If a p-value or the level is not between 0 and 1, there is not one code (an integer) for each, or `within`
+        If a p-value or `alpha` is not between 0 and 1, there is not one code (an integer) for each, or `within`
         is unknown.
 
     References
@@ -166,7 +166,7 @@ def hierarchical_q(
     values, codes = _as_p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
         raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
-    _check_level("level", level)
+    _check_rate("alpha", alpha)
     if codes.shape != values.shape:
         raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
     if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
@@ -176,7 +176,7 @@ def hierarchical_q(
     families = [codes == family for family in range(codes.max(initial=-1) + 1)]
     simes = np.array([_simes(values[mine]) for mine in families])
     simes_adjusted = _adjust_present(simes, "bh")
-    selected = simes_adjusted <= level
+    selected = simes_adjusted <= alpha
     n = int((~np.isnan(simes)).sum())
     q = np.where(np.isnan(values), np.nan, 1.0)
     for mine in (family for family, is_selected in zip(families, selected, strict=True) if is_selected):
@@ -184,16 +184,16 @@ def hierarchical_q(
     return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
 
 
-def fcr_level(n_selected: int, n: int, level: float = 0.95) -> float:
-    """Return the probability ``1 - R (1 - level) / m`` that each interval of R selected among m must have.
+def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
+    """Return the probability ``1 - R (1 - ci_prob) / m`` that each interval of R selected among m must have.
 
-    Then the expected share of the selected intervals that miss is at most ``1 - level``, if R is chosen by a simple
+    Then the expected share of the selected intervals that miss is at most ``1 - ci_prob``, if R is chosen by a simple
     rule (such as BH) on p-values that are independent or positively dependent.
 
     Raises
     ------
     EstimateError
-        If none is selected, more than there are, or the level is not between 0 and 1.
+        If none is selected, more than there are, or `ci_prob` is not between 0 and 1.
 
     References
     ----------
@@ -201,16 +201,18 @@ def fcr_level(n_selected: int, n: int, level: float = 0.95) -> float:
 
     Examples
     --------
-    >>> round(fcr_level(5, 100), 6)
+    >>> round(fcr_ci_prob(5, 100), 6)
     0.9975
     """
-    _check_level("level", level)
-    if not 1 <= n_selected <= n:
-        raise EstimateError(f"{n_selected} selected of {n}: select from 1 to {n} to have intervals for them")
-    return 1 - n_selected * (1 - level) / n
+    _check_rate("ci_prob", ci_prob)
+    if not 1 <= n_selected <= n_tests:
+        raise EstimateError(
+            f"{n_selected} selected of {n_tests}: select from 1 to {n_tests} to have intervals for them"
+        )
+    return 1 - n_selected * (1 - ci_prob) / n_tests
 
 
-def _check_level(name: str, value: Any) -> None:
+def _check_rate(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
         raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
 
@@ -337,8 +339,8 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
 
     ``max over the node and its ancestors of min(1, p m / size)``, with m the size of the roots together: a node is
     rejected only where all above it are, so that a search descends from rejected nodes only. Whatever the dependence,
-    P(any true null hypothesis is rejected) <= level: above each false rejection is a topmost one, and these are
-    disjoint, so that their levels ``level size / m`` sum to `level` at most. A node and its parts need not agree: a
+    P(any true null hypothesis is rejected) <= alpha: above each false rejection is a topmost one, and these are
+    disjoint, so that their shares ``alpha size / m`` sum to ``alpha`` at most. A node and its parts need not agree: a
     whole may have no effect though its parts do, and then hides them.
 
     Parameters

@@ -32,7 +32,7 @@ def cheapest_split(
     max_units_per_parent: int | None = None,
     max_predictors: int | None = None,
     target: str | None = None,
-    level: float = 0.95,
+    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Find the cheapest trial with a given half width: numbers of parents, shuffles of each, and predictors.
 
@@ -58,7 +58,7 @@ def cheapest_split(
     target
         ``"population x words"``: the contrasts of placebo words are draws, and the number of words is part of the
         result; a unit then costs one prediction for each word and one for the control.
-    level
+    ci_prob
         Probability of the interval.
 
     Returns
@@ -94,7 +94,7 @@ def cheapest_split(
     >>> split["n_parents"].item(), split["units_per_parent"].item(), split["price"].item()
     (92, 10, 3680.0)
     """
-    wanted, level = as_positive(half_width, "half_width"), as_probability(level, "level")
+    wanted, ci_prob = as_positive(half_width, "half_width"), as_probability(ci_prob, "ci_prob")
     pilot = effects_if_outcomes(pilot)
     components, words = _pilot_components(pilot, target)
     prices = Prices(
@@ -114,8 +114,8 @@ def cheapest_split(
     rows = {}
     for where in np.ndindex(shape):
         own = replace(prices, arms=float(arms[where[0]]))
-        rows[where] = _split_of_cell(components, where, own, wanted, least, level)
-    return _splits_dataset(components, rows, {"words": words, "least": least, "level": level, "half_width": wanted})
+        rows[where] = _split_of_cell(components, where, own, wanted, least, ci_prob)
+    return _splits_dataset(components, rows, {"words": words, "least": least, "ci_prob": ci_prob, "half_width": wanted})
 
 
 def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
@@ -169,12 +169,12 @@ def _sources_of_cell(components: xr.Dataset, where: tuple[int, ...]) -> tuple[So
 
 
 def _split_of_cell(
-    components: xr.Dataset, where: tuple[int, ...], prices: Prices, half_width: float, least: int, level: float
+    components: xr.Dataset, where: tuple[int, ...], prices: Prices, half_width: float, least: int, ci_prob: float
 ) -> dict[str, float]:
     sources, shared = _sources_of_cell(components, where)
     prices = prices if shared else replace(prices, max_units=1.0)
     prices = prices if least > 1 else replace(prices, max_levels=1.0)
-    found = cheapest(sources, prices, half_width, least_levels=least, level=level)
+    found = cheapest(sources, prices, half_width, least_levels=least, ci_prob=ci_prob)
     if found is None:
         name, cure = _cell_name(components, where), _cure(prices, least)
         raise EstimateError(f"{name}: no split reaches a half width of {half_width:g}: {cure}")
@@ -191,7 +191,7 @@ def _split_of_cell(
         "levels": float(levels),
         "n_predictions": float(prices.predictions(parents, units, float(levels))),
         "price": float(prices.price(parents, units, float(levels))),
-        "half_width": float(sources.half_width(parents, units, float(levels), level)),
+        "half_width": float(sources.half_width(parents, units, float(levels), ci_prob)),
     }
 
 
@@ -239,7 +239,7 @@ def _splits_dataset(
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
     attrs = _zero_variance_attrs(components) | {
         "target": target,
-        "level": settings["level"],
+        "ci_prob": settings["ci_prob"],
         "not_identified": components.attrs.get("not_identified", ""),
     }
     return xr.Dataset({key: (("contrast", "task"), value) for key, value in columns.items()}, coords, attrs)
@@ -277,7 +277,7 @@ class Sources:
         both = (self.parent_by_level + self.rest / units) / (parents * levels)
         return np.stack([drawn, np.full_like(drawn, self.level / levels), both])
 
-    def half_width(self, parents: Array, units: Array, levels: float, confidence: float) -> Array:
+    def half_width(self, parents: Array, units: Array, levels: float, ci_prob: float) -> Array:
         """Return the half width with Satterthwaite's degrees of freedom over the sources."""
         parts = self.parts(parents, units, levels)
         if levels == 1:
@@ -285,7 +285,7 @@ class Sources:
         else:
             each = np.stack([parents - 1, np.full_like(parents, levels - 1), (parents - 1) * (levels - 1)])
             df = satterthwaite(parts, each)
-        return np.asarray(t_quantile(df, 0.5 + confidence / 2) * np.sqrt(parts.sum(axis=0)))
+        return np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * np.sqrt(parts.sum(axis=0)))
 
 
 @dataclass(frozen=True)
@@ -324,7 +324,7 @@ class Prices:
 
 
 def cheapest(
-    sources: Sources, prices: Prices, half_width: float, *, least_levels: int = 1, level: float = 0.95
+    sources: Sources, prices: Prices, half_width: float, *, least_levels: int = 1, ci_prob: float = 0.95
 ) -> tuple[int, int, int] | None:
     """Find the cheapest numbers of parents, units of each and levels that reach a half width; None if none do.
 
@@ -338,7 +338,7 @@ def cheapest(
         Required half width.
     least_levels
         1 if levels are not drawn; else their smallest number.
-    level
+    ci_prob
         Probability of the interval.
 
     Notes
@@ -359,12 +359,12 @@ def cheapest(
     >>> cheapest(Sources(1.0, 4.0, 0.0, 0.0, 0.0), prices, 0.25)
     (105, 6, 1)
     """
-    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
     enough = least_levels if least_levels == 1 else 20 + 50 * sources.level / goal
     tried = _search_grid(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
-    best, price = _cheapest_over_levels(sources, prices, half_width, tried, (None, np.inf), level)
+    best, price = _cheapest_over_levels(sources, prices, half_width, tried, (None, np.inf), ci_prob)
     while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_LEVEL)).size:
-        best, price = _cheapest_over_levels(sources, prices, half_width, between, (best, price), level)
+        best, price = _cheapest_over_levels(sources, prices, half_width, between, (best, price), ci_prob)
         tried = np.union1d(tried, between)
     return best
 
@@ -396,16 +396,16 @@ def _cheapest_over_levels(
     half_width: float,
     tried: Array,
     known: tuple[_Split | None, float],
-    level: float,
+    ci_prob: float,
 ) -> tuple[_Split | None, float]:
     """Return the cheapest split among these numbers of levels and a known one, and its price."""
     best, price = known
-    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
     for levels in tried.astype(int).tolist():
         if _price_bound(sources, prices, goal, np.inf, levels) >= price:
             break
         if _price_bound(sources, prices, goal, levels, levels) < price:
-            found = _cheapest_at_levels(sources, prices, half_width, levels, price, level)
+            found = _cheapest_at_levels(sources, prices, half_width, levels, price, ci_prob)
             best, price = (found[0], found[1]) if found is not None else (best, price)
     return best, price
 
@@ -426,21 +426,21 @@ def _price_bound(sources: Sources, prices: Prices, goal: float, drawn: float, pa
 
 
 def _cheapest_at_levels(
-    sources: Sources, prices: Prices, half_width: float, levels: int, below: float, level: float
+    sources: Sources, prices: Prices, half_width: float, levels: int, below: float, ci_prob: float
 ) -> tuple[tuple[int, int, int], float] | None:
     """Return the cheapest split with this number of levels, and its price, if that is below `below`."""
-    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
     fewest = float(_parents_bound(sources, goal, np.array(np.inf), levels))
-    first = _cheapest_units(sources, prices, half_width, _likely_units(sources, prices, levels), levels, level)
+    first = _cheapest_units(sources, prices, half_width, _likely_units(sources, prices, levels), levels, ci_prob)
     if np.isinf(first[1]):
         return None
     bound = min(below, first[1])
     unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
     most = (bound - prices.parent * fewest - prices.level * levels) / unit
     units = _search_grid(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
-    found = _cheapest_units(sources, prices, half_width, units, levels, level)
+    found = _cheapest_units(sources, prices, half_width, units, levels, ci_prob)
     while np.isfinite(found[1]) and (between := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
-        again = _cheapest_units(sources, prices, half_width, between, levels, level)
+        again = _cheapest_units(sources, prices, half_width, between, levels, ci_prob)
         found, units = (again if again[1] < found[1] else found), np.union1d(units, between)
     return found if found[1] < below else None
 
@@ -455,10 +455,10 @@ def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
 
 
 def _cheapest_units(
-    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, level: float
+    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, ci_prob: float
 ) -> tuple[tuple[int, int, int], float]:
     """Return the cheapest of these numbers of units, each with its fewest parents, and its price (inf if none)."""
-    parents = _least_parents(sources, prices, half_width, units, levels, level)
+    parents = _least_parents(sources, prices, half_width, units, levels, ci_prob)
     serves = np.isfinite(parents)
     price = np.where(serves, prices.price(np.where(serves, parents, 2.0), units, levels), np.inf)
     i = int(price.argmin())
@@ -466,25 +466,25 @@ def _cheapest_units(
 
 
 def _least_parents(
-    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, level: float
+    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, ci_prob: float
 ) -> Array:
     """Return the smallest number of parents for each number of units, inf where no number suffices.
 
     The half width increases again where many parents leave few degrees of freedom, those of the levels: the search ends
     where the levels have 99 % of the variance.
     """
-    goal = (half_width / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
     start = _parents_bound(sources, goal, units, levels)
     possible = np.isfinite(start) & (start <= prices.max_parents)
     if not possible.any():
         return np.full(len(units), np.inf)
     ones = np.ones(possible.sum())
     parts = sources.parts(ones, units[possible], levels)
-    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > half_width
+    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + ci_prob / 2) * np.sqrt(parts[1]) > half_width
     hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=unreachable)
     most = np.minimum(prices.max_parents, np.where(unreachable, np.ceil(hopeless), MOST))
     found = least_integer(
-        lambda p: sources.half_width(p, units[possible], levels, level) <= half_width,
+        lambda p: sources.half_width(p, units[possible], levels, ci_prob) <= half_width,
         start[possible],
         ratio=1.05,
         most=most,

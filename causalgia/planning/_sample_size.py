@@ -62,7 +62,7 @@ def sample_size(
     assurance
         Required probability of a verdict, or power.
     level
-        Probability of the interval; 1 - level is the level of the tests.
+        Probability with which the verdict, or the interval of `half_width`, holds; tests have error rate 1 - level.
     rare
         Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: no effect is
         negligible with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.

@@ -32,7 +32,7 @@ def t_power(
         True effect, true standard error and degrees of freedom, broadcast against each other. Where se is 0 the power
         is 1 for an effect and 0 for none.
     level
-        1 minus the level of the test.
+        1 minus the error rate of the test.
     sides
         2, or 1 for the test against larger effects.
 
@@ -241,7 +241,7 @@ def as_positive(value: Any, name: str) -> float:
     return float(value)
 
 
-_EXAMPLES = {"level": 0.95, "alpha": 0.05, "q": 0.05}
+_EXAMPLES = {"level": 0.95, "ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
 
 
 def as_probability(value: Any, name: str) -> float:

@@ -67,11 +67,11 @@ def infer(
     *,
     law: Law = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen
-    groups: str | None = None,
+    family: str | None = None,
     exchangeable: bool | None = None,
     covariates: str | Sequence[str] | None = None,
     engine: Literal["auto", "exact", "nuts"] = "auto",
-    draws: int = 4_000,
+    n_draws: int = 4_000,
     rng: RNG,
     log_likelihood: bool | Literal["auto"] = "auto",
     accept_unconverged: bool = False,
@@ -108,7 +108,7 @@ def infer(
     prior
         Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
         where ``standardized`` and the estimates know ``control_sd``, else on the scale of the effects.
-    groups
+    family
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.
     exchangeable
@@ -121,7 +121,7 @@ def infer(
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
         ``"auto"``: exact wherever it exists, which is everywhere except for the Student-t and the spike and slab with
         a known covariance of more than one shared factor. Two scales have only the exact engine.
-    draws
+    n_draws
         In all, over four chains; rounded up to a multiple of four.
     rng
         Source of randomness: an int, a Generator or a SeedSequence.
@@ -200,17 +200,17 @@ def infer(
     >>> posterior["moments"]["mean"].values.ravel().round(1)
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
-    _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
+    _check_choices(law, engine, n_draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
-    names = [name for name in [groups, *names_of_x] if isinstance(name, str)]
+    names = [name for name in [family, *names_of_x] if isinstance(name, str)]
     table = as_labeled_estimates(estimates, names)
     _check_null_value(table)
-    labels, rows = group_rows(table, groups)
+    labels, rows = group_rows(table, family)
     _check_kinds(table, rows, exchangeable)
     names_of_x, x = covariate_values(table, covariates)
-    n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
+    n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)
     families, law_used = _families_and_law(table, rows, x, prior, law, engine)
     notes = (
         _law_note(law, law_used, rows)
@@ -224,7 +224,7 @@ def infer(
     tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
     names_of_families = [f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families]
     posteriors = mapped(
-        partial(fit_family, law=law, engine=engine, draws=n, key=key),
+        partial(fit_family, law=law, engine=engine, n_draws=n, key=key),
         families,
         what="infer",
         names=names_of_families,
@@ -232,7 +232,7 @@ def infer(
     )
     _warn_of_conflict(table, families, law)
     attrs = _model_attrs(table, families, posteriors, law, prior) | {
-        "groups": groups or "",
+        "family": family or "",
         "covariates": ", ".join(names_of_x),
     }
     attrs |= exploratory_attrs(table.attrs, law=law, prior=prior)
@@ -350,7 +350,7 @@ def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None
     """Raise for families of contrasts that differ in kind: by `exchangeable`, or else by their weights."""
     if exchangeable not in (None, True, False):
         raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")
-    cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, groups='...'"
+    cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, family='...'"
     if exchangeable is False and any(len(members) > 1 for members in rows):
         raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law takes them for alike; {cure}")
     if exchangeable or "weight" not in table:
@@ -365,13 +365,13 @@ def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None
             )
 
 
-def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:
+def _check_choices(law: object, engine: object, n_draws: object, accepted: object, log_likelihood: object) -> None:
     if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
         raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is none of True, False and 'auto'")
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+        raise InferenceError(f"n_draws={quoted(n_draws)} is not a positive whole number; for example n_draws=4000")
     if not isinstance(accepted, bool):
         raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
 

@@ -41,7 +41,7 @@ def profile(
     along: str,
     periods: npt.ArrayLike | None = None,
     prior: Prior = Prior(),  # noqa: B008  # frozen
-    draws: int = 4_000,
+    n_draws: int = 4_000,
     rng: RNG,
 ) -> Tree:
     """Infer effects on a smooth curve by an exact Gaussian process, with the posterior of a period on a grid.
@@ -62,7 +62,7 @@ def profile(
     prior
         ``mu_sd`` is of the height at the middle and of the rise over the whole range; ``tau`` of the sd of the smooth
         part, and of the sd of the periodic coefficients.
-    draws
+    n_draws
         In all, over four chains; rounded up to a multiple of four.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
@@ -95,15 +95,15 @@ def profile(
     >>> found["moments"]["period_probability"].round(2).values.ravel()
     array([0., 0., 1., 0.])
     """
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+        raise InferenceError(f"n_draws={quoted(n_draws)} is not a positive whole number; for example n_draws=4000")
     table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:
         raise InferenceError("a profile takes one predictor; average the dim 'model', or take one with isel(model=0)")
     positions = covariate_values(table, along)[1]
     assert positions is not None  # `along` names a coordinate
     x = positions[:, 0]
-    n, key = -(-int(draws) // CHAINS) * CHAINS, root_key(rng)
+    n, key = -(-int(n_draws) // CHAINS) * CHAINS, root_key(rng)
     families = list(family_data(table, group_rows(table, None)[1], None, prior))
     found = [_fit_profile(family, x, periods) for family in families]
     generators = [np.random.Generator(np.random.Philox(derive(key, "profile", q.task))) for q in families]

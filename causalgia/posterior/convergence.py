@@ -16,7 +16,7 @@ MIN_ESS = 400
 _LISTED = 5
 _LIMITS = {"rhat": "above 1.01", "ess_bulk": "below 400", "ess_tail": "below 400"}
 _CURES = (
-    "ask for more draws=, a narrower prior (prior=cg.Prior(tau_scale=...)), engine='exact' where it exists, "
+    "ask for more n_draws=, a narrower prior (prior=cg.Prior(tau_scale=...)), engine='exact' where it exists, "
     "or accept_unconverged=True to see them as they are"
 )
 
@@ -118,7 +118,7 @@ def _row_label(values: xr.DataArray, i: int) -> str:
     return ", ".join(labels) + " " if labels else ""
 
 
-def check_n_draws(draws: int, accepted: bool) -> None:
+def check_n_draws(n_draws: int, accepted: bool) -> None:
     """Raise before sampling for fewer draws than the least effective sample size.
 
     Raises
@@ -126,10 +126,10 @@ def check_n_draws(draws: int, accepted: bool) -> None:
     ConvergenceError
         If there are too few draws and unconverged ones are not accepted.
     """
-    if draws < MIN_ESS and not accepted:
+    if n_draws < MIN_ESS and not accepted:
         raise ConvergenceError(
-            f"draws={draws} cannot give an effective sample size of {MIN_ESS}; ask for draws=4000 (the default), or "
-            "accept_unconverged=True"
+            f"n_draws={n_draws} cannot give an effective sample size of {MIN_ESS}; ask for n_draws=4000 (the default), "
+            "or accept_unconverged=True"
         )
 
 

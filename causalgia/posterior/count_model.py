@@ -116,7 +116,7 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     return model
 
 
-def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, key: int) -> Sampled:
+def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, n_draws: int, key: int) -> Sampled:
     """Sample `count_model` by NUTS; see `causalgia.posterior.nuts.sample_nuts`.
 
     Returns
@@ -127,7 +127,7 @@ def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, k
     """
     names = ("mu", "tau", "d", "sd_barcode", "sd_replicate", "sd_abundance", "sd_base")
     names = (*names, "dispersion_dna", "dispersion_rna", *(("p_silent",) if silent else ()))
-    return sample_nuts(count_model(data, prior, silent=silent), names, draws=draws, key=key)
+    return sample_nuts(count_model(data, prior, silent=silent), names, n_draws=n_draws, key=key)
 
 
 def _log_levels(counts: Ints, observed: Mask, size: Array) -> tuple[Array, Array]:

@@ -244,7 +244,7 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     return estimates[name]
 
 
-def group_rows(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
+def group_rows(estimates: xr.Dataset, family: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
     """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
 
     Examples
@@ -254,9 +254,9 @@ def group_rows(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[A
     >>> labels.tolist(), [r.tolist() for r in rows]
     (['a', 'b'], [[1], [0, 2]])
     """
-    if groups is None:
+    if family is None:
         return None, [np.arange(estimates.sizes["contrast"])]
-    values = contrast_coordinate(estimates, groups, "groups").to_numpy()
+    values = contrast_coordinate(estimates, family, "family").to_numpy()
     values = values.astype(str) if values.dtype == object else values
     labels, codes = np.unique(values, return_inverse=True)
     return labels, [np.flatnonzero(codes == g) for g in range(len(labels))]
@@ -290,7 +290,7 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
     values = contrast_coordinate(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
         raise InferenceError(
-            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or groups={quoted(name)}"
+            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or family={quoted(name)}"
         )
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():

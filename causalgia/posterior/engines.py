@@ -154,22 +154,22 @@ def has_few_effects(family: FamilyData) -> bool:
     return len(family.effect) < FEW and family.covariates is None
 
 
-def fit_exactly(family: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
+def fit_exactly(family: FamilyData, law: str, *, n_draws: int, key: int) -> FamilyPosterior:
     """Return the posterior of a family by quadrature and independent draws.
 
     Parameters
     ----------
     family, law
         The data, and the law of its effects.
-    draws
+    n_draws
         In all; split into four chains.
     key
         Seed.
     """
     if family.by_predictor is not None:
-        return _fit_over_predictors(family, family.by_predictor, law, draws=draws, key=key)
+        return _fit_over_predictors(family, family.by_predictor, law, n_draws=n_draws, key=key)
     exact = exact_posterior(family, law)
-    drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
+    drawn = exact.draw(n_draws, np.random.default_rng(derive(key, "exact")))
     values = split_into_chains(_named_draws(drawn, family))
     return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
 
@@ -183,11 +183,11 @@ def _named_draws(drawn: Draws, family: FamilyData) -> dict[str, Array]:
     return values | {"beta": drawn.beta[:, : family.covariates.shape[1]]}
 
 
-def _fit_over_predictors(family: FamilyData, effect: Array, law: str, *, draws: int, key: int) -> FamilyPosterior:
+def _fit_over_predictors(family: FamilyData, effect: Array, law: str, *, n_draws: int, key: int) -> FamilyPosterior:
     level = over_predictors(
         effect, family.noise, family.prior, lambda mean, noise: _run_exact_engine(family, law, mean, noise)
     )
-    drawn = level.draw(draws, np.random.default_rng(derive(key, "exact")))
+    drawn = level.draw(n_draws, np.random.default_rng(derive(key, "exact")))
     values = _named_draws(drawn.shared, family) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
     return FamilyPosterior(split_into_chains(values), moments_of(level), {}, "exact", "")
 
@@ -202,7 +202,7 @@ def moments_of(exact: Exact | PredictorLevel) -> dict[str, Array]:
     return {name: getattr(exact, name) for name in ("mean", "sd", "lfsr", "lfdr", "shrinkage")}
 
 
-def fit_by_nuts(family: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
+def fit_by_nuts(family: FamilyData, law: str, *, n_draws: int, key: int) -> FamilyPosterior:
     """Return the posterior of a family by NUTS.
 
     Weights of the mixture are at their penalised maximum, as in the exact engine; for dependent errors they are
@@ -214,10 +214,10 @@ def fit_by_nuts(family: FamilyData, law: str, *, draws: int, key: int) -> Family
         As in `fit_exactly`.
     """
     if law == "spike_and_slab":
-        return _fit_mixture_by_nuts(family, draws=draws, key=key)
+        return _fit_mixture_by_nuts(family, n_draws=n_draws, key=key)
     nu = NU if law == "student_t" else None
     data = (family.effect, family.noise, family.prior, family.covariates)
-    found = sample_hierarchy(*data, nu=nu, draws=draws, key=key)
+    found = sample_hierarchy(*data, nu=nu, n_draws=n_draws, key=key)
     ace = found.values["ace"].reshape(-1, len(family.effect))
     moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _lfsr_of_draws(ace)}
     moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _nuts_shrinkage(family, found.values, nu, key)}
@@ -253,14 +253,14 @@ def _nuts_shrinkage(family: FamilyData, values: dict[str, Array], nu: float | No
     return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
 
 
-def _fit_mixture_by_nuts(family: FamilyData, *, draws: int, key: int) -> FamilyPosterior:
+def _fit_mixture_by_nuts(family: FamilyData, *, n_draws: int, key: int) -> FamilyPosterior:
     effect, noise = family.effect, family.noise
     if has_few_effects(family):
-        found, tails = sample_slab(effect, noise, family.prior, draws=draws, key=key)
+        found, tails = sample_slab(effect, noise, family.prior, n_draws=n_draws, key=key)
         return _from_summary(found, dict(found.values), tails)
     components = _marginal_components(family)
     data = (effect, noise, family.prior, family.covariates, components)
-    found, tails = sample_mixture(*data, draws=draws, key=key)
+    found, tails = sample_mixture(*data, n_draws=n_draws, key=key)
     shape = found.values["ace"].shape[:2]
     tau = float(np.sqrt(components.weight @ components.variance))
     values = {name: v for name, v in found.values.items() if name != "factor"}
@@ -307,24 +307,24 @@ def _lfsr_of_draws(ace: Array) -> Array:
     return np.asarray(1 - below - above + np.minimum(below, above))
 
 
-def fit_family(family: FamilyData, law: str, engine: str, *, draws: int, key: int) -> FamilyPosterior:
+def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: int) -> FamilyPosterior:
     """Return the posterior of a family by the requested engine or, for ``"auto"``, by the exact one if it exists.
 
     Parameters
     ----------
     family, law, engine
         The data, the law of its effects and the engine.
-    draws
+    n_draws
         In all; a multiple of four.
     key
         Seed of this call; that of each family is derived from it.
     """
     own = derive(key, "infer", family.task, family.group)
     if choose_engine(engine, law, family.noise) == "exact":
-        return fit_exactly(family, law, draws=draws, key=own)
+        return fit_exactly(family, law, n_draws=n_draws, key=own)
     if family.by_predictor is not None:
         raise InferenceError(
             f"predictors as a level of law={quoted(law)} need the exact engine, which a whole covariance has for "
             "law='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
         )
-    return fit_by_nuts(family, law, draws=draws, key=own)
+    return fit_by_nuts(family, law, n_draws=n_draws, key=own)

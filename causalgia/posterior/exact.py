@@ -88,7 +88,7 @@ class Exact:
             If n is not a positive whole number.
         """
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise InferenceError(f"draws={quoted(n)} is not a positive whole number; for example draws=4000")
+            raise InferenceError(f"n_draws={quoted(n)} is not a positive whole number; for example n_draws=4000")
         return self.sample(int(n), generator)
 
     def quantile(self, probability: float) -> Array:

@@ -52,7 +52,7 @@ class Sampled:
     """Program that sampled, with its version."""
 
 
-def sample_nuts(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampled:
+def sample_nuts(model: Any, names: tuple[str, ...], *, n_draws: int, key: int) -> Sampled:
     """Sample a model by NUTS: four chains of ``draws / 4`` after 1,000 steps of warm-up each, one after the other.
 
     Parameters
@@ -61,7 +61,7 @@ def sample_nuts(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> 
         A PyMC model, from `models`.
     names
         Variables to keep.
-    draws
+    n_draws
         In all; a multiple of four.
     key
         Seed; equal keys give equal draws with the same sampler.
@@ -73,7 +73,7 @@ def sample_nuts(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> 
     sampler = "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
     with _quiet_loggers("pymc", "nutpie", "pytensor"):
         found = import_quietly("pymc").sample(
-            draws // CHAINS,
+            n_draws // CHAINS,
             tune=_TUNE,
             chains=CHAINS,
             cores=1 if sampler == "pymc" else min(CHAINS, os.cpu_count() or 1),  # nutpie's are threads, not forks
@@ -111,7 +111,7 @@ def _quiet_loggers(*names: str) -> Iterator[None]:
 
 
 def sample_hierarchy(
-    effect: Array, noise: Noise, prior: Prior, covariates: Array | None, *, nu: float | None, draws: int, key: int
+    effect: Array, noise: Noise, prior: Prior, covariates: Array | None, *, nu: float | None, n_draws: int, key: int
 ) -> Sampled:
     """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `models.hierarchical_model`.
 
@@ -134,12 +134,19 @@ def sample_hierarchy(
     check_proper(len(effect), fixed, prior)
     model = hierarchical_model(effect / unit, rescale_noise(noise, unit), scaled, fixed, nu)
     names = ("ace", "mu", "tau", *(("beta",) if len(fixed.sd) > 1 else ()))
-    found = sample_nuts(model, names, draws=draws, key=key)
+    found = sample_nuts(model, names, n_draws=n_draws, key=key)
     return replace(found, values={name: value * unit for name, value in found.values.items()})
 
 
 def sample_mixture(
-    effect: Array, noise: Noise, prior: Prior, covariates: Array | None, components: Components, *, draws: int, key: int
+    effect: Array,
+    noise: Noise,
+    prior: Prior,
+    covariates: Array | None,
+    components: Components,
+    *,
+    n_draws: int,
+    key: int,
 ) -> tuple[Sampled, EffectSummary]:
     """Sample the effects of a mixture with given weights under dependent errors, a spike at exactly 0 included.
 
@@ -166,7 +173,7 @@ def sample_mixture(
     fixed = fixed_effects_design(len(effect), covariates, rescale_prior(prior, unit))
     here = Components(components.variance / unit**2, components.weight)
     model = mixture_given_factors(effect / unit, rescale_noise(split, unit), here, fixed)
-    found = sample_nuts(model, ("factor", *(("beta",) if len(fixed.sd) > 1 else ())), draws=draws, key=key)
+    found = sample_nuts(model, ("factor", *(("beta",) if len(fixed.sd) > 1 else ())), n_draws=n_draws, key=key)
     values = dict(found.values)
     if "beta" in values:
         values["beta"] = values["beta"] * unit
@@ -190,7 +197,7 @@ def _effects_given_factors(
     return ace.reshape(*shape, -1), average_summaries(nodes, split.variances)
 
 
-def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: int) -> tuple[Sampled, EffectSummary]:
+def sample_slab(effect: Array, noise: Noise, prior: Prior, *, n_draws: int, key: int) -> tuple[Sampled, EffectSummary]:
     """Sample effects that are 0, or normal about 0, with weight and sd of the slab integrated, under dependent errors.
 
     Parameters
@@ -214,7 +221,7 @@ def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: i
     split, unit = as_factors(noise), noise_unit(noise)
     assert split.loadings is not None  # for mypy: `as_factors` made them
     model = slab_given_factors(effect / unit, rescale_noise(split, unit), rescale_prior(prior, unit))
-    found = sample_nuts(model, ("factor", "w", "tau"), draws=draws, key=key)
+    found = sample_nuts(model, ("factor", "w", "tau"), n_draws=n_draws, key=key)
     shape, scores = found.values["w"].shape, found.values["factor"].reshape(-1, split.loadings.shape[1])
     w, slab = found.values["w"].reshape(-1, 1), unit * found.values["tau"].reshape(-1, 1)
     generator = np.random.default_rng(derive(key, "effects given factors"))

@@ -146,7 +146,7 @@ def _off_diagonal_squares(noise: Noise) -> float:
     return float((gram**2).sum() - ((noise.loadings**2).sum(axis=1) ** 2).sum())
 
 
-def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
+def prior_predictive(estimates: Any, *, prior: Prior = Prior(), n_draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
     """Draw effects and estimates from the prior, to check that they have a plausible size.
 
     ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them
@@ -158,7 +158,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
         As in `infer`; only their errors are used.
     prior
         As in `infer`; it cannot be flat.
-    draws
+    n_draws
         Independent draws.
     rng
         Source of randomness.
@@ -172,7 +172,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     Raises
     ------
     InferenceError
-        If the prior is flat in mu or tau, or `draws` is no positive whole number.
+        If the prior is flat in mu or tau, or `n_draws` is no positive whole number.
 
     References
     ----------
@@ -185,19 +185,19 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     >>> drawn["prior_predictive"]["effect"].sizes["draw"]
     1000
     """
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=1000")
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+        raise InferenceError(f"n_draws={quoted(n_draws)} is not a positive whole number; for example n_draws=1000")
     table = as_labeled_estimates(estimates, [])
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
     key = root_key(rng)
     families = list(family_data(table, [np.arange(table.sizes["contrast"])], None, prior))
     drawn = [
-        _draw_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in families
+        _draw_from_prior(q, n_draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in families
     ]
     mu, tau, ace, effect = (np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True))
     labels = {"contrast": table["contrast"], "task": table["task"]}
-    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws), **labels}
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n_draws), **labels}
     wide = ("chain", "draw", "contrast", "task")
     short = {"mu": (("chain", "draw", "task"), mu), "tau": (("chain", "draw", "task"), tau)}
     observed = table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
@@ -211,12 +211,12 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
 
 
 def _draw_from_prior(
-    family: FamilyData, draws: int, generator: np.random.Generator
+    family: FamilyData, n_draws: int, generator: np.random.Generator
 ) -> tuple[Array, Array, Array, Array]:
-    mu = generator.normal(0, family.prior.mu_sd, draws)
-    tau = tau_quantile(family.prior, generator.random(draws))
-    ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(family.effect)))
-    return mu, tau, ace, ace + draw_errors(family.noise, draws, generator)
+    mu = generator.normal(0, family.prior.mu_sd, n_draws)
+    tau = tau_quantile(family.prior, generator.random(n_draws))
+    ace = mu[:, None] + tau[:, None] * generator.normal(size=(n_draws, len(family.effect)))
+    return mu, tau, ace, ace + draw_errors(family.noise, n_draws, generator)
 
 
 def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:

@@ -200,7 +200,7 @@ def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> N
     if "n_units" not in table:
         return
     if "n_units" not in takes:
-        several = " and its draws" if "draws" in takes else ""
+        several = " and its draws" if "n_draws" in takes else ""
         raise DesignError(f"n_units: experiment '{kind}' has the units of its sequences{several}; leave n_units out")
     if table["n_units"] < 2:
         raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")

@@ -335,7 +335,7 @@ def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
     if n * (1 - level) < 1:
         enough = f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
         raise DecisionError(
-            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., draws=4000)"
+            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., n_draws=4000)"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 

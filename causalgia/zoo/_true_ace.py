@@ -324,7 +324,7 @@ def simulated_effects(
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
     null, parents, each = _simulation_population(null, n, turns, random=any(arm.random for arm in arms))
-    arms = [arm.for_draws(null.draws) for arm in arms]  # the number of draws here, not that of the trial
+    arms = [arm.for_draws(null.n_draws) for arm in arms]  # the number of draws here, not that of the trial
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
     moments: Moments | None = None
@@ -353,4 +353,4 @@ def _simulation_population(null: NullModel, n: int, turns: int, *, random: bool)
     if not isinstance(null, Genomic):
         return null, parents, each
     each = turns * max(2, -(-each // turns)) if random else turns
-    return replace(null, draws=each), parents, each
+    return replace(null, n_draws=each), parents, each

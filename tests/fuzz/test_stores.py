@@ -68,11 +68,11 @@ def changed(content: Any, rng: Random) -> Any:
             case _:
                 return [*content[:place], changed(content[place], rng), *content[place + 1 :]]
     match rng.randrange(4), content:
-        case 0, int():
+        case [0, int()]:
             return content + rng.choice((-1, 1, 10, 10**6, 10**12))
-        case 1, int() | float():
+        case [1, int() | float()]:
             return str(content)
-        case 2, str():
+        case [2, str()]:
             return changed_bytes(content.encode(), rng).decode(errors="replace")
     return rng.choice(VALUES)
 

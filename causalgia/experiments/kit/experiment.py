@@ -130,7 +130,7 @@ class Experiment(Design):
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two or more, drawn or given; take "
-                "more (n_units=, draws= or sequences)"
+                "more (n_units=, n_draws= or sequences)"
             )
         if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._targets_a_population:
             raise DesignError(

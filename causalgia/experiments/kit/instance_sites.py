@@ -75,7 +75,7 @@ class Sites:
         return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
 
 
-def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
+def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *, n_draws: int) -> Sites:
     """Find the instances of a word or motif in given sequences, and draw placebo spans for each.
 
     Raises
@@ -88,7 +88,7 @@ def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *,
     Examples
     --------
     >>> null = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
-    >>> sites = motif_sites(null, "AGATAAG", None, draws=1)
+    >>> sites = motif_sites(null, "AGATAAG", None, n_draws=1)
     >>> sites.names, sites.n_with, sites.n_sequences
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
@@ -114,7 +114,7 @@ def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *,
             f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
             f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
         )
-    placebo = _draw_placebo_starts(free, draws)
+    placebo = _draw_placebo_starts(free, n_draws)
     return Sites(label, found, sequence, _cluster_labels(null, found, sequence), placebo, len(tokens))
 
 
@@ -128,7 +128,7 @@ def _threshold_advice(pattern: str | Motif, how: str) -> str:
     return "" if isinstance(pattern, str) else f", or a {how} threshold="
 
 
-def _draw_placebo_starts(free: list[Ints], draws: int) -> Ints:
+def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
     """Draw starts of placebo spans uniformly and independently from those free in each row, (rows, draws).
 
     Examples
@@ -138,8 +138,8 @@ def _draw_placebo_starts(free: list[Ints], draws: int) -> Ints:
     """
     from causalgia.sequences.random import random_below
 
-    n = np.repeat([len(starts) for starts in free], draws)
-    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(-1, draws)
+    n = np.repeat([len(starts) for starts in free], n_draws)
+    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(-1, n_draws)
     return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
 
 
@@ -183,7 +183,7 @@ def share_with_motif(
     begin = np.clip(starts - width, 0, rows.shape[1] - wide)
     windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
     each, inside = -(-_SCANNED // len(rows)), (starts - begin).tolist()
-    drawn = AblateEach([(start, start + width) for start in inside], fill=fill, draws=each)
+    drawn = AblateEach([(start, start + width) for start in inside], fill=fill, n_draws=each)
     units = np.arange(len(rows) * each, dtype=np.uint64)
     changed = drawn.apply(np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws"))
     found = find_instances(changed, pattern, threshold=threshold, overlapping=True)

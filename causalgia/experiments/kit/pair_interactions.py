@@ -232,7 +232,7 @@ def _period_posterior(found: Found, curve: _Curve) -> xr.Dataset:
     if (table["se"] < least).any():
         table = table[["ace", "se"]].assign(se=np.maximum(table["se"], least)).assign_attrs(table.attrs)
     key = derive(found.key, "period", curve.name)
-    drawn = profile(table, along="distance", periods=_PERIODS, draws=_DRAWS, rng=key)
+    drawn = profile(table, along="distance", periods=_PERIODS, n_draws=_DRAWS, rng=key)
     moments, draws = drawn["moments"], drawn["posterior"]
     out = xr.Dataset({name: moments[name] for name in ("period_probability", "log_bayes_factor")})
     for name, values in (

@@ -32,14 +32,14 @@ _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
-def as_tile_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
-    """Return the null model of given sequences, each with `draws` consecutive units.
+def as_tile_sequences(sequences: Any, n_draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
+    """Return the null model of given sequences, each with `n_draws` consecutive units.
 
     Parameters
     ----------
     sequences
         Sequences as `Genomic` takes them, or a `Genomic`.
-    draws
+    n_draws
         Shuffles of each sequence.
     rope
         Region of practical equivalence of the analysis.
@@ -54,14 +54,18 @@ def as_tile_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: 
 
     Examples
     --------
-    >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).draws
+    >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).n_draws
     10
     """
-    null = replace(sequences, draws=draws) if isinstance(sequences, Genomic) else Genomic(of=sequences, draws=draws)
+    null = (
+        replace(sequences, n_draws=n_draws)
+        if isinstance(sequences, Genomic)
+        else Genomic(of=sequences, n_draws=n_draws)
+    )
     if len(set(null.parent_names)) > 1:
         return null
-    if null.draws == 1:
-        raise DesignError("one sequence and draws=1: an error needs two shuffles of it or more; give draws=10")
+    if null.n_draws == 1:
+        raise DesignError("one sequence and n_draws=1: an error needs two shuffles of it or more; give n_draws=10")
     if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
             f"one sequence: its own outcome is one number, so that rope={quoted(rope)} of its sd has no width; give "
@@ -98,7 +102,7 @@ def population_text(null: Genomic) -> str:
     n = len(set(null.parent_names))
     if n == 1:
         return f"in this one sequence, over {null.available:,} draws"
-    return f"over sequences like these {n:,}, {null.draws:,} draws of each"
+    return f"over sequences like these {n:,}, {null.n_draws:,} draws of each"
 
 
 def sentence_for_each_task(found: Found, text: Callable[[xr.Dataset], str]) -> Finding:

@@ -112,7 +112,7 @@ def infer_counts(
     check_n_draws(n, accept_unconverged)
     request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     data, left_out = model_counts(counts, request)
-    found = sample_counts(data, prior, silent=silent, draws=n, key=derive(key, "infer_counts"))
+    found = sample_counts(data, prior, silent=silent, n_draws=n, key=derive(key, "infer_counts"))
     groups = _posterior_groups(found, request, data)
     groups["diagnostics"] = diagnose(groups["posterior"], int(found.stats["diverging"].sum()))
     attrs = check_convergence(groups["diagnostics"], accept_unconverged)

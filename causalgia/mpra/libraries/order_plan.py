@@ -158,10 +158,10 @@ def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barco
             f"the design's backgrounds have {design.null.length}; use length {left}, or "
             f"oligo_length={oligo_length - left + design.null.length}"
         )
-    if isinstance(design.drawn, Genomic) and design.drawn.draws > 1:
+    if isinstance(design.drawn, Genomic) and design.drawn.n_draws > 1:
         raise LibraryError(
-            f"Genomic(draws={design.drawn.draws}): arms that draw nothing would be one oligo for all draws of a "
-            "sequence; use draws=1"
+            f"Genomic(n_draws={design.drawn.n_draws}): arms that draw nothing would be one oligo for all draws of a "
+            "sequence; use n_draws=1"
         )
     return left
 
