@@ -191,9 +191,9 @@ class _Search:
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:
         """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE."""
+        from causalgia._run import run
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
-        from causalgia.trial import run
 
         rng = derive(self.key, "search")
         outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
