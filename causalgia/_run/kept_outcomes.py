@@ -22,8 +22,8 @@ from causalgia.trial.turn_plan import outcomes_per_unit
 
 def run_outcomes(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep its outcomes."""
-    reduction = AllOutcomes(outcome_dims(request.design, request.predictor))
     setup = request.set_up()
+    reduction = AllOutcomes(outcome_dims(request.design, request.predictor))
     found = (_hold_outcomes if request.path is None else _store_outcomes)(request, setup, reduction)
     warn_constant(found["outcome"])
     return found

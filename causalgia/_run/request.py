@@ -88,14 +88,15 @@ class RunRequest:
                 f"run(design, predictor): the first argument is {type(self.design).__name__}, not a cg.Design"
             )
         check_predictor(self.predictor, "run(design, predictor)")
+        if self.until is not None:
+            self._check_until(self.until)
         if self.analysis is None:
             object.__setattr__(self, "analysis", self.design.planned())
         if self.analysis is not None:
             if not isinstance(self.analysis, Analysis):
                 raise DesignError(f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}")
-            check_analysis(self.analysis, self.design, known_tasks(self.predictor))
-        if self.until is not None:
-            self._check_until(self.until)
+            tasks = known_tasks(self.predictor)
+            check_analysis(self.analysis, self.design, tasks)
 
     def _check_until(self, until: object) -> None:
         if not isinstance(until, Until):
@@ -116,7 +117,7 @@ class RunRequest:
 
     def set_up(self) -> TrialSetup:
         """Return the trial before its first answer; only real sequences are predicted, to compare them with units."""
-        notes = () if self.real is None else overlap_notes(self.design, self.predictor, self.real)
-        return set_up_trial(
-            self.design, self.predictor, rng=self.rng, analysis=self.analysis, client=self.client, notes=notes
-        )
+        setup = set_up_trial(self.design, self.predictor, rng=self.rng, analysis=self.analysis, client=self.client)
+        if self.real is not None and (notes := overlap_notes(self.design, self.predictor, self.real)):
+            setup.attrs["notes"] = "\n".join([*notes, *([setup.attrs["notes"]] if "notes" in setup.attrs else [])])
+        return setup

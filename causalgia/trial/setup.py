@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.control_notes import edits_to_json
 from causalgia.design import Design
+from causalgia.design.edited_sites import edits_of_arms
 from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.long_text import LONGEST_ATTRIBUTE
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_rounding import TRANSFORMS, answer_floor
 from causalgia.trial.attributes import analysis_json, arm_coordinates, store_design, trial_attributes
-from causalgia.trial.design_notes import edits_attribute, notes_of_design
+from causalgia.trial.design_notes import notes_of_design
 from causalgia.trial.outcome_reductions import TurnReduction
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial
@@ -123,7 +126,6 @@ def set_up_trial(
     rng: RNG,
     analysis: Analysis | None,
     client: Client | None = None,
-    notes: Sequence[str] = (),
 ) -> TrialSetup:
     """Return a trial that is set up; nothing is drawn or predicted yet.
 
@@ -135,12 +137,15 @@ def set_up_trial(
     attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
     if analysis is not None:
         attrs["analysis"] = analysis_json(analysis, design)
+    edits, asked = edits_of_arms(design.named_arms), (analysis or Analysis()).asking(design.asked)
     trial = Trial(design, predictor, root_key(rng))
     with explain_memory_error(design):
-        notes = [*notes, *design.drawn.notes(design.n_units), *notes_of_design(design, analysis, key=trial.key)]
+        notes = [*design.drawn.notes(design.n_units), *notes_of_design(design, asked, edits, key=trial.key)]
     if notes:
         attrs["notes"] = "\n".join(notes)
-    attrs |= edits_attribute(design)
+    text = edits_to_json(edits)  # of hundreds of arms too long for an attribute
+    if len(text) <= LONGEST_ATTRIBUTE:
+        attrs["edits"] = text
     if client is not None:
         from causalgia.trial.distributed_turns import check_picklable
         from causalgia.workers import require_client
