@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from causalgia._run import run
 from causalgia.analysis import Analysis, kept_analysis, placebo_word_contrasts
 from causalgia.checks import nearest
 from causalgia.choices import LEAST_PLACEBO_WORDS, is_placebo_rope
@@ -18,8 +19,7 @@ from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial import run
-from causalgia.trial.stored_design import load_design
+from causalgia.trial.attributes import load_design
 
 if TYPE_CHECKING:
     from distributed import Client

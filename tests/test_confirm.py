@@ -11,7 +11,7 @@ from causalgia._analyze import kept_analysis
 from causalgia._confirm import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
 from causalgia.long_text import LONGEST_ATTRIBUTE
-from causalgia.trial.stored_design import load_design
+from causalgia.trial.attributes import load_design
 
 ARMS = {
     "untreated": cg.Untreated(),

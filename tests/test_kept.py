@@ -13,11 +13,9 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._run import _run
-from causalgia._run.contrast_reduction import ContrastReduction
-from causalgia._run.effects_reduction import SharedRanges
-from causalgia._run.requested_contrasts import contrast_request
-from causalgia._run.running_moments import QUANTILES, RunningMoments, moments_dataset
+from causalgia._run.kept_effects import SharedRanges
+from causalgia._run.requested_contrasts import ContrastReduction, ContrastTrialSetup, contrast_request
+from causalgia._run.running_moments import QUANTILES, RunningMoments, moments_dataset, shared_parents
 from causalgia.errors import (
     ContrastError,
     DamageWarning,
@@ -31,7 +29,8 @@ from causalgia.errors import (
 )
 from causalgia.numerics.streaming import Sketch, bins_within
 from causalgia.trial import turn_plan
-from causalgia.trial.local_turns import run_here
+from causalgia.trial.outcomes import run_here
+from causalgia.trial.setup import set_up_trial
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")
@@ -191,11 +190,11 @@ def test_sizes_far_from_1(size):
 def made(design: cg.Design, predictor: cg.Predictor) -> tuple[RunningMoments, list[dict[str, np.ndarray]]]:
     """An empty `RunningMoments`, and what it takes of each turn."""
     question = contrast_request(design, predictor, design.planned(), keep="moments")
-    parents = _run.shared_parents(design, question.analysis, key=3)
+    parents = shared_parents(design, question.analysis, key=3)
     summary = RunningMoments(
         question, ContrastReduction.of(question, predictor), parents=parents, models=predictor.models is not None
     )
-    begun = _run.set_up_trial(design, predictor, rng=3, analysis=None)
+    begun = set_up_trial(design, predictor, rng=3, analysis=None)
     cut = begun.probe()
     sent = pickle.loads(pickle.dumps(summary))
     return summary, [parts for _, _, parts in run_here(begun.trial, cut, range(len(cut)), reduction=sent)]
@@ -245,8 +244,8 @@ def frail(calls: int) -> tuple[cg.Predictor, list[int]]:
 
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 def test_a_trial_that_broke_off_goes_on(keep, tmp_path, monkeypatch):
-    monkeypatch.setattr("causalgia.trial._run._SECONDS", 0.0)
-    monkeypatch.setattr("causalgia.trial._run._SPARING", 0)
+    monkeypatch.setattr("causalgia._run.running_moments._SECONDS", 0.0)
+    monkeypatch.setattr("causalgia._run.running_moments._SPARING", 0)
     path, (predictor, asked) = tmp_path / "trial.zarr", frail(0)
     whole, rows = kept(design_of(), predictor, keep), sum(asked)
     predictor, asked = frail(len(asked) - 6)
@@ -442,7 +441,7 @@ def test_laid_out_refuses_nothing_it_made():
     summary, turns = made(design_of(), ORACLE)
     for parts in turns:
         summary.take(parts)
-    begun = _run.set_up_trial(design_of(), ORACLE, rng=3, analysis=None)
+    begun = set_up_trial(design_of(), ORACLE, rng=3, analysis=None)
     question = contrast_request(design_of(), ORACLE, None, keep="moments")
-    frame = _run.ContrastTrialSetup(begun.trial, begun.attrs, question, sparing=True).frame
+    frame = ContrastTrialSetup(begun.trial, begun.attrs, question, sparing=True).frame
     xr.testing.assert_identical(moments_dataset(frame, summary.state()), moments_dataset(frame, summary.moments()))

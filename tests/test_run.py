@@ -407,7 +407,7 @@ def test_the_analysis_is_kept_as_it_was_fixed():
 
 
 def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
-    from causalgia.trial.stored_design import load_design
+    from causalgia.trial.attributes import load_design
 
     assert load_design(cg.run(design(), predictor(), rng=0)) == design()
 

@@ -17,7 +17,7 @@ import causalgia as cg
 from causalgia import netcdf, store
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.schema import validate
-from causalgia.trial.stored_design import load_design
+from causalgia.trial.attributes import load_design
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
 

@@ -32,7 +32,7 @@ from causalgia.errors import (
 )
 from causalgia.predict import NonFiniteError
 from causalgia.streams import root_key
-from causalgia.trial import local_turns
+from causalgia.trial import outcomes
 from causalgia.trial.distributed_turns import check_picklable, run_on_cluster
 from causalgia.trial.outcome_reductions import AllOutcomes
 from causalgia.trial.turn_plan import TurnPlan
@@ -100,7 +100,7 @@ def require_same(found: list[Any], begun: tuple[Trial, TurnPlan]) -> None:
     """The bytes of every array, turn by turn, are those of the local run."""
     turns = sorted(turn for turn, _, _ in found)
     assert turns == list(range(len(turns)))
-    made = {turn: parts for turn, _, parts in local_turns.run_here(*begun, turns, reduction=KEPT)}
+    made = {turn: parts for turn, _, parts in outcomes.run_here(*begun, turns, reduction=KEPT)}
     for turn, model, parts in found:
         assert model is None
         assert parts.keys() == made[turn].keys()
@@ -156,7 +156,7 @@ def test_a_parallel_trial_with_blocks(client: Any) -> None:
 
 def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
     begun = trial(cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}), design(330))
-    whole = {turn: parts for turn, _, parts in local_turns.run_here(*begun, range(len(begun[1])), reduction=KEPT)}
+    whole = {turn: parts for turn, _, parts in outcomes.run_here(*begun, range(len(begun[1])), reduction=KEPT)}
     n: list[int] = []
     found = list(through(client, begun, models=3, advance=n.append))
     assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
@@ -325,7 +325,7 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
     with pytest.raises(PredictorError, match=r"arm 'untreated', unit \d+: task 'A'") as here:
-        list(local_turns.run_here(*begun, range(len(begun[1])), reduction=KEPT))
+        list(outcomes.run_here(*begun, range(len(begun[1])), reduction=KEPT))
     with pytest.raises(PredictorError) as there:
         list(through(client, begun))
     assert type(there.value) is type(here.value)

@@ -47,8 +47,7 @@ from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import check_predictor
 from causalgia.streams import derive
 from causalgia.trial.answer_rounding import TRANSFORMS, probe_cost
-from causalgia.trial.capacity import check_distinct
-from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.types import Tokens
 

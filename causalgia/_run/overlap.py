@@ -11,7 +11,6 @@ from causalgia.design import Design
 from causalgia.design.null_model import FromSequences
 from causalgia.errors import DesignError, SequenceError
 from causalgia.predict import Predictor
-from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.streams import derive
 from causalgia.trial.turns import draw_backgrounds
@@ -58,11 +57,10 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     PredictorError
         If the predictor cannot answer.
     """
-    check_predictor(predictor, "run(design, predictor)")
-    tokens = _real_tokens(design, real)
-    real_answers = predictor.predict(tokens).astype(np.float64)
     key = derive(0, "overlap", design.fingerprint)
     units = draw_backgrounds(design, 0, min(_MOST, design.n_units), key=key)
+    tokens = _real_tokens(design, real)
+    real_answers = predictor.predict(tokens).astype(np.float64)
     unit_answers = predictor.predict(units.tokens).astype(np.float64)
     found = [
         text

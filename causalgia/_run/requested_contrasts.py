@@ -1,7 +1,8 @@
-"""Contrasts that are computed while a trial runs, their scale, and the settings that need all outcomes at once."""
+"""Contrasts that are computed while a trial runs: their request, their setup, and the reduction of outcomes to them."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,16 +12,22 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
+from causalgia._run.request import RunRequest
 from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
 from causalgia.arm_weights import as_dense
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.control_sd import sd_weights
 from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
-from causalgia.effects.scales import OF_MEANS, check_not_log
-from causalgia.errors import DesignError, quoted
+from causalgia.effects.numerical_floor import floor_of
+from causalgia.effects.pointwise_effects import sums_over_arms
+from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
+from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.predict import Predictor
-from causalgia.trial.attributes import arm_coordinates
+from causalgia.trial.attributes import arm_coordinates, known_tasks, store_design
+from causalgia.trial.outcome_reductions import NamedArrays
+from causalgia.trial.setup import TrialSetup
+from causalgia.types import Array
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class ContrastRequest:
         return weight_matrix(self.weights, self.design.arm_names)
 
     @cached_property
-    def read(self) -> sparse.csr_array:
+    def sd_matrix(self) -> sparse.csr_array:
         """Weights of the arms whose sd is the unit of each contrast, ``(K, A)``; by default `matrix` itself."""
         kinds = [arm.intervention.kind for arm in self.design.named_arms]
         return sd_weights(self.matrix, kinds, self.control)
@@ -68,12 +75,12 @@ class ContrastRequest:
     @cached_property
     def used(self) -> NDArray[np.intp]:
         """Arms that any contrast or sd needs."""
-        return np.union1d(self.matrix.indices, self.read.indices).astype(np.intp)
+        return np.union1d(self.matrix.indices, self.sd_matrix.indices).astype(np.intp)
 
     @cached_property
     def measured(self) -> NDArray[np.intp]:
         """Arms whose sd is computed: the untreated one, and, in case it does not vary, those subtracted."""
-        return np.union1d(*(W.indices[W.data < 0] for W in (self.read, self.matrix))).astype(np.intp)
+        return np.union1d(*(W.indices[W.data < 0] for W in (self.sd_matrix, self.matrix))).astype(np.intp)
 
 
 def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> ContrastRequest:
@@ -106,10 +113,9 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
         raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")
     if request.scale != "identity":
         check_not_log(request.scale, predictor.scale)
-    arms = design.arm_names
+    shell, arms = xr.Dataset(coords=arm_coordinates(design.named_arms)), design.arm_names
     control = None if request.control is None else arm_name(request.control, arms)
     rows = None if control is not None else request.weights_by_contrast or None
-    shell = xr.Dataset(coords=arm_coordinates(design.named_arms))
     weights = requested_weights(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
     return ContrastRequest(request, design, weights, control)
 
@@ -176,3 +182,132 @@ def _with_placebo_words(names: xr.Dataset, question: ContrastRequest) -> xr.Data
     words = {arm.name for arm in question.design.named_arms if arm.intervention.kind == "placebo_word"}
     single = set(placebo_word_contrasts(question.weights, words))
     return names.assign_coords(placebo_word=("contrast", [k in single for k in question.weights])) if words else names
+
+
+@dataclass(frozen=True)
+class ContrastReduction:
+    """Computes contrasts of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
+
+    Attributes
+    ----------
+    names
+        Names of the arms, and of the tasks where they are known before the first answer, for errors.
+    used, matrix
+        The arms in use, and the weights of the contrasts over them, ``(K, len(used))``.
+    measured
+        The arms whose sd is a unit of the contrasts.
+    scale, measured_on
+        The transformation of the outcomes, and the scale of the predictor, in words.
+    """
+
+    names: dict[str, list[str]]
+    used: NDArray[np.intp]
+    matrix: sparse.csr_array
+    measured: NDArray[np.intp]
+    scale: str
+    measured_on: str
+
+    @classmethod
+    def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
+        """Return the reduction for the requested contrasts."""
+        tasks = known_tasks(predictor)
+        return cls(
+            names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
+            used=question.used,
+            matrix=question.matrix[:, question.used],
+            measured=question.measured,
+            scale=question.scale,
+            measured_on=predictor.scale,
+        )
+
+    def effects(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
+
+        The intervals ICE +- rounding of all units have [low, high] in common; they are disjoint where low > high.
+
+        Raises
+        ------
+        ContrastError
+            If the scale is impossible for an outcome.
+        """
+        self._check(outcome, self.used)
+        y, bound = self._put(outcome, self.used)
+        ice, within = sums_over_arms(self.matrix, y), sums_over_arms(abs(self.matrix), bound)
+        return {
+            "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
+            "low": (ice - within).max(axis=1),
+            "high": (ice + within).min(axis=1),
+        }
+
+    def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
+        y, bound = self._put(outcome, self.measured)
+        return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
+
+    def _check(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> None:
+        dims = ("unit", "arm", "task", "model")[: outcome.ndim]
+        y = xr.DataArray(outcome, dims=dims, coords=self.names)
+        check_scale(y.isel(arm=arms), self.scale, self.measured_on)
+
+    def _put(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> tuple[Array, Array]:
+        return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale)
+
+
+def extremes(outcome: NDArray[Any]) -> NamedArrays:
+    """Return the smallest and the largest answer of each task (and model), ``least`` and ``most``."""
+    return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
+
+
+@dataclass(frozen=True)
+class ContrastTrialSetup(TrialSetup):
+    """A trial before its first answer, and the contrasts that are computed while it runs."""
+
+    question: ContrastRequest
+    sparing: bool
+
+    @property
+    def reduction(self) -> ContrastReduction:
+        """Computes the contrasts of some units."""
+        return ContrastReduction.of(self.question, self.trial.predictor)
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """Labels of the effects or moments, without units and numbers."""
+        names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        if self.trial.floor is not None:
+            floor = self._floor
+            names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
+        kept = store_design(names, self.trial.design)
+        return kept if self.sparing else kept.drop_vars("design", errors="ignore")
+
+    @property
+    def roundings(self) -> dict[str, NDArray[np.float64]]:
+        """Rounding error of effects, and of the outcomes stored beside them."""
+        return {"ice": self._floor, "measured": super().roundings["outcome"]}
+
+    @property
+    def _floor(self) -> NDArray[np.float64]:
+        return np.asarray(floor_of(self.question.matrix, self.floor_by_scale, self.question.scale))
+
+
+def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
+    """Return a trial that keeps effects or moments, before its first answer.
+
+    Raises
+    ------
+    DesignError
+        If it names no contrasts, is parallel, or its analysis needs the outcomes themselves.
+    ContrastError
+        If the scale is impossible for the predictor's answers.
+    """
+    question = contrast_request(request.design, request.predictor, request.analysis, keep=request.keep)
+    setup = request.set_up()
+    return ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=request.keep == "moments")
+
+
+def warn_constant_tasks(constant: list[int], found: xr.Dataset) -> None:
+    """Warn of the first of the tasks that have one answer for every sequence."""
+    if constant:
+        task = str(found["task"].to_numpy()[constant[0]])
+        text = f"task '{task}': the predictor gives the same answer for every unit under every arm"
+        warnings.warn(text, DegenerateWarning, stacklevel=4)

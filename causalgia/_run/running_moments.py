@@ -1,9 +1,10 @@
-"""Moments of the individual effects of a trial, in memory that does not grow with the number of units."""
+"""Trials that keep moments of individual effects, in memory that does not grow with the number of units."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,32 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.contrast_reduction import ContrastReduction, extremes
-from causalgia._run.requested_contrasts import ContrastRequest
+from causalgia._run.request import RunRequest
+from causalgia._run.requested_contrasts import (
+    ContrastReduction,
+    ContrastRequest,
+    ContrastTrialSetup,
+    extremes,
+    set_up_contrasts,
+    warn_constant_tasks,
+)
+from causalgia.analysis import Analysis
+from causalgia.design import Design
+from causalgia.design.null_model import NullModel
 from causalgia.effects.control_sd import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
+from causalgia.estimation.request import Grouping, check_clusters
 from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate, validate
-from causalgia.trial.outcome_reductions import NamedArrays
+from causalgia.streams import derive
+from causalgia.trial.archive import Archive, open_archive
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
+from causalgia.trial.outcomes import run_turns
+from causalgia.trial.progress import meter
+from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import Trial
 from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
@@ -242,7 +261,7 @@ class RunningMoments(TurnMoments):
     @property
     def _yardstick(self) -> sparse.csr_array:
         """Weights that say in which arms' sd each contrast is measured."""
-        read = self._question.read
+        read = self._question.sd_matrix
         varies = (pooled_sd(self._arms.sd, read[:, self._question.measured]) > 0).all()
         return read if varies else self._question.matrix
 
@@ -302,3 +321,129 @@ _DIMS = {
     "cluster_size": ("cluster",),
 }
 """Dims of each moment before task and model."""
+
+
+_SECONDS = 1.0
+_SPARING = 20
+"""Least pause between two saves of the sums, as a multiple of the time of the last save: saves take at most 1/20."""
+
+
+def run_moments(request: RunRequest) -> xr.Dataset:
+    """Run a trial and keep the moments of the individual effects of its contrasts."""
+    setup = set_up_contrasts(request)
+    parents = shared_parents(request.design, setup.question.analysis, key=setup.trial.key)
+    models = setup.trial.predictor.models is not None
+    kept = RunningMoments(setup.question, setup.reduction, parents=parents, models=models)
+    if request.path is None:
+        _take_turns(request, setup, kept, setup.probe())
+        found = moments_dataset(setup.frame, kept.moments())
+    else:
+        found = moments_dataset(*_store_moments(request, setup, kept))
+    warn_constant_tasks(kept.constant_tasks, found)
+    return found
+
+
+def _store_moments(
+    request: RunRequest, setup: ContrastTrialSetup, kept: RunningMoments
+) -> tuple[xr.Dataset, dict[str, NDArray[Any]]]:
+    """Run the part of a trial that a store lacks; return the stored labels and the last state of the sums."""
+    assert request.path is not None
+    archive, plan = open_or_create(setup, kept, request.path, same_answers=request.same_answers)
+    with archive, flush_on_interrupt(archive):
+        before = archive.state()
+        if before is not None:
+            try:
+                kept.restore(before[1])
+            except StoreError as error:
+                raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
+        _take_turns(request, setup, kept, plan, first=0 if before is None else before[0], archive=archive)
+        after = archive.state()
+        assert after is not None
+    return annotate(open_archive(request.path)), after[1]
+
+
+def _take_turns(
+    request: RunRequest,
+    setup: ContrastTrialSetup,
+    kept: RunningMoments,
+    plan: TurnPlan,
+    *,
+    first: int = 0,
+    archive: Archive | None = None,
+) -> None:
+    """Add turn after turn to the sums; an archive saves them about every second and at the end."""
+    per_unit, turns = outcomes_per_unit(request.design), range(first, len(plan))
+    with meter(plan.n_units * per_unit, show=request.progress) as advance:
+        if first:
+            advance(plan.bounds(first - 1)[1] * per_unit)
+        answers = run_turns(setup.trial, plan, turns, reduction=kept, client=request.client, advance=advance)
+        saved, pause = time.monotonic(), _SECONDS
+        for turn, parts in _ordered_turns(answers, setup.trial, kept, first):
+            kept.take(parts)
+            started = time.monotonic()
+            if archive is not None and (started - saved >= pause or turn == len(plan) - 1):
+                archive.put_state(kept.state(), turns=turn + 1)
+                saved = time.monotonic()
+                pause = max(_SECONDS, _SPARING * (saved - started))
+
+
+def _ordered_turns(
+    answers: Iterable[tuple[int, int | None, NamedArrays]], trial: Trial, reduction: TurnReduction, first: int
+) -> Iterator[tuple[int, NamedArrays]]:
+    """Yield turns in order; the models of an ensemble that were asked separately are stacked again."""
+    waiting: dict[int, dict[int, NamedArrays]] = {}
+    n_parts = len(trial.predictor.parts)
+    for turn, model, parts in answers:
+        waiting.setdefault(turn, {})[0 if model is None else model] = parts
+        while len(waiting.get(first, ())) == (1 if model is None else n_parts):
+            yield first, _stack_models(waiting.pop(first), reduction, apart=model is not None)
+            first += 1
+
+
+def _stack_models(models: dict[int, NamedArrays], reduction: TurnReduction, *, apart: bool) -> NamedArrays:
+    if not apart:
+        return models[0]
+    found = dict(models[0])
+    for name, dims in reduction.dims.items():
+        if "model" in dims:
+            found[name] = np.stack([models[model][name] for model in sorted(models)], axis=-1)
+    return found
+
+
+_AT_ONCE = 2**16
+
+
+def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any, ...] | None:
+    """Return the parents in order of appearance, where units share them and errors are to be clustered; else None.
+
+    Raises
+    ------
+    EstimateError
+        If all units share one parent.
+
+    Warns
+    -----
+    FewClustersWarning
+        Below 20 parents.
+    """
+    if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
+        return None
+    parents = _distinct_parents(design, key)
+    if len(parents) == design.n_units:
+        return None
+    names = tuple(map(str, parents))
+    check_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
+    return parents
+
+
+def _distinct_parents(design: Design, key: int) -> tuple[Any, ...]:
+    """Return the distinct parents of all units; units are drawn until every existing parent has appeared."""
+    null, n, stream = design.drawn, design.n_units, derive(key, "null")
+    most = len(set(getattr(null, "parent_names", range(n))))
+    seen: dict[Any, None] = {}
+    for start in range(0, n, _AT_ONCE):
+        ids = np.arange(start, min(start + _AT_ONCE, n), dtype=np.uint64)
+        seen |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
+        if len(seen) == most:
+            break
+    return tuple(seen)

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._run import effects_reduction
+from causalgia._run import kept_effects
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
@@ -57,8 +57,8 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     from causalgia._run import running_moments
 
     try:
-        if "ice" in raw and effects_reduction.has_summary(state):
-            return effects_reduction.with_summary(raw, state)
+        if "ice" in raw and kept_effects.has_summary(state):
+            return kept_effects.with_summary(raw, state)
         if "ice" not in raw and running_moments.has_moments(state):
             return running_moments.moments_dataset(raw, state)
     except (ValueError, KeyError, TypeError) as error:

@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia._run import run
 from causalgia.design import Arm, Design
 from causalgia.errors import DesignError, OutcomesError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.streams import derive
-from causalgia.trial import run
 
 #: called as `run` is, without the predictor: ``simulator(design, rng=seed) -> outcomes``
 Simulator: TypeAlias = Callable[..., xr.Dataset]

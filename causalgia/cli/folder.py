@@ -128,8 +128,9 @@ def write_outcomes(
         *finding_tables(folder),
         rewritten=rewritten,
     )
+    spec_files = write_spec(folder, spec, command=command, spec_file=spec_file)
     store.save(outcomes, folder / OUTCOMES)
-    return OUTCOMES, *write_spec(folder, spec, command=command, spec_file=spec_file)
+    return OUTCOMES, *spec_files
 
 
 def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None) -> tuple[str, ...]:
@@ -378,8 +379,9 @@ def write_answer(
     decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
-    for name, table in answer.findings.items():
-        write_text(folder / finding_file(name), to_csv(table.to_dataframe()))
+    tables = {finding_file(name): to_csv(table.to_dataframe()) for name, table in answer.findings.items()}
+    for name, text in tables.items():
+        write_text(folder / name, text)
     try:
         echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows, in_sentences=in_sentences)

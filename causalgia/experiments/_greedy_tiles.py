@@ -194,9 +194,9 @@ def greedy_tiles(
     """
     import xarray as xr
 
+    from causalgia._run import run
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
-    from causalgia.trial import run
 
     null = as_tile_sequences(sequences, n_draws, 0)
     _check_greedy_arguments(null, tiles, rounds, goal, k)

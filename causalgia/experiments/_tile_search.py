@@ -58,10 +58,10 @@ def tile_search(
     The effect of a span is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. Each level tests
     the halves of the spans found at the level above, on the same sequences and draws. A span is found if the hypothesis
     that its effect lies inside the ROPE is rejected (two one-sided t tests, p doubled) at
-    ``alpha width / total width``, and all spans that contain it were found. The probability of any false finding is at most `alpha` over the whole
-    search under any dependence, as far as each t test holds its level. Effects that cancel within a span (an enhancer
-    beside a silencer) mask each other, and where one of two parts is enough neither is necessary: start from smaller
-    `tiles` then.
+    ``alpha width / total width``, and all spans that contain it were found. The probability of any false finding is at
+    most `alpha` over the whole search under any dependence, as far as each t test holds its level. Effects that cancel
+    within a span (an enhancer beside a silencer) mask each other, and where one of two parts is enough neither is
+    necessary: start from smaller `tiles` then.
 
     Parameters
     ----------
@@ -191,9 +191,9 @@ class _Search:
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:
         """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE."""
+        from causalgia._run import run
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
-        from causalgia.trial import run
 
         rng = derive(self.key, "search")
         outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)

@@ -1,14 +1,1 @@
 """Trials: draw units, apply arms, ask the predictor, and return the outcomes."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.trial._run import run
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__ = ["run"]

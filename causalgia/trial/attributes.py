@@ -1,18 +1,21 @@
-"""Coordinates and attributes of outcomes: the arms, the design, the predictor, seed and versions."""
+"""Coordinates and attributes of outcomes: the arms, the design, the analysis, the predictor, seed and versions."""
 
 from __future__ import annotations
 
+import json
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 import causalgia
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
-from causalgia.errors import DesignError, PredictorError, SequenceError
-from causalgia.long_text import LONGEST_ATTRIBUTE
+from causalgia.errors import CausalgiaError, DesignError, OutcomesError, PredictorError, SequenceError
+from causalgia.long_text import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
 
@@ -89,3 +92,78 @@ def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
+
+
+def store_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
+    """Return outcomes with their design as JSON, packed where it is long.
+
+    A design with an intervention that cannot be written as JSON is not stored.
+    """
+    try:
+        return pack_text(outcomes, "design", json.dumps(design.to_dict()))
+    except TypeError:
+        return outcomes
+
+
+def load_design(outcomes: xr.Dataset) -> Design:
+    """Return the design that is stored with outcomes.
+
+    Raises
+    ------
+    OutcomesError
+        If there is none, it cannot be read any more, or it is not the design that was run.
+    """
+    text = unpack_text(outcomes, "design")
+    if text is None:
+        raise OutcomesError("these outcomes carry no design; give the design of the screen as design=")
+    try:
+        design = Design.from_json(text)
+    except CausalgiaError as error:
+        raise OutcomesError(
+            f"the design kept with the outcomes cannot be read ({error}); give it as design="
+        ) from error
+    if design.fingerprint != outcomes.attrs.get("design_fingerprint", design.fingerprint):
+        raise OutcomesError(
+            "the design kept with the outcomes is not the one that was run: a file of sequences that it names has "
+            "changed; give the design of the screen as design="
+        )
+    return design
+
+
+def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | None = None) -> None:
+    """Refuse an analysis that names what the outcomes of a design will not have.
+
+    Parameters
+    ----------
+    analysis
+        What will be asked.
+    design
+        What is done to which units.
+    tasks
+        Of the predictor; None where they are not known before the first answer.
+
+    Raises
+    ------
+    DesignError
+        If it names an arm, factor, task or coordinate of the units that there is not, has a region of placebo words
+        without 40 of them, or in a crossover asks for blocks or covariates.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=100)
+    >>> check_analysis(cg.Analysis(control="untreated", cluster="chromosome"), design)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: [analysis]: cluster = 'chromosome', which is not a coordinate of the units; ...
+    """
+    blocks = () if design.blocks is None else ("block",)
+    words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
+    analysis.check(design.arm_names, design.factors, units=("parent", "gc", *blocks), words=words, tasks=tasks)
+    for name in ("block", "covariates"):
+        if design.assignment == "crossover" and getattr(analysis, name):
+            raise DesignError(
+                f"[analysis]: {name} is for assignment = 'parallel'; in a crossover each unit is compared with itself: "
+                "leave it out"
+            )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.control_notes import edits_to_json, first_findings, notes_of_controls
+from causalgia.control_notes import Edit, first_findings, notes_of_controls
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
-from causalgia.design.edited_sites import edits_of_arms
 from causalgia.design.intervention import steps_of
 from causalgia.design.layout import Layout, WrittenSpan
 from causalgia.design.pattern_interventions import PlaceboWord
-from causalgia.long_text import LONGEST_ATTRIBUTE
-from causalgia.sequences.alphabet import parse_word, reverse_complement_word
+from causalgia.sequences.alphabet import parse_word
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Tokens
@@ -32,127 +31,163 @@ _SHORTEST = 4.0
 _UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
 
 
-def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> list[str]:
+def notes_of_design(
+    design: Design, analysis: Analysis, edits: Mapping[str, tuple[Edit, ...]], *, key: int
+) -> list[str]:
     """Return notes on a design that a reader of its results needs, a sentence each; empty if there are none.
 
-    Checked are the contrasts that the design or the analysis names: arms that differ in the place, number or length of
-    their edits, or in composition, and placebos of another word (`causalgia.control_notes.notes_of_controls`). On up to
-    256 units of the trial (fewer of long backgrounds, a million bases in all, at least 16) two more are checked: sites
-    with fewer than 5 bases between them, with the words of the design that arise at the junction; and embedded words
-    that at least a tenth of the units have elsewhere too, with the share of these units or, where all but a twentieth
-    have one, the mean number of further copies. Searched for are the first 16 words that arms embed, if they carry at
-    least the information of two fixed bases (IUPAC letters count as the bases that they admit); motifs are not.
+    Checked are the contrasts that the analysis names: arms that differ in the place, number or length of their edits,
+    or in composition, and placebos of another word (`causalgia.control_notes.notes_of_controls`). On up to 256 units of
+    the trial (fewer of long backgrounds, a million bases in all, at least 16) two more are checked: sites with fewer
+    than 5 bases between them, with the words of the design that arise at the junction; and embedded words that at least
+    a tenth of the units have elsewhere too, with the share of these units or, where all but a twentieth have one, the
+    mean number of further copies. Searched for are the first 16 words that arms embed, if they carry at least the
+    information of two fixed bases (IUPAC letters count as the bases that they admit); motifs are not.
 
     Parameters
     ----------
-    design, analysis
-        The arms and their contrasts.
+    design
+        The arms.
+    analysis
+        Their contrasts: the analysis, completed by those of the design.
+    edits
+        The edits of each arm.
     key
         Root key of the trial.
     """
-    arms = {arm.name: arm for arm in design.named_arms}
     contrasts = _requested_weights(design, analysis)
-    sentences = notes_of_controls(contrasts, edits_of_arms(design.named_arms))
-    words = _words(design)
-    near = {name: spans for name, arm in arms.items() if (spans := _close_sites(arm, design.null.length))}
-    if not (near or words):
-        return sentences
-    n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
-    units, rna = draw_backgrounds(design, 0, n_units, key=key), _is_rna(design)
-    if near:
-        sentences.append(_junction_note(near, arms, units, words, key, rna))
-    again = [text for word in words[:_WORDS] if (text := _flank_note(word, design, contrasts, units, key, rna))]
-    cure = "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
-    return sentences + ([f"{first_findings(again, 'words')}: {cure}"] if again else [])
+    arms = {arm.name: _ArmSites.of(arm, design.null.length) for arm in design.named_arms}
+    words = _searched_words(arms.values())
+    near = {name: close for name, sites in arms.items() if (close := sites.close)}
+    sentences: list[str] = []
+    if near or words:
+        n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
+        units = draw_backgrounds(design, 0, n_units, key=key)
+        again = [text for word in words[:_WORDS] if (text := _flank_note(word, arms, contrasts, units, key))]
+        sentences += [_junction_note(near, arms, units, words, key)] if near else []
+        sentences += [f"{first_findings(again, 'words')}: {_FLANK_CURE}"] if again else []
+    return [*notes_of_controls(contrasts, edits), *sentences]
 
 
-def edits_attribute(design: Design) -> dict[str, str]:
-    """Return the edits of each arm as an attribute of the outcomes, for contrasts that are named after the trial.
-
-    It is empty for designs of hundreds of arms, whose text is too long for an attribute.
-    """
-    text = edits_to_json(edits_of_arms(design.named_arms))
-    return {"edits": text} if len(text) <= LONGEST_ATTRIBUTE else {}
+_FLANK_CURE = (
+    "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
+)
 
 
-def _requested_weights(design: Design, analysis: Analysis | None) -> Mapping[str, Mapping[str, float]]:
-    request = (analysis or Analysis()).asking(design.asked)
-    if request.control is not None:
-        control = str(request.control)
+def _requested_weights(design: Design, analysis: Analysis) -> Mapping[str, Mapping[str, float]]:
+    if analysis.control is not None:
+        control = str(analysis.control)
         return {arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control}
-    return {} if request.interaction else request.weights_by_contrast or {}
+    return {} if analysis.interaction else analysis.weights_by_contrast or {}
 
 
-def _words(design: Design) -> list[str]:
-    """Return the words that arms embed, IUPAC words among them, without placebo words and very short ones."""
-    steps = (step for arm in design.named_arms for step in steps_of(arm.intervention))
-    words = (
-        step.written.reads for step in steps if isinstance(step, Embed | Insert) and not isinstance(step, PlaceboWord)
-    )
-    return [word for word in dict.fromkeys(words) if isinstance(word, str) and _bits(word) >= _SHORTEST]
+@dataclass(frozen=True)
+class _ArmSites:
+    """What an arm writes: its spans by their start, and the words that it embeds or inserts.
+
+    `reads` has all of them, `words` those that are no placebo words; `spans` is empty where each unit has places of its
+    own. `rna` says whether one is written with U.
+    """
+
+    arm: Arm
+    spans: tuple[WrittenSpan, ...]
+    reads: tuple[object, ...]
+    words: tuple[str, ...]
+    rna: bool
+
+    @classmethod
+    def of(cls, arm: Arm, length: int) -> _ArmSites:
+        """Return the sites of an arm on backgrounds of this length."""
+        steps = steps_of(arm.intervention)
+        own_places = any(isinstance(step, EmbedEach) for step in steps)
+        spans = () if own_places else arm.intervention.lay(Layout(length)).written
+        written = [step for step in steps if isinstance(step, Embed | Insert)]
+        return cls(
+            arm,
+            tuple(sorted(spans, key=lambda span: span.start)),
+            tuple(step.written.reads for step in written),
+            tuple(
+                step.written.reads
+                for step in written
+                if not isinstance(step, PlaceboWord) and isinstance(step.written.reads, str)
+            ),
+            any("U" in step.written.label.upper() for step in written),
+        )
+
+    @property
+    def close(self) -> list[tuple[WrittenSpan, WrittenSpan]]:
+        """Neighboring sites with fewer than 5 bases between them; single bases count as mutations."""
+        spans = [span for span in self.spans if span.stop - span.start > 1]
+        return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
+
+    def copies_elsewhere(self, word: _Word, units: DrawnUnits, key: int) -> NDArray[np.int64]:
+        """Return the number of instances of a word in each unit that overlap nothing the arm wrote, (n,)."""
+        after = apply_arm(self.arm, units.tokens, units.ids, key)
+        if len(word.reads) > after.shape[1]:
+            return np.zeros(len(after), np.int64)
+        row, start = word.instances(after)
+        free = np.ones(len(row), bool)
+        for span in self.spans:
+            free &= (start >= span.stop) | (start + len(word.reads) <= span.start)
+        return np.bincount(row[free], minlength=len(after))
 
 
-def _bits(word: str) -> float:
-    return float(sum(2 - np.log2(len(bases)) for bases in parse_word(word)[1]))
+@dataclass(frozen=True)
+class _Word:
+    """A word, with the bases that each of its letters admits as bits, (w,), for each strand to be searched."""
+
+    reads: str
+    strands: tuple[NDArray[np.uint8], ...]
+
+    def __str__(self) -> str:
+        return self.reads if len(self.strands) > 1 else self.reads.replace("T", "U")
+
+    def instances(self, tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return rows and starts of the word on the strands that are searched."""
+        bits = np.left_shift(np.uint8(1), tokens, dtype=np.uint8)
+        n_starts = tokens.shape[1] - len(self.reads) + 1
+        found = np.zeros((len(tokens), n_starts), bool)
+        for strand in self.strands:
+            here = np.ones_like(found)
+            for i, admitted in enumerate(strand):
+                here &= (bits[:, i : i + n_starts] & admitted) != 0
+            found |= here
+        row, start = np.nonzero(found)
+        return row, start
 
 
-def _is_rna(design: Design) -> bool:
-    """Say whether a word is written with U: single-stranded, so that its reverse complement does not count."""
-    steps = (step for arm in design.named_arms for step in steps_of(arm.intervention))
-    return any(isinstance(step, Embed | Insert) and "U" in step.written.label.upper() for step in steps)
+def _searched_words(arms: Iterable[_ArmSites]) -> list[_Word]:
+    """Return the words that arms embed, IUPAC words among them, without placebo words and very short ones.
 
-
-def _word_instances(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and starts of a word, on both strands or, for RNA, on the given one."""
-    bits = np.left_shift(np.uint8(1), tokens, dtype=np.uint8)
-    found = _word_matches(bits, word)
-    if not rna:
-        found |= _word_matches(bits, reverse_complement_word(word))
-    row, start = np.nonzero(found)
-    return row, start
-
-
-def _word_matches(bits: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
-    """Return the starts, (n, length - width + 1), where the word's letters admit every base."""
-    n_starts = bits.shape[1] - len(word) + 1
-    found = np.ones((len(bits), n_starts), bool)
-    for i, bases in enumerate(parse_word(word)[1]):
-        found &= (bits[:, i : i + n_starts] & np.uint8(sum(1 << base for base in bases))) != 0
+    A word with U is single-stranded: its reverse complement does not count.
+    """
+    arms = list(arms)
+    rna = any(sites.rna for sites in arms)
+    found = []
+    for reads in dict.fromkeys(word for sites in arms for word in sites.words):
+        letters = parse_word(reads)[1]
+        if sum(2 - np.log2(len(bases)) for bases in letters) >= _SHORTEST:
+            forward = np.array([sum(1 << base for base in bases) for bases in letters], np.uint8)
+            reverse = np.array([sum(1 << (3 - base) for base in bases) for bases in reversed(letters)], np.uint8)
+            found.append(_Word(reads, (forward,) if rna else (forward, reverse)))
     return found
-
-
-def _spelled(word: str, rna: bool) -> str:
-    return word.replace("T", "U") if rna else word
-
-
-def _written_spans(arm: Arm, length: int) -> tuple[WrittenSpan, ...]:
-    if any(isinstance(step, EmbedEach) for step in steps_of(arm.intervention)):
-        return ()
-    return tuple(sorted(arm.intervention.lay(Layout(length)).written, key=lambda w: w.start))
-
-
-def _close_sites(arm: Arm, length: int) -> list[tuple[WrittenSpan, WrittenSpan]]:
-    """Return neighboring sites of an arm with fewer than 5 bases between them; single bases count as mutations."""
-    spans = [span for span in _written_spans(arm, length) if span.stop - span.start > 1]
-    return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
 
 def _junction_note(
     near: Mapping[str, list[tuple[WrittenSpan, WrittenSpan]]],
-    arms: Mapping[str, Arm],
+    arms: Mapping[str, _ArmSites],
     units: DrawnUnits,
-    words: list[str],
+    words: list[_Word],
     key: int,
-    rna: bool,
 ) -> str:
     """Say which arms have such close sites, and which words of the design arise there in what share of the units."""
     arising: list[tuple[float, str]] = []
     for name, junctions in near.items():
-        after = apply_arm(arms[name], units.tokens, units.ids, key)
+        after = apply_arm(arms[name].arm, units.tokens, units.ids, key)
         for word in words:
-            share = float(np.mean(_spans_junction(after, word, junctions, rna)))
+            share = float(np.mean(_spans_junction(after, word, junctions)))
             if share >= _SELDOM:
-                arising.append((share, f"{_spelled(word, rna)} arises in {share:.0%} of the units of '{name}'"))
+                arising.append((share, f"{word} arises in {share:.0%} of the units of '{name}'"))
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
     some = ", ".join(f"'{name}'" for name in list(near)[:_NAMED])
     more = f" and {len(near) - _NAMED} more arms" if len(near) > _NAMED else ""
@@ -164,18 +199,16 @@ def _junction_note(
     return f"{head}: at the junction {worst}; put them further apart, or cg.experiments.junctions says where"
 
 
-def _spans_junction(
-    after: Tokens, word: str, junctions: list[tuple[WrittenSpan, WrittenSpan]], rna: bool
-) -> NDArray[np.bool_]:
+def _spans_junction(after: Tokens, word: _Word, junctions: list[tuple[WrittenSpan, WrittenSpan]]) -> NDArray[np.bool_]:
     """Return in which sequences a word spans a junction and does not lie inside one of its sites."""
-    flags = np.zeros(len(after), bool)
+    flags, width = np.zeros(len(after), bool), len(word.reads)
     for a, b in junctions:
-        first = max(0, a.start - len(word) + 1)
-        window = after[:, first : b.stop + len(word) - 1]
-        if window.shape[1] < len(word):
+        first = max(0, a.start - width + 1)
+        window = after[:, first : b.stop + width - 1]
+        if window.shape[1] < width:
             continue
-        row, start = _word_instances(window, word, rna)
-        start, stop = start + first, start + first + len(word)
+        row, start = word.instances(window)
+        start, stop = start + first, start + first + width
         across = (start < b.start) & (stop > a.stop)
         inside = ((start >= a.start) & (stop <= a.stop)) | ((start >= b.start) & (stop <= b.stop))
         flags[row[across & ~inside]] = True
@@ -183,47 +216,26 @@ def _spans_junction(
 
 
 def _flank_note(
-    word: str, design: Design, contrasts: Mapping[str, Mapping[str, float]], units: DrawnUnits, key: int, rna: bool
+    word: _Word,
+    arms: Mapping[str, _ArmSites],
+    contrasts: Mapping[str, Mapping[str, float]],
+    units: DrawnUnits,
+    key: int,
 ) -> str:
-    """Say in how many units an embedded word occurs elsewhere, under the arm and under its control."""
-    arms = {arm.name: arm for arm in design.named_arms}
-    treated = next(
-        arm
-        for arm in design.named_arms
-        if any(isinstance(step, Embed | Insert) and step.written.reads == word for step in steps_of(arm.intervention))
-    )
-    copies = _copies_elsewhere(treated, word, units, design.null.length, key, rna)
+    """Say in how many units an embedded word occurs elsewhere, under the arm and under the first one compared to it."""
+    treated = next(sites for sites in arms.values() if word.reads in sites.reads)
+    copies = treated.copies_elsewhere(word, units, key)
     share = float(np.mean(copies > 0))
     if share < OFTEN:
         return ""
 
-    nearly_all = share >= _ALWAYS
-    found = f"in {share:.0%} of the units{_mean_copies(copies) if nearly_all else ''} under '{treated.name}'"
-    control = _control_of(treated.name, contrasts)
+    def mean(numbers: NDArray[np.int64]) -> str:
+        return f", on average {np.mean(numbers):.1f} times" if share >= _ALWAYS else ""
+
+    found = f"in {share:.0%} of the units{mean(copies)} under '{treated.arm.name}'"
+    compared = (weights for weights in contrasts.values() if weights.get(treated.arm.name, 0) > 0)
+    control = next((arm for weights in compared for arm, weight in weights.items() if weight < 0), None)
     if control is not None:
-        there = _copies_elsewhere(arms[control], word, units, design.null.length, key, rna)
-        found += f" (under '{control}' {np.mean(there > 0):.0%}{_mean_copies(there) if nearly_all else ''})"
-    return f"{_spelled(word, rna)} is in the flanks too, {found}"
-
-
-def _mean_copies(copies: NDArray[np.int64]) -> str:
-    """Return the mean number of copies of a unit, as text."""
-    return f", on average {np.mean(copies):.1f} times"
-
-
-def _control_of(treated: str, contrasts: Mapping[str, Mapping[str, float]]) -> str | None:
-    """Return the first arm with which an arm is compared."""
-    of = (weights for weights in contrasts.values() if weights.get(treated, 0) > 0)
-    return next((arm for weights in of for arm, weight in weights.items() if weight < 0), None)
-
-
-def _copies_elsewhere(arm: Arm, word: str, units: DrawnUnits, length: int, key: int, rna: bool) -> NDArray[np.int64]:
-    """Return the number of instances of a word in each unit that overlap nothing the arm wrote, (n,)."""
-    after = apply_arm(arm, units.tokens, units.ids, key)
-    if len(word) > after.shape[1]:
-        return np.zeros(len(after), np.int64)
-    row, start = _word_instances(after, word, rna)
-    free = np.ones(len(row), bool)
-    for span in _written_spans(arm, length):
-        free &= (start >= span.stop) | (start + len(word) <= span.start)
-    return np.bincount(row[free], minlength=len(after))
+        there = arms[control].copies_elsewhere(word, units, key)
+        found += f" (under '{control}' {np.mean(there > 0):.0%}{mean(there)})"
+    return f"{word} is in the flanks too, {found}"

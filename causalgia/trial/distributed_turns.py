@@ -40,7 +40,7 @@ def run_on_cluster(
     """Yield the turn and the model of each job and its reduced outcomes, as workers finish.
 
     The trial is sent once and loaded once by each worker; a job is two numbers. Answers equal those of
-    `causalgia.trial.local_turns.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
+    `causalgia.trial.outcomes.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
     time limit (`causalgia.workers.jobs.run_jobs`).
 
     Parameters
@@ -61,7 +61,7 @@ def run_on_cluster(
     ClusterError
         As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `causalgia.trial.local_turns.run_here`; errors of workers are raised here.
+        As `causalgia.trial.outcomes.run_here`; errors of workers are raised here.
     MissingExtraError
         If Dask distributed is not installed.
 

@@ -14,8 +14,7 @@ from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.inputs import parse_toml, read_text
-from causalgia.trial.analysis_check import check_analysis
-from causalgia.trial.attributes import analysis_json
+from causalgia.trial.attributes import analysis_json, check_analysis
 from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 from causalgia.trial_file.experiment_table import ExperimentSpec, experiment_analysis, read_experiment
 from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_table

@@ -112,7 +112,7 @@ class Experiment(Design):
     labels: Labels = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        from causalgia.trial.analysis_check import check_analysis
+        from causalgia.trial.attributes import check_analysis
 
         super().__post_init__()
         if self.named_contrasts is None:

@@ -24,7 +24,7 @@ from causalgia.mpra.libraries.rules import default_flags
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import RNG
-from causalgia.trial.stored_design import store_design
+from causalgia.trial.attributes import store_design
 from causalgia.types import Array, Tokens
 
 _AT_ONCE = 1 << 14

@@ -1,21 +1,98 @@
-"""Outcomes of a trial in memory: gathered turn by turn, and returned as a labelled Dataset."""
+"""Outcomes of a trial: turns answered on this machine or on a cluster, gathered in memory, labelled."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.local_turns import predicted_turns
 from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan
-from causalgia.trial.turns import Advance, Trial, unit_coordinates
+from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def predicted_turns(
+    trial: Trial, bounds: Iterable[tuple[int, int]], *, advance: Advance | None = None
+) -> Iterator[tuple[Turn, NDArray[Any]]]:
+    """Yield each turn with its outcomes, (units, arms, tasks[, models]); `bounds` has first units and ends.
+
+    Raises
+    ------
+    DesignError
+        If an arm cannot be applied (the arm is named).
+    PredictorError
+        As `Trial.answer`.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="next turn") as pool:
+        following: Future[Turn] | None = None
+        coming = iter(bounds)
+        this = next(coming, None)
+        while this is not None:
+            turn = trial.prepare(*this) if following is None else following.result()
+            this = next(coming, None)
+            following = None if this is None else pool.submit(trial.prepare, *this)
+            yield turn, trial.answer(turn, advance=advance)
+
+
+def run_turns(
+    trial: Trial,
+    plan: TurnPlan,
+    turns: Iterable[int],
+    *,
+    reduction: TurnReduction,
+    client: Client | None,
+    advance: Advance,
+    lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
+) -> Iterator[tuple[int, int | None, NamedArrays]]:
+    """Yield each turn's number, its model (None: all of them) and its reduced outcomes, computed here or by workers.
+
+    Workers are asked for the members of an ensemble separately, those that `lacks` names; here they are asked together.
+    """
+    if client is None:
+        return run_here(trial, plan, turns, reduction=reduction, advance=advance)
+    from causalgia.trial import distributed_turns
+
+    n = len(trial.predictor.parts)
+    jobs = (
+        (turn, model)
+        for turn in turns
+        for model in (range(n) if n > 1 else (None,))
+        if model is None or lacks(turn, model)
+    )
+    return distributed_turns.run_on_cluster(client, trial, plan, jobs, reduction=reduction, advance=advance)
+
+
+def run_here(
+    trial: Trial, plan: TurnPlan, turns: Iterable[int], *, reduction: TurnReduction, advance: Advance | None = None
+) -> Iterator[tuple[int, int | None, NamedArrays]]:
+    """Yield the number of each turn, None (every model), and its reduced outcomes, in the order of `turns`.
+
+    Raises
+    ------
+    DesignError
+        If an arm cannot be applied (the arm is named).
+    PredictorError
+        As `Trial.answer`; or if the predictor's answers changed while the trial ran.
+    """
+    numbers = list(turns)
+    carried = predicted_turns(trial, (plan.bounds(number) for number in numbers), advance=advance)
+    for number, (turn, outcome) in zip(numbers, carried, strict=True):
+        if number == numbers[-1]:
+            trial.check_unchanged()
+        yield number, None, {**unit_coordinates(trial, turn.units), **reduction.reduce(outcome)}
 
 
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
@@ -74,12 +151,12 @@ class OutcomeBuffer:
             self.parts[name] = whole
 
 
-def warn_constant(outcome: xr.DataArray, tasks: tuple[str, ...]) -> None:
+def warn_constant(outcome: xr.DataArray) -> None:
     """Warn of a task that has the same answer for all units, in every model."""
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
     same = (outcome.min(over) == outcome.max(over)).to_numpy()
-    constant = same.reshape(len(tasks), -1).all(axis=1)
+    constant = same.reshape(outcome.sizes["task"], -1).all(axis=1)
     if outcome.sizes["unit"] > 1 and constant.any():
-        task, n = tasks[int(constant.argmax())], int(np.prod([outcome.sizes[dim] for dim in over]))
+        task, n = outcome["task"].to_numpy()[int(constant.argmax())], np.prod([outcome.sizes[dim] for dim in over])
         text = f"task '{task}': the predictor gives the same answer for all {n:,} sequences that it was asked"
         warnings.warn(text, DegenerateWarning, stacklevel=4)

@@ -1,4 +1,4 @@
-"""Individual effects of a trial, stored with the quantities that `contrast` computes from all units."""
+"""Trials that keep individual effects, with the quantities that `contrast` computes from all units."""
 
 from __future__ import annotations
 
@@ -9,14 +9,28 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.contrast_reduction import ContrastReduction, extremes
-from causalgia._run.requested_contrasts import ContrastRequest
+from causalgia._run.request import RunRequest
+from causalgia._run.requested_contrasts import (
+    ContrastReduction,
+    ContrastRequest,
+    ContrastTrialSetup,
+    extremes,
+    set_up_contrasts,
+    warn_constant_tasks,
+)
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.control_sd import pooled_sd, sd_attrs, shared_arm_sds
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
+from causalgia.trial.archive import Archive, open_archive
+from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcome_reductions import NamedArrays
+from causalgia.trial.outcomes import OutcomeBuffer, outcomes_dataset, run_turns
+from causalgia.trial.progress import meter
+from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
+from causalgia.trial.setup import check_memory, explain_memory_error
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 
 
 class EffectsReduction:
@@ -192,12 +206,92 @@ def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
 
 def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr_array:
     """Return weights of the arms whose sd is the unit of each contrast: the untreated arm, if it varies."""
-    if question.read is question.matrix:
+    if question.sd_matrix is question.matrix:
         return question.matrix
-    sds = _sds(measured, question, question.read.indices[:1], "identity") if measured.sizes["unit"] > 1 else np.zeros(1)
-    return question.read if (sds > 0).all() else question.matrix
+    sds = (
+        _sds(measured, question, question.sd_matrix.indices[:1], "identity")
+        if measured.sizes["unit"] > 1
+        else np.zeros(1)
+    )
+    return question.sd_matrix if (sds > 0).all() else question.matrix
 
 
 def _sds(measured: xr.DataArray, question: ContrastRequest, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
     columns = np.searchsorted(question.measured, arms)
     return shared_arm_sds(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)
+
+
+def run_effects(request: RunRequest) -> xr.Dataset:
+    """Run a trial and keep the individual effects of its contrasts."""
+    setup, ranges = set_up_contrasts(request), SharedRanges()
+    found = (_hold_effects if request.path is None else _store_effects)(request, setup, ranges)
+    warn_constant_tasks(ranges.constant_tasks, found)
+    return found
+
+
+def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsAndRanges]:
+    """Return the reduction of a unit, and that of a turn with its ranges."""
+    models = setup.trial.predictor.models is not None
+    return EffectsReduction(setup.reduction, models=models), EffectsAndRanges(setup.reduction, models=models)
+
+
+def _hold_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:
+    """Run a trial in memory."""
+    trial, question, per_unit = setup.trial, setup.question, outcomes_per_unit(request.design)
+    models = trial.predictor.models
+    of_unit, of_turn = _reductions(setup)
+    # eight bytes an effect, and its interval; four a measured outcome
+    numbers = (2 * len(question.weights) + len(question.measured)) * n_known_answers(trial.predictor)
+    check_memory(request.design, tasks=-(-numbers // per_unit))
+    with explain_memory_error(request.design), meter(trial.design.n_units * per_unit, show=request.progress) as advance:
+        plan = setup.probe()
+        gathered = OutcomeBuffer(trial, plan, of_unit)
+        for turn, model, parts in run_turns(
+            trial, plan, range(len(plan)), reduction=of_turn, client=request.client, advance=advance
+        ):
+            ranges.take(parts, model=model, models=len(models or ()))
+            gathered.put(turn, model, parts)
+        raw = outcomes_dataset(setup.frame, of_unit, gathered.parts)
+    return effects_dataset(raw, question, ranges)
+
+
+def _store_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:
+    """Run the part of a trial that a store lacks. The ranges of a turn are saved before its units."""
+    assert request.path is not None
+    trial, models = setup.trial, setup.trial.predictor.models
+    of_unit, of_turn = _reductions(setup)
+    archive, plan = open_or_create(setup, of_unit, request.path, same_answers=request.same_answers)
+    n, per_unit = plan.n_units, outcomes_per_unit(trial.design)
+    with archive, flush_on_interrupt(archive), meter(n * per_unit, show=request.progress) as advance:
+        n_changes, turns, summary = _restore_ranges(ranges, archive, plan)
+        advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
+        for turn, model, parts in run_turns(
+            trial, plan, turns, reduction=of_turn, client=request.client, advance=advance
+        ):
+            if ranges.take(parts, model=model, models=len(models or ())):
+                n_changes = min(n_changes + 1, len(plan))
+                archive.put_state(ranges.state(), turns=n_changes)
+            archive.put(turn, parts, model=model)
+        if not summary:
+            archive.flush()
+            summary = summary_arrays(effects_dataset(open_archive(request.path), setup.question, ranges))
+            archive.put_state({**ranges.state(), **summary}, turns=len(plan))
+    return with_summary(annotate(open_archive(request.path)), summary)
+
+
+def _restore_ranges(
+    ranges: SharedRanges, archive: Archive, plan: TurnPlan
+) -> tuple[int, tuple[int, ...], dict[str, NDArray[Any]]]:
+    """Restore the ranges; return how often they changed, the turns to run, and the summary of a finished trial.
+
+    If they are lost all turns are run again; units that are in the store stay as they are.
+    """
+    state = archive.state()
+    if state is None:
+        return 0, tuple(range(len(plan))), {}
+    shape = next((field.shape for field in archive.grid.fields if field.name == "ice"), ())
+    try:
+        ranges.restore(state[1], of=shape)
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
+    return state[0], archive.missing, state[1] if has_summary(state[1]) else {}
