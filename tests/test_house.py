@@ -157,3 +157,10 @@ def test_no_modules_import_each_other():
     graph = imports()
     assert sum(map(len, graph.values())) > 1000
     assert circles(graph) == []
+
+
+def test_the_incremental_path_has_one_door():
+    """Rooms outside it import its package, which names what they may use."""
+    inside = PACKAGE / "predict" / "incremental"
+    outside = [path for path in FILES if inside not in path.parents]
+    assert [path.name for path in outside if "predict.incremental." in path.read_text(encoding="utf-8")] == []

@@ -23,7 +23,7 @@ from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
 from causalgia.predict.incremental import Incremental, incremental_session  # noqa: E402
 from causalgia.predict.incremental.execution import arrange_in_layers, changed_spans, group_by_span  # noqa: E402
 from causalgia.predict.incremental.incremental_session import deviation, width_class  # noqa: E402
-from causalgia.predict.incremental.reach import Window  # noqa: E402
+from causalgia.predict.incremental.window_steps import Window  # noqa: E402
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
 from causalgia.zoo.torch_networks import ExponentialNetwork, ResidualNetwork  # noqa: E402
 

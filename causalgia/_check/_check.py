@@ -26,8 +26,7 @@ from causalgia._check.cost import (
     setup_seconds,
     store_bytes,
 )
-from causalgia._check.findings import Check, Finding
-from causalgia._check.incremental_gain import measure_incremental_gain
+from causalgia._check.findings import Check, Finding, measure_incremental_gain
 from causalgia._check.numerical_noise import (
     AGAINST_EXACT,
     Rounding,

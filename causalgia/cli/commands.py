@@ -41,7 +41,7 @@ from causalgia.cli.folder import (
     write_text,
 )
 from causalgia.cli.mpra_commands import bench
-from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand
+from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
 from causalgia.cli.options import (
     DaskOption,
     WorkersOption,
@@ -54,7 +54,6 @@ from causalgia.cli.options import (
     parse_share,
     trial_seed,
 )
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.errors import DesignError
 
@@ -359,10 +358,10 @@ def analyze(
 
     outcomes = load_outcomes(folder)
     check_usable(folder)
-    asked = {"rope": parse_rope(rope), "law": law, "error": error, "level": level, "control": control}
-    asked["rare"] = parse_share(rare)
-    asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "family": family}
-    analysis, seed = override_analysis(folder_analysis(folder, outcomes), asked), trial_seed(outcomes, rng)
+    given = {"rope": parse_rope(rope), "law": law, "error": error, "level": level, "control": control}
+    given["rare"] = parse_share(rare)
+    given |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "family": family}
+    analysis, seed = override_analysis(folder_analysis(folder, outcomes), given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
         _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences)

@@ -35,9 +35,8 @@ from causalgia.cli.mpra_tables import (
     virtual_attrs,
     virtual_effects,
 )
-from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand
+from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
 from causalgia.cli.options import parse_rope
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import echo, print_written
 from causalgia.errors import OutcomesError
 from causalgia.spreadsheet import to_csv

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from causalgia.cli.shell_words import in_shell
+from causalgia.cli.one_line_errors import in_shell
 from causalgia.errors import printable
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from torch.nn.parameter import is_lazy
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
-from causalgia.predict.incremental.incremental_session import Incremental
+from causalgia.predict.incremental import Incremental
 from causalgia.predict.predictor import (
     EditSession,
     Layout,
@@ -28,7 +28,7 @@ from causalgia.predict.predictor import (
     as_version_name,
     shape_in_words,
 )
-from causalgia.predict.torch_batch import BatchSizes, Compiled, forward_pass, is_out_of_memory
+from causalgia.predict.torch_batch import BatchSizes, Compiled, forward_pass, is_out_of_memory, read_columns
 from causalgia.predict.torch_device import (
     HostDeviceCopier,
     PendingCopy,
@@ -40,7 +40,6 @@ from causalgia.predict.torch_device import (
     lock_of,
     without_autocast,
 )
-from causalgia.predict.torch_output import read_columns
 from causalgia.types import Tokens
 
 _HELD_BYTES = 2**28

@@ -155,7 +155,7 @@ def local_cluster(n: int) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": False},
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            preload=["causalgia.workers.preload"],
+            preload=["causalgia.workers.worker"],
             env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, available_cores() // n)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,

@@ -1,8 +1,9 @@
-"""The worker's side: work is loaded once in a process, and jobs are done one at a time."""
+"""The worker's side: work is loaded once in a process, and jobs are done one at a time. Dask calls `dask_setup`."""
 
 from __future__ import annotations
 
 import pickle
+import signal
 import threading
 import warnings
 from collections import deque
@@ -125,3 +126,9 @@ def _check_same_versions(origin: Origin) -> None:
 def _importable_category(category: type[Warning]) -> type[Warning]:
     """Return the nearest warning category that is importable without the predictor's own packages."""
     return next(c for c in category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))
+
+
+def dask_setup(worker: object) -> None:
+    """Ignore Ctrl-C, which reaches every process of a terminal: the process that started the workers handles it."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

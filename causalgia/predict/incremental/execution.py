@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from causalgia.predict.incremental.network import Network
-from causalgia.predict.incremental.program import SpanPlan, Workspace
-from causalgia.predict.incremental.reach import Span
+from causalgia.predict.incremental.program import Network, SpanPlan, Workspace
+from causalgia.predict.incremental.window_steps import Span
 from causalgia.types import Ints, Tokens
 
 _MOST_UNITS = 256
@@ -139,7 +138,7 @@ class ControlBlock:
         if space.filled is None or space.filled() is not self:
             space.fill(self._values, self._ends, None)
             space.filled = weakref.ref(self)
-        answers = self._asked(space, taken, None)
+        answers = self._of_windows(space, taken, None)
         present = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
         made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[present]
 
@@ -150,9 +149,9 @@ class ControlBlock:
         units = torch.from_numpy(rows[padded]).to(made.device)
         space.fill(self._values, self._ends, units)
         space.filled = None
-        made[torch.from_numpy(places).to(made.device)] = self._asked(space, windows[padded], units)[: len(places)]
+        made[torch.from_numpy(places).to(made.device)] = self._of_windows(space, windows[padded], units)[: len(places)]
 
-    def _asked(self, space: Workspace, windows: Tokens, units: torch.Tensor | None) -> torch.Tensor:
+    def _of_windows(self, space: Workspace, windows: Tokens, units: torch.Tensor | None) -> torch.Tensor:
         space.run(self._runner.one_hot(windows))
         return self._runner.answers(space.handed(self._values, units), len(windows))
 

@@ -12,7 +12,6 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from causalgia.predict.incremental.reach import Window, same_padding
 from causalgia.predict.incremental.reductions import Dense, End, Largest, Total
 from causalgia.predict.incremental.tensor_layout import FlatLayout, LayoutSlice, TensorLayout, layout_after
 from causalgia.predict.incremental.trace import Call, NotLocalError, call_of
@@ -26,6 +25,8 @@ from causalgia.predict.incremental.window_steps import (
     Pooled,
     Rectified,
     Step,
+    Window,
+    same_padding,
 )
 
 

@@ -17,12 +17,11 @@ from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.answer_checks import as_storable
 from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.incremental.execution import ControlBlock, Runner, changed_spans, group_by_span, other_strand
-from causalgia.predict.incremental.network import local_network
-from causalgia.predict.incremental.reach import Span
+from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NotLocalError
+from causalgia.predict.incremental.window_steps import Span
 from causalgia.predict.predictor import as_token_rows, check_finite
-from causalgia.predict.torch_batch import is_out_of_memory
-from causalgia.predict.torch_output import read_columns
+from causalgia.predict.torch_batch import is_out_of_memory, read_columns
 from causalgia.types import Ints, Tokens
 
 if TYPE_CHECKING:
@@ -131,11 +130,11 @@ class Incremental:
             if self._seen is None or not self._seen.is_still(module):
                 self._forget()
             if length not in self._runners:
-                self._runners[length] = self._read(length)
+                self._runners[length] = self._new_runner(length)
                 self._seen = NetworkSnapshot(module)  # which may count how often it is asked, also as it is read
         return self._runners[length]
 
-    def _read(self, length: int) -> Runner | str:
+    def _new_runner(self, length: int) -> Runner | str:
         predictor = self._predictor
         try:
             sample = predictor._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=predictor.device))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from causalgia.predict.incremental.reach import Span
+from causalgia.predict.incremental.window_steps import Span
 
 
 @dataclass(frozen=True)

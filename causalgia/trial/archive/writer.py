@@ -31,7 +31,16 @@ from causalgia.trial.archive.files import (
     sync_folder,
     write_all,
 )
-from causalgia.trial.archive.journal import SLOTS, Log, equalize_states, read_log, read_state, write_state
+from causalgia.trial.archive.journal import (
+    SLOTS,
+    Log,
+    OpenSlab,
+    commit_slab,
+    equalize_states,
+    read_log,
+    read_state,
+    write_state,
+)
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.manifest import (
     Manifest,
@@ -43,7 +52,6 @@ from causalgia.trial.archive.manifest import (
     write_manifest,
 )
 from causalgia.trial.archive.reader import SlabState, inspect_slabs
-from causalgia.trial.archive.slabs import OpenSlab, commit_slab
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
