@@ -362,7 +362,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", *PILOT, "--pilot-replicates", "7"): "--pilot-replicates=7: no replicate",
     ("mpra", "power", *PILOT, "--pilot-arms", "nosuch"): "--pilot-arms: no arm 'nosuch'",
     ("mpra", "power", "--pilot-arms", "GATA1"): "give its counts, --pilot",
-    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan must be a finite number",
+    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan must be a number of at least 0",
     ("mpra", "power", "--effect", "nan"): "--effect",
     ("mpra", "power", "--barcodes", "0"): "--barcodes",
     ("mpra", "power", "--replicates", "1.5"): "--replicates 1.5",

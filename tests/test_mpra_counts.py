@@ -492,7 +492,7 @@ def test_outliers_are_found_within_their_oligo():
     ("rules", "message"),
     [
         ({}, "no rule; give min_dna="),
-        ({"min_dna": -1}, "min_dna=-1 is not a number above 0"),
+        ({"min_dna": -1}, "min_dna=-1 must be above 0"),
         ({"min_barcodes": True}, "min_barcodes=True"),
         ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
         ({"min_barcodes": 1, "arms": ["none"]}, "no arm 'none', of control, treated"),
@@ -522,7 +522,7 @@ def test_quality_counts_what_is_there():
 
 @pytest.mark.parametrize("settings", [{"min_dna": -1}, {"outlier": float("nan")}, {"min_dna": "ten"}])
 def test_a_look_at_no_number_is_refused(settings):
-    with pytest.raises(CountsError, match=r"is not a number of at least 0"):
+    with pytest.raises(CountsError, match=r"must be a number of at least 0"):
         cg.mpra.quality(cg.mpra.simulate(truth(2), rng=0), **settings)
 
 

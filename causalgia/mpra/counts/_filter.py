@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import as_positive
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, group_sums
@@ -71,10 +71,8 @@ def filter(
         raise CountsError("no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10")
     rules: dict[str, Any] = {"min_dna": min_dna, "outliers": outliers, "min_barcodes": min_barcodes}
     for name, value in rules.items():
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf
-        ):
-            raise CountsError(f"{name}={quoted(value)} is not a number above 0")
+        if value is not None:
+            as_positive(value, name, error=CountsError)
     if min_dna is not None:
         counts = _filter_low_dna(counts, min_dna)
     if outliers is not None:

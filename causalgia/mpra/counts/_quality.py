@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import CountsError, quoted
+from causalgia.checks import as_number
+from causalgia.errors import CountsError
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._aggregate import aggregate
 from causalgia.mpra.counts._filter import barcode_z, n_barcodes_seen, read_filters
@@ -73,10 +73,8 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     0.83
     """
     validate(counts, "counts")
-    options: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
-    for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
-            raise CountsError(f"{name}={quoted(value)} is not a number of at least 0")
+    as_number(min_dna, "min_dna", least=0, error=CountsError)
+    as_number(outlier, "outlier", least=0, error=CountsError)
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)

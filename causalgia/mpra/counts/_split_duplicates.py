@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError, quoted
+from causalgia.checks import as_int
+from causalgia.errors import CountsError
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Ints
@@ -63,13 +64,13 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     True
     """
     validate(counts, "counts")
-    _check_whole_number(min_barcodes, "min_barcodes")
+    as_int(min_barcodes, "min_barcodes", error=CountsError)
     tests = np.flatnonzero(counts["group"].to_numpy().astype(str) == "test")
     of = counts["oligo_index"].to_numpy()
     size = np.bincount(of, minlength=counts.sizes["oligo"])
     enough = tests[size[tests] >= 2 * min_barcodes]
     if n is not None:
-        _check_whole_number(n, "n")
+        as_int(n, "n", error=CountsError)
     if not len(enough) or (n is not None and n > len(enough)):
         wanted = "" if n is None else f", and n={n} are asked for"
         raise CountsError(
@@ -114,8 +115,3 @@ def _random_by_name(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
     luck = np.empty(len(names))
     luck[np.argsort(names, kind="stable")] = np.random.default_rng(key).random(len(names))
     return luck
-
-
-def _check_whole_number(value: object, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise CountsError(f"{name}={quoted(value)} must be a whole number of at least 1")

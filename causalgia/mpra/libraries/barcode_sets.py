@@ -10,11 +10,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import as_int, as_texts
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import as_share_range, as_texts, as_whole
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
-from causalgia.mpra.libraries.rules import RuleChecker
+from causalgia.mpra.libraries.rules import RuleChecker, as_share_range
 from causalgia.sequences.alphabet import as_token_array, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.random import random_words
@@ -53,7 +53,7 @@ class BarcodeRules:
 
     def __post_init__(self) -> None:
         for name in ("length", "min_distance", "homopolymer"):
-            as_whole(getattr(self, name), name, least=1)
+            as_int(getattr(self, name), name, error=LibraryError)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if not isinstance(self.all_four_bases, bool | np.bool_):
@@ -74,7 +74,7 @@ class BarcodeRules:
             )
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
-            object.__setattr__(self, name, as_texts(getattr(self, name), name, what))
+            object.__setattr__(self, name, as_texts(getattr(self, name), name, what, error=LibraryError))
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
@@ -219,13 +219,13 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites"),
+        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds"),
-        primers=as_texts(primers, "primers", "primers"),
+        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=LibraryError),
+        primers=as_texts(primers, "primers", "primers", error=LibraryError),
     )
     return decode(draw_barcodes(n, rules, rng=rng)[0])
 
@@ -244,7 +244,7 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    as_whole(n, "n", least=1)
+    as_int(n, "n", error=LibraryError)
     found, failed, passed = distant_words(
         n,
         rules.length,
