@@ -14,9 +14,15 @@ import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
-from causalgia.mpra.comparisons.agreement import auroc, disattenuated, pearson, sign_agreement
+from causalgia.mpra.comparisons.agreement import (
+    auroc,
+    calibration_bins,
+    disattenuated,
+    pearson,
+    residuals,
+    sign_agreement,
+)
 from causalgia.mpra.comparisons.agreement import reliability as reliability_of
-from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
 
 FIT = {"ace": "effect", "se": "se"}
 

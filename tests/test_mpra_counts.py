@@ -15,8 +15,8 @@ from assay import simulated_counts
 import causalgia as cg
 from causalgia import spreadsheet
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
-from causalgia.mpra.counts import side_table
-from causalgia.mpra.counts.example_counts import simulated
+from causalgia.mpra.counts import counts_table
+from causalgia.mpra.counts._simulate import simulated
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
@@ -201,7 +201,7 @@ def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, 
         f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
     )
     (tmp_path / "side.tsv").write_text("oligo_name\telement\tarm\tremarks\n" + rows)
-    assert side_table.side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
+    assert counts_table.side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
     assert unescaped == [*"abcdef", "u1", "control", "GATA"]
 
 

@@ -19,7 +19,7 @@ import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.counts._quality import dna_floors
 from causalgia.mpra.counts._split_index import _truncated_moments, split_index
-from causalgia.mpra.counts.findings import ALSO_DEEP, TOO_ALIKE
+from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
 
 
 def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Dataset:

@@ -17,10 +17,10 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import CountsError, DesignError, LibraryError, SequenceError
 from causalgia.mpra.formats._variant_tiles import canonical_spdi
-from causalgia.mpra.formats.example_library import two_arms
 from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
-from causalgia.mpra.formats.names import NAME
-from causalgia.mpra.formats.tables import LAYOUTS
+from causalgia.mpra.formats.igvf_tables import LAYOUTS
+from causalgia.mpra.formats.orders import two_arms
+from causalgia.mpra.formats.text_files import NAME
 from causalgia.sequences import Variant, decode
 from causalgia.sequences.genome import Genome
 

@@ -13,8 +13,8 @@ from assay import simulated_counts, with_noise
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError
+from causalgia.mpra.planning._components import LN2, counting_variance, silent_variance
 from causalgia.mpra.planning._power import mean_inverse_barcodes
-from causalgia.mpra.planning.variance_components import LN2, counting_variance, silent_variance
 
 
 def power(effect: Any, **settings: Any) -> xr.Dataset:

@@ -148,7 +148,7 @@ def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> l
     """Return the arms that share an element with the control; None if all do."""
     import pandas as pd
 
-    from causalgia.mpra.counts.side_table import CONTROLS
+    from causalgia.mpra.counts.counts_table import CONTROLS
 
     names = ("element", "arm", "group")
     rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in names}).drop_duplicates(names[:2])
@@ -285,7 +285,7 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
     import numpy as np
 
     from causalgia.mpra import average
-    from causalgia.mpra.counts.side_table import CONTROLS
+    from causalgia.mpra.counts.counts_table import CONTROLS
 
     groups = fitted["group"].to_numpy().astype(str)
     test = ~np.isin(groups, CONTROLS)

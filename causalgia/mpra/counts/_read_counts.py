@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import read_bytes
-from causalgia.mpra.counts.counts_table import MOST_READS, counts_of
-from causalgia.mpra.counts.side_table import library_attrs, other_library, side_table
+from causalgia.mpra.counts.counts_table import MOST_READS, counts_of, library_attrs, other_library, side_table
 from causalgia.spreadsheet import from_cell
 from causalgia.types import Array, Ints
 

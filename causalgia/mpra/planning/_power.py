@@ -14,7 +14,7 @@ from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
-from causalgia.mpra.planning.variance_components import Layers, check_pilot, check_tau_known, layers_at_depth
+from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import as_probability, t_power, t_quantile
 from causalgia.schema import check_dataset
