@@ -333,7 +333,7 @@ def test_dna_of_the_same_cells_is_paired_with_its_rna():
 
 def reference(shared, case: str) -> tuple[xr.Dataset, pd.DataFrame]:
     folder = shared / "reference" / "mpra" / case
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     return counts, pd.read_csv(folder / "truth.tsv", sep="\t").set_index("element")
 
 
@@ -382,7 +382,7 @@ def test_interactions_cover(shared):
 def halves(shared, library: str, arm: str) -> xr.Dataset:
     """Return one barcode of each oligo of a real arm as one arm, its other two as another: no effect is there."""
     folder = shared / "reference" / "mpra_real" / library
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     oligo = counts["oligo_index"].values
     rows = np.flatnonzero((counts["dna"].values >= 10) & (counts["arm"].values[oligo] == arm))
     rows = np.random.default_rng(0).permutation(rows)
@@ -394,7 +394,7 @@ def halves(shared, library: str, arm: str) -> xr.Dataset:
     side["element"], side["arm"] = side["oligo_name"].str[:-2], side["oligo_name"].str[-1]
     cut = counts.isel(barcode=kept["row"].to_numpy())
     return cg.mpra.counts_of(
-        cut["dna"].values, cut["rna"].values, barcodes=cut["barcode"].values, oligos=names.to_numpy(), arms=side
+        cut["dna"].values, cut["rna"].values, barcodes=cut["barcode"].values, oligos=names.to_numpy(), side_table=side
     )
 
 
@@ -412,7 +412,7 @@ def test_the_barcodes_of_one_real_oligo_do_not_differ(shared, library):
 @pytest.mark.real
 def test_the_real_library_has_the_noise_that_was_found_in_it(shared):
     folder = shared / "reference" / "mpra_real" / "library1"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     moderated = pd.read_csv(folder / "expected" / "barcode_moderated.tsv.gz", sep="\t").set_index("element")
     keep = np.isin(counts["element"].values, moderated.index)[counts["oligo_index"].values] & (
         counts["dna"].values >= 10

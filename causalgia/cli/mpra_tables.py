@@ -200,7 +200,7 @@ def pilot_components(
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
-        read = mpra.read_counts(counts, arms=read_library_or_side_table(library), replicates=replicates)
+        read = mpra.read_counts(counts, side_table=read_library_or_side_table(library), replicates=replicates)
         _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
         return mpra.components(read, control=control, arms=arms)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library

@@ -112,7 +112,7 @@ def simulate(
         drawn.rna,
         barcodes=letters,
         oligos=side["oligo_name"].to_numpy()[place],
-        arms=side,
+        side_table=side,
         dna_observed=drawn.seen[:, 0] if settings.noise.plasmid else drawn.seen,
         rna_observed=drawn.seen,
     )
@@ -263,7 +263,7 @@ def two_arms() -> xr.Dataset:
     dna: list[list[float]] = [[10, 12], [20, 16], [15, np.nan], [10, 11]]
     rna: list[list[float]] = [[9, 14], [25, 16], [31, np.nan], [18, 25]]
     names = ["u1_cont", "u1_cont", "u1_gata", "u1_gata"]
-    return counts_of(dna, rna, barcodes=["AAA", "CCC", "GGG", "TTT"], oligos=names, arms=side)
+    return counts_of(dna, rna, barcodes=["AAA", "CCC", "GGG", "TTT"], oligos=names, side_table=side)
 
 
 def simulated() -> xr.Dataset:

@@ -26,12 +26,12 @@ _OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
 _PRINTED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{6}(?P<arm>_.+)?")
 
 
-def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
+def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     """Return ``oligo_name element arm group`` as text, a row an oligo.
 
     Parameters
     ----------
-    arms
+    side_table
         A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
         barcode alone are one. ``group`` defaults to ``test``; other columns are ignored. IGVF's sequence design is
         accepted (`side_table_from_design`).
@@ -43,21 +43,21 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
 
     Examples
     --------
-    >>> side_table(pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]}))
+    >>> as_side_table(pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]}))
       oligo_name element    arm group
     0          a      u1  GATA1  test
     """
-    if isinstance(arms, xr.Dataset):
-        validate(arms, "library")
-        side = pd.DataFrame({name: arms[name].to_numpy() for name in SIDE_COLUMNS}).drop_duplicates()
+    if isinstance(side_table, xr.Dataset):
+        validate(side_table, "library")
+        side = pd.DataFrame({name: side_table[name].to_numpy() for name in SIDE_COLUMNS}).drop_duplicates()
         where = "the library"
-    elif isinstance(arms, pd.DataFrame):
-        side, where = arms, "the side table"
-    elif isinstance(arms, str | Path):
-        side, where = _read_side_table(Path(arms)), f"the side table {arms}"
+    elif isinstance(side_table, pd.DataFrame):
+        side, where = side_table, "the side table"
+    elif isinstance(side_table, str | Path):
+        side, where = _read_side_table(Path(side_table)), f"the side table {side_table}"
     else:
-        raise CountsError(f"arms= is a {type(arms).__name__}; give the side table as a path or DataFrame, or a library")
-    return _as_side_table(side, where)
+        raise CountsError(f"side_table= is a {type(side_table).__name__}; give a path, a DataFrame, or a library")
+    return _side_columns(side, where)
 
 
 def library_attrs(arms: object) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _read_side_table(path: Path) -> pd.DataFrame:
     return used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
 
 
-def _as_side_table(side: pd.DataFrame, where: str) -> pd.DataFrame:
+def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
     twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
     if twice:
         raise CountsError(f"{where} has the column {quoted(twice[0])} twice; leave one of them out")
@@ -255,7 +255,7 @@ def counts_of(
     *,
     barcodes: Sequence[str] | NDArray[Any],
     oligos: Sequence[str] | NDArray[Any],
-    arms: pd.DataFrame | xr.Dataset,
+    side_table: pd.DataFrame | xr.Dataset,
     replicates: Sequence[str] | None = None,
     dna_observed: ArrayLike | None = None,
     rna_observed: ArrayLike | None = None,
@@ -271,8 +271,8 @@ def counts_of(
         RNA reads, shape ``(n_barcodes, n_replicates)``.
     barcodes, oligos
         Letters of each barcode, unique, and the name of its oligo, shape ``(n_barcodes,)``.
-    arms
-        The side table: columns ``oligo_name element arm`` and optionally ``group`` (else ``test``), a row an oligo; or
+    side_table
+        Columns ``oligo_name element arm`` and optionally ``group`` (else ``test``), a row an oligo; or
         the ordered library. Oligos without barcodes stay on the oligo dim.
     replicates
         Names of the replicates; None: ``"1"``, ``"2"``, ...
@@ -294,10 +294,10 @@ def counts_of(
     Examples
     --------
     >>> side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"], "group": ["test"]})
-    >>> counts_of([[9]], [[12]], barcodes=["ACGT"], oligos=["a"], arms=side)["rna_total"].values
+    >>> counts_of([[9]], [[12]], barcodes=["ACGT"], oligos=["a"], side_table=side)["rna_total"].values
     array([12])
     """
-    side, letters = side_table(arms), np.asarray(barcodes).astype(str)
+    side, letters = as_side_table(side_table), np.asarray(barcodes).astype(str)
     place = _oligo_places(letters, np.asarray(oligos), side)
     dna_cells, seen_dna = _as_count_cells(dna, dna_observed, "dna", letters)
     rna_cells, seen_rna = _as_count_cells(rna, rna_observed, "rna", letters)
@@ -326,7 +326,7 @@ def counts_of(
         },
     )
     _check_libraries_read(counts)
-    return validate(annotate(counts.assign_attrs(library_attrs(arms))), "counts")
+    return validate(annotate(counts.assign_attrs(library_attrs(side_table))), "counts")
 
 
 def _oligo_places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:

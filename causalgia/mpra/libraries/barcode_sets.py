@@ -279,11 +279,11 @@ _BASES = 3  # A, C and G; T follows from the length
 
 
 def barcode_balance(
-    barcodes: NDArray[np.integer],
-    arms: NDArray[np.integer],
-    blocks: NDArray[np.integer],
+    tokens: NDArray[np.integer],
+    arm: NDArray[np.integer],
+    block: NDArray[np.integer],
     *,
-    repeats: int = 199,
+    n_permutations: int = 199,
     rng: RNG,
 ) -> float:
     """Return the permutation p-value that barcodes were assigned to arms at random within blocks.
@@ -295,26 +295,26 @@ def barcode_balance(
 
     Parameters
     ----------
-    barcodes
-        Tokens, shape ``(n, length)``.
-    arms
+    tokens
+        Barcodes as tokens, shape ``(n, length)``.
+    arm
         Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
-    blocks
+    block
         Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a unit.
-    repeats
-        Number of reassignments; the smallest p is ``1 / (repeats + 1)``.
+    n_permutations
+        Number of reassignments; the smallest p is ``1 / (n_permutations + 1)``.
     rng
         Seed, Generator or SeedSequence.
 
     Returns
     -------
     float
-        ``(1 + #{permuted statistic >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
+        ``(1 + #{permuted statistic >= statistic}) / (1 + n_permutations)``; 1 where no block has two arms.
 
     Raises
     ------
     LibraryError
-        If there is not one arm and one block for each barcode, or `repeats` is below 1.
+        If there is not one arm and one block for each barcode, or `n_permutations` is below 1.
 
     References
     ----------
@@ -328,19 +328,22 @@ def barcode_balance(
     >>> barcode_balance(tokens, np.repeat([0, 1], 20), unit, rng=0)  # one arm has all that begin with A
     0.005
     """
-    tokens, arm, block = as_token_array(barcodes), np.asarray(arms), np.asarray(blocks)
+    tokens, arm, block = as_token_array(tokens), np.asarray(arm), np.asarray(block)
     if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
         raise LibraryError(
             f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give one arm and one block a barcode"
         )
-    if repeats < 1:
-        raise LibraryError(f"repeats={repeats}: barcodes are dealt again at least once")
+    as_int(n_permutations, "n_permutations", error=LibraryError)
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack([(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1).astype(float)
     means = np.stack([np.bincount(number, column) for column in counts.T], axis=1) / size[:, None]
     return _permutation_p(
-        counts - means[number], arm[order], number, repeats, np.random.default_rng(derive(root_key(rng), "balance"))
+        counts - means[number],
+        arm[order],
+        number,
+        n_permutations,
+        np.random.default_rng(derive(root_key(rng), "balance")),
     )
 
 
