@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path, arms = write(Path(folder), 500 if quick else 10_000)
         contestants = {
-            "read_counts": lambda _: read_counts(path, arms=arms),
+            "read_counts": lambda _: read_counts(path, side_table=arms),
             "pandas.read_csv": lambda _: pd.read_csv(path, sep="\t"),
         }
         times = interleaved(contestants, 1 if quick else 5)

@@ -35,6 +35,11 @@ def is_real(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number of Python or NumPy, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def is_int64(value: object) -> bool:
     """Return whether a value is a whole number of 64 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
@@ -185,13 +190,13 @@ def as_number(
     >>> as_number(1.5, "recovery", least=0, most=1)
     Traceback (most recent call last):
     ...
-    causalgia.errors.PredictorError: recovery=1.5 must be a number between 0 and 1
+    causalgia.errors.PredictorError: recovery=1.5 must be a number between 0 and 1; 0.25 is 25 per cent
     """
-    if not is_real(value) or not math.isfinite(value):
-        raise error(f"{name}={quoted(value)} must be a finite number")
-    if not least <= value <= most:
+    if not is_real(value) or not math.isfinite(value) or not least <= value <= most:
         limits = f"of at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        raise error(f"{name}={quoted(value)} must be a number {limits}")
+        number = "finite number" if least == -math.inf else f"number {limits}"
+        hint = "; 0.25 is 25 per cent" if (least, most) == (0, 1) else ""
+        raise error(f"{name}={quoted(value)} must be a {number}{hint}")
     return float(value)
 
 
@@ -203,24 +208,34 @@ def as_positive(value: object, name: str, *, error: type[CausalgiaError] = Predi
     return checked
 
 
-def as_int(
-    value: object, name: str, *, least: int = 1, most: int | None = None, error: type[CausalgiaError] = PredictorError
-) -> int:
-    """Return a whole number from `least` to `most` as an int, or raise `error` naming it.
+def as_int(value: object, name: str, *, least: int = 1, error: type[CausalgiaError] = PredictorError) -> int:
+    """Return a whole number of at least `least` (and below 2^48) as an int, or raise `error` naming it.
 
     Examples
     --------
     >>> as_int(2.5, "n_replicates")
     Traceback (most recent call last):
     ...
-    causalgia.errors.PredictorError: n_replicates=2.5 must be a whole number of at least 1
+    causalgia.errors.PredictorError: n_replicates=2.5 must be a whole number of at least 1 (and below 2^48)
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, Integral)
-        or value < least
-        or (most is not None and int(value) > most)
-    ):
-        above = "" if most is None else f" (and at most {most:,})"
-        raise error(f"{name}={quoted(value)} must be a whole number of at least {least}{above}")
+    if not is_whole(value) or not least <= value < 2**48:
+        raise error(f"{name}={quoted(value)} must be a whole number of at least {least} (and below 2^48)")
     return int(value)
+
+
+def as_texts(value: Any, name: str, what: str, *, error: type[CausalgiaError] = DesignError) -> tuple[str, ...]:
+    """Return one text or several as a tuple, or raise `error` naming what texts are expected.
+
+    Examples
+    --------
+    >>> as_texts("EcoRI", "avoid", "sites"), as_texts(["EcoRI", "SbfI"], "avoid", "sites")
+    (('EcoRI',), ('EcoRI', 'SbfI'))
+    """
+    found = (value,) if isinstance(value, str) else None if value is None or isinstance(value, bytes) else value
+    if not isinstance(found, Iterable):
+        raise error(f"{name}={quoted(value)}: give {what} as text, or a list of such; () for none")
+    found = tuple(found)
+    for one in found:
+        if not isinstance(one, str) or not one:
+            raise error(f"{name}= has {quoted(one)}, which is no text; give {what} as text, or a list of such")
+    return found

@@ -75,7 +75,9 @@ print(
 
 # %%
 noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
-plan = cg.mpra.power(virtual, slope=1.0, n_backgrounds=[25, 50, 100], n_barcodes=[5, 15], n_replicates=4, noise=noise)
+plan = cg.mpra.power(
+    virtual=virtual, slope=1.0, n_backgrounds=[25, 50, 100], n_barcodes=[5, 15], n_replicates=4, noise=noise
+)
 print(plan["half_width"].squeeze(drop=True).to_pandas().round(3))
 
 # %% [markdown]
@@ -198,7 +200,7 @@ for arm, *log_counts, verdict in zip(*answers, strict=True):
 # %%
 pilot = cg.mpra.components(counts, control="placebo", arms=["GATA1"])
 planned = cg.mpra.power(
-    next_virtual.sel(contrast=["two"]),
+    virtual=next_virtual.sel(contrast=["two"]),
     slope=slope,
     pilot=pilot,
     n_backgrounds=[25, 50, 100],
@@ -219,7 +221,7 @@ print("the real library was found" if real else "the folder 'shared' is absent: 
 PAIR = ["WT", "MUT-allCrxSites"]
 if real:
     at = real / "mpra_real" / "library1"
-    crx = cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")
+    crx = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
     crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2, arms=PAIR)
     effects = cg.mpra.fit(crx, control="MUT-allCrxSites", arms=["WT"])
     print(cg.report(cg.mpra.average(effects, by=None)))

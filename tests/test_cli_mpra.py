@@ -89,7 +89,7 @@ def test_flanks_have_two_sides(folder, tmp_path):
 
 
 def test_the_table_has_what_the_verbs_say(folder):
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "LIB" / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "LIB" / "arms.tsv")
     counts = cg.mpra.filter(counts, min_barcodes=1)
     fitted = cg.mpra.fit(counts, control="placebo")
     table = pd.read_csv(folder / "measured" / "effects.csv").set_index("element")
@@ -176,7 +176,9 @@ def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
 def test_what_is_said_beside_a_pilot_counts(folder):
     pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
     asked = ("mpra", "power", *pilot, "--barcodes", "10", "--replicates", "3", "--backgrounds", "20")
-    components = cg.mpra.components(cg.mpra.read_counts(pilot[1], arms=folder / "LIB" / "arms.tsv"), control="placebo")
+    components = cg.mpra.components(
+        cg.mpra.read_counts(pilot[1], side_table=folder / "LIB" / "arms.tsv"), control="placebo"
+    )
     grid = {"n_barcodes": 10, "n_replicates": 3, "n_backgrounds": 20, "pilot": components}
     for said in ({}, {"tau": 2.0}, {"sd_barcode": 1.5}, {"depth": 20}):
         options = [part for name, value in said.items() for part in (f"--{name.replace('_', '-')}", str(value))]
@@ -362,7 +364,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", *PILOT, "--pilot-replicates", "7"): "--pilot-replicates=7: no replicate",
     ("mpra", "power", *PILOT, "--pilot-arms", "nosuch"): "--pilot-arms: no arm 'nosuch'",
     ("mpra", "power", "--pilot-arms", "GATA1"): "give its counts, --pilot",
-    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan must be a finite number",
+    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan must be a number of at least 0",
     ("mpra", "power", "--effect", "nan"): "--effect",
     ("mpra", "power", "--barcodes", "0"): "--barcodes",
     ("mpra", "power", "--replicates", "1.5"): "--replicates 1.5",

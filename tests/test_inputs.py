@@ -47,8 +47,8 @@ READERS = {
     "motifs": read_motifs,
     "vcf": read_vcf,
     "bed": lambda path: from_bed(path, path, length=4),
-    "counts": lambda path: mpra.read_counts(path, arms=SIDE),
-    "side": lambda path: mpra.read_counts(path, arms=path),
+    "counts": lambda path: mpra.read_counts(path, side_table=SIDE),
+    "side": lambda path: mpra.read_counts(path, side_table=path),
     "igvf": lambda path: mpra.read_igvf(path, "labels"),
     "prices": mpra.read_prices,
     "trial": read_spec,
@@ -374,7 +374,7 @@ def test_a_side_table_with_a_column_twice_is_refused(tmp_path):
     counts.write_text("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t5\t6\n")
     side.write_text("oligo_name\telement\tarm\tarm\na\tu1\tnone\tnone\n")
     with pytest.raises(CausalgiaError, match="has the column 'arm' twice"):
-        mpra.read_counts(counts, arms=side)
+        mpra.read_counts(counts, side_table=side)
 
 
 def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():

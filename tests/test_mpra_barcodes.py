@@ -286,7 +286,10 @@ def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random()
     pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)
     arm, cell = np.repeat(np.tile([0, 1], 30), 3), np.repeat(unit, 3) * 3 + np.tile(np.arange(3), 60)
     gc = np.isin(pool, (1, 2)).sum(axis=1)
-    p = [barcode_balance(pool[deal_barcodes(cell, gc, key=i)[0]], arm, cell, repeats=39, rng=i) for i in range(600)]
+    p = [
+        barcode_balance(pool[deal_barcodes(cell, gc, key=i)[0]], arm, cell, n_permutations=39, rng=i)
+        for i in range(600)
+    ]
     counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)  # 1/40, ..., 40/40 equally often
     assert stats.chisquare(counts).pvalue > 1e-4
 
@@ -305,4 +308,4 @@ def test_the_test_of_balance_refuses_what_does_not_fit():
     with pytest.raises(LibraryError, match="one arm and one block"):
         barcode_balance(encode(["ACGT"]), np.array([0, 1]), np.array([0]), rng=0)
     with pytest.raises(LibraryError, match="at least once"):
-        barcode_balance(encode(["ACGT"]), np.array([0]), np.array([0]), repeats=0, rng=0)
+        barcode_balance(encode(["ACGT"]), np.array([0]), np.array([0]), n_permutations=0, rng=0)

@@ -14,9 +14,15 @@ import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
-from causalgia.mpra.comparisons.agreement import auroc, disattenuated, pearson, sign_agreement
+from causalgia.mpra.comparisons.agreement import (
+    auroc,
+    calibration_bins,
+    disattenuated,
+    pearson,
+    residuals,
+    sign_agreement,
+)
 from causalgia.mpra.comparisons.agreement import reliability as reliability_of
-from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
 
 FIT = {"ace": "effect", "se": "se"}
 
@@ -274,10 +280,10 @@ def test_refuses_columns_that_cannot_be_read(rng, change, said):
         cg.mpra.concordance(virtual, change(measured))
 
 
-@pytest.mark.parametrize("level", [0, 2, np.nan, "a", True])
-def test_refuses_a_level_that_is_none(rng, level):
-    with pytest.raises(EstimateError, match="no false discovery rate"):
-        cg.mpra.concordance(*simulated(rng), level=level)
+@pytest.mark.parametrize("alpha", [0, 2, np.nan, "a", True])
+def test_refuses_an_error_rate_that_is_none(rng, alpha):
+    with pytest.raises(EstimateError, match=r"alpha=.* is not between 0 and 1"):
+        cg.mpra.concordance(*simulated(rng), alpha=alpha)
 
 
 @pytest.mark.parametrize("contrasts", [{}, "effect", ["effect"]])

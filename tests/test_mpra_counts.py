@@ -15,8 +15,8 @@ from assay import simulated_counts
 import causalgia as cg
 from causalgia import spreadsheet
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
-from causalgia.mpra.counts import side_table
-from causalgia.mpra.counts.example_counts import simulated
+from causalgia.mpra.counts import counts_table
+from causalgia.mpra.counts._simulate import simulated
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
@@ -32,7 +32,7 @@ def table(tmp_path: Path, text: str, name: str = "counts.tsv") -> Path:
 
 
 def read(tmp_path: Path, text: str, side: object = SIDE, name: str = "counts.tsv") -> xr.Dataset:
-    return cg.mpra.read_counts(table(tmp_path, text, name), arms=side)
+    return cg.mpra.read_counts(table(tmp_path, text, name), side_table=side)
 
 
 def test_an_empty_cell_is_not_a_zero_and_tabs_at_the_end_are_cells(tmp_path):
@@ -166,7 +166,7 @@ def test_a_table_that_is_no_text_is_refused(tmp_path, text, message):
     path = tmp_path / "counts.tsv"
     path.write_bytes(text)
     with pytest.raises(CountsError, match=message):
-        cg.mpra.read_counts(path, arms=SIDE)
+        cg.mpra.read_counts(path, side_table=SIDE)
 
 
 def test_blank_lines_at_the_end_are_no_rows(tmp_path):
@@ -179,7 +179,7 @@ def test_blank_lines_at_the_end_are_no_rows(tmp_path):
     [
         ("oligo_name\telement\tarm\na\tu1\tcontrol\textra\n", r"cannot be read \(.*Expected 3 fields in line 2, saw 4"),
         ("", r"side.tsv cannot be read"),
-        (3, r"arms= is a int; give the side table as a path"),
+        (3, r"side_table= is a int; give a path"),
         (SIDE.drop(columns=["arm", "element"]), "no column 'element' and 'arm'"),
         (pd.concat([SIDE, SIDE[:1]]), r"oligo 'a' twice, as \(u1, control, test\) and \(u1, control, test\)"),
         (SIDE.assign(arm=["control", ""]), r"row 2 \(oligo 'b'\): arm is empty"),
@@ -201,7 +201,7 @@ def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, 
         f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
     )
     (tmp_path / "side.tsv").write_text("oligo_name\telement\tarm\tremarks\n" + rows)
-    assert side_table.side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
+    assert counts_table.as_side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
     assert unescaped == [*"abcdef", "u1", "control", "GATA"]
 
 
@@ -225,14 +225,14 @@ def test_bad_arrays_are_refused(changed, message):
         "rna": [[1], [2]],
         "barcodes": ["AA", "CC"],
         "oligos": ["a", "b"],
-        "arms": SIDE,
+        "side_table": SIDE,
     } | changed
     with pytest.raises(CountsError, match=message):
         cg.mpra.counts_of(given.pop("dna"), given.pop("rna"), **given)
 
 
 def test_counts_of_arrays_take_nan_for_empty():
-    counts = cg.mpra.counts_of([[1.0], [np.nan]], [[3], [4]], barcodes=["AA", "CC"], oligos=["a", "b"], arms=SIDE)
+    counts = cg.mpra.counts_of([[1.0], [np.nan]], [[3], [4]], barcodes=["AA", "CC"], oligos=["a", "b"], side_table=SIDE)
     assert counts["dna_observed"].values.tolist() == [[True], [False]]
     assert counts["dna_total"].item() == 1
 
@@ -242,7 +242,7 @@ CASES = ("allelic_clean", "allelic_barcode", "factorial", "backgrounds")
 
 def case(shared: Path, name: str) -> xr.Dataset:
     folder = shared / "reference" / "mpra" / name
-    return cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    return cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
 
 
 def expected(shared: Path, name: str, table: str) -> pd.DataFrame:
@@ -301,7 +301,7 @@ def test_the_example_of_the_format_sums_up_to_its_published_table(shared):
     wanted = pd.read_csv(folder / "oligo_counts.IGVFDS2165KBMD.head20000.tsv.gz", sep="\t").set_index("ID")
     side = pd.DataFrame({"oligo_name": wanted.index, "element": wanted.index, "arm": "insert"})
     path = folder / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
-    counts = cg.mpra.read_counts(path, arms=side)
+    counts = cg.mpra.read_counts(path, side_table=side)
     assert counts.sizes == {"barcode": 19_999, "replicate": 3, "oligo": 89}
     sums = cg.mpra.aggregate(counts)
     for r in ("1", "2", "3"):
@@ -312,7 +312,7 @@ def test_the_example_of_the_format_sums_up_to_its_published_table(shared):
 @pytest.mark.real
 def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     folder = shared / "reference" / "mpra_real" / "library1"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     summary = json.loads((folder / "expected" / "summary.json").read_text())
     pair = ["MUT-allCrxSites", "WT"]
     kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2, arms=pair)
@@ -432,7 +432,7 @@ def test_a_simulation_that_cannot_be_is_refused(changed, message):
 def test_filters_are_stated_and_counted_and_move_no_total():
     dna = [[20, 20], [9, 11], [9, 10], [np.nan, 10], [np.nan, np.nan], [30, 0]]
     letters, oligos = ["AA", "AC", "AG", "AT", "CA", "CC"], ["a", "a", "a", "b", "b", "b"]
-    counts = cg.mpra.counts_of(dna, np.ones((6, 2)), barcodes=letters, oligos=oligos, arms=SIDE)
+    counts = cg.mpra.counts_of(dna, np.ones((6, 2)), barcodes=letters, oligos=oligos, side_table=SIDE)
     kept = cg.mpra.filter(counts, min_dna=10)
     assert kept["barcode"].values.tolist() == ["AA", "AC", "AT", "CC"]
     assert json.loads(kept.attrs["filters"]) == [
@@ -468,7 +468,7 @@ def test_an_element_goes_in_every_arm_or_in_none():
 
 def test_an_oligo_needs_its_barcodes_in_every_replicate():
     dna = [[5, 5], [5, np.nan], [5, 0], [5, 5]]
-    given = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "b"], "arms": SIDE}
+    given = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "b"], "side_table": SIDE}
     counts = cg.mpra.counts_of(dna, np.ones((4, 2)), **given)
     assert cg.mpra.filter(counts, min_barcodes=1).sizes["oligo"] == 2
     with pytest.raises(CountsError, match="min_barcodes=2 leaves no element"):
@@ -492,7 +492,7 @@ def test_outliers_are_found_within_their_oligo():
     ("rules", "message"),
     [
         ({}, "no rule; give min_dna="),
-        ({"min_dna": -1}, "min_dna=-1 is not a number above 0"),
+        ({"min_dna": -1}, "min_dna=-1 must be above 0"),
         ({"min_barcodes": True}, "min_barcodes=True"),
         ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
         ({"min_barcodes": 1, "arms": ["none"]}, "no arm 'none', of control, treated"),
@@ -508,7 +508,7 @@ def test_quality_counts_what_is_there():
     side = pd.concat([SIDE, SIDE.assign(oligo_name=["c", "d"], element="u2")])
     dna, rna = [[8, 4], [8, 12], [np.nan, 8], [30, 0]], [[8, 8], [8, 8], [9, 7], [40, 1]]
     names = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "c"]}
-    found = cg.mpra.quality(cg.mpra.counts_of(dna, rna, **names, arms=side), min_dna=10)
+    found = cg.mpra.quality(cg.mpra.counts_of(dna, rna, **names, side_table=side), min_dna=10)
     assert found["n_barcodes"].values.tolist() == [2, 1, 1, 0]
     assert found["effective_barcodes"].values.tolist() == [pytest.approx(32**2 / (12**2 + 20**2)), 1, 1, 0]
     assert found["loo_range"].values.tolist() == pytest.approx([np.log2(21 / 13), 0, 0, 0])
@@ -522,7 +522,7 @@ def test_quality_counts_what_is_there():
 
 @pytest.mark.parametrize("settings", [{"min_dna": -1}, {"outlier": float("nan")}, {"min_dna": "ten"}])
 def test_a_look_at_no_number_is_refused(settings):
-    with pytest.raises(CountsError, match=r"is not a number of at least 0"):
+    with pytest.raises(CountsError, match=r"must be a number of at least 0"):
         cg.mpra.quality(cg.mpra.simulate(truth(2), rng=0), **settings)
 
 
@@ -742,6 +742,6 @@ def test_names_that_counts_escape_are_read_back(tmp_path):
     counts = cg.mpra.simulate(pd.DataFrame(rows), n_barcodes=4, n_replicates=2, rng=0)
     side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
     path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    again = cg.mpra.read_counts(path, arms=side)
+    again = cg.mpra.read_counts(path, side_table=side)
     assert sorted(again["oligo"].values) == sorted(counts["oligo"].values)
     assert set(again["element"].values) == set(names)

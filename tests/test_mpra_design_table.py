@@ -57,7 +57,7 @@ def counts_in(folder, names):
 def test_a_foreign_design_is_a_side_table(tmp_path, as_table):
     path = written(tmp_path, FOREIGN)
     arms = cg.mpra.read_igvf(path, "reporter_sequence_design") if as_table else path
-    counts = cg.mpra.read_counts(counts_in(tmp_path, [x[0] for x in SIDE]), arms=arms)
+    counts = cg.mpra.read_counts(counts_in(tmp_path, [x[0] for x in SIDE]), side_table=arms)
     found = counts[["element", "arm", "group"]].to_dataframe().reset_index()
     assert found[["oligo", "element", "arm", "group"]].to_numpy().tolist() == SIDE
 
@@ -72,7 +72,7 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
     activities = library[["element", "arm", "group", "oligo_name"]].to_dataframe()
     counts = cg.mpra.simulate(activities.assign(log2=np.arange(len(activities)) % 3.0), n_barcodes=5, rng=2)
     table = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    by_design, by_library = (cg.mpra.read_counts(table, arms=side) for side in (path, library))
+    by_design, by_library = (cg.mpra.read_counts(table, side_table=side) for side in (path, library))
     for name in ("element", "arm", "group"):
         assert by_design[name].to_series().to_dict() == by_library[name].to_series().to_dict()
     fits = [cg.mpra.fit(x, control="untreated", method="two_way") for x in (by_design, by_library)]
@@ -95,12 +95,12 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
 def test_a_design_that_is_no_side_table_is_refused(tmp_path, changed, words):
     path = written(tmp_path, [*FOREIGN, changed])
     with pytest.raises(CountsError, match=words):
-        cg.mpra.read_counts(counts_in(tmp_path, ["Plain_3"]), arms=path)
+        cg.mpra.read_counts(counts_in(tmp_path, ["Plain_3"]), side_table=path)
 
 
 def test_a_side_table_may_have_the_columns_of_a_design_beside_its_own(tmp_path):
     side = pd.DataFrame(SIDE, columns=["oligo_name", "element", "arm", "group"]).assign(
         **dict.fromkeys(("name", "category", "class", "SPDI", "allele"), "NA")
     )
-    counts = cg.mpra.read_counts(counts_in(tmp_path, [x[0] for x in SIDE]), arms=side)
+    counts = cg.mpra.read_counts(counts_in(tmp_path, [x[0] for x in SIDE]), side_table=side)
     assert counts["arm"].values.tolist() == [x[2] for x in SIDE]

@@ -19,7 +19,7 @@ import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.counts._quality import dna_floors
 from causalgia.mpra.counts._split_index import _truncated_moments, split_index
-from causalgia.mpra.counts.findings import ALSO_DEEP, TOO_ALIKE
+from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
 
 
 def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Dataset:
@@ -42,7 +42,7 @@ def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
         np.where(counts["rna_observed"], rna, np.nan),
         barcodes=counts["barcode"].values,
         oligos=counts["oligo"].values[counts["oligo_index"].values],
-        arms=side,
+        side_table=side,
     )
 
 
@@ -76,7 +76,7 @@ def test_sound_counts_have_no_verdict(settings):
 def test_real_counts_have_no_verdict(shared):
     for name in ("library1", "library2"):
         at = shared / "reference" / "mpra_real" / name
-        assert verdicts(cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")) == []
+        assert verdicts(cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")) == []
 
 
 @pytest.mark.parametrize("odd", range(4))
@@ -175,7 +175,7 @@ def test_transformed_counts_are_not_called_copies(how):
 
 def test_real_counts_that_were_normalized_are_not_called_copies(shared):
     at = shared / "reference" / "mpra_real" / "library1"
-    counts = cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")
+    counts = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
     dna, rna = reads(counts)
     assert verdicts(again(counts, dna, np.rint(rna / rna.sum(axis=0) * 1e5))) == [("transformed", ("1", "2", "3"))]
 
@@ -380,7 +380,7 @@ def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten
     path = at / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
     names = pd.read_csv(path, sep="\t", usecols=["oligo_name"])["oligo_name"].unique()
     side = pd.DataFrame({"oligo_name": names, "element": names, "arm": "x"})
-    quality = cg.mpra.quality(cg.mpra.read_counts(path, arms=side))
+    quality = cg.mpra.quality(cg.mpra.read_counts(path, side_table=side))
     assert quality.attrs["advised_floor"] <= 2
     assert quality["floor_left_out"].sel(floor=10).item() == pytest.approx(0.73, abs=0.005)
     said = cg.mpra.report(quality)
@@ -429,16 +429,16 @@ def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
     with pytest.raises(
         CountsError, match=r"the columns are of 2 kinds \(.*\), and cell types or conditions are no repl"
     ):
-        cg.mpra.read_counts(path, arms=side)
-    one = cg.mpra.read_counts(path, arms=side, replicates=names[:1])
-    whole = cg.mpra.read_counts(path, arms=side, replicates=names)
+        cg.mpra.read_counts(path, side_table=side)
+    one = cg.mpra.read_counts(path, side_table=side, replicates=names[:1])
+    whole = cg.mpra.read_counts(path, side_table=side, replicates=names)
     assert one["replicate"].values.tolist() == names[:1]
     assert whole["replicate"].values.tolist() == names
     wanted = whole["rna"].sel(barcode=one["barcode"].values, replicate=names[0])
     np.testing.assert_array_equal(one["rna"].values[:, 0], wanted)
     assert one["rna_total"].item() == whole["rna_total"].values[0]
     with pytest.raises(CountsError, match=r"no replicate 'K563'; there are"):
-        cg.mpra.read_counts(path, arms=side, replicates=["K563"])
+        cg.mpra.read_counts(path, side_table=side, replicates=["K563"])
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
 )
 def test_replicates_of_one_kind_are_read(tmp_path, names):
     path, side = written(tmp_path, names)
-    assert cg.mpra.read_counts(path, arms=side)["replicate"].values.tolist() == names
+    assert cg.mpra.read_counts(path, side_table=side)["replicate"].values.tolist() == names
 
 
 def test_the_command_line_reads_one_cell_type(tmp_path):

@@ -17,10 +17,10 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import CountsError, DesignError, LibraryError, SequenceError
 from causalgia.mpra.formats._variant_tiles import canonical_spdi
-from causalgia.mpra.formats.example_library import two_arms
 from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
-from causalgia.mpra.formats.names import NAME
-from causalgia.mpra.formats.tables import LAYOUTS
+from causalgia.mpra.formats.igvf_tables import LAYOUTS
+from causalgia.mpra.formats.orders import two_arms
+from causalgia.mpra.formats.text_files import NAME
 from causalgia.sequences import Variant, decode
 from causalgia.sequences.genome import Genome
 
@@ -241,7 +241,7 @@ def test_simulated_files_are_read_and_written_byte_for_byte(shared, tmp_path, ca
         written = cg.mpra.to_igvf(cg.mpra.read_igvf(folder / name, format), tmp_path / name, format)
         ours, theirs = (path.read_bytes() for path in (written, folder / name))
         assert (gzip.decompress(ours) == gzip.decompress(theirs)) if name.endswith("gz") else ours == theirs
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     written = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv.gz", "reporter_experiment_barcode")
     assert gzip.decompress(written.read_bytes()) == gzip.decompress((folder / "counts.tsv.gz").read_bytes())
 
@@ -434,7 +434,7 @@ def test_escaped_names_pass_are_different_and_are_read_back(names):
 
 def test_experiments_and_elements_agree_with_the_reference(shared):
     folder = shared / "reference" / "mpra" / "allelic_clean"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     keys = ["replicate", "oligo_name"]
     theirs = pd.read_csv(folder / "expected" / "aggregate.tsv", sep="\t", dtype={"replicate": str})
     both = experiment(counts).merge(theirs, on=keys, suffixes=("", "_r"))
@@ -463,12 +463,12 @@ def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
         [[1, 2], [3, 4], [5, 6]],
         barcodes=["AC", "AG", "AT"],
         oligos=["a", "b", "b"],
-        arms=side,
+        side_table=side,
         dna_observed=[True, True, False],
     )
     path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     assert path.read_text().splitlines()[0] == "barcode\toligo_name\tdna_count_1\trna_count_1\trna_count_2"
-    again = cg.mpra.read_counts(path, arms=side)
+    again = cg.mpra.read_counts(path, side_table=side)
     for name in ("dna", "rna", "dna_observed", "oligo_index"):
         np.testing.assert_array_equal(again[name], counts[name])
     assert experiment(counts)["dna_counts"].tolist() == [5, 7, 5, 7]
@@ -476,7 +476,7 @@ def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
 
 def test_elements_need_negative_controls():
     side = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
-    counts = cg.mpra.counts_of([[5]], [[1]], barcodes=["AC"], oligos=["a"], arms=side)
+    counts = cg.mpra.counts_of([[5]], [[1]], barcodes=["AC"], oligos=["a"], side_table=side)
     with refused("0 oligos of group 'negative'", CountsError):
         cg.mpra.igvf_table(counts, "reporter_element")
 
@@ -697,7 +697,7 @@ def counted(ordered):
     barcodes = ["".join("ACGT"[(i >> 2 * k) & 3] for k in range(6)) for i in range(len(of))]
     dna = rng.poisson(80, (len(of), 3)) + 1
     rna = rng.poisson(dna * np.where(side["arm"].to_numpy()[of] == "alt", 2.0, 1.0)[:, None])
-    return cg.mpra.counts_of(dna, rna, barcodes=barcodes, oligos=side["oligo_name"].to_numpy()[of], arms=side)
+    return cg.mpra.counts_of(dna, rna, barcodes=barcodes, oligos=side["oligo_name"].to_numpy()[of], side_table=side)
 
 
 def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):

@@ -14,9 +14,9 @@ from scipy import optimize, stats
 import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.fits.fit_contrasts import fit_request
-from causalgia.mpra.fits.hierarchical import layers, model, noise_prior
-from causalgia.mpra.fits.hierarchical.cells import library_levels, model_cells
+from causalgia.mpra.fits.hierarchical import element_noise, model
 from causalgia.mpra.fits.hierarchical.model import remove_shared_noise
+from causalgia.mpra.fits.hierarchical.responses import library_levels, model_cells
 
 TWO_LAYERS = {"sd_barcode": 0.6, "p_silent": 0.02}
 ONE_LAYER = {"sd_barcode": 0.0, "p_silent": 0.0}
@@ -54,7 +54,7 @@ PAIRS = (np.array([0.01, 0.3, 4.0]), np.array([0.0, 0.05, 2.0]))
 
 def test_log_densities_are_those_of_the_whole_covariance():
     z, precision, k, start = drawn_oligos()
-    found = layers.element_densities(z, precision, k, start, np.arange(2), 2, *PAIRS)
+    found = element_noise.element_densities(z, precision, k, start, np.arange(2), 2, *PAIRS)
     expected = np.zeros_like(found)
     for e, i, j in np.ndindex(found.shape):
         for o in (2 * e, 2 * e + 1):
@@ -69,7 +69,7 @@ def test_effects_at_known_variances_are_generalized_least_squares():
     for i, j in np.ndindex(3, 3):
         sure = np.zeros((2, 3, 3))
         sure[:, i, j] = 1.0
-        mean, beyond = layers.contrast_mixtures(z, precision, k, start, weights, *PAIRS, sure, np.array([0.05]))
+        mean, beyond = element_noise.contrast_mixtures(z, precision, k, start, weights, *PAIRS, sure, np.array([0.05]))
         for e in range(2):
             rows = [slice(start[o], start[o + 1]) for o in (2 * e, 2 * e + 1)]
             _, mu, v = np.array([dense(z[s], precision[s], k[s], PAIRS[0][i], PAIRS[1][j]) for s in rows]).T
@@ -81,7 +81,7 @@ def test_the_density_of_residuals_within_barcodes_and_replicates_is_the_restrict
     z, precision, _, start = drawn_oligos(2)
     found, expected = [], []
     for power in (1.0, 0.5):
-        found.append(layers.residual_density(z, precision**power, start))
+        found.append(element_noise.residual_density(z, precision**power, start))
         expected.append(sum(dense_within(z, precision**power, start[o], start[o + 1]) for o in range(4)))
     assert found[1] - found[0] == pytest.approx(expected[1] - expected[0], rel=1e-6)
 
@@ -105,7 +105,9 @@ def test_the_tails_of_a_mixture_begin_where_its_distribution_says():
         def excess(q: float, tail: float = tail) -> float:
             return float((w * (stats.norm.sf((q - d) / v**0.5) + stats.norm.cdf((-q - d) / v**0.5))).sum()) - tail
 
-        assert layers._mixture_quantile(w, d, v, tail) == pytest.approx(optimize.brentq(excess, 0, 100), rel=1e-7)
+        assert element_noise._mixture_quantile(w, d, v, tail) == pytest.approx(
+            optimize.brentq(excess, 0, 100), rel=1e-7
+        )
 
 
 @pytest.mark.parametrize("df", [2.5, 7.0, 60.0])
@@ -120,8 +122,8 @@ def test_a_student_t_is_found_again_from_its_quantiles(df):
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.6])
 def test_a_prior_on_the_grid_keeps_its_mean_and_its_spread(spread):
-    grid = noise_prior.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
-    P = noise_prior.grid_prior(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
+    grid = element_noise.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
+    P = element_noise.grid_prior(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
     b, r = P.sum(1), P.sum(0)
     step = grid.barcode[1] - grid.barcode[0]
     assert P.sum() == pytest.approx(1.0, abs=1e-9)
@@ -331,7 +333,7 @@ def test_dna_of_the_same_cells_is_paired_with_its_rna():
 
 def reference(shared, case: str) -> tuple[xr.Dataset, pd.DataFrame]:
     folder = shared / "reference" / "mpra" / case
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     return counts, pd.read_csv(folder / "truth.tsv", sep="\t").set_index("element")
 
 
@@ -380,7 +382,7 @@ def test_interactions_cover(shared):
 def halves(shared, library: str, arm: str) -> xr.Dataset:
     """Return one barcode of each oligo of a real arm as one arm, its other two as another: no effect is there."""
     folder = shared / "reference" / "mpra_real" / library
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     oligo = counts["oligo_index"].values
     rows = np.flatnonzero((counts["dna"].values >= 10) & (counts["arm"].values[oligo] == arm))
     rows = np.random.default_rng(0).permutation(rows)
@@ -392,7 +394,7 @@ def halves(shared, library: str, arm: str) -> xr.Dataset:
     side["element"], side["arm"] = side["oligo_name"].str[:-2], side["oligo_name"].str[-1]
     cut = counts.isel(barcode=kept["row"].to_numpy())
     return cg.mpra.counts_of(
-        cut["dna"].values, cut["rna"].values, barcodes=cut["barcode"].values, oligos=names.to_numpy(), arms=side
+        cut["dna"].values, cut["rna"].values, barcodes=cut["barcode"].values, oligos=names.to_numpy(), side_table=side
     )
 
 
@@ -410,7 +412,7 @@ def test_the_barcodes_of_one_real_oligo_do_not_differ(shared, library):
 @pytest.mark.real
 def test_the_real_library_has_the_noise_that_was_found_in_it(shared):
     folder = shared / "reference" / "mpra_real" / "library1"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     moderated = pd.read_csv(folder / "expected" / "barcode_moderated.tsv.gz", sep="\t").set_index("element")
     keep = np.isin(counts["element"].values, moderated.index)[counts["oligo_index"].values] & (
         counts["dna"].values >= 10

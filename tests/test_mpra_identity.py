@@ -42,7 +42,7 @@ def counts_of(library: xr.Dataset, rng: int = 0) -> xr.Dataset:
     )
     names = counts["oligo"].values[counts["oligo_index"].values]
     return cg.mpra.counts_of(
-        counts["dna"].values, counts["rna"].values, barcodes=counts["barcode"].values, oligos=names, arms=library
+        counts["dna"].values, counts["rna"].values, barcodes=counts["barcode"].values, oligos=names, side_table=library
     )
 
 
@@ -72,9 +72,9 @@ def test_counts_are_refused_with_the_side_table_of_another_library(tmp_path):
         with pytest.raises(
             CountsError, match=r"it has 'u\d+\.\w{6}_\w+', which is another sequence: these are two lib"
         ):
-            cg.mpra.read_counts(tmp_path / "counts.tsv", arms=side)
+            cg.mpra.read_counts(tmp_path / "counts.tsv", side_table=side)
     with pytest.raises(CountsError, match="these are two libraries"):
-        cg.mpra.counts_of([[1]], [[1]], barcodes=["ACGT"], oligos=[ours["oligo_name"].values[0]], arms=other)
+        cg.mpra.counts_of([[1]], [[1]], barcodes=["ACGT"], oligos=[ours["oligo_name"].values[0]], side_table=other)
 
 
 def test_the_virtual_trial_of_another_library_is_refused():
@@ -94,7 +94,7 @@ def test_a_library_that_is_named_travels_through_counts_activities_and_fit(tmp_p
     library = ordered()
     counts = counts_of(library)
     cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    read = cg.mpra.read_counts(tmp_path / "counts.tsv", arms=library)
+    read = cg.mpra.read_counts(tmp_path / "counts.tsv", side_table=library)
     fitted = cg.mpra.fit(read, control="placebo", method="two_way")
     for found in (counts, read, cg.mpra.activity(read), fitted):
         for name in ("library_fingerprint", "design_fingerprint", "null_fingerprint"):

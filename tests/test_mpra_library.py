@@ -517,7 +517,7 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
         mine, left = deal_barcodes(cells, gc, key=key)
         assert sorted([*mine, *left]) == list(range(260))
         off.append(gc[mine][arm == 0].mean() - gc[mine][arm == 1].mean())
-        p.append(cg.mpra.barcode_balance(pool[mine], arm, cells, repeats=39, rng=key))
+        p.append(cg.mpra.barcode_balance(pool[mine], arm, cells, n_permutations=39, rng=key))
         spread = [np.ptp(gc[mine][cells == cell]) for cell in range(n_units * copies)]
         assert max(spread) <= 1
     assert abs(np.mean(p) - 0.5) < 4 * np.sqrt(1 / 12 / 100) + 1 / 80

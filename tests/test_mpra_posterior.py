@@ -13,8 +13,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
+from causalgia.mpra.fits._infer_counts import model_counts
 from causalgia.mpra.fits.fit_contrasts import fit_request
-from causalgia.mpra.fits.infer_counts import model_counts
 from causalgia.posterior.count_model import _T_DF, _arm_tau, count_model
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.prior import Prior
@@ -53,9 +53,9 @@ def test_the_door_says_what_is_wrong() -> None:
     with pytest.raises(InferenceError, match="finite scales"):
         cg.mpra.infer_counts(counts, control="control", prior=Prior(mu_sd=np.inf), rng=0)
     with pytest.raises(InferenceError, match="draws=0"):
-        cg.mpra.infer_counts(counts, control="control", draws=0, rng=0)
+        cg.mpra.infer_counts(counts, control="control", n_draws=0, rng=0)
     with pytest.raises(ConvergenceError, match="draws=100"):
-        cg.mpra.infer_counts(counts, control="control", draws=100, rng=0)
+        cg.mpra.infer_counts(counts, control="control", n_draws=100, rng=0)
     one, _ = counts_and_truth(1, 1)
     with pytest.raises(CountsError, match="one element"):
         cg.mpra.infer_counts(one, control="control", rng=0)
@@ -109,7 +109,7 @@ def _nb(counts: np.ndarray, level: np.ndarray, dispersion: float) -> np.ndarray:
 def thin() -> tuple[xr.Dataset, np.ndarray, dict[str, xr.Dataset], Any]:
     """One plasmid pool with few reads: the DNA is what one knows least."""
     counts, effect = counts_and_truth(24, 5, depth_dna=8, plasmid=True)
-    tree = cg.mpra.infer_counts(counts, control="control", draws=6_000, rng=5)
+    tree = cg.mpra.infer_counts(counts, control="control", n_draws=6_000, rng=5)
     return counts, effect, tree_datasets(tree), tree
 
 

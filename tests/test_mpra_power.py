@@ -13,11 +13,11 @@ from assay import simulated_counts, with_noise
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError
+from causalgia.mpra.planning._components import LN2, counting_variance, silent_variance
 from causalgia.mpra.planning._power import mean_inverse_barcodes
-from causalgia.mpra.planning.variance_components import LN2, counting_variance, silent_variance
 
 
-def power(effect: Any, **settings: Any) -> xr.Dataset:
+def power(effect: Any = None, **settings: Any) -> xr.Dataset:
     return cg.mpra.power(effect, **with_noise(settings))
 
 
@@ -203,7 +203,9 @@ def test_noisiness_and_silence_are_seen() -> None:
 @pytest.mark.parametrize(("library", "between", "within"), [(1, 1.00, 0.953), (2, 0.967, 0.848)])
 def test_components_of_a_real_library(shared: Path, library: int, between: float, within: float) -> None:
     folder = shared / "reference" / "mpra_real" / f"library{library}"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=pd.read_csv(folder / "arms.tsv", sep="\t", dtype=str))
+    counts = cg.mpra.read_counts(
+        folder / "counts.tsv.gz", side_table=pd.read_csv(folder / "arms.tsv", sep="\t", dtype=str)
+    )
     counts = counts.isel(barcode=(counts["dna"] >= 10).to_numpy())
     n = pd.Series(np.bincount(counts["oligo_index"], minlength=counts.sizes["oligo"]))
     arm, element = (
@@ -242,13 +244,13 @@ def test_a_virtual_trial_says_effect_and_spread() -> None:
     effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]})
     noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_count": 0.5}
     shape = {"n_barcodes": 8, "n_replicates": 3, "n_backgrounds": [6, 24]}
-    found = power(effects, slope=0.5, **shape, **noise)
+    found = power(virtual=effects, slope=0.5, **shape, **noise)
     mean, sd = 0.5 * ice.mean(), 0.5 * ice.std(ddof=1)
     by_hand = power(mean, tau=sd, **shape, **noise)
     np.testing.assert_allclose(found["power"].to_numpy().ravel(), by_hand["power"].to_numpy())
     assert found["power"].dims == ("contrast", "task", "n_backgrounds")
     with pytest.raises(EstimateError, match="slope="):
-        power(effects, **shape, **noise)
+        power(virtual=effects, **shape, **noise)
 
 
 # the cheapest
@@ -273,19 +275,19 @@ def trial_of(*contrasts: str) -> xr.Dataset:
 
 def test_a_virtual_trial_and_a_pilot_are_matched_by_contrast() -> None:
     grid = {"slope": 1.0, "n_backgrounds": 50, "n_barcodes": 8, "n_replicates": 4}
-    both = power(trial_of("A", "B"), pilot=pilot_of("A", "B"), **grid)
-    turned = power(trial_of("A", "B"), pilot=pilot_of("A", "B").sel(contrast=["B", "A"]), **grid)
+    both = power(virtual=trial_of("A", "B"), pilot=pilot_of("A", "B"), **grid)
+    turned = power(virtual=trial_of("A", "B"), pilot=pilot_of("A", "B").sel(contrast=["B", "A"]), **grid)
     xr.testing.assert_identical(both, turned)
-    alone = power(trial_of("A", "B").sel(contrast=["B"]), pilot=pilot_of("A", "B"), **grid)
+    alone = power(virtual=trial_of("A", "B").sel(contrast=["B"]), pilot=pilot_of("A", "B"), **grid)
     xr.testing.assert_allclose(alone, both.sel(contrast=["B"]))
 
 
 def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_picked() -> None:
     grid = {"slope": 1.0, "n_backgrounds": 50, "n_barcodes": 8, "n_replicates": 4}
-    wanted = power(trial_of("two"), pilot=pilot_of("GATA1").isel(contrast=0, drop=True), **grid)
-    xr.testing.assert_identical(power(trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted)
+    wanted = power(virtual=trial_of("two"), pilot=pilot_of("GATA1").isel(contrast=0, drop=True), **grid)
+    xr.testing.assert_identical(power(virtual=trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted)
     with pytest.raises(EstimateError, match=r"'two' is none of the pilot's \(A, B\).*contrast='A', drop=True"):
-        power(trial_of("two"), pilot=pilot_of("A", "B"), **grid)
+        power(virtual=trial_of("two"), pilot=pilot_of("A", "B"), **grid)
 
 
 def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
@@ -308,7 +310,7 @@ def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
         with pytest.raises(EstimateError, match=name):
             power(0.3, n_barcodes=8, n_replicates=3, **noise, **{name: value})
     with pytest.raises(EstimateError, match="slope='1' must be a finite number"):
-        power(trial_of("A"), slope="1", n_barcodes=8, n_replicates=3, **noise)  # type: ignore[arg-type]
+        power(virtual=trial_of("A"), slope="1", n_barcodes=8, n_replicates=3, **noise)  # type: ignore[arg-type]
 
 
 def test_cheapest_is_that_of_brute_force() -> None:

@@ -49,7 +49,7 @@ def _there(shared):
 
 @cache
 def counts_of_case(case):
-    return read_counts(FOLDER / case / "counts.tsv.gz", arms=FOLDER / case / "arms.tsv")
+    return read_counts(FOLDER / case / "counts.tsv.gz", side_table=FOLDER / case / "arms.tsv")
 
 
 @cache
@@ -228,7 +228,7 @@ def test_averages_over_backgrounds(method, name):
 @cache
 def photoreceptor():
     folder = FOLDER.parent / "mpra_real" / "library1"
-    counts = read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    counts = read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     pair = ["WT", "MUT-allCrxSites"]
     return mpra_filter(counts, min_dna=10, min_barcodes=2, arms=pair), folder / "expected"
 

@@ -88,7 +88,7 @@ def _again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
         np.where(counts["rna_observed"], rna, np.nan),
         barcodes=counts["barcode"].to_numpy(),
         oligos=counts["oligo"].to_numpy()[counts["oligo_index"].to_numpy()],
-        arms=counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index(),
+        side_table=counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index(),
     )
 
 

@@ -335,7 +335,7 @@ def analyze(
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
-        counts = mpra.read_counts(counts_file, arms=side, replicates=split_names(replicates))
+        counts = mpra.read_counts(counts_file, side_table=side, replicates=split_names(replicates))
         asked = counts_question(side, counts, control=control, arms=arms, contrasts=contrasts)
         quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
         counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)

@@ -148,7 +148,7 @@ def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> l
     """Return the arms that share an element with the control; None if all do."""
     import pandas as pd
 
-    from causalgia.mpra.counts.side_table import CONTROLS
+    from causalgia.mpra.counts.counts_table import CONTROLS
 
     names = ("element", "arm", "group")
     rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in names}).drop_duplicates(names[:2])
@@ -200,7 +200,7 @@ def pilot_components(
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
-        read = mpra.read_counts(counts, arms=read_library_or_side_table(library), replicates=replicates)
+        read = mpra.read_counts(counts, side_table=read_library_or_side_table(library), replicates=replicates)
         _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
         return mpra.components(read, control=control, arms=arms)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
@@ -285,7 +285,7 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
     import numpy as np
 
     from causalgia.mpra import average
-    from causalgia.mpra.counts.side_table import CONTROLS
+    from causalgia.mpra.counts.counts_table import CONTROLS
 
     groups = fitted["group"].to_numpy().astype(str)
     test = ~np.isin(groups, CONTROLS)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         split_duplicates,
     )
     from causalgia.mpra.fits import average, fit
-    from causalgia.mpra.fits.infer_counts import infer_counts
+    from causalgia.mpra.fits._infer_counts import infer_counts
     from causalgia.mpra.formats import (
         VariantTiles,
         given_name,

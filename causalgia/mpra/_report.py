@@ -9,7 +9,7 @@ from causalgia.errors import LibraryError, OutcomesError, printable
 from causalgia.inputs import parse_json
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import describe_counts, describe_quality
-from causalgia.mpra.counts.side_table import CONTROLS
+from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.multiplicity import weighted_bh
@@ -90,7 +90,7 @@ def describe_fit(fit: xr.Dataset) -> str:
     Examples
     --------
     >>> from causalgia.mpra import fit
-    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> from causalgia.mpra.counts._simulate import simulated
     >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
     two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
     ...

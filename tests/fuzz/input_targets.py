@@ -26,9 +26,9 @@ from causalgia.cli.mpra_tables import measured_effects
 from causalgia.errors import CausalgiaError
 from causalgia.estimation import as_estimates, from_incomplete
 from causalgia.mpra.counts import _read_counts as counting
-from causalgia.mpra.counts.example_counts import two_arms as counts_of_two
-from causalgia.mpra.counts.side_table import side_table
-from causalgia.mpra.formats.example_library import two_arms as library_of_two
+from causalgia.mpra.counts._simulate import two_arms as counts_of_two
+from causalgia.mpra.counts.counts_table import side_table
+from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.schema import validate
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
 from causalgia.trial_file._starter import starter, starter_files
@@ -133,7 +133,7 @@ def counts(rng: Random, folder: Path) -> None:
     else:
         side = mutation.of_lines(side, rng)
     name = rng.choice(("side.tsv", "side.tsv.gz", "side.zip", "side.xz", "side.bz2", "side.zst"))
-    found = mpra.read_counts(_file(folder, "counts.tsv", table), arms=_file(folder, name, side))
+    found = mpra.read_counts(_file(folder, "counts.tsv", table), side_table=_file(folder, name, side))
     mpra.report(found)
 
 

@@ -16,14 +16,15 @@ from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.agreement import (
     auroc,
+    calibration_bins,
     disattenuated,
     pearson,
     ranks,
     reliability,
+    residuals,
     sign_agreement,
     true_spread,
 )
-from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
 from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element, match_contrasts, match_elements
 from causalgia.planning.power_functions import as_probability
 

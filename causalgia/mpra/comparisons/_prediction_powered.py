@@ -33,7 +33,7 @@ from causalgia.mpra.comparisons.sides import (
     select_task,
     with_contrast_dim,
 )
-from causalgia.mpra.counts.side_table import CONTROLS, other_library
+from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.reporting import p_clause

@@ -15,7 +15,7 @@ from scipy import special
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, excess_replicate_noise
-from causalgia.mpra.counts.side_table import CONTROLS, other_library
+from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
 from causalgia.schema import validate
 from causalgia.types import Array, Codes

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.mpra.counts._activity import activity
-    from causalgia.mpra.counts._aggregate import aggregate, calls
-    from causalgia.mpra.counts._filter import filter
+    from causalgia.mpra.counts._activity import activity, aggregate, calls
     from causalgia.mpra.counts._noise_model import NoiseModel
     from causalgia.mpra.counts._quality import quality
     from causalgia.mpra.counts._read_counts import read_counts
     from causalgia.mpra.counts._simulate import simulate
-    from causalgia.mpra.counts._split_duplicates import split_duplicates
+    from causalgia.mpra.counts.barcode_subsets import filter, split_duplicates
     from causalgia.mpra.counts.counts_table import counts_of
 else:
     __getattr__, __dir__ = on_first_use(__name__)

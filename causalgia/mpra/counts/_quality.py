@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import CountsError, quoted
+from causalgia.checks import as_number
+from causalgia.errors import CountsError
 from causalgia.inputs import parse_json
-from causalgia.mpra.counts._aggregate import aggregate
-from causalgia.mpra.counts._filter import barcode_z, n_barcodes_seen, read_filters
-from causalgia.mpra.counts.findings import as_records, findings
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
-from causalgia.mpra.counts.noise_layers import oligo_means
+from causalgia.mpra.counts._activity import aggregate
+from causalgia.mpra.counts.barcode_subsets import barcode_z, n_barcodes_seen, read_filters
+from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, oligo_means
+from causalgia.mpra.counts.replicate_faults import as_records, findings
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
@@ -65,7 +64,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
 
     Examples
     --------
-    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> from causalgia.mpra.counts._simulate import simulated
     >>> found = quality(simulated())
     >>> found["barcodes"].to_series().to_dict(), found["never_seen"].values
     ({'control': 8.0, 'GATA1': 8.0}, array([0, 0]))
@@ -73,10 +72,8 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     0.83
     """
     validate(counts, "counts")
-    options: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
-    for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
-            raise CountsError(f"{name}={quoted(value)} is not a number of at least 0")
+    as_number(min_dna, "min_dna", least=0, error=CountsError)
+    as_number(outlier, "outlier", least=0, error=CountsError)
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)
@@ -176,7 +173,7 @@ def describe_counts(counts: xr.Dataset) -> str:
     Examples
     --------
     >>> from causalgia.mpra.counts import filter
-    >>> from causalgia.mpra.counts.example_counts import two_arms
+    >>> from causalgia.mpra.counts._simulate import two_arms
     >>> print(describe_counts(filter(two_arms(), min_dna=11)))
     3 barcodes of 2 oligos in 2 replicates
       min_dna 11: left out 1 barcode (GATA1 1)
@@ -211,7 +208,7 @@ def describe_quality(quality: xr.Dataset) -> str:
     Examples
     --------
     >>> from causalgia.mpra.counts import quality
-    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> from causalgia.mpra.counts._simulate import simulated
     >>> print(describe_quality(quality(simulated())))
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
@@ -338,7 +335,7 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
 
     Examples
     --------
-    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> from causalgia.mpra.counts._simulate import simulated
     >>> found = dna_floors(simulated())
     >>> found.advised, found.left_out.round(2)
     (1.0, array([0.  , 0.  , 0.  , 0.  , 0.  , 0.03, 0.29]))

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import read_bytes
-from causalgia.mpra.counts.counts_table import MOST_READS, counts_of
-from causalgia.mpra.counts.side_table import library_attrs, other_library, side_table
+from causalgia.mpra.counts.counts_table import MOST_READS, as_side_table, counts_of, library_attrs, other_library
 from causalgia.spreadsheet import from_cell
 from causalgia.types import Array, Ints
 
@@ -28,7 +27,7 @@ _LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
 def read_counts(
-    path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Dataset, replicates: Sequence[str] | None = None
+    path: str | Path, *, side_table: str | Path | pd.DataFrame | xr.Dataset, replicates: Sequence[str] | None = None
 ) -> xr.Dataset:
     r"""Read barcode counts and the side table of their oligos.
 
@@ -40,8 +39,8 @@ def read_counts(
         with several RNA columns is a plasmid pool for all replicates. Long, a row a barcode and replicate: ``barcode
         oligo_name replicate dna_count rna_count``; absent rows are empty. An empty cell (or ``NA``) is a missing count,
         not 0; lines may end in tabs, which are empty cells.
-    arms
-        The side table ``oligo_name element arm`` and optionally ``group``: a path, a DataFrame, or the ordered library.
+    side_table
+        Columns ``oligo_name element arm`` and optionally ``group``: a path, a DataFrame, or the ordered library.
         It may contain oligos without barcodes. IGVF's ``reporter_sequence_design`` is accepted: its variants are
         elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and white space in
         names becomes ``_``, as in counts.
@@ -70,11 +69,11 @@ def read_counts(
     ...     path = Path(folder, "counts.tsv")
     ...     header = "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2"
     ...     _ = path.write_text(header + "\nACGT\ta\t9\t12\t\t\nTTGC\ta\t4\t0\t7\t3\n")
-    ...     counts = read_counts(path, arms=side)
+    ...     counts = read_counts(path, side_table=side)
     >>> counts["dna"].values.tolist(), counts["dna_observed"].values.tolist()
     ([[9, 0], [4, 7]], [[True, False], [True, True]])
     """
-    path, side = Path(path), side_table(arms)
+    path, side = Path(path), as_side_table(side_table)
     text = read_table_bytes(path)
     header = parse_header(text, path)
     columns = _sort_count_columns(header, path)
@@ -96,12 +95,12 @@ def read_counts(
         rows.rna,
         barcodes=barcodes.astype(str),
         oligos=oligos,
-        arms=side,
+        side_table=side,
         replicates=rows.replicates,
         dna_observed=~np.isnan(rows.dna),
         rna_observed=~np.isnan(rows.rna),
     )
-    return counts.assign_attrs(source=path.name, **library_attrs(arms))
+    return counts.assign_attrs(source=path.name, **library_attrs(side_table))
 
 
 def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:

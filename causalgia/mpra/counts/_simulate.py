@@ -1,4 +1,4 @@
-"""Simulated barcode counts with known truth: both layers of noise, unequal depths, losses."""
+"""Simulated barcode counts with known truth: both layers of noise, unequal depths, losses; counts for examples."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def simulate(
         drawn.rna,
         barcodes=letters,
         oligos=side["oligo_name"].to_numpy()[place],
-        arms=side,
+        side_table=side,
         dna_observed=drawn.seen[:, 0] if settings.noise.plasmid else drawn.seen,
         rna_observed=drawn.seen,
     )
@@ -253,3 +253,29 @@ def _random_barcodes(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
     digits = (found[:n, None] >> (2 * np.arange(BARCODE_LENGTH))) & 3
     text = np.frombuffer(b"ACGT", dtype=np.uint8)[digits]
     return np.ascontiguousarray(text).view(f"S{BARCODE_LENGTH}").ravel().astype(str)
+
+
+def two_arms() -> xr.Dataset:
+    """Return four barcodes of one element in two arms and two replicates; one cell is empty."""
+    side = pd.DataFrame(
+        {"oligo_name": ["u1_cont", "u1_gata"], "element": ["u1", "u1"], "arm": ["control", "GATA1"], "group": "test"}
+    )
+    dna: list[list[float]] = [[10, 12], [20, 16], [15, np.nan], [10, 11]]
+    rna: list[list[float]] = [[9, 14], [25, 16], [31, np.nan], [18, 25]]
+    names = ["u1_cont", "u1_cont", "u1_gata", "u1_gata"]
+    return counts_of(dna, rna, barcodes=["AAA", "CCC", "GGG", "TTT"], oligos=names, side_table=side)
+
+
+def simulated() -> xr.Dataset:
+    """Return counts of 30 elements, 10 of them negative controls, in two arms; the effect is about 1."""
+    rng = np.random.default_rng(1)
+    effect = np.where(np.arange(30) < 10, 0.0, rng.normal(1, 0.3, 30))
+    activity = pd.DataFrame(
+        {
+            "element": np.repeat([f"u{i:02d}" for i in range(30)], 2),
+            "arm": ["control", "GATA1"] * 30,
+            "group": np.repeat(["negative"] * 10 + ["test"] * 20, 2),
+            "log2": np.column_stack([np.zeros(30), effect]).ravel() + np.repeat(rng.normal(0, 0.3, 30), 2),
+        }
+    )
+    return simulate(activity, n_barcodes=8, n_replicates=3, rng=1)

@@ -1,13 +1,15 @@
-"""Log ratios of RNA to DNA in each cell, relative to library totals."""
+"""Log ratios of barcode counts, their means by oligo and replicate, and the two layers of noise about them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.estimation.variance_moderation import LEAST_VARIANCES, moderate_unequal
 from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0
@@ -72,3 +74,202 @@ def group_sums(values: NDArray[Any], group: Ints, shape: tuple[int, ...]) -> Arr
     size = int(np.prod(shape))
     found = [np.bincount(group, column, size) for column in columns.T]
     return np.stack(found, axis=-1).reshape(*shape, *values.shape[1:]).astype(np.float64, copy=False)
+
+
+@dataclass(frozen=True)
+class OligoMeans:
+    """Means of log ratios of n oligos in R replicates, in which each barcode counts once.
+
+    Attributes
+    ----------
+    activity
+        Shape ``(n, R)``. Its mean over replicates is the mean of the barcodes' means; differences between replicates
+        are the least-squares fit within barcodes, so missing cells bias neither. 0 where `n` is 0.
+    n
+        Barcodes of each, shape ``(n, R)``.
+    barcode
+        Mean of each barcode over the replicates that have it, shape ``(n_barcodes,)``; 0 without any.
+    seen
+        Whether a barcode is in any replicate.
+    spread
+        Contribution of counting noise of variance 1 in every cell to the variance over replicates, over R; shape
+        ``(n,)``.
+    """
+
+    activity: Array
+    n: Ints
+    barcode: Array
+    seen: Mask
+    spread: Array
+
+
+def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
+    """Return the means of log ratios by oligo and replicate.
+
+    Parameters
+    ----------
+    ratios, used
+        From `causalgia.mpra.counts.log_ratios.cell_ratios`, shape ``(n_barcodes, R)``.
+    of
+        Oligo of each barcode.
+    n
+        Oligos.
+
+    Examples
+    --------
+    >>> ratios, used = np.array([[1.0, 2.0], [4.0, 0.0]]), np.array([[True, True], [True, False]])
+    >>> oligo_means(ratios, used, np.array([0, 0]), 1).activity
+    array([[2.25, 3.25]])
+    """
+    cells = used.sum(axis=1)
+    seen = cells > 0
+    barcode = np.where(used, ratios, 0.0).sum(axis=1) / np.maximum(cells, 1)
+    within = np.where(used, ratios - barcode[:, None], 0.0)
+    count = group_sums(used, of, (n,))
+    shift, spread = _fit_replicates(within, used, of, count)
+    n_seen = np.bincount(of, weights=seen, minlength=n)
+    level = np.bincount(of, weights=barcode * seen, minlength=n) / np.maximum(n_seen, 1)
+    activity = np.where(count > 0, level[:, None] + shift, 0.0)
+    return OligoMeans(activity, count.astype(np.int64), barcode, seen, spread)
+
+
+def _fit_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
+    """Fit replicates, with a level for each barcode, by least squares; centered, ``(n, R)``, and `OligoMeans.spread`.
+
+    Where no barcode connects two replicates of an oligo, their difference is attributed to barcodes.
+    """
+    n, R = count.shape
+    share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
+    joint = np.stack([group_sums(share * used[:, [r]], of, (n,)) for r in range(R)], axis=1)
+    normal = count[:, :, None] * np.eye(R) - joint
+    inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
+    moved = np.einsum("ors,os->or", inverse, group_sums(within, of, (n,)))
+    spread = np.einsum("orr->o", inverse) / (max(R - 1, 1) * R)
+    return moved - moved.mean(axis=1, keepdims=True), spread
+
+
+@dataclass(frozen=True)
+class OligoVariances:
+    """Variances of an oligo's mean over replicates, shape ``(n,)`` each.
+
+    Attributes
+    ----------
+    between
+        Of its barcodes' means, over their number, counting noise included: the variance with new barcodes.
+    residual
+        Contribution of counting noise to the variance over replicates, over R; already part of `between`.
+    """
+
+    between: Array
+    residual: Array
+
+
+def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> OligoVariances | None:
+    """Return the variances by oligo, moderated over oligos; None where all have one barcode.
+
+    Examples
+    --------
+    >>> ratios, of = np.array([[1.0, 1.0], [4.0, 4.0], [2.0, 2.0]]), np.array([0, 0, 1])
+    >>> used = np.ones_like(ratios, dtype=bool)
+    >>> oligo_variances(ratios, used, of, oligo_means(ratios, used, of, 2)).between
+    array([2.25, 4.5 ])
+    """
+    n, R = means.activity.shape
+    size = np.bincount(of, weights=means.seen, minlength=n)
+    level = means.activity.mean(axis=1)
+    squares = np.bincount(of, weights=np.where(means.seen, means.barcode - level[of], 0.0) ** 2, minlength=n)
+    if not (size > 1).any():
+        return None
+    between = _moderated_mean_squares(squares, size - 1) / np.maximum(size, 1)
+    moved = (means.activity - level[:, None])[of]
+    cells = np.maximum(used.sum(axis=1, keepdims=True), 1)
+    left = ratios - moved
+    left = np.where(used, left - (left * used).sum(axis=1, keepdims=True) / cells, 0.0)
+    df = np.bincount(of, weights=used.sum(axis=1), minlength=n) - size - (R - 1)
+    residual = np.zeros(n)
+    if (df > 0).any():
+        noise = _moderated_mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
+        residual = noise * means.spread
+    return OligoVariances(between, residual)
+
+
+def _moderated_mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
+    """Return moderated mean squares (squeezeVar); with few oligos, pooled ones where an oligo has no df."""
+    known = df > 0
+    if known.sum() >= LEAST_VARIANCES:
+        return moderate_unequal(squares / np.maximum(df, 1), np.maximum(df, 0.0)).variance
+    whole = squares[known].sum() / df[known].sum()
+    return np.asarray(np.where(known, squares / np.maximum(df, 1), whole))
+
+
+def sampling_covariance(activity: Array, between: Array, residual: Array) -> Array:
+    """Return the covariance of the arms of a unit: barcodes of each arm, and replicates shared by arms.
+
+    ``C = S / R + diag(max(between - residual, 0))`` with S the covariance over replicates, on R - 1 degrees of freedom:
+    about unbiased on average over units, and noisy for each. It is that of the mean over replicates, for new barcodes
+    and new replicates.
+
+    Parameters
+    ----------
+    activity
+        Shape ``(n_units, n_arms, R)``.
+    between, residual
+        Of each oligo, shape ``(n_units, n_arms)``.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_units, n_arms, n_arms)``, positive semi-definite.
+
+    Examples
+    --------
+    >>> activity = np.array([[[0.0, 1.0], [3.0, 4.0]]])
+    >>> sampling_covariance(activity, np.array([[0.5, 0.1]]), np.array([[0.1, 0.1]]))
+    array([[[0.65, 0.25],
+            [0.25, 0.25]]])
+    """
+    R = activity.shape[-1]
+    moved = activity - activity.mean(axis=-1, keepdims=True)
+    shared = np.einsum("uar,ubr->uab", moved, moved) / (max(R - 1, 1) * R)
+    alone = np.maximum(between - residual, 0.0)
+    return np.asarray(shared + alone[..., None] * np.eye(alone.shape[1]))
+
+
+def group_medians(x: Array, of: Ints, n: int) -> Array:
+    """Return the median of each group, 0 where it is empty, shape ``(n,)``.
+
+    Examples
+    --------
+    >>> group_medians(np.array([5.0, 1.0, 3.0, 8.0]), np.array([0, 0, 0, 2]), 3)
+    array([3., 0., 8.])
+    """
+    order = np.lexsort((x, of))
+    size = np.bincount(of, minlength=n)
+    start = np.cumsum(size) - size
+    ranked = np.append(x[order], 0.0)
+    low, high = (np.where(size > 0, start + (size - 1 + k) // 2, len(x)) for k in (0, 1))
+    return np.asarray(np.where(size > 0, (ranked[low] + ranked[high]) / 2, 0.0))
+
+
+def robust_z(x: Array, seen: Mask, of: Ints) -> Array:
+    """Return robust z within groups: distance from the median in 1.4826 median absolute deviations; 0 if not seen.
+
+    The deviation is the larger of that of the group and that of all groups of three or more, because that of a few
+    values may be 0 by chance. Groups of fewer than three have z 0.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 1.0, 2.0, 30.0, 1.0, 2.0, 3.0])
+    >>> robust_z(x, np.ones(7, dtype=bool), np.array([0, 0, 0, 0, 1, 1, 1])).round(1)
+    array([-1. , -0.3,  0.3, 19.2, -0.7,  0. ,  0.7])
+    """
+    z, n = np.zeros(len(x)), int(of.max(initial=-1)) + 1
+    size = np.bincount(of[seen], minlength=n)
+    use = seen & (size[of] > 2)
+    if not use.any():
+        return z
+    group = of[use]
+    distance = x[use] - group_medians(x[use], group, n)[group]
+    spread = 1.4826 * np.maximum(group_medians(np.abs(distance), group, n), np.median(np.abs(distance)))[group]
+    z[use] = np.divide(distance, spread, out=np.zeros_like(distance), where=spread > 0)
+    return z

@@ -12,7 +12,7 @@ from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
-from causalgia.mpra.counts.side_table import library_attrs
+from causalgia.mpra.counts.counts_table import library_attrs
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, fit_request, n_barcodes
 from causalgia.mpra.fits.hierarchical import hierarchical

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.checks import as_int, is_whole
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.experiments._variants import replaced_words, window_loci
-from causalgia.mpra.libraries.arguments import as_whole
 from causalgia.mpra.libraries.constructs import data_table, find_row
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
@@ -213,8 +213,8 @@ def variant_tiles(
 def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
     if not chosen:
         raise LibraryError("variants: there are none; give at least one")
-    as_whole(insert_length, "insert_length", least=1)
-    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole_number, offsets)):
+    as_int(insert_length, "insert_length", error=LibraryError)
+    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(is_whole, offsets)):
         raise LibraryError(f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) is the middle")
     if not len(offsets) or len(set(offsets)) < len(offsets):
         raise LibraryError(f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is the middle")
@@ -226,10 +226,6 @@ def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Seque
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_allele_width(variant)} "
                     f"bases leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
-
-
-def _is_whole_number(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _allele_width(variant: Variant) -> int:

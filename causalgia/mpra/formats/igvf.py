@@ -14,11 +14,10 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import CountsError, LibraryError, quoted
-from causalgia.mpra.counts._aggregate import aggregate, calls
+from causalgia.mpra.counts._activity import aggregate, calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.files import construct_table
-from causalgia.mpra.formats.names import given_name
-from causalgia.mpra.formats.tables import Format, layout_of, read_table, write_table
+from causalgia.mpra.formats.igvf_tables import Format, layout_of, read_table, write_table
+from causalgia.mpra.formats.text_files import construct_table, given_name
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -73,7 +72,7 @@ def igvf_table(
 
     Examples
     --------
-    >>> from causalgia.mpra.formats.example_library import two_arms
+    >>> from causalgia.mpra.formats.orders import two_arms
     >>> igvf_table(two_arms(), "reporter_sequence_design")[["name", "category", "class"]].head(2)
              name   category class
     0  u1:control  synthetic  test
@@ -128,7 +127,7 @@ def to_igvf(
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.example_library import two_arms
+    >>> from causalgia.mpra.formats.orders import two_arms
     >>> path = to_igvf(two_arms(), Path(tempfile.mkdtemp()) / "design.tsv.gz", "reporter_sequence_design")
     >>> read_igvf(path, "reporter_sequence_design")["name"][0]
     'u1:control'

@@ -10,9 +10,9 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError
-from causalgia.mpra.formats.files import check_writable
 from causalgia.mpra.formats.igvf import to_igvf
 from causalgia.mpra.formats.orders import check_orderable, to_csv, to_fasta
+from causalgia.mpra.formats.text_files import check_writable
 
 LIBRARY = "library.nc"
 _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
@@ -61,7 +61,7 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.example_library import two_arms
+    >>> from causalgia.mpra.formats.orders import two_arms
     >>> folder = Path(tempfile.mkdtemp())
     >>> [path.name for path in write_library(two_arms(), folder)][:3]
     ['oligos.fa', 'oligos.csv', 'inserts.fa']

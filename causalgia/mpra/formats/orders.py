@@ -1,4 +1,4 @@
-"""Order files: the oligos of a library as FASTA and CSV, and the inserts as FASTA for mapping reads."""
+"""Order files of a library, FASTA and CSV, and a small library for examples."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.formats.files import construct_table, write_text
-from causalgia.mpra.formats.names import check_distinguishable, check_names
+from causalgia.mpra.formats.text_files import (
+    check_distinguishable,
+    check_names,
+    construct_table,
+    write_text,
+)
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
@@ -53,7 +57,7 @@ def to_fasta(
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.example_library import two_arms
+    >>> from causalgia.mpra.formats.orders import two_arms
     >>> path = to_fasta(two_arms(), Path(tempfile.mkdtemp()) / "oligos.fa")
     >>> print(path.read_text().splitlines()[0])
     >u1:control
@@ -83,7 +87,7 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.example_library import two_arms
+    >>> from causalgia.mpra.formats.orders import two_arms
     >>> path = to_csv(two_arms(), Path(tempfile.mkdtemp()) / "order.csv")
     >>> print(path.read_text().splitlines()[0])
     name,oligo
@@ -152,3 +156,24 @@ def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) 
     rows = construct_table(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()
+
+
+def two_arms() -> xr.Dataset:
+    """Return two units under two arms, a scramble and a declared duplicate, without barcodes.
+
+    Examples
+    --------
+    >>> two_arms().sizes["row"]
+    6
+    """
+    inserts = ["ACGTTGCA", "ACGATACA", "GGCATTAC", "GGGATAAC", "TTGACCAG", "ACGTTGCA"]
+    elements = ["u1", "u1", "u2", "u2", "scramble0", "u1=again"]
+    arms = ["control", "GATA1", "control", "GATA1", "scramble", "control"]
+    names = [f"{element}:{arm}" for element, arm in zip(elements, arms, strict=True)]
+    groups = ["test"] * 4 + ["negative", "duplicate"]
+    columns = {"element": elements, "arm": arms, "group": groups, "name": names, "oligo_name": names, "insert": inserts}
+    columns["oligo"] = [f"AGGA{insert}CATT" for insert in inserts]
+    return xr.Dataset(
+        {"unit": ("row", np.array([0, 0, 1, 1, -1, 0])), **{name: ("row", cells) for name, cells in columns.items()}},
+        attrs={"design_fingerprint": "0123456789abcdef"},
+    )

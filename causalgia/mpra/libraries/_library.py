@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import as_int, as_texts
 from causalgia.design import Design
 from causalgia.errors import LibraryError
-from causalgia.mpra.libraries.arguments import as_texts, as_whole
 from causalgia.mpra.libraries.backgrounds import Blocks, draw_units
 from causalgia.mpra.libraries.barcode_sets import (
     PRIMER_END,
@@ -184,10 +184,12 @@ def library(
     if not isinstance(design, Design):
         raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
     key, of = root_key(rng), construct(adapters)
-    synthesised = barcodes_per_oligo is not None and as_whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
+    synthesised = (
+        barcodes_per_oligo is not None and as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError) > 0
+    )
     check_barcode_kind(of, synthesised=synthesised)
     letters = barcode_length if barcode_length is not None else of.barcode_length or _BARCODE_LENGTH
-    letters = as_whole(letters, "barcode_length", least=1) if synthesised else 0
+    letters = as_int(letters, "barcode_length", error=LibraryError) if synthesised else 0
     length = fit_insert_length(design, of, oligo_length=oligo_length, barcode_length=letters)
     plus, minus = (read_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
     rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
@@ -214,11 +216,11 @@ def library(
             min_distance=min_distance,
             avoid=tuple(rule.enzyme for rule in rules if isinstance(rule, SiteCount)),
             flanks=(of.junction, of.right),
-            seeds=as_texts(seeds, "seeds", "miRNAs or their seeds"),
+            seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=LibraryError),
             primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
         )
     )
-    request = _LibraryRequest(design, checker, numbers, key, as_whole(redraws, "redraws", least=0))
+    request = _LibraryRequest(design, checker, numbers, key, as_int(redraws, "redraws", least=0, error=LibraryError))
     blocks, listed, broken = request.draw_inserts(plus, minus)
     alone = checker.for_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
     tags = None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
@@ -240,7 +242,7 @@ def library(
 def _order_attrs(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
     """Return the given options of the order as attributes."""
     if replicates is not None:
-        others["replicates"] = as_whole(replicates, "replicates", least=1)
+        others["replicates"] = as_int(replicates, "replicates", error=LibraryError)
     return {name: value for name, value in others.items() if value is not None}
 
 

@@ -10,11 +10,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import as_int, as_texts
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import as_share_range, as_texts, as_whole
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
-from causalgia.mpra.libraries.rules import RuleChecker
+from causalgia.mpra.libraries.rules import RuleChecker, as_share_range
 from causalgia.sequences.alphabet import as_token_array, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.random import random_words
@@ -53,7 +53,7 @@ class BarcodeRules:
 
     def __post_init__(self) -> None:
         for name in ("length", "min_distance", "homopolymer"):
-            as_whole(getattr(self, name), name, least=1)
+            as_int(getattr(self, name), name, error=LibraryError)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if not isinstance(self.all_four_bases, bool | np.bool_):
@@ -74,7 +74,7 @@ class BarcodeRules:
             )
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
-            object.__setattr__(self, name, as_texts(getattr(self, name), name, what))
+            object.__setattr__(self, name, as_texts(getattr(self, name), name, what, error=LibraryError))
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
@@ -219,13 +219,13 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites"),
+        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds"),
-        primers=as_texts(primers, "primers", "primers"),
+        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=LibraryError),
+        primers=as_texts(primers, "primers", "primers", error=LibraryError),
     )
     return decode(draw_barcodes(n, rules, rng=rng)[0])
 
@@ -244,7 +244,7 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    as_whole(n, "n", least=1)
+    as_int(n, "n", error=LibraryError)
     found, failed, passed = distant_words(
         n,
         rules.length,
@@ -279,11 +279,11 @@ _BASES = 3  # A, C and G; T follows from the length
 
 
 def barcode_balance(
-    barcodes: NDArray[np.integer],
-    arms: NDArray[np.integer],
-    blocks: NDArray[np.integer],
+    tokens: NDArray[np.integer],
+    arm: NDArray[np.integer],
+    block: NDArray[np.integer],
     *,
-    repeats: int = 199,
+    n_permutations: int = 199,
     rng: RNG,
 ) -> float:
     """Return the permutation p-value that barcodes were assigned to arms at random within blocks.
@@ -295,26 +295,26 @@ def barcode_balance(
 
     Parameters
     ----------
-    barcodes
-        Tokens, shape ``(n, length)``.
-    arms
+    tokens
+        Barcodes as tokens, shape ``(n, length)``.
+    arm
         Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
-    blocks
+    block
         Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a unit.
-    repeats
-        Number of reassignments; the smallest p is ``1 / (repeats + 1)``.
+    n_permutations
+        Number of reassignments; the smallest p is ``1 / (n_permutations + 1)``.
     rng
         Seed, Generator or SeedSequence.
 
     Returns
     -------
     float
-        ``(1 + #{permuted statistic >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
+        ``(1 + #{permuted statistic >= statistic}) / (1 + n_permutations)``; 1 where no block has two arms.
 
     Raises
     ------
     LibraryError
-        If there is not one arm and one block for each barcode, or `repeats` is below 1.
+        If there is not one arm and one block for each barcode, or `n_permutations` is below 1.
 
     References
     ----------
@@ -328,19 +328,22 @@ def barcode_balance(
     >>> barcode_balance(tokens, np.repeat([0, 1], 20), unit, rng=0)  # one arm has all that begin with A
     0.005
     """
-    tokens, arm, block = as_token_array(barcodes), np.asarray(arms), np.asarray(blocks)
+    tokens, arm, block = as_token_array(tokens), np.asarray(arm), np.asarray(block)
     if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
         raise LibraryError(
             f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give one arm and one block a barcode"
         )
-    if repeats < 1:
-        raise LibraryError(f"repeats={repeats}: barcodes are dealt again at least once")
+    as_int(n_permutations, "n_permutations", error=LibraryError)
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack([(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1).astype(float)
     means = np.stack([np.bincount(number, column) for column in counts.T], axis=1) / size[:, None]
     return _permutation_p(
-        counts - means[number], arm[order], number, repeats, np.random.default_rng(derive(root_key(rng), "balance"))
+        counts - means[number],
+        arm[order],
+        number,
+        n_permutations,
+        np.random.default_rng(derive(root_key(rng), "balance")),
     )
 
 

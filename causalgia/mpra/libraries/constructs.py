@@ -12,9 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import nearest
+from causalgia.checks import as_int, as_texts, nearest
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import as_texts, as_whole
 from causalgia.sequences.alphabet import IUPAC, encode, parse_word
 from causalgia.sequences.composition import word_hits
 from causalgia.types import Tokens
@@ -319,7 +318,7 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
     >>> [s.name for s in sites(["EcoRI", "SbfI", "EcoRI"])]
     ['EcoRI', 'SbfI']
     """
-    return tuple(dict.fromkeys(map(site, as_texts(avoid, "avoid", "enzymes or letters of sites"))))
+    return tuple(dict.fromkeys(map(site, as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError))))
 
 
 def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
@@ -336,8 +335,10 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
     {'KpnI': 1, 'EcoRI': 0}
     """
     meant = avoid if isinstance(avoid, Mapping) else {}
-    names = as_texts(avoid, "avoid", "enzymes or letters of sites")
-    return {site(name): as_whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}
+    names = as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError)
+    return {
+        site(name): as_int(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0, error=LibraryError) for name in names
+    }
 
 
 @cache

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from causalgia.checks import as_int
 from causalgia.design import Design, Genomic
 from causalgia.design.layout import Layout
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.arguments import as_whole
 from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
 
 _PROMOTER_TIMES = 6  # barcodes of the promoter alone per barcode of an oligo, as in the CRX library: 18 for 3
@@ -105,10 +105,10 @@ def order_numbers(
     LibraryError
         If a number is not whole, or the promoter alone would be a short oligo.
     """
-    barcodes = 0 if barcodes_per_oligo is None else as_whole(barcodes_per_oligo, "barcodes_per_oligo", least=1)
-    pairs = as_whole(duplicates, "duplicates", least=0)
+    barcodes = 0 if barcodes_per_oligo is None else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
+    pairs = as_int(duplicates, "duplicates", least=0, error=LibraryError)
     most = _PROMOTER_TIMES * barcodes if fillable else 0
-    promoter = most if promoter_only is None else as_whole(promoter_only, "promoter_only", least=0)
+    promoter = most if promoter_only is None else as_int(promoter_only, "promoter_only", least=0, error=LibraryError)
     if promoter and not fillable:
         cure = (
             "it is ordered where the junction carries two cloning sites, between which a filler is cut out: say them, "
@@ -123,7 +123,7 @@ def order_numbers(
     arms = len(design.named_arms) if design.assignment == "crossover" else 1
     return OrderNumbers(
         test=design.n_units * arms,
-        scrambles=as_whole(scrambles, "scrambles", least=0),
+        scrambles=as_int(scrambles, "scrambles", least=0, error=LibraryError),
         positives=positives,
         negatives=negatives,
         pairs=pairs if barcodes else 0,
@@ -140,7 +140,7 @@ def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barco
     LibraryError
         If they differ; with the sum, and the arm.
     """
-    left = of.insert_length(as_whole(oligo_length, "oligo_length", least=1), barcode_length=barcode_length)
+    left = of.insert_length(as_int(oligo_length, "oligo_length", error=LibraryError), barcode_length=barcode_length)
     taken = [f"{len(of.left)} left adapter", f"{len(of.right)} right adapter"]
     if barcode_length:
         taken[1:1] = [f"{len(of.junction)} junction", f"{barcode_length} barcode"]
@@ -176,7 +176,7 @@ def check_order_limits(
     LibraryError
         If the oligos are too long or too many for the vendor, or more than `budget`; with what would fit.
     """
-    most = None if budget is None else as_whole(budget, "budget", least=1)
+    most = None if budget is None else as_int(budget, "budget", error=LibraryError)
     if most is not None and numbers.oligos > most:
         raise LibraryError(
             f"{numbers.oligos:,} oligos ({numbers.words}) are more than budget={most:,}: {_what_fits(numbers, most)}"

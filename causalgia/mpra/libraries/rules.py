@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import as_int, as_number, is_real
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.arguments import as_share, as_share_range, as_whole, as_words_or_motifs
 from causalgia.mpra.libraries.constructs import Construct, Oligos, Site, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
@@ -245,11 +245,40 @@ def default_rules(
             for s, n in cut.items()
             if n and s.methylation
         ),
-        Homopolymers(longest=as_whole(homopolymer, "homopolymer", least=1)),
+        Homopolymers(longest=as_int(homopolymer, "homopolymer", error=LibraryError)),
         GCContent(low=low, high=high),
-        SimpleRepeats(share=as_share(repeats, "repeats")),
-        *(JunctionMotif(motif=motif) for motif in as_words_or_motifs(motifs, "motifs")),
+        SimpleRepeats(share=as_number(repeats, "repeats", least=0, most=1, error=LibraryError)),
+        *(JunctionMotif(motif=motif) for motif in _as_words_or_motifs(motifs)),
     )
+
+
+def as_share_range(pair: Any, name: str) -> tuple[float, float]:
+    """Return a lowest and a highest share, or raise LibraryError naming the argument.
+
+    Examples
+    --------
+    >>> as_share_range([0, 0.5], "gc")
+    (0.0, 0.5)
+    """
+    if isinstance(pair, tuple | list | np.ndarray) and len(pair) == 2 and all(map(is_real, pair)):
+        low, high = map(float, pair)
+        if 0 <= low <= high <= 1:
+            return low, high
+    raise LibraryError(
+        f"{name}={quoted(pair)} is no pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
+        "per cent"
+    )
+
+
+def _as_words_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
+    given = (motifs,) if isinstance(motifs, str | Motif) else motifs
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        raise LibraryError(f"motifs={quoted(motifs)}: give words or motifs as text, or a list of such; () for none")
+    found = tuple(given)
+    for one in found:
+        if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
+            raise LibraryError(f"motifs= has {quoted(one)}, which is no word and no Motif; give words such as 'CACGTG'")
+    return found
 
 
 def _site_counts(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:

@@ -8,8 +8,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.mpra.planning._cheapest import PriceList, cheapest, read_prices
+    from causalgia.mpra.planning._components import components
     from causalgia.mpra.planning._power import power
-    from causalgia.mpra.planning.variance_components import components
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -15,6 +15,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.inputs import parse_toml, read_text
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
+from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.mpra.planning._power import (
     Grid,
     StandardError,
@@ -24,7 +25,6 @@ from causalgia.mpra.planning._power import (
     interval_half_width,
     recovered_barcodes,
 )
-from causalgia.mpra.planning.variance_components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.planning.power_functions import MOST, as_probability, least_integer
 from causalgia.types import Array
 

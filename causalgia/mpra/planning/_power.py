@@ -14,7 +14,7 @@ from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
-from causalgia.mpra.planning.variance_components import Layers, check_pilot, check_tau_known, layers_at_depth
+from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import as_probability, t_power, t_quantile
 from causalgia.schema import check_dataset
@@ -24,7 +24,7 @@ Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
 
 
 def power(
-    effect: Grid | xr.Dataset,
+    effect: Grid | None = None,
     *,
     n_barcodes: Grid,
     n_replicates: Grid,
@@ -34,6 +34,7 @@ def power(
     noise: NoiseModel | None = None,
     pilot: xr.Dataset | None = None,
     weights: tuple[float, ...] = (-1.0, 1.0),
+    virtual: xr.Dataset | None = None,
     slope: float | None = None,
     alpha: float | None = None,
     q: float | None = None,
@@ -52,7 +53,7 @@ def power(
     Parameters
     ----------
     effect
-        True log2 effects; or the effects (estimates) of a virtual trial, which also give tau (needs ``slope=``).
+        True log2 effects.
     n_barcodes, n_replicates, n_backgrounds
         Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and `depth`, is a number or several
         numbers, which become a dim of that name.
@@ -67,9 +68,10 @@ def power(
         are matched by name; a pilot of one contrast serves for all.
     weights
         Weights of the arms in the contrast; ``(1, -1, -1, 1)`` is an interaction.
-    slope
-        Measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier library; 1
-        where the predictor predicts log2 activity itself.
+    virtual, slope
+        Instead of `effect`: effects (or estimates) of a virtual trial, whose spread is also tau where `noise` gives
+        none; and the measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier
+        library, or 1 where the predictor predicts log2 activity itself.
     alpha
         Level of the two-sided test; without `q` 0.05.
     q, share_true
@@ -115,8 +117,10 @@ def power(
     alpha = as_probability(0.05 if alpha is None else alpha, "alpha")
     of_dna = None if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     spread = None
-    if isinstance(effect, xr.Dataset):
-        size, spread = virtual_effects(effect, slope)
+    if (effect is None) == (virtual is None):
+        raise EstimateError("give effect= (true log2 effects) or virtual= (effects of a virtual trial, with slope=)")
+    if virtual is not None:
+        size, spread = virtual_effects(virtual, slope)
         pilot = None if pilot is None else match_pilot_contrasts(pilot, size)
     else:
         size = as_grid("effect", effect, -np.inf)

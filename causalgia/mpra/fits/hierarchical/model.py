@@ -11,12 +11,25 @@ import xarray as xr
 from scipy.special import fdtri, stdtrit
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counts.noise_layers import oligo_means
+from causalgia.mpra.counts.log_ratios import oligo_means
 from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, CountCells, model_cells
-from causalgia.mpra.fits.hierarchical.layers import contrast_mixtures, element_densities
-from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, LearntNoise, learn_noise
-from causalgia.mpra.fits.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
+from causalgia.mpra.fits.hierarchical.element_noise import (
+    LOG2,
+    Grid,
+    LearntNoise,
+    contrast_mixtures,
+    element_densities,
+    learn_noise,
+)
+from causalgia.mpra.fits.hierarchical.responses import (
+    PSEUDO,
+    CountCells,
+    Responses,
+    first_responses,
+    model_cells,
+    respond,
+    set_cell_noise,
+)
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 

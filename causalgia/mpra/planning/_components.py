@@ -343,7 +343,7 @@ def components(
     >>> from causalgia.mpra import counts_of
     >>> rna, dna = rng.poisson(rate).reshape(640, 3), rng.poisson(100, (640, 3))
     >>> names = [f"b{i}" for i in range(640)]
-    >>> counts = counts_of(dna, rna, barcodes=names, oligos=np.repeat(side["oligo_name"], 8).to_list(), arms=side)
+    >>> counts = counts_of(dna, rna, barcodes=names, oligos=np.repeat(side["oligo_name"], 8).to_list(), side_table=side)
     >>> found = components(counts, control="a")
     >>> bool(0.5 < found["sd_barcode"] * np.exp(found["sd_noisiness"] ** 2) < 0.7)
     True

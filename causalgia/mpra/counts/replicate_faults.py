@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.mpra.counts._aggregate import MAD_TO_SD
+from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts._split_index import SplitIndex, split_index
 from causalgia.types import Array, Ints
 
@@ -80,8 +80,8 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._aggregate import aggregate
-    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> from causalgia.mpra.counts._activity import aggregate
+    >>> from causalgia.mpra.counts._simulate import simulated
     >>> counts = simulated()
     >>> findings(counts, aggregate(counts))
     []

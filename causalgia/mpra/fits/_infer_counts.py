@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import as_int
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
@@ -32,7 +33,7 @@ def infer_counts(
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
     prior: Prior = ON_LOG2,
     silent: bool = True,
-    draws: int = 4_000,
+    n_draws: int = 4_000,
     rng: RNG,
     accept_unconverged: bool = False,
 ) -> Tree:
@@ -53,7 +54,7 @@ def infer_counts(
         Prior of mu and tau of every arm, on log2.
     silent
         Whether RNA may be silent in an inferred share of cells (marginalized cell by cell).
-    draws
+    n_draws
         Total over four chains; rounded up to a multiple of four.
     rng
         Source of randomness.
@@ -107,8 +108,8 @@ def infer_counts(
     causalgia.errors.ContrastError: ...
     """
     validate(counts, "counts")
-    _check_prior_and_draws(prior, draws, silent)
-    n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
+    _check_prior_and_draws(prior, n_draws, silent)
+    n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)
     check_n_draws(n, accept_unconverged)
     request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     data, left_out = model_counts(counts, request)
@@ -129,13 +130,12 @@ def infer_counts(
     return as_tree(groups)
 
 
-def _check_prior_and_draws(prior: Any, draws: Any, silent: Any) -> None:
+def _check_prior_and_draws(prior: Any, n_draws: Any, silent: Any) -> None:
     if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
         raise InferenceError(
             f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
         )
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
+    as_int(n_draws, "n_draws", error=InferenceError)
     if not isinstance(silent, bool):
         raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
 
