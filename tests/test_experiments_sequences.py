@@ -308,7 +308,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     over = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), target="population x predictors", error="bh"))
     with pytest.warns(ExploratoryWarning):
         answer = over.analyze(outcomes, rng=0)
-    assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1 [")
+    assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1.49 [")
 
 
 # the split of variances ---------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -157,3 +158,21 @@ def test_no_modules_import_each_other():
     graph = imports()
     assert sum(map(len, graph.values())) > 1000
     assert circles(graph) == []
+
+
+def test_the_picture_of_the_house_is_the_list_of_rooms():
+    """The floors of docs/how_it_is_built.md, from the roof to the ground, and every file of the ground floor."""
+    page = (PACKAGE.parent / "docs" / "how_it_is_built.md").read_text(encoding="utf-8")
+    rooms, ground = page.split("## The floors")[1].split("## Names")[0].split("Below them")
+    drawn = [
+        sorted(re.findall(r"`(\w+)`", line.split("|")[1])) for line in rooms.splitlines() if line.startswith("| `")
+    ]
+    floors = [sorted(room.name for room in floor) for floor in house.FLOORS]
+    assert drawn == floors[: len(drawn)]
+    below = [
+        name
+        for line in ground.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    ]
+    assert sorted(below) == sorted(name for floor in floors[len(drawn) :] for name in floor)
