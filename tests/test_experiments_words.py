@@ -459,7 +459,11 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
 @pytest.mark.parametrize(
     ("curvature", "excess", "text"),
     [
-        ("increases", "negligible", "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place, not by number: "),
+        (
+            "increases",
+            "negligible",
+            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place, not by number:",
+        ),
         (
             "increases",
             "undecided",
@@ -470,8 +474,16 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
             "increases",
             "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place and number together",
         ),
-        ("increases", "increases", "by number they are more than additive, 0.500 [0.400, 0.600] beyond 3 times the first"),
-        ("undecided", "negligible", "by number they are not clearly additive or otherwise, 0.500 [0.400, 0.600] beyond 3"),
+        (
+            "increases",
+            "increases",
+            "by number they are more than additive, 0.500 [0.400, 0.600] beyond 3 times",
+        ),
+        (
+            "undecided",
+            "negligible",
+            "by number they are not clearly additive or otherwise, 0.500 [0.400, 0.600]",
+        ),
     ],
 )
 def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(curvature, excess, text):
