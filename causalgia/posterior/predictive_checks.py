@@ -172,7 +172,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     Raises
     ------
     InferenceError
-        If the prior is flat in mu or tau, or `draws` is no positive whole number.
+        If the prior is flat in mu or tau, or `draws` is not a positive whole number.
 
     References
     ----------

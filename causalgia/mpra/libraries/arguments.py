@@ -39,7 +39,7 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
         if 0 <= low <= high <= 1:
             return low, high
     raise LibraryError(
-        f"{name}={quoted(pair)} is no pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
+        f"{name}={quoted(pair)} is not a pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
         "per cent"
     )
 
@@ -47,7 +47,7 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
 def as_share(value: Any, name: str) -> float:
     """Return a share, or raise LibraryError naming the argument."""
     if not _is_real(value) or not 0 <= value <= 1:
-        raise LibraryError(f"{name}={quoted(value)} is no share: a number between 0 and 1; 0.25 is 25 per cent")
+        raise LibraryError(f"{name}={quoted(value)} is not a share: a number between 0 and 1; 0.25 is 25 per cent")
     return float(value)
 
 
@@ -62,7 +62,7 @@ def as_texts(value: Any, name: str, what: str) -> tuple[str, ...]:
     found = _as_tuple(value, name, what)
     for one in found:
         if not isinstance(one, str) or not one:
-            raise LibraryError(f"{name}= has {quoted(one)}, which is no text; give {what} as text, or a list of such")
+            raise LibraryError(f"{name}= has {quoted(one)}, which is not text; give {what} as text, or a list of such")
     return found
 
 
@@ -71,7 +71,7 @@ def as_words_or_motifs(value: Any, name: str) -> tuple[str | Motif, ...]:
     found = _as_tuple(value, name, "words or motifs")
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
-            raise LibraryError(f"{name}= has {quoted(one)}, which is no word and no Motif; give words such as 'CACGTG'")
+            raise LibraryError(f"{name}= has {quoted(one)}, neither a word nor a Motif; give words such as 'CACGTG'")
     return found
 
 
