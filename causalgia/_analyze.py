@@ -309,7 +309,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(
-            f"analysis={quoted(analysis)} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)"
+            f"analysis={quoted(analysis)} is not a cg.Analysis; for example cg.Analysis(control='...', rope=0)"
         )
     if keeps_effects(outcomes):
         analysis = (
@@ -434,7 +434,7 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     if name not in effects.coords or effects[name].dims != ("arm",):
         on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",))]
         raise ContrastError(
-            f"family={quoted(name)} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+            f"family={quoted(name)} is not a coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0

@@ -76,7 +76,7 @@ def confirm(
     Raises
     ------
     DesignError
-        If a selected name is no arm or contrast of the screen, or no sequences are left for confirmation.
+        If a selected name is not an arm or contrast of the screen, or no sequences are left for confirmation.
     DecisionError
         If the decisions to select from have no directional verdict.
     PredictorError
@@ -131,7 +131,7 @@ def confirm(
 
 def _check_screen(design: object, screen: xr.Dataset) -> Design:
     if not isinstance(design, Design):
-        raise DesignError(f"design={quoted(design)} is no cg.Design; give the one that the screen was run with")
+        raise DesignError(f"design={quoted(design)} is not a cg.Design; give the one that the screen was run with")
     if design.fingerprint != screen.attrs.get("design_fingerprint", design.fingerprint):
         raise DesignError(
             f"design= has the fingerprint {design.fingerprint}, and the screen was run with "
@@ -142,7 +142,7 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
 
 def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None:
     if not isinstance(predictor, Predictor):
-        raise PredictorError(f"predictor={type(predictor).__name__} is no predictor; give the one of the screen")
+        raise PredictorError(f"predictor={type(predictor).__name__} is not a predictor; give the one of the screen")
     expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
     if predictor.fingerprint != expected and not other:
         raise PredictorError(
@@ -179,7 +179,7 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
     for name in names:
         if name not in known:
             raise DesignError(
-                f"select= names {quoted(name)}, which is no arm or contrast of the screen{nearest(name, known)}"
+                f"select= names {quoted(name)}, which is not an arm or contrast of the screen{nearest(name, known)}"
             )
         wanted |= {arm for arm, weight in contrasts[name].items() if weight} if name in contrasts else {name}
     if not wanted - set(_controls(design, analysis)):
@@ -218,7 +218,7 @@ def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
         return design.reserved, RESERVED
     if isinstance(design.null, Genomic):
         raise DesignError(
-            "the screen was on these sequences themselves and none was reserved, so that none is left to confirm on; "
+            "all sequences were used in the screen, so none is left for confirmation; "
             "run the screen with Design(reserve=0.25)"
         )
     return design.null, SAME if isinstance(design.null, FromParents) else INDEPENDENT

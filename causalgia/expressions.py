@@ -313,9 +313,8 @@ class _Parser:
         listed = ", ".join(map(quoted, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         hint = nearest(name, self.names, most=3) or "."
-        raise ContrastError(
-            f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} is no {self.of}{hint} There are {listed}{more}"
-        )
+        unknown = f"{quoted(name)} is not {'an' if self.of == 'arm' else 'a'} {self.of}"
+        raise ContrastError(f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are {listed}{more}")
 
 
 def weights_in_text(value: Any) -> Any:

@@ -49,7 +49,7 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     """
     check_no_pipe(path, OutcomesError)
     if not path.name or "\0" in path.name:
-        raise OutcomesError(f"{quoted(str(path))} is no name of a file; give a path such as outcomes.nc")
+        raise OutcomesError(f"{quoted(str(path))} is not a name of a file; give a path such as outcomes.nc")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         fill(temporary)

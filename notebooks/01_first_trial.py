@@ -54,8 +54,8 @@ estimates = cg.estimate(effects)
 print(cg.report(estimates))
 
 # %% [markdown]
-# Every unit received every arm, so each has an individual effect, and the interval is a paired one. What did pairing buy? The
-# same arms compared as if their units were strangers have a larger standard error:
+# Every unit received every arm, so each has an individual effect, and the interval is a paired one. How much did pairing gain? Compared as
+# unpaired, the same arms have a larger standard error:
 
 # %%
 y = outcomes["outcome"].sel(task="K562")
@@ -75,9 +75,9 @@ print(f"largest |estimate - truth| / se of {z.size} effects: {abs(z).max().item(
 forest(estimates, task="K562", truth=truth).figure
 
 # %% [markdown]
-# Neither the broken core nor the fresh placebo is told from zero in the table above: this oracle rewards a few words, and seven other
-# letters in random sequence mean little to it. Single placebo words are not all so quiet: some spell a part of a word that counts, the
-# others remove what little was there.
+# In the table above, neither the broken core nor the fresh placebo differs from zero: this oracle rewards a few words, and seven other
+# letters in random sequence have little effect on it. Single placebo words do have effects: some contain a part of a word that counts, and
+# others remove one that was there by chance.
 
 # %%
 words = [name for name in estimates["contrast"].values.tolist() if name.startswith("placebo ")]
@@ -85,8 +85,8 @@ told = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
 print(f"placebo words with p < 0.05, of {len(words)}:", told.to_pandas().to_dict())
 
 # %% [markdown]
-# On the published network below it is most of them. Writing seven bases, whichever they are, removes what was there and adds
-# what they happen to mean. So the control of a motif's effect is a placebo, which does both, and not the untreated arm:
+# On the published network below, most placebo words have an effect. Writing any seven bases removes the bases that were there and adds
+# others that may have a function of their own. So the control for a motif is a placebo, which does both, and not the untreated arm:
 
 # %%
 against_placebo = cg.estimate(cg.contrast(outcomes, contrasts={"GATA1": {"GATA1": 1, "placebo": -1}}))
@@ -132,10 +132,10 @@ figure
 # %% [markdown]
 # ## A published network
 #
-# DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts
-# developmental and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are public (Zenodo 10.5281/zenodo.5502060); a
-# copy as safetensors, with the ten enhancers of the paper's example, is read here from a folder beside the repository, and
-# nothing of it is part of causalgia. Where that folder is absent this part is left out, and says so.
+# DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts developmental
+# and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are public (Zenodo 10.5281/zenodo.5502060); a copy as safetensors,
+# with the ten enhancers of the paper's example, is read here from a folder beside the repository, and is not part of causalgia. If that
+# folder is absent, this part is skipped with a message.
 
 # %%
 folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
@@ -176,9 +176,9 @@ if folder:
 
 # %% [markdown]
 # Three things are worth seeing. The motifs of the paper stand far outside the forty placebo words, each in its own task: AP-1 in the
-# developmental one, Dref in the housekeeping one. The placebo words themselves are not zero and not alike: tested against
-# zero, most random words would be "significant", and the test would answer nothing. And the units are shuffles of only ten enhancers:
-# the standard error counts ten parents, not three hundred units, and the interval is honest about it (the warning above says so).
+# developmental one, Dref in the housekeeping one. The placebo words themselves are not zero and not alike: tested against zero, most random
+# words would be "significant", and the test would be uninformative. And the units are shuffles of only ten enhancers: the standard error
+# counts ten parents, not three hundred units, and the interval is wide accordingly (see the warning above).
 
 # %%
 if folder:

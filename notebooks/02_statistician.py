@@ -13,8 +13,8 @@
 # %% [markdown]
 # # A table of effects to verdicts
 #
-# For the statistician who imports the inference side alone: no network, no sequence, no torch. What goes in is a table with two
-# columns, an effect and its standard error. What comes out is a verdict about *size* for every row, with an error rate that is kept.
+# For the statistician who imports the inference side alone: no network, no sequence, no torch. The input is a table with two columns, an
+# effect and its standard error. The output is a verdict about *size* for every row, with a controlled error rate.
 
 # %%
 # %matplotlib inline
@@ -47,7 +47,7 @@ with warnings.catch_warnings():
 summary.iloc[:, :2]
 
 # %% [markdown]
-# The result is what the installed ArviZ calls its own. The same model by NUTS agrees within Monte-Carlo error; here is the distance of the
+# The result is the tree of the installed ArviZ. The same model by NUTS agrees within Monte-Carlo error; here is the distance of the
 # posterior means in units of it:
 
 # %%
@@ -77,8 +77,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# The largest raw effects are inflated: they were selected for their errors, too. Shrinkage takes that back, and by how much follows from the
-# table itself.
+# The largest raw effects are inflated: they were selected for their errors, too. Shrinkage corrects for this, by an amount that is
+# estimated from the table itself.
 
 # %%
 top = np.argsort(-np.abs(screen["effect"].to_numpy()))[:20]
@@ -93,7 +93,7 @@ def rmse(guess: np.ndarray) -> float:
 {"raw": round(rmse(screen["effect"].to_numpy()), 3), "shrunken": round(rmse(shrunken), 3)}
 
 # %% [markdown]
-# Where effects are no larger than their errors, there is more to take back. Four thousand effects of sd 1, measured with se 1: among the largest
+# If effects are no larger than their errors, shrinkage is stronger. Four thousand effects of sd 1, measured with se 1: among the largest
 # forty, most of what stands out is error, and intervals still cover.
 
 # %%
@@ -132,8 +132,8 @@ region = np.where(truth > 0.2, "increases", np.where(truth < -0.2, "decreases", 
 pd.crosstab(pd.Series(verdict, name="verdict"), pd.Series(region, name="truth"))
 
 # %% [markdown]
-# Rows are verdicts, columns the truth: the wrong ones are off the diagonal, at most 5 % of each kind of verdict on average. What is
-# undecided is said to be so, with how many more units would decide it where the table knows its units. The strongest rows:
+# Rows are verdicts, columns the truth: the wrong ones are off the diagonal, at most 5 % of each kind of verdict on average. The others are
+# undecided, with the number of further units that would decide them if the table has numbers of units. The strongest rows:
 
 # %%
 strongest = decisions.isel(contrast=top[:6])
@@ -145,7 +145,8 @@ forest(strongest)
 # ## Errors that depend on each other
 #
 # Contrasts with one control share its error. A covariance that is given counts as known and enters whole. Here two hundred effects share a
-# control whose error is as large as their own; told so, the model does not take the common shift for an effect of all.
+# control whose error is as large as their own; given the covariance, the model does not mistake the common shift for an effect of every
+# word.
 
 # %%
 k = 200
@@ -161,7 +162,8 @@ prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
 }
 
 # %% [markdown]
-# Simultaneous bands know it too: the critical value is the maximum's under that correlation, not of two hundred strangers.
+# Simultaneous bands use the covariance as well: their critical value is that of the maximum under this correlation, not of two hundred
+# independent statistics.
 
 # %%
 {
@@ -170,7 +172,7 @@ prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
 }
 
 # %% [markdown]
-# And this notebook never needed a network:
+# This notebook needed no network:
 
 # %%
 assert "torch" not in sys.modules

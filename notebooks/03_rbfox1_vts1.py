@@ -13,12 +13,12 @@
 # %% [markdown]
 # # Two RNA-binding proteins, nine questions
 #
-# Koo, Anand, Paul & Eddy ([2018](https://doi.org/10.1101/418459)) and Koo et al.
-# ([2021](https://doi.org/10.1371/journal.pcbi.1008925)) trained networks on RNAcompete, the binding of a protein to many thousand RNAs
-# of 41 bases, and then asked the networks what they had learnt, by experiments on random sequences. This notebook asks the same
-# questions of two ensembles of the zoo. Each is five small networks, trained from five seeds on noisy answers of an oracle:
-# `rbfox1_like` (UGCAUG and weaker words, crowding, a bias at the 3' end) and `vts1_like` (GCUGG, best in the loop of a hairpin). So we
-# know what there is to be found; and the networks do not quite agree about it, as trained networks never do.
+# Koo, Anand, Paul & Eddy ([2018](https://doi.org/10.1101/418459)) and Koo et al. ([2021](https://doi.org/10.1371/journal.pcbi.1008925))
+# trained networks on RNAcompete, the binding of a protein to many thousand RNAs of 41 bases, and then asked the networks what they had
+# learnt, by experiments on random sequences. This notebook asks the same questions of two ensembles of the zoo. Each is five small
+# networks, trained from five seeds on noisy answers of an oracle: `rbfox1_like` (UGCAUG and weaker words, crowding, a bias at the 3' end)
+# and `vts1_like` (GCUGG, best in the loop of a hairpin). So we know what there is to find; and the networks do not quite agree about it, as
+# trained networks never do.
 
 # %%
 # %matplotlib inline
@@ -36,8 +36,8 @@ print(cg.zoo.card("rbfox1_like"))
 
 
 # %% [markdown]
-# Every experiment is asked in the same three steps: a function of the catalogue gives the design with its contrasts, `cg.run` asks the
-# predictor, and `analyze` answers the question, in a sentence, tables and a figure.
+# Every experiment has the same three steps: a function of the catalogue gives the design with its contrasts, `cg.run` asks the predictor,
+# and `analyze` answers the question, in a sentence, tables and a figure.
 
 
 # %%
@@ -52,11 +52,11 @@ def ask(experiment, predictor):
 # %% [markdown]
 # ## Which words matter?
 #
-# All 4,096 words of six letters, each written at base 17 of the same random backgrounds. Twenty backgrounds are few, on purpose: a
-# screen is a sieve. Four hundred *placebo words*, drawn at random, show what writing any six letters does. A word counts where
-# it lies beyond them, with the false discovery rate over all 4,096 bounded. Ranks among four hundred words cannot tell one in 4,096,
-# so that beyond the outermost of them a Student t tail fitted to the placebo words decides. That is a model. Among a hundred placebo
-# words, of which one happens to hold most of the motif, that tail is so heavy that nothing is found.
+# All 4,096 words of six letters, each written at base 17 of the same random backgrounds. Twenty backgrounds are deliberately few, because
+# this is a screen. Four hundred *placebo words*, drawn at random, show what writing any six letters does. A word is a hit if it lies beyond
+# them, at a bounded false discovery rate over all 4,096 words. Ranks among four hundred words cannot tell one in 4,096, so that beyond the
+# outermost of them a Student t tail fitted to the placebo words decides. That is a model. Among a hundred placebo words, of which one
+# happens to hold most of the motif, that tail is so heavy that nothing is found.
 
 # %%
 screening = cg.experiments.word_screen(n_units=20, n_placebos=400)
@@ -66,8 +66,8 @@ print(found.sentences[0])
 found.draw().figure
 
 # %% [markdown]
-# UGCAUG is first. The last sentence is a warning: against *zero*, hundreds of words "differ", and many placebo words too. That test
-# answers nothing, since the network is never quite indifferent to six letters being overwritten.
+# UGCAUG is first. The last sentence is a warning: against *zero*, hundreds of words "differ", and many placebo words too. That test is
+# uninformative, since overwriting six letters nearly always changes the network's answer a little.
 #
 # ### The winner's curse
 #
@@ -99,10 +99,10 @@ for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
     print(f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, {again[rows].mean():.2f} again")
 
 # %% [markdown]
-# The very best were chosen by more than luck, and repeat. Those that came after the first hundred lose about half of their effect: they
-# were there because their twenty backgrounds were kind to them. Others, above the line, were underestimated, and a screen of twenty
-# misses words too: half of a UGCAUG pays off only on the backgrounds that happen to complete it. So a screen selects, and a
-# confirmation estimates. `cg.confirm` asks the selected words once more and judges them against the same placebo words:
+# The very best words replicate. Those after the first hundred lose about half of their effect: they were selected because their estimates
+# on twenty backgrounds were too large by chance. Others, above the line, were underestimated, and a screen on twenty backgrounds also
+# misses words: half of a UGCAUG has an effect only on backgrounds that happen to complete it. So a screen selects, and a confirmation
+# estimates. `cg.confirm` asks the selected words once more and judges them against the same placebo words:
 
 # %%
 confirmed = cg.analyze(cg.confirm(screen, select=found.decisions, predictor=network, rng=0, n_units=300), rng=0)
@@ -126,9 +126,9 @@ answer.draw().figure
 #
 # ## Does it matter where the word lies?
 #
-# From here on all five networks are asked, and the claim is about a network that would be trained again: its intervals count how far
-# the five disagree, which no number of backgrounds makes smaller. Effects within 0.2 log intensity, an eighteenth of what one site
-# does, are called negligible; that was chosen before looking.
+# From here on all five networks are used, and the claim is about a newly trained network: the intervals include the disagreement of the
+# five, which more backgrounds do not reduce. Effects within 0.2 log intensity, an eighteenth of what one site does, are called negligible;
+# that was chosen before looking.
 
 # %%
 SMALL = (-0.2, 0.2)
@@ -157,23 +157,23 @@ beyond = answer.decisions.isel(task=0).sel(contrast=["excess over single sites",
 print(f"all copies beyond the sum of single sites: {100 * beyond[0] / beyond[1]:.1f} % of the effect of three")
 
 # %% [markdown]
-# Every network goes up with every copy, and copies add: what they do together beyond what the same sites do alone is a small part of
-# what they do. By their number alone they would seem to saturate; but a site does less the nearer it lies to the 3' end, as was just
-# seen, and the arms with one site alone at each place take that off. The published places (`at="published"`) leave two bases between
-# sites, and where those read CA there is one more UGCAUG across the gap, which neither site makes alone: a sixteenth of all backgrounds
-# has it, and it passes for cooperation. Designs make what they measure; the default leaves four bases.
+# In every network the outcome rises with every copy, and copies are additive: the excess over the effects of the same sites alone is a
+# small part of the total. Judged by their number alone they would seem to saturate; but a site has a smaller effect the nearer it lies to
+# the 3' end, as seen above, and the arms with a single site at each place account for that. The published places (`at="published"`) leave
+# two bases between sites, and where those read CA there is one more UGCAUG across the gap, which neither site makes alone: a sixteenth of
+# all backgrounds has it, and it looks like cooperation. The design itself creates this effect; the default leaves four bases.
 #
 # ## Does the distance of two sites matter?
 #
-# Two sites lie symmetrically about a centre, and each of their places has an arm with one site alone. What is left after these are
-# taken off is the distance, and not the position.
+# Two sites lie symmetrically about a centre, and each of their places has an arm with one site alone. After these are subtracted, what
+# remains is the effect of the distance, and not of the position.
 
 # %%
 answer = ask(of_retrained(cg.experiments.spacing(n_units=300, rope=SMALL)), rbfox1)
 answer.draw().figure
 
 # %% [markdown]
-# Near sites pay for being near; nine bases apart they no longer do. How much did the shared backgrounds help? The standard errors on one
+# Near sites are sub-additive; nine bases apart they are additive. How much did the shared backgrounds help? The standard errors on one
 # network, paired, beside those that fresh backgrounds for every arm would have given:
 
 # %%
@@ -193,8 +193,8 @@ answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# They do; and the words scatter about the line by more than the errors of both explain, as they should: the network was not
-# told of affinities, and seven words are no line.
+# They do. The words scatter about the line by more than the errors of both explain, as expected: the network was not trained on affinities,
+# and nothing makes the relation exactly linear.
 #
 # ## Is there a bias for GC?
 #
@@ -205,7 +205,7 @@ answer = ask(of_retrained(cg.experiments.composition_bias(word="UGCAUG", at=[34,
 answer.draw().figure
 
 # %% [markdown]
-# The bias is at the 3' end alone, and leaves the word as it is. The other protein was simulated without any, and has none:
+# The bias is at the 3' end alone, and does not change the effect of the word. The other protein was simulated without a bias, and has none:
 
 # %%
 answer = ask(of_retrained(cg.experiments.composition_bias(word="GCUGG", at=34, n_units=300, rope=SMALL)), vts1)
@@ -266,7 +266,7 @@ print(
 )
 
 # %% [markdown]
-# Directions and order are right throughout, and what single words do is nearly right in size. The rules about two things at once were learnt in
-# kind and not in size: the penalty for crowding is a fifth too small, and of what a loop gives two fifths were learnt. Five networks
-# agree with each other far better than with the truth. Agreement of retrained networks is no evidence about the RNA: it says
-# what this training, on these data, finds.
+# Directions and order are right throughout, and the effects of single words are nearly right in size. Interactions were learnt with the
+# right sign, but not with the right size: the penalty for crowding is a fifth too small, and two fifths of the effect of a loop were
+# learnt. Five networks agree with each other far better than with the truth. Agreement of retrained networks is no evidence about the RNA:
+# it says what this training, on these data, finds.

@@ -13,17 +13,18 @@
 # %% [markdown]
 # # Knock-in, occlusion and pair syntax on a real network, from raw FASTA
 #
-# DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts the developmental
-# (`dev`) and housekeeping (`hk`) enhancer activity of 249 bp of fly DNA, in log2. Its paper says that motifs add to activity, that instances of
-# one motif are not equal, and that the distance between two motifs matters. Here these three are asked as experiments: of the published network, and of two
-# networks of the same architecture that others trained, because what one network says may be an accident of its training.
+# DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts the
+# developmental (`dev`) and housekeeping (`hk`) enhancer activity of 249 bp of fly DNA, in log2. Its paper says that motifs add to activity,
+# that instances of one motif are not equal, and that the distance between two motifs matters. Here these three claims are tested by
+# experiments on the published network, and on two networks of the same architecture that others trained, because the answer of one network
+# may be an accident of its training.
 #
-# Nothing of this is part of causalgia, and nothing is downloaded. The published weights are at
+# None of these files is part of causalgia, and nothing is downloaded. The published weights are at
 # [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten enhancers at
 # [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR), the two other networks at
 # [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (rows of their one-hot are A C T G). Copies as safetensors are read
-# from a folder `shared` beside the repository, where `SOURCE.md` files say commit, licence and how each was converted; where that folder is absent
-# the notebook runs and shows nothing.
+# from a folder `shared` beside the repository, where `SOURCE.md` files say commit, licence and how each was converted; where that folder is
+# absent the notebook runs and shows nothing.
 
 # %%
 # %matplotlib inline
@@ -48,8 +49,8 @@ print("published networks found" if folder else "the folder 'shared' is absent: 
 # %% [markdown]
 # ## From raw FASTA
 #
-# `read_fasta` takes the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; which enhancer each came from stands in its
-# name. That is what a standard error has to know: fifty shuffles of one enhancer are not fifty enhancers.
+# `read_fasta` takes the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; which enhancer each came from
+# stands in its name. The standard error depends on this: fifty shuffles of one enhancer are not fifty enhancers.
 
 
 # %%
@@ -77,9 +78,9 @@ if folder:
 # %% [markdown]
 # ## Knock-in
 #
-# Each motif is written at position 100 of every shuffle; its placebo, a fresh rearrangement for every background that does not carry the motif, at the
-# same place. On sequences that hold something already a placebo is not nothing, so the claim is motif minus placebo, on the same background. First,
-# whether the arms are what their names say: does a written word make some other site together with the bases beside it?
+# Each motif is written at position 100 of every shuffle; its placebo, a fresh rearrangement for every background that does not carry the
+# motif, at the same place. A placebo also destroys what was there, so the claim is motif minus placebo, on the same background. First a
+# check of the arms: does a written word create another site together with the bases beside it?
 
 # %%
 if folder:
@@ -109,8 +110,9 @@ if folder:
         print(next(text for text in one.analyze(knocked[name], rng=0).sentences if text.startswith(f"Task {own}")))
 
 # %% [markdown]
-# Beside it, what each network says by itself, over the same population of shuffles. The spread between the networks (`between`) is several times the error
-# that each reports of itself: a paper with one network and its own small error bar would have been sure of a digit that retraining changes.
+# Beside it, what each network says by itself, over the same population of shuffles. The spread between the networks (`between`) is several
+# times the error that each reports of itself: a paper with one network and its small error bar would have reported a digit that retraining
+# changes.
 
 # %%
 if folder:
@@ -155,8 +157,8 @@ if folder:
 figure if folder else None
 
 # %% [markdown]
-# AP-1 and GATA raise developmental activity and Dref housekeeping activity, in every network. The intervals over networks are wide because three networks give
-# the spread between them two degrees of freedom; they are the honest answer to "what would a fourth network say?".
+# AP-1 and GATA raise developmental activity and Dref housekeeping activity, in every network. The intervals over networks are wide because
+# three networks give the spread between them two degrees of freedom; they answer the question "what would a fourth network say?".
 #
 # ## Occlusion
 #
@@ -175,10 +177,11 @@ if folder:
     print(net[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]].round(2).to_string())
 
 # %% [markdown]
-# Occluding a GATAA costs developmental activity in every network. So does overwriting five bases anywhere else, a third as much: an enhancer holds more than
-# its GATA sites, and here a placebo is not nothing. What is GATAA's own is the difference: it lowers activity in every network, and in two of three by more than
-# their own intervals. A random fill left GATAA in place, or made one in a placebo span, rarely, and that is counted. Instance by instance: they are not equal,
-# and on *which* of them matter most the networks agree only in part.
+# Occluding a GATAA costs developmental activity in every network. So does overwriting five bases anywhere else, a third as much: an
+# enhancer has more than its GATA sites, so overwriting a placebo span has an effect as well. The effect of GATAA itself is the difference:
+# it lowers activity in every network, and in two of three by more than their own intervals. A random fill left GATAA in place, or made one
+# in a placebo span, rarely, and that is counted. Instance by instance: they are not equal, and on *which* of them matter most the networks
+# agree only in part.
 
 # %%
 if folder:
@@ -207,9 +210,9 @@ figure if folder else None
 # %% [markdown]
 # ## Pair syntax
 #
-# Two sites on the same backgrounds, each distance with its own controls: both, the first alone, the second alone *at its place*, neither. The interaction
-# both − first − second + neither is what the pair does beyond its sum; on a log2 scale 0 means that activities multiply. A second site that moves meets
-# other surroundings, which its own control takes off, so distance is not confounded with position.
+# Two sites on the same backgrounds, each distance with its own controls: both, the first alone, the second alone *at its place*, neither.
+# The interaction both − first − second + neither is the effect of the pair beyond the sum; on a log2 scale 0 means that activities
+# multiply. A second site that moves has other surroundings, which its own control subtracts, so distance is not confounded with position.
 
 
 # %%
@@ -265,8 +268,8 @@ figure if folder else None
 # %% [markdown]
 # ## What holds in every network
 #
-# A line for each question: the effect over networks with its interval, and whether the intervals of all three networks, each clustered by parent, lie on
-# one side of 0. That is a stricter reading than the mean, and it asks nothing about a fourth network.
+# A line for each question: the effect over networks with its interval, and whether the intervals of all three networks, each clustered by
+# parent, lie on one side of 0. That is a stricter criterion than the mean, and makes no claim about a fourth network.
 
 
 # %%
@@ -291,9 +294,9 @@ if folder:
     print(pd.DataFrame(table).T.infer_objects().to_string(float_format="{:.2f}".format))
 
 # %% [markdown]
-# Each motif raises its own task. Two GATA sites ten bases apart do less than they add up to, and farther apart they add up, or a little more. Two Dref sites
-# do far more than they add up to, most at short distances; even for developmental activity, which one alone hardly moves. And does that hold elsewhere
-# in the sequence? The pair of Dref sites once more, its first site at the centre:
+# Each motif raises its own task. Two GATA sites are sub-additive ten bases apart, and additive or slightly synergistic farther apart. Two
+# Dref sites are strongly synergistic, most at short distances; even for developmental activity, which one alone hardly moves. And does that
+# hold elsewhere in the sequence? The pair of Dref sites once more, its first site at the centre:
 
 # %%
 if folder:

@@ -36,8 +36,8 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## The trial
 #
-# The predictor is a network that ships with the library. The design is an ordinary one: nothing in it knows how large
-# trials are kept. So that others can make the same trial, both are written as a script.
+# The predictor is a network that ships with the library. The design is an ordinary one: nothing in it depends on how a large trial is
+# stored. Predictor and design are written as a script, so that other processes can make the same trial.
 
 # %%
 script = folder / "trial.py"
@@ -68,8 +68,8 @@ sys.path.insert(0, str(folder))
 from trial import design, predictor
 
 # %% [markdown]
-# `causalgia check` (here `cg.check`) says beforehand what to expect: whether the predictor can be trusted with a contrast, how
-# fast it is, and what the planned trial will take. Every line is explained in the guide to checking a predictor.
+# `causalgia check` (here `cg.check`) shows what to expect: whether the predictor is accurate enough for a contrast, how fast it is, and how
+# much time and disk space the planned trial will take. Every line is explained in the guide to checking a predictor.
 
 # %%
 print(cg.check(design, predictor))
@@ -94,7 +94,7 @@ except cg.errors.CausalgiaError as error:
     print(error)
 
 # %% [markdown]
-# The same call goes on where the first one was stopped. What had been committed is verified by its hash and kept.
+# The same call resumes the trial. Committed files are verified by their hashes and kept.
 
 # %%
 start = time.perf_counter()
@@ -103,8 +103,7 @@ print(f"the rest took {time.perf_counter() - start:.0f} s")
 outcomes
 
 # %% [markdown]
-# What it returns is lazy: values are read when they are asked for. Every verb takes it, and the answers are those of a trial in
-# memory, bit for bit.
+# The result is lazy: values are read on first use. Every verb accepts it, with bit-identical results.
 
 # %%
 in_memory = cg.run(design, predictor, rng=7)
@@ -115,7 +114,7 @@ xr.testing.assert_identical(estimates, cg.estimate(cg.contrast(in_memory)))
 print(estimates[["ace", "se"]].to_dataframe().round(4))
 
 # %% [markdown]
-# Another design is another trial, and is not poured into the same store:
+# Another design is another trial, and is refused by this store:
 
 # %%
 from dataclasses import replace
@@ -128,7 +127,7 @@ except cg.errors.CausalgiaError as error:
 # %% [markdown]
 # ## A bit flips
 #
-# Disks lie, rarely. One bit of one file is turned; the next run finds it by its hash and makes that part again.
+# Disks corrupt data, rarely. One bit of one file is flipped; the next run finds it by its hash and computes that part again.
 
 # %%
 file = next(path for path in sorted((store / "outcome").glob("c/**/*")) if path.is_file())
@@ -145,8 +144,8 @@ xr.testing.assert_identical(mended.compute(), in_memory)
 # %% [markdown]
 # ## Moments alone
 #
-# A trial of 10^9 sequences has 4 GB of outcomes, and of a screen nobody reads them one by one. `keep="moments"` keeps what the
-# estimates need: means, covariances, quantiles of the individual effects. Memory does not grow with the number of units.
+# A trial of 10^9 sequences has 4 GB of outcomes, which are not read one by one. `keep="moments"` keeps what the estimates need: means,
+# covariances, quantiles of the individual effects. Memory does not grow with the number of units.
 
 # %%
 moments = cg.run(design, predictor, rng=7, keep="moments")
@@ -158,9 +157,8 @@ print(f"{moments.nbytes / 1e3:,.0f} kB instead of {outcomes.nbytes / 1e3:,.0f} k
 # %% [markdown]
 # ## On several workers, one of which dies
 #
-# Any Dask cluster will do; this one is two processes on this machine. In the middle of the run one of them is killed. Dask gives
-# its turns to the other (and starts a new one), and the outcomes are the same again: units belong to the trial, not to who
-# carries it out.
+# Any Dask cluster works; this one is two processes on this machine. In the middle of the run one of them is killed. Dask gives its turns to
+# the other (and starts a new one), and the outcomes are the same again: units belong to the trial, not to who carries it out.
 
 # %%
 import logging

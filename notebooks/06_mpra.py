@@ -13,8 +13,9 @@
 # %% [markdown]
 # # From the predictor to the bench and back
 #
-# A network says that a GATA1 site raises activity, and by how much in which background. Here the same design is ordered as an oligo library, measured (by
-# a simulation whose truth we know), analysed with the same contrast, and set beside the virtual trial. What comes out plans the next library.
+# A network says that a GATA1 site raises activity, and by how much in which background. Here the same design is ordered as an oligo
+# library, measured (by a simulation whose truth we know), analysed with the same contrast, and compared with the virtual trial. The results
+# plan the next library.
 
 # %%
 import json
@@ -51,9 +52,9 @@ design = cg.Design(
 # %% [markdown]
 # ## The library
 #
-# A thousand backgrounds are more than we will pay, and that is on purpose: all will be predicted, a random draw of them ordered. Sites of the enzymes that
-# clone the library are looked for on whole oligos, junctions included; a background that has one in any arm is drawn anew under every arm, and the report
-# says what that did to the null model.
+# A thousand backgrounds are deliberately more than we can pay for: all are predicted, and a random draw of them is ordered. Sites of the
+# enzymes that clone the library are looked for on whole oligos, junctions included; a background that has one in any arm is drawn anew
+# under every arm, and the report states how this changed the null model.
 
 # %%
 candidates = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
@@ -70,8 +71,8 @@ print(
 )
 
 # %% [markdown]
-# How many of them should be ordered? The virtual trial knows the spread between backgrounds, on its own scale. Without an earlier library nobody knows what
-# that is worth on the bench; taking one for one (`slope=1`), and noise as in published libraries:
+# How many of them should be ordered? The virtual trial knows the spread between backgrounds, on its own scale. Without an earlier library
+# its scale at the bench is unknown; with a slope of 1 (`slope=1`) and the noise of published libraries:
 
 # %%
 noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
@@ -81,7 +82,8 @@ plan = cg.mpra.power(
 print(plan["half_width"].squeeze(drop=True).to_pandas().round(3))
 
 # %% [markdown]
-# Backgrounds count, barcodes hardly. A hundred backgrounds are drawn at random, *without* looking at their predictions.
+# The number of backgrounds matters, that of barcodes hardly. A hundred backgrounds are drawn at random, *without* looking at their
+# predictions.
 
 # %%
 rng = np.random.default_rng(1)
@@ -96,8 +98,8 @@ print("\nto order:", *(folder / "LIB" / "oligos.csv").read_text().splitlines()[:
 # %% [markdown]
 # ## What comes back
 #
-# On the bench an effect is 1.3 times the predicted one, and differs from it by things that the predictor has never heard of. Barcodes have an activity of
-# their own, the same in every replicate; replicates share noise. Counts come as a table of barcodes.
+# On the bench an effect is 1.3 times the predicted one, and differs from it by effects that the predictor does not know. Each barcode has
+# its own activity, the same in every replicate, and barcodes share noise within a replicate. Counts come as a table of barcodes.
 
 # %%
 nature = pd.Series(-0.1 + 1.3 * ice + rng.normal(0, 0.25, len(ice)), index=units)
@@ -115,7 +117,8 @@ print("correlation of replicates", looked["correlation_activity"].to_numpy()[np.
 cg.plot.replicates(looked).figure
 
 # %% [markdown]
-# Replicates agree, and that says nothing about barcodes: they are the same ones in every replicate. The fit has both layers of noise, shared over elements.
+# Replicates agree, but this says nothing about barcodes, which are the same in every replicate. The fit has both layers of noise, shared
+# over elements.
 
 # %%
 counts = cg.mpra.filter(counts, min_dna=10, min_barcodes=3, arms=["placebo", "GATA1"])
@@ -134,9 +137,9 @@ print(cg.mpra.report(agreement))
 cg.plot.concordance(agreement).figure
 
 # %% [markdown]
-# Two things keep the correlation from 1, and the report tells them apart: the noise of the bench, whose ceiling stands beside it, and what the predictor
-# does not know, which the correlation of the true effects still lacks. The slope says what one unit of the predictor is worth on log2 (the truth is 1.3),
-# the scatter what it does not know (0.25).
+# Two things keep the correlation from 1, and the report tells them apart: the noise of the measurement, which sets the ceiling beside it,
+# and the effects that the predictor misses, which also lower the correlation of the true effects. The slope says what one unit of the
+# predictor is worth on log2 (the truth is 1.3), the scatter is the part that it misses (0.25).
 #
 # ## Both together
 #
@@ -168,8 +171,8 @@ except cg.errors.CausalgiaError as error:
 # %% [markdown]
 # ## The next library
 #
-# What was learned goes into the next trial. The slope turns its virtual effects into log2, the spread of the measured effects is the scale of its prior,
-# and the noise of this library plans the next one.
+# The results inform the next trial. The slope converts its virtual effects into log2, the spread of the measured effects is the scale of
+# its prior, and the noise of this library plans the next one.
 
 # %%
 line = agreement.isel(contrast=0).sel(line="errors_and_scatter")
@@ -227,8 +230,8 @@ if real:
     print(cg.report(cg.mpra.average(effects, by=None)))
 
 # %% [markdown]
-# A mean can hide two groups. To find them, one looks for sequences with large effects; to say how large these are on the same barcodes would count luck as
-# effect. So the barcodes are split: one of each oligo chooses, the others estimate.
+# A mean can hide two groups. To find them, one looks for sequences with large effects; to estimate them from the same barcodes would be
+# biased by the selection. So the barcodes are split: one barcode of each oligo selects, the others estimate.
 
 # %%
 if real:
@@ -250,6 +253,6 @@ if real:
         )
 
 # %% [markdown]
-# Two large groups with opposite signs, both confirmed on barcodes that had no say in choosing them. The barcode that chose makes each look larger than it
-# is. (± is a standard error over sequences. All barcodes are of the same three replicates: estimating in other ones than the choice was made in
-# changes these means by no more than that error.)
+# Two large groups with opposite signs, both confirmed on barcodes that were not used for the selection. The selecting barcode overestimates
+# each. (± is a standard error over sequences. All barcodes are of the same three replicates: estimating in other ones than the choice was
+# made in changes these means by no more than that error.)

@@ -182,7 +182,7 @@ def test_a_home_that_is_nobodys_is_a_typed_error():
         cg.open("~nobody-of-this-name/trial.zarr")
 
 
-# a foreign chunk is no number of this trial
+# a foreign chunk is not a number of this trial
 
 
 def replaced(path: Path, change: Callable[[np.ndarray], np.ndarray], dtype: str = "<f4") -> None:
@@ -299,7 +299,7 @@ RECORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a model that is a list": lambda r: r.update(model=[0]),
     "a model beyond the last": lambda r: r.update(model=9),
     "done is a number": lambda r: r.update(done=3),
-    "done is no number": lambda r: r.update(done="three"),
+    "done is not a number": lambda r: r.update(done="three"),
     "done is more than all": lambda r: r.update(done="0xffffffffff"),
     "files are a list": lambda r: r.update(files=list(r["files"])),
     "files are none": lambda r: r.update(files={}),
@@ -331,7 +331,7 @@ def test_lines_that_are_no_record_tell_nothing(store, finished, text):
 
 
 def test_a_foreign_line_does_not_vouch_for_a_file_that_is_none(store):
-    """The line, the file and its checksum agree, and the file is no chunk of this field."""
+    """The line, the file and its checksum agree, and the file is not a chunk of this field."""
     short = np.arange(3, dtype=np.uint8)
     (store / "gc/c/0").write_bytes(short.tobytes() + checksum(short))
 

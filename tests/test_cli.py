@@ -198,7 +198,7 @@ def test_names_are_written_as_they_are(trial, tmp_path, name):
 
 def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
     asked = ["run", trial, "--out", tmp_path / "x"]
-    refused(*asked, "--device", "nonsense", said="--device = 'nonsense' is no device; say one of auto, cpu, cuda")
+    refused(*asked, "--device", "nonsense", said="--device = 'nonsense' is not a device; say one of auto, cpu, cuda")
     refused(*asked, "--device", "cuda", said="--device = 'cuda': a predictor of the zoo runs on the CPU")
     call(*asked, "--device", "cpu")
 
@@ -384,7 +384,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
     refused("analyze", results, "--law", "ash", said="--law = 'ash' must be one of")
     refused("analyze", results, "--level", "95", said="--level = 95.0 must be a number between 0 and 1")
     refused("analyze", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
-    refused("analyze", tmp_path / "no", said="is no folder")
+    refused("analyze", tmp_path / "no", said="is not a folder")
     trial.write_text(QUICK.replace("rope = [-0.1, 0.1]", ""))
     call("run", trial, "--out", tmp_path / "plain")
     refused("analyze", tmp_path / "plain", said="the analysis has no rope: say")
@@ -471,7 +471,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     refused("demo", "--n-units", "many", said="--n-units")
     refused("demo", "--n-units", "1", said="--n-units")
     refused("run", tmp_path / "no.toml", "--out", tmp_path / "x", said=["no such file", "causalgia init"])
-    refused("show", tmp_path / "nowhere", said=["is no folder", "causalgia run trial.toml --out"])
+    refused("show", tmp_path / "nowhere", said=["is not a folder", "causalgia run trial.toml --out"])
     refused("show", tmp_path, said="holds no outcomes.nc")
     refused("estimate", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
     refused("estimate", results, "--ci-prob", "2", said="--ci-prob = 2.0 must be a number between 0 and 1")

@@ -165,7 +165,7 @@ def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
     options = ("--design", folder / "LIB", "--control", "placebo")
     refused(
         *("mpra", *verb, "--pilot", of_two, *options),
-        said="cell types or conditions are no replicates of one another",
+        said="cell types or conditions are not replicates of one another",
     )
     refused("mpra", *verb, "--pilot", of_two, *options, said="one at a time, --pilot-replicates=K562_1,K562_2")
     chosen = call("mpra", *verb, "--pilot", of_two, *options, "--pilot-replicates", "K562_1, K562_2").stdout

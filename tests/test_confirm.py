@@ -154,7 +154,7 @@ def test_real_sequences_are_confirmed_on_those_kept_back():
     fresh = confirmed(outcomes)
     assert fresh.sizes["unit"] == 10
     assert not set(fresh["parent"].values) & set(outcomes["parent"].values)
-    with pytest.raises(DesignError, match=r"none was reserved.*Design\(reserve=0.25\)"):
+    with pytest.raises(DesignError, match=r"none is left for confirmation.*Design\(reserve=0.25\)"):
         confirmed(screen(null=cg.Genomic(of=PARENTS), n_units=30))
 
 
@@ -247,12 +247,12 @@ def test_a_file_that_changed_is_noticed(tmp_path):
         (
             {"select": "GATA"},
             DesignError,
-            "select= names 'GATA', which is no arm or contrast of the screen; did you mean",
+            "select= names 'GATA', which is not an arm or contrast of the screen; did you mean",
         ),
         ({"select": []}, DesignError, "select= names nothing"),
         ({"select": ["placebo"]}, DesignError, r"names only controls of the screen \(placebo\)"),
-        ({"predictor": 3}, PredictorError, "predictor=int is no predictor"),
-        ({"design": 3}, DesignError, "design=3 is no cg.Design"),
+        ({"predictor": 3}, PredictorError, "predictor=int is not a predictor"),
+        ({"design": 3}, DesignError, "design=3 is not a cg.Design"),
         ({"design": design(n_units=7)}, DesignError, "and the screen was run with"),
     ],
 )

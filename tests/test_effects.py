@@ -498,7 +498,7 @@ def test_an_arm_that_no_unit_was_given_has_no_mean(scale: str) -> None:
 
 
 def test_control_sds_of_very_different_sizes_are_pooled() -> None:
-    """Squares of 3e200 are no floats, whether the arm beside it varies little or not at all."""
+    """Squares of 3e200 are not floats, whether the arm beside it varies little or not at all."""
     rng = np.random.default_rng(0)
     large = 3.0 * rng.normal(size=20)
     y = np.stack([rng.normal(size=20), rng.normal(size=20), large * 1e200, np.ones(20)], axis=1)

@@ -91,7 +91,7 @@ def test_a_pattern_that_is_no_word_is_pointed_to_motif():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (5, "words=5 is no list of words"),
+        (5, "words=5 is not a list of words"),
         ({"UGCAUG": 1}, "is no list of words"),
         (["GATA1"], "words: 'GATA1' is not a word of A C G T (U)"),
         ([3], "words: 3 is not a word"),

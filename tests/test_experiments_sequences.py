@@ -308,7 +308,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     over = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), target="population x predictors", error="bh"))
     with pytest.warns(ExploratoryWarning):
         answer = over.analyze(outcomes, rng=0)
-    assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1 [")
+    assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1.49 [")
 
 
 # the split of variances ---------------------------------------------------------------------------------------------
@@ -462,9 +462,7 @@ def test_a_motif_that_the_junction_makes_is_counted():
         with pytest.warns():
             sentences = one.analyze(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
         said = [text for text in sentences if text.startswith("motif: makes")]
-        assert said == (
-            [] if share is None else [f"motif: makes a GAGA that was not meant in {share} % of the sequences."]
-        )
+        assert said == ([] if share is None else [f"motif: makes a GAGA by accident in {share} % of the sequences."])
 
 
 def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequences(sampled):

@@ -314,7 +314,8 @@ def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
         r = np.corrcoef(mine["score"].values.astype(float), mine["ace"].values)[0, 1]
         assert line.sel(copies=copies).item() == pytest.approx(r**2)
     assert line.sel(copies=1) < 0.9  # affinities of single changes are no sum over bases
-    assert f"a straight line in bits takes {100 * line.sel(copies=1).item():.0f} % with 1 copy" in answer.sentences[-1]
+    share = f"{100 * line.sel(copies=1).item():.0f} % with 1 copy"
+    assert f"a straight line in bits explains this share of the variance between words: {share}" in answer.sentences[-1]
     assert answer.draw(task="RBFOX1").get_xlabel() == "score of the word (bits)"
     two = dose_response(n_units=50, n_steps=2)
     outcomes = cg.run(two, cg.zoo.oracle("additive"), rng=0, progress=False)

@@ -395,7 +395,7 @@ def test_affinity_refuses(settings, said):
 def test_copies_add_or_saturate(oracle, word, shape):
     experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
     answer = assert_recovers(experiment, oracle)
-    assert f"1 to 3 copies are {shape} beside the same sites alone, " in answer.sentences[0]
+    assert f"1 to 3 copies are {shape} relative to the same sites alone, " in answer.sentences[0]
     assert f"by number they are {shape}, " in answer.sentences[0]
 
 
@@ -451,7 +451,7 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
 def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
-    assert "copies are additive beside the same sites alone" in answer.sentences[0]
+    assert "copies are additive relative to the same sites alone" in answer.sentences[0]
     assert " beyond 3 times the first, by place, not by number: single sites differ." in answer.sentences[0]
     assert "by number they are" not in answer.sentences[0]  # the later places are worth less
 
@@ -459,19 +459,31 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
 @pytest.mark.parametrize(
     ("curvature", "excess", "text"),
     [
-        ("increases", "negligible", "all 3 are 0.50 [0.40, 0.60] beyond 3 times the first, by place, not by number: "),
+        (
+            "increases",
+            "negligible",
+            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place, not by number:",
+        ),
         (
             "increases",
             "undecided",
-            "all 3 are 0.50 [0.40, 0.60] beyond 3 times the first, which place and number may both",
+            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, which place and number may both",
         ),
         (
             "negligible",
             "increases",
-            "all 3 are 0.50 [0.40, 0.60] beyond 3 times the first, by place and number together",
+            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place and number together",
         ),
-        ("increases", "increases", "by number they are more than additive, 0.50 [0.40, 0.60] beyond 3 times the first"),
-        ("undecided", "negligible", "by number they are not clearly additive or otherwise, 0.50 [0.40, 0.60] beyond 3"),
+        (
+            "increases",
+            "increases",
+            "by number they are more than additive, 0.500 [0.400, 0.600] beyond 3 times",
+        ),
+        (
+            "undecided",
+            "negligible",
+            "by number they are not clearly additive or otherwise, 0.500 [0.400, 0.600]",
+        ),
     ],
 )
 def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(curvature, excess, text):

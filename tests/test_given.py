@@ -1,4 +1,4 @@
-"""Numbers of anybody's: names that travel, selections that take their covariance along, and what is no estimate."""
+"""Estimates obtained elsewhere: names, selections with their covariance, and values that are not estimates."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -164,3 +165,21 @@ def test_the_incremental_path_has_one_door():
     inside = PACKAGE / "predict" / "incremental"
     outside = [path for path in FILES if inside not in path.parents]
     assert [path.name for path in outside if "predict.incremental." in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_picture_of_the_house_is_the_list_of_rooms():
+    """The floors of docs/how_it_is_built.md, from the roof to the ground, and every file of the ground floor."""
+    page = (PACKAGE.parent / "docs" / "how_it_is_built.md").read_text(encoding="utf-8")
+    rooms, ground = page.split("## The floors")[1].split("## Names")[0].split("Below them")
+    drawn = [
+        sorted(re.findall(r"`(\w+)`", line.split("|")[1])) for line in rooms.splitlines() if line.startswith("| `")
+    ]
+    floors = [sorted(room.name for room in floor) for floor in house.FLOORS]
+    assert drawn == floors[: len(drawn)]
+    below = [
+        name
+        for line in ground.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    ]
+    assert sorted(below) == sorted(name for floor in floors[len(drawn) :] for name in floor)

@@ -257,7 +257,7 @@ TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], nam
 @pytest.mark.parametrize(
     ("hypothesis", "match"),
     [
-        ("kozac - scrambled", r"'kozac' is no contrast; did you mean 'kozak'\?"),
+        ("kozac - scrambled", r"'kozac' is not a contrast; did you mean 'kozak'\?"),
         ("kozak * scrambled", "product of two contrasts is not linear"),
         ("1 / kozak", "division by 'kozak' is not linear"),
         ("kozak / 0", "divides by 0"),
@@ -267,13 +267,13 @@ TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], nam
         ("kozak = scrambled = 0", "two '='"),
         ("kozak - (scrambled", "bracket is not closed"),
         ("kozak scrambled", "'scrambled' is not expected there"),
-        ("__import__('os')", "'__import__' is no contrast"),
+        ("__import__('os')", "'__import__' is not a contrast"),
         ("kozak; scrambled", "neither a number, a name nor one of"),
         ("1e999 * kozak", "not finite"),
         ("kozak = 1e999", "not finite"),
         ("(" * 90 + "kozak" + ")" * 90, "more than 50 brackets"),
         ("kozak" + " + kozak" * 2_000, "letters; give weights"),
-        ("b3", "'b3' is no contrast"),
+        ("b3", "'b3' is not a contrast"),
         (["kozak - scrambled", "2*scrambled = 2*kozak"], "are one: the second is a multiple of the first"),
         (["kozak", "kozak"], "given twice"),
         (["kozak", 3], "is not text, while others are"),
@@ -299,7 +299,7 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
 @pytest.mark.parametrize(
     ("contrasts", "match"),
     [
-        ("A - nome", r"^contrast 'A - nome': 'nome' is no arm; did you mean 'none'\?"),
+        ("A - nome", r"^contrast 'A - nome': 'nome' is not an arm; did you mean 'none'\?"),
         ("A - B - none", "sum to -1"),
         (
             "A - none = 0.5",

@@ -93,7 +93,7 @@ _MORE_READERS = {
 
 @pytest.fixture
 def odder_files(tmp_path):
-    """What is opened and then not read, ends nowhere, leads nowhere, or is no name."""
+    """What is opened and then not read, ends nowhere, leads nowhere, or is not a name."""
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket"))
     (tmp_path / "broken").symlink_to(tmp_path / "nothing")

@@ -71,7 +71,7 @@ def test_taxa():
 def test_unknown_names_suggest_near_ones():
     with refused("did you mean 'GATA1' (MA0035.5, vertebrates)"):
         motif("GATTA1", release=RELEASE)
-    with refused("'Trl' is no name of JASPAR2024 among vertebrates"):
+    with refused("'Trl' is not a name of JASPAR2024 among vertebrates"):
         motif("Trl", release=RELEASE)
     with refused("it names MA0205.3 (insects): give an identifier, or taxon="):
         motif("Trl", release=RELEASE)

@@ -181,7 +181,7 @@ def test_real_counts_that_were_normalized_are_not_called_copies(shared):
 
 
 def test_a_replicate_of_few_reads_does_not_stand_apart():
-    """Log ratios of few reads are no normal numbers: one oligo without RNA lies 10 below the others."""
+    """Log ratios of few reads are not normal numbers: one oligo without RNA lies 10 below the others."""
     for rng in range(25):
         assert verdicts(simulated(80, rng=rng, spread=1.1, n_barcodes=10, depth_dna=3.0, depth_rna=3.0)) == []
     for rng in range(15):

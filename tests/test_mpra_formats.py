@@ -287,7 +287,7 @@ def test_nothing_is_written_over_unless_asked(barcoded, tmp_path):
     cg.mpra.write_library(two_arms(), tmp_path, overwrite=True)
     assert not (tmp_path / "reporter_barcode_to_element_mapping.tsv.gz").exists()  # of the library that was there
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
-    with refused("is no folder"):
+    with refused("is not a folder"):
         cg.mpra.to_csv(barcoded, tmp_path / "absent" / "order.csv")
     with refused("no such file"):
         cg.mpra.read_library(tmp_path / "absent")
@@ -412,7 +412,7 @@ def test_names_that_an_order_cannot_hold_are_refused_and_can_be_escaped(tmp_path
 
 
 def test_a_name_that_was_never_escaped_is_not_read_back():
-    with refused("'a=FF' is no name that vendor_name() wrote"):
+    with refused("'a=FF' is not a name that vendor_name() wrote"):
         cg.mpra.given_name("a=FF")
 
 
@@ -624,9 +624,9 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
         ([at(500, 1, other(500), "x")], {"offsets": (0, 0)}, LibraryError, "each once"),
         ([at(500, 1, other(500), "x")], {"assembly": "hg18"}, LibraryError, "there is no assembly 'hg18'"),
         ([], {}, LibraryError, "there are none"),
-        (["rs1"], {}, LibraryError, "variants: 'rs1' is no cg.sequences.Variant"),
-        (7, {}, LibraryError, "variants: 7 is no cg.sequences.Variant"),
-        ([None], {}, LibraryError, "variants: None is no cg.sequences.Variant"),
+        (["rs1"], {}, LibraryError, "variants: 'rs1' is not a cg.sequences.Variant"),
+        (7, {}, LibraryError, "variants: 7 is not a cg.sequences.Variant"),
+        ([None], {}, LibraryError, "variants: None is not a cg.sequences.Variant"),
         ([at(500, 1, other(500), "x")], {"offsets": (0.5,)}, LibraryError, "offsets=(0.5,): give whole numbers"),
         ([at(500, 1, other(500), "x")], {"offsets": 5}, LibraryError, "offsets=5: give whole numbers"),
         ([at(500, 1, other(500), "x")], {"insert_length": 40.5}, LibraryError, "insert_length=40.5 must be a whole"),

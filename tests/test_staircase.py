@@ -1,4 +1,4 @@
-"""The whole staircase in one call: what the verbs give one by one, and what of it was asked after the fact."""
+"""The whole analysis in one call: the same as the verbs one by one, and which settings are exploratory."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_families_are_the_level_of_the_treatment_arm():
     with pytest.raises(ContrastError, match=r"contrast x is of arms with several levels of 'class' \(few, many\)"):
         cg.analyze(trial(mixed), rng=0)
     with pytest.raises(
-        ContrastError, match="family='color' is no coordinate of the contrasts or arms; there are .*class"
+        ContrastError, match="family='color' is not a coordinate of the contrasts or arms; there are .*class"
     ):
         cg.analyze(trial(), cg.Analysis(control="placebo", rope=0, family="color"), rng=0)
 

@@ -463,7 +463,7 @@ def test_what_keeps_a_trial_from_ending_is_named():
 
 
 def test_the_direction_of_a_ratio_is_about_1():
-    """Means 10 and 12: their ratio is 1.2, above 1; a ratio of 1 is no direction, however sure it is."""
+    """Means 10 and 12: their ratio is 1.2, above 1; a ratio of 1 is not a direction, however sure it is."""
     y = 10 + np.random.default_rng(0).normal(size=(400, 2, 1)) + [[0.0], [2.0]]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from causalgia.experiments import Entry, entries
-from causalgia.reporting import format_number
+from causalgia.reporting import format_number, format_se
 
 from . import trained
 
@@ -51,7 +51,7 @@ def _number(value: float, against: float) -> str:
 
 def _effect(row: Results) -> list[str]:
     size = row["se"] or abs(row["ace"]) / 1000 or 1e-3
-    return [_number(row[name], size) for name in ("truth", "ace")] + [_short(row["se"])]
+    return [_number(row[name], size) for name in ("truth", "ace")] + [format_se(row["se"])]
 
 
 def _short(value: float) -> str:
@@ -59,7 +59,7 @@ def _short(value: float) -> str:
 
 
 def _interval(row: Results) -> str:
-    size = (row["upper"] - row["lower"]) / 4 or abs(row["ace"]) / 1000 or 1e-3
+    size = row["se"] or (row["upper"] - row["lower"]) / 4 or abs(row["ace"]) / 1000 or 1e-3
     return f"[{_number(row['lower'], size)}, {_number(row['upper'], size)}]"
 
 

@@ -35,88 +35,77 @@ def run(
     progress: bool = True,
     real: Source | Literal["parents"] | None = None,
 ) -> xr.Dataset:
-    """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
+    """Run a trial: draw units from the null model, apply every arm, and collect the predictor's outcomes.
 
-    The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Results depend on the design, the predictor and `rng`
-    alone: not on batch size, order or worker count, and not on whether the trial was stored or resumed. See Notes.
+    This is the first verb of a trial; `causalgia.contrast` or `causalgia.analyze` follows. The outcome of unit u under
+    arm a is ``Y_u(a) = f(a(u))``. Results depend only on the design, the predictor and `rng`; batch size, workers,
+    storage and interruptions do not change them.
 
     Parameters
     ----------
     design
-        Units and arms.
+        The null model, the arms and the number of units.
     predictor
-        The network as a function, from `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble` or the zoo.
+        The network as a function: `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble`, or an oracle of the zoo.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     store
-        A folder (zarr) in which the trial is saved as it runs: after a kill, an error or Ctrl-C the same call resumes
-        it, and for a finished trial it returns the stored result. The result is then lazy, as from `causalgia.open`.
-        None: in memory.
+        Folder (zarr) in which the trial is saved while it runs. The same call resumes an interrupted trial and returns
+        the result of a finished one; the result is lazy, as from `causalgia.open`. None: in memory.
     same_answers
-        Take over the answers of a store that another predictor began, if this one reproduces them and nothing else
-        differs: after a correction of code on which answers do not depend. Up to 256 of the stored units are
-        predicted again under every arm; none may differ by more than 4 times the predictor's own rounding.
-        ``attrs["notes"]`` says what was taken over. Sums (``keep="moments"``) cannot be compared.
+        Resume a store with a changed predictor, if up to 256 stored units, predicted again under every arm, differ by
+        at most 4 times the predictor's rounding error. ``attrs["notes"]`` records this. Not for ``keep="moments"``.
     keep
-        ``"outcomes"``; ``"effects"``, the individual effects of the contrasts that the design or the analysis names,
-        on the analysis's scale; or ``"moments"``, only the moments of these, in memory that does not grow with the
-        number of units, for `causalgia.estimate`. Both need a crossover.
+        ``"outcomes"``; ``"effects"``, the individual effects of the contrasts of the design or the analysis; or
+        ``"moments"``, only their moments, in memory that does not grow with the number of units. The last two need a
+        crossover.
     client
-        Client of a Dask cluster (`distributed.Client`) whose workers predict; None: this process.
+        Client of a Dask cluster (`distributed.Client`) whose workers predict. None: this process.
     analysis
-        The planned analysis: stored with the outcomes, so that `causalgia.analyze` can say what was fixed before they
-        were seen. None: the one of the design (an experiment of the catalogue).
+        The planned analysis, stored with the outcomes, so that later changes are marked as exploratory. None: that of
+        the design.
     until
-        Stopping rule: `causalgia.Precision` or `causalgia.Decided`, for a crossover held in memory.
-        ``design.n_units`` is then the largest number of units; a trial that stops has the first units of the full one.
+        Stopping rule, `causalgia.Precision` or `causalgia.Decided`, for a crossover in memory. ``design.n_units`` is
+        then the largest number of units.
     progress
         Whether to draw a progress bar if standard error is a terminal.
     real
-        Natural sequences of the length of the backgrounds, or ``"parents"``, the sequences of the null model: up to 200
-        are predicted beside 200 untreated units, and ``attrs["notes"]`` gives the AUROC of each task where it is at
-        least .9 or at most .1, that is, where null model and data do not overlap.
+        Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model. Up to 200 are
+        predicted beside 200 untreated units, and a note gives the AUROC of each task in which null model and data do
+        not overlap (AUROC >= .9 or <= .1).
 
     Returns
     -------
     Dataset
-        ``keep="outcomes"``: ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on
-        ``attrs["scale"]``; in a parallel trial ``outcome (unit, task[, model])`` with ``assigned (unit)``.
-        Coordinates: ``parent``, ``gc`` (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels
-        of each arm. With `until` also the trajectory: ``look_n_units, look_n_clusters (look)`` and the intervals
-        ``look_lower, look_upper (look, contrast, task[, model])``; ``attrs["stopped"]`` says where the trial ended and
-        why. `causalgia.Decided` adds ``look_counts (look)``, whether there were enough clusters for a verdict. The
-        design is stored as JSON, ``attrs["design"]`` (compressed, as ``design (byte)``, if it is long).
+        ``keep="outcomes"``: ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on ``attrs["scale"]``. In
+        a parallel trial, ``outcome (unit, task[, model])`` and ``assigned (unit)``. Coordinates are ``parent``, ``gc``
+        (and ``block``) of units, and ``do``, ``kind``, ``random`` and the factor levels of arms. ``attrs["design"]`` is
+        the design as JSON (``design (byte)`` if it is long).
 
-        ``keep="effects"``: the result of `causalgia.contrast` on these outcomes.
+        ``keep="effects"``: the result of `causalgia.contrast`. ``keep="moments"``: ``ice_mean, ice_sd, ice_skewness,
+        ice_least, ice_most (contrast, task[, model])``, ``ice_quantile (quantile, ...)`` and ``control_sd``, for
+        `causalgia.estimate`.
 
-        ``keep="moments"``: ``ice_mean, ice_sd, ice_skewness, ice_least, ice_most (contrast, task[, model])``;
-        ``ice_quantile (quantile, contrast, task[, model])``, the percentiles and those of usual intervals:
-        ``moments["ice_quantile"].sel(quantile=[0.025, 0.5, 0.975])``, each known to ``attrs["relative_error"]`` of its
-        distance from the mean of the first turn (0.7 % up to 1,024 contrasts of a task, 3 % at 4,096, at most 11 %;
-        `causalgia.estimation.Sketch`); ``control_sd``. For the covariance of estimates: up to 512 contrasts
-        ``ice_correlation (contrast, contrast_, task[, model])``; where units share parents ``ice_sum (cluster,
-        contrast, task[, model])``, their sums by parent; beyond 512 contrasts of independent units sums by random
-        group: unit i is dealt into group ``i mod G``, and ``F_g = sum_{i in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))``
-        makes ``F' F`` unbiased for the covariance of the estimates, on G - 1 degrees of freedom. G is the number of
-        groups that fit into 32 MiB, at least 256 (1,024 for 4,096 contrasts of one task); standard errors use all
-        units. The running sums take 0.3 MB for 10 contrasts of one task and 67 MB for 4,096, for any number of units.
+        With `until`, also the interim intervals ``look_lower, look_upper (look, contrast, task[, model])`` with
+        ``look_n_units, look_n_clusters (look)``, and for `causalgia.Decided` ``look_counts (look)``, whether there were
+        enough clusters for a verdict; ``attrs["stopped"]`` says where and why the trial ended.
 
     Raises
     ------
     DesignError
-        If all units are the same sequence, an arm cannot be applied (the arm is named), the result would not fit into
-        this machine's memory, or the analysis names an arm, factor, task or coordinate that the outcomes will not
-        have; if a parallel or stored trial has `until`; or if a trial that keeps effects or moments names no
-        contrasts, is parallel, or has an analysis that needs all outcomes at once.
+        If all units are the same sequence, an arm cannot be applied, the result does not fit into memory, the analysis
+        names an arm, factor, task or coordinate that the outcomes will not have, or `until` or `keep` does not go with
+        the trial.
     PredictorError
-        If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
+        If an answer is not finite (the message names arm, unit and task), has the wrong shape, or depends on batch
+        mates.
     ContrastError
-        If it keeps effects or moments and an outcome cannot be put on their scale.
+        If effects or moments are kept and an outcome cannot be put on their scale.
     EstimateError
-        If it keeps moments and all units share one parent.
+        If moments are kept and all units share one parent.
     StoreError
-        If the store belongs to another trial (the message says what differs) or another version, cannot be written, or,
-        with `same_answers`, has answers that this predictor does not reproduce.
+        If the store belongs to another trial (the message names the difference) or version, cannot be written, or holds
+        answers that the predictor does not reproduce (`same_answers`).
     ClusterError
         If the cluster has no workers, loses them, or the predictor cannot be sent to them.
     TrialInterruptedError
@@ -127,16 +116,27 @@ def run(
     DegenerateWarning
         If the predictor gives one answer for every sequence, or few units are distinct.
     FewClustersWarning
-        If it keeps moments and units share fewer than 20 parents.
+        If moments are kept and units share fewer than 20 parents.
     DamageWarning
         If files of the store are damaged; their units are predicted again.
 
     Notes
     -----
-    A trial runs in turns of some thousand sequences. Sequences that are equal within a turn are predicted once, so that
-    the control arm is shared by all contrasts. Before the first turn some 26 rows are predicted to check that answers
-    do not depend on batch mates. Units, draws of the arms and the assignment depend on `rng` and the unit's id alone,
-    so that adding an arm changes no other arm.
+    A trial runs in turns of some thousand sequences. Equal sequences within a turn are predicted once, so contrasts
+    share the control arm. Before the first turn some 26 rows are predicted, to check that answers do not depend on
+    batch mates. The draws of a unit depend on `rng` and the unit's id alone, so adding an arm changes no other arm, and
+    a trial that stops early has the first units of the full trial.
+
+    Quantiles of moments (percentiles and those of usual intervals) are known to ``attrs["relative_error"]`` of their
+    distance from the mean of the first turn: 0.7 % up to 1,024 contrasts of a task, 3 % at 4,096, at most 11 %
+    (`causalgia.estimation.Sketch`).
+
+    Moments also hold what `estimate` needs for covariances. Up to 512 contrasts: ``ice_correlation (contrast,
+    contrast_, task[, model])``. If units share parents: ``ice_sum (cluster, contrast, task[, model])``, sums by parent.
+    Beyond 512 contrasts of independent units: sums by random group. Unit i is in group ``i mod G``, and ``F_g = sum_{i
+    in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))`` makes ``F' F`` unbiased for the covariance, on G - 1 degrees of
+    freedom; G groups fit into 32 MiB, at least 256 (1,024 for 4,096 contrasts of one task). Standard errors use all
+    units. The sums take 0.3 MB for 10 contrasts of one task and 67 MB for 4,096.
 
     References
     ----------

@@ -81,7 +81,7 @@ def aa_design(design: Design, control: str) -> Design:
     Raises
     ------
     DesignError
-        If the design has no such arm, or is no Design.
+        If the design has no such arm, or is not a Design.
 
     Examples
     --------

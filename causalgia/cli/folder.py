@@ -279,7 +279,7 @@ def write_text(path: Path, text: str) -> None:
 def check_has_outcomes(folder: Path) -> Path:
     """Return a folder; raise OutcomesError if it has no outcomes."""
     if not (folder / OUTCOMES).is_file():
-        missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is no folder"
+        missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
         raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
     return folder
 

@@ -55,76 +55,76 @@ def contrast(
     scale: Scale = "identity",
     ceiling: float | None = None,
 ) -> xr.Dataset:
-    """Compute individual causal effects (ICE) from outcomes: weighted sums of a unit's arms, on a named scale.
+    """Compute individual causal effects (ICE): for each unit, a weighted sum of its outcomes, on a named scale.
 
-    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. If
-    neither `control`, `contrasts` nor `interaction` is given, the contrasts are those of the analysis stored with the
-    outcomes, or of their design.
+    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is the mean over the null model. Give
+    `control`, `contrasts` or `interaction`. Without them, the contrasts are those of the analysis stored with the
+    outcomes, or of the design. `causalgia.estimate` follows.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or
-        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial.
+        From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or ``outcome (unit,
+        task[, model])`` and ``assigned (unit)`` of a parallel trial.
     control
-        The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number means
-        the arm of that name: 0 and 0.0 for ``"0"``.
+        The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
+        stands for the arm of that name: 0 and 0.0 for ``"0"``.
     contrasts
-        Instead of `control`: contrast name -> arm name -> weight; the weights of a contrast sum to zero. Or text in the
-        names of arms, ``"GATA1 - placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or several in
-        a list, or as the value of a name; put names with spaces or signs in backticks. Or ``"pairwise"``,
-        ``"reference"`` (each arm minus the first) or ``"sequential"`` (each minus the one before).
+        Contrasts by name, each with the weights of its arms: ``{"AB alone": {"AB": 1, "A": -1}}``. Or text, ``"GATA1 -
+        placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or a list; names with spaces or signs
+        stand in backticks. Or ``"pairwise"``, ``"reference"`` (each arm minus the first) or ``"sequential"`` (each arm
+        minus the previous one).
     interaction
-        Instead of `control`: names of two or more two-level factors, coordinates on the arm dim. The contrast is the
-        full interaction, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is
-        the smaller level (0, False). Arms whose level is missing (NaN or empty) are not part of the factorial.
+        Names of two or more two-level factors, coordinates on arm. The contrast is the full interaction, ``sum
+        (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two factors. The reference is the smaller level
+        (0, False). Arms with a missing level are left out.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, applied to every outcome. Or a function of the
-        means m_a: ``"log_of_means"``, ``sum_a w_a log m_a``; ``"ratio"``, its exponential, for `control` the ratio of
-        two means; and, for an interaction of two factors A, B in a crossover, ``"excess_over_multiplicative"``,
-        ``AB - A B / 0``; ``"bpnet"``, ``(AB - (B - 0)) / A``; ``"cooperativity"``, ``2^AB / (2^A + 2^B - 2^0)`` of log2
-        outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. The null value
-        (attrs["null_value"]) is 1 for the ratios and 0 for the others.
+        The function g of each outcome, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or a function of the means
+        of the arms, ``"log_of_means"`` or ``"ratio"``. For an interaction of two factors in a crossover also
+        ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"`` (see Notes).
     ceiling
-        ``scale="bliss"``: the largest possible outcome.
+        For ``scale="bliss"``: the largest possible outcome.
 
     Returns
     -------
     Dataset
-        Crossover: ``ice (unit, contrast, task[, model])`` in float64; ``constant (contrast, task[, model])`` where
-        the ICE of all units are equal within the rounding of the outcomes, and ``zero`` where they may be 0. Parallel
-        trial: no ICE; the observed ``outcome`` (on the scale g), ``assigned``, and the bound ``rounding`` on each
-        outcome. Both: ``weight (contrast, arm)`` (float32 where exact), ``control_sd (contrast, task[, model])``, the
-        coordinates of units and arms, ``do (contrast)``, and attrs that describe the estimand.
+        Crossover: ``ice (unit, contrast, task[, model])`` in float64; ``constant (contrast, task[, model])`` where all
+        units have the same ICE within the rounding of the outcomes, and ``zero`` where it may be 0. Parallel trial: no
+        ICE, but the ``outcome`` on the scale g, ``assigned``, and the bound ``rounding`` of each outcome. Both:
+        ``weight (contrast, arm)`` (float32 where exact), ``control_sd (contrast, task[, model])``, the coordinates of
+        units and arms, ``do (contrast)``, and attrs that describe the estimand.
 
     Raises
     ------
     ContrastError
-        If more than one of `control`, `contrasts`, `interaction` is given, or none and none is stored, an arm or factor
-        is unknown, text is not linear in arms or repeats a contrast, weights do not sum to zero, a cell of the
-        factorial is empty or occurs twice, or the scale is impossible for an outcome.
+        If several of `control`, `contrasts` and `interaction` are given, or none and none is stored; if an arm or
+        factor is unknown, a text is not linear in the arms or repeats a contrast, weights do not sum to zero, a cell of
+        the factorial is empty or occurs twice, or the scale is impossible for an outcome.
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
 
     Notes
     -----
-    For g = log the estimand is a difference of *means of logs*, not the log of a ratio of means. The latter is a
-    function of the arms' means (``"log_of_means"``, ``"ratio"`` and the interactions above). For these ``ice`` holds
-    *influence values* (attrs["ice_is"]), not individual effects: the delta method's expansion for each unit, whose mean
-    is the effect and whose spread is its error. ``denominator`` has the same for a divisor.
+    Scales that are functions of the means m_a: ``"log_of_means"`` is ``sum_a w_a log m_a``; ``"ratio"`` is its
+    exponential, for `control` the ratio of two means; ``"excess_over_multiplicative"`` is ``AB - A B / 0``; ``"bpnet"``
+    is ``(AB - (B - 0)) / A``; ``"cooperativity"`` is ``2^AB / (2^A + 2^B - 2^0)`` of log2 outcomes; ``"bliss"`` is the
+    excess over independent action. No effect is 1 for the ratios and 0 for the others (attrs["null_value"]). On these
+    scales ``ice`` holds *influence values* (attrs["ice_is"]), not individual effects: the delta method's expansion for
+    each unit, whose mean is the effect and whose spread gives its error; ``denominator`` has the same for a divisor.
+    For g = log the estimand is a difference of *means of logs*, not the log of a ratio of means.
 
-    ``control_sd`` is the sd over units that is the unit of a rope or prior in sd (absent below two units): that of the
-    `control`. With `contrasts` or an `interaction` it is that of the untreated arm for all contrasts
-    (attrs["control_sd_of"]); if there is none, or several, or it does not vary in some task, that of the arms of
-    negative weight (variances pooled by the size of the weights).
+    ``control_sd`` is the sd over units of the `control`, the unit of a ROPE or prior in sd (absent below two units).
+    With `contrasts` or `interaction` it is that of the untreated arm (attrs["control_sd_of"]). If there is none or
+    several, or it does not vary in some task, it is the pooled sd of the arms with negative weights, by the size of the
+    weights.
 
-    ``attrs["exploratory"]`` names what was requested, here and by later functions, beyond the analysis stored with the
+    ``attrs["exploratory"]`` lists settings, here and in later verbs, that differ from the analysis stored with the
     outcomes.
 
     Arms that neither a contrast nor ``control_sd`` uses are not read; on a scale other than identity, units of a
-    parallel trial with such an arm are left out. Lazy outcomes (dask arrays, as in an opened store) of a crossover are
-    streamed, and ``ice`` is lazy in chunks of the same units; those of a parallel trial, or for a function of means,
-    are loaded. Results are the same to the bit.
+    parallel trial with such an arm are left out. Lazy outcomes of a crossover (as in an opened store) are streamed, and
+    ``ice`` is lazy in chunks of the same units; those of a parallel trial, or for a function of means, are loaded.
+    Results are bit-identical.
 
     References
     ----------

@@ -209,7 +209,7 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
                     f"row {row}: column {quoted(column)} holds {quoted(value)}; a cell holds one number or one text "
                     "that can be printed"
                 ) from error
-        raise OutcomesError(f"column {quoted(column)} holds values that are no names ({error}); give text") from error
+        raise OutcomesError(f"column {quoted(column)} holds values that are not names ({error}); give text") from error
     return codes, uniques
 
 

@@ -100,7 +100,7 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
         if along not in outcomes.coords or outcomes[along].dims != ("arm",):
             there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
             raise ContrastError(
-                f"along={quoted(along)} is no coordinate on the arms; there are {', '.join(there) or 'none'}"
+                f"along={quoted(along)} is not a coordinate on the arms; there are {', '.join(there) or 'none'}"
             )
         names, values = outcomes["arm"].to_numpy().tolist(), outcomes[along].to_numpy().tolist()
     elif isinstance(outcomes, pd.Series):
@@ -130,7 +130,7 @@ def _as_dose(value: Any, arm: str) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise ContrastError(f"arm {quoted(arm)} has the dose {quoted(value)}, which is no number")
+        raise ContrastError(f"arm {quoted(arm)} has the dose {quoted(value)}, which is not a number")
     return number
 
 

@@ -167,7 +167,7 @@ def _as_error_covariance(values: npt.ArrayLike, K: int, name: str) -> Array:
     if not np.allclose(matrix, matrix.T, rtol=0, atol=_ROUNDING * size):
         raise EstimateError(f"{name} is not symmetric")
     if np.linalg.eigvalsh(matrix).min() < -_ROUNDING * size:
-        raise EstimateError(f"{name} is no covariance: some combination of errors would have a negative variance")
+        raise EstimateError(f"{name} is not a covariance: some combination of errors would have a negative variance")
     return (matrix + matrix.T) / 2
 
 

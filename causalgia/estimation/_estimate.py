@@ -50,43 +50,42 @@ def estimate(
     weights: Literal["units", "clusters"] = "units",
     moderate: bool | None = None,
 ) -> xr.Dataset:
-    """Estimate average causal effects (ACE) with standard errors, tests and intervals, following the trial's design.
+    """Estimate average causal effects (ACE) with standard errors, tests and intervals.
 
-    The ACE is ``E_u[ICE_u]`` over the target: ``"population"``, new backgrounds (and new parents) from the null
-    model; ``"parents"``, new shuffles of these parents; ``"units"``, exactly these units. A crossover averages the
-    ICE; a parallel trial compares the arms' means.
+    The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator follows from the trial: a crossover
+    averages the ICE, a parallel trial compares the means of the arms, and units that share a parent are clustered.
+    `causalgia.report`, `adjust`, `infer` or `decide` follow.
 
     Parameters
     ----------
     effects
-        From `contrast`; or the moments of a trial from ``cg.run(..., keep="moments")``, which allow the population as
-        target, with each unit counting once, clustered by parent as the trial's analysis says.
+        From `contrast`; or the moments of a trial, ``cg.run(..., keep="moments")``, for the population as target, equal
+        weights of units, and the clusters of the trial's analysis.
     cluster
-        ``"auto"``: by ``parent`` if any parent has more than one unit; None: units are independent; or the name of a
+        ``"auto"``: by ``parent`` if any parent has more than one unit. None: units are independent. Or the name of a
         coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
     block
-        Parallel trials: the coordinate within which arms were randomized; None takes ``block`` if the outcomes have
-        it. Blocks are drawn for the target ``"population"`` (mean of block effects) and fixed for ``"units"``.
+        Parallel trials: the coordinate within which arms were randomized. None: ``block``, if the outcomes have it.
+        Blocks are random for the target ``"population"`` (mean of block effects) and fixed for ``"units"``.
     covariates
         Parallel trials: numeric coordinates on the units for Lin's interacted regression.
     target
-        ``"population"`` (None), ``"parents"`` or ``"units"``. In a crossover on several predictors (dim model) also
-        ``"population x predictors"``, new retrainings of the predictor too; and ``"next predictor"``, the ACE of one
-        more network trained in the same way: ``se`` is the standard deviation of the prediction error, ``lower,
-        upper`` a predictive interval, and p tests 0 against it. With 20 or more arms of kind ``placebo_word`` also
-        ``"population x words"``, the mean effect of such words as one contrast. For measured activities
-        (`causalgia.mpra.activity`) None is ``"population x replicates"``: new elements, with new barcodes, and new
-        replicates; ``"population"`` then estimates each replicate by itself.
+        The population of the claim. ``"population"`` (None): new backgrounds, and new parents. ``"parents"``: new
+        shuffles of these parents. ``"units"``: exactly these units. ``"population x predictors"``: also new retrainings
+        of the predictor (a crossover with the dim model). ``"next predictor"``: the ACE in one more retraining;
+        ``lower, upper`` is its prediction interval. ``"population x words"``: the mean effect of placebo words as one
+        contrast (20 or more arms of kind ``placebo_word``). ``"population x replicates"``: new elements with new
+        barcodes, and new replicates; the default (None) for measured activities (`causalgia.mpra.activity`).
     ci_prob
         Probability of the interval.
     weights
-        Crossover: ``"units"``, each unit counts once, ``E[n_g m_g] / E[n_g]`` for clusters with ``n_g`` units and mean
-        ICE ``m_g``; or ``"clusters"``, each cluster counts once, ``E[m_g]``. They differ where effects depend on the
-        size of a cluster.
+        Crossover: ``"units"``, each unit has weight 1, ``E[n_g m_g] / E[n_g]`` for clusters with ``n_g`` units and mean
+        ICE ``m_g``; or ``"clusters"``, each cluster has weight 1, ``E[m_g]``. They differ if effects depend on the size
+        of a cluster.
     moderate
         Whether the variance between predictors is moderated over contrasts (limma's squeezeVar; three or more
-        predictors and contrasts). None: yes for ``"population x predictors"`` and no for ``"next predictor"``, whose
-        moderated intervals hold on average over contrasts, and cover less where predictors differ most.
+        predictors and contrasts). None: yes for ``"population x predictors"``, no for ``"next predictor"``, whose
+        moderated intervals have their coverage on average over contrasts and cover less where predictors differ most.
 
     Returns
     -------
@@ -113,16 +112,20 @@ def estimate(
 
     Notes
     -----
-    Where nothing varies beyond the rounding of the outcomes, ``exact`` is true, the interval is a point, and p is 1 for
-    an ACE of 0, else 0. ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives ``ace`` alone.
+    For ``"next predictor"``, ``se`` is the standard deviation of the prediction error, and p tests 0 against it. For
+    measured activities, ``"population"`` estimates each replicate by itself.
+
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true, the interval is a point, and p is 1 for an
+    ACE of 0, else 0. ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives ``ace`` alone.
     For ``"units"`` of a crossover the effect is known: se is 0, and there are no df, p, log_p or limits, unless an arm
-    is random (coordinate ``random (arm)``, absent from outcomes of `from_frame`). On a scale of means p tests
-    attrs["null_value"]; limits of a ratio are those of its logarithm, or Fieller's where a mean is within about six
-    standard errors of 0: infinite where ``unbounded`` is true.
+    is random (coordinate ``random (arm)``, absent from outcomes of `from_frame`).
+
+    On a scale of means, p tests attrs["null_value"]. Limits of a ratio are those of its logarithm, or Fieller's if a
+    mean is within about six standard errors of 0; they are infinite where ``unbounded`` is true.
 
     Lazy ICE are streamed for ``target="population"`` without clusters (memory does not grow with the number of units;
-    ``factor`` is lazy too) unless they take less than 32 MiB. They are loaded for other targets and functions of means.
-    Estimates are the same to the bit.
+    ``factor`` is lazy), unless they take less than 32 MiB. They are loaded for other targets and functions of means.
+    Estimates are bit-identical.
 
     References
     ----------

@@ -384,7 +384,7 @@ def _as_standard_errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any])
     """Return standard errors, given or from a covariance; they must agree."""
     if se is None and matrix is not None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
-    errors = _as_positive_array(se, "se", labels, "a contrast without error is no estimate; leave it out")
+    errors = _as_positive_array(se, "se", labels, "a contrast without error is not an estimate; leave it out")
     if matrix is not None:
         check_se_matches(errors, np.diagonal(matrix), labels)
     return errors

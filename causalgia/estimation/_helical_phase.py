@@ -181,7 +181,7 @@ def _as_periods(periods: Any) -> Array:
     except (TypeError, ValueError):
         values = np.array([])
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
-        raise EstimateError(f"a period of {quoted(periods)} is no positive number; B-DNA turns in about 10.5 bp")
+        raise EstimateError(f"a period of {quoted(periods)} is not a positive number; B-DNA turns in about 10.5 bp")
     return values
 
 

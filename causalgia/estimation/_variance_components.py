@@ -169,7 +169,7 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
                 )
         return [values[0] for values in motifs]
     raise EstimateError(
-        f"instance={quoted(instance)} is no coordinate on the contrasts or arms; "
+        f"instance={quoted(instance)} is not a coordinate on the contrasts or arms; "
         f'give one: effects.assign_coords({instance}=("contrast", [...]))'
     )
 

@@ -237,7 +237,7 @@ def _as_arm_name(name: Any) -> str:
     try:
         return str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
     except ValueError as error:  # a whole number of more digits than Python writes
-        raise EstimateError(f"{quoted(name)} is no name of an arm; give text or a number") from error
+        raise EstimateError(f"{quoted(name)} is not a name of an arm; give text or a number") from error
 
 
 def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:

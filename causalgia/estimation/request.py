@@ -321,7 +321,7 @@ def contrast_names(names: Any, n: int) -> Labels:
             and item is not None
         ):
             raise EstimateError(
-                f"name {k}, {quoted(item)}, is no single value; join the levels of an index: index.map(' '.join)"
+                f"name {k}, {quoted(item)}, is not a single value; join the levels of an index: index.map(' '.join)"
             )
     missing = np.array([item is None or bool(pd.isna(item)) for item in items])
     if missing.any():

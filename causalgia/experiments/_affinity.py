@@ -237,7 +237,7 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
 
 def _fit_in_words(line: Line) -> str:
     if math.isinf(line.chi2):
-        return "and neither effects nor K_D have errors that would explain it"
+        return "and no errors are given that could explain this scatter"
     fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
     return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
 

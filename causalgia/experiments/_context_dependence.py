@@ -88,7 +88,7 @@ def context_dependence(
     >>> experiment = cg.experiments.context_dependence([sequence], element=(72, 78), rope=(-0.5, 0.5))
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: element 72-78 is dependent on its context: (WT - MUT) / WT = ...
+    Task outcome: element 72-78 depends on its context: (WT - MUT) / WT = ...
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     span = as_span_inside(element, "element", null.length)
@@ -256,7 +256,7 @@ def _change_sentences(found: Found, null: Genomic) -> Iterator[str]:
 
 
 _WORDS = {
-    "dependent": "is dependent on its context",
+    "dependent": "depends on its context",
     "neutral": "works without its context (neutral)",
     "inhibited": "is inhibited by its context",
     "undecided": "may or may not depend on its context (undecided)",

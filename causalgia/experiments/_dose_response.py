@@ -234,7 +234,7 @@ def _linear_share_text(rows: xr.Dataset) -> str:
         f"{100 * row.item():.0f} % with {_copies_text(n)}"
         for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
     ]
-    return f"of the differences between words a straight line in bits takes {', '.join(shares)}."
+    return f"a straight line in bits explains this share of the variance between words: {', '.join(shares)}."
 
 
 def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
@@ -263,7 +263,7 @@ def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
     excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
     rise = rows.sel(contrast=RISE)
     return (
-        f"; beside the same sites alone copies of the strongest word are {departure(does, excess)}, "
+        f"; relative to the same sites alone, copies of the strongest word are {departure(does, excess)}, "
         f"{effect_in_words(excess)}, and from the weakest word to the strongest that excess "
         f"{_rise_text(rise).rstrip(',')}"
     )

@@ -299,9 +299,9 @@ def _flank_split_text(components: xr.Dataset, task: Any) -> str:
     alone, share = _component_size_text(components.sel(part="flanks alone"), "core"), whole["share"]
     shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
     return (
-        f"Task {task}: over other flanks too the core changes the outcome by {mean}; its effect has sd {flank} between "
-        f"flanks and {background} between backgrounds. The flanks alone do {alone}. Mean square of core and flanks "
-        f"together: {', '.join(shares)}."
+        f"Task {task}: averaged over other flanks as well, the core changes the outcome by {mean}; its effect has sd "
+        f"{flank} between flanks and {background} between backgrounds. The effect of the flanks alone is {alone}. Mean "
+        f"square of core and flanks together: {', '.join(shares)}."
     )
 
 

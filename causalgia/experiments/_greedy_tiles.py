@@ -272,7 +272,7 @@ _WORDS = {
 
 
 def _read_greedy_round(found: Found) -> Finding:
-    return sentence_for_each_task(found, lambda rows: f"of the tiles left {verdict_counts(rows, _WORDS)}")
+    return sentence_for_each_task(found, lambda rows: f"of the remaining tiles {verdict_counts(rows, _WORDS)}")
 
 
 GREEDY_ROUND = Entry(

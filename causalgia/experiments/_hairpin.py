@@ -317,7 +317,7 @@ def _hairpin_sentence(rows: xr.Dataset) -> str:
     return (
         f"{order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {text[_WORD[STEM]]} in the stem with its "
         f"complement, and in the open at these places {text[_WORD[BESIDE]]} of the word and {text[COMPLEMENT]} of the "
-        f"complement (stem less both {text['word x stem']}, {verdict['word x stem']})."
+        f"complement (stem minus both {text['word x stem']}, {verdict['word x stem']})."
     )
 
 

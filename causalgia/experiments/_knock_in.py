@@ -175,7 +175,7 @@ def _read_knock_in(place: Place, more: dict[str, float], found: Found) -> Findin
     tasks = found.steps.decisions["task"].to_numpy().tolist()
     sentences = [_knock_in_sentence(place, rows, task) for task, rows in rows_by_task(found.steps.decisions)]
     junctions = [
-        f"{name}: makes a {pattern_label(place.pattern)} that was not meant in {100 * share:.2g} % of the sequences."
+        f"{name}: makes a {pattern_label(place.pattern)} by accident in {100 * share:.2g} % of the sequences."
         for name, share in more.items()
         if share > 0
     ]
@@ -242,7 +242,7 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
         row = table.sel(contrast=NET, task=task, covariate=name)
         limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
         change = effect_in_words(xr.Dataset({key: value * steps[name] for key, value in limits.items()}))
-        changes.append(f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points of GC more')}")
+        changes.append(f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}")
     return [f"Task {task}: {NET} changes by {', and by '.join(changes)}."]
 
 

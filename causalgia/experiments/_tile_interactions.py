@@ -180,7 +180,7 @@ def _tile_interactions_text(decisions: xr.Dataset) -> str:
     together = effect_in_words(decisions.sel(contrast=TOGETHER))
     single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
     return (
-        f"the tiles are worth {together} together; of {single.sizes['contrast']} single terms "
+        f"the effect of the tiles is {together} together; of {single.sizes['contrast']} single terms "
         f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions {verdict_counts(joint, _WORDS)}"
     )
 

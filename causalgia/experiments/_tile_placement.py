@@ -195,7 +195,7 @@ def _placement_text(decisions: xr.Dataset, tile: str) -> str:
     turned = [name for name in names if name.startswith(ORIENTATION)]
     row = decisions.sel(contrast=ORIENTATION if ORIENTATION in turned else turned[0])
     matters = {"negligible": "is negligible", "undecided": "is undecided"}.get(str(row["verdict"].item()), "matters")
-    return f"{text}; orientation {matters}: {effect_in_words(row)} as it reads minus reversed"
+    return f"{text}; orientation {matters}: {effect_in_words(row)} for forward minus reverse"
 
 
 TILE_PLACEMENT = Entry(

@@ -261,7 +261,7 @@ def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, plac
         f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region_text(rows, placebo, mean)}"
         + f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
-        + f". Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
+        + f". Tested against 0 instead, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
         f"{placebo.sum()} placebo words differ (adjusted p below 0.05)."
     )
 

@@ -100,6 +100,8 @@ def adjust(
 ) -> xr.Dataset | pd.Series[float] | Array:
     """Add p-values adjusted for the number of tests in their family.
 
+    Choose the method by the claim: ``"bh"`` if few of the discoveries may be false, ``"auto"`` if none may be.
+
     ======================================= ==============================================================
     expected share of false discoveries
     ``"bh"``                                under independence or positive dependence
@@ -118,55 +120,60 @@ def adjust(
     Parameters
     ----------
     estimates
-        From `estimate`, any Dataset with ``p`` on the dim contrast (and task, model), or a table with columns
-        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a NaN among the p of a Dataset is not counted and
-        stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are
-        estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` need them. Or p-values of one family: a list, an array
-        (K,), a Series or a DataArray, each between 0 and 1.
+        Estimates with ``p (contrast, task[, model])``; a table with columns ``effect`` and ``se`` (or ``estimate`` and
+        ``std_error``); effects ``ice (unit, contrast, task)``, which are estimated first, and which ``"bootstrap_t"``
+        and ``"sign_flip"`` need; or the p-values of one family: a list, an array (K,), a Series or a DataArray. A NaN
+        among the p of a Dataset is not counted and stays NaN.
     method
-        One of the above. ``"auto"`` is for no false discovery at all: below 20 clusters resamples are too alike, and
-        the bootstrap-t finds next to nothing (with 12 contrasts of 5 clusters an effect of 1.5 sd in .01 of trials, by
-        Holm in .20). Estimates, which have no units to resample, take Holm as well. Holm assumes that each t-test is
-        valid: with few clusters *and* skewed effects it rejects too often (.15 of null families of 10 exponential
-        clusters), and only more clusters correct that.
+        One of the above.
     family
-        What counts as one family: None, all contrasts of one task (and model); the name of a coordinate on
-        contrast, whose values are the families inside one task; ``"all"``, every p-value of the Dataset.
+        The set of p-values that are adjusted together. None: all contrasts of one task (and model); the name of a
+        coordinate on contrast: each of its values within a task; ``"all"``: every p-value of the Dataset.
     n_draws
-        Resamples of ``"bootstrap_t"``.
+        Number of resamples of ``"bootstrap_t"``.
     n_flips
-        Flips of ``"sign_flip"``; all 2^G of them for G clusters where G is at most 14 or 2^G at most `n_flips`.
+        Number of flips of ``"sign_flip"``. All 2^G flips of G clusters are used if G is at most 14 or 2^G at most
+        `n_flips`.
     cluster
         For effects, as in `estimate`: the units that are resampled or flipped together.
     rng
-        Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and drawn flips.
+        Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and random flips.
 
     Returns
     -------
     Dataset
-        The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
-        and attrs ``adjust`` (for ``"auto"`` the method used; a note gives the reason for Holm) and ``family``, and
-        ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and ``"dunnett"``: single-step, at most .05 where the
-        band of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``,
-        the largest of any contrast. ``"hierarchical"``: attrs ``adjust_alpha``, .05, at which families were selected:
-        these p are for that rate alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
-        `estimate`; for ``"bootstrap_t"`` as for its band. The three methods for effects give 1 where the interval of
-        a ratio is ``unbounded``, as their band does. Of p-values alone the adjusted ones, and no Dataset: an array
-        (K,) of a list or an array, of a Series or DataArray one called ``p_adjusted`` with the same labels.
+        The estimates with ``p_adjusted`` on the dims of ``p``, and the attrs ``adjust`` (the method used), ``family``
+        and ``exploratory``. ``"bootstrap_t"`` and ``"dunnett"`` add ``p_step_down``; ``"sign_flip"`` adds the attr
+        ``skewness``, the largest of any contrast; ``"hierarchical"`` adds ``adjust_alpha``, .05. For p-values alone,
+        the adjusted p-values: an array (K,) for a list or an array, else a Series or DataArray ``p_adjusted`` with the
+        same labels.
 
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), one is not between 0 and 1 (or
-        is NaN, of p-values alone; the message names the entry), the method needs units that are not there, or supposes
-        what the estimates contradict.
+        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1
+        (or is NaN, in p-values alone; the message names the entry), the method needs units that are not there, or its
+        assumption contradicts the estimates.
     OutcomesError
         If `estimates` is not a Dataset with a dim contrast.
 
     Warns
     -----
     SkewnessWarning
-        ``"sign_flip"`` below 25 skew^2 clusters.
+        For ``"sign_flip"`` with fewer than 25 skew^2 clusters.
+
+    Notes
+    -----
+    p-values test no effect, attrs["null_value"]: 1 for ratios and 0 otherwise. Those of ``"bootstrap_t"`` and
+    ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. Those of
+    ``"hierarchical"`` hold for selection at .05 alone (`hierarchical_q` takes another level). Exact contrasts (se = 0)
+    have p 1 or 0, as in `estimate`; for ``"bootstrap_t"``, as for its band. The three methods for effects give 1 where
+    the interval of a ratio is ``unbounded``, as their band does.
+
+    ``"auto"`` takes Holm below 20 clusters, because resamples are then too alike and the bootstrap-t finds next to
+    nothing (with 12 contrasts of 5 clusters, an effect of 1.5 sd in .01 of trials; Holm in .20), and for estimates,
+    which have no units to resample. Holm assumes that each t-test is valid. With few clusters *and* skewed effects it
+    rejects too often (in .15 of null families of 10 exponential clusters), and only more clusters correct that.
 
     References
     ----------

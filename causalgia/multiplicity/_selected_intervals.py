@@ -99,7 +99,7 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
     chosen = np.asarray([select] if isinstance(select, str) else select)
     if chosen.ndim == 0:
         raise EstimateError(
-            f"select={quoted(select)} is no number, no list of names and no mask; for example select=0.05"
+            f"select={quoted(select)} is not a number, a list of names or a mask; for example select=0.05"
         )
     if chosen.dtype == bool:
         if chosen.shape not in ((len(ace),), ace.shape):

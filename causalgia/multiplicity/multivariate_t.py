@@ -145,7 +145,7 @@ def equicoordinate(
     Raises
     ------
     EstimateError
-        If the matrix is no correlation, or df or ci_prob is out of range.
+        If the matrix is not a correlation, or df or ci_prob is out of range.
 
     References
     ----------

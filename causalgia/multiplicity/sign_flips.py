@@ -80,7 +80,7 @@ def sign_flip_max_t(
         If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite numbers ``(n, K)``, or
         clusters are not integer codes.
     RandomnessError
-        If flips are drawn and `rng` is no source of randomness.
+        If flips are drawn and `rng` is not a source of randomness.
 
     References
     ----------

@@ -70,7 +70,7 @@ class Pilot:
         if self.ratio is None:
             return value - self.null
         if value <= 0:
-            raise EstimateError(f"{name}: {value:g} is no ratio of means, which is above 0; no effect is 1")
+            raise EstimateError(f"{name}: {value:g} is not a ratio of means, which is above 0; no effect is 1")
         return float(np.log(value))
 
     def back(self, value: float) -> float:

@@ -239,7 +239,7 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     if not isinstance(name, str) or name not in known:
         hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
         raise InferenceError(
-            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}{hint}"
+            f"{what}={quoted(name)} is not a coordinate on contrast; there are {', '.join(sorted(known))}{hint}"
         )
     return estimates[name]
 

@@ -172,7 +172,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), n_draws: int = 1
     Raises
     ------
     InferenceError
-        If the prior is flat in mu or tau, or `n_draws` is no positive whole number.
+        If the prior is flat in mu or tau, or `n_draws` is not a positive whole number.
 
     References
     ----------

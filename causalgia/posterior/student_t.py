@@ -79,7 +79,7 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     """
     check_effects(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
-        raise InferenceError(f"nu={quoted(nu)} is no number of degrees of freedom; for example nu=4, or law='normal'")
+        raise InferenceError(f"nu={quoted(nu)} is not a number of degrees of freedom; try nu=4, or law='normal'")
     unit = noise_unit(noise)
     here, prior_here = rescale_noise(noise, unit), rescale_prior(prior, unit)
     center = fixed_effects_design(len(effect), covariates, prior_here)

@@ -66,8 +66,8 @@ class OnnxPredictor(SinglePredictor):
     Raises
     ------
     PredictorError
-        If the file is absent, broken or keeps its weights elsewhere, a choice is impossible, or its input is no one-hot
-        sequence.
+        If the file is absent, broken or keeps its weights elsewhere, a choice is impossible, or its input is not a
+        one-hot sequence.
     MissingExtraError
         If onnxruntime is not installed.
 

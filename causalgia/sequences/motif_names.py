@@ -158,7 +158,7 @@ def _as_motif_rows(table: Any) -> NDArray[np.float64]:
     rows = _by_labels(_as_float_table(table), *_table_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
-        msg = f"a table of shape {rows.shape} is no motif; its rows are positions, its columns A, C, G, T: {turned}"
+        msg = f"a table of shape {rows.shape} is not a motif; its rows are positions, its columns A, C, G, T: {turned}"
         raise SequenceError(msg)
     _check_numbers(rows)
     return rows
@@ -278,7 +278,7 @@ def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoRetur
     known = [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
     cure = "; ".join([*known, *([f"did you mean {near}?"] if near else [])]) or "no name is near it"
     msg = (
-        f"{quoted(what)} is no name of {release}{among}, no file and no IUPAC word; {cure} (a motif is a name of "
+        f"{quoted(what)} is not a name of {release}{among}, a file or an IUPAC word; {cure} (a motif is a name of "
         "JASPAR, which is a gene symbol: POU5F1, not Oct4; or an identifier, a word, a path or a table of counts)"
     )
     raise SequenceError(msg)

@@ -401,6 +401,6 @@ def check_device(device: str, *, zoo: bool, label: str) -> None:
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
-        raise DesignError(f"{label} = {quoted(device)} is no device; {cure}")
+        raise DesignError(f"{label} = {quoted(device)} is not a device; {cure}")
     if zoo and device not in ("auto", "cpu"):
         raise DesignError(f"{label} = {quoted(device)}: a predictor of the zoo runs on the CPU; say cpu or auto")

@@ -182,7 +182,7 @@ def connected(address: str) -> Iterator[Client]:
     distributed = import_distributed()
     if not _ADDRESS.fullmatch(address):
         raise ClusterError(
-            f"no Dask scheduler answers at {quoted(address)}, which is no address such as tcp://10.0.0.1:8786"
+            f"no Dask scheduler answers at {quoted(address)}, which is not an address such as tcp://10.0.0.1:8786"
         )
     try:
         client = distributed.Client(address, timeout=_TO_CONNECT, set_as_default=False)

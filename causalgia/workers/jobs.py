@@ -211,7 +211,7 @@ def _time_limit() -> float:
         limit = float("nan")
     if not limit > 0:
         raise ClusterError(
-            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is no time; for example '10 minutes'"
+            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is not a time; for example '10 minutes'"
         )
     return limit
 

@@ -344,7 +344,7 @@ def _interaction_counts(cells: xr.Dataset) -> str:
 def _strongest_interaction(cells: xr.Dataset) -> str:
     row = cells.isel(contrast=int(np.abs(cells["ace"].to_numpy()).argmax()))
     if row["ace"].item() == 0:
-        return "every one is 0"
+        return "all are 0"
     return f"the strongest, {row['contrast'].item()}, {effect_in_words(row)}"
 
 

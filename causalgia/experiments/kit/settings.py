@@ -158,7 +158,7 @@ def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, 
     ('UGCAUG', 'AGCAUG')
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
-        raise DesignError(f"{name}={quoted(values)} is no list of words")
+        raise DesignError(f"{name}={quoted(values)} is not a list of words")
     patterns = [_as_plain_word(value, name) for value in ([values] if isinstance(values, str) else values)]
     if len(patterns) < least:
         raise DesignError(f"{name}={quoted(values)}: {least} words or more are needed")

@@ -86,7 +86,7 @@ def concordance(
     Raises
     ------
     OutcomesError
-        If a side is no table of effects, or fewer than ten elements are on both.
+        If a side is not a table of effects, or fewer than ten elements are on both.
     ContrastError
         If contrasts or the task do not match.
     EstimateError

@@ -140,7 +140,7 @@ def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
             continue
         if match is None or ("replicate" in header and match[2] is not None):
             raise CountsError(
-                f"{path}, line 1: column {quoted(name)} is no count of DNA or RNA; leave it out or rename it"
+                f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it out or rename it"
             )
         if (match[2] or "") in found[match[1]]:
             raise CountsError(f"{path}, line 1: two columns of {match[1]} for one replicate; leave {quoted(name)} out")
@@ -182,9 +182,9 @@ def _check_one_kind(names: list[str], path: Path) -> None:
         listed = "; ".join(", ".join(of) for of in kinds.values())
         first = next(iter(kinds.values()))
         raise CountsError(
-            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
-            f"of one another; read one at a time, replicates={quoted(first)}, or, if they are replicates all the same, "
-            "name them all there"
+            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are not "
+            f"replicates of one another; read one at a time, replicates={quoted(first)}, or, "
+            "if they are replicates all the same, name them all there"
         )
 
 

@@ -192,7 +192,7 @@ def _side_table_and_barcodes(
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     """Return the side table with log2, the place of each barcode on it, and the barcodes."""
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
-        raise CountsError("activity is no table with rows; give a DataFrame, a row an oligo: element, arm and log2")
+        raise CountsError("activity is not a table with rows; give a DataFrame, a row an oligo: element, arm and log2")
     absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
     if absent:
         raise CountsError(f"activity has no column {', '.join(map(quoted, absent))}; it needs element, arm and log2")

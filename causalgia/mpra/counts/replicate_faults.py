@@ -154,7 +154,7 @@ class _Likeness(NamedTuple):
         return (
             f"agree better in {kind.upper()} reads than counting noise allows: in {self.split.n_cells:,} barcodes the "
             f"split of reads between the two varies {self.split.index:.2f} times as much as by chance, and independent "
-            "libraries have 1 or more: one is a copy of the other, scaled or thinned, or these are no reads as they "
+            "libraries have 1 or more: one is a copy of the other, scaled or thinned, or these are not reads as they "
             f"were counted: then give the raw counts, and else {leave}"
         )
 

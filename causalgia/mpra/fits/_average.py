@@ -125,7 +125,7 @@ def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDA
     known = sorted(str(n) for n, c in fitted.coords.items() if c.dims == ("element",) and n not in _OWN)
     if by is not None and by not in known:
         raise OutcomesError(
-            f"average: by={quoted(by)} is no coordinate on element; there are {', '.join(known) or 'none'}; add one "
+            f"average: by={quoted(by)} is not a coordinate on element; there are {', '.join(known) or 'none'}; add one "
             "with fitted.assign_coords(motif=('element', names))"
         )
     labels = np.full(fitted.sizes["element"], "all") if by is None else fitted[by].to_numpy()

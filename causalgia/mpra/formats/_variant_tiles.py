@@ -311,7 +311,7 @@ def _as_variants(given: Any) -> tuple[Variant, ...]:
     variants = tuple(given) if isinstance(given, Iterable) else (given,)
     odd = next((x for x in variants if not isinstance(x, Variant)), None)
     if odd is not None or any(x is None for x in variants):
-        raise LibraryError(f"variants: {quoted(odd)} is no cg.sequences.Variant; give these, a VCF file or a table")
+        raise LibraryError(f"variants: {quoted(odd)} is not a cg.sequences.Variant; give these, a VCF file or a table")
     return variants
 
 

@@ -157,7 +157,7 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise LibraryError(f"{path} is there already; choose another place, or overwrite=True to write over it")
     if not path.parent.is_dir():
-        raise LibraryError(f"{path.parent} is no folder; make it first, or choose another place")
+        raise LibraryError(f"{path.parent} is not a folder; make it first, or choose another place")
 
 
 def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[str]:
@@ -167,7 +167,7 @@ def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[s
     except SequenceError as reason:
         raise error(str(reason)) from reason
     except UnicodeDecodeError as reason:
-        raise error(f"{path}: is no UTF-8 text (byte {reason.start}); save it as UTF-8") from reason
+        raise error(f"{path}: is not UTF-8 text (byte {reason.start}); save it as UTF-8") from reason
     lines = text.split("\n")
     while lines and not lines[-1]:
         lines.pop()

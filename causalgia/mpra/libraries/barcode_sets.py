@@ -70,7 +70,7 @@ class BarcodeRules:
             )
         if not isinstance(self.flanks, tuple | list) or [isinstance(x, str) for x in self.flanks] != [True, True]:
             raise LibraryError(
-                f"flanks={quoted(self.flanks)} is no pair; give the letters before and after each barcode"
+                f"flanks={quoted(self.flanks)} is not a pair; give the letters before and after each barcode"
             )
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):

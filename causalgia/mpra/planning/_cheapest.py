@@ -353,7 +353,7 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     Raises
     ------
     EstimateError
-        If the file lacks an entry, or a price is no number of at least 0.
+        If the file lacks an entry, or a price is not a number of at least 0.
 
     Examples
     --------

@@ -80,7 +80,7 @@ class Reader:
         """
         value = self.values.get(node) if isinstance(node, fx.Node) else None
         if value is None or not isinstance(value.laid, TensorLayout):
-            raise NotLocalError("it takes what is no sequence of positions")
+            raise NotLocalError("it takes what is not a sequence of positions")
         return value, value.laid
 
     def result(self, node: fx.Node, laid: TensorLayout) -> TensorLayout:
@@ -89,7 +89,7 @@ class Reader:
         Raises
         ------
         NotLocalError
-            If what it makes is no tensor of as many dims.
+            If what it makes is not a tensor of as many dims.
         """
         shape = node.meta["shape"]
         if shape is None or len(shape) != len(laid.rest) + 2:

@@ -139,7 +139,7 @@ class _ShapedProxy(fx.Proxy):
     def _value(self) -> Any:
         value = self.node.meta.get("value")
         if not isinstance(value, torch.Tensor):
-            raise NotLocalError(f"{self.node} is no tensor, and is asked for its shape")
+            raise NotLocalError(f"{self.node} is not a tensor, and is asked for its shape")
         return value
 
 

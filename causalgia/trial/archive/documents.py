@@ -112,7 +112,7 @@ def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mappi
                 values = decode_values(data, dtype, n) if n else np.empty(0, dtype)
                 if values is not None:
                     return xr.Variable(names, values.astype(dtype).reshape(shape), attrs)
-    raise StoreError(f"{quoted(name)} is no array that this library wrote")
+    raise StoreError(f"{quoted(name)} is not an array that this library wrote")
 
 
 def _check_array(array: object, expected: Mapping[str, Any]) -> None:

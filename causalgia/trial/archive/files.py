@@ -65,7 +65,7 @@ def place_of(store: object) -> Path:
         path.exists()
     except (RuntimeError, OSError) as error:  # nobody of this name, a working folder that is gone, or a name too long
         why = getattr(error, "strerror", None) or error
-        raise StoreError(f"store={quoted(store)}: is no path of this machine ({why}); give an absolute path") from error
+        raise StoreError(f"store={quoted(store)}: is not a path here ({why}); give an absolute path") from error
     return path
 
 

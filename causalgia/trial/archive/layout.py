@@ -258,7 +258,7 @@ def as_grid(content: object) -> Grid:
     >>> as_grid({"fields": [], "turn_ends": [4.0], "turns_a_chunk": 1})
     Traceback (most recent call last):
     ...
-    causalgia.errors.StoreError: 'turn_ends' is no list of whole numbers
+    causalgia.errors.StoreError: 'turn_ends' is not a list of whole numbers
     """
     match content:
         case {"fields": list(fields), "turn_ends": ends, "turns_a_chunk": turns, **more} if not more:
@@ -272,7 +272,7 @@ def as_grid(content: object) -> Grid:
 def as_texts(content: object, name: str) -> dict[str, str]:
     """Return a mapping of text to text from JSON; StoreError if it is something else."""
     if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):
-        raise StoreError(f"{quoted(name)} is no mapping of text to text")
+        raise StoreError(f"{quoted(name)} is not a mapping of text to text")
     return content
 
 
@@ -292,14 +292,14 @@ def _as_field(content: object) -> Field:
     match content:
         case {"name": str(name), "dims": list(dims), "shape": shape, "dtype": str(dtype), **more} if not more:
             if not all(isinstance(dim, str) for dim in dims):
-                raise StoreError("'dims' is no list of names")
+                raise StoreError("'dims' is not a list of names")
             as_dtype(dtype)
             return Field(name, tuple(dims), _as_counts(shape, "shape"), dtype)
-    raise StoreError("'fields' is no list of name, dims, shape and dtype")
+    raise StoreError("'fields' is not a list of name, dims, shape and dtype")
 
 
 def _as_counts(content: object, name: str) -> tuple[int, ...]:
     """Return non-negative whole numbers, each of which fits into a machine's integer."""
     if not isinstance(content, list) or not all(type(count) is int and 0 <= count < 2**62 for count in content):
-        raise StoreError(f"{quoted(name)} is no list of whole numbers")
+        raise StoreError(f"{quoted(name)} is not a list of whole numbers")
     return tuple(content)

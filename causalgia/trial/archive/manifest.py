@@ -95,7 +95,7 @@ class Manifest:
     def _of(cls, content: dict[str, Any]) -> Manifest:
         names = {"identity", "grid", "texts", "static", "settled", "parts"}
         if content.keys() != {"kind", "version", *names} or content["kind"] != _KIND:
-            raise StoreError(f"it is no {_KIND} of {', '.join(sorted(names))}")
+            raise StoreError(f"it is not a {_KIND} of {', '.join(sorted(names))}")
         identity, texts, static, parts = (as_texts(content[n], n) for n in ("identity", "texts", "static", "parts"))
         grid = as_grid(content["grid"])
         _check_static(static, grid)
@@ -249,9 +249,9 @@ def _check_static(static: Mapping[str, str], grid: Grid) -> None:
     growing = {node(field.name) for field in grid.fields}
     for name, mark in static.items():
         if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
-            raise StoreError(f"'static' lists {quoted(name)}, which is no file of a store")
+            raise StoreError(f"'static' lists {quoted(name)}, which is not a file of a store")
         if not FILE_MARK.fullmatch(mark):
-            raise StoreError(f"'static' has {quoted(mark)} for {quoted(name)}, which is no mark of a file")
+            raise StoreError(f"'static' has {quoted(mark)} for {quoted(name)}, which is not a mark of a file")
 
 
 def _there_and_now(there: str | None, now: str | None) -> str:
