@@ -99,7 +99,7 @@ def _top(
 
         causalgia demo
 
-    A trial of your own (trial.toml runs as it is, and says what to change):
+    A trial of your own (init writes a commented trial.toml that runs as it is):
 
         causalgia init
 
@@ -111,7 +111,7 @@ def _top(
 
         causalgia show results
 
-    An experiment of the catalogue, answered as it is run:
+    An experiment of the catalogue:
 
         causalgia experiments
 
@@ -221,7 +221,7 @@ def check(
 ) -> None:
     """Check the predictor of a trial before it is run: numerical accuracy, run time and disk space.
 
-    The exit code is 1 where the trial would be refused, or its answers would be wrong.
+    The exit code is 1 if the trial would be refused or its answers would be wrong.
 
     Example:   causalgia check trial.toml --device cuda
     """
@@ -245,9 +245,9 @@ def run(
 ) -> None:
     """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
 
-    An experiment of the catalogue is answered at once: its table and sentences are printed, its figure is drawn.
+    For an experiment of the catalogue, the answer is printed as a table and sentences, and its figure is drawn.
 
-    With --store, outcomes go to disk as they come; the same command resumes after Ctrl-C, a kill or a full disk.
+    With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -349,7 +349,7 @@ def analyze(
 ) -> None:
     """Decide which effects are large: estimate, adjust (bh), infer, decide, by trial.toml; options override it.
 
-    An experiment of the catalogue is answered anew, unless --control asks another question or --keep-draws for draws.
+    For an experiment of the catalogue, the answer is computed again, unless --control or --keep-draws is given.
 
     Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
     """

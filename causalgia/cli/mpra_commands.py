@@ -75,7 +75,7 @@ _PilotReplicates = Annotated[
     typer.Option(help="Replicates of the pilot that are read, separated by commas: those of one cell type."),
 ]
 _PilotArms = Annotated[
-    str | None, typer.Option(help="Treatments of the pilot whose noise is read, separated by commas; default: all.")
+    str | None, typer.Option(help="Treatments of the pilot that are used, separated by commas; default: all.")
 ]
 _Recovery = Annotated[float, typer.Option(help="Share of the planned barcodes that counts will have, 0 to 1.")]
 _Dispersion = Annotated[
@@ -110,7 +110,7 @@ class FitMethod(StrEnum):
 
 @bench.command()
 def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
-    """Make the oligo library of a trial, check it, and write what is ordered and what the pipeline needs.
+    """Make the oligo library of a trial, check it, and write the files for the order and for the pipeline.
 
     Example:   causalgia mpra design trial.toml --out library
     """
@@ -185,7 +185,7 @@ def power(
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
 ) -> None:
-    """Say what a library can tell: standard error, half width and power of a log2 effect, for each design of a grid.
+    """Find the standard error, half width and power of a log2 effect, for each design of a grid.
 
     Example:   causalgia mpra power --effect 0.5 --barcodes 10,20,50 --replicates 3,4
 
