@@ -611,12 +611,6 @@ def test_a_measured_average_goes_through_every_verb(shared):
         assert "measured activity" in cg.report(decisions)
 
 
-def shifted(outcomes: xr.Dataset, sd: float, rng: np.random.Generator) -> xr.Dataset:
-    """Add a draw to each arm in each replicate that all elements share, so that their contrast varies by sd."""
-    moved = rng.normal(0, sd / np.sqrt(2), (2, outcomes.sizes["model"]))
-    return outcomes.assign(outcome=outcomes["outcome"] + xr.DataArray(moved, dims=("arm", "model")))
-
-
 @pytest.mark.parametrize("settings", [{}, {"sd_barcode": 0.0, "sd_replicate": 0.3}, {"plasmid": True}])
 def test_the_sampling_covariance_is_that_of_the_errors(settings):
     counts = simulated_counts(truth(1_500), n_barcodes=10, sd_noisiness=0.0, rng=4, **settings)
@@ -632,16 +626,24 @@ def test_the_sampling_covariance_is_that_of_the_errors(settings):
 @pytest.mark.long
 @pytest.mark.parametrize(("replicates", "sd"), [(4, 0.2), (3, 0.2), (4, 0.0)])
 def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
-    rng, n, trials, covered, alone = np.random.default_rng(replicates), 24, 200, 0, 0
-    for trial in range(trials):
-        table = truth(n, rng.normal(0.5, 0.4, n))
-        outcomes = cg.mpra.activity(cg.mpra.simulate(table, n_barcodes=8, n_replicates=replicates, rng=trial))
-        outcomes = shifted(outcomes, sd, rng)
-        both = cg.estimate(cg.contrast(outcomes, control="control"))
-        mean = cg.contrast(outcomes.mean("model", keep_attrs=True), control="control")
+    """400 contrasts, ten pairs of arms a library; a draw of each arm and replicate that all elements share adds sd."""
+    rng, n, n_pairs, n_libraries, covered, alone = np.random.default_rng(replicates), 24, 10, 40, 0, 0
+    pairs = {f"t{i}": f"t{i} - c{i}" for i in range(n_pairs)}
+    arms, names = [f"{kind}{i}" for i in range(n_pairs) for kind in "ct"], [f"u{i:02d}" for i in range(n)]
+    for library in range(n_libraries):
+        log2 = np.zeros((n, n_pairs, 2))
+        log2[..., 1] = rng.normal(0.5, 0.4, (n, n_pairs))
+        activities = {"element": np.repeat(names, len(arms)), "arm": arms * n, "log2": log2.ravel()}
+        counts = cg.mpra.simulate(pd.DataFrame(activities), n_barcodes=8, n_replicates=replicates, rng=library)
+        outcomes = cg.mpra.activity(counts)
+        moved = xr.DataArray(rng.normal(0, sd / np.sqrt(2), (len(arms), replicates)), dims=("arm", "model"))
+        outcomes = outcomes.assign(outcome=outcomes["outcome"] + moved)
+        both = cg.estimate(cg.contrast(outcomes, contrasts=pairs))
+        mean = cg.contrast(outcomes.mean("model", keep_attrs=True), contrasts=pairs)
         units = cg.estimate(mean, target="population")
-        covered += both["lower"].item() < 0.5 < both["upper"].item()
-        alone += units["lower"].item() < 0.5 < units["upper"].item()
+        covered += ((both["lower"] < 0.5) & (both["upper"] > 0.5)).sum().item()
+        alone += ((units["lower"] < 0.5) & (units["upper"] > 0.5)).sum().item()
+    trials = n_libraries * n_pairs
     band = 4 * np.sqrt(0.95 * 0.05 / trials)
     assert 0.95 - band < covered / trials
     assert sd == 0 or alone / trials < 0.95 - band
