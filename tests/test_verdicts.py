@@ -25,8 +25,7 @@ from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean
 from causalgia.verdicts._decide import band_error
-from causalgia.verdicts.draws_convergence import _rhat_by_chance, split_rhat
-from causalgia.verdicts.evidence import summarize
+from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
 from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.rope import Region, left_out_sentence, select_tasks, tasks_that_vary
 

@@ -22,6 +22,7 @@ from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates, check_has_errors
 from causalgia.estimation.arithmetic_floor import with_floor
+from causalgia.estimation.ratios import null_value
 from causalgia.estimation.request import as_ci_prob
 from causalgia.expressions import (
     KEYWORDS,
@@ -275,7 +276,7 @@ def _check_combinable(table: xr.Dataset) -> None:
 
 
 def _check_not_ratio(table: xr.Dataset) -> None:
-    if float(table.attrs.get("null_value", 0.0)) != 0:
+    if null_value(table) != 0:
         raise ContrastError(
             f"the effects are ratios (scale={quoted(table.attrs.get('transform', 'ratio'))}), and no effect is 1: sums "
             "of ratios have no plain limits; use scale='log_of_means', where ratios of ratios are differences"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from causalgia.estimation.ratios import null_value
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.types import Array, Mask
@@ -34,7 +35,7 @@ def is_below_floor(estimates: xr.Dataset) -> Mask:
     >>> is_below_floor(xr.Dataset({"ace": ("contrast", [1e-9, 2.0]), "floor": ("contrast", [1e-7, 1e-7])}))
     array([ True, False])
     """
-    null = float(estimates.attrs.get("null_value", 0.0))
+    null = null_value(estimates)
     away = np.abs(estimates["ace"].to_numpy() - null)
     return np.asarray(
         (away <= floor_of_estimates(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates)

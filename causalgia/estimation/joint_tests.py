@@ -18,6 +18,7 @@ from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import covariance, estimate
 from causalgia.estimation._from_effects import as_estimates, check_has_errors
+from causalgia.estimation.ratios import null_value
 from causalgia.estimation.regression import wald_htz
 from causalgia.estimation.request import contrast_labels
 from causalgia.numerics.moments import group_sums
@@ -59,7 +60,7 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     """
     table = as_estimates(estimates)
     check_has_errors(table)
-    null = float(table.attrs.get("null_value", 0.0))
+    null = null_value(table)
     if contrasts is not None and len(contrasts) == 0:
         raise EstimateError("no contrast is named; give one or more, or leave contrasts= out for all")
     V = _selected_covariance(table, contrasts)

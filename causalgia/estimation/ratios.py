@@ -415,3 +415,27 @@ def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci
         for name in COLUMNS[1:]
     )
     return working_scale(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)
+
+
+def null_value(dataset: xr.Dataset) -> float:
+    """Return the value of no effect, attrs["null_value"]: 1 for ratios, else 0.
+
+    Examples
+    --------
+    >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
+    (0.0, 1.0)
+    """
+    return float(dataset.attrs.get("null_value", 0.0))
+
+
+def unbounded(estimates: xr.Dataset) -> Mask:
+    """Return which intervals are unbounded: those of ratios whose denominator may be 0, where no t is valid.
+
+    Examples
+    --------
+    >>> unbounded(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
+    array([False, False])
+    """
+    if "unbounded" not in estimates:
+        return np.zeros(estimates["ace"].shape, dtype=bool)
+    return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())

@@ -210,10 +210,11 @@ class _Search:
 
 def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
     """Return p-values of an effect inside the ROPE, (contrast, task): twice the smaller one-sided p."""
+    from causalgia.estimation.ratios import null_value
     from causalgia.multiplicity.tost import one_sided_p
     from causalgia.verdicts.rope import rope_region
 
-    inside = rope_region(rope, estimates)
+    inside = rope_region(rope, estimates, null_value(estimates))
     tests = one_sided_p(estimates, inside.lower, inside.upper)
     p = np.minimum(1.0, 2 * np.minimum(tests.above, tests.below))
     agreeing = 2.0 ** (1.0 - estimates["n_clusters"].to_numpy())

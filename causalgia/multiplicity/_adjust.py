@@ -17,6 +17,7 @@ from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
+from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import labels_of, with_effect_columns
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
@@ -27,7 +28,6 @@ from causalgia.multiplicity.families import (
     family_codes,
     family_label,
     has_effects,
-    unbounded,
     units_to_resample,
 )
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q

@@ -115,10 +115,11 @@ def simultaneous(
     needs_rng = used == "bootstrap_t"
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     table = joint.estimates
+    sets, label = families(table, family, table["ace"].shape), family_label(family, table["ace"])
     working = joint.working_scale(ci_prob)
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
-    for members in families(table, family, table["ace"].shape):
+    for members in sets:
         half[members], critical[members] = _band_half_width(joint, members, used, se[members], ci_prob, n_draws, key)
     ace = table["ace"]
     open_ended, ends = joint.open_ended(ci_prob), working.around(half.reshape(ace.shape))
@@ -128,7 +129,7 @@ def simultaneous(
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {
         "band": used,
-        "family": family_label(family, ace),
+        "family": label,
         "ci_prob": ci_prob,
         "seed": seed_label(rng),
     }

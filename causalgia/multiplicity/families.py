@@ -16,7 +16,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, check_has_errors
 from causalgia.estimation.crossover_estimates import ice_without_rounding
-from causalgia.estimation.ratios import WorkingScale, clear_from, working_scale_of
+from causalgia.estimation.ratios import WorkingScale, clear_from, null_value, unbounded, working_scale_of
 from causalgia.estimation.request import Request, aligned_covariance, clusters
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
@@ -173,16 +173,17 @@ class JointEstimates:
 
 def as_joint_estimates(given: Any, cluster: str | None, ci_prob: float = 0.95) -> JointEstimates:
     """Return estimates with their units: from effects, estimated first, from estimates, or from a table."""
+    of_units = has_effects(given) and "ice" in given
     given = order_ice_dims(given)
-    estimates = estimates_of(given, cluster)
-    check_has_errors(estimates)
-    joint = JointEstimates(estimates, None)
+    joint = JointEstimates(estimates_of(given, cluster), None)
+    check_has_errors(joint.estimates)
     _check_ratios(joint, ci_prob)
-    if not has_effects(given) or "ice" not in given:
+    if not of_units:
         return joint
-    groups = clusters(given, Request(cluster, None, (), "population", "units"))
-    ice = _on_working_scale(ice_without_rounding(given), joint, ci_prob)
-    return JointEstimates(estimates, Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes))
+    groups, ice = clusters(given, Request(cluster, None, (), "population", "units")), ice_without_rounding(given)
+    ice = _on_working_scale(ice, joint, ci_prob)
+    codes = None if groups is None else groups.codes
+    return JointEstimates(joint.estimates, Units(ice.reshape(len(ice), -1), codes))
 
 
 def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
@@ -234,7 +235,9 @@ def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
     >>> estimates_of(ice)["ace"].values
     array([[3.]])
     """
-    return estimate_effects(given, cluster) if has_effects(given) else as_estimates(given)
+    if has_effects(given):
+        return estimate_effects(given, cluster)
+    return as_estimates(given)
 
 
 def estimate_effects(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
@@ -261,30 +264,6 @@ def order_ice_dims(given: Any) -> Any:
         given = given.drop_vars("task", errors="ignore").assign(ice=ice)
     order = [dim for dim in ("unit", "contrast", "task", "model") if dim in given["ice"].dims]
     return given if list(given["ice"].dims) == order else given.assign(ice=given["ice"].transpose(*order, ...))
-
-
-def null_value(dataset: xr.Dataset) -> float:
-    """Return the value of no effect, attrs["null_value"]: 1 for ratios, else 0.
-
-    Examples
-    --------
-    >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
-    (0.0, 1.0)
-    """
-    return float(dataset.attrs.get("null_value", 0.0))
-
-
-def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which intervals are unbounded: those of ratios whose denominator may be 0, where no t is valid.
-
-    Examples
-    --------
-    >>> unbounded(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
-    array([False, False])
-    """
-    if "unbounded" not in estimates:
-        return np.zeros(estimates["ace"].shape, dtype=bool)
-    return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())
 
 
 def has_effects(given: Any) -> bool:

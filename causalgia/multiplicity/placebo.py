@@ -121,9 +121,9 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     (array([-1.69]), array([1.8]))
     """
     table = estimates_of(estimates)
+    check_has_errors(table)
     words = is_placebo_word(table)
     _check_n_words(int(words.sum()), share)
-    check_has_errors(table)
     found = _region_limits(table, words, share)
     _check_spread(found.true, found.spread, table)
     _check_width(found.lower, found.upper, table)
@@ -147,9 +147,9 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     >>> tasks_without_scale(table.assign_coords(placebo_word=("contrast", np.full(40, True))))
     array([False,  True])
     """
+    check_has_errors(estimates)
     words = is_placebo_word(estimates)
     _check_n_words(int(words.sum()), share)
-    check_has_errors(estimates)
     found = _region_limits(estimates, words, share)
     none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)

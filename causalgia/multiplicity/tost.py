@@ -14,10 +14,10 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, p_outside_floor
-from causalgia.estimation.ratios import working_scale_of
+from causalgia.estimation.ratios import null_value, unbounded, working_scale_of
 from causalgia.estimation.request import as_ci_prob
 from causalgia.estimation.transformed_t import transformed
-from causalgia.multiplicity.families import estimates_of, null_value, unbounded
+from causalgia.multiplicity.families import estimates_of
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -91,15 +91,20 @@ def one_sided_p(
     ace, se, df = ace_se_df(estimates)
     working = working_scale_of(estimates, ace, se, df, ci_prob)
     (over_lower, se_lower), (over_upper, se_upper) = working.against(lower), working.against(upper)
-    a = np.where(working.unclear, 0.0, hall)
     further = np.where(working.unclear, unseen, working.width(unseen))
-    floor = floor_of_estimates(estimates)
-    return OneSidedP(
-        not_below=p_outside_floor(_upper_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
-        not_above=p_outside_floor(_lower_p(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
-        above=p_outside_floor(_upper_p(over_upper, se_upper, df, a), ace - upper, floor),
-        below=p_outside_floor(_lower_p(over_lower, se_lower, df, a), ace - lower, floor),
-    )
+    tested = [
+        (1.0, over_lower - further, se_lower, ace - lower - unseen),
+        (-1.0, over_upper + further, se_upper, ace - upper + unseen),
+        (1.0, over_upper, se_upper, ace - upper),
+        (-1.0, over_lower, se_lower, ace - lower),
+    ]
+    sign, distance, error, away = (np.stack(np.broadcast_arrays(*column)) for column in zip(*tested, strict=True))
+    sign = sign.reshape(4, *[1] * (distance.ndim - 1))
+    with np.errstate(over="ignore"):
+        t = np.clip(distance / np.where(error == 0, 1.0, error), -_FARTHEST, _FARTHEST)
+        t = transformed(t, np.where(working.unclear, 0.0, hall))
+    p = np.where(error == 0, np.where(sign * distance > 0, 0.0, 1.0), special.stdtr(df, -sign * t))
+    return OneSidedP(*p_outside_floor(p, away, floor_of_estimates(estimates)))
 
 
 def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0.95) -> xr.Dataset:
@@ -318,19 +323,3 @@ def units_lacking_for_exact(estimates: xr.Dataset, level: float) -> Array:
     n, units, se = wide[0], wide[-2], wide[-1]
     lacks = np.ceil(round(3 / (1 - level), 9)) - n
     return np.where((se == 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
-
-
-def _upper_p(distance: Array, se: Array, df: Array, a: Array) -> Array:
-    """Return the p of "the distance is at most 0"."""
-    return np.where(se == 0, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -_bounded_t(distance, se, a)))
-
-
-def _lower_p(distance: Array, se: Array, df: Array, a: Array) -> Array:
-    """Return the p of "the distance is at least 0"."""
-    return np.where(se == 0, np.where(distance < 0, 0.0, 1.0), special.stdtr(df, _bounded_t(distance, se, a)))
-
-
-def _bounded_t(distance: Array, se: Array, a: Array) -> Array:
-    with np.errstate(over="ignore"):
-        t = np.clip(distance / np.where(se == 0, 1.0, se), -_FARTHEST, _FARTHEST)
-        return transformed(t, a)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.ratios import null_value, unbounded
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import (
     Units,
@@ -25,8 +26,6 @@ from causalgia.multiplicity.families import (
     families,
     family_label,
     has_effects,
-    null_value,
-    unbounded,
     units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import by_bootstrap
@@ -40,11 +39,10 @@ from causalgia.verdicts.evidence import (
     Evidence,
     distance_to_rope,
     from_estimates,
-    from_posterior,
-    normal_quantile,
     union_interval,
 )
 from causalgia.verdicts.placebo_words import TAIL_NOTE, resolution_note
+from causalgia.verdicts.posterior_evidence import from_posterior
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rope import Region
 
@@ -171,29 +169,62 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     level = _as_level(level, "level")
-    attrs: dict[str, Any] = {"level": level, "error": error}
-    if error not in ERRORS:
-        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
-    by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
-    if by_tests and ci_prob is not None:
-        what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
+    kind = _kind_of_evidence(x)
+    error = _as_error(error, kind)
+    if kind != "posterior" and ci_prob is not None:
+        what = "a band of probability `level`" if kind == "effects" else "the interval of its own level that decided"
         raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
-    interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
-    decisions = _decide_by_kind(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
-    return decisions.assign_attrs(
-        exploratory_attrs(decisions.attrs, **_analysis_settings(decisions, rope, rare, family))
-    )
+    attrs: dict[str, Any] = {"level": level, "error": error}
+    if kind == "effects":
+        out = _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
+    elif kind == "estimates":
+        out = _decide_by_tests(x, rope, attrs, rare, family)
+    else:
+        interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
+        out = _decide_by_draws(x, rope, attrs, interval, rare, family)
+    settings = _analysis_settings(out, rope, rare, family)
+    out = out.assign_attrs(exploratory_attrs(out.attrs, **settings))
+    return validate(annotate(out), "decisions")
+
+
+_Kind: TypeAlias = Literal["effects", "estimates", "posterior"]
+
+
+def _kind_of_evidence(x: Any) -> _Kind:
+    if has_effects(x):
+        return "effects"
+    return "estimates" if isinstance(x, xr.Dataset | pd.DataFrame) else "posterior"
+
+
+def _as_error(error: Any, kind: _Kind) -> Any:
+    """Return the error rate, that of the kind of evidence for "auto"; refuse one that does not go with it."""
+    if error not in ERRORS:
+        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, ERRORS))}")
+    if kind == "effects" and error != "bootstrap_t":
+        raise DecisionError(
+            f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "
+            "error='bootstrap_t' takes the effects themselves"
+        )
+    if kind != "effects" and error == "bootstrap_t":
+        raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
+    if kind == "estimates" and error == "bayes_fdr":
+        raise DecisionError(
+            "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
+        )
+    if kind == "posterior" and error in ("bh", "holm"):
+        raise DecisionError(f"error={quoted(error)} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
+    return {"estimates": "bh", "posterior": "local"}[kind] if error == "auto" else error
 
 
 def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
     """Return the settings that affect these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    analysis = analysis_in_attrs(out.attrs)
     counted = ~is_placebo_word(out)
     if "exact" in out:  # decided without a law
         counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
+    analysis = analysis_in_attrs(out.attrs)
     by_default = analysis.decides_by(int(counted.sum()))
     if error == "bh" and by_default == "local":
         from causalgia.posterior.exchangeable import deciding_error
@@ -206,33 +237,14 @@ def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None
     return settings | ({"family": family} if out.attrs["error"] != "local" else {})
 
 
-def _decide_by_kind(
-    x: Any,
-    rope: Any,
-    attrs: dict[str, Any],
-    interval: float,
-    *,
-    rare: Any,
-    family: str | None,
-    cluster: str | None,
-    rng: RNG | None,
+def _decide_by_draws(
+    tree: Any, rope: Any, attrs: dict[str, Any], interval: float, rare: Any, family: str | None
 ) -> xr.Dataset:
-    """Decide effects by a simultaneous band, estimates by tests, and a posterior by its draws."""
-    error = attrs["error"]
-    if has_effects(x):
-        return _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
-    if error == "bootstrap_t":
-        raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
-    if isinstance(x, xr.Dataset | pd.DataFrame):
-        return _decide_by_tests(x, rope, attrs | {"error": "bh" if error == "auto" else error}, rare, family)
-    if error in ("bh", "holm"):
-        raise DecisionError(f"error={quoted(error)} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
-    attrs = attrs | {"error": "local" if error == "auto" else error, "evidence": "posterior", "ci_prob": interval}
-    found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval, rare=rare)
-    columns, families_in_words = _family_verdicts(found, attrs, family)
-    attrs |= {"families": families_in_words, "rare": "none" if found.rare is None else found.rare}
+    found = from_posterior(tree, rope, level=attrs["level"], ci_prob=interval, rare=rare)
+    attrs = attrs | {"evidence": "posterior", "ci_prob": interval, "rare": "none" if found.rare is None else found.rare}
+    columns, attrs["families"] = _family_verdicts(found, attrs, family)
     attrs |= _law_caution(found)
-    return _decisions_dataset(found, columns, normal_quantile(attrs["level"]), attrs)
+    return _decisions_dataset(found, columns, float(ndtri(attrs["level"])), attrs)
 
 
 def _law_caution(found: Evidence) -> dict[str, str]:
@@ -256,18 +268,14 @@ def _as_level(value: Any, name: str) -> float:
 
 
 def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None) -> xr.Dataset:
-    if attrs["error"] == "bayes_fdr":
-        raise DecisionError(
-            "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
-        )
     estimates = as_estimates(table)
     if "placebo_word" in table and "placebo_word" not in estimates.variables:
         estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
     share, level = as_rare(rare, estimates), attrs["level"]
     found = _with_unseen_error(from_estimates(estimates, rope, ci_prob=level, rare=share), level)
-    columns, families_in_words = _family_verdicts(found, attrs, family)
-    columns |= _deciding_interval(estimates, columns, 1 - level, found.region.direction_only)
-    attrs = attrs | {"evidence": "tests", "families": families_in_words, "rare": "none" if share is None else share}
+    attrs = attrs | {"evidence": "tests", "rare": "none" if share is None else share}
+    columns, attrs["families"] = _family_verdicts(found, attrs, family)
+    columns |= _deciding_interval(estimates, found, columns, 1 - level)
     ace = found.effects["ace"].to_numpy()
     within = (found.region.lower < ace) & (ace < found.region.upper)
     directional, negligible = (columns.pop(f"share_{kind}") for kind in ("directional", "negligible"))
@@ -281,19 +289,19 @@ def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, fa
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
 
 
-def _deciding_interval(
-    estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool
-) -> dict[str, Any]:
+def _deciding_interval(estimates: xr.Dataset, found: Evidence, columns: dict[str, Any], alpha: float) -> dict[str, Any]:
     """Return the limits behind each verdict and their probability; of undecided effects the union of both intervals."""
     verdict = columns["verdict"]
     directional = 1 - alpha * columns["share_directional"]
     negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
     of_negligible = verdict == CLAIMS[1]
-    open_to_both = (verdict == UNDECIDED) & (not direction_only)
+    open_to_both = (verdict == UNDECIDED) & (not found.region.direction_only)
     lower, upper = union_interval(
         estimates,
         np.where(of_negligible, 0.0, directional),
         np.where(of_negligible | open_to_both, negligible, 0.0),
+        hall=found.hall,
+        unseen=found.unseen,
     )
     level = np.where(of_negligible, negligible, directional)
     level = np.where(open_to_both, np.maximum(directional, negligible), level)
@@ -311,34 +319,32 @@ def _with_unseen_error(found: Evidence, level: float) -> Evidence:
 
 
 def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
-    """Return verdicts and errors by family, and the description of a family."""
+    """Return verdicts and errors by family, and a family in words."""
     shape, level = found.errors.shape[1:], attrs["level"]
     flat = found.errors.reshape(3, -1)
     names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
     columns = {name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64) for name in names}
-    for members in _verdict_families(found, family):
+    sets, in_words = _verdict_families(found, family)
+    for members in sets:
         verdicts = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
         for name in names:
             columns[name][members] = getattr(verdicts, name)
-    by_tests = "share_negligible" if attrs.get("evidence") != "posterior" else None
-    if by_tests and attrs["error"] == "local":
-        columns["q"] = columns["local_error"]
-    if not by_tests:
+    if attrs["evidence"] == "posterior":
         columns = {name: columns[name] for name in names[:3]}
-    apart = ", placebo words apart" if found.region.of_placebos else ""
-    return {name: values.reshape(shape) for name, values in columns.items()}, family_label(
-        family, found.effects["ace"]
-    ) + apart
+    elif attrs["error"] == "local":
+        columns["q"] = columns["local_error"]
+    return {name: values.reshape(shape) for name, values in columns.items()}, in_words
 
 
-def _verdict_families(found: Evidence, family: str | None) -> list[Codes]:
-    """Return the members of each family; placebo words that define the region are families of their own."""
-    shape = found.errors.shape[1:]
-    sets = families(found.effects, family, shape)
+def _verdict_families(found: Evidence, family: str | None) -> tuple[list[Codes], str]:
+    """Return the members of each family, placebo words that define the region apart, and a family in words."""
+    shape, ace = found.errors.shape[1:], found.effects["ace"]
+    sets, in_words = families(found.effects, family, shape), family_label(family, ace)
     if not found.region.of_placebos:
-        return sets
+        return sets, in_words
     word = np.repeat(is_placebo_word(found.effects), int(np.prod(shape[1:])))
-    return [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
+    parts = [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
+    return parts, f"{in_words}, placebo words apart"
 
 
 def _decide_by_band(
@@ -351,12 +357,7 @@ def _decide_by_band(
     cluster: str | None,
     rng: RNG | None,
 ) -> xr.Dataset:
-    error, level = attrs["error"], attrs["level"]
-    if error != "bootstrap_t":
-        raise DecisionError(
-            f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "
-            "error='bootstrap_t' takes the effects themselves"
-        )
+    level = attrs["level"]
     if rng is None:
         raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
     key = root_key(deepcopy(rng))  # so that a Generator repeats the resamples of the band
@@ -378,7 +379,7 @@ def _decide_by_band(
     # band and p of rare effects come from different bounds; the band decides
     q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
     columns = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
-    attrs = attrs | {"evidence": "simultaneous band", "families": family_label(family, band["ace"])}
+    attrs = attrs | {"evidence": "simultaneous band", "families": band.attrs["family"]}
     attrs |= {"rare": "none" if share is None else share}
     columns["interval_level"] = np.full(verdict.shape, level)
     return _decisions_dataset(found, columns, critical, attrs | {"ci_prob": level})
@@ -402,7 +403,7 @@ def _decisions_dataset(
         about = "" if found.region.label == "0" else f", above or below {found.region.label}"
         cautions.append(f"rope=0 asks for the direction alone{about}: no effect is called negligible")
         attrs = attrs | {"caution": "; ".join(cautions)}
-    return validate(annotate(out.assign_attrs(attrs, rope=found.region.label)), "decisions")
+    return out.assign_attrs(attrs, rope=found.region.label)
 
 
 def _units_still_needed(
@@ -412,13 +413,12 @@ def _units_still_needed(
     if "se" not in effects or "n_units" not in effects:
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
+    of_rare = _units_lacking_for_rare(found, level)
     more = more_units(distance_to_rope(found), found.sd, se, n.astype(np.int64), z=z)
     ace = effects["ace"].to_numpy()
     within = (found.region.lower < ace) & (ace < found.region.upper)
-    more = np.where(within & (more >= 0), np.maximum(more, _units_lacking_for_rare(found, level)), more)
-    few = np.maximum(
-        units_lacking_for_exact(effects, level), np.where(found.too_few, _units_lacking_for_rare(found, level), 0)
-    ).astype(np.int64)
+    more = np.where(within & (more >= 0), np.maximum(more, of_rare), more)
+    few = np.maximum(units_lacking_for_exact(effects, level), np.where(found.too_few, of_rare, 0)).astype(np.int64)
     if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)

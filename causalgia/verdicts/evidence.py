@@ -1,40 +1,27 @@
-"""Evidence about each effect, from tests or a posterior: the error of each claim, and the columns of decisions."""
+"""Evidence of tests about each effect: the error of each claim, and the columns of decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
-from scipy import special
 
-from causalgia.errors import DecisionError, quoted
-from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, is_below_floor
+from causalgia.estimation.ratios import null_value
 from causalgia.estimation.transformed_t import hall_coefficient
-from causalgia.multiplicity.families import null_value
 from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
-from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
-from causalgia.verdicts.draws_convergence import check_draws_converged
 from causalgia.verdicts.placebo_words import rank_errors, tail_errors
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
+from causalgia.verdicts.rare_effects import missed_share, too_few_backgrounds, unseen
 from causalgia.verdicts.rope import Region, rope_region
 
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor"),
 )
-_BESIDE = ("observed_data", "constant_data", "moments")
-_NEVER = 2.0
-_ROUNDING = 1e-9
-_NO_TASK = "effect"
-_FEW_DRAWS = 20
-_ENOUGH_OFF = 100  # draws off an atom, for an interval of them
-_OF_NO_TASK = ("placebo_word", "weight")
+NEVER = 2.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +44,8 @@ class Evidence:
         Share of the backgrounds on which an effect must not be missed, None where no rare effects are assumed.
     too_few
         Which effects would be negligible, were there enough backgrounds for that share; of the shape of ``ace``.
+    hall, unseen
+        Of tests: the arguments of `causalgia.multiplicity.tost.one_sided_p`.
     """
 
     effects: xr.Dataset
@@ -66,6 +55,8 @@ class Evidence:
     sd: Array
     rare: float | None = None
     too_few: npt.NDArray[np.bool_] | bool = False
+    hall: Array | float = 0.0
+    unseen: Array | float = 0.0
 
 
 def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: float | None = None) -> Evidence:
@@ -85,28 +76,37 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     array([1.   , 0.964, 0.072])
     """
     ace, se, _ = ace_se_df(estimates)
-    found, null, hall = rope_region(rope, estimates), null_value(estimates), hall_coefficient(estimates)
-    tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=unseen(estimates))
+    hall, null = hall_coefficient(estimates), null_value(estimates)
+    missed, too_few = missed_share(estimates), too_few_backgrounds(estimates, rare, ci_prob)
+    carried = carry_effects(estimates, estimates["ace"])
+    could_add, found = unseen(estimates, hall), rope_region(rope, estimates, null)
+    tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=could_add)
     signs = one_sided_p(estimates, null, null, ci_prob=ci_prob, hall=hall)
-    inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
-    missed = missed_share(estimates) if rare is not None else np.zeros(ace.shape)
-    too_few = too_few_backgrounds(estimates, rare, ci_prob)
+    unbounded = np.isinf(t_limits(estimates, ci_prob)[0])
+    inside = np.full(ace.shape, NEVER) if found.direction_only else tests.inside
     would_be = too_few & (inside <= 1 - ci_prob)
-    inside = np.where(too_few, _NEVER, inside)
+    inside = np.where(too_few, NEVER, inside)
     below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)
     if found.of_placebos:
         of_words = tail_errors if found.tail else rank_errors
         above, below = (np.maximum(p, q) for p, q in zip((above, below), of_words(estimates), strict=True))
     errors = np.stack([below, inside, above])
-    errors[:, np.isinf(t_limits(estimates, ci_prob)[0])] = 1.0
+    errors[:, unbounded] = 1.0
     p_above, p_below = 1 - tests.above, 1 - tests.below
     columns = {"lfsr": np.minimum(signs.above, signs.below), "p_above": p_above, "p_below": p_below}
     columns |= {"p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
     columns |= {"missed_share": missed} if rare is not None else {}
-    return Evidence(_carry_effects(estimates, estimates["ace"]), found, errors, columns, se, rare, would_be)
+    return Evidence(carried, found, errors, columns, se, rare, would_be, hall, could_add)
 
 
-def union_interval(estimates: xr.Dataset, directional: Array, negligible: Array) -> tuple[Array, Array]:
+def union_interval(
+    estimates: xr.Dataset,
+    directional: Array,
+    negligible: Array,
+    *,
+    hall: Array | float = 0.0,
+    unseen: Array | float = 0.0,
+) -> tuple[Array, Array]:
     """Return the union of the intervals at two levels of probability, of the shape of ``ace``.
 
     One interval is at the level of directions, the other at the level of "negligible", widened by what was not drawn; a
@@ -119,181 +119,12 @@ def union_interval(estimates: xr.Dataset, directional: Array, negligible: Array)
     >>> lower.round(2), upper.round(2)
     (array([[0.02]]), array([[1.98]]))
     """
-    hall = hall_coefficient(estimates)
     one = t_limits(estimates, np.where(directional > 0, directional, 0.5), hall=hall)
-    other = t_limits(estimates, np.where(negligible > 0, negligible, 0.5), hall=hall, unseen=unseen(estimates))
+    other = t_limits(estimates, np.where(negligible > 0, negligible, 0.5), hall=hall, unseen=unseen)
     both = (directional > 0) & (negligible > 0)
     lower = np.where(both, np.minimum(one[0], other[0]), np.where(directional > 0, one[0], other[0]))
     upper = np.where(both, np.maximum(one[1], other[1]), np.where(directional > 0, one[1], other[1]))
     return lower, upper
-
-
-def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None) -> Evidence:
-    """Return the evidence of draws of ``ace (chain, draw, contrast[, task])`` from any sampler.
-
-    Like a test, a posterior has no information on backgrounds that were not drawn: "negligible" cannot be claimed where
-    effects on a share `rare` of the backgrounds could have been missed, and includes what these could add to a skewed
-    effect (`causalgia.verdicts.rare_effects`).
-
-    Raises
-    ------
-    InferenceError
-        If there is no group ``posterior`` with a variable ``ace``.
-    DecisionError
-        If ace has other dims, a draw is not finite, the draws are too few for the level, or another group has other
-        effects.
-    ConvergenceError
-        If draws from another sampler have not converged.
-
-    Examples
-    --------
-    >>> ace = np.random.default_rng(0).normal(size=(1, 500, 2)) + [0.0, 3.0]
-    >>> found = from_posterior(
-    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}, 0, level=0.95, ci_prob=0.95
-    ... )
-    >>> found.columns["lfsr"].shape
-    (2, 1)
-    """
-    draws = _as_draws(tree_group(tree, "posterior", "ace")["ace"], level)
-    effects, moments = _posterior_context(tree, draws)
-    found, null = rope_region(rope, effects), null_value(effects)
-    parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
-    summary = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
-    _check_finite_draws(summary["mean"], draws)
-    check_draws_converged(tree_datasets(tree), draws)
-    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr of the moments is about 0
-    known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
-    summary |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
-    if found.direction_only and "lfsr" in known:
-        summary |= _sides_from_lfsr(summary, moments)
-    slab = _slab_interval(tree, ci_prob)
-    summary["lower"], summary["upper"] = _intervals_beyond_atom(summary, effects, draws, ci_prob, slab)
-    inside = np.clip(1 - summary["above"] - summary["below"], 0.0, 1.0)
-    share = as_rare(rare, effects)
-    outside = 1 - (inside if share is None else _inside_with_unseen(draws, effects, found, ci_prob, inside))
-    too_few = too_few_backgrounds(effects, share, level)
-    never = np.full(inside.shape, _NEVER) if found.direction_only else np.where(too_few, _NEVER, outside)
-    errors = np.stack([1 - summary["below"], never, 1 - summary["above"]])
-    columns = {"lower": summary["lower"], "upper": summary["upper"], "lfsr": summary["lfsr"]}
-    columns |= {"p_rope": inside, "p_above": summary["above"], "p_below": summary["below"]}
-    if moments and effects.attrs.get("law") == "spike_and_slab":
-        columns |= _slab_columns(columns, moments, draws, effects, ci_prob, slab)
-    if share is not None:
-        columns["missed_share"] = missed_share(effects)
-    if "raw" in effects:
-        columns["raw"] = effects["raw"].to_numpy()
-    mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=summary["mean"]).rename("ace")
-    if "floor" in effects:
-        errors, columns = _widen_to_floor(effects, found, errors, columns)
-        effects = effects.assign(below_floor=(effects["ace"].dims, is_below_floor(effects)))
-    carried = _carry_effects(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
-    return Evidence(carried, found, errors, columns, summary["sd"], share, too_few & (outside <= 1 - level))
-
-
-def _inside_with_unseen(
-    draws: xr.DataArray, effects: xr.Dataset, found: Region, ci_prob: float, inside: Array
-) -> Array:
-    """Return the probability that effects lie inside the region after adding what undrawn backgrounds could add."""
-    add = unseen(effects)
-    if not add.any() or found.direction_only:
-        return inside
-    room = found.upper - found.lower > 2 * add
-    lower, upper = (np.where(room, end, found.lower) for end in (found.lower + add, found.upper - add))
-    narrow = replace(found, lower=lower, upper=np.where(room, upper, found.upper))
-    parts = [_task_summary(draws, t, narrow, ci_prob, null_value(effects)) for t in range(draws.sizes["task"])]
-    outside = np.stack([part.above + part.below for part in parts], axis=1)
-    return np.where(add > 0, np.where(room, np.clip(1 - outside, 0.0, 1.0), 0.0), inside)
-
-
-def _widen_to_floor(
-    effects: xr.Dataset, found: Region, errors: Array, columns: dict[str, Array]
-) -> tuple[Array, dict[str, Array]]:
-    """Return errors and columns where effects are zero within rounding: no direction, intervals as wide as the floor.
-
-    "Negligible" remains possible where the floor lies inside the region.
-    """
-    below, floor = is_below_floor(effects), floor_of_estimates(effects)
-    no_room = below & ((found.lower > -floor) | (found.upper < floor))
-    errors = np.where(below & (np.arange(3) != 1).reshape(3, *[1] * below.ndim), 1.0, errors)
-    errors[1] = np.where(no_room, np.maximum(errors[1], 1.0), errors[1])
-    lower, upper = at_least_floor(effects, columns["lower"], columns["upper"])
-    ends = {"lower": np.where(below, lower, columns["lower"]), "upper": np.where(below, upper, columns["upper"])}
-    return errors, columns | ends | {"lfsr": np.where(below, 1.0, columns["lfsr"])}
-
-
-def _sides_from_lfsr(summary: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:
-    """Return P(> 0) and P(< 0) from the exact lfsr and P(0); draws determine which of the two is larger."""
-    zero = moments["lfdr"].transpose("contrast", "task").to_numpy() if "lfdr" in moments else 0.0
-    larger, smaller = 1 - summary["lfsr"], np.maximum(summary["lfsr"] - zero, 0.0)
-    up = summary["above"] >= summary["below"]
-    return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
-
-
-Interval: TypeAlias = tuple[Array, Array]
-
-
-def _slab_interval(tree: Any, ci_prob: float) -> Interval | None:
-    """Return the interval of each effect given that it is not 0, (contrast, task); None without ``ace_slab``."""
-    posterior = tree_datasets(tree)["posterior"]
-    if "ace_slab" not in posterior:
-        return None
-    slab = _as_draws(posterior["ace_slab"], 0.5)
-    ends = np.quantile(slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1))
-    return ends[0], ends[1]
-
-
-def _intervals_beyond_atom(
-    summary: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float, slab: Interval | None
-) -> Interval:
-    """Return the limits; where an atom makes an interval a point, extend it by the interval of draws off the atom.
-
-    With too few draws off the atom it is extended by the unshrunken interval.
-    """
-    lower, upper = summary["lower"].copy(), summary["upper"].copy()
-    for k, t in np.argwhere(lower == upper):
-        ends = _interval_off_atom(lower[k, t], (k, t), draws, effects, ci_prob, slab)
-        if ends is not None:
-            lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
-    return lower, upper
-
-
-def _interval_off_atom(
-    atom: float, at: tuple[int, int], draws: xr.DataArray, effects: xr.Dataset, ci_prob: float, slab: Interval | None
-) -> tuple[float, float] | None:
-    """Return the interval of the slab, else of the draws off an atom, else (few draws) the unshrunken interval."""
-    if slab is not None:
-        return float(slab[0][at]), float(slab[1][at])
-    each = draws[:, :, at[0], at[1]].to_numpy().ravel()
-    off = each[each != atom]
-    if len(off) >= _ENOUGH_OFF:
-        low, high = np.quantile(off, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
-        return float(low), float(high)
-    if "se" not in effects or "raw" not in effects:
-        return None
-    raw, se = float(effects["raw"][at]), effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task")
-    half = special.ndtri(0.5 + ci_prob / 2) * float(se[at])
-    return raw - half, raw + half
-
-
-def _slab_columns(
-    columns: dict[str, Array],
-    moments: xr.Dataset,
-    draws: xr.DataArray,
-    effects: xr.Dataset,
-    ci_prob: float,
-    slab: Interval | None,
-) -> dict[str, Array]:
-    """Return P(0) and the interval of each effect given that it is not 0.
-
-    Where the interval contains no atom both intervals are equal.
-    """
-    zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
-    lower, upper = columns["lower"].copy(), columns["upper"].copy()
-    for k, t in np.argwhere((zero > 0) & (lower <= 0) & (upper >= 0)):
-        ends = _interval_off_atom(0.0, (k, t), draws, effects, ci_prob, slab)
-        if ends is not None:
-            lower[k, t], upper[k, t] = ends
-    return {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
 
 
 def distance_to_rope(evidence: Evidence) -> Array:
@@ -302,12 +133,7 @@ def distance_to_rope(evidence: Evidence) -> Array:
     return np.asarray(np.minimum(np.abs(ace - found.lower), np.abs(ace - found.upper)))
 
 
-def normal_quantile(level: float) -> float:
-    """Return the standard normal quantile of a one-sided level."""
-    return float(special.ndtri(level))
-
-
-def _carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
+def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
     carried = [name for name in _CARRIED if name in source.variables]
     coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
@@ -317,171 +143,3 @@ def _carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
         out = out.assign_coords(placebo_word=source["placebo_word"])
     stale = {"adjust", "family", "rope"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
-
-
-def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
-    """Return ace as (chain, draw, contrast, task)."""
-    dims = {*map(str, ace.dims)}
-    if not {"chain", "draw", "contrast"} <= dims <= {"chain", "draw", "contrast", "task"}:
-        raise DecisionError(
-            f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, contrast[, task]); rename "
-            "the dim of your effects to 'contrast', and pick one of every other"
-        )
-    if "task" not in dims:
-        ace = ace.expand_dims("task") if "task" in ace.coords else ace.expand_dims(task=[_NO_TASK])
-    if ace.size == 0:
-        raise DecisionError("the posterior has no draws or no effects; the selection before cg.decide left none")
-    n = ace.sizes["chain"] * ace.sizes["draw"]
-    if n * (1 - level) < 1:
-        enough = f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
-        raise DecisionError(
-            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., n_draws=4000)"
-        )
-    return ace.transpose("chain", "draw", "contrast", "task")
-
-
-def _posterior_context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return the data that a posterior from `infer` keeps with its draws, as a Dataset of effects, and its moments."""
-    groups = tree_datasets(tree)
-    observed, constant, moments = (_align_group(groups, name, draws) for name in _BESIDE)
-    names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
-    effects = xr.Dataset(coords={n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}} | names)
-    context = {n: v for n, v in constant.variables.items() if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}}
-    effects = effects.assign({n: v for n, v in context.items() if n not in effects.variables})
-    if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
-        effects["raw"] = observed["effect"].transpose("contrast", "task").variable
-    # a rope in placebo words or sd refers to the measured effects, or else to the draws
-    ace = effects["raw"] if "raw" in effects else draws.isel(chain=0, draw=0, drop=True).rename("ace")
-    effects["ace"] = ace.transpose("contrast", "task").variable
-    attrs = {**constant.attrs, **groups["posterior"].attrs}
-    return effects.assign_attrs(
-        {k: v for k, v in attrs.items() if isinstance(v, str | int | float | np.number)}
-    ), moments
-
-
-def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
-    """Return a group aligned with the draws: by labels, or by position where it has none."""
-    out = _restore_task_dim(groups.get(name, xr.Dataset()))
-    for dim in ("contrast", "task"):
-        if dim not in out.dims:
-            continue
-        labels = draws.get_index(dim)
-        if dim in draws.coords and dim in out.coords and labels[0] != _NO_TASK:
-            out = _select_labels(out, name, dim, labels)
-        if out.sizes[dim] != len(labels):
-            raise DecisionError(
-                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group {quoted(name)} "
-                f"{out.sizes[dim]}, without names to match them; select the same in both, or leave the group out"
-            )
-    return out
-
-
-def _restore_task_dim(group: xr.Dataset) -> xr.Dataset:
-    """Restore the dim task of a group from which one task was selected."""
-    if "task" not in group.coords or "task" in group.dims:
-        return group
-    return group.expand_dims("task", axis=-1).assign({n: group[n].variable for n in _OF_NO_TASK if n in group})
-
-
-def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]) -> xr.Dataset:
-    own = group.get_index(dim)
-    if own.equals(labels):
-        return group
-    absent = [label for label in labels if label not in own]
-    if absent or not own.is_unique:
-        why = (
-            f"has no {dim} {absent[0]!s}"
-            if absent
-            else f"names several effects alike on {quoted(dim)}, in another order"
-        )
-        raise DecisionError(
-            f"the group {quoted(name)} {why}, so that it does not match the effects in the posterior; leave the group "
-            "out, or use the same names in both"
-        )
-    group = group.sel({dim: labels})
-    return group.sel(contrast_=labels) if dim == "contrast" and "contrast_" in group.coords else group
-
-
-def _task_summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
-    flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
-    return summarize(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
-
-
-def _check_finite_draws(mean: Array, draws: xr.DataArray) -> None:
-    bad = ~np.isfinite(mean)
-    if bad.any():
-        k, t = np.argwhere(bad)[0]
-        names = [draws[d].to_numpy()[i] if d in draws.coords else i for d, i in (("contrast", k), ("task", t))]
-        raise DecisionError(f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; sample it again")
-
-
-_BLOCK = 2**22
-"""Numbers of a block: 32 MiB."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Summary statistics of draws of K effects; every array has shape ``(K,)``.
-
-    Attributes
-    ----------
-    mean, sd, lower, upper
-        Posterior mean and sd, and the equal-tailed interval.
-    above, below
-        Share of draws above and below the region; the rest is inside, ends included.
-    lfsr
-        ``P(0) + min(P(< 0), P(> 0))`` about no effect: the local false sign rate; draws that are exactly no effect
-        count as P(0).
-    """
-
-    mean: Array
-    sd: Array
-    lower: Array
-    upper: Array
-    above: Array
-    below: Array
-    lfsr: Array
-
-
-def summarize(
-    draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float, null: float = 0.0
-) -> Summary:
-    """Summarize draws of many effects, block by block, without copying them all.
-
-    Parameters
-    ----------
-    draws
-        S draws of K effects, shape ``(S, K)``.
-    rope_lower, rope_upper
-        Ends of each effect's region of practical equivalence, on the scale of the draws, shape ``(K,)``.
-    ci_prob
-        Probability of the equal-tailed interval.
-    null
-        The value of no effect, about which the sign rate is: 1 for ratios.
-
-    References
-    ----------
-    Stephens (2017), doi:10.1093/biostatistics/kxw041: the local false sign rate.
-
-    Examples
-    --------
-    >>> draws = np.array([[-1.0], [0.0], [1.0], [2.0]])
-    >>> found = summarise(draws, np.array([0.0]), np.array([1.0]), ci_prob=0.5)
-    >>> found.above, found.below, found.lfsr, found.lower
-    (array([0.25]), array([0.25]), array([0.5]), array([-0.25]))
-    """
-    n_draws, n = draws.shape
-    wide = max(1, _BLOCK // max(n_draws, 1))
-    blocks = [slice(start, start + wide) for start in range(0, n, wide)]
-    parts = [_summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
-    return Summary(*np.concatenate(parts, axis=1))
-
-
-def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
-    x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
-    above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
-    lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
-    mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
-    tail = (1 - ci_prob) / 2
-    lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)
-    return np.stack([mean, sd, lower, upper, above, below, lfsr])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import DecisionError, quoted
-from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
+from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.types import Array
 
 RARE = 0.01
@@ -121,7 +121,7 @@ def too_few_backgrounds(estimates: xr.Dataset, rare: float | None, level: float)
     return (n > 0) & (n <= needed)
 
 
-def unseen(estimates: xr.Dataset) -> Array:
+def unseen(estimates: xr.Dataset, hall: Array) -> Array:
     """Return what backgrounds that were not drawn could add to a skewed effect: ``(3/n) max |ICE|``, else 0.
 
     The t interval of a mean undercovers on the side on which nothing large was drawn. Where ``n < 25 skewness^2`` a
@@ -130,18 +130,20 @@ def unseen(estimates: xr.Dataset) -> Array:
     Parameters
     ----------
     estimates
-        With ``skewness`` and ``largest_ice``; 0 where they are not known.
+        With ``largest_ice``; 0 where it is not known.
+    hall
+        Their `causalgia.estimation.transformed_t.hall_coefficient`.
 
     Examples
     --------
-    >>> columns = {"ace": 0.0, "skewness": 4.0, "largest_ice": 2.0, "n_units": 100}
-    >>> unseen(xr.Dataset({name: (("contrast", "task"), [[x]]) for name, x in columns.items()}))
+    >>> columns = {"ace": 0.0, "largest_ice": 2.0, "n_units": 100}
+    >>> unseen(xr.Dataset({name: (("contrast", "task"), [[x]]) for name, x in columns.items()}), np.array([[0.4]]))
     array([[0.06]])
     """
-    ace, a = estimates["ace"], hall_coefficient(estimates)
-    if "largest_ice" not in estimates or not a.any():
+    ace = estimates["ace"]
+    if "largest_ice" not in estimates or not hall.any():
         return np.zeros(ace.shape)
     largest = estimates["largest_ice"]
     largest = largest.max("contrast") if "contrast" in largest.dims else largest
     reach = largest.broadcast_like(ace).transpose(*ace.dims).to_numpy()
-    return np.where(ENOUGH * a**2 > 1, missed_share(estimates) * reach, 0.0)
+    return np.where(ENOUGH * hall**2 > 1, missed_share(estimates) * reach, 0.0)

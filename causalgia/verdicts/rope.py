@@ -15,7 +15,6 @@ from causalgia.choices import is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import caller_stacklevel
-from causalgia.multiplicity.families import null_value
 from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
@@ -61,7 +60,7 @@ class Region:
         return bool((self.lower == self.upper).all())
 
 
-def rope_region(rope: Any, effects: xr.Dataset) -> Region:
+def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     """Return the region of practical equivalence of each effect.
 
     Parameters
@@ -70,7 +69,8 @@ def rope_region(rope: Any, effects: xr.Dataset) -> Region:
         Two numbers; ``"0.2 sd"``; ``"placebo"``; ``"placebo tail"``; 0; or for each task two numbers.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``, or ``se`` and placebo words.
-        Regions are about attrs["null_value"], else about 0.
+    null
+        No effect, the center of regions in sd.
 
     Raises
     ------
@@ -81,18 +81,20 @@ def rope_region(rope: Any, effects: xr.Dataset) -> Region:
 
     Examples
     --------
-    >>> rope_region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).label
+    >>> rope_region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])}), 0.0).label
     '-0.1 to 0.1'
     """
     ace = effects["ace"]
     if rope is None:
         raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
+    if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
+        return _direction_region(rope, ace, null)
+    if isinstance(rope, str) and not is_placebo_rope(rope):
+        return _region_in_sd(rope, effects, null)
+    if isinstance(rope, str):
+        return _placebo_word_region(effects, rope)
     if isinstance(rope, Mapping):
         return _region_by_task(rope, ace)
-    if isinstance(rope, str):
-        return _placebo_word_region(effects, rope.strip()) if is_placebo_rope(rope) else _region_in_sd(rope, effects)
-    if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
-        return _direction_region(rope, ace, null_value(effects))
     low, high = rope_ends(rope)
     return Region(np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high))
 
@@ -123,11 +125,10 @@ def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
     return Region(lower, upper, "; ".join(f"{_range_label(*rope_ends(rope[task]))} ({task})" for task in tasks))
 
 
-def _region_in_sd(rope: str, effects: xr.Dataset) -> Region:
+def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     found = _IN_SD.fullmatch(rope)
     if found is None or not float(found[1]) > 0:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
-    null = null_value(effects)
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         raise DecisionError(
@@ -167,10 +168,11 @@ def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
 
 
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
-    found = placebo_region(_with_covariance_se(effects))
+    effects = _with_covariance_se(effects)
+    found = placebo_region(effects)
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
     label = f"the central 95 % of {int(found['n_placebos'])} placebo words"
-    tail = rope == "placebo tail"
+    tail = rope.strip() == "placebo tail"
     label += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
     return Region(lower, upper, label, of_placebos=True, tail=tail)
 
