@@ -64,7 +64,7 @@ def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor
     ways: dict[str, Predictor] = {
         "eager": cg.TorchPredictor(net, device="cpu"),
         "channels_last": cg.TorchPredictor(net, device="cpu", channels_last=True),
-        "ONNX Runtime": cg.OnnxPredictor(folder / "net.onnx", threads=1),
+        "ONNX Runtime": cg.OnnxPredictor(folder / "net.onnx", n_threads=1),
         "bfloat16": cg.TorchPredictor(size.load().bfloat16(), device="cpu", dtype="bfloat16"),
     }
     ways["TF32, imitated"] = cg.TorchPredictor(InTf32(net), device="cpu")

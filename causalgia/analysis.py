@@ -290,7 +290,7 @@ class Analysis:
         if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo "
-                f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or "
+                f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n_words={LEAST_PLACEBO_WORDS}) or "
                 "[placebos]"
             )
         if tasks is None or not _is_by_task(self.rope):

@@ -44,7 +44,7 @@ design = cg.Design(
         "placebo": cg.Placebo("AGATAAG", at=at),
         "GATA1": cg.Embed("AGATAAG", at=at),
         "broken core": cg.Embed("AGCGAAG", at=at),
-        **cg.placebos("AGATAAG", at=at, n=40),
+        **cg.placebos("AGATAAG", at=at, n_words=40),
     },
     n_units=1_000,
 )
@@ -162,7 +162,7 @@ if folder:
             "AP-1": cg.Embed("ATGACTCAT", at=120),
             "GATA": cg.Embed("AGATAAGA", at=120),
             "Dref": cg.Embed("TATCGATA", at=120),
-            **cg.placebos("ATGACTCAT", at=120, n=40),
+            **cg.placebos("ATGACTCAT", at=120, n_words=40),
         },
         n_units=300,
     )

@@ -217,7 +217,7 @@ def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(a
         raise AssertionError("a sequence was predicted")
 
     arms = [cg.Arm("placebo", cg.Untreated(), {"class": "a"}), cg.Arm("GATA1", cg.Embed("GATA", at=3), {"class": "b"})]
-    words = [cg.Arm(name, word) for name, word in cg.placebos("AGATAAG", at=3, n=39).items()]
+    words = [cg.Arm(name, word) for name, word in cg.placebos("AGATAAG", at=3, n_words=39).items()]
     design = cg.Design(null=cg.Uniform(length=30), arms=[*arms, *words], n_units=20)
     predictor = cg.FunctionPredictor(never, tasks=["GC"], scale="count")
     with pytest.raises(DesignError, match=said):

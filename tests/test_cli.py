@@ -40,7 +40,7 @@ at = 20
 [placebos]
 of = "AGATAAG"
 at = 20
-n = 3
+n_words = 3
 [analysis]
 control = "placebo"
 rope = [-0.1, 0.1]

@@ -104,7 +104,7 @@ def searched(client: Any) -> xr.Dataset:
 
 def greedy(client: Any) -> xr.Dataset:
     tiles = [(0, 30), (30, 60), (60, 90)]
-    return greedy_tiles(random(6, 90), share(), tiles=tiles, rounds=2, rng=0, task="G", n_draws=3, client=client)
+    return greedy_tiles(random(6, 90), share(), tiles=tiles, n_rounds=2, rng=0, task="G", n_draws=3, client=client)
 
 
 def confirmed(client: Any) -> xr.Dataset:

@@ -66,7 +66,7 @@ def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
     experiment = occlusion(sampled, motif="AGATAA", n_draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
-    truth = GATA1.true_ace(experiment, n=6_000)
+    truth = GATA1.true_ace(experiment, n_units=6_000)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
     rows = answer.decisions.sel(task="K562")
@@ -209,7 +209,7 @@ def test_what_is_said_adds_up_and_covers():
         own, placebo, net = decided["ace"].squeeze("task").values
         assert own - placebo == pytest.approx(net, abs=1e-12)
         assert ((decided["lower"] < decided["ace"]) & (decided["ace"] < decided["upper"])).all()
-        truth = oracle.true_ace(experiment, n=1_000)
+        truth = oracle.true_ace(experiment, n_units=1_000)
         covered.append(((decided["lower"] <= truth) & (truth <= decided["upper"])).values.ravel())
     assert (np.sum(covered, axis=0) >= 8).all()  # of 12 at 95 %, P(fewer) = 2e-4
 
@@ -409,7 +409,7 @@ def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampl
     experiment = knock_in(sampled, motif="AGATAAG", at=80)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
-    truth = GATA1.true_ace(experiment, n=8_000)
+    truth = GATA1.true_ace(experiment, n_units=8_000)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
     assert answer.decisions["verdict"].sel(contrast="motif minus placebo", task="K562").item() == "increases"

@@ -51,7 +51,7 @@ def gate(logic: Any, *noise: Any) -> Oracle:
 def answer_of(experiment: Any, oracle: Oracle, *, n: int = 8_000, rng: int = 0) -> Any:
     """Run, analyse and hold every contrast against the truth; the answer."""
     answer = experiment.analyze(cg.run(experiment, oracle, rng=rng, progress=False), rng=rng)
-    truth = oracle.true_ace(experiment, n=n)
+    truth = oracle.true_ace(experiment, n_units=n)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
     return answer
@@ -158,7 +158,7 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
         answer = answer_of(experiment, oracle)
         index, each = answer.findings["index"].isel(task=0), answer.findings["of each sequence"].isel(task=0)
         wild = oracle.predict(encode(list(given.values())))[:, 0]
-        truth = -oracle.true_ace(experiment, n=8_000).item() / wild.mean()
+        truth = -oracle.true_ace(experiment, n_units=8_000).item() / wild.mean()
         assert index["verdict"].item() == expected
         assert index["lower"].item() - 0.02 < truth < index["upper"].item() + 0.02
         assert each.sizes["sequence"] == 22
@@ -332,10 +332,10 @@ def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
 def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it() -> None:
     oracle = Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *NOISE)
     tiles = [(start, start + 30) for start in range(0, LENGTH, 30)]
-    found = greedy_tiles(sequences(6), oracle, tiles=tiles, rounds=2, rng=0).isel(task=0)
+    found = greedy_tiles(sequences(6), oracle, tiles=tiles, n_rounds=2, rng=0).isel(task=0)
     assert found["tile"].values.tolist() == ["30-60", "120-150"]
     round_ = greedy_round(sequences(6), tiles=tiles, chosen=[(30, 60)], rope=(-0.5, 0.5))
-    truth = oracle.true_ace(round_, contrasts={"added": {"120-150": 1.0, "chosen shuffled": -1.0}}, n=8_000)
+    truth = oracle.true_ace(round_, contrasts={"added": {"120-150": 1.0, "chosen shuffled": -1.0}}, n_units=8_000)
     second = found.isel(round=1).sel(contrast="added")
     assert abs(second["ace"].item() - truth.item()) < 4.5 * np.hypot(second["se"].item(), truth["mcse"].item())
     total = found["ace"].sel(contrast="total").values
@@ -347,10 +347,10 @@ def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
     """No tile does anything but noise: the best of eight looks large among the draws that chose it alone."""
     oracle = Oracle(Word("GA", 0.1), Word("CT", 0.07), Word("AC", -0.11), Word("TG", 0.13))
     given, tiles = list(sequences(1).values()), [(start, start + 30) for start in range(0, LENGTH, 30)]
-    truth = oracle.true_ace(necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n=8_000).isel(task=0)
+    truth = oracle.true_ace(necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n_units=8_000).isel(task=0)
     chosen, fresh = np.empty(60), np.empty(60)
     for seed in range(60):
-        found = greedy_tiles(given, oracle, tiles=tiles, rounds=1, n_draws=4, k=1, rng=seed).isel(task=0, round=0)
+        found = greedy_tiles(given, oracle, tiles=tiles, n_rounds=1, n_draws=4, k=1, rng=seed).isel(task=0, round=0)
         value = truth.sel(contrast=found["tile"].item()).item()
         chosen[seed] = found["choosing"].item() - value
         fresh[seed] = found["ace"].sel(contrast="added").item() - value
@@ -463,7 +463,7 @@ def test_bad_searches_are_refused_before_anything_is_predicted(settings: dict[st
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"rounds": 4}, "rounds=4"),
+        ({"n_rounds": 4}, "n_rounds=4"),
         ({"goal": "up"}, "goal='up'"),
         ({"n_draws": 1}, "n_draws=1"),
         ({"task": "other"}, "task='other'"),
@@ -485,7 +485,7 @@ def test_what_is_no_predictor_is_refused_with_the_cure(predictor: Any) -> None:
     with pytest.raises(PredictorError, match=r"one of the zoo is cg\.zoo\.oracle\('.*FunctionPredictor"):
         tile_search(given, predictor, rng=0)
     with pytest.raises(PredictorError, match="is not a predictor"):
-        greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], rounds=1, rng=0)
+        greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], n_rounds=1, rng=0)
 
 
 def test_spans_may_be_arrays() -> None:

@@ -238,7 +238,7 @@ def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
     genome.write_text(">chr1\nACGTACGT\n")
     path.write_text(f"chr1\t{text}\t5\n")
     with pytest.raises(SequenceError, match="x.bed: line 1"):
-        from_bed(genome, path, length=4)
+        from_bed(path, genome, length=4)
     path.write_text(f"chr1\t{text}\t.\tA\tC\n")
     with pytest.raises(SequenceError, match="x.bed: line 1: POS"):
         read_vcf(path)
@@ -294,7 +294,7 @@ def test_the_edges_of_a_design_are_typed():
     with pytest.raises(RandomnessError, match="below 2"):
         cg.Uniform(length=5).sample(2, rng=10**5_000)
     with pytest.raises(SequenceError, match="length=int with more digits than can be written"):
-        from_bed("g.fa", "x.bed", length=-(10**5_000))
+        from_bed("x.bed", "g.fa", length=-(10**5_000))
     with pytest.raises(DesignError, match="order=int with more digits"):
         cg.Markov(of=["ACGTACGT"], order=10**5_000)
     for levels in ({"\x1b": 1}, {"x": "\x1b"}, {"x": 10**30}):

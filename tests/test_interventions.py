@@ -158,20 +158,20 @@ def test_placebo_without_a_rearrangement_is_refused(word):
 
 
 def test_placebos_are_distinct_fixed_words():
-    arms = cg.placebos("AGATAAG", at=10, n=40)
+    arms = cg.placebos("AGATAAG", at=10, n_words=40)
     assert len(arms) == 40
-    assert arms == cg.placebos("AGATAAG", at=10, n=40)
+    assert arms == cg.placebos("AGATAAG", at=10, n_words=40)
     words = [arm.pattern.label for arm in arms.values()]
     assert all(isinstance(arm, PlaceboWord) for arm in arms.values())
     assert all(sorted(word) == sorted("AGATAAG") and word != "AGATAAG" for word in words)
-    assert list(arms)[:10] == list(cg.placebos("AGATAAG", at=10, n=10))
-    assert len(cg.placebos("ACGT", at=0, n=23)) == 23  # a palindrome: all but itself
-    assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n=40)) == 40  # too many orders to enumerate
+    assert list(arms)[:10] == list(cg.placebos("AGATAAG", at=10, n_words=10))
+    assert len(cg.placebos("ACGT", at=0, n_words=23)) == 23  # a palindrome: all but itself
+    assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n_words=40)) == 40  # too many orders to enumerate
 
 
 def test_too_many_placebos_are_refused_with_the_number_that_exists():
     with pytest.raises(cg.errors.DesignError, match="only 3 distinct rearrangements"):
-        cg.placebos("AAAC", at=0, n=4)
+        cg.placebos("AAAC", at=0, n_words=4)
 
 
 def test_scramble_keeps_composition_and_the_rest():
@@ -253,7 +253,7 @@ def test_replace_makes_what_writing_makes():
 
 
 def test_placebo_words_do_not_depend_on_spelling():
-    rna, dna = cg.placebos("UGCAUG", at=5, n=10), cg.placebos("TGCATG", at=5, n=10)
+    rna, dna = cg.placebos("UGCAUG", at=5, n_words=10), cg.placebos("TGCATG", at=5, n_words=10)
     assert list(rna.values()) == list(dna.values())
 
 

@@ -65,9 +65,9 @@ def test_the_placebo_of_another_word_is_noted_with_its_composition():
 
 
 def test_placebo_words_belong_to_the_word_that_they_rearrange():
-    words = cg.placebos(WORD, at=80, n=5)
+    words = cg.placebos(WORD, at=80, n_words=5)
     assert notes_of(run({"control": cg.Placebo(WORD, at=80), "GATA": cg.Embed(WORD, at=80), **words})) == []
-    other = cg.placebos("GGCCGCG", at=80, n=1)
+    other = cg.placebos("GGCCGCG", at=80, n_words=1)
     (note,) = notes_of(run({"control": next(iter(other.values())), "GATA": cg.Embed(WORD, at=80)}))
     assert "not AGATAAG" in note
 

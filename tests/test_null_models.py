@@ -171,7 +171,7 @@ def test_windows_of_a_genome_are_written_out(tmp_path):
     (tmp_path / "g.fa").write_text(">chr1\nAACCGGTTAACCGTGT\n>chr2\nACGTACGTACGTACGT\n")
     (tmp_path / "b.bed").write_text("chr1\t2\t8\nchr2\t1\t7\n")
     design = cg.Design(
-        null=cg.Shuffle(of=cg.sequences.from_bed(tmp_path / "g.fa", tmp_path / "b.bed", length=6)),
+        null=cg.Shuffle(of=cg.sequences.from_bed(tmp_path / "b.bed", tmp_path / "g.fa", length=6)),
         arms={"none": cg.Untreated(), "A": cg.Embed("A", at=1)},
         n_units=4,
     )

@@ -47,7 +47,7 @@ def test_ranks_of_words_like_the_others_are_not_small_too_often() -> None:
 
 
 def test_the_words_of_a_trial_are_found() -> None:
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9), **cg.placebos("AGATAAG", at=9, n=40)}
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9), **cg.placebos("AGATAAG", at=9, n_words=40)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
     effects = cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=5), control="none")
     estimates = cg.estimate(effects)

@@ -64,7 +64,7 @@ def two_heads(folder):
 @pytest.mark.parametrize("batch_size", [1, 8, 64, "auto"])
 def test_known_answers_at_every_batch_size(tmp_path, batch_size):
     done = []
-    predictor = cg.OnnxPredictor(counting(tmp_path), tasks=list("ACGT"), batch_size=batch_size, threads=1)
+    predictor = cg.OnnxPredictor(counting(tmp_path), tasks=list("ACGT"), batch_size=batch_size, n_threads=1)
     answer = predictor.predict(TOKENS, progress=done.append)
     assert answer.dtype == np.float32
     np.testing.assert_array_equal(answer, counts())
@@ -134,7 +134,7 @@ def test_rc_average(tmp_path):
 
 
 def test_many_threads_answer_as_one(tmp_path):
-    predictor = cg.OnnxPredictor(counting(tmp_path), batch_size=2, threads=1)
+    predictor = cg.OnnxPredictor(counting(tmp_path), batch_size=2, n_threads=1)
     with ThreadPoolExecutor(4) as pool:
         for answer in pool.map(predictor.predict, [TOKENS] * 8):
             np.testing.assert_array_equal(answer, counts())
@@ -223,7 +223,7 @@ def test_inputs_that_are_no_sequences(tmp_path, shape):
 def test_impossible_choices(tmp_path):
     path = counting(tmp_path)
     for options, message in (
-        ({"threads": 0}, "threads=0; give a whole number"),
+        ({"n_threads": 0}, "n_threads=0; give a whole number"),
         ({"providers": ["NoneExecutionProvider"]}, "NoneExecutionProvider is not there; available: .*CPU"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"dtype": "float64"}, "dtype='float64' was asked for"),
@@ -280,12 +280,12 @@ def test_every_difference_is_in_the_fingerprint(tmp_path):
     assert len(set(seen)) == len(seen)
     other = tmp_path / "elsewhere.onnx"
     other.write_bytes(path.read_bytes())
-    assert cg.OnnxPredictor(other, threads=1, batch_size=3).fingerprint == seen[0]
+    assert cg.OnnxPredictor(other, n_threads=1, batch_size=3).fingerprint == seen[0]
 
 
 def test_a_pickle_takes_the_file_along(tmp_path):
     path = counting(tmp_path)
-    predictor = cg.OnnxPredictor(path, tasks=list("ACGT"), threads=1)
+    predictor = cg.OnnxPredictor(path, tasks=list("ACGT"), n_threads=1)
     predictor.fix_batches({LENGTH: 4})
     sent = pickle.dumps(predictor)
     path.unlink()

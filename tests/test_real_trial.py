@@ -39,7 +39,7 @@ def test_known_motifs_stand_out_of_their_placebo_words_in_both_tasks(shared):
     arms = {
         "untreated": cg.Untreated(),
         **{name: cg.Embed(word, at=100) for name, word in MOTIFS.items()},
-        **cg.placebos("ATGACTCAT", at=100, n=40),
+        **cg.placebos("ATGACTCAT", at=100, n_words=40),
     }
     design = cg.Design(null=cg.DinucleotideShuffle(of=enhancers), arms=arms, n_units=300)
     outcomes = cg.run(design, deepstarr(shared), rng=0, progress=False)

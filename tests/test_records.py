@@ -280,7 +280,7 @@ def test_uneven_lines_are_read_all_the_same(tmp_path, text):
 @pytest.mark.parametrize("bed", ["b.bed", "b.bed.gz"])
 def test_from_bed_cuts_windows_around_middles(tmp_path, genome, bed):
     rows = "track name=x\nbrowser hide all\n# note\n\r\nchr1\t10\t20\tpeak\t0\t-\r\nchr2\t31\t42\nchr1 50 60\n"
-    found = from_bed(written(tmp_path / genome, fasta(13)), written(tmp_path / bed, rows), length=10)
+    found = from_bed(written(tmp_path / bed, rows), written(tmp_path / genome, fasta(13)), length=10)
     assert found.names == ("chr1:10-20", "chr2:31-41", "chr1:50-60")
     expected = [CHROMOSOMES["chr1"][10:20], CHROMOSOMES["chr2"][31:41], CHROMOSOMES["chr1"][50:60]]
     assert decode(found.tokens) == [x.upper() for x in expected]
@@ -290,7 +290,7 @@ def test_from_bed_cuts_windows_around_middles(tmp_path, genome, bed):
 
 
 def test_the_length_of_windows_may_be_of_numpy(tmp_path):
-    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", "chr1\t10\t20\n")
+    paths = written(tmp_path / "b.bed", "chr1\t10\t20\n"), written(tmp_path / "g.fa", fasta(60))
     assert from_bed(*paths, length=np.int64(10)) == from_bed(*paths, length=10)
     with refused("length=True"):
         from_bed(*paths, length=True)
@@ -298,11 +298,11 @@ def test_the_length_of_windows_may_be_of_numpy(tmp_path):
 
 def test_summits_of_one_peak_have_one_middle(tmp_path):
     rows = "".join(f"chr1\t100\t150\tp\t0\t.\t1\t1\t1\t{summit}\n" for summit in (7, 30))
-    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.narrowPeak", rows)
+    paths = written(tmp_path / "b.narrowPeak", rows), written(tmp_path / "g.fa", fasta(60))
     with refused("give the same window chr1:120-130; drop one, or give center='summit' if they are several summits"):
         from_bed(*paths, length=10)
     assert from_bed(*paths, length=10, center="summit").names == ("chr1:102-112", "chr1:125-135")
-    written(paths[1], rows + rows)
+    written(paths[0], rows + rows)
     with refused("lines 1 and 3 give the same window chr1:102-112; drop one") as caught:
         from_bed(*paths, length=10, center="summit")
     assert "center=" not in str(caught.value)
@@ -313,14 +313,14 @@ def test_summits_of_one_peak_have_one_middle(tmp_path):
 )
 def test_the_rounding_rule(tmp_path, start, end, length, window):
     found = from_bed(
-        written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", f"chr1\t{start}\t{end}\n"), length=length
+        written(tmp_path / "b.bed", f"chr1\t{start}\t{end}\n"), written(tmp_path / "g.fa", fasta(60)), length=length
     )
     assert found.names == (f"chr1:{window}-{window + length}",)
 
 
 def test_from_bed_cuts_windows_around_summits_and_by_strand(tmp_path):
     rows = "chr1\t100\t150\tp\t0\t-\t1\t1\t1\t7\nchr1\t100\t150\tq\t0\t+\t1\t1\t1\t49\n"
-    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", rows)
+    paths = written(tmp_path / "b.bed", rows), written(tmp_path / "g.fa", fasta(60))
     plain = from_bed(*paths, length=9, center="summit")
     stranded = from_bed(*paths, length=9, center="summit", stranded=True)
     assert plain.names == ("chr1:103-112", "chr1:145-154")
@@ -331,7 +331,7 @@ def test_from_bed_cuts_windows_around_summits_and_by_strand(tmp_path):
 
 
 def test_ambiguous_letters_of_a_window(tmp_path):
-    paths = written(tmp_path / "g.fa", ">c\nACGTNNACGT\n"), written(tmp_path / "b.bed", "c\t1\t5\n")
+    paths = written(tmp_path / "b.bed", "c\t1\t5\n"), written(tmp_path / "g.fa", ">c\nACGTNNACGT\n")
     with refused("g.fa: record 'c:1-5': letter 'N' at position 3 (counted from 0) is not a base; drop the record"):
         from_bed(*paths, length=4)
     assert decode(from_bed(*paths, length=4, ambiguous="draw", rng=0).tokens)[0].startswith("CGT")
@@ -361,7 +361,7 @@ def test_ambiguous_letters_of_a_window(tmp_path):
     ],
 )
 def test_from_bed_refuses(tmp_path, row, options, message):
-    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", f"chr1\t50\t60\n{row}\n")
+    paths = written(tmp_path / "b.bed", f"chr1\t50\t60\n{row}\n"), written(tmp_path / "g.fa", fasta(60))
     with refused(message):
         from_bed(*paths, **{"length": 10, **options})
 
@@ -369,7 +369,7 @@ def test_from_bed_refuses(tmp_path, row, options, message):
 def test_a_summit_that_was_not_called(tmp_path):
     bed = written(tmp_path / "b.bed", "chr1\t50\t60\t.\t0\t.\t1\t1\t1\t-1\n")
     with refused("b.bed: line 1: summit -1 is outside the interval of 10 bases"):
-        from_bed(written(tmp_path / "g.fa", fasta(60)), bed, length=10, center="summit")
+        from_bed(bed, written(tmp_path / "g.fa", fasta(60)), length=10, center="summit")
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_a_genome_is_refused(tmp_path, data, message):
 
 def test_a_bed_without_intervals(tmp_path):
     with refused("b.bed: no intervals"):
-        from_bed(tmp_path / "g.fa", written(tmp_path / "b.bed", "# none\n"), length=4)
+        from_bed(written(tmp_path / "b.bed", "# none\n"), tmp_path / "g.fa", length=4)
 
 
 # --- of= ---------------------------------------------------------------------------------------------------------

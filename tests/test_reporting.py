@@ -118,7 +118,7 @@ def test_without_kinds_no_contrast_is_a_placebo_word():
 
 
 def test_the_class_of_words_is_one_effect_and_no_word():
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n=20)}
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n_words=20)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
     found = cg.estimate(cg.contrast(outcomes, control="none"), target="population x words")
@@ -327,7 +327,7 @@ def test_sequences_that_no_unit_came_from_are_not_claimed():
 
 
 def test_outcomes_are_described():
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n=3)}
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n_words=3)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
     text = describe(outcomes)

@@ -132,7 +132,7 @@ def exact_trial(rope, n_words=0):
         "first": cg.Embed("CCCCCCC", at=40),
         "GATA1": cg.Embed("AGATAAG", at=20),
         "last": cg.Embed("GGGGGGG", at=5),
-        **(cg.placebos("AGATAAG", at=33, n=n_words) if n_words else {}),
+        **(cg.placebos("AGATAAG", at=33, n_words=n_words) if n_words else {}),
     }
     places = np.linspace(0.5, 1.5, 60)
     both = cg.FunctionPredictor(

@@ -315,7 +315,7 @@ def test_a_scramble_that_contains_the_motif():
     assert abs(still - 1 / 180) < 4 * (1 / 180 / 3_000) ** 0.5
     assert still > 0
     assert float(found["lost"].sel(arm="placebo")) > 0.995  # but for a junction with the base before it
-    words = [name.removeprefix("placebo ") for name in cg.placebos("CACGTG", at=20, n=60)]
+    words = [name.removeprefix("placebo ") for name in cg.placebos("CACGTG", at=20, n_words=60)]
     assert not carries(encode(words), "CACGTG").any()
     with pytest.raises(DesignError, match="reads as CACGTA"):
         knock_in(e_boxes(100), motif="CACGTA", at=5, placebo="TACGTG")  # its reverse complement

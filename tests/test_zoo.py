@@ -277,15 +277,15 @@ def most_z(k: int) -> float:
 
 
 def simulated_effects(
-    made: Oracle, design: cg.Design, control: str, *, n: int, key: int
+    made: Oracle, design: cg.Design, control: str, *, n_units: int, key: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    units = np.arange(n, dtype=np.uint64)
-    tokens = design.null.draw(units, key=key, n_units=n)
+    units = np.arange(n_units, dtype=np.uint64)
+    tokens = design.null.draw(units, key=key, n_units=n_units)
     outcomes = {
         arm.name: made.predict(arm.intervention.apply(tokens, units=units, key=key)) for arm in design.named_arms
     }
     ice = np.stack([y - outcomes[control] for name, y in outcomes.items() if name != control], axis=1)
-    return ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(n)
+    return ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(n_units)
 
 
 @pytest.mark.parametrize("null", [cg.Uniform(length=7), cg.Profile(of=PARENTS), cg.Markov(of=PARENTS, order=0)])
@@ -294,7 +294,7 @@ def test_closed_form_of_every_arm_agrees_with_simulation(null: cg.Uniform) -> No
     truth = GRAMMAR.true_ace(design, control="untreated")
     assert set(truth.method.values.ravel()) == {"closed form"}
     assert not truth.mcse.any()
-    ace, se = simulated_effects(GRAMMAR, design, "untreated", n=20_000, key=11)
+    ace, se = simulated_effects(GRAMMAR, design, "untreated", n_units=20_000, key=11)
     assert masked_z(ace, truth.values, se) < most_z(truth.size)
 
 
@@ -329,11 +329,11 @@ def test_scrambling_bases_that_are_alike_changes_nothing_and_is_exact() -> None:
 def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
     arms = {"control": cg.Untreated(), "scramble": cg.Scramble((1, 6)), "word": cg.Embed("GAT", at=0)}
     design = cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10)
-    truth = GRAMMAR.true_ace(design, control="control", n=20_000)
+    truth = GRAMMAR.true_ace(design, control="control", n_units=20_000)
     assert truth.method.sel(contrast="scramble").values.tolist() == ["large n", "large n"]
     assert truth.method.sel(contrast="word").values.tolist() == ["closed form", "closed form"]
     assert (truth.mcse.sel(contrast="scramble") > 0).all()
-    ace, se = simulated_effects(GRAMMAR, design, "control", n=20_000, key=5)
+    ace, se = simulated_effects(GRAMMAR, design, "control", n_units=20_000, key=5)
     total = np.sqrt(se**2 + truth.mcse.values**2)
     assert masked_z(ace, truth.values, total) < most_z(truth.size)
 
@@ -343,7 +343,7 @@ def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> No
     design = cg.Design(
         null=cg.Uniform(length=9), arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=3)}, n_units=10
     )
-    truth = made.true_ace(design, control="control", n=2_000)
+    truth = made.true_ace(design, control="control", n_units=2_000)
     assert truth.method.values.tolist() == [["closed form", "large n"]]
     assert truth.mcse.values[0, 0] == 0 < truth.mcse.values[0, 1]
 
@@ -351,7 +351,7 @@ def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> No
 def test_genomic_backgrounds_are_enumerated_and_random_arms_drawn() -> None:
     arms = {"control": cg.Untreated(), "word": cg.Embed("GAT", at=0), "placebo": cg.Placebo("GAT", at=0)}
     design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=5)
-    truth = GRAMMAR.true_ace(design, control="control", n=5_000)
+    truth = GRAMMAR.true_ace(design, control="control", n_units=5_000)
     tokens = encode(PARENTS)
     written = arms["word"].apply(tokens, units=np.arange(5, dtype=np.uint64), key=0)
     expected = (GRAMMAR.predict(written) - GRAMMAR.predict(tokens)).mean(axis=0)
@@ -375,7 +375,7 @@ def mean_over_words(placebo: cg.Placebo, tokens: np.ndarray) -> np.ndarray:
 def test_shuffled_parents_count_alike_and_mcse_is_the_spread_within_them() -> None:
     null = cg.Shuffle(of=PARENTS)
     design = cg.Design(null=null, arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=0)}, n_units=7)
-    truths = [GRAMMAR.true_ace(design, control="control", n=3_000, rng=seed) for seed in range(40)]
+    truths = [GRAMMAR.true_ace(design, control="control", n_units=3_000, rng=seed) for seed in range(40)]
     spread = np.std([t.values for t in truths], axis=0, ddof=1)
     claimed = np.mean([t.mcse.values for t in truths], axis=0)
     assert (np.abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)).all()
@@ -432,9 +432,9 @@ def test_named_oracles_know_their_effects(name: str, null: str) -> None:
         "markov": cg.Markov(of=parents, order=1),
     }
     design = cg.Design(null=made[null], arms=arms, n_units=10)
-    truth = oracle(name).true_ace(design, control="untreated", n=10_000)
+    truth = oracle(name).true_ace(design, control="untreated", n_units=10_000)
     assert set(truth.method.values.ravel()) == {"large n" if null == "markov" else "closed form"}
-    ace, se = simulated_effects(oracle(name), design, "untreated", n=5_000, key=23)
+    ace, se = simulated_effects(oracle(name), design, "untreated", n_units=5_000, key=23)
     assert masked_z(ace, truth.values, np.hypot(se, truth.mcse.values)) < most_z(truth.size)
 
 
@@ -633,7 +633,7 @@ def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo, message: str) -
     with pytest.raises(NoClosedForm, match=message):
         mixture(arm, np.full((30, 4), 0.25))
     design = cg.Design(null=cg.Uniform(length=30), arms={"control": cg.Untreated(), "arm": arm}, n_units=10)
-    truth = GRAMMAR.true_ace(design, control="control", n=100)
+    truth = GRAMMAR.true_ace(design, control="control", n_units=100)
     assert (truth.method == "large n").all()
     assert (truth.mcse > 0).all()
 

@@ -232,7 +232,7 @@ def test_a_gate_too_large_for_the_automaton_is_simulated() -> None:
     with pytest.raises(NoClosedForm, match="5,000 states"):
         made.expected(np.full((1, 60, 4), 0.25), "outcome")
     arms = {"control": cg.Untreated(), "A": cg.Ablate((10, 50), fill="A")}
-    found = made.true_ace(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=10), n=2_000)
+    found = made.true_ace(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=10), n_units=2_000)
     assert (found.method.item(), found.mcse.item() > 0) == ("large n", True)
 
 
@@ -355,13 +355,13 @@ def test_contrasts_on_real_sequences_are_enumerated_or_drawn() -> None:
     asked = {"site": {"TGCATG": 1.0, "GC": -0.5, "as it is": -0.5}, "specific": {"TGCATG": 1.0, "placebo": -1.0}}
     design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=3, contrasts=asked)
     made = oracle("saturating")
-    found = made.true_ace(design, n=6_000)
+    found = made.true_ace(design, n_units=6_000)
     assert found.method.values.ravel().tolist() == ["enumeration", "large n"]
     tokens, units = encode(PARENTS), np.arange(3, dtype=np.uint64)
     y = {name: made.predict(arm.apply(tokens, units=units, key=0)).mean() for name, arm in arms.items()}
     assert found.values[0, 0] == pytest.approx(y["TGCATG"] - (y["GC"] + y["as it is"]) / 2, abs=1e-12)
     assert found.mcse.values[0, 0] == 0 < found.mcse.values[1, 0]
-    again = made.true_ace(design, n=6_000, rng=1)
+    again = made.true_ace(design, n_units=6_000, rng=1)
     apart = abs(found - again).values[1, 0] / np.hypot(found.mcse, again.mcse).values[1, 0]
     assert 0 < apart < norm.isf(5e-5)
 
@@ -369,7 +369,7 @@ def test_contrasts_on_real_sequences_are_enumerated_or_drawn() -> None:
 def test_mcse_on_real_sequences_is_the_spread_of_the_draws_alone() -> None:
     arms = {"control": cg.Untreated(), "drawn": cg.Embed("NGCATG", at=3)}
     design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=3)
-    truths = [oracle("rbfox1_like").true_ace(design, n=300, rng=seed) for seed in range(40)]
+    truths = [oracle("rbfox1_like").true_ace(design, n_units=300, rng=seed) for seed in range(40)]
     spread = np.std([t.item() for t in truths], ddof=1)
     claimed = np.mean([t.mcse.item() for t in truths])
     assert abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)
@@ -386,7 +386,7 @@ def test_sites_of_their_own_stay_with_their_sequences(n_draws: int) -> None:
     }
     design = cg.Design(null=cg.Genomic(of=PARENTS, n_draws=n_draws), arms=arms, n_units=3 * n_draws)
     made = oracle("rbfox1_like")
-    found = made.true_ace(design, n=30_000).squeeze("task")
+    found = made.true_ace(design, n_units=30_000).squeeze("task")
     assert found.method.values.tolist() == ["enumeration", "enumeration", "large n"]
     written, lettered = (list(PARENTS), list(PARENTS))
     for row, ((start, stop), allele, place) in enumerate(zip(spans, alleles, (8, 10, 11), strict=True)):
@@ -413,13 +413,13 @@ def test_effects_of_drawn_units_are_those_of_one_long_table(monkeypatch: pytest.
     made, null = oracle("gata1_like"), cg.DinucleotideShuffle(of=PARENTS)
     arms = [cg.Untreated(), cg.Embed("AGATAAG", at=3), cg.Placebo("AGATAAG", at=3), cg.Embed("CAGCTG", at=12)]
     weights = np.array([[-1, 1, 0, 0], [0, 1, -0.5, -0.5]])
-    whole = simulated_effects(made, null, arms, sp.csr_array(weights), n=300, rng=0)
+    whole = simulated_effects(made, null, arms, sp.csr_array(weights), n_units=300, rng=0)
     monkeypatch.setattr("causalgia.zoo._true_ace._NUMBERS_AT_ONCE", 300)
-    parts = simulated_effects(made, null, arms, sp.csr_array(weights), n=300, rng=0)
+    parts = simulated_effects(made, null, arms, sp.csr_array(weights), n_units=300, rng=0)
     assert whole.n == parts.n == 300
     np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-12)
     np.testing.assert_allclose(parts.mcse, whole.mcse, rtol=1e-6)
-    alone = simulated_effects(made, null, arms[:2], sp.csr_array(weights[:1, :2]), n=300, rng=0)
+    alone = simulated_effects(made, null, arms[:2], sp.csr_array(weights[:1, :2]), n_units=300, rng=0)
     np.testing.assert_allclose(alone.mean, whole.mean[:1], atol=1e-12)
 
 

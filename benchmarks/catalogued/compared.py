@@ -26,7 +26,7 @@ def found(case: Case, *, n: int = 8_000) -> tuple[xr.Dataset, cg.experiments.Ans
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         outcomes = cg.run(case.experiment, case.oracle, rng=0, progress=False)
         answer = case.experiment.analyze(outcomes, rng=0)
-    truth = case.oracle.true_ace(case.experiment, n=n)
+    truth = case.oracle.true_ace(case.experiment, n_units=n)
     results = {"design": design_in_words(case), "sentences": list(answer.sentences), "warned": _once(said)}
     return outcomes, answer, results | against_truth(answer, truth)
 

@@ -33,7 +33,7 @@ def population() -> np.ndarray:
     arms = {
         "untreated": cg.Untreated(),
         **{name: cg.Embed(word, at=100) for name, word in WORDS.items()},
-        **cg.placebos("ATGACTCAT", at=100, n=7),
+        **cg.placebos("ATGACTCAT", at=100, n_words=7),
     }
     outcomes = cg.run(
         cg.Design(null=cg.Uniform(length=249), arms=arms, n_units=2_000), predictor, rng=0, progress=False

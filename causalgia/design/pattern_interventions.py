@@ -227,9 +227,9 @@ class Placebo(Patterned):
 
 
 def placebos(
-    pattern: str | Motif, *, at: int, n: int, strand: Literal["+", "-"] = "+", rng: RNG = 0
+    pattern: str | Motif, *, at: int, n_words: int, strand: Literal["+", "-"] = "+", rng: RNG = 0
 ) -> dict[str, Intervention]:
-    """Return `n` fixed placebo words as arms: the distribution that real effects are judged against.
+    """Return `n_words` fixed placebo words as arms: the distribution that real effects are judged against.
 
     The words are distinct rearrangements of the pattern (for a motif: of sampled instances), drawn uniformly from
     those that do not carry it, as for `Placebo`. With 40 words or more they set a scale ("beyond 97.5 % of placebos");
@@ -241,7 +241,7 @@ def placebos(
         A word of A C G T (U), or a `Motif`.
     at
         0-based start, the same as that of the effect to be judged.
-    n
+    n_words
         Number of words.
     strand
         Strand on which they are written.
@@ -256,20 +256,20 @@ def placebos(
     Raises
     ------
     DesignError
-        If the pattern has fewer than `n` distinct rearrangements; the message says how many.
+        If the pattern has fewer than `n_words` distinct rearrangements; the message says how many.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> for name, arm in cg.placebos("AGATAAG", at=1000, n=2).items():
+    >>> for name, arm in cg.placebos("AGATAAG", at=1000, n_words=2).items():
     ...     print(name, arm.kind)
     placebo ... placebo_word
     placebo ... placebo_word
     """
     source = as_pattern(pattern)
-    n = as_count(n, "n")
-    check_rearrangeable(source, n=n)
-    words = _distinct_words(source, n, derive(root_key(rng), "placebos", str(source.identity)))
+    n_words = as_count(n_words, "n_words")
+    check_rearrangeable(source, n=n_words)
+    words = _distinct_words(source, n_words, derive(root_key(rng), "placebos", str(source.identity)))
     return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in words}
 
 

@@ -184,12 +184,12 @@ def orthonormal_polynomials(x: Array, degree: int) -> Array:
     return np.stack(rows[1:])
 
 
-def integer_polynomials(n: int, degree: int) -> Array:
+def integer_polynomials(n_levels: int, degree: int) -> Array:
     """Return the orthogonal polynomials over 1, 2, ..., n in their smallest integers, leading coefficients positive.
 
     Parameters
     ----------
-    n
+    n_levels
         Number of equally spaced points.
     degree
         At most n - 1.
@@ -206,7 +206,7 @@ def integer_polynomials(n: int, degree: int) -> Array:
            [ 1., -1., -1.,  1.],
            [-1.,  3., -3.,  1.]])
     """
-    rows = [[Fraction(1)] * n]
+    rows = [[Fraction(1)] * n_levels]
     for _ in range(degree):
         new = [i * value for i, value in enumerate(rows[-1])]
         for row in rows:

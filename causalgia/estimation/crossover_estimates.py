@@ -359,7 +359,7 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
         raise EstimateError(
             f"target='population x words' needs {LEAST_WORDS} or more contrasts of placebo words, "
             f"and there are {len(words)}; "
-            "add arms with cg.placebos(pattern, at=, n=40) to a crossover, or use target='population'"
+            "add arms with cg.placebos(pattern, at=, n_words=40) to a crossover, or use target='population'"
         )
     ice = ice_without_rounding(effects)[:, words]
     by_word = np.moveaxis(ice, 1, -1)[:, None]

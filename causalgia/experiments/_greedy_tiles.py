@@ -125,7 +125,7 @@ def greedy_tiles(
     *,
     tiles: Sequence[Span],
     rng: RNG,
-    rounds: int = 3,
+    n_rounds: int = 3,
     task: str | None = None,
     goal: Goal = "lower",
     n_draws: int = 10,
@@ -149,7 +149,7 @@ def greedy_tiles(
         (start, stop) of the candidates, which do not overlap.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
-    rounds
+    n_rounds
         Number of tiles to choose.
     task
         Task whose outcome is searched; None for a predictor with a single task.
@@ -188,7 +188,7 @@ def greedy_tiles(
     >>> random = decode(cg.Uniform(length=240).sample(10, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:130] + "TATAAA" + s[136:] for s in random]
     >>> tiles = [(start, start + 60) for start in range(0, 240, 60)]
-    >>> found = cg.experiments.greedy_tiles(sequences, oracle, tiles=tiles, rounds=2, rng=0)
+    >>> found = cg.experiments.greedy_tiles(sequences, oracle, tiles=tiles, n_rounds=2, rng=0)
     >>> found["tile"].values.tolist()
     ['60-120', '120-180']
     """
@@ -199,11 +199,11 @@ def greedy_tiles(
     from causalgia.estimation import estimate
 
     null = as_tile_sequences(sequences, n_draws, 0)
-    _check_greedy_arguments(null, tiles, rounds, goal, k)
+    _check_greedy_arguments(null, tiles, n_rounds, goal, k)
     check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
-    for n in range(rounds):
+    for n in range(n_rounds):
         round_ = greedy_round(null, tiles=tiles, chosen=chosen, n_draws=n_draws, k=k, rope=0)
         change = _mean_change(answers(round_, rng=derive(key, "choose", n)))
         task = as_task(change["task"].to_numpy(), task)
@@ -217,12 +217,12 @@ def greedy_tiles(
     return _concatenate_rounds(rows, task, goal)
 
 
-def _check_greedy_arguments(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
+def _check_greedy_arguments(null: Genomic, tiles: Any, n_rounds: int, goal: str, k: int) -> None:
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
         raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
-    if as_count(rounds, "rounds") > len(spans):
-        raise DesignError(f"rounds={rounds}: there are {len(spans)} tiles to choose from; give more tiles")
+    if as_count(n_rounds, "n_rounds") > len(spans):
+        raise DesignError(f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; give more tiles")
     if null.n_draws < 2:
         raise DesignError("n_draws=1: an error over the shuffles of these sequences needs two of each; give n_draws=10")
 

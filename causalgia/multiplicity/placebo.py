@@ -20,7 +20,7 @@ from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, Mask
 
 LEAST_WORDS = 40
-_CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a bool coordinate placebo_word (contrast)"
+_CURE = "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool coordinate placebo_word"
 _WIDER = "use more units, or give a rope in numbers"
 
 

@@ -253,11 +253,11 @@ class Sketch:
     (array([3.08, 4.97, 6.96]), array([3.06, 4.97, 6.96]))
     """
 
-    def __init__(self, bins: int) -> None:
-        self.bins = bins
+    def __init__(self, n_bins: int) -> None:
+        self.bins = n_bins
         self.n = 0
         self.center = np.zeros(0)
-        self.counts: Ints = np.zeros((0, 2 * bins + 1), np.int64)
+        self.counts: Ints = np.zeros((0, 2 * n_bins + 1), np.int64)
         """By column, from the farthest bin below the center to the farthest above, the center in the middle."""
         self.top: Ints = np.zeros(0, np.int64)
         """Number of the farthest bin of each column."""

@@ -53,7 +53,7 @@ class OnnxPredictor(SinglePredictor):
         (n,) or (n, tasks), or a dict of them with one column each.
     rc_average
         Whether to average the answers for a sequence and for its reverse complement.
-    threads
+    n_threads
         Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
         Execution providers of ONNX Runtime, such as ["CUDAExecutionProvider"] (there TF32 is switched off); None is the
@@ -100,14 +100,14 @@ class OnnxPredictor(SinglePredictor):
         heads: Sequence[str] | None = None,
         reduce: Callable[[Any], Any] | None = None,
         rc_average: bool = False,
-        threads: int | None = None,
+        n_threads: int | None = None,
         providers: Sequence[str] | None = None,
         dtype: str | None = None,
         fingerprint: str | None = None,
     ) -> None:
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
-        self.threads = None if threads is None else _as_n_threads(threads)
+        self.threads = None if n_threads is None else _as_n_threads(n_threads)
         self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
         self._session = self._open()
         self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
@@ -164,7 +164,7 @@ class OnnxPredictor(SinglePredictor):
             self._sizes |= {int(length): int(size) for length, size in sizes.items()}
 
     def _open(self) -> Any:
-        return open_session(self._bytes, self._path.name, threads=self.threads, providers=self.providers)
+        return open_session(self._bytes, self._path.name, n_threads=self.threads, providers=self.providers)
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
         self.graph.check_length(tokens.shape[1])
@@ -207,11 +207,11 @@ class OnnxPredictor(SinglePredictor):
         return quoted(self._path.name)
 
 
-def _as_n_threads(threads: object) -> int:
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-        msg = f"threads={quoted(threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
+def _as_n_threads(n_threads: object) -> int:
+    if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
+        msg = f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
         raise PredictorError(msg)
-    return int(threads)
+    return int(n_threads)
 
 
 Names = tuple[str, ...]
@@ -288,7 +288,7 @@ _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(floa
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
-def open_session(content: bytes, name: str, *, threads: int | None, providers: Sequence[str]) -> Any:
+def open_session(content: bytes, name: str, *, n_threads: int | None, providers: Sequence[str]) -> Any:
     """Return an ONNX Runtime session for the bytes of a file.
 
     Raises
@@ -306,8 +306,8 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
     _check_providers(providers, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    if n_threads is not None:
+        options.intra_op_num_threads = n_threads
     chosen = [(provider, _EXACT.get(provider, {})) for provider in providers]
     try:
         return onnxruntime.InferenceSession(content, options, providers=chosen)

@@ -281,8 +281,8 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
 
 
 def from_bed(
-    fasta: FilePath,
     bed: FilePath,
+    fasta: FilePath,
     *,
     length: int,
     center: Literal["middle", "summit"] = "middle",
@@ -314,7 +314,7 @@ def from_bed(
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "genome.fa").write_text(">chr1\nAACCGGTT\nACGTACGT\n")
     >>> _ = (folder / "peaks.bed").write_text("chr1\t6\t10\n")
-    >>> from_bed(folder / "genome.fa", folder / "peaks.bed", length=6)
+    >>> from_bed(folder / "peaks.bed", folder / "genome.fa", length=6)
     <Sequences: 1 of 6 bp, 'chr1:5-11'>
     """
     windows = read_bed(bed, length=length, center=center, stranded=stranded)

@@ -14,7 +14,7 @@ START = 100
 """Clusters before the first look that may stop a trial; with skewed effects earlier looks have .24-.41 false alarms."""
 
 
-def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -> Array:
+def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, start: float = START) -> Array:
     """Return the critical value, in standard errors, of a confidence sequence at each size.
 
     ``sqrt(2 (r + 1) / r log(sqrt(r + 1) / alpha))`` with ``r = n rho^2``, and rho such that the interval is shortest at
@@ -22,7 +22,7 @@ def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -
 
     Parameters
     ----------
-    n
+    n_clusters
         Independent clusters so far, any shape.
     alpha
         Error over all looks together.
@@ -32,7 +32,7 @@ def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -
     Returns
     -------
     array
-        Of the shape of `n`.
+        Of the shape of `n_clusters`.
 
     References
     ----------
@@ -43,7 +43,7 @@ def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -
     >>> sequence_critical([100, 1_000], alpha=0.05).round(3)  # 1.96 for one look
     array([3.035, 3.242])
     """
-    size = np.asarray(n, dtype=np.float64)
+    size = np.asarray(n_clusters, dtype=np.float64)
     if not 0 < alpha < 1 or not start >= 1 or not (size >= 1).all():
         raise EstimateError(
             f"a confidence sequence needs 0 < alpha < 1, and n and start of 1 or more; not alpha={quoted(alpha)}, "
@@ -57,7 +57,7 @@ def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -
 def confidence_sequence(
     mean: npt.ArrayLike,
     sd: npt.ArrayLike,
-    n: npt.ArrayLike,
+    n_clusters: npt.ArrayLike,
     *,
     alpha: float,
     start: float = START,
@@ -72,7 +72,7 @@ def confidence_sequence(
     ----------
     mean, sd
         Mean and standard deviation of the values of the independent clusters so far, any shape.
-    n
+    n_clusters
         Number of clusters.
     alpha
         Error over all looks together.
@@ -98,7 +98,9 @@ def confidence_sequence(
     (np.float64(0.393), np.float64(1.607))
     """
     center = np.asarray(mean, dtype=np.float64)
-    half = np.asarray(sd, dtype=np.float64) / np.sqrt(n) * sequence_critical(n, alpha=alpha, start=start)
+    half = (
+        np.asarray(sd, dtype=np.float64) / np.sqrt(n_clusters) * sequence_critical(n_clusters, alpha=alpha, start=start)
+    )
     half = half + np.asarray(unseen, dtype=np.float64)
     return center - half, center + half
 
@@ -156,14 +158,14 @@ def missed_by(n: float, *, alpha: float) -> float:
     return float(-np.expm1(np.log(alpha / 2) / n))
 
 
-def unseen_share(n: npt.ArrayLike, *, alpha: float) -> Array:
+def unseen_share(n_clusters: npt.ArrayLike, *, alpha: float) -> Array:
     """Return the share of backgrounds that n clusters may all have missed at error alpha: ``-log(alpha) / n``.
 
     It is the rule of three: 3 / n for alpha = .05, and ``(3 + log K) / n`` where K effects share it.
 
     Parameters
     ----------
-    n
+    n_clusters
         Independent clusters so far, any shape.
     alpha
         Error for one effect.
@@ -177,7 +179,7 @@ def unseen_share(n: npt.ArrayLike, *, alpha: float) -> Array:
     >>> unseen_share([100, 1_000], alpha=0.05).round(4)
     array([0.03 , 0.003])
     """
-    return np.asarray(np.minimum(-np.log(alpha) / np.asarray(n, dtype=np.float64), 1.0))
+    return np.asarray(np.minimum(-np.log(alpha) / np.asarray(n_clusters, dtype=np.float64), 1.0))
 
 
 _OF_ONE_LOOK = ("lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "raw")

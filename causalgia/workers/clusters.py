@@ -117,8 +117,8 @@ def _address(client: Any) -> str:
 
 
 @contextmanager
-def local_cluster(n: int) -> Iterator[Client]:
-    """Start `n` workers on this machine, each a process with one task at a time; stop them at the end.
+def local_cluster(n_workers: int) -> Iterator[Client]:
+    """Start `n_workers` workers on this machine, each a process with one task at a time; stop them at the end.
 
     Each worker has ``cores // n`` threads, at least one. (The number of threads changed no bit of the answers of tested
     networks of 41 to 2,114 letters.) On a machine with GPUs worker k takes GPU k modulo their number. Workers end with
@@ -126,13 +126,13 @@ def local_cluster(n: int) -> Iterator[Client]:
 
     Parameters
     ----------
-    n
+    n_workers
         Workers, at least one.
 
     Raises
     ------
     ClusterError
-        If `n` is not a valid number of workers.
+        If `n_workers` is not a valid number of workers.
     MissingExtraError
         If Dask distributed is not installed.
 
@@ -144,19 +144,19 @@ def local_cluster(n: int) -> Iterator[Client]:
     ...
     causalgia.errors.ClusterError: 0 workers answer nothing; ask for at least 1
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ClusterError(f"{quoted(n)} workers answer nothing; ask for at least 1")
+    if isinstance(n_workers, bool) or not isinstance(n_workers, int) or n_workers < 1:
+        raise ClusterError(f"{quoted(n_workers)} workers answer nothing; ask for at least 1")
     distributed = import_distributed()
     with (
         distributed.LocalCluster(
-            n_workers=n,
+            n_workers=n_workers,
             threads_per_worker=1,
             processes=True,
             scheduler_kwargs={"dashboard": False},
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             preload=["causalgia.workers.worker"],
-            env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, available_cores() // n)))},
+            env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, available_cores() // n_workers)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
     ):

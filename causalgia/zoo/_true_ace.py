@@ -32,7 +32,7 @@ def true_ace(
     control: str | None = None,
     *,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
-    n: int = 200_000,
+    n_units: int = 200_000,
     rng: RNG = 0,
 ) -> xr.DataArray:
     """Return the true ACE of each contrast, ``E[sum over arms of weight * Y(arm)]`` over the null model.
@@ -40,7 +40,7 @@ def true_ace(
     It is exact where expectations have a closed form: if the positions of the null model are independent (`Uniform`,
     `Profile`, `Markov` of order 0), sequences under an arm are a mixture of independent positions, and the expectation
     of a term is a sum over windows. Under `Genomic`, arms without random parts are averaged over all sequences.
-    Elsewhere it is the mean individual effect of `n` units from a separate stream, with equally many of each parent.
+    Elsewhere it is the mean individual effect of `n_units` units from a separate stream, equally many of each parent.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def true_ace(
         design names; else the only `Untreated` arm, else the first arm. ``attrs["control_is"]`` gives the reason.
     contrasts
         Contrast -> arm -> weight, weights that sum to 0, instead of a control.
-    n
+    n_units
         Units for contrasts without a closed form.
     rng
         Seed of those units; their streams differ from those of any trial.
@@ -88,7 +88,7 @@ def true_ace(
     True
     """
     request = _requested_contrasts(design, control, contrasts)
-    n = as_int(n, "n", least=2)
+    n_units = as_int(n_units, "n_units", least=2)
     weights = _weights_by_arm(request.contrasts, design.arm_names)
     used = np.unique(weights.indices)
     arms, weights = [design.named_arms[i].intervention for i in used], weights[:, used]
@@ -96,7 +96,7 @@ def true_ace(
     mcse, method = np.zeros(ace.shape), np.full(ace.shape, "closed form", dtype="<U11")
     missing = np.isnan(ace)
     for how, rows in _rows_without_closed_form(design, weights, arms, missing).items():
-        drawn = simulated_effects(oracle, design.null, arms, weights[rows], n=n, rng=rng)
+        drawn = simulated_effects(oracle, design.null, arms, weights[rows], n_units=n_units, rng=rng)
         for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
             table[rows] = np.where(missing[rows], found, table[rows])
     return _ace_table(oracle, design, request, ace, mcse, method)
@@ -301,7 +301,7 @@ class Moments:
 
 
 def simulated_effects(
-    oracle: Oracle, null: NullModel, arms: list[Intervention], weights: Any, *, n: int, rng: RNG
+    oracle: Oracle, null: NullModel, arms: list[Intervention], weights: Any, *, n_units: int, rng: RNG
 ) -> Moments:
     """Return the moments of the individual effects, ``sum over arms of weight x Y(arm)``.
 
@@ -315,7 +315,7 @@ def simulated_effects(
         The interventions.
     weights
         Weight of each arm in each contrast, (contrasts, arms), sparse.
-    n
+    n_units
         Least number of units, where units are drawn.
     rng
         Seed of the units.
@@ -323,7 +323,7 @@ def simulated_effects(
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
-    null, parents, each = _simulation_population(null, n, turns, random=any(arm.random for arm in arms))
+    null, parents, each = _simulation_population(null, n_units, turns, random=any(arm.random for arm in arms))
     arms = [arm.for_draws(null.n_draws) for arm in arms]  # the number of draws here, not that of the trial
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))

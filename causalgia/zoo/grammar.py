@@ -187,13 +187,13 @@ class Oracle(Predictor):
         control: str | None = None,
         *,
         contrasts: Mapping[str, Mapping[str, float]] | None = None,
-        n: int = 200_000,
+        n_units: int = 200_000,
         rng: RNG = 0,
     ) -> xr.DataArray:
         """Return the true average causal effect of each contrast; see `true_ace`."""
         from causalgia.zoo._true_ace import true_ace
 
-        return true_ace(self, design, control, contrasts=contrasts, n=n, rng=rng)
+        return true_ace(self, design, control, contrasts=contrasts, n_units=n_units, rng=rng)
 
     def module(self) -> Twin:
         """Return the same function as a PyTorch network on one-hot (n, 4, length), in the dtype of its input.

@@ -112,7 +112,7 @@ def bed(rng: Random, folder: Path) -> None:
     length = rng.choice((1, 4, 8, 10**12, 2**63, 0))
     stranded, center = rng.random() < 0.5, rng.choice(("middle", "summit"))
     from_bed(
-        _file(folder, "g.fa", genome), _file(folder, "x.bed", peaks), length=length, stranded=stranded, center=center
+        _file(folder, "x.bed", peaks), _file(folder, "g.fa", genome), length=length, stranded=stranded, center=center
     )  # type: ignore[arg-type]
 
 
