@@ -241,7 +241,8 @@ def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
         raise CountsError(
-            f"{where}: oligo {quoted(name)}: {quoted(str(cell)[:40])} is neither a JSON array of texts nor NA; correct it"
+            f"{where}: oligo {quoted(name)}: {quoted(str(cell)[:40])} is neither a JSON array of texts nor NA; "
+            "correct it"
         )
     return found
 
