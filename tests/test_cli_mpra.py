@@ -351,7 +351,7 @@ PILOT = ("--pilot", "{counts}", "--design", "{LIB}", "--control", "placebo")
 NOISY = ("mpra", "analyze", "{counts}", "--design", "{LIB}", "--out", "{out}")
 CURES = {  # what is asked, and what the cure says in the words of the command line
     (*NOISY, "--arms", "nosuch"): "no arm 'nosuch'",
-    (*NOISY, "--min-dna", "nan"): "--min-dna nan is not a number",
+    (*NOISY, "--min-dna", "nan"): "--min-dna nan must be a number of at least 0",
     (*NOISY, "--min-dna", "1e9"): "--min-dna",
     (*NOISY, "--min-barcodes", "100"): "--min-barcodes 100",
     (*NOISY, "--level", "2"): "--level 2.0 is not between",

@@ -42,7 +42,7 @@ def test_the_split_depends_on_the_seed_alone():
     turned = counts.isel(barcode=np.random.default_rng(0).permutation(counts.sizes["barcode"]))
 
     def half_of(one, rng):
-        made = cg.mpra.split_duplicates(one, n=5, rng=rng)
+        made = cg.mpra.split_duplicates(one, n_oligos=5, rng=rng)
         of = made["oligo"].values[made["oligo_index"].values]
         return dict(zip(made["barcode"].values.tolist(), of.tolist(), strict=True))
 
@@ -62,13 +62,13 @@ def test_each_barcode_is_as_often_in_either_half():
 def test_oligos_with_few_barcodes_are_counted():
     table = pd.DataFrame({"element": ["u0", "u1", "u2"], "arm": "GATA1", "log2": 0.0})
     counts = cg.mpra.simulate(table, n_barcodes=[3, 4, 9], rng=1)
-    halves = cg.mpra.split_duplicates(counts, n=1, rng=1)
+    halves = cg.mpra.split_duplicates(counts, n_oligos=1, rng=1)
     assert json.loads(halves.attrs["split"]) == {"oligos": 1, "too_few": 1, "not_chosen": 1}
-    with pytest.raises(CountsError, match="2 of 3 test oligos have the 4 barcodes.*n=3 are asked for"):
-        cg.mpra.split_duplicates(counts, n=3, rng=1)
+    with pytest.raises(CountsError, match="2 of 3 test oligos have the 4 barcodes.*n_oligos=3 are asked for"):
+        cg.mpra.split_duplicates(counts, n_oligos=3, rng=1)
     with pytest.raises(CountsError, match="0 of 3 test oligos"):
         cg.mpra.split_duplicates(counts, min_barcodes=5, rng=1)
-    for wrong in ({"n": 0}, {"n": 2.5}, {"min_barcodes": True}, {"min_barcodes": "2"}):
+    for wrong in ({"n_oligos": 0}, {"n_oligos": 2.5}, {"min_barcodes": True}, {"min_barcodes": "2"}):
         with pytest.raises(CountsError, match="whole number of at least 1"):
             cg.mpra.split_duplicates(counts, rng=1, **wrong)
 

@@ -174,7 +174,7 @@ def _count_names(names: Any) -> dict[str, int]:
 ARMS = ("duplicate 1", "duplicate 2")
 
 
-def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: int = 2, rng: RNG) -> xr.Dataset:
+def split_duplicates(counts: xr.Dataset, *, n_oligos: int | None = None, min_barcodes: int = 2, rng: RNG) -> xr.Dataset:
     """Split the barcodes of oligos at random into two arms, between which there is no difference.
 
     A library with synthesized barcodes has A/A pairs, one insert under two names; with random barcodes an insert has
@@ -190,7 +190,7 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     ----------
     counts
         Of kind ``counts``; oligos of group ``test`` are split.
-    n
+    n_oligos
         Number of oligos, sampled at random; None: all with enough barcodes.
     min_barcodes
         Fewest barcodes of a half; oligos with fewer than twice as many are left out.
@@ -207,7 +207,7 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     Raises
     ------
     CountsError
-        If an option is not a whole number, or fewer than `n` oligos have enough barcodes.
+        If an option is not a whole number, or fewer than `n_oligos` oligos have enough barcodes.
 
     Examples
     --------
@@ -226,19 +226,19 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     of = counts["oligo_index"].to_numpy()
     size = np.bincount(of, minlength=counts.sizes["oligo"])
     enough = tests[size[tests] >= 2 * min_barcodes]
-    if n is not None:
-        as_int(n, "n", error=CountsError)
-    if not len(enough) or (n is not None and n > len(enough)):
-        wanted = "" if n is None else f", and n={n} are asked for"
+    if n_oligos is not None:
+        as_int(n_oligos, "n_oligos", error=CountsError)
+    if not len(enough) or (n_oligos is not None and n_oligos > len(enough)):
+        wanted = "" if n_oligos is None else f", and n_oligos={n_oligos} are asked for"
         raise CountsError(
             f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} barcodes of two halves of "
             f"{min_barcodes}{wanted}; ask for fewer, or for smaller halves (min_barcodes=)"
         )
     key = root_key(rng)
     chosen = enough
-    if n is not None:
+    if n_oligos is not None:
         luck = _random_by_name(counts["oligo"].to_numpy().astype(str)[enough], derive(key, "split", "oligos"))
-        chosen = np.sort(enough[np.argsort(luck)[:n]])
+        chosen = np.sort(enough[np.argsort(luck)[:n_oligos]])
     numbers = {"oligos": len(chosen), "too_few": len(tests) - len(enough), "not_chosen": len(enough) - len(chosen)}
     return _split_halves(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(numbers))
 
