@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
@@ -208,7 +209,7 @@ class OnnxPredictor(SinglePredictor):
 
 
 def _as_n_threads(threads: object) -> int:
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+    if not is_whole(threads) or threads < 1:
         msg = f"threads={quoted(threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
         raise PredictorError(msg)
     return int(threads)
