@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
@@ -208,7 +209,7 @@ class OnnxPredictor(SinglePredictor):
 
 
 def _as_n_threads(n_threads: object) -> int:
-    if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
+    if not is_whole(n_threads) or n_threads < 1:
         msg = f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
         raise PredictorError(msg)
     return int(n_threads)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict.answer_checks import abridged, as_answers, as_storable, name_tasks
 from causalgia.predict.answer_checks import first_line as first_line
@@ -293,7 +294,7 @@ def as_batch_size(value: object) -> int | Literal["auto"]:
     """
     if isinstance(value, str) and value == "auto":
         return "auto"
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_whole(value) or value < 1:
         msg = f"batch_size={quoted(value)}; give a whole number of at least 1, or 'auto'"
         raise PredictorError(msg)
     return int(value)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.onnx import OnnxPredictor
@@ -31,7 +32,7 @@ def write_network(
     network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
 ) -> OnnxPredictor:
     """Export a network; see `causalgia.predict.export_onnx`."""
-    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+    if not is_whole(length) or length < 1:
         raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
     predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
     tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)

@@ -11,6 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import Analysis, Contrasts
+from causalgia.checks import is_real, is_whole
 from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.stopping._confidence_sequence import (
@@ -62,12 +63,12 @@ class Rule:
         except DesignError as error:
             raise EstimateError(str(error).replace("Analysis", name, 1)) from error
         object.__setattr__(self, "contrasts", analysis.contrasts)
-        if not _is_count(self.start) or self.start < START:
+        if not is_whole(self.start) or self.start < START:
             raise EstimateError(
                 f"{name}: start={quoted(self.start)} must be {START} clusters or more; earlier looks inflate the "
                 "error rate"
             )
-        if self.every is not None and not _is_count(self.every):
+        if self.every is not None and (not is_whole(self.every) or self.every < 1):
             raise EstimateError(f"{name}: every={quoted(self.every)} must be a number of units, or None")
 
     def schedule(self, n_units: int) -> list[int]:
@@ -149,11 +150,11 @@ class Precision(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _is_real_number(self.half_width) or not 0 < self.half_width < np.inf:
+        if not is_real(self.half_width) or not 0 < self.half_width < np.inf:
             raise EstimateError(
                 f"Precision: half_width={quoted(self.half_width)} must be a positive number, on the outcome's scale"
             )
-        if not _is_real_number(self.ci_prob) or not 0 < self.ci_prob < 1:
+        if not is_real(self.ci_prob) or not 0 < self.ci_prob < 1:
             raise EstimateError(
                 f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
             )
@@ -262,16 +263,16 @@ class Decided(Rule):
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not _is_real_number(self.level) or not 0.5 < self.level < 1:
+        if not is_real(self.level) or not 0.5 < self.level < 1:
             raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
-        if not _is_real_number(self.rare) or not 0 < self.rare < 1:
+        if not is_real(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
                 "clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
-            if not _is_real_number(self.largest) or not 0 < self.largest < np.inf:
+            if not is_real(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
                     f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
                     "background; None takes the largest observed"
@@ -338,11 +339,3 @@ class Decided(Rule):
         if needed > start:
             return f"needed because of the skewness of {now.most_skewed()}"
         return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
-
-
-def _is_real_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)

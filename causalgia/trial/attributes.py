@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 import causalgia
@@ -18,6 +17,9 @@ from causalgia.errors import CausalgiaError, DesignError, OutcomesError, Predict
 from causalgia.long_text import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from causalgia.checks import is_whole
 from causalgia.errors import ClusterError, MissingExtraError, quoted
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
     ...
     causalgia.errors.ClusterError: 0 workers answer nothing; ask for at least 1
     """
-    if isinstance(n_workers, bool) or not isinstance(n_workers, int) or n_workers < 1:
+    if not is_whole(n_workers) or n_workers < 1:
         raise ClusterError(f"{quoted(n_workers)} workers answer nothing; ask for at least 1")
     distributed = import_distributed()
     with (
