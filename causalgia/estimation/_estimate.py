@@ -25,7 +25,6 @@ from causalgia.estimation.from_moments import (
     effects_without_units,
     estimate_from_moments,
     has_moments,
-    request_for_moments,
 )
 from causalgia.estimation.magnitude import rescale, undo_rescale
 from causalgia.estimation.parallel_estimates import estimate_parallel
@@ -147,28 +146,17 @@ def estimate(
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError("the effects have no units; the selection before estimate left none")
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
-    names = _as_covariate_names(covariates)
-    request = Request(cluster, block, names, target, weights, moderate)
+    request = Request(cluster, block, _as_covariate_names(covariates), target, weights, moderate)
     if of_moments:
-        request = request_for_moments(effects, request)
-    chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
-    attrs = chosen | {"covariates": ", ".join(names)}
-    chosen["moderate"] = moderate
-    attrs |= exploratory_attrs(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
-    if of_moments:
-        answer = estimate_from_moments(effects)
-        return estimates_of(
-            effects_without_units(effects), answer, _t_limits(answer, ci_prob), attrs | _method_attrs(answer)
-        )
-    of_means = effects.attrs.get("transform") in OF_MEANS
+        request, answer = estimate_from_moments(effects, request)
+        return _estimates_dataset(effects_without_units(effects), answer, _t_limits(answer, ci_prob), request, ci_prob)
+    of_means, crossover = effects.attrs.get("transform") in OF_MEANS, "ice" in effects
     if of_means:
         check_means_are_units(effects, request)
     if target == "population x words":
         effects = words_as_levels(effects)
-    crossover = "ice" in effects
     if crossover and effects.sizes["unit"] == 1 and target != "units":
-        check_one_unit(effects, request)
-        return _one_unit(effects, attrs)
+        return _one_unit(effects, request, ci_prob)
     effects = _load_unless_streamed(effects, request)
     rescaled, exponents = rescale(effects)
     estimator = estimate_crossover if crossover else estimate_parallel
@@ -178,16 +166,13 @@ def estimate(
         answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
     else:
         limits = _t_limits(answer, ci_prob)
-    return with_size_note(estimates_of(effects, answer, limits, attrs | _method_attrs(answer)), effects, request)
+    estimates = _estimates_dataset(effects, answer, limits, request, ci_prob)
+    return with_size_note(estimates, effects, request)
 
 
 def _t_limits(answer: Answer, ci_prob: float) -> Limits:
     e = answer.estimate
     return (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
-
-
-def _method_attrs(answer: Answer) -> dict[str, str]:
-    return {"cluster": answer.cluster, "method": answer.method}
 
 
 def _as_covariate_names(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -206,24 +191,35 @@ def _load_unless_streamed(effects: xr.Dataset, request: Request) -> xr.Dataset:
     return in_memory(effects, but="unit")
 
 
-def _one_unit(effects: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
+def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Dataset:
+    check_one_unit(effects, request)
     warnings.warn(
         "one unit: the effects stand without standard error, p and interval; draw more units, or ask target='units'",
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )
     ace = centered(np.asarray(effects["ice"].to_numpy(), dtype=np.float64))[0][0]
-    attrs |= {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
-    one = _estimates_dataset(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, attrs)
-    return with_floor(one, effects)
+    attrs = {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
+    columns = {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}
+    return with_floor(_labeled(effects, columns, request, ci_prob, attrs), effects)
 
 
-def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, attrs: dict[str, Any]) -> xr.Dataset:
+def _estimates_dataset(
+    effects: xr.Dataset, answer: Answer, limits: Limits, request: Request, ci_prob: float
+) -> xr.Dataset:
     """Return the Dataset of estimates for an answer; only labels and attributes of the effects are used."""
     e, (p, lower, upper, others) = answer.estimate, limits
     exact = e.se == 0
     if exact.any() and not answer.by_definition:
-        _warn_exact(exact, int(answer.n_clusters.max()))
+        of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
+        n = int(answer.n_clusters.max())
+        warnings.warn(
+            f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: "
+            f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
+            DegenerateWarning,
+            stacklevel=caller_stacklevel(),
+        )
+    covariance, labels = _gram(e.factor) if len(e.ace) <= MAX_COVARIANCE else None, contrast_labels(effects)
     trailing = [1] * (e.ace.ndim - 1)
     columns: dict[str, Any] = {"ace": e.ace, "se": e.se}
     if not (answer.by_definition and exact.all()):
@@ -232,20 +228,19 @@ def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, attrs: dic
     columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *trailing), e.ace.shape).astype(np.int64)
-    return _with_covariance(with_floor(_estimates_dataset(effects, columns, attrs), effects), e.factor)
+    attrs = {"cluster": answer.cluster, "method": answer.method}
+    estimates = with_floor(_labeled(effects, columns, request, ci_prob, attrs), effects)
+    dims = estimates["ace"].dims
+    if covariance is None:
+        return annotate(estimates.assign(factor=(("cluster", *dims), e.factor)))
+    estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), covariance))
+    return annotate(estimates.assign_coords(contrast_=labels))
 
 
-def _warn_exact(exact: Any, n: int) -> None:
-    of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
-    warnings.warn(
-        f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: "
-        f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
-        DegenerateWarning,
-        stacklevel=caller_stacklevel(),
-    )
-
-
-def _estimates_dataset(effects: xr.Dataset, columns: dict[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
+def _labeled(
+    effects: xr.Dataset, columns: dict[str, Any], request: Request, ci_prob: float, attrs: dict[str, str]
+) -> xr.Dataset:
+    """Return columns of estimates with the labels and attrs of the effects, and what was requested."""
     source = effects["ice"] if "ice" in effects else effects["outcome"]
     dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[: columns["ace"].ndim]
     coords = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
@@ -254,7 +249,11 @@ def _estimates_dataset(effects: xr.Dataset, columns: dict[str, Any], attrs: dict
         estimates["weight"] = effects["weight"]
     if "control_sd" in effects:
         estimates["control_sd"] = _control_sd_over_predictors(effects["control_sd"], dims)
-    estimates.attrs = dict(effects.attrs) | attrs
+    settings: dict[str, Any] = {"target": request.target, "ci_prob": ci_prob, "weights": request.weights}
+    chosen = settings | {"covariates": ", ".join(request.covariates)}
+    of_trial = {name: getattr(request, name) for name in ("cluster", "block", "covariates", "moderate")}
+    chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
+    estimates.attrs = dict(effects.attrs) | chosen | attrs
     return validate(annotate(estimates), "estimates")
 
 
@@ -263,14 +262,6 @@ def _control_sd_over_predictors(sd: xr.DataArray, dims: tuple[Any, ...]) -> xr.D
     over = [dim for dim in sd.dims if dim not in dims]
     peak = sd.max(over)
     return peak * np.sqrt(((sd / peak.where(peak > 0, 1.0)) ** 2).mean(over))
-
-
-def _with_covariance(estimates: xr.Dataset, factor: Array) -> xr.Dataset:
-    dims = estimates["ace"].dims
-    if estimates.sizes["contrast"] > MAX_COVARIANCE:
-        return annotate(estimates.assign(factor=(("cluster", *dims), factor)))
-    out = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), _gram(factor)))
-    return annotate(out.assign_coords(contrast_=contrast_labels(estimates)))
 
 
 def _gram(factor: Rows) -> Array:

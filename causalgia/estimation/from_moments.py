@@ -14,7 +14,6 @@ from causalgia.estimation.crossover_estimates import check_crossover_request
 from causalgia.estimation.magnitude import check_squares
 from causalgia.estimation.request import Answer, Request, aligned_covariance
 from causalgia.numerics.moments import skewness
-from causalgia.schema import validate
 from causalgia.types import Array
 
 
@@ -29,28 +28,6 @@ def has_moments(dataset: object) -> bool:
     return isinstance(dataset, xr.Dataset) and "ice_mean" in dataset and "ice" not in dataset
 
 
-def request_for_moments(moments: xr.Dataset, request: Request) -> Request:
-    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's analysis.
-
-    Raises
-    ------
-    EstimateError
-        If the request needs the ICE of every unit.
-    """
-    validate(moments, "moments")
-    check_crossover_request(request)
-    for name, default in (("target", "population"), ("weights", "units")):
-        if getattr(request, name) != default:
-            raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
-    planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
-    cluster = None if planned == "none" else planned
-    by = str(moments.attrs.get("cluster", "unit"))
-    alone = (None, "parent") if cluster is not None else (None,)
-    if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
-        raise needs_units_error(f"cluster={quoted(request.cluster)}")
-    return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
-
-
 def needs_units_error(what: str) -> EstimateError:
     """Return the error for a request that needs the ICE of every unit."""
     return EstimateError(
@@ -58,18 +35,20 @@ def needs_units_error(what: str) -> EstimateError:
     )
 
 
-def estimate_from_moments(moments: xr.Dataset) -> Answer:
-    """Estimate the ACE of K contrasts from moments, shape ``(K, tasks[, models])``.
+def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[Request, Answer]:
+    """Return the request with its clusters named, and the ACE of K contrasts, shape ``(K, tasks[, models])``.
 
     ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of the sums by parent if units share
     parents. The covariance is ``se_j se_k`` times the correlation of the ICE, or the products of sums by parent (or by
-    random group).
+    random group). A requested ``cluster="auto"`` is the cluster of the trial's analysis.
 
     Raises
     ------
     EstimateError
-        If a squared standard error is beyond float64, so that there is no covariance.
+        If the request needs the ICE of every unit, or a squared standard error is beyond float64, so that there is no
+        covariance.
     """
+    request = _request_for_moments(moments, request)
     if "n_units" not in moments or not {"ice_sum", "ice_correlation"} & set(moments.variables):
         raise OutcomesError("moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep all variables")
     n, by = int(moments["n_units"].to_numpy().max()), str(moments.attrs.get("cluster", "unit"))
@@ -82,7 +61,7 @@ def estimate_from_moments(moments: xr.Dataset) -> Answer:
     check_squares(estimate.se, moments)
     K = moments.sizes["contrast"]
     dealt = f", covariance by {rows} random groups" if rows < n else ""
-    return Answer(
+    return request, Answer(
         estimate=estimate,
         skewness=skewness(estimate.factor) if clustered else moments["ice_skewness"].to_numpy(),
         reach=np.maximum(np.abs(moments["ice_least"].to_numpy()), np.abs(moments["ice_most"].to_numpy())),
@@ -93,6 +72,21 @@ def estimate_from_moments(moments: xr.Dataset) -> Answer:
         else f"mean ICE; s^2 / n, t with n - 1 df{dealt}",
         cluster=by,
     )
+
+
+def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
+    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's analysis."""
+    check_crossover_request(request)
+    for name, default in (("target", "population"), ("weights", "units")):
+        if getattr(request, name) != default:
+            raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
+    planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
+    cluster = None if planned == "none" else planned
+    by = str(moments.attrs.get("cluster", "unit"))
+    alone = (None, "parent") if cluster is not None else (None,)
+    if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
+        raise needs_units_error(f"cluster={quoted(request.cluster)}")
+    return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
 
 
 def _estimate_from_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:

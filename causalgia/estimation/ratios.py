@@ -68,9 +68,9 @@ def limits_of_means(
         never = -(e.se**2) / np.where(linear, 1.0, 2 * e.ace)
         divisor = np.where(linear, divisor[0], never), np.where(linear, divisor[1], 0.0)
     found = working_scale(scale, e.ace, e.se, e.df, divisor, ci_prob)
-    p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
-    others: dict[str, Array | Mask] = {"log_p": log_p(*found.against(null), e.df)}
-    lower, upper, unbounded = found.limits(ci_prob)
+    from_null, (lower, upper, unbounded) = found.against(null), found.limits(ci_prob)
+    p, _, _ = p_and_limits(*from_null, e.df, ci_prob)
+    others: dict[str, Array | Mask] = {"log_p": log_p(*from_null, e.df)}
     if found.unclear.any():
         answer = replace(
             answer, method=f"{answer.method}; Fieller's limits where a mean is not clear of 0, or the ratio negative"
