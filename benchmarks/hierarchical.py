@@ -53,8 +53,8 @@ def peak_arrays(counts: xr.Dataset) -> float:
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="200 elements instead of 10,000")
-    n_elements, repeats = (200, 1) if parser.parse_args(argv).quick else (10_000, 3)
+    parser.add_argument("--quick", action="store_true", help="50 elements instead of 10,000")
+    n_elements, repeats = (50, 1) if parser.parse_args(argv).quick else (10_000, 3)
     counts = library(n_elements)
     contestants = {
         method: lambda _, method=method: cg.mpra.fit(counts, control=ARMS[0], method=method)

@@ -1,6 +1,6 @@
 """A library of 12,000 inserts x 20 barcodes, designed, checked and written: processor time and memory.
 
-Run `python benchmarks/library.py` (`--quick` for a twentieth). Each is a process of its own, libraries and compiled
+Run `python benchmarks/library.py` (`--quick` for a 200th). Each is a process of its own, libraries and compiled
 kernels included: 240,520 oligos of 230 nt with sites, runs, GC and repeats checked on every assembled oligo, and
 barcodes at Levenshtein distance 3. The bars are 60 s and 1 GiB; with 15 nt the barcodes are dense, which takes longer.
 """
@@ -48,8 +48,8 @@ def measured(n_units: int, letters: int) -> tuple[int, float, float, float]:
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return seconds and GiB by the barcodes' length, as shares of their bars."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the units")
-    n_units = N_UNITS // (20 if parser.parse_args(argv).quick else 1)
+    parser.add_argument("--quick", action="store_true", help="a 200th of the units")
+    n_units = N_UNITS // (200 if parser.parse_args(argv).quick else 1)
     found = {}
     for letters in (20, 15):
         rows, made, written, peak = measured(n_units, letters)
