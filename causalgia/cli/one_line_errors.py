@@ -56,14 +56,14 @@ def in_shell(text: str) -> str:
     'say what is wanted: --half-width, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
-    >>> in_shell("effect=nan is no number; name the others: rope={...}")
-    'effect=nan is no number; name the others: --rope'
+    >>> in_shell("effect=nan is not a number; name the others: rope={...}")
+    'effect=nan is not a number; name the others: --rope'
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("positive controls are yours to give (positives=)")
     'positive controls are yours to give (positives in [mpra])'
-    >>> in_shell("the same cg.run(..., store=) goes on")
-    'the same causalgia run --store goes on'
+    >>> in_shell("the same cg.run(..., store=) resumes it")
+    'the same causalgia run --store resumes it'
     >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
     'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")

@@ -240,10 +240,8 @@ def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
     except CountsError:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
-        raise CountsError(
-            f"{where}: oligo {quoted(name)}: {quoted(str(cell)[:40])} is neither a JSON array of texts nor NA; "
-            "correct it"
-        )
+        cell = quoted(str(cell)[:40])
+        raise CountsError(f"{where}: oligo {quoted(name)}: {cell} is neither a JSON array of texts nor NA; correct it")
     return found
 
 
