@@ -376,7 +376,7 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> t
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
-        cluster=_cluster_argument(analysis),
+        cluster=analysis.cluster,
         block=analysis.block,
         covariates=analysis.covariates,
         target=analysis.target,
@@ -411,17 +411,13 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) ->
     return adjust(estimates, **how)
 
 
-def _cluster_argument(analysis: Analysis) -> str | None:
-    return None if analysis.cluster == "none" else analysis.cluster
-
-
 def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
     """Return the estimates with adjusted p-values, computed from the units if the method resamples them."""
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
     of_units = (analysis.target, analysis.weights) == ("population", "units")
     if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
         return adjust(estimates, **how)
-    found = adjust(effects, cluster=_cluster_argument(analysis), **how)
+    found = adjust(effects, cluster=analysis.cluster, **how)
     attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
     return with_notes(estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs), *notes_of(found))
 
@@ -465,7 +461,7 @@ def _decide_effects(
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
-    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": _cluster_argument(analysis), "rng": rng}
+    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": analysis.cluster, "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:

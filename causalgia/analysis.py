@@ -173,7 +173,7 @@ class Analysis:
     contrasts: Contrasts | InText | None = None
     interaction: Sequence[str] | None = None
     scale: str = "identity"
-    cluster: str | None = "auto"
+    cluster: str = "auto"
     block: str | None = None
     covariates: Sequence[str] | None = None
     target: str = "population"
@@ -192,7 +192,7 @@ class Analysis:
 
     def __post_init__(self) -> None:
         plain = {field.name: _as_toml(field.name, getattr(self, field.name)) for field in fields(self)}
-        table = {name: value for name, value in plain.items() if value is not None}
+        table = {name: value for name, value in plain.items() if value is not None or name == "cluster"}
         check_table(table, "Analysis", ANALYSIS)
         questions = [key for key in ("control", "contrasts", "interaction") if key in table]
         if len(questions) > 1:
@@ -280,7 +280,7 @@ class Analysis:
 
     def _check_units(self, units: Sequence[str] | None) -> None:
         named = [("covariates names", name) for name in self.covariates or ()]
-        named += [] if self.cluster in ("auto", "none", None) else [("cluster =", self.cluster)]
+        named += [] if self.cluster in ("auto", "none") else [("cluster =", self.cluster)]
         named += [] if self.block is None else [("block =", self.block)]
         for place, name in named if units is not None else []:
             _check_known(name, units or (), f"[analysis]: {place}", "coordinate of the units")
@@ -513,7 +513,7 @@ def _normalized(name: str, value: Any) -> Any:
 
 def _as_toml(name: str, value: Any) -> Any:
     """Return a value in TOML types: lists, tables, Python numbers."""
-    if name in ("cluster", "rare") and value is None:
+    if name == "rare" and value is None:
         return "none"
     if value is None:
         return None

@@ -182,7 +182,7 @@ if folder:
 
 # %%
 if folder:
-    naive = cg.estimate(cg.contrast(real_outcomes, control="untreated"), cluster=None)
+    naive = cg.estimate(cg.contrast(real_outcomes, control="untreated"), cluster="none")
     ratio = (real_estimates["se"] / naive["se"]).sel(contrast=["AP-1", "GATA", "Dref"])
     print(ratio.to_pandas().round(2).to_string())
     t = abs(naive["ace"] / naive["se"])

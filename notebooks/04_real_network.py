@@ -121,7 +121,7 @@ if folder:
         effects = cg.contrast(outcomes).sel(contrast=["motif minus placebo"])
         each[name] = cg.estimate(effects).squeeze("contrast")
         over[name] = cg.estimate(effects, target="population x predictors").squeeze("contrast")
-        units_alone = cg.estimate(effects, cluster=None).squeeze("contrast")
+        units_alone = cg.estimate(effects, cluster="none").squeeze("contrast")
         for task in TASKS:
             row = {model: each[name]["ace"].sel(task=task, model=model).item() for model in NETWORKS}
             row["over networks"] = over[name]["ace"].sel(task=task).item()

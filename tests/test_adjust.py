@@ -212,7 +212,7 @@ def test_clusters_are_kept_whole() -> None:
     np.testing.assert_allclose(out["p_adjusted"][:, 0], sign_flip_max_t(ice[::5]).p_step_down)
     with pytest.warns(FewClustersWarning):
         clustered = adjust(effects_of(ice, parent=("unit", parent)), method="bootstrap_t", n_draws=999, rng=0)
-    naive = adjust(effects_of(ice, parent=("unit", parent)), method="bootstrap_t", cluster=None, n_draws=999, rng=0)
+    naive = adjust(effects_of(ice, parent=("unit", parent)), method="bootstrap_t", cluster="none", n_draws=999, rng=0)
     assert (clustered["p_adjusted"] >= naive["p_adjusted"]).all()
 
 

@@ -97,7 +97,7 @@ def test_every_form_is_the_same_analysis(asked, rest):
 
 
 def test_it_is_a_frozen_value():
-    ask = Analysis(control="placebo", contrasts=None, rope=[-1, 1], covariates="gc", cluster=None)
+    ask = Analysis(control="placebo", contrasts=None, rope=[-1, 1], covariates="gc", cluster="none")
     assert ask == Analysis(control="placebo", rope=(-1.0, 1.0), covariates=("gc",), cluster="none")
     with pytest.raises(dataclasses.FrozenInstanceError):
         ask.control = "other"
@@ -259,9 +259,9 @@ def test_a_rope_may_be_said_by_task():
 
 
 def test_what_is_asked_beyond_is_named():
-    kept = {"analysis": Analysis(control="placebo", rope={"K562": (-1, 1)}, cluster=None).to_json()}
+    kept = {"analysis": Analysis(control="placebo", rope={"K562": (-1, 1)}, cluster="none").to_json()}
     assert exploratory_attrs({}, control="other") == {}
-    assert exploratory_attrs(kept, control="placebo", rope={"K562": [-1, 1]}, cluster=None, contrasts=None) == {}
+    assert exploratory_attrs(kept, control="placebo", rope={"K562": [-1, 1]}, cluster="none", contrasts=None) == {}
     assert exploratory_attrs(kept, control="other", cluster="auto") == {"exploratory": "control, cluster"}
     assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.9) == {"exploratory": "control, level"}
     assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.95) == {"exploratory": "control"}

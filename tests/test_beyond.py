@@ -102,12 +102,11 @@ def test_another_contrast_is_marked(kept, asked, named):
     [
         ({}, {}, None),
         ({}, {"ci_prob": 0.95, "target": "population", "weights": "units", "cluster": "auto"}, None),
-        ({"cluster": None}, {"cluster": None}, None),
-        ({"cluster": "none"}, {"cluster": None}, None),
+        ({"cluster": "none"}, {"cluster": "none"}, None),
         ({}, {"covariates": ()}, None),
         ({}, {"ci_prob": 0.9}, "ci_prob"),
         ({"ci_prob": 0.9}, {}, "ci_prob"),
-        ({"target": "parents", "cluster": None}, {}, "cluster, target"),
+        ({"target": "parents", "cluster": "none"}, {}, "cluster, target"),
         ({}, {"cluster": "parent", "weights": "clusters"}, "cluster, weights"),
     ],
 )
@@ -173,12 +172,12 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     assert marked(cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)) is None
     assert marked(cg.multiplicity.simultaneous(effects, n_draws=199, rng=0)) is None
     assert (
-        marked(cg.multiplicity.simultaneous(effects, family="all", cluster=None, n_draws=199, rng=0))
+        marked(cg.multiplicity.simultaneous(effects, family="all", cluster="none", n_draws=199, rng=0))
         == "cluster, family"
     )
     assert marked(cg.adjust(effects, method="holm")) == "adjust"
     assert marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0)) is None
-    assert marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster=None, rng=0)) == "cluster, level"
+    assert marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster="none", rng=0)) == "cluster, level"
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -187,7 +186,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     [
         {"control": "placebo", "rope": (-0.1, 0.1)},
         {"contrasts": ROWS, "rope": "0.2 sd", "error": "bh", "adjust": "holm", "family": "all"},
-        {"interaction": ["A", "B"], "rope": 0, "error": "bayes_fdr", "law": "normal", "cluster": None},
+        {"interaction": ["A", "B"], "rope": 0, "error": "bayes_fdr", "law": "normal", "cluster": "none"},
         {"control": "placebo", "rope": {"K562": (-1, 1)}, "adjust": "sign_flip", "target": "parents"},
         {"control": "placebo", "rope": 0, "error": "bootstrap_t", "level": 0.9, "ci_prob": 0.8},
     ],

@@ -62,7 +62,7 @@ def test_the_sign_of_the_dependence_does_not_matter() -> None:
 def test_nothing_is_said_where_there_is_nothing_to_choose() -> None:
     ice, cluster = dependent()
     effects = table(ice, cluster)
-    cg.estimate(effects, cluster=None)
+    cg.estimate(effects, cluster="none")
     cg.estimate(table(ice[:, :1], cluster))
     alike = np.repeat(np.arange(50), 4)
     cg.estimate(table(ice[:200], alike))  # clusters of one size

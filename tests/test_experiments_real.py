@@ -95,12 +95,12 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(sha
     arms = {"untreated": cg.Untreated(), "motif": cg.Embed(AP1, at=100)}
     design = cg.Design(null=shuffles, arms=arms, n_units=500, contrasts="untreated")
     effects = cg.contrast(cg.run(design, ensemble, rng=0, progress=False))
-    each = cg.estimate(effects, cluster=None).squeeze("contrast")
+    each = cg.estimate(effects, cluster="none").squeeze("contrast")
     for model, (ace, se) in AP1_DEV.items():
         own = each.sel(model=model, task="dev")
         assert float(own["ace"]) == pytest.approx(ace, abs=6e-4)
         assert float(own["se"]) == pytest.approx(se, abs=6e-4)
-    over = cg.estimate(effects, target="population x predictors", cluster=None).squeeze("contrast")
+    over = cg.estimate(effects, target="population x predictors", cluster="none").squeeze("contrast")
     np.testing.assert_allclose(over["ace"], each["ace"].mean("model"), rtol=1e-9)
     between = each["ace"].std("model", ddof=1)
     for task, sd in AP1_SD.items():

@@ -56,7 +56,7 @@ def test_clusters_are_counted_and_not_units() -> None:
     effects = effects_of(normal(60), parent=("unit", parent))
     with pytest.warns(FewClustersWarning):
         assert adjust(effects, method="auto").attrs["adjust"] == "holm"
-    assert adjust(effects, method="auto", cluster=None, n_draws=99, rng=0).attrs["adjust"] == "bootstrap_t"
+    assert adjust(effects, method="auto", cluster="none", n_draws=99, rng=0).attrs["adjust"] == "bootstrap_t"
 
 
 def test_estimates_have_nothing_to_resample() -> None:

@@ -184,7 +184,7 @@ def test_slopes_by_cluster_cover() -> None:
     ice = rng.normal(size=(30, trials))[parent] + rng.normal(size=(120, trials))
     found = modification(effects_of(ice, gc=gc, parent=parent)).squeeze()
     inside(((found["lower"] <= 0) & (found["upper"] >= 0)).to_numpy(), 0.95, trials)
-    naive = modification(effects_of(ice, gc=gc, parent=parent), cluster=None).squeeze()
+    naive = modification(effects_of(ice, gc=gc, parent=parent), cluster="none").squeeze()
     assert ((naive["lower"] <= 0) & (naive["upper"] >= 0)).mean() < 0.9
 
 

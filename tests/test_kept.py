@@ -365,7 +365,7 @@ def test_what_moments_cannot_answer():
     for asked, words in [
         ({"target": "parents"}, "target='parents' needs the ICE"),
         ({"weights": "clusters"}, "weights='clusters' needs the ICE"),
-        ({"cluster": None}, "cluster=None needs the ICE"),
+        ({"cluster": "none"}, "cluster='none' needs the ICE"),
         ({"block": "b"}, "parallel"),
     ]:
         with pytest.raises(EstimateError, match=words):
@@ -374,7 +374,7 @@ def test_what_moments_cannot_answer():
         cg.estimation.heterogeneity(moments)
     xr.testing.assert_identical(cg.estimate(moments, cluster="parent"), cg.estimate(moments))
     alone = kept(design_of(), ORACLE, "moments")
-    assert cg.estimate(alone, cluster=None)["se"].equals(cg.estimate(alone)["se"])
+    assert cg.estimate(alone, cluster="none")["se"].equals(cg.estimate(alone)["se"])
     with pytest.raises(OutcomesError, match="ice_correlation"):
         cg.estimate(alone.drop_vars("ice_correlation"))
     with pytest.raises(OutcomesError, match="ice_sd"):

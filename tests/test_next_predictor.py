@@ -179,7 +179,7 @@ def test_units_of_one_parent_are_one_draw():
     parent = np.repeat(np.arange(30), 5)
     ice = rng.normal(size=(30, 1, 1))[parent] + 0.01 * rng.normal(size=(150, 1, 3))
     by_parent = cg.estimate(effects_of(ice, parent=("unit", parent)), target="next predictor")
-    alone = cg.estimate(effects_of(ice, parent=("unit", parent)), target="next predictor", cluster=None)
+    alone = cg.estimate(effects_of(ice, parent=("unit", parent)), target="next predictor", cluster="none")
     assert by_parent["se"].item() > 1.8 * alone["se"].item()
     assert by_parent["n_clusters"].item() == 30
 

@@ -251,7 +251,7 @@ def test_clusters_reach_the_ratio() -> None:
     shared = rng.normal(size=30)[parent]
     control, treated = 10 + shared + rng.normal(size=120), 12 + 3 * shared + rng.normal(size=120)
     clustered = ratio_of(two_arms(control, treated, parent=parent))
-    alone = ratio_of(two_arms(control, treated, parent=parent), cluster=None)
+    alone = ratio_of(two_arms(control, treated, parent=parent), cluster="none")
     assert clustered["se"] > 1.5 * alone["se"]
     assert clustered["n_clusters"] == 30
 

@@ -60,7 +60,7 @@ def test_the_published_shuffles_give_the_effects_of_their_source(shared):
     arms = {"untreated": cg.Untreated(), **{name: cg.Embed(word, at=100) for name, word in MOTIFS.items()}}
     design = cg.Design(null=cg.Genomic(of=str(path)), arms=arms, n_units=500)
     outcomes = cg.run(design, deepstarr(shared), rng=0, progress=False)
-    estimates = cg.estimate(cg.contrast(outcomes, control="untreated"), cluster=None)
+    estimates = cg.estimate(cg.contrast(outcomes, control="untreated"), cluster="none")
     for (motif, task), ace in PUBLISHED.items():
         assert float(estimates["ace"].sel(contrast=motif, task=task)) == pytest.approx(ace, abs=6e-4)
     parents = np.array([name.split("_shuffle")[0] for name in outcomes["parent"].values])

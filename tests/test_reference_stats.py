@@ -165,7 +165,7 @@ def test_clustered_by_default(size: str) -> None:
     theirs = expected("cluster_robust")[size]
     agrees(estimate(effects), satterthwaite_row(theirs["robust"]["CR2"]))
     agrees(estimate(effects, weights="clusters"), theirs["mean_of_cluster_means"])
-    unclustered = estimate(effects, cluster=None)
+    unclustered = estimate(effects, cluster="none")
     np.testing.assert_allclose(unclustered["se"].item(), theirs["iid"]["se"], rtol=1e-9)
     assert estimate(effects)["n_units"].item() == theirs["n_units"]
     assert estimate(effects)["n_clusters"].item() == theirs["n_clusters"]

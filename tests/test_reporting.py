@@ -322,7 +322,7 @@ def test_sequences_that_no_unit_came_from_are_not_claimed():
     assert "50 sequences (20 used) of 60 bp" in said(cg.Genomic(of=peaks), 20)
     assert "50 sequences of 60 bp" in said(shuffles, 50)
     assert "50 sequences of 60 bp" in said(shuffles, 100)
-    assert "(30 used)" in said(shuffles, 30, cluster=None)
+    assert "(30 used)" in said(shuffles, 30, cluster="none")
     assert "fitted to 50 sequences of 60 bp" in said(cg.Markov(of=peaks, order=1), 20)
 
 

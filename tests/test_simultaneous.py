@@ -227,7 +227,7 @@ def test_parents_are_resampled_whole() -> None:
     parent = np.repeat(np.arange(30), 4)
     ice = rng.normal(size=(30, 5))[parent] + 0.1 * rng.normal(size=(120, 5))
     effects = effects_of(ice, parent=("unit", parent))
-    clustered, naive = simultaneous(effects, rng=0), simultaneous(effects, cluster=None, rng=0)
+    clustered, naive = simultaneous(effects, rng=0), simultaneous(effects, cluster="none", rng=0)
     assert ((clustered["upper"] - clustered["lower"]) > 1.7 * (naive["upper"] - naive["lower"])).all()
     assert clustered.attrs["cluster"] == "parent"
 

@@ -103,7 +103,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ("n_units = 1000", "n_units = 60"),
         ('zoo = "gata1_like"', 'factory = "my_net.py:load"\nweights = "net.safetensors"\nalphabet = "ACGT"'),
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
-        ("n = 40", "n = 4"),
+        ("n_words = 40", "n_words = 4"),
         ('# adjust = "bh"', 'adjust = "bh"'),
         ('# error = "auto"  ', 'error = "bayes_fdr"  '),
         ("# rare = 0.01", "rare = 0.02"),

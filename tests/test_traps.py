@@ -387,7 +387,7 @@ def test_shuffles_of_few_parents_treated_as_independent():
     effects = cg.contrast(outcomes, control="untreated")
     with pytest.warns(cg.errors.FewClustersWarning, match="10"):
         honest = cg.estimate(effects).squeeze()
-    naive = cg.estimate(effects, cluster=None).squeeze()
+    naive = cg.estimate(effects, cluster="none").squeeze()
     assert int(honest["n_clusters"]) == 10
     assert float(honest["df"]) <= 9
     means = effects["ice"].squeeze().groupby("parent").mean()

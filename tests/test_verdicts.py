@@ -945,7 +945,7 @@ def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
             Region(np.full((2, 1), at - 0.5), np.full((2, 1), at + 0.5), ""),
             level=0.95,
             family=None,
-            cluster=None,
+            cluster="none",
             key=0,
         )
         for e, at in ((about_0, 0.0), (about_1, 1.0))

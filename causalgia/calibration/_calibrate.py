@@ -272,7 +272,7 @@ def _analyze_trial(
 def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
     if effects is None or "ice" not in effects:
         return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
-    cluster = None if analysis.cluster == "none" else analysis.cluster
+    cluster = analysis.cluster
     return simultaneous(effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng)
 
 

@@ -65,7 +65,7 @@ def helical_phase(
     period: float = 10.5,
     trend: Trend = "cubic",
     periods: Sequence[float] | None = None,
-    cluster: str | None = "auto",
+    cluster: str = "auto",
 ) -> xr.Dataset:
     """Test whether an effect varies with the helical phase, as a function of distance.
 

@@ -27,7 +27,7 @@ def heterogeneity(
     *,
     rope: tuple[float, float] | float | None = None,
     quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
-    cluster: str | None = "auto",
+    cluster: str = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Describe how individual causal effects (ICE) differ between contexts: sd, quantiles, share beyond the ROPE.

@@ -22,7 +22,7 @@ def modification(
     effects: xr.Dataset,
     *,
     by: str | Sequence[str] = "gc",
-    cluster: str | None = "auto",
+    cluster: str = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Regress individual causal effects (ICE) on covariates of the units: effect modification.

@@ -80,10 +80,9 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
             raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
-    planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
-    cluster = None if planned == "none" else planned
+    cluster = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
     by = str(moments.attrs.get("cluster", "unit"))
-    alone = (None, "parent") if cluster is not None else (None,)
+    alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
         raise needs_units_error(f"cluster={quoted(request.cluster)}")
     return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)

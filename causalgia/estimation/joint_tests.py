@@ -296,7 +296,7 @@ def interaction_across_scales(
     *,
     interaction: Sequence[str],
     scales: Sequence[Scale] = ("identity", "log_of_means"),
-    cluster: str | None = "auto",
+    cluster: str = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Estimate one interaction on several scales, and report whether its sign is the same on all of them.

@@ -203,7 +203,7 @@ def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) 
     raise EstimateError(
         f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent draws: use target='units' "
         f"(these {block.name}s), drop the {block.name}s (drop_vars({quoted(block.name)})) to cluster by {larger.name}, "
-        f"or cluster=None where {larger.name}s do not matter"
+        f"or cluster='none' where {larger.name}s do not matter"
     )
 
 

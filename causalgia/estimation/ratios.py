@@ -194,7 +194,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
         )
     if "outcome" in effects:
         _check_equal_blocks(effects, request)
-    by = "parent" if request.cluster in (None, "auto") else str(request.cluster)
+    by = "parent" if request.cluster in ("none", "auto") else str(request.cluster)
     if request.weights == "clusters" and by in effects.coords:
         sizes = grouping(effects, by, "weights='clusters'").sizes
         if len(set(sizes.tolist())) > 1:

@@ -27,7 +27,7 @@ FEW_CLUSTERS = 20
 class Request:
     """Validated arguments of one call of `estimate`."""
 
-    cluster: str | None
+    cluster: str
     block: str | None
     covariates: tuple[str, ...]
     target: str
@@ -155,9 +155,9 @@ def parents_if_shared(effects: xr.Dataset) -> Grouping | None:
 
 def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     """Return the requested clusters, or None where units are independent."""
-    if request.cluster is None:
+    if request.cluster == "none":
         return None
-    if isinstance(request.cluster, str) and request.cluster == "auto":
+    if request.cluster == "auto":
         return parents_if_shared(effects)
     return grouping(effects, request.cluster, f"cluster={quoted(request.cluster)}")
 
@@ -194,7 +194,7 @@ def caller_stacklevel() -> int:
 
 def check_no_cluster(request: Request, instead: str) -> None:
     """Raise EstimateError where a cluster is named and the target does not use it."""
-    if request.cluster not in (None, "auto", "parent" if request.target == "parents" else None):
+    if request.cluster not in ("none", "auto", "parent" if request.target == "parents" else "auto"):
         raise EstimateError(
             f"cluster={quoted(request.cluster)} does not go with target={quoted(request.target)}: {instead}; "
             "leave cluster= out"

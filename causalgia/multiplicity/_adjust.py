@@ -63,7 +63,7 @@ def adjust(
     family: str | None = ...,
     n_draws: int = ...,
     n_flips: int = ...,
-    cluster: str | None = ...,
+    cluster: str = ...,
     rng: RNG | None = ...,
 ) -> pd.Series[float]: ...
 @overload
@@ -74,7 +74,7 @@ def adjust(
     family: str | None = ...,
     n_draws: int = ...,
     n_flips: int = ...,
-    cluster: str | None = ...,
+    cluster: str = ...,
     rng: RNG | None = ...,
 ) -> Array: ...
 @overload
@@ -85,7 +85,7 @@ def adjust(
     family: str | None = ...,
     n_draws: int = ...,
     n_flips: int = ...,
-    cluster: str | None = ...,
+    cluster: str = ...,
     rng: RNG | None = ...,
 ) -> xr.Dataset: ...
 def adjust(
@@ -95,7 +95,7 @@ def adjust(
     family: str | None = None,
     n_draws: int = 9_999,
     n_flips: int = 9_999,
-    cluster: str | None = "auto",
+    cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset | pd.Series[float] | Array:
     """Add p-values adjusted for the number of tests in their family.
@@ -254,7 +254,7 @@ def _as_p_array(given: Any) -> Array:
     return p
 
 
-def _choose_method(given: Any, cluster: str | None) -> tuple[str, str | None]:
+def _choose_method(given: Any, cluster: str) -> tuple[str, str | None]:
     n_clusters = n_resampled_clusters(given, cluster)
     if n_clusters is None and isinstance(given, xr.Dataset):
         n_clusters = fewest_clusters(given)
@@ -274,7 +274,7 @@ def _adjust_by_p(table: xr.Dataset, method: str, family: str | None) -> tuple[xr
 _FamilyAnswers: TypeAlias = list[tuple[Codes, Array]]
 
 
-def _estimates_table(given: Any, cluster: str | None) -> xr.Dataset:
+def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
     given = with_effect_columns(given)
     if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
         raise OutcomesError("the table has no column 'effect'; to adjust its p-values alone: cg.adjust(table['p'])")

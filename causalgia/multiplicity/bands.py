@@ -34,7 +34,7 @@ def simultaneous(
     ci_prob: float = 0.95,
     family: str | None = None,
     n_draws: int = 9_999,
-    cluster: str | None = "auto",
+    cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
     """Return intervals that hold for all contrasts of a family together, with probability `ci_prob`.

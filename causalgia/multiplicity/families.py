@@ -171,7 +171,7 @@ class JointEstimates:
         return correlation_factor(_as_correlation(covariance))
 
 
-def as_joint_estimates(given: Any, cluster: str | None, ci_prob: float = 0.95) -> JointEstimates:
+def as_joint_estimates(given: Any, cluster: str, ci_prob: float = 0.95) -> JointEstimates:
     """Return estimates with their units: from effects, estimated first, from estimates, or from a table."""
     of_units = has_effects(given) and "ice" in given
     given = order_ice_dims(given)
@@ -226,7 +226,7 @@ def _as_correlation(covariance: Array) -> Array:
     return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
 
 
-def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
+def estimates_of(given: Any, cluster: str = "auto") -> xr.Dataset:
     """Return estimates from estimates, a table, or effects, which are estimated first.
 
     Examples
@@ -240,7 +240,7 @@ def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
     return as_estimates(given)
 
 
-def estimate_effects(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
+def estimate_effects(effects: xr.Dataset, cluster: str) -> xr.Dataset:
     """Estimate effects for another verb; of the settings of `estimate`, ``exploratory`` then counts `cluster` alone."""
     estimates = estimate(order_ice_dims(effects), cluster=cluster)
     estimates.attrs = {name: value for name, value in estimates.attrs.items() if name != "exploratory"}

@@ -108,7 +108,7 @@ def _adjust_independent(p: Array, method: str) -> Array:
     return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
 
 
-def n_resampled_clusters(given: Any, cluster: str | None) -> int | None:
+def n_resampled_clusters(given: Any, cluster: str) -> int | None:
     """Return the number of independent clusters to resample, or None without effects of single units.
 
     Examples

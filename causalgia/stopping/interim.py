@@ -154,4 +154,4 @@ def _contrast_arguments(
         options["interaction"] = analysis.interaction
     else:
         options["control"] = analysis.control or str(outcomes["arm"].to_numpy()[0])
-    return {"contrast": options, "cluster": None if analysis.cluster == "none" else analysis.cluster}
+    return {"contrast": options, "cluster": analysis.cluster}

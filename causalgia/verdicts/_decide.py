@@ -58,7 +58,7 @@ def decide(
     rare: float | str | None = "auto",
     ci_prob: float | None = None,
     family: str | None = None,
-    cluster: str | None = "auto",
+    cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
     """Decide for each effect whether it increases, decreases, is negligible or undecided, relative to a ROPE.
@@ -354,7 +354,7 @@ def _decide_by_band(
     *,
     rare: Any,
     family: str | None,
-    cluster: str | None,
+    cluster: str,
     rng: RNG | None,
 ) -> xr.Dataset:
     level = attrs["level"]
@@ -439,7 +439,7 @@ _N_DRAWS = 9_999
 
 
 def band_error(
-    effects: xr.Dataset, region: Region, *, level: float, family: str | None, cluster: str | None, key: int
+    effects: xr.Dataset, region: Region, *, level: float, family: str | None, cluster: str, key: int
 ) -> Array:
     """Return the least ``1 - level`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
 
@@ -472,7 +472,7 @@ def band_error(
     >>> ice = np.random.default_rng(0).normal([0.0, 1.0], 1.0, size=(50, 2))[..., None]
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
     >>> region = Region(np.full((2, 1), -0.5), np.full((2, 1), 0.5), "-0.5 to 0.5")
-    >>> band_error(effects, region, level=0.95, family=None, cluster=None, key=0).ravel() <= 0.05
+    >>> band_error(effects, region, level=0.95, family=None, cluster="none", key=0).ravel() <= 0.05
     array([ True,  True])
     """
     joint = as_joint_estimates(effects, cluster, level)
