@@ -61,8 +61,8 @@ def estimate(
         From `contrast`; or the moments of a trial, ``cg.run(..., keep="moments")``, for the population as target, equal
         weights of units, and the clusters of the trial's analysis.
     cluster
-        ``"auto"``: by ``parent`` if any parent has more than one unit. ``"none"``: units are independent. Or the name of
-        a coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
+        ``"auto"``: by ``parent`` if any parent has more than one unit. ``"none"``: units are independent. Or the name
+        of a coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
     block
         Parallel trials: the coordinate within which arms were randomized. None: ``block``, if the outcomes have it.
         Blocks are random for the target ``"population"`` (mean of block effects) and fixed for ``"units"``.
