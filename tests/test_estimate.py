@@ -460,7 +460,7 @@ def test_parallel_parents_are_blocks() -> None:
 
 def test_lin_with_clusters_of_one_is_lin_without() -> None:
     effects = effects_of(parallel(n=200, n_arms=3)).assign_coords(single=("unit", np.arange(200)))
-    plain, single = (estimate(effects, cluster=c, covariates=("x", "z")) for c in (None, "single"))
+    plain, single = (estimate(effects, cluster=c, covariates=("x", "z")) for c in ("none", "single"))
     np.testing.assert_allclose(plain["ace"], single["ace"], rtol=1e-9)
     np.testing.assert_allclose(plain["se"], single["se"], rtol=0.02)  # only the cross term of HC2 weights differs
 

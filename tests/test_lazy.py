@@ -186,7 +186,7 @@ def test_a_function_of_means_is_loaded(scale: str) -> None:
         {"target": "parents"},
         {"target": "units"},
         {"ci_prob": 0.5},
-        {"cluster": None},
+        {"cluster": "none"},
     ],
     ids=str,
 )

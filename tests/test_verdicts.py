@@ -717,7 +717,7 @@ def clustered_effects(k: int = 4) -> xr.Dataset:
 
 def test_the_band_decides() -> None:
     effects = clustered_effects()
-    for choice in ({}, {"cluster": None}, {"family": "all"}, {"family": "motif"}):
+    for choice in ({}, {"cluster": "none"}, {"family": "all"}, {"family": "motif"}):
         band = cg.multiplicity.simultaneous(effects, ci_prob=0.9, rng=3, **choice)
         found = decide(effects, rope=(-0.3, 0.3), level=0.9, error="bootstrap_t", rng=3, **choice)
         for name in ("lower", "upper", "se", "ace"):
