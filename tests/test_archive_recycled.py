@@ -13,7 +13,7 @@ import pytest
 from archive_trial import FRAME, IDENTITY, at_call, files
 
 from causalgia.errors import StoreError
-from causalgia.trial.archive import Archive, Field, open_archive, slabs, verify
+from causalgia.trial.archive import Archive, Field, journal, open_archive, verify
 from causalgia.trial.archive import writer as writing_of_a_store
 
 TURNS, CHUNKS, UNITS, MODELS = 3, 12, 5, 3
@@ -104,7 +104,7 @@ def values_in(path: Path) -> dict[str, bytes]:
 
 def test_memory_is_not_put_over_while_its_commit_is_still_to_be_written(tmp_path, monkeypatch):
     """Each commit writes only when four more chunks were put, from memory that must not have changed."""
-    write, turn_to_write = slabs.write_files, Semaphore(0)
+    write, turn_to_write = journal.write_files, Semaphore(0)
 
     def late(given: object) -> None:
         turn_to_write.acquire()
@@ -112,7 +112,7 @@ def test_memory_is_not_put_over_while_its_commit_is_still_to_be_written(tmp_path
 
     path = tmp_path / "a.zarr"
     archive = begun(path, 1e9)
-    monkeypatch.setattr(slabs, "write_files", late)
+    monkeypatch.setattr(journal, "write_files", late)
     slabs_a_chunk = 1 + MODELS
     for turn in range(len(ENDS)):
         if turn % TURNS == TURNS - 1 and turn >= TURNS:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli
-from causalgia._check import _check, cost, incremental_gain
+from causalgia._check import _check, cost, findings
 from causalgia._check.numerical_noise import rounding_across_batches, rounding_against_float64
 from causalgia._check.probe_units import contrasts_to_check, reference_arm
 from causalgia.errors import DesignError, PredictorError
@@ -54,7 +54,7 @@ def line(found, name):
 @pytest.fixture(scope="module", autouse=True)
 def briefly():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (cost, cost, incremental_gain):
+        for module in (cost, findings):
             patch.setattr(module, "_SECONDS", 0.8)
         yield
 
