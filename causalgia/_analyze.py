@@ -305,7 +305,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         analysis = kept_analysis(outcomes)
     if analysis is None:
         raise OutcomesError(
-            "these outcomes carry no analysis; say what is asked: cg.Analysis(control='...', rope=(lower, upper))"
+            "these outcomes have no stored analysis; give one: cg.Analysis(control='...', rope=(lower, upper))"
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(

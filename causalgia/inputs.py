@@ -60,7 +60,7 @@ def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) ->
     with os.fdopen(number, "rb") as file:
         try:
             if not stat.S_ISREG(mode) or _is_system_file(file):
-                raise error(f"{path}: is a pipe or a device, not a file; write what it gives into a file first")
+                raise error(f"{path}: is a pipe or a device, not a file; write its contents into a file first")
             yield file
         except OSError as reason:
             why = reason.strerror or reason
@@ -108,7 +108,7 @@ def read_bytes(
     >>> read_bytes("/dev/zero", SequenceError)
     Traceback (most recent call last):
     ...
-    causalgia.errors.SequenceError: /dev/zero: is a pipe or a device, not a file; write what it gives into a file first
+    causalgia.errors.SequenceError: /dev/zero: is a pipe or a device, not a file; write its contents into a file first
     """
     try:
         with open_regular_file(path, error) as file:

@@ -64,4 +64,4 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     except (ValueError, KeyError, TypeError) as error:
         why = f"what all units share is none of this trial ({error})"
         raise StoreError(f"{place}: {why}; move the store away, and run the trial anew") from error
-    raise StoreError(f"{place}: not finished; the same cg.run(..., store=) goes on")
+    raise StoreError(f"{place}: not finished; the same cg.run(..., store=) resumes it")

@@ -43,7 +43,7 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
     check_usable(folder)
     if (folder / STORE).exists():
         raise OutcomesError(
-            f"{folder} holds {STORE}, a trial on disk; --store goes on with it. Else choose another --out, or delete it"
+            f"{folder} holds {STORE}, a trial on disk; --store resumes it. Or choose another --out, or delete it"
         )
     for name in (
         OUTCOMES,

@@ -62,8 +62,8 @@ def in_shell(text: str) -> str:
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("positive controls are yours to give (positives=)")
     'positive controls are yours to give (positives in [mpra])'
-    >>> in_shell("the same cg.run(..., store=) goes on")
-    'the same causalgia run --store goes on'
+    >>> in_shell("the same cg.run(..., store=) resumes it")
+    'the same causalgia run --store resumes it'
     >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
     'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")

@@ -60,7 +60,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "population": attrs.get("null"),
         "units": f"{n_units:,}{assignment}",
         "kept": ("effects alone" if "ice" in outcomes else "moments of the effects alone") if of_effects else None,
-        "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'a scale that is not said')}",
+        "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'an unnamed scale')}",
         "predictor": f"{attrs.get('predictor', '')}{digest}".strip(),
         "design": attrs.get("design_fingerprint"),
         "reserved": attrs.get("reserved"),

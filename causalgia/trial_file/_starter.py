@@ -172,7 +172,7 @@ def _experiment_starter(kind: str) -> str:
         f'[experiment]\nkind = "{kind}"\n' + "".join(map(_setting_text, settings_of(kind))),
         _null_table(takes),
         f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
-        "[analysis]                 # the experiment's own, unless said; fixed before the outcomes are seen\n"
+        "[analysis]                 # default: the experiment's own; fixed before the outcomes are seen\n"
         + _rope_lines(takes, example.settings)
         + _ANALYSIS,
     ]
@@ -185,7 +185,7 @@ def _opening_comment(entry: Entry, zoo: str) -> str:
         "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
     ]
     said += ["", f"This file runs as it is, on the oracle '{zoo}' of the zoo, whose true effects are known."]
-    said += ["Paths are relative to this file. A key that is not known is refused, never ignored."]
+    said += ["Paths are relative to this file. An unknown key is an error."]
     return "".join(_comment(line) for line in said)
 
 
@@ -193,7 +193,7 @@ def _top_keys(kind: str, takes: Mapping[str, Parameter]) -> str:
     n_units = ""
     if "n_units" in takes:
         default = takes["n_units"].default
-        n_units = "# n_units =                # backgrounds; all that there are, unless said\n"
+        n_units = "# n_units =                # backgrounds; default: all\n"
         n_units = n_units if default is None else f"n_units = {default}             # backgrounds\n"
     return f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n'
 
@@ -216,7 +216,7 @@ def _rope_lines(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> s
     if "rope" not in takes:
         return ""
     rope = example.get("rope", takes["rope"].default)
-    said = "# effects in here are negligible: say what is too small to matter, such as [-0.1, 0.1]; 0: direction alone"
+    said = "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone"
     return f"{said}\nrope = {toml_value(rope)}\n"
 
 

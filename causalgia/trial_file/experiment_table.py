@@ -209,7 +209,7 @@ def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> N
 def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
     standing_in = _null_parameter(takes)
     if null is not None and standing_in in settings:
-        raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
+        raise DesignError(f"[experiment]: {standing_in} and [null] are both given; keep one of them")
     for key in settings:
         if key not in takes:
             raise DesignError(f"experiment '{kind}' has no {quoted(key)}{_known_settings(key, takes)}")
@@ -217,7 +217,7 @@ def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, 
         given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:
             where = "a table [null]" if name == "null" else f"'{name}' in [experiment]"
-            raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` says what it takes")
+            raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` lists its settings")
 
 
 def _null_parameter(takes: Mapping[str, Parameter]) -> str:

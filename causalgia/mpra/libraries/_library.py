@@ -182,7 +182,7 @@ def library(
     (200, ['u0.488e39_GATA1', 'u0.488e39_untreated'], 230)
     """
     if not isinstance(design, Design):
-        raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
+        raise LibraryError(f"a library is made from a cg.Design, not from a {type(design).__name__}")
     key, of = root_key(rng), construct(adapters)
     synthesised = (
         barcodes_per_oligo is not None and as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError) > 0

@@ -109,7 +109,7 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
             shared[slab.chunk] &= record.done
     n = sum(grid.n_units_of(chunk, turns) for chunk, turns in shared.items())
     raise StoreError(
-        f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same cg.run(..., store=) goes on"
+        f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same cg.run(..., store=) resumes it"
     )
 
 
