@@ -37,6 +37,8 @@ def simulate(
 ) -> xr.Dataset:
     """Simulate barcode counts of oligos with given log2 activities.
 
+    Use it to try an analysis on counts whose truth is known.
+
     For oligo o of element e, its barcode b, replicate r (logs base 2; NB has variance ``m + disp m^2``)::
 
         A_b      = 2 ** Normal(0, sd_abundance)        abundance of the barcode, the same in every replicate

@@ -43,12 +43,9 @@ def power(
 ) -> xr.Dataset:
     """Return standard error, interval half width and power of MPRA designs for a log2 effect.
 
-    Without `n_backgrounds` the target is the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
-    sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms. The same B
-    barcodes are read in all R replicates, so more replicates do not reduce the noise between barcodes. The test is
-    normal, because the analysis shares variances over elements. With `n_backgrounds` the target is the **average
-    effect** over n of them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom
-    for the first term, R - 1 for the second, and Satterthwaite's for their sum.
+    Use it before a library is ordered, best with the noise of a pilot. Without `n_backgrounds` the target is the effect
+    in **one element**, for which barcodes and replicates matter; with `n_backgrounds` it is the **average effect** over
+    that many backgrounds.
 
     Parameters
     ----------
@@ -94,7 +91,14 @@ def power(
 
     Notes
     -----
-    The formula is that of averages of log ratios, and assumes that the experiment works: lost barcodes, libraries of
+    One element: ``se^2 = w [h^2 (sd_barcode^2 / B + sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w
+    = 2 for a difference of two arms. The same B barcodes are read in all R replicates, so more replicates do not reduce
+    the noise between barcodes. The test is normal, because the analysis shares variances over elements.
+
+    Average effect over n backgrounds: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees
+    of freedom for the first term, R - 1 for the second, and Satterthwaite's for their sum.
+
+    The formulas are those of averages of log ratios, and assume that the experiment works: lost barcodes, libraries of
     unequal depth and heavier tails reduce the power. Plan from a pilot.
 
     References
