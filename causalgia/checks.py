@@ -237,5 +237,5 @@ def as_texts(value: Any, name: str, what: str, *, error: type[CausalgiaError] = 
     found = tuple(found)
     for one in found:
         if not isinstance(one, str) or not one:
-            raise error(f"{name}= has {quoted(one)}, which is no text; give {what} as text, or a list of such")
+            raise error(f"{name}= has {quoted(one)}, which is not text; give {what} as text, or a list of such")
     return found

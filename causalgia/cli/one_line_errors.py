@@ -56,8 +56,8 @@ def in_shell(text: str) -> str:
     'say what is wanted: --half-width, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
-    >>> in_shell("effect=nan is no number; name the others: rope={...}")
-    'effect=nan is no number; name the others: --rope'
+    >>> in_shell("effect=nan is not a number; name the others: rope={...}")
+    'effect=nan is not a number; name the others: --rope'
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("positive controls are yours to give (positives=)")

@@ -76,7 +76,7 @@ def given_name(name: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise LibraryError(
-            f"{quoted(name)} is no name that vendor_name() wrote ({error.reason}); it is as it was given"
+            f"{quoted(name)} is not a name that vendor_name() wrote ({error.reason}); it is as it was given"
         ) from error
 
 

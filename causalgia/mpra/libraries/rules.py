@@ -265,7 +265,7 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
         if 0 <= low <= high <= 1:
             return low, high
     raise LibraryError(
-        f"{name}={quoted(pair)} is no pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
+        f"{name}={quoted(pair)} is not a pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
         "per cent"
     )
 
@@ -277,7 +277,7 @@ def _as_words_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     found = tuple(given)
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
-            raise LibraryError(f"motifs= has {quoted(one)}, which is no word and no Motif; give words such as 'CACGTG'")
+            raise LibraryError(f"motifs= has {quoted(one)}, neither a word nor a Motif; give words such as 'CACGTG'")
     return found
 
 
