@@ -65,7 +65,7 @@ def test_names_outside_the_layout_are_refused_and_nothing_is_written(store, name
     put_manifest(store, content, {named: b"theirs"})
     before = files(store.parent)
     for call in (begun, open_archive, verify):
-        with pytest.raises(StoreError, match=r"trial.zarr: .*'static' lists .* no file of a store"):
+        with pytest.raises(StoreError, match=r"trial.zarr: .*'static' lists .* not a file of a store"):
             call(store)
     assert files(store.parent) == before
 

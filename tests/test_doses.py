@@ -113,7 +113,7 @@ def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
 def test_doses_that_give_no_contrast(given_doses: Any, options: Any, match: str) -> None:
     with pytest.raises(ContrastError, match=match):
         dose_contrasts(given_doses, **options)
-    with pytest.raises(ContrastError, match="no coordinate on the arms; there are copies"):
+    with pytest.raises(ContrastError, match="not a coordinate on the arms; there are copies"):
         dose_contrasts(doses(), along="dose")
 
 
@@ -199,7 +199,7 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
     [
         (lambda e: e, {"distance": "gap"}, "no numeric coordinate of that name on the contrasts; there are distance"),
         (lambda e: e, {"trend": "quartic"}, "trend='quartic' is none of"),
-        (lambda e: e, {"period": 0.0}, "no positive number"),
+        (lambda e: e, {"period": 0.0}, "not a positive number"),
         (lambda e: e, {"period": 1.0}, "part of the trend"),
         (lambda e: e.isel(contrast=slice(6)), {}, "needs 7 or more distances, and there are 6"),
         (lambda e: e.isel(unit=slice(2)), {}, "needs 3 or more of them, and there are 2"),
@@ -246,7 +246,7 @@ def test_what_gives_a_phase_no_distance_and_no_period() -> None:
     with pytest.raises(EstimateError, match="contrast i has the distance nan; repair it"):
         helical_phase(effects.assign_coords(bp=("contrast", np.where(away == 8, np.nan, away))), distance="bp")
     for periods in ("x", [None], [], [0.0], [10.5, -1.0], [np.inf]):
-        with pytest.raises(EstimateError, match="is no positive number"):
+        with pytest.raises(EstimateError, match="is not a positive number"):
             helical_phase(effects.assign_coords(bp=("contrast", away)), distance="bp", periods=periods)
     with pytest.raises(EstimateError, match="from the nearest to the farthest distance is too little"):
         trend_basis(np.arange(60) * 1e-9, "decay")

@@ -92,7 +92,7 @@ def test_a_pattern_that_is_no_word_is_pointed_to_motif():
     ("words", "said"),
     [
         (5, "words=5 is not a list of words"),
-        ({"UGCAUG": 1}, "is no list of words"),
+        ({"UGCAUG": 1}, "is not a list of words"),
         (["GATA1"], "words: 'GATA1' is not a word of A C G T (U)"),
         ([3], "words: 3 is not a word"),
         ([cg.sequences.Motif.from_word("GATA")], "words: 'GATA' is not a word"),

@@ -196,7 +196,7 @@ def test_large_screens_are_designed():
         ({"k": 2}, "the 16 words of 2 bases are fewer; screen words of 3 bases or more"),
         ({"k": 1, "n_placebos": 40}, "the 4 words of 1 bases"),
         ({"words": list(map("".join, product("ACG", "ACGU", "ACGU")))}, "16 other words of 3 bases .* of 4 bases or"),
-        ({"words": 5}, "no list of words"),
+        ({"words": 5}, "not a list of words"),
         ({"n_placebos": 20}, "40 or more"),
         ({"k": 3, "n_placebos": 65}, "at most the 64"),
         ({"letters": "ACGN"}, "letters"),

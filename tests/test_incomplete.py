@@ -137,7 +137,7 @@ def test_cells_without_spread_are_exact() -> None:
         ({"model": None}, EstimateError, "give one of model="),
         ({"words": ["treated"]}, EstimateError, "give one of model="),
         ({"control": "mock"}, EstimateError, "'mock' is not an arm; the arms are 'control', 'treated'"),
-        ({"control": 10**5_000}, EstimateError, "is no name of an arm"),
+        ({"control": 10**5_000}, EstimateError, "is not a name of an arm"),
         ({"unit": "oligo"}, OutcomesError, "no one column 'oligo'"),
         ({"outcome": None}, OutcomesError, "no one column None"),
         ({"arm": None}, OutcomesError, "no one column None"),

@@ -84,7 +84,7 @@ def test_unknown_names_suggest_near_ones():
     with refused("MA0035.4, MA0035.5; give one of them"):
         motif("MA0035.77", release=RELEASE)
     for odd in ("", "GATA1'; --", "é", "x" * 5000, "\0"):
-        with refused("is no name of JASPAR2024"):
+        with refused("is not a name of JASPAR2024"):
             motif(odd, release=RELEASE)
 
 

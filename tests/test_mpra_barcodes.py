@@ -224,7 +224,7 @@ def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
         ({"length": 8, "distance": "edit"}, "not a choice"),
         ({"length": 8, "gc": (0.4, 0.45)}, "no barcode of 8 nt"),
         ({"length": 8, "gc": (35, 65)}, "25 per cent"),
-        ({"length": 8, "flanks": "ACGT"}, "no pair"),
+        ({"length": 8, "flanks": "ACGT"}, "not a pair"),
         ({"length": 8.5}, "length=8.5 must be a whole number"),
         ({"length": 8, "homopolymer": 0}, "at least 1"),
         ({"length": 8, "avoid": ["EcoR1"]}, "did you mean 'ecori'"),

@@ -594,7 +594,7 @@ def test_the_mean_over_backgrounds_is_a_t_test(fitted):
     ("settings", "error", "said"),
     [
         ({"by": "motif"}, OutcomesError, "there are group; add one"),
-        ({"by": "element"}, OutcomesError, "no coordinate on element"),
+        ({"by": "element"}, OutcomesError, "not a coordinate on element"),
         ({"method": "median"}, EstimateError, "none of 'mean', 'REML'"),
     ],
 )

@@ -478,7 +478,7 @@ def test_a_difference_about_1_is_planned_about_1() -> None:
 
 def test_impossible_ratios_are_refused() -> None:
     for asked in ({"effect": 0.0}, {"effect": 1.0, "rope": (-0.1, 0.1)}):
-        with pytest.raises(EstimateError, match="is no ratio of means, which is above 0"):
+        with pytest.raises(EstimateError, match="is not a ratio of means, which is above 0"):
             power(ratios("ratio"), n_units=20, **asked)  # type: ignore[arg-type]
     rng = np.random.default_rng(6)
     y = rng.normal(1.6, 2, size=(30, 1))

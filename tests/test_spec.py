@@ -371,7 +371,7 @@ def test_devices(device):
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:", "cuda:x", "CPU", "cpu\n"])
 def test_no_device(folder, device):
     text = starter().replace('zoo = "gata1_like"', f"zoo = 'gata1_like'\ndevice = {json.dumps(device)}")
-    with pytest.raises(DesignError, match=r"\[predictor\]: device = '.*' (is no device|must be text)"):
+    with pytest.raises(DesignError, match=r"\[predictor\]: device = '.*' (is not a device|must be text)"):
         read_spec(written(folder, text))
 
 

@@ -250,7 +250,7 @@ def test_a_bench_table_is_analyzed_without_a_network():
     ("analysis", "error", "said"),
     [
         (None, OutcomesError, "carry no analysis; say what is asked: cg.Analysis"),
-        ({"control": "placebo"}, OutcomesError, "is no cg.Analysis"),
+        ({"control": "placebo"}, OutcomesError, "is not a cg.Analysis"),
         (cg.Analysis(rope=0), ContrastError, "the analysis asks nothing: say control= "),
         (cg.Analysis(control="placebo"), DecisionError, "the analysis has no rope: say rope="),
         (cg.Analysis(control="plcebo", rope=0), ContrastError, "'plcebo' is not an arm; did you mean 'placebo'"),

@@ -144,7 +144,7 @@ def test_exact_points_on_a_line():
         ({"x": [1, 1, 1, 1]}, "equal"),
         ({"y_covariance": [0.1] * 3}, "shape"),
         ({"y_covariance": [0.0] * 4}, "scatter=True"),
-        ({"y_covariance": np.diag([1.0, 1, 1, -1])}, "no covariance"),
+        ({"y_covariance": np.diag([1.0, 1, 1, -1])}, "not a covariance"),
         ({"y_covariance": np.eye(4) + np.eye(4, k=1)}, "symmetric"),
         ({"ci_prob": 95}, "ci_prob"),
     ],
