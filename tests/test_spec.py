@@ -543,7 +543,7 @@ def test_sequences_are_a_setting_or_a_genomic_null(folder):
     spec = read_spec(written(folder, head + null))
     assert spec.design.n_units == made.n_units
     assert read_spec(written(folder, spec.to_toml(), "again.toml")) == spec
-    refused(folder, head + 'sequences = "real.fa"\n' + null, "sequences and [null] are said both")
+    refused(folder, head + 'sequences = "real.fa"\n' + null, "sequences and [null] are both given")
     refused(folder, head + "element = [5, 11]\n", "needs 'sequences' in [experiment]")
     refused(folder, head + 'sequences = "gone.fa"\nelement = [5, 11]\n', str(folder / "gone.fa"))
     refused(folder, "n_units = 9\n" + head + 'sequences = "real.fa"\nelement = [5, 11]\n', "leave n_units out")

@@ -249,7 +249,7 @@ def test_a_bench_table_is_analyzed_without_a_network():
 @pytest.mark.parametrize(
     ("analysis", "error", "said"),
     [
-        (None, OutcomesError, "carry no analysis; say what is asked: cg.Analysis"),
+        (None, OutcomesError, "have no stored analysis; give one: cg.Analysis"),
         ({"control": "placebo"}, OutcomesError, "is not a cg.Analysis"),
         (cg.Analysis(rope=0), ContrastError, "the analysis asks nothing: say control= "),
         (cg.Analysis(control="placebo"), DecisionError, "the analysis has no rope: say rope="),
