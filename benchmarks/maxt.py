@@ -18,8 +18,8 @@ from scipy import stats
 from timing import interleaved, ratio, tell, tell_ratios
 
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
+from causalgia.multiplicity.joint_methods import _random_signs
 from causalgia.multiplicity.maxima import rows_per_block
-from causalgia.multiplicity.sign_flips import _random_signs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,7 +23,7 @@ from causalgia.multiplicity.bootstrap_t import (
     rare_p,
     rare_reach,
 )
-from causalgia.multiplicity.sign_flips import _random_signs
+from causalgia.multiplicity.joint_methods import _random_signs
 
 HERE = Path(__file__).parent / "reference"
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         storey_q,
         weighted_bh,
     )
+    from causalgia.multiplicity.joint_methods import sign_flip_max_t
     from causalgia.multiplicity.maxima import MaxT
     from causalgia.multiplicity.multivariate_t import (
         MultivariateT,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         multivariate_t_max,
     )
     from causalgia.multiplicity.placebo import placebo_rank, placebo_region
-    from causalgia.multiplicity.sign_flips import sign_flip_max_t
     from causalgia.multiplicity.tost import equivalence
 else:
     __getattr__, __dir__ = on_first_use(__name__)

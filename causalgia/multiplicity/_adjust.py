@@ -37,11 +37,11 @@ from causalgia.multiplicity.joint_methods import (
     by_bootstrap,
     by_flips,
     by_multivariate_t,
+    enumerates,
     fewest_clusters,
     n_resampled_clusters,
     warn_of_skewness,
 )
-from causalgia.multiplicity.sign_flips import enumerates
 from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset
