@@ -90,7 +90,7 @@ def _trial_file_key(name: str) -> str | None:
     """Return the trial-file key of a name of the library, or None."""
     if name[:1].islower():
         return "[placebos]" if name == "placebos" else None
-    from causalgia.design.null_models import NULL_MODELS
+    from causalgia.design.null_distributions import NULL_MODELS
     from causalgia.trial_file.allowed_keys import ARM_VERBS
 
     kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}

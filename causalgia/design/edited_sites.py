@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from functools import singledispatch
 
 from causalgia.checks import Span
-from causalgia.control_notes import Edit
 from causalgia.design.arms import Arm
 from causalgia.design.intervention import Intervention, steps_of
 from causalgia.design.pattern_interventions import Insert, Patterned, Placebo, PlaceboWord
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
+from causalgia.notes import Edit
 from causalgia.sequences.alphabet import BASES, IUPAC, reverse_complement_word
 from causalgia.sequences.motifs import Motif
 

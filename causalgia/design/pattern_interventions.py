@@ -14,8 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count, as_position
-from causalgia.design.intervention import Intervention
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import Pattern, as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits

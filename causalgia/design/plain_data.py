@@ -7,8 +7,8 @@ from typing import Any
 
 from causalgia.design.frozen_choice import reads
 from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.design.null_model import NullModel
-from causalgia.design.null_models import NULL_MODELS
 from causalgia.design.pattern_interventions import Embed, Insert, Patterned, Placebo, PlaceboWord
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from causalgia.checks import Span, as_position, as_span
-from causalgia.design.intervention import Intervention
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits

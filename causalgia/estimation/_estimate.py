@@ -215,7 +215,8 @@ def _estimates_dataset(
         n = int(answer.n_clusters.max())
         warnings.warn(
             f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: "
-            f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
+            f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ "
+            "(95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )

@@ -13,8 +13,7 @@ from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.exact_weights import weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for, weighted_sum
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
 from causalgia.experiments.kit.settings import as_null_model, as_positions

@@ -35,7 +35,7 @@ from causalgia.design import (
     PlaceboWord,
     Scramble,
 )
-from causalgia.design.null_models import NULL_MODELS
+from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import DesignError, quoted
 
 
