@@ -1,4 +1,4 @@
-"""Arms: named interventions with factor levels, factorials of them, and the assignment of units to arms."""
+"""Arms: named interventions with factor levels, their factorials, their edits, and the assignment of units to them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.plain_data import intervention_from_dict
 from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.notes import Edit
 from causalgia.schema import RESERVED
 from causalgia.streams import derive
 
@@ -219,3 +220,43 @@ def assign(blocks: NDArray[Any], *, n_arms: int, key: int) -> NDArray[np.int64]:
         order = np.argsort(random_words(stream, groups, n_arms), axis=1, kind="stable")
         arms[members] = order.reshape(-1)[: len(members)]
     return arms
+
+
+def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
+    """Return the edits of each arm: arm -> its edits, in coordinates of the background.
+
+    Examples
+    --------
+    >>> from causalgia.design import Delete, Embed
+    >>> arm = Arm("shorter", Delete((10, 20)) + Embed("GATA", at=50))
+    >>> [(edit.does, edit.sites, edit.grows) for edit in edits_of_arms([arm])["shorter"]]
+    [('delete', ((10, 10),), -10), ('word', ((60, 4),), 0)]
+    """
+    return {arm.name: _edits_of(arm.intervention) for arm in arms}
+
+
+def _edits_of(done: Intervention) -> tuple[Edit, ...]:
+    edits: list[Edit] = []
+    moved: list[tuple[int, int]] = []
+    for step in steps_of(done):
+        edit = step.edit()
+        edits.append(_in_background_coordinates(edit, moved))
+        if edit.grows and edit.sites:
+            moved.append((edit.sites[0][0], edit.grows))
+    return tuple(edits)
+
+
+def _in_background_coordinates(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
+    """Return an edit with its sites as they were before earlier steps inserted or deleted bases."""
+    if not moved or edit.sites is None:
+        return edit
+    return edit.moved_to(tuple((_before_shifts(start, moved), width) for start, width in edit.sites))
+
+
+def _before_shifts(start: int, moved: list[tuple[int, int]]) -> int:
+    for at, grown in reversed(moved):
+        if start >= at + max(grown, 0):
+            start -= grown
+        elif start > at:  # inside an insertion
+            start = at
+    return start

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
 from causalgia.checks import shown
 from causalgia.design.frozen_choice import Choice
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
+from causalgia.notes import Edit
 from causalgia.streams import derive
 from causalgia.types import Tokens, Units
 
@@ -116,6 +117,34 @@ class Intervention(Choice):
     """A map unit -> unit. `a + b` does a, then b; ``str(a)`` is its do-notation."""
 
     kind: ClassVar[str]
+    #: the field whose value a trial file gives behind the kind: ``scramble = [10, 20]``
+    main_field: ClassVar[str] = "span"
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Intervention:
+        """Return the intervention of a table that has its kind as a key, as `to_dict` or a user wrote it.
+
+        Raises
+        ------
+        DesignError
+            If it needs a position and has none, or a value is invalid.
+        """
+        main, options, names = plain.pop(cls.kind), plain, {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        if "at" in names and options.get("at") is None:
+            raise DesignError(f"{cls.kind} needs at = a 0-based position")
+        if "fill" in names:
+            options.setdefault("fill", None)  # is refused with the fills that there are
+        return cls._from_main(main, options)
+
+    @classmethod
+    def _from_main(cls, main: Any, options: dict[str, Any]) -> Intervention:
+        make: Any = cls
+        made: Self = make(main, **options)
+        return made
+
+    def edit(self) -> Edit:
+        """Return sites, width and letters of the edit; a site of its own in each sequence is not known."""
+        return Edit(self.kind, sites=None)
 
     @property
     def random(self) -> bool:

@@ -158,6 +158,7 @@ class AblateEach(Sited):
     spans: Sequence[Span] | Sequence[Sequence[Span]]
     fill: str = field(kw_only=True)
     kind: ClassVar[str] = "ablate_each"
+    main_field: ClassVar[str] = "spans"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -237,6 +238,7 @@ class EmbedEach(Sited):
     words: Sequence[str]
     at: int | Sequence[int] = field(kw_only=True)
     kind: ClassVar[str] = "embed_each"
+    main_field: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
-from causalgia.design.edited_sites import edits_of_arms
+from causalgia.design.arms import edits_of_arms
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.long_text import LONGEST_ATTRIBUTE
 from causalgia.notes import edits_to_json
