@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from timing import interleaved, ratio, tell, tell_ratios
 
-from causalgia.numerics.streaming import Moments, Products
+from causalgia.numerics.running_sums import Moments, Products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

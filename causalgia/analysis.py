@@ -37,9 +37,8 @@ from causalgia.choices import (
     is_rope,
 )
 from causalgia.errors import DesignError, InferenceError, quoted
-from causalgia.expressions import weights_in_text
+from causalgia.expressions import two_kinds, weights_in_text
 from causalgia.inputs import parse_json, parse_toml
-from causalgia.kinds import two_kinds
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
 

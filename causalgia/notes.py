@@ -1,11 +1,364 @@
-"""Notes of a result: caveats kept in ``attrs["notes"]`` of its Dataset."""
+"""Notes of a result in ``attrs["notes"]``, and those on controls that differ from their treatment.
+
+They may differ in place, number or length of sites, or in composition.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
+
+from causalgia.errors import OutcomesError
+from causalgia.inputs import parse_json
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+Sites: TypeAlias = tuple[tuple[int, int], ...]
+
+_GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
+_NAMED, _PLACES, _MOST_COMPARED = 3, 3, 500
+_BASES, _OPPOSITE = "ACGT", str.maketrans("ACGT", "TGCA")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Edit of a sequence by one step of an arm.
+
+    Parameters
+    ----------
+    does
+        ``"word"``, ``"placebo"``, ``"placebo word"``, or kind and settings of another step. Two steps with the same
+        `does` and pattern differ only in place.
+    sites
+        (start, width) of the edited sites, in coordinates of the background; None if they differ between sequences.
+    grows
+        Bases by which the sequence becomes longer.
+    pattern, label
+        Identity and name of the pattern; empty if none is written.
+    letters
+        The word on the + strand (A C G T and IUPAC); empty if units have different instances of a motif.
+    bases
+        Counts of A, C, G, T: expected counts for IUPAC letters, those of the consensus for a motif.
+    one_strand
+        Whether it is RNA (written with U), without opposite strand.
+    """
+
+    does: str
+    sites: Sites | None
+    grows: int = 0
+    pattern: str = ""
+    label: str = ""
+    letters: str = ""
+    bases: tuple[float, ...] = ()
+    one_strand: bool = False
+
+    @property
+    def is_placebo(self) -> bool:
+        """Whether it writes a rearrangement of its pattern."""
+        return self.does.startswith("placebo")
+
+    @property
+    def removes(self) -> bool:
+        """Whether it removes bases without writing a word."""
+        return self.does.split()[0] in ("ablate", "delete", "mutate", "scramble")
+
+    @property
+    def question(self) -> tuple[str, str]:
+        """The edit without its place."""
+        return ("placebo" if self.is_placebo else self.does, self.pattern)
+
+    @property
+    def gc(self) -> float:
+        """Share of G and C in the word."""
+        return (self.bases[1] + self.bases[2]) / sum(self.bases)
+
+    def moved_to(self, sites: Sites) -> Edit:
+        """Return the edit at other sites."""
+        return replace(self, sites=sites)
+
+
+Edits: TypeAlias = Mapping[str, tuple[Edit, ...]]
+"""Arm -> its edits."""
+
+
+def edits_to_json(edits: Edits) -> str:
+    """Return edits as JSON.
+
+    Examples
+    --------
+    >>> edits_to_json({"shorter": (Edit("delete", ((10, 5),), -5),)})
+    '{"shorter": [["delete", [[10, 5]], -5, "", "", "", [], false]]}'
+    """
+    return json.dumps({arm: [astuple(edit) for edit in done] for arm, done in edits.items()})
+
+
+def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
+    """Return the edits from the text of `edits_to_json`.
+
+    Raises
+    ------
+    OutcomesError
+        If the text is not valid.
+
+    Examples
+    --------
+    >>> edits = {"shorter": (Edit("delete", ((10, 5),), -5),), "untreated": ()}
+    >>> edits_from_json(edits_to_json(edits)) == edits
+    True
+    """
+    source = "attrs['edits'] of the outcomes"
+    plain = parse_json(text, OutcomesError, source=source)
+    try:
+        return {arm: tuple(map(_edit_from_plain, done)) for arm, done in plain.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise OutcomesError(f"{source} cannot be read ({error}); drop it") from error
+
+
+def _edit_from_plain(plain: list[object]) -> Edit:
+    does, sites, grows, pattern, label, letters, bases, one_strand = plain
+    where = None if sites is None else tuple((start, width) for start, width in sites)  # type: ignore[attr-defined]
+    return Edit(does, where, grows, pattern, label, letters, tuple(bases), one_strand)  # type: ignore[arg-type]
+
+
+def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> list[str]:
+    """Return a sentence for each unintended difference between the arms of a contrast.
+
+    Two arms are compared by the edits that they do not share. If one has no such edit (as an untreated arm), or both
+    have the same edits at other places or in another number, the difference is the question and is not noted. Otherwise
+    noted are differences in number, place or length of sites or in length of the sequence; a placebo that rearranges
+    another word; and words of another composition.
+
+    Composition is compared in two ways. The share of G and C, equal on both strands of DNA, is noted if it differs by
+    more than a quarter. The shares of single bases are noted if more than two fifths of the bases differ (total
+    variation distance): AAAAAAA against ATATATA. For DNA this is up to the reverse complement: AAAAAAA and TTTTTTT are
+    one duplex in two orientations, so the note says that the contrast is of orientation alone. RNA (a word with U) is
+    compared as written. Words with one or two substituted bases are mutants, whose difference is the question, and are
+    not noted. Dinucleotides are not compared; a placebo does not preserve them either.
+
+    Bases that one arm removes where the other has no edit are compared only if the arm has no other edit; otherwise
+    they belong to the background, as a tile that the other arm leaves in place.
+
+    An arm is compared with each arm that it is contrasted with, such as two controls of equal weight, up to 500 pairs.
+    Contrasts with several arms of both signs, such as interactions and slopes, are skipped.
+
+    Parameters
+    ----------
+    contrasts
+        Contrast -> arm -> weight.
+    edits
+        Edits of each arm; contrasts with other arms are skipped.
+
+    Examples
+    --------
+    >>> edits = {
+    ...     "GATA": (Edit("word", ((20, 4),), pattern="GATA", letters="GATA", bases=(2, 0, 1, 1)),),
+    ...     "scrambled": (Edit("scramble 1", ((80, 4),)),),
+    ... }
+    >>> notes_of_controls({"GATA": {"GATA": 1.0, "scrambled": -1.0}}, edits)[0][:67]
+    "'GATA' and its control 'scrambled' differ in place (at 20 against 8"
+    """
+    found: dict[str, list[str]] = {cure: [] for cure in _LOOKS}
+    for treated, control in dict.fromkeys(_compared_arms(contrasts, edits)):
+        for cure, what in _differences(treated, control, edits).items():
+            found[cure].append(what)
+    return [f"{first_findings(what)}; {cure}" for cure, what in found.items() if what]
+
+
+def first_findings(found: list[str], things: str = "contrasts") -> str:
+    """Return the first findings and the number of the others."""
+    more = f"; and {len(found) - _NAMED} more {things}" if len(found) > _NAMED else ""
+    return "; ".join(found[:_NAMED]) + more
+
+
+def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
+    """Yield pairs (treated, control) from contrasts with a single arm of one sign."""
+    left = _MOST_COMPARED
+    for weights in contrasts.values():
+        plus = [arm for arm, weight in weights.items() if weight > 0]
+        minus = [arm for arm, weight in weights.items() if weight < 0]
+        if min(len(plus), len(minus)) != 1 or not weights.keys() <= edits.keys():
+            continue
+        pairs = list(product(plus, minus))
+        if len(pairs) > 1:
+            pairs, left = pairs[:left], max(left - len(pairs), 0)
+        yield from pairs
+
+
+def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
+    """Return unintended differences between two arms: cure -> finding."""
+    one = [edit for edit in edits[treated] if not _is_among(edit, edits[control])]
+    other = [edit for edit in edits[control] if not _is_among(edit, edits[treated])]
+    if not (one and other) or {edit.question for edit in one} == {edit.question for edit in other}:
+        return {}
+    who = f"'{treated}' and its control '{control}'"
+    found = {
+        _SAME_BASES: f"{who} differ in {what}" if (what := _site_differences(one, other)) else "",
+        _OWN_WORD: f"the control '{control}' of '{treated}' {what}"
+        if (what := _foreign_placebo_note(one, other))
+        else "",
+        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition_note(one, other)) else "",
+        _ORIENTATION: f"{who} write reverse complements ({what})"
+        if (what := _reverse_complement_note(one, other))
+        else "",
+    }
+    return {cure: what for cure, what in found.items() if what}
+
+
+def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
+    """Return whether an arm has the same edit at the same place, possibly as part of a longer word."""
+    return edit in others or any(_is_part(edit, longer) for longer in others)
+
+
+def _is_part(edit: Edit, longer: Edit) -> bool:
+    if edit.does != "word" or longer.does != "word" or edit.grows or longer.grows or not (edit.sites and longer.sites):
+        return False
+    offset = edit.sites[0][0] - longer.sites[0][0]
+    return offset >= 0 and bool(edit.letters) and longer.letters[offset : offset + len(edit.letters)] == edit.letters
+
+
+_SAME_BASES = "write both over the same bases, or part of the effect is of the place or the length and not of the word"
+_OWN_WORD = "a placebo of its own word keeps the composition: cg.Placebo of the same pattern at the same place"
+_OWN_BASES = "part of the effect may be of the composition; cg.Placebo keeps that of the word"
+_ORIENTATION = "on double-stranded DNA that is one word in two orientations, and the effect is of orientation alone"
+_LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
+
+
+def _site_differences(one: list[Edit], other: list[Edit]) -> str:
+    """Return differences in number, place and length of sites and in length of the sequence, as text."""
+    grown = sum(edit.grows for edit in one) - sum(edit.grows for edit in other)
+    if not grown and [edit.sites for edit in one] == [edit.sites for edit in other]:
+        return ""
+    here, there = _merged_sites(_comparable_edits(one, other)), _merged_sites(_comparable_edits(other, one))
+    if here is None or there is None:
+        return ""
+    (starts, widths), (starts_, widths_) = here, there
+    places = f"at {_first_numbers(starts)} against {_first_numbers(starts_)}"
+    found = {}
+    if len(starts) != len(starts_):
+        found["number of sites"] = f"{len(starts)} against {len(starts_)}, {places}"
+    else:
+        found["place"] = places if starts != starts_ else ""
+        found["length"] = (
+            f"{_first_numbers(widths)} bases against {_first_numbers(widths_)}" if widths != widths_ else ""
+        )
+    if grown:
+        found["length of the sequence"] = f"{abs(grown)} bases {'longer' if grown > 0 else 'shorter'}"
+    found = {kind: what for kind, what in found.items() if what}
+    return f"{' and '.join(found)} ({', '.join(found.values())})" if found else ""
+
+
+def _comparable_edits(one: list[Edit], other: list[Edit]) -> list[Edit]:
+    """Return the edits of an arm without removals at places that the other leaves unedited, if any remain."""
+    return [edit for edit in one if not edit.removes or any(_overlap(edit, there) for there in other)] or one
+
+
+def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
+    """Return starts and widths of all sites, adjacent ones merged; None if they differ between sequences."""
+    if any(edit.sites is None for edit in edits):
+        return None
+    starts: list[int] = []
+    widths: list[int] = []
+    for start, width in sorted(site for edit in edits for site in edit.sites or ()):
+        if starts and start == starts[-1] + widths[-1]:
+            widths[-1] += width
+        else:
+            starts.append(start)
+            widths.append(width)
+    return starts, widths
+
+
+def _first_numbers(numbers: list[int]) -> str:
+    """Return numbers as text, at most the first three."""
+    if len(numbers) > _PLACES:
+        return f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} more"
+    return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
+
+
+def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
+    """Return a note on the first placebo that rearranges a word other than those at its place (or anywhere)."""
+    words = [edit for edit in one if edit.label]
+    for placebo in (edit for edit in other if edit.is_placebo):
+        there = [edit for edit in words if _overlap(edit, placebo)] or words
+        together = "".join(edit.pattern for edit in there)
+        if there and not any(
+            _may_be_rearrangement(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]
+        ):
+            share = f"GC {placebo.gc:.2f} against {there[0].gc:.2f}"
+            return f"rearranges {placebo.label}, not {there[0].label} ({share})"
+    return ""
+
+
+def _overlap(one: Edit, other: Edit) -> bool:
+    """Return whether two edits change a common base of the background."""
+    return any(
+        start < start_ + width_ and start_ < start + width
+        for start, width in one.sites or ()
+        for start_, width_ in other.sites or ()
+    )
+
+
+def _may_be_rearrangement(word: Edit, placebo: Edit) -> bool:
+    """Return whether a placebo may be a rearrangement of a word."""
+    if word.pattern == placebo.pattern:
+        return True
+    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an unknown instance
+        return placebo.does == "placebo word" and sum(word.bases) == sum(placebo.bases)
+    return sorted(word.pattern) == sorted(placebo.pattern)
+
+
+def _is_fixed(edit: Edit) -> bool:
+    return edit.pattern != "" and set(edit.pattern) <= set(_BASES)
+
+
+def _composition_note(one: list[Edit], other: list[Edit]) -> str:
+    """Return the difference in composition as text, if more than two bases are substituted."""
+    if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
+        return ""
+    here, there = _letters_by_site(one), _letters_by_site(other)
+    if len(here) == len(there) and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED:
+        return ""
+    shares, others = _base_shares(one), _base_shares(other)
+    gc, gc_ = shares[1] + shares[2], others[1] + others[2]
+    if abs(gc - gc_) > _GC:
+        return f"GC {gc:.2f} against {gc_:.2f}"
+    one_strand = any(edit.one_strand for edit in [*one, *other])
+    turned = others if one_strand else others[::-1]  # A C G T backwards is T G C A
+    if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
+        return ""
+    return f"{_base_shares_text(shares)} against {_base_shares_text(others)}"
+
+
+def _letters_by_site(edits: list[Edit]) -> str:
+    return "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ()))
+
+
+def _base_shares(edits: list[Edit]) -> list[float]:
+    """Return the shares of A, C, G and T in the words."""
+    counts = [sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)]
+    return [count / sum(counts) for count in counts]
+
+
+def _distance(one: list[float], other: list[float]) -> float:
+    """Return the total variation distance of two compositions."""
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
+
+
+def _base_shares_text(shares: list[float]) -> str:
+    return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
+
+
+def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
+    """Return two words, one per arm, that are reverse complements of each other, as text."""
+    if len(one) != 1 or len(other) != 1 or one[0].one_strand or not (_is_fixed(one[0]) and _is_fixed(other[0])):
+        return ""
+    if one[0].is_placebo or other[0].is_placebo or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE):
+        return ""
+    return f"{one[0].letters} against {other[0].letters}"
 
 
 def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:

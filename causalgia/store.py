@@ -1,17 +1,269 @@
-"""Datasets on disk, as netCDF files."""
+"""Datasets on disk, as netCDF files with a checksum; files of other programs are read under guard."""
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
 import numpy as np
 import xarray as xr
 
-from causalgia import netcdf
 from causalgia.errors import OutcomesError, quoted
+from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.schema import Kind, validate
+
+_MARK = b"\ncausalgia blake2b-256\n"
+SEAL = len(_MARK) + 32
+_BLOCK = 2**24
+_SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
+_FREE, _RATIO = 2**28, 1_100
+_ROOM = 2**30
+_REFUSED = 3
+
+
+def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
+    """Write a netCDF file with a checksum at its end, atomically (by a temporary file in the same folder).
+
+    Parameters
+    ----------
+    path
+        Target file, in an existing folder.
+    fill
+        Function that writes the netCDF file at a given path.
+
+    Raises
+    ------
+    OutcomesError
+        If it cannot be written, or a pipe or a device is at the path.
+    """
+    check_no_pipe(path, OutcomesError)
+    if not path.name or "\0" in path.name:
+        raise OutcomesError(f"{quoted(str(path))} is not a name of a file; give a path such as outcomes.nc")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        fill(temporary)
+        with temporary.open("r+b") as file:
+            digest = _digest(file, temporary.stat().st_size)
+            file.seek(0, os.SEEK_END)
+            file.write(_MARK + digest)
+        temporary.replace(path)
+    except OSError as error:
+        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's message names the temporary file
+        msg = f"{path}: cannot be written ({what}); choose another folder"
+        raise OutcomesError(msg) from error
+    finally:
+        with suppress(OSError):  # nothing was written, such as for a name too long
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def read_netcdf(path: Path) -> xr.Dataset:
+    """Read a Dataset into memory after `check_file`, without decoding times.
+
+    Raises
+    ------
+    OutcomesError
+        As `check_file`; or if it is not a netCDF file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.nc"
+    >>> dataset = xr.Dataset({"x": ("unit", [1.0, 2.0])})
+    >>> read_netcdf(write_netcdf(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
+    True
+    >>> _ = path.write_bytes(path.read_bytes().replace(b"unit", b"Unit"))
+    >>> read_netcdf(path)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: ...x.nc: damaged: its bytes are not those that were written; make it anew
+    """
+    check_file(path)
+    with _as_damage_error(path):
+        return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+
+
+def read_tree(path: Path) -> xr.DataTree:
+    """Read a tree of Datasets into memory, after `check_file`."""
+    check_file(path)
+    with _as_damage_error(path):
+        return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+
+
+def check_file(path: Path) -> None:
+    """Raise if a file is unsafe for HDF5.
+
+    A file from `write_netcdf` is verified by the checksum at its end. Any other is first read by a child process, with
+    ten seconds of processor time plus one for each 10 MB, and memory for the declared arrays. These may have at most
+    256 MiB or 1,100 times the size of the file, more than any compression achieves.
+
+    Raises
+    ------
+    OutcomesError
+        If the file is absent, a pipe or a device, changed since it was written, contains links or arrays in other
+        files, or could not be read within these limits.
+    """
+    with open_regular_file(path, OutcomesError) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(size - SEAL, 0))
+        seal = file.read()
+        if seal.startswith(_MARK) and _digest(file, size - SEAL) != seal[len(_MARK) :]:
+            raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
+    if not seal.startswith(_MARK):
+        _read_in_child(path, size)
+    with _as_damage_error(path):
+        _declared_bytes(path)
+
+
+def read_within_limits(path: Path) -> None:
+    """Read a file within limits of memory and time that end the process."""
+    _limit_time(_time_limit(path.stat().st_size))
+    _limit_memory(_ROOM)
+    _limit_memory(_ROOM + 2 * _declared_bytes(path))
+    xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+
+
+def _read_in_child(path: Path, size: int) -> None:
+    seconds = _time_limit(size)
+    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import store; store.report_damage(sys.argv[2])"
+    command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path)]
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE * seconds,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        message = (
+            f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
+        )
+        raise OutcomesError(message) from error
+    if -ended.returncode == getattr(signal, "SIGXCPU", None):
+        raise OutcomesError(f"{path}: damaged: it was not read in {seconds} s of processor time; make it anew")
+    if ended.returncode == _REFUSED:
+        raise OutcomesError(f"{path}: {ended.stdout.decode(errors='replace')}")
+    if ended.returncode:
+        why = f"signal {-ended.returncode}" if ended.returncode < 0 else f"exit code {ended.returncode}"
+        raise OutcomesError(f"{path}: damaged or no netCDF file (reading it ended with {why}); make it anew")
+
+
+def report_damage(path: str) -> None:
+    """Read a file in a child process; print the error, if any, and exit with code `_REFUSED`."""
+    try:
+        with _as_damage_error(Path(path)):
+            read_within_limits(Path(path))
+    except OutcomesError as error:
+        sys.stdout.write(str(error).removeprefix(f"{path}: "))
+        sys.exit(_REFUSED)
+
+
+@contextmanager
+def _as_damage_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OutcomesError:
+        raise
+    except Exception as error:  # damaged files raise any exception
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OutcomesError(f"{path}: damaged or no netCDF file ({what}); make it anew") from error
+
+
+def _declared_bytes(path: Path) -> int:
+    """Return the declared bytes of all arrays of a file, without reading them or following links."""
+    import h5py
+
+    total, seen = 0, set()
+    with h5py.File(path, "r") as file:
+        left = [file["/"]]
+        while left:
+            group = left.pop()
+            place = h5py.h5o.get_info(group.id).addr
+            if place in seen:
+                raise OutcomesError(f"{path}: damaged: group {quoted(group.name)} contains itself; make it anew")
+            seen.add(place)
+            for name in group:
+                _check_link(path, name, group.get(name, getlink=True))
+                found = group[name]
+                if isinstance(found, h5py.Group):
+                    left.append(found)
+                elif isinstance(found, h5py.Dataset):
+                    _check_stored_inside(path, found)
+                    total += math.prod(found.shape or ()) * found.dtype.itemsize
+    size = path.stat().st_size
+    if total > max(_FREE, _RATIO * size):
+        raise OutcomesError(
+            f"{path}: declares arrays of {total:,} bytes and has {size:,}, less than any compression leaves; it is "
+            "damaged, so make it anew"
+        )
+    return total
+
+
+def _check_link(path: Path, name: str, link: object) -> None:
+    import h5py
+
+    if not isinstance(link, h5py.HardLink):
+        raise OutcomesError(
+            f"{path}: {quoted(name)} is a link to another place; write the file anew with the values in it "
+            "(xarray.load_dataset, then to_netcdf), if you trust it"
+        )
+
+
+def _check_stored_inside(path: Path, array: Any) -> None:
+    if array.external or array.is_virtual:
+        raise OutcomesError(
+            f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values in it "
+            "(xarray.load_dataset, then to_netcdf), if you trust it"
+        )
+
+
+def _time_limit(size: int) -> int:
+    """Return the processor time (s) allowed for reading a file of so many bytes."""
+    return _SECONDS + size // _BYTES_A_SECOND
+
+
+def _limit_time(more: int) -> None:
+    """Limit this process to so many more seconds of processor time, if the system supports it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    used = math.ceil(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = used + more
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _limit_memory(more: int) -> None:
+    """Limit this process to so many more bytes of memory, if the system supports it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    file.seek(0)
+    found = blake2b(digest_size=32)
+    while size > 0 and (block := file.read(min(_BLOCK, size))):
+        found.update(block)
+        size -= len(block)
+    return found.digest()
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
@@ -42,7 +294,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     target = Path(path)
     _check_attrs(dataset, target)
     plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
-    return netcdf.write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
+    return write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
@@ -65,7 +317,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     """
     source = Path(path)
     try:
-        read = netcdf.read_netcdf(source)
+        read = read_netcdf(source)
     except OutcomesError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from causalgia.errors import ConvergenceError, ConvergenceWarning
-from causalgia.posterior.convergence import check_convergence, check_n_draws, convergence_failures, diagnose
+from causalgia.posterior.posterior_tree import check_convergence, check_n_draws, convergence_failures, diagnose
 
 GENERATOR = np.random.default_rng(0)
 GOOD = GENERATOR.normal(size=(4, 1000, 3))

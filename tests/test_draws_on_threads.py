@@ -10,7 +10,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.design import AblateEach
-from causalgia.design.null_models import NULL_MODELS
+from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.sequences import threads
 from causalgia.sequences.samplers import sample_uniform
 

@@ -15,7 +15,6 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.conditional_draws import window_of
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
@@ -30,7 +29,7 @@ from causalgia.posterior.mixture import (
     scale_grid,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior.scale_mixture import Components, Node, residual_rows
+from causalgia.posterior.scale_mixture import Components, Node, residual_rows, window_of
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
 from causalgia.types import Array

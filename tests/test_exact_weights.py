@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.experiments._pairing_gain import pairing_gain
+from causalgia.experiments.kit.variance import pairing_gain
 
 
 @pytest.mark.parametrize(

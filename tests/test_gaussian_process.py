@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from causalgia.calibration.bands import rank_row
+from causalgia.calibration.binomial_bands import rank_row
 from causalgia.errors import InferenceError
 from causalgia.posterior._profile import gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise

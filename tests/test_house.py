@@ -18,11 +18,11 @@ PACKAGE = Path(cg.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 #: most that the house may have of each; lower a number when the house has fewer
 MOST = {
-    "files": 400,
-    "files named with a gerund": 3,
-    "base names of two files or more": 11,
+    "files": 359,
+    "files named with a gerund": 1,
+    "base names of two files or more": 4,
     "base names twice in a room": 0,
-    "function names in three files or more": 5,
+    "function names in three files or more": 3,
     "lines of the longest file": 600,
     "names at the root": 45,
 }

@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia import mpra, netcdf
+from causalgia import mpra, store
 from causalgia.cli import app
 from causalgia.errors import (
     CausalgiaError,
@@ -85,7 +85,7 @@ _MORE_READERS = {
     "library of a trial": read_library_spec,
     "library": mpra.read_library,
     "estimates": lambda path: cg.store.load(path, "estimates"),
-    "tree": lambda path: netcdf.read_tree(Path(path)),
+    "tree": lambda path: store.read_tree(Path(path)),
     "folder": cg.open,
     "network": lambda path: cg.predict.PredictorFactory(f"{path}:load"),
 }

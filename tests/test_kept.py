@@ -27,7 +27,7 @@ from causalgia.errors import (
     PredictorError,
     StoreError,
 )
-from causalgia.numerics.streaming import Sketch, bins_within
+from causalgia.numerics.running_sums import Sketch, bins_within
 from causalgia.trial import turn_plan
 from causalgia.trial.outcomes import run_here
 from causalgia.trial.setup import set_up_trial

@@ -20,7 +20,7 @@ from causalgia.errors import (
     FewClustersWarning,
     PredictorError,
 )
-from causalgia.numerics.streaming import Moments, Products, Sums
+from causalgia.numerics.running_sums import Moments, Products, Sums
 from causalgia.trial import turn_plan
 
 ORACLE = cg.zoo.oracle("rbfox1_like")

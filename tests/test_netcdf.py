@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from causalgia import netcdf, store
+from causalgia import store
 from causalgia.errors import OutcomesError
 
 ENDLESS = Path(__file__).parent / "reference" / "hdf5" / "endless.nc.gz"
@@ -51,7 +51,7 @@ def no_hdf5(ours, monkeypatch):
 
 
 def test_a_copy_is_still_ours_and_other_programs_read_it(ours, tmp_path, monkeypatch):
-    monkeypatch.setattr(netcdf, "_read_in_child", None)
+    monkeypatch.setattr(store, "_read_in_child", None)
     copy = Path(shutil.copy(ours, tmp_path / "copy.nc"))
     assert store.load(copy, "outcomes").identical(outcomes())
     assert xr.load_dataset(copy, engine="h5netcdf").identical(outcomes())
@@ -63,7 +63,7 @@ def test_a_copy_is_still_ours_and_other_programs_read_it(ours, tmp_path, monkeyp
 @pytest.mark.usefixtures("no_hdf5")
 def test_a_changed_byte_is_found_before_hdf5_sees_it(ours, place):
     data = bytearray(ours.read_bytes())
-    data[int(place * (len(data) - netcdf.SEAL))] ^= 1
+    data[int(place * (len(data) - store.SEAL))] ^= 1
     ours.write_bytes(data)
     with pytest.raises(OutcomesError, match=r"ours\.nc: damaged: its bytes are not those that were written"):
         store.load(ours, "outcomes")
@@ -83,7 +83,7 @@ def test_a_file_that_another_program_edits_is_foreign(ours):
         file.attrs["scale"] = "other"
     assert store.load(ours, "outcomes").attrs["scale"] == "other"
     data = ours.read_bytes()
-    assert b"causalgia blake2b" not in data[-netcdf.SEAL :]
+    assert b"causalgia blake2b" not in data[-store.SEAL :]
 
 
 def test_a_foreign_file_is_read(foreign):
@@ -154,22 +154,22 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
         change(file, tmp_path)
     path = foreign
     if sealed:  # a checksum is no sign of good will
-        path = netcdf.write_netcdf(tmp_path / "sealed.nc", lambda place: shutil.copy(foreign, place))
+        path = store.write_netcdf(tmp_path / "sealed.nc", lambda place: shutil.copy(foreign, place))
     with pytest.raises(OutcomesError, match=REACHING[change]):
-        netcdf.read_netcdf(path)
+        store.read_netcdf(path)
     with pytest.raises(OutcomesError, match=REACHING[change]):
-        netcdf.read_tree(path)
+        store.read_tree(path)
 
 
 def test_draws_are_written_under_a_checksum(tmp_path, monkeypatch):
-    monkeypatch.setattr(netcdf, "_read_in_child", None)
+    monkeypatch.setattr(store, "_read_in_child", None)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": ("draw", [1.0, 2.0])})})
-    path = netcdf.write_netcdf(tmp_path / "posterior.nc", tree.to_netcdf)
-    assert netcdf.read_tree(path).identical(tree)
+    path = store.write_netcdf(tmp_path / "posterior.nc", tree.to_netcdf)
+    assert store.read_tree(path).identical(tree)
     path.write_bytes(path.read_bytes()[:-100])
     monkeypatch.undo()
     with pytest.raises(OutcomesError, match="damaged"):
-        netcdf.read_tree(path)
+        store.read_tree(path)
 
 
 def test_a_pipe_is_refused_and_stays(tmp_path):

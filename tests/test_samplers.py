@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, norm
 
 from causalgia.errors import SequenceError
-from causalgia.sequences.markov import MarkovChain, fit_markov, sample_markov
 from causalgia.sequences.random import bounded, half_bounded, random_integers, random_words
-from causalgia.sequences.samplers import fit_profile, sample_profile, sample_uniform, shuffle
+from causalgia.sequences.samplers import (
+    MarkovChain,
+    fit_markov,
+    fit_profile,
+    sample_markov,
+    sample_profile,
+    sample_uniform,
+    shuffle,
+)
 
 ALARM = 1e-6
 FIVE_SD = 5.0  # standard deviations of an approximately normal statistic: two-sided level 6e-7

@@ -21,9 +21,8 @@ from causalgia.compiled import Allowance
 from causalgia.errors import SequenceError
 from causalgia.sequences import array_shuffles, samplers, shuffles
 from causalgia.sequences.dinucleotide_shuffle import LANES, LONGEST, _walk_alone, shuffle_long_pairs, shuffle_pairs
-from causalgia.sequences.markov import MarkovChain, sample_markov
 from causalgia.sequences.random import random_words, unit_state
-from causalgia.sequences.samplers import sample_profile, sample_uniform, shuffle
+from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
 from causalgia.sequences.shuffles import _shuffle_klets, klet_shuffle, log_degeneracy
 
 N_DRAWS = 120_000

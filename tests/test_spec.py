@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia.analysis import ANALYSIS, Analysis
 from causalgia.choices import ERRORS, LAWS, METHODS, SCALES, TARGETS
-from causalgia.design.null_models import NULL_MODELS
+from causalgia.design.null_distributions import NULL_MODELS
+from causalgia.design.plain_data import INTERVENTIONS
 from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
 from causalgia.mpra import library
 from causalgia.trial_file import TrialSpec, read_analysis, read_library_spec, read_spec, starter
-from causalgia.trial_file.allowed_keys import ARM_VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, _arm_keys
 from causalgia.trial_file.library_table import MPRA
 from causalgia.trial_file.trial_spec import PredictorSpec
 
@@ -408,7 +409,7 @@ def test_the_page_has_every_null_model_and_intervention():
     assert cells_of(null, 1) == set(NULL_MODELS)
     options = {field.name for kind in NULL_MODELS.values() for field in fields(kind) if field.init}
     assert cells_of(null, 2) == options
-    keys = {key for verb in ARM_VERBS for key in _arm_keys({verb: 1})} | {"steps", "levels"}
+    keys = {key for verb in INTERVENTIONS for key in _arm_keys({verb: 1})} | {"steps", "levels"}
     assert keys <= cells_of(sections()["[arms.<name>]"], 1)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia import netcdf, store
+from causalgia import store
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.schema import validate
 from causalgia.trial.attributes import load_design
@@ -169,5 +169,5 @@ def test_a_path_where_no_file_can_be_is_a_typed_error(tmp_path, monkeypatch, nam
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutcomesError, match=r"cannot be written|not a name of a file"):
-        netcdf.write_netcdf(Path(name), lambda place: place.write_bytes(b""))
+        store.write_netcdf(Path(name), lambda place: place.write_bytes(b""))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

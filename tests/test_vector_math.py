@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root, log2
+from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root, log2
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,8 @@ from causalgia.zoo import (
     names,
     oracle,
 )
-from causalgia.zoo.automaton import NoClosedForm, distribution
+from causalgia.zoo.automaton import NoClosedForm, Reading, Site, distribution, pattern_probability
 from causalgia.zoo.mixtures import mixture
-from causalgia.zoo.windows import Reading, Site, pattern_probability
 
 TERMS = {
     "word": Word("GAT", 1.5),

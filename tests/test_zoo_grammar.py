@@ -15,8 +15,7 @@ from causalgia.errors import ContrastError
 from causalgia.sequences import encode
 from causalgia.zoo import EndGC, Gate, Hairpin, Oracle, Pair, Word, names, oracle
 from causalgia.zoo._true_ace import exact_means, simulated_effects
-from causalgia.zoo.automaton import NoClosedForm
-from causalgia.zoo.windows import Reading
+from causalgia.zoo.automaton import NoClosedForm, Reading
 
 NANOG, OCT4_SOX2, SOX2, KLF4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
 GATA, CACCC = "AGATAAGG", "CCACACCC"

@@ -18,7 +18,7 @@ from scipy import special
 
 from causalgia._analyze import steps, steps_from
 from causalgia.analysis import Analysis
-from causalgia.calibration.verdict_rows import false_claims
+from causalgia.calibration.binomial_bands import false_claims
 from causalgia.errors import CausalgiaWarning
 from validation import draws
 from validation.checks import Check, Claim

@@ -45,7 +45,7 @@ from causalgia.predict import Predictor
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import check_predictor
 from causalgia.streams import derive
-from causalgia.trial.answer_rounding import TRANSFORMS, probe_cost
+from causalgia.trial.answer_precision import TRANSFORMS, probe_cost
 from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.types import Tokens

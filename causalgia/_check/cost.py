@@ -20,7 +20,7 @@ from causalgia.design import Design
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError
 from causalgia.estimation._estimate import MAX_COVARIANCE
-from causalgia.numerics.streaming import bins_within
+from causalgia.numerics.running_sums import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
 from causalgia.trial.outcome_reductions import AllOutcomes, NamedArrays

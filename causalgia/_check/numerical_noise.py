@@ -15,7 +15,7 @@ from causalgia.errors import PredictorError
 from causalgia.predict import Predictor, check_batch_mates
 from causalgia.predict.batch_mates import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
-from causalgia.trial.answer_rounding import max_difference
+from causalgia.trial.answer_precision import max_difference
 from causalgia.types import Array, Tokens
 
 AGAINST_EXACT = "against float64"

@@ -30,7 +30,7 @@ from causalgia.effects.control_sd import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.estimation.request import Grouping, check_clusters
-from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
+from causalgia.numerics.running_sums import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate, validate
 from causalgia.streams import derive
 from causalgia.trial.archive import Archive, open_archive

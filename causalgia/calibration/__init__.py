@@ -12,7 +12,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.calibration._calibrate import calibrate
-    from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
+    from causalgia.calibration.binomial_bands import Row, judged, mean_row, rank_row, share_row
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

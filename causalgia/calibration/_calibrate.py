@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia.analysis import Analysis
-from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
+from causalgia.calibration.binomial_bands import Row, judged, mean_row, rank_row, share_row, verdict_rows
 from causalgia.calibration.trials import (
     SAME,
     Simulator,
@@ -23,7 +23,6 @@ from causalgia.calibration.trials import (
     simulator_of,
     truth_of,
 )
-from causalgia.calibration.verdict_rows import verdict_rows
 from causalgia.design import Design
 from causalgia.effects import contrast
 from causalgia.errors import (

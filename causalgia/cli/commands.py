@@ -353,7 +353,7 @@ def analyze(
 
     Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
     """
-    from causalgia import netcdf, store
+    from causalgia import store
     from causalgia._analyze import steps
 
     outcomes = load_outcomes(folder)
@@ -373,7 +373,7 @@ def analyze(
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
-        netcdf.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
+        store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows, in_sentences=sentences)
     print_written(folder, *written)
     if keep_draws and found.posterior is None:

@@ -350,7 +350,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
 
 def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
     """Return measured effects: the fit in a folder, or a table."""
-    from causalgia import netcdf
+    from causalgia import store
 
     if not place.is_dir():
         return _read_effects_table(place)
@@ -359,7 +359,7 @@ def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
             f"{place} holds no {FIT}: give the folder of the measured trial, which is written by: "
             "causalgia mpra analyze counts.tsv --design LIB --out measured"
         )
-    return netcdf.read_netcdf(place / FIT)
+    return store.read_netcdf(place / FIT)
 
 
 def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:

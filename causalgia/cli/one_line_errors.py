@@ -90,11 +90,11 @@ def _trial_file_key(name: str) -> str | None:
     """Return the trial-file key of a name of the library, or None."""
     if name[:1].islower():
         return "[placebos]" if name == "placebos" else None
-    from causalgia.design.null_models import NULL_MODELS
-    from causalgia.trial_file.allowed_keys import ARM_VERBS
+    from causalgia.design.null_distributions import NULL_MODELS
+    from causalgia.design.plain_data import INTERVENTIONS
 
     kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
-    verbs = {kind.__name__: f"{key} =" for key, kind in ARM_VERBS.items()}
+    verbs = {kind.__name__: f"{key} =" for key, kind in INTERVENTIONS.items()}
     return (kinds | verbs | {"Analysis": "[analysis]"}).get(name)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from causalgia import netcdf, store
+from causalgia import store
 from causalgia._run.stored_trial import open_store
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, load_outcomes
 from causalgia.errors import OutcomesError, StoreError
@@ -74,7 +74,7 @@ class Results:
     def posterior(self) -> Tree:
         """Draws, in the container of the installed ArviZ."""
         path = self._file(POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws")
-        return as_tree(tree_datasets(netcdf.read_tree(path)))
+        return as_tree(tree_datasets(store.read_tree(path)))
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}): {', '.join(self.contents)}"

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.design.arms import Arm, factorial
-    from causalgia.design.assignment import assign
+    from causalgia.design.arms import Arm, assign, factorial
     from causalgia.design.design import Design
     from causalgia.design.intervention import Intervention, Sequential, Untreated
-    from causalgia.design.null_model import NullModel
-    from causalgia.design.null_models import (
+    from causalgia.design.null_distributions import (
         DinucleotideShuffle,
         Genomic,
         KletShuffle,
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
         Shuffle,
         Uniform,
     )
+    from causalgia.design.null_model import NullModel
     from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord, placebos
     from causalgia.design.patterns import merged_word
     from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach

@@ -1,4 +1,4 @@
-"""Arms: named interventions with factor levels, and the factorial of several interventions."""
+"""Arms: named interventions with factor levels, their factorials, their edits, and the assignment of units to them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias
 
-from causalgia.design.intervention import Intervention, Untreated
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.plain_data import intervention_from_dict
 from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.notes import Edit
 from causalgia.schema import RESERVED
+from causalgia.streams import derive
 
 Level: TypeAlias = str | int | float | bool
 Levels: TypeAlias = tuple[tuple[str, Level], ...]
@@ -164,3 +169,94 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
         if times > 1:
             raise DesignError(f"arm {quoted(name)}: the name is taken by another arm; arm names are unique")
     return made
+
+
+def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> None:
+    """Raise DesignError if units cannot be randomized inside the blocks, one label for each unit."""
+    if n_units < n_arms:
+        raise DesignError(f"parallel: {n_units} units cannot fill {n_arms} arms; raise n_units or drop arms")
+    if labels is None:
+        return
+    if labels.shape != (n_units,):
+        raise DesignError(f"blocks= must be None, 'parent', or {n_units} labels, one for each unit; not {labels.shape}")
+    names, sizes = np.unique(labels, return_counts=True)
+    if sizes.min() < n_arms:
+        label, size = names[sizes.argmin()], sizes.min()
+        raise DesignError(f"block {label!s} has {size} units for {n_arms} arms; every block must hold every arm")
+
+
+def assign(blocks: NDArray[Any], *, n_arms: int, key: int) -> NDArray[np.int64]:
+    """Return the arm index of each unit: inside each block, arms are assigned in permuted groups of `n_arms`.
+
+    Each group of `n_arms` units of a block gets every arm once, in an order drawn from the group's own stream; so
+    arms are balanced to within one unit, and a longer trial keeps the assignment of a shorter one.
+
+    Parameters
+    ----------
+    blocks
+        Block label of each unit, (n,).
+    n_arms
+        Number of arms.
+    key
+        Root key of the trial.
+
+    Returns
+    -------
+    ndarray
+        (n,) indices of arms.
+
+    Examples
+    --------
+    >>> sorted(assign(np.zeros(3, np.int64), n_arms=3, key=1).tolist())
+    [0, 1, 2]
+    """
+    from causalgia.sequences.random import random_words
+
+    arms = np.empty(len(blocks), np.int64)
+    for block in np.unique(blocks):
+        members = np.flatnonzero(blocks == block)
+        groups = np.arange(-(-len(members) // n_arms), dtype=np.uint64)
+        stream = derive(key, "assignment", str(block))
+        order = np.argsort(random_words(stream, groups, n_arms), axis=1, kind="stable")
+        arms[members] = order.reshape(-1)[: len(members)]
+    return arms
+
+
+def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
+    """Return the edits of each arm: arm -> its edits, in coordinates of the background.
+
+    Examples
+    --------
+    >>> from causalgia.design import Delete, Embed
+    >>> arm = Arm("shorter", Delete((10, 20)) + Embed("GATA", at=50))
+    >>> [(edit.does, edit.sites, edit.grows) for edit in edits_of_arms([arm])["shorter"]]
+    [('delete', ((10, 10),), -10), ('word', ((60, 4),), 0)]
+    """
+    return {arm.name: _edits_of(arm.intervention) for arm in arms}
+
+
+def _edits_of(done: Intervention) -> tuple[Edit, ...]:
+    edits: list[Edit] = []
+    moved: list[tuple[int, int]] = []
+    for step in steps_of(done):
+        edit = step.edit()
+        edits.append(_in_background_coordinates(edit, moved))
+        if edit.grows and edit.sites:
+            moved.append((edit.sites[0][0], edit.grows))
+    return tuple(edits)
+
+
+def _in_background_coordinates(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
+    """Return an edit with its sites as they were before earlier steps inserted or deleted bases."""
+    if not moved or edit.sites is None:
+        return edit
+    return edit.moved_to(tuple((_before_shifts(start, moved), width) for start, width in edit.sites))
+
+
+def _before_shifts(start: int, moved: list[tuple[int, int]]) -> int:
+    for at, grown in reversed(moved):
+        if start >= at + max(grown, 0):
+            start -= grown
+        elif start > at:  # inside an insertion
+            start = at
+    return start

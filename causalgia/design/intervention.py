@@ -1,4 +1,4 @@
-"""Interventions: maps from unit to unit, as frozen values that print in do-notation.
+"""Interventions: maps from unit to unit, as frozen values that print in do-notation, and the layout of their edits.
 
 An intervention may be random. Its randomness is keyed by its fingerprint and the unit's id: an arm's draws do not
 change when another arm is added, and an intervention in two arms (A, and A + B) makes the same draws in both.
@@ -8,14 +8,107 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
+from causalgia.checks import shown
 from causalgia.design.frozen_choice import Choice
-from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
+from causalgia.errors import DesignError, quoted
+from causalgia.notes import Edit
 from causalgia.streams import derive
 from causalgia.types import Tokens, Units
+
+
+@dataclass(frozen=True)
+class WrittenSpan:
+    """Bases that an earlier step wrote and a later one must not change."""
+
+    start: int
+    stop: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The length of the sequence and the spans written so far, in current coordinates."""
+
+    length: int
+    written: tuple[WrittenSpan, ...] = ()
+
+    def write(self, at: int, width: int, label: str) -> Layout:
+        """Overwrite `width` bases at `at`.
+
+        Raises
+        ------
+        DesignError
+            If the pattern leaves the sequence or overlaps one written before.
+
+        Examples
+        --------
+        >>> Layout(200).write(196, 7, "AGATAAG")
+        Traceback (most recent call last):
+        ...
+        causalgia.errors.DesignError: 'AGATAAG' at 196 ends at 203, past the 200-bp background; ...
+        """
+        if width > self.length:
+            raise DesignError(f"{shown(label)} has {width} bases, more than the {self.length}-bp background")
+        if at + width > self.length:
+            raise DesignError(
+                f"{quoted(label)} at {at} ends at {at + width}, past the {self.length}-bp background; "
+                f"the last valid start is {self.length - width}"
+            )
+        self._check_overlap((at, at + width), f"'{label}' at {at}")
+        return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
+
+    def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
+        """Overwrite one of several spans in each unit: they may overlap each other, but not earlier ones."""
+        laid = [self.write(start, stop - start, label).written[-1] for start, stop in dict.fromkeys(spans)]
+        return replace(self, written=(*self.written, *laid))
+
+    def read(self, span: tuple[int, int], verb: str) -> Layout:
+        """Read the bases of a span, written or not."""
+        if span[1] > self.length:
+            raise DesignError(f"{verb} of x[{span[0]}:{span[1]}] ends past the {self.length}-bp background")
+        return self
+
+    def disturb(self, span: tuple[int, int], verb: str) -> Layout:
+        """Change the bases of a span that no earlier step wrote."""
+        self.read(span, verb)
+        self._check_overlap(span, f"{verb} of x[{span[0]}:{span[1]}]")
+        return self
+
+    def insert(self, at: int, width: int, label: str) -> Layout:
+        """Insert `width` bases before the base at `at`; bases to the right are shifted."""
+        if at > self.length:
+            raise DesignError(f"insert of {quoted(label)} at {at} is past the end of the {self.length}-bp background")
+        for w in self.written:
+            if w.start < at < w.stop:
+                raise DesignError(
+                    f"insert of {quoted(label)} at {at} splits {quoted(w.label)} at {w.start}; move one of them"
+                )
+        moved = tuple(
+            replace(w, start=w.start + width, stop=w.stop + width) if w.start >= at else w for w in self.written
+        )
+        return Layout(self.length + width, (*moved, WrittenSpan(at, at + width, label)))
+
+    def delete(self, span: tuple[int, int]) -> Layout:
+        """Remove the bases of a span; bases to the right are shifted."""
+        self.disturb(span, "deletion")
+        width = span[1] - span[0]
+        if width == self.length:
+            raise DesignError(f"deletion of x[{span[0]}:{span[1]}] leaves no sequence")
+        moved = tuple(
+            replace(w, start=w.start - width, stop=w.stop - width) if w.start >= span[1] else w for w in self.written
+        )
+        return Layout(self.length - width, moved)
+
+    def _check_overlap(self, span: tuple[int, int], what: str) -> None:
+        for w in self.written:
+            if w.start < span[1] and span[0] < w.stop:
+                raise DesignError(f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); move one of them")
+
 
 Span = tuple[int, int]
 
@@ -24,6 +117,34 @@ class Intervention(Choice):
     """A map unit -> unit. `a + b` does a, then b; ``str(a)`` is its do-notation."""
 
     kind: ClassVar[str]
+    #: the field whose value a trial file gives behind the kind: ``scramble = [10, 20]``
+    main_field: ClassVar[str] = "span"
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Intervention:
+        """Return the intervention of a table that has its kind as a key, as `to_dict` or a user wrote it.
+
+        Raises
+        ------
+        DesignError
+            If it needs a position and has none, or a value is invalid.
+        """
+        main, options, names = plain.pop(cls.kind), plain, {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        if "at" in names and options.get("at") is None:
+            raise DesignError(f"{cls.kind} needs at = a 0-based position")
+        if "fill" in names:
+            options.setdefault("fill", None)  # is refused with the fills that there are
+        return cls._from_main(main, options)
+
+    @classmethod
+    def _from_main(cls, main: Any, options: dict[str, Any]) -> Intervention:
+        make: Any = cls
+        made: Self = make(main, **options)
+        return made
+
+    def edit(self) -> Edit:
+        """Return sites, width and letters of the edit; a site of its own in each sequence is not known."""
+        return Edit(self.kind, sites=None)
 
     @property
     def random(self) -> bool:

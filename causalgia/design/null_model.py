@@ -23,7 +23,7 @@ from causalgia.types import Tokens, Units
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.sequences.markov import MarkovChain
+    from causalgia.sequences.samplers import MarkovChain
 
 
 _SHOWN = 200  # letters shown in a repr
@@ -255,7 +255,7 @@ def frequencies(null: FromSequences) -> NDArray[np.float64]:
 @lru_cache(maxsize=2)
 def markov_chain(null: FromSequences, order: int) -> MarkovChain:
     """Return the Markov chain of the given sequences."""
-    from causalgia.sequences.markov import fit_markov
+    from causalgia.sequences.samplers import fit_markov
 
     return fit_markov(null.parents_given.tokens, order)
 

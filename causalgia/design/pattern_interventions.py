@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from math import ceil, factorial, prod
 from typing import Any, ClassVar, Literal
@@ -14,12 +16,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count, as_position
-from causalgia.design.intervention import Intervention
-from causalgia.design.layout import Layout
-from causalgia.design.patterns import Pattern, as_pattern
+from causalgia.design.intervention import Intervention, Layout, Untreated
+from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, quoted
+from causalgia.notes import Edit
 from causalgia.sequences import edits
-from causalgia.sequences.alphabet import decode, encode, reverse_complement
+from causalgia.sequences.alphabet import BASES, IUPAC, decode, encode, reverse_complement, reverse_complement_word
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
@@ -33,6 +35,8 @@ class Patterned(Intervention):
     at: int = field(kw_only=True)
     strand: Literal["+", "-"] = field(default="+", kw_only=True)
     instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
+    main_field: ClassVar[str] = "pattern"
+    _does: ClassVar[str] = "word"
 
     def __post_init__(self) -> None:
         if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
@@ -42,6 +46,36 @@ class Patterned(Intervention):
         object.__setattr__(self, "at", as_position(self.at, "at"))
         object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
         object.__setattr__(self, "instance", self.written.instance)
+
+    @classmethod
+    def _from_main(cls, main: Any, options: dict[str, Any]) -> Intervention:
+        """Return the intervention of a pattern, or of a list of patterns with a position for each."""
+        at = options.pop("at")
+        if not isinstance(main, list):
+            return cls(pattern_from_plain(main), at=at, **options)
+        if not isinstance(at, list) or len(at) != len(main):
+            raise DesignError(
+                f"{cls.kind} = {quoted(main)} needs at = a list of {len(main)} positions, not {quoted(at)}"
+            )
+        steps: Intervention = Untreated()
+        for pattern, position in zip(main, at, strict=True):
+            steps = steps + cls(pattern_from_plain(pattern), at=position, **options)
+        return steps
+
+    def edit(self) -> Edit:
+        source = self.written
+        word = source.word if self.strand == "+" else reverse_complement_word(source.word)
+        motif = source.reads if isinstance(source.reads, Motif) else None
+        admitted = [IUPAC[letter] for letter in word]
+        return Edit(
+            self._does,
+            sites=((self.at, self.width),),
+            pattern=str(source.reads) if motif is None else f"{source.instance} of {_digest(motif)}",
+            label=source.label,
+            letters="" if motif is not None and source.random else word.replace("U", "T"),
+            bases=tuple(sum((base in bases) / len(bases) for bases in admitted) for base in BASES),
+            one_strand="U" in source.word,
+        )
 
     @property
     def written(self) -> Pattern:
@@ -153,6 +187,9 @@ class Insert(Patterned):
 
     kind: ClassVar[str] = "insert"
 
+    def edit(self) -> Edit:
+        return replace(super().edit(), grows=self.width)
+
     @property
     def terms(self) -> tuple[str, ...]:
         return (f"insert {self._notation} at x[{self.at}]",)
@@ -176,6 +213,7 @@ class PlaceboWord(Embed):
     """
 
     kind: ClassVar[str] = "placebo_word"
+    _does: ClassVar[str] = "placebo word"
 
 
 @dataclass(frozen=True, repr=False)
@@ -205,6 +243,7 @@ class Placebo(Patterned):
     """
 
     kind: ClassVar[str] = "placebo"
+    _does: ClassVar[str] = "placebo"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -402,3 +441,7 @@ def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Token
     piece = np.ascontiguousarray(np.broadcast_to(instances, (len(units), len(pattern))))
     drawn = shuffle(derive(key, "arrangement"), units, piece)
     return drawn, carries_pattern(drawn, piece) | carries_pattern(drawn, encode(pattern.word)[0])
+
+
+def _digest(motif: Motif) -> str:
+    return hashlib.blake2b(json.dumps(motif.to_dict()).encode(), digest_size=8).hexdigest()

@@ -17,10 +17,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from causalgia.checks import Span, as_count, as_position, as_span, shown
-from causalgia.design.intervention import Intervention
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Intervention, Layout
+from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import NullModel
-from causalgia.design.null_models import Genomic
 from causalgia.design.span_interventions import FILLS, drawn_fill
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode
@@ -159,6 +158,7 @@ class AblateEach(Sited):
     spans: Sequence[Span] | Sequence[Sequence[Span]]
     fill: str = field(kw_only=True)
     kind: ClassVar[str] = "ablate_each"
+    main_field: ClassVar[str] = "spans"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -238,6 +238,7 @@ class EmbedEach(Sited):
     words: Sequence[str]
     at: int | Sequence[int] = field(kw_only=True)
     kind: ClassVar[str] = "embed_each"
+    main_field: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from causalgia.design.frozen_choice import reads
 from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.design.null_model import NullModel
-from causalgia.design.null_models import NULL_MODELS
-from causalgia.design.pattern_interventions import Embed, Insert, Patterned, Placebo, PlaceboWord
-from causalgia.design.patterns import pattern_from_plain
+from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 from causalgia.errors import DesignError, quoted
 
-
-def _pattern_reader(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention]:
-    def read(plain: dict[str, Any]) -> Intervention:
-        pattern, at = plain.pop(kind.kind), plain.pop("at", None)
-        if isinstance(pattern, list):
-            return _check_one_kind(kind, pattern, at, plain)
-        return kind(pattern_from_plain(pattern), at=_as_position(at, kind.kind), **plain)
-
-    return read
-
-
-def _check_one_kind(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[str, Any]) -> Intervention:
-    if not isinstance(at, list) or len(at) != len(patterns):
-        raise DesignError(
-            f"{kind.kind} = {quoted(patterns)} needs at = a list of {len(patterns)} positions, not {quoted(at)}"
-        )
-    steps: Intervention = Untreated()
-    for pattern, position in zip(patterns, at, strict=True):
-        steps = steps + kind(pattern_from_plain(pattern), at=position, **plain)
-    return steps
-
-
-def _as_position(at: Any, kind: str) -> Any:
-    if at is None:
-        raise DesignError(f"{kind} needs at = a 0-based position")
-    return at
-
-
-def _reader_with_at(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
-    def read(plain: dict[str, Any]) -> Intervention:
-        what, at = plain.pop(kind.kind), plain.pop("at", None)
-        return kind(what, at=_as_position(at, kind.kind), **plain)
-
-    return read
-
-
-def _mutate(plain: dict[str, Any]) -> Intervention:
-    return Mutate(to=plain.pop("mutate"), at=_as_position(plain.pop("at", None), "mutate"), **plain)
+INTERVENTIONS: dict[str, type[Intervention]] = {
+    kind.kind: kind
+    for kind in (Embed, Insert, Placebo, PlaceboWord, Delete, Scramble, Ablate, Mutate, Copy, AblateEach, EmbedEach)
+}
+"""Key of a trial file -> the intervention that it names."""
 
 
 def _sequential(plain: dict[str, Any]) -> Intervention:
@@ -65,19 +31,6 @@ def _sequential(plain: dict[str, Any]) -> Intervention:
     for step in listed:
         steps = steps + intervention_from_dict(step)
     return steps
-
-
-_READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
-    **{kind.kind: _pattern_reader(kind) for kind in (Embed, Insert, Placebo, PlaceboWord)},
-    "delete": lambda plain: Delete(plain.pop("delete"), **plain),
-    "scramble": lambda plain: Scramble(plain.pop("scramble"), **plain),
-    "ablate": lambda plain: Ablate(plain.pop("ablate"), **{"fill": None, **plain}),
-    "copy": _reader_with_at(Copy),
-    "ablate_each": lambda plain: AblateEach(plain.pop("ablate_each"), **{"fill": None, **plain}),
-    "embed_each": _reader_with_at(EmbedEach),
-    "mutate": _mutate,
-    "steps": _sequential,
-}
 
 
 @reads(Intervention)
@@ -96,14 +49,16 @@ def intervention_from_dict(plain: Any) -> Intervention:
     """
     if not isinstance(plain, Mapping):
         raise DesignError(f'an intervention is a table such as {{embed = "ACG", at = 3}}, not {quoted(plain)}')
-    verbs = [verb for verb in plain if verb in _READERS]
+    known = [*INTERVENTIONS, "steps"]
+    verbs = [verb for verb in plain if verb in known]
     if not plain:
         return Untreated()
     if len(verbs) != 1:
         found = " and ".join(verbs) if verbs else f"only {', '.join(plain)}"
-        raise DesignError(f"an arm says one of {', '.join(_READERS)}; here {found}")
+        raise DesignError(f"an arm says one of {', '.join(known)}; here {found}")
     try:
-        return _READERS[verbs[0]](dict(plain))
+        read = _sequential if verbs[0] == "steps" else INTERVENTIONS[verbs[0]].from_plain
+        return read(dict(plain))
     except TypeError as error:
         raise DesignError(f"{verbs[0]}: {str(error).split('__init__() ')[-1]}") from error
 

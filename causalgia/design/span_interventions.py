@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from causalgia.checks import Span, as_position, as_span
-from causalgia.design.intervention import Intervention
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
+from causalgia.notes import Edit
 from causalgia.sequences import edits
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.types import Tokens, Units
@@ -32,6 +32,13 @@ class _Spanned(Intervention):
 
     def lay(self, layout: Layout) -> Layout:
         return layout.disturb(self.span, self.kind)
+
+    def edit(self) -> Edit:
+        return Edit(self._does, sites=((self.span[0], self.span[1] - self.span[0]),))
+
+    @property
+    def _does(self) -> str:
+        return self.kind
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,9 @@ class Delete(_Spanned):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
         return edits.delete(tokens, span=self.span)
+
+    def edit(self) -> Edit:
+        return replace(super().edit(), grows=self.span[0] - self.span[1])
 
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: list(self.span)}
@@ -106,6 +116,10 @@ class Scramble(_Spanned):
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         own = tokens[:, slice(*self.span)]
         return edits.overwrite(tokens, shuffled_span(own, self.k, units, self._stream(key)), at=self.span[0])
+
+    @property
+    def _does(self) -> str:
+        return f"{self.kind} {self.k}"
 
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: list(self.span), **({"k": self.k} if self.k > 1 else {})}
@@ -167,6 +181,10 @@ class Ablate(_Spanned):
         width = self.span[1] - self.span[0]
         return as_pattern(self.fill * width if len(self.fill) == 1 else self.fill).instances(units, key)
 
+    @property
+    def _does(self) -> str:
+        return f"{self.kind} {self.fill}"
+
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: list(self.span), "fill": self.fill}
 
@@ -192,6 +210,14 @@ class Mutate(Intervention):
     at: int | tuple[int, ...]
     to: str
     kind: ClassVar[str] = "mutate"
+    main_field: ClassVar[str] = "to"
+
+    @classmethod
+    def _from_main(cls, main: Any, options: dict[str, Any]) -> Intervention:
+        return cls(to=main, **options)
+
+    def edit(self) -> Edit:
+        return Edit(self.kind, sites=tuple((at, 1) for at in self.positions))
 
     def __post_init__(self) -> None:
         positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
@@ -311,6 +337,9 @@ class Copy(Intervention):
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
         own = tokens[:, slice(*self.span)]
         return edits.overwrite(tokens, own if self.strand == "+" else reverse_complement(own), at=self.at)
+
+    def edit(self) -> Edit:
+        return Edit(f"{self.kind} {self.strand}", sites=((self.at, self.width),))
 
     def to_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = {self.kind: list(self.span), "at": self.at}

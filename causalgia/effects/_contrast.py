@@ -12,7 +12,6 @@ from scipy import sparse
 from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.arm_weights import as_dense
 from causalgia.choices import Scale
-from causalgia.control_notes import edits_from_json, notes_of_controls
 from causalgia.effects.contrast_weights import (
     Contrasts,
     arm_name,
@@ -37,7 +36,7 @@ from causalgia.effects.pointwise_effects import effects_of_units
 from causalgia.effects.scales import OF_MEANS, on_scale
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import design_question
-from causalgia.notes import with_notes
+from causalgia.notes import edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import by_block, in_memory
 from causalgia.schema import annotate, validate
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from causalgia.estimation.ratios import fieller
     from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
     from causalgia.estimation.variance_moderation import Moderated, moderate, moderate_unequal
-    from causalgia.numerics.streaming import Sketch
+    from causalgia.numerics.running_sums import Sketch
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from causalgia.experiments._necessity import necessity, sufficiency
     from causalgia.experiments._null_models import agreement, null_models
     from causalgia.experiments._occlusion import occlusion
-    from causalgia.experiments._pairing_gain import pairing_gain
     from causalgia.experiments._position import position
     from causalgia.experiments._spacing import spacing
     from causalgia.experiments._tile_copies import tile_copies
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from causalgia.experiments.kit.catalogue import build, entries
     from causalgia.experiments.kit.experiment import Entry, Experiment, Found
     from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
+    from causalgia.experiments.kit.variance import pairing_gain
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -9,10 +9,9 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.exact_weights import rise_weights
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights
 from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, centered_starts
-from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
+from causalgia.experiments.kit.sites import further_sites_in_words
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive

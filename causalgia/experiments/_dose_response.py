@@ -13,8 +13,7 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import LEAST_GAP, departure
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.settings import as_null_model, as_positions, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_count
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention
-from causalgia.design.intervention import steps_of
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Layout, steps_of
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import as_word_or_motif, pattern_label
 from causalgia.sequences import Motif, find_instances

@@ -13,13 +13,12 @@ from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.exact_weights import weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for, weighted_sum
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
 from causalgia.experiments.kit.settings import as_null_model, as_positions
 from causalgia.sequences import Motif
-from causalgia.sequences.alphabet import BASES
+from causalgia.sequences.alphabet import reverse_complement_word
 
 CONTROL = "untreated"
 ORIENTATIONS = ("++", "+-", "-+", "--")
@@ -194,17 +193,13 @@ def _as_distances(
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
     for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and _reverse_complement(pattern.word) == pattern.word.replace("U", "T")
+        palindrome = not pattern.random and reverse_complement_word(pattern.word) == pattern.word
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
                 f"{name}={quoted(pattern.label)} reads the same on both strands, so that orientations={list(strands)} "
                 f"ask some cells twice; give orientations={once}"
             )
-
-
-def _reverse_complement(word: str) -> str:
-    return "".join(BASES[3 - BASES.index(base)] for base in reversed(word.replace("U", "T")))
 
 
 def _check_inside(cells: Sequence[_Cell], center: int, length: int) -> None:
@@ -374,7 +369,7 @@ def _motifs_on_strands(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str
             )
         motif = _as_pair_motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and _reverse_complement(pattern.word) == pattern.word.replace("U", "T")
+        palindrome = not pattern.random and reverse_complement_word(pattern.word) == pattern.word
         found |= {f"{name}{strand}": (motif, strand) for strand in ("+" if palindrome else "+-")}
     return found
 

@@ -12,8 +12,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive

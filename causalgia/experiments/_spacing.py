@@ -14,9 +14,8 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Un
 from causalgia.errors import DesignError
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
+from causalgia.experiments.kit.sites import further_sites_in_words
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive

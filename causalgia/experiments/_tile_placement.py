@@ -9,8 +9,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.exact_weights import rise_weights
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, rise_weights
 from causalgia.experiments.kit.tile_contexts import (
     TileContext,
     as_tile_sequences,

@@ -18,9 +18,8 @@ from causalgia.choices import LAWS, LEAST_DF, Law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words
-from causalgia.kinds import two_kinds
+from causalgia.expressions import two_kinds
 from causalgia.notes import with_notes
-from causalgia.posterior.convergence import check_convergence, check_n_draws, diagnose
 from causalgia.posterior.engine_input import (
     FamilyData,
     as_labeled_estimates,
@@ -47,7 +46,7 @@ from causalgia.posterior.engines import (
 from causalgia.posterior.exchangeable import errors_grow_with_effects
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.posterior_tree import Tree, as_tree
+from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose
 from causalgia.posterior.predictive_checks import prior_conflict
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key

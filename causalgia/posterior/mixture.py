@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.conditional_draws import draw_effects, draw_mixtures, whole_window
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
@@ -20,10 +19,13 @@ from causalgia.posterior.scale_mixture import (
     Components,
     EffectSummary,
     Node,
+    draw_effects,
+    draw_mixtures,
     effect_summary,
     log_component_densities,
     posterior_normals,
     probability_below,
+    whole_window,
 )
 from causalgia.posterior.weight_draws import draw_weights
 from causalgia.prior import Prior

@@ -15,7 +15,7 @@ import numpy as np
 from causalgia.compiled import njit
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.factor_scores import LinearPart
-from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
 __all__ = ["deferred_mixture_density", "mixture_log_density", "normal_log_density"]

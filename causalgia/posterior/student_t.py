@@ -10,7 +10,6 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.conditional_draws import draw_effects, window_of
 from causalgia.posterior.density_grids import Surface, gauss_rule, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
@@ -25,7 +24,7 @@ from causalgia.posterior.hyper import (
 )
 from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
 from causalgia.posterior.pointwise import deferred_mixture_density
-from causalgia.posterior.scale_mixture import Components, Node, residual_rows
+from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, window_of
 from causalgia.prior import Prior
 from causalgia.types import Array
 

@@ -16,8 +16,8 @@ from causalgia.posterior.factor_scores import linear_part, normal_strata
 from causalgia.posterior.hyper import fixed_effects_design
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
 from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
 from causalgia.posterior.two_scales_hyper import Part, TwoScaleModel, posterior_parts, scales_at
-from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root
 from causalgia.prior import Prior
 from causalgia.types import Array
 

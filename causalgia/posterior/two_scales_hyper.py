@@ -11,10 +11,17 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.density_cells import Cells, Density, adaptive_cells, sharpen_cells, tilted_quantile
 from causalgia.posterior.factor_scores import LinearPart
-from causalgia.posterior.lattice import Lattice, bin_estimates
-from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root, log2
+from causalgia.posterior.lattice import (
+    Cells,
+    Density,
+    Lattice,
+    adaptive_cells,
+    bin_estimates,
+    sharpen_cells,
+    tilted_quantile,
+)
+from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root, log2
 from causalgia.types import Array
 
 __all__ = ["ONE_SCALE", "Part", "TwoScaleModel", "X", "log_prior", "posterior_parts", "scales_at"]

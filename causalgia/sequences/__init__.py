@@ -14,9 +14,8 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
     from causalgia.sequences.fasta import Sequences, from_bed, read_fasta
-    from causalgia.sequences.instances import Instances, find_instances
     from causalgia.sequences.motif_names import motif
-    from causalgia.sequences.motif_scores import strength_ladder
+    from causalgia.sequences.motif_scores import Instances, find_instances, strength_ladder
     from causalgia.sequences.motifs import Motif, read_motifs
     from causalgia.sequences.shuffles import log_degeneracy
     from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows

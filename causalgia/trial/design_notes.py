@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.control_notes import Edit, first_findings, notes_of_controls
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
-from causalgia.design.intervention import steps_of
-from causalgia.design.layout import Layout, WrittenSpan
+from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.pattern_interventions import PlaceboWord
+from causalgia.notes import Edit, first_findings, notes_of_controls
 from causalgia.sequences.alphabet import parse_word
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
@@ -37,7 +36,7 @@ def notes_of_design(
     """Return notes on a design that a reader of its results needs, a sentence each; empty if there are none.
 
     Checked are the contrasts that the analysis names: arms that differ in the place, number or length of their edits,
-    or in composition, and placebos of another word (`causalgia.control_notes.notes_of_controls`). On up to 256 units of
+    or in composition, and placebos of another word (`causalgia.notes.notes_of_controls`). On up to 256 units of
     the trial (fewer of long backgrounds, a million bases in all, at least 16) two more are checked: sites with fewer
     than 5 bases between them, with the words of the design that arise at the junction; and embedded words that at least
     a tenth of the units have elsewhere too, with the share of these units or, where all but a twentieth have one, the

@@ -16,15 +16,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.control_notes import edits_to_json
 from causalgia.design import Design
-from causalgia.design.edited_sites import edits_of_arms
+from causalgia.design.arms import edits_of_arms
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.long_text import LONGEST_ATTRIBUTE
+from causalgia.notes import edits_to_json
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
-from causalgia.trial.answer_rounding import TRANSFORMS, answer_floor
+from causalgia.trial.answer_precision import TRANSFORMS, answer_floor
 from causalgia.trial.attributes import analysis_json, arm_coordinates, store_design, trial_attributes
 from causalgia.trial.design_notes import notes_of_design
 from causalgia.trial.outcome_reductions import TurnReduction

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Design, assign
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates

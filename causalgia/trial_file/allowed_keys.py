@@ -21,21 +21,8 @@ from causalgia.checks import (
     one_of,
     shown,
 )
-from causalgia.design import (
-    Ablate,
-    AblateEach,
-    Copy,
-    Delete,
-    Embed,
-    EmbedEach,
-    Insert,
-    Intervention,
-    Mutate,
-    Placebo,
-    PlaceboWord,
-    Scramble,
-)
-from causalgia.design.null_models import NULL_MODELS
+from causalgia.design.null_distributions import NULL_MODELS
+from causalgia.design.plain_data import INTERVENTIONS
 from causalgia.errors import DesignError, quoted
 
 
@@ -85,15 +72,6 @@ PLACEBOS: Keys = {
     "strand": one_of("+", "-"),
 }
 
-_MAIN_ARGUMENT: dict[type[Intervention], str] = {
-    **dict.fromkeys((Embed, Insert, Placebo, PlaceboWord), "pattern"),
-    **{Mutate: "to", AblateEach: "spans", EmbedEach: "words"},
-}
-ARM_VERBS: dict[str, type[Intervention]] = {
-    kind.kind: kind
-    for kind in (Embed, Insert, Placebo, PlaceboWord, Delete, Scramble, Ablate, Mutate, Copy, AblateEach, EmbedEach)
-}
-
 
 def check_null(plain: Table) -> None:
     """Raise DesignError if [null] has an unknown kind or option, or lacks a required option."""
@@ -127,11 +105,10 @@ def check_arm(plain: object, place: str) -> Table:
 
 def _arm_keys(plain: Table) -> list[str]:
     """Return the keys allowed with the intervention of an arm; all interventions if it names none."""
-    verb = next((verb for verb in plain if verb in ARM_VERBS or verb == "steps"), None)
+    verb = next((verb for verb in plain if verb in INTERVENTIONS or verb == "steps"), None)
     if verb is None:
-        return [*ARM_VERBS, "steps"]
+        return [*INTERVENTIONS, "steps"]
     if verb == "steps":
         return ["steps"]
-    kind = ARM_VERBS[verb]
-    written = _MAIN_ARGUMENT.get(kind, "span")
-    return [verb, *(field.name for field in fields(kind) if field.init and field.name != written)]  # type: ignore[arg-type]
+    kind = INTERVENTIONS[verb]
+    return [verb, *(field.name for field in fields(kind) if field.init and field.name != kind.main_field)]  # type: ignore[arg-type]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from causalgia.checks import as_int, as_number, as_positive
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array, Ints
-from causalgia.zoo.terms import Term
-from causalgia.zoo.windows import (
+from causalgia.zoo.automaton import (
     Places,
     Reading,
     Site,
@@ -25,6 +24,7 @@ from causalgia.zoo.windows import (
     site_probability,
     total,
 )
+from causalgia.zoo.terms import Term
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ from causalgia.predict.predictor import (
     check_finite,
 )
 from causalgia.types import Array, Tokens
-from causalgia.zoo.automaton import NoClosedForm, expected_exp
+from causalgia.zoo.automaton import NoClosedForm, Reading, expected_exp, total
 from causalgia.zoo.terms import Linear, Term
-from causalgia.zoo.windows import Reading, total
 
 if TYPE_CHECKING:
     import xarray as xr

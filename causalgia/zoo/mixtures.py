@@ -83,7 +83,7 @@ def null_columns(null: NullModel) -> Array:
     if isinstance(null, Profile):
         return null.probabilities()
     if isinstance(null, Markov) and null.order == 0:
-        from causalgia.sequences.markov import fit_markov
+        from causalgia.sequences.samplers import fit_markov
 
         return np.tile(fit_markov(as_sequences(null.of).tokens, 0).transition, (null.length, 1))
     raise NoClosedForm(f"positions of {null.describe()} are not independent")

@@ -9,9 +9,9 @@ import numpy as np
 from causalgia.checks import nearest
 from causalgia.errors import PredictorError, quoted
 from causalgia.zoo.arrangements import Hairpin, Pair
+from causalgia.zoo.automaton import Strand
 from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.terms import Bump, EndGC, Gate, Hill, Saturating, Slope, Term, Word
-from causalgia.zoo.windows import Strand
 
 #: length of the sequences of the trained networks: that of an RNAcompete probe
 LENGTH = 41

@@ -17,8 +17,18 @@ import numpy as np
 from causalgia.checks import as_int, as_number, as_positive
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array
-from causalgia.zoo.automaton import WeightedSite, distribution, expected_exp
-from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_probability, total
+from causalgia.zoo.automaton import (
+    Reading,
+    Site,
+    Strand,
+    WeightedSite,
+    distribution,
+    expected_exp,
+    n_windows,
+    row_sums,
+    site_probability,
+    total,
+)
 
 
 class Term(ABC):

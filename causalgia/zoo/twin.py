@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
+from causalgia.zoo.automaton import ANY, BaseSets, Site, n_windows
 from causalgia.zoo.terms import Exponential, Gate, Hill, Linear, Response, Saturating, Term
-from causalgia.zoo.windows import ANY, BaseSets, Site, n_windows
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle

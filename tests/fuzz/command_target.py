@@ -15,7 +15,7 @@ from typing import Any
 
 import xarray as xr
 
-from causalgia import netcdf
+from causalgia import store
 
 _VERBS = [
     ["show", "out"], ["estimate", "out"], ["estimate", "out", "--control", "none"], ["analyze", "out", "--rope", "0.1"],
@@ -42,7 +42,7 @@ def _cheap(whole: bool) -> Iterator[None]:
     """
     from matplotlib.figure import Figure
 
-    draw, read, fill = Figure.savefig, netcdf.read_netcdf, xr.Dataset.to_netcdf
+    draw, read, fill = Figure.savefig, store.read_netcdf, xr.Dataset.to_netcdf
 
     def read_once(path: Path) -> xr.Dataset:
         content = Path(path).read_bytes()
@@ -54,12 +54,12 @@ def _cheap(whole: bool) -> Iterator[None]:
 
     if not whole:
         Figure.savefig = lambda _, path, **__: Path(path).write_bytes(b"")  # type: ignore[method-assign]
-        netcdf.read_netcdf = read_once
+        store.read_netcdf = read_once
         xr.Dataset.to_netcdf = lambda dataset, path, **_: Path(path).write_bytes(_PICKLED + pickle.dumps(dataset))  # type: ignore[assignment]
     try:
         yield
     finally:
-        Figure.savefig, netcdf.read_netcdf, xr.Dataset.to_netcdf = draw, read, fill  # type: ignore[method-assign]
+        Figure.savefig, store.read_netcdf, xr.Dataset.to_netcdf = draw, read, fill  # type: ignore[method-assign]
 
 
 _PICKLED = b"pickled by the fuzzer"

@@ -21,7 +21,7 @@ import tomli_w
 import xarray as xr
 
 import causalgia as cg
-from causalgia import mpra, netcdf, store
+from causalgia import mpra, store
 from causalgia.cli.mpra_tables import measured_effects
 from causalgia.errors import CausalgiaError
 from causalgia.estimation import as_estimates, from_incomplete
@@ -308,7 +308,7 @@ def netcdf_ours(rng: Random, folder: Path) -> None:
     path = folder / "o.nc"
     if rng.random() < 0.5:  # bytes changed behind our back
         whole = _sealed(folder)
-        path.write_bytes(mutation.of_bytes(whole[: -netcdf.SEAL], rng) + whole[-netcdf.SEAL :])
+        path.write_bytes(mutation.of_bytes(whole[: -store.SEAL], rng) + whole[-store.SEAL :])
     else:  # another content under a checksum that is right; one in ten goes through HDF5, which takes most of the time
         worse = _changed_dataset(rng.choice(_DATASETS), rng)
         if rng.random() < 0.9:
@@ -339,8 +339,8 @@ def _estimated(found: xr.Dataset) -> None:
 
 
 def netcdf_foreign(rng: Random, folder: Path) -> None:
-    path = _file(folder, "f.nc", mutation.of_bytes(_sealed(folder)[: -netcdf.SEAL], rng))
-    netcdf.subprocess = subprocess if rng.random() < 0.01 else _FORKED  # type: ignore[assignment]
+    path = _file(folder, "f.nc", mutation.of_bytes(_sealed(folder)[: -store.SEAL], rng))
+    store.subprocess = subprocess if rng.random() < 0.01 else _FORKED  # type: ignore[assignment]
     store.load(path, "outcomes")
 
 
@@ -353,7 +353,7 @@ def _fork(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
         try:
             os.dup2(write, 1)
             sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-            netcdf.report_damage(command[-1])
+            store.report_damage(command[-1])
             code = 0
         except SystemExit as ended:
             code = int(ended.code or 0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from causalgia.analysis import Analysis, Rope
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from causalgia._analyze import Steps
     from causalgia.plot import Axes
+
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Coordinate -> contrast -> value."""
@@ -346,3 +348,34 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and not is_placebo_rope(rope)
     error = "local" if by_posterior else "bh"
     return Analysis(rope=rope, error=error, exchangeable=screens, **settings)
+
+
+def rise_weights(doses: Mapping[str, float]) -> dict[str, Fraction]:
+    """Return the weights of the rise of the least-squares line from the lowest dose to the highest.
+
+    Examples
+    --------
+    >>> {arm: float(weight) for arm, weight in rise_weights({"none": 0, "one": 1, "two": 2, "three": 3}).items()}
+    {'none': -0.9, 'one': -0.3, 'two': 0.3, 'three': 0.9}
+    """
+    exact = {arm: Fraction(dose) for arm, dose in doses.items()}
+    mean = sum(exact.values(), Fraction()) / len(exact)
+    away = {arm: dose - mean for arm, dose in exact.items()}
+    scale = (max(exact.values()) - min(exact.values())) / sum(a * a for a in away.values())
+    return {arm: a * scale for arm, a in away.items()}
+
+
+def weighted_sum(parts: Iterable[tuple[Fraction | float, Mapping[str, Fraction | float]]]) -> dict[str, float]:
+    """Return a weighted sum of contrasts, rounded once at the end; arms whose weights cancel are left out.
+
+    Examples
+    --------
+    >>> thirds = [(Fraction(1, 3), {"a": 1.0, "none": -1.0}), (Fraction(-1, 3), {"b": 1.0, "none": -1.0})]
+    >>> weighted_sum(thirds)
+    {'a': 0.3333333333333333, 'b': -0.3333333333333333}
+    """
+    total: dict[str, Fraction] = {}
+    for share, row in parts:
+        for arm, weight in row.items():
+            total[arm] = total.get(arm, Fraction()) + Fraction(share) * Fraction(weight)
+    return {arm: float(weight) for arm, weight in total.items() if weight}

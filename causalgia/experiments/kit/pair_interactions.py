@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from causalgia.errors import ContrastError, EstimateError
-from causalgia.experiments._pairing_gain import pairing_gain
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, Found
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, pairing_gain, rows_by_task
 from causalgia.reporting import p_clause
 from causalgia.streams import derive
 from causalgia.types import Array

@@ -12,10 +12,9 @@ from causalgia.checks import as_int
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
-from causalgia.posterior.convergence import check_convergence, check_n_draws, diagnose
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
-from causalgia.posterior.posterior_tree import Tree, as_tree
+from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose
 from causalgia.prior import Prior
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key

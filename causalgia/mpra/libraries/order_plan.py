@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from causalgia.checks import as_int
 from causalgia.design import Design, Genomic
-from causalgia.design.layout import Layout
+from causalgia.design.intervention import Layout
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
 

@@ -15,7 +15,7 @@ from causalgia.mpra.libraries.constructs import Construct, Oligos, Site, intende
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
 from causalgia.sequences.distinct import Distinct
-from causalgia.sequences.instances import find_instances
+from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import random_words
 from causalgia.streams import derive

@@ -144,7 +144,7 @@ class Markov(FromSequences):
         object.__setattr__(self, "order", int(order))
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
-        from causalgia.sequences.markov import sample_markov
+        from causalgia.sequences.samplers import sample_markov
 
         return sample_markov(key, units, markov_chain(self, self.order), self.length)
 
