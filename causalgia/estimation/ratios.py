@@ -406,7 +406,7 @@ def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci
     Examples
     --------
     >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
-    >>> working_scale_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).centre.round(3)
+    >>> working_scale_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).center.round(3)
     array([0.693])
     """
     zero = np.zeros(ace.shape)
