@@ -16,6 +16,7 @@ from causalgia.choices import is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
+from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.estimation.request import caller_stacklevel
 from causalgia.long_text import design_question
@@ -119,8 +120,7 @@ def analyze(
 def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None) -> Steps:
     """Run an analysis as `analyze` does and return the result of each step.
 
-    The p-values are adjusted by ``"bh"`` unless the analysis names another method. Results are marked exploratory only
-    for fields that differ from the stored analysis.
+    Results are marked exploratory only for fields that differ from the stored analysis.
 
     Examples
     --------
@@ -137,8 +137,8 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, c
     asked = requested_analysis(outcomes, analysis)
     check_rope(asked)
     key = root_key(rng)
-    adjusting = replace(asked, adjust=asked.adjust or "bh")
-    effects, estimates = estimate_effects(outcomes, adjusting, rng=derive(key, "adjust"))
+    effects, estimates = estimate_effects(outcomes, asked, rng=derive(key, "adjust"))
+    check_has_errors(estimates)
     return infer_and_decide(outcomes, effects, estimates, asked, key, client=client)
 
 
@@ -165,7 +165,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
             raise ContrastError(
                 f"{name}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
             )
-    how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.family}
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
     return infer_and_decide(estimates, None, adjusted, analysis, root_key(rng))
 
@@ -366,7 +366,7 @@ def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
 
 
 def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
-    """Return the effects and estimates of an analysis, with adjusted p-values if it names a method.
+    """Return the effects and estimates of an analysis, with adjusted p-values where there are p-values.
 
     Stored effects are used as they are; stored moments give estimates only.
     """
@@ -384,9 +384,7 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> t
         weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was made
         moderate=analysis.moderate,
     )
-    if analysis.adjust is None:
-        return effects, estimates
-    return effects, _adjust_p_values(effects, estimates, analysis, rng)
+    return effects, _adjust_p_values(effects, estimates, analysis, rng) if "p" in estimates else estimates
 
 
 def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
@@ -405,10 +403,8 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) ->
                 f"{name}={quoted(value)} takes every unit, and these are moments; keep outcomes or effects"
             )
     estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
-    if analysis.adjust is None:
-        return estimates
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
-    return adjust(estimates, **how)
+    return adjust(estimates, **how) if "p" in estimates else estimates
 
 
 def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:

@@ -125,8 +125,7 @@ class Analysis:
     cluster, block, covariates, target, ci_prob, weights, moderate
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     adjust
-        Method of `causalgia.adjust`. None: ``"bh"`` in `causalgia.analyze`, and no adjusted p-values in the command
-        ``estimate``. ``"auto"``: ``"bootstrap_t"``, or Holm below 20 clusters.
+        Method of `causalgia.adjust`; ``"auto"``: ``"bootstrap_t"``, or Holm below 20 clusters.
     family
         Family of contrasts adjusted together. None: the contrasts of one task; ``"all"``; or a coordinate of the
         contrasts (for a factor of the arms, each contrast has the level of its treatment arm).
@@ -179,7 +178,7 @@ class Analysis:
     ci_prob: float = 0.95
     weights: str = "units"
     moderate: bool | None = None
-    adjust: str | None = None
+    adjust: str = "bh"
     family: str | None = None
     law: str = "auto"
     rope: Rope | None = None
@@ -191,7 +190,7 @@ class Analysis:
 
     def __post_init__(self) -> None:
         plain = {field.name: _as_toml(field.name, getattr(self, field.name)) for field in fields(self)}
-        table = {name: value for name, value in plain.items() if value is not None or name == "cluster"}
+        table = {name: value for name, value in plain.items() if value is not None or name in ("cluster", "adjust")}
         check_table(table, "Analysis", ANALYSIS)
         questions = [key for key in ("control", "contrasts", "interaction") if key in table]
         if len(questions) > 1:
@@ -227,7 +226,7 @@ class Analysis:
             return
         for name, value, known in (
             ("error", self.error, ("auto", "bh", "holm")),
-            ("adjust", self.adjust, (None, "bh", "by", "holm", "hochberg", "bonferroni", "storey", "dunnett")),
+            ("adjust", self.adjust, ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "dunnett")),
         ):
             if value not in known:
                 raise DesignError(

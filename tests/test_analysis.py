@@ -53,7 +53,7 @@ REST = st.fixed_dictionaries(
         "prior": PRIORS,
         "scale": st.sampled_from(SCALES),
         "target": st.sampled_from(TARGETS),
-        "adjust": st.none() | st.sampled_from(METHODS),
+        "adjust": st.sampled_from(METHODS),
         "law": st.sampled_from(LAWS),
         "family": st.none() | st.just("all") | NAMES,
         "error": st.sampled_from(ERRORS),

@@ -35,7 +35,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate, from_effects
-from causalgia.multiplicity import adjust, simultaneous
+from causalgia.multiplicity import simultaneous
 from causalgia.predict import Predictor
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
@@ -247,14 +247,13 @@ def _analyze_trial(
     effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
     alpha = 1 - analysis.ci_prob
     band = _simultaneous_band(effects, estimates, analysis, rng)
-    found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.family)
     own = truth_of(outcomes)
     true = own if own is not None else known
     at = None if true is None else _truth_of_estimates(true, estimates)
-    discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
+    discovered = (estimates["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     decisions = None
     if analysis.rope is not None and at is not None:
-        decisions = infer_and_decide(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
+        decisions = infer_and_decide(outcomes, effects, estimates, analysis, derive(key, "decisions", trial)).decisions
     if not posterior:
         return _TrialResult(estimates, band, discovered, at, decisions)
     summary = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
