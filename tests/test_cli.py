@@ -40,7 +40,7 @@ at = 20
 [placebos]
 of = "AGATAAG"
 at = 20
-n_words = 3
+n = 3
 [analysis]
 control = "placebo"
 rope = [-0.1, 0.1]
@@ -364,7 +364,7 @@ def test_verdicts_come_with_adjusted_p(results):
     assert "q (bh)" in call("analyze", results, "--error", "bh").stdout
     written = store.load(results / "estimates.nc", "estimates")
     np.testing.assert_array_equal(written["p_adjusted"], cg.adjust(written, method="bh")["p_adjusted"])
-    assert "q (bh)" in call("estimate", results).stdout
+    assert "p (bh)" in call("estimate", results).stdout
 
 
 def test_adjusted_p_goes_through(results):

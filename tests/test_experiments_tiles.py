@@ -476,7 +476,7 @@ def test_bad_greedy_searches_are_refused_before_anything_is_predicted(settings: 
     predictor = cg.FunctionPredictor(never, tasks=["K562"], scale="activity")
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
     with pytest.raises(DesignError, match=says):
-        greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], rng=0, **{"rounds": 1, **settings})
+        greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], rng=0, **{"n_rounds": 1, **settings})
 
 
 @pytest.mark.parametrize("predictor", ["long_range", len])

@@ -332,7 +332,7 @@ def test_a_task_without_a_name_is_refused():
 def test_reports_do_nothing_to_a_terminal():
     outcomes = frame().assign_coords(task=["\x1b[31mred"]).assign_attrs(null="\x1b]0;title\x07", predictor="\x9b1m")
     estimates = cg.estimate(cg.contrast(outcomes, control="c"))
-    for text in (cg.report(estimates), cg.reporting.describe(outcomes)):
+    for text in (cg.report(estimates), cg.report(outcomes)):
         assert "\\x1b" in text
         assert not {"\x1b", "\x07", "\x9b"} & set(text)
 

@@ -290,7 +290,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
     "looks": lambda o: dataclasses.asdict(interim_estimates(o, control="0", contrasts=None)),
     "report": lambda o: cg.report(estimates_of(o)),
-    "describe": lambda o: cg.reporting.describe(o),
+    "describe": lambda o: cg.report(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
     "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), half_width=0.1),

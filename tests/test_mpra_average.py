@@ -14,6 +14,7 @@ from causalgia.errors import ContrastError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.notes import notes_of
+from causalgia.reporting import format_effect
 
 
 def truth(effects: np.ndarray, n_negatives: int = 0, seed: int = 0) -> pd.DataFrame:
@@ -93,7 +94,7 @@ def test_the_command_line_averages_the_fit(tmp_path):
     asked = ("--design", tmp_path / "arms.tsv", "--control", "c", "--out", tmp_path / "out")
     said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
     found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
-    assert f"{found['lower'].item():.2f}, {found['upper'].item():.2f}" in said
+    assert format_effect({name: found[name].item() for name in ("ace", "se", "lower", "upper")})[1] in said
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item()
 
 

@@ -88,7 +88,7 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
         (row("a", "sometimes"), "the side table .*: oligo 'a' is of class 'sometimes'; there are test"),
         (row("a", "test", spdi='["NC_1:3:A:G","NC_1:3:A:T"]', allele='["ref","ref"]'), "'a' carries 2 variants"),
         (row("a", "test", spdi='["NC_1:3:A:G"]', allele="NA"), "'a' carries 1 variants and 0 alleles"),
-        (row("a", "test", spdi='["NC_1:3:A', allele="NA"), "is no JSON array of texts"),
+        (row("a", "test", spdi='["NC_1:3:A', allele="NA"), "is neither a JSON array of texts nor NA"),
         (row("Plain_3", "test"), "oligos 'Plain 3' and 'Plain_3' are both 'Plain_3' in counts"),
     ],
 )

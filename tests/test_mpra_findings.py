@@ -427,7 +427,7 @@ def written(folder: Path, names: list[str], long: bool = False) -> tuple[Path, p
 def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
     path, side = written(tmp_path, names, long)
     with pytest.raises(
-        CountsError, match=r"the columns are of 2 kinds \(.*\), and cell types or conditions are no repl"
+        CountsError, match=r"the columns are of 2 kinds \(.*\), and cell types or conditions are not replicates"
     ):
         cg.mpra.read_counts(path, side_table=side)
     one = cg.mpra.read_counts(path, side_table=side, replicates=names[:1])

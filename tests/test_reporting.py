@@ -16,7 +16,6 @@ from causalgia import reporting
 from causalgia.errors import OutcomesError
 from causalgia.reporting import (
     cells,
-    describe,
     format_effect,
     format_number,
     format_p,
@@ -330,20 +329,20 @@ def test_outcomes_are_described():
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n_words=3)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
-    text = describe(outcomes)
+    text = report(outcomes)
     for said in ("30, crossover", "K562, HepG2, on log2 activity", "GATA  do(x[9:13] = GATA)", "and 3 placebo words"):
         assert said in text
     assert outcomes.attrs["predictor_fingerprint"] in text
-    assert "placebo words" not in describe(outcomes, every_arm=True)
-    assert describe(outcomes, every_arm=True).count("do(x[20:27] = ") == 3
+    assert "placebo words" not in report(outcomes, rows="all")
+    assert report(outcomes, rows="all").count("do(x[20:27] = ") == 3
 
 
 def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
     told = {"reserved": "5 sequences, never used", "confirms": "fresh units: GATA", "stopped": "stopped at 30 of 90"}
     found = xr.Dataset({"outcome": (("unit", "task"), [[1.0]])}, attrs=told)
     for name, said in told.items():
-        assert f"{name:<12}{said}" in describe(found).splitlines()
-        assert name not in describe(found.drop_attrs())
+        assert f"{name:<12}{said}" in report(found).splitlines()
+        assert name not in report(found.drop_attrs())
 
 
 def test_the_room_exports_what_it_says():

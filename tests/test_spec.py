@@ -104,7 +104,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ("n_units = 1000", "n_units = 60"),
         ('zoo = "gata1_like"', 'factory = "my_net.py:load"\nweights = "net.safetensors"\nalphabet = "ACGT"'),
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
-        ("n_words = 40", "n_words = 4"),
+        ("\nn = 40 ", "\nn = 4 "),
         ('# adjust = "bh"', 'adjust = "bh"'),
         ('# error = "auto"  ', 'error = "bayes_fdr"  '),
         ("# rare = 0.01", "rare = 0.02"),
@@ -153,7 +153,7 @@ def test_the_shared_sketch_parses_as_it_stands(folder):
 
 
 def test_placebos_are_those_of_the_function(folder):
-    text = MINIMAL + '[placebos]\nof = "AGATAAG"\nat = 20\nn_words = 5\nstrand = "-"\n'
+    text = MINIMAL + '[placebos]\nof = "AGATAAG"\nat = 20\nn = 5\nstrand = "-"\n'
     spec = read_spec(written(folder, text))
     words = cg.placebos("AGATAAG", at=20, n_words=5, strand="-")
     assert {arm.name: arm.intervention for arm in spec.design.named_arms[2:]} == words
@@ -300,13 +300,13 @@ WRONG_VALUES = [
     (with_line("levels = 3", after="at = 20"), "levels = 3 must be a table"),
     (MINIMAL + "[arms]\nother = 3\n", "[arms.other]: 3 is not a table such as"),
     (MINIMAL.replace("[arms.untreated]\n", ""), "at least two arms"),
-    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\n", "[placebos] needs 'n_words'"),
+    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\n", "[placebos] needs 'n'"),
     (
-        MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nn_words = 0\n",
-        "n_words = 0 must be a whole number of at least 1",
+        MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nn = 0\n",
+        "n = 0 must be a whole number of at least 1",
     ),
-    (MINIMAL + "[placebos]\nof = 'AAAA'\nat = 20\nn_words = 3\n", "[placebos]: "),
-    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nn_words = 3\nstrand = 'x'\n", "strand = 'x' must be one of"),
+    (MINIMAL + "[placebos]\nof = 'AAAA'\nat = 20\nn = 3\n", "[placebos]: "),
+    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nn = 3\nstrand = 'x'\n", "strand = 'x' must be one of"),
     (MINIMAL + "[analysis]\ncontrol = 'GATA'\n", "control = 'GATA', which is not an arm; did you mean 'GATA1'?"),
     (MINIMAL + "[analysis]\ncontrol = ['untreated']\n", "control = ['untreated'] must be text"),
     (

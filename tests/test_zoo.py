@@ -461,7 +461,7 @@ def test_the_named_oracles_tell_their_stories() -> None:
 
 
 def test_an_unknown_oracle_suggests_near_names() -> None:
-    with pytest.raises(PredictorError, match="did you mean rbfox1_like"):
+    with pytest.raises(PredictorError, match="did you mean 'rbfox1_like'"):
         oracle("rbfox_like")
 
 

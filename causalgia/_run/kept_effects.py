@@ -191,7 +191,7 @@ def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
 
 def has_summary(state: dict[str, NDArray[Any]]) -> bool:
     """Say whether a state contains the result of `summary_arrays`."""
-    return "whole.constant" in state
+    return {"whole.constant", "whole.control_sd_of"} <= state.keys()
 
 
 def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:

@@ -16,7 +16,8 @@ _MOST_TERMS = 8
 
 def measured_on(outcomes: xr.Dataset) -> str:
     """Return the scale of outcomes in words."""
-    return str(outcomes.attrs.get("scale", "outcome"))
+    scale = outcomes.attrs.get("scale", "outcome")
+    return scale if isinstance(scale, str) else quoted(scale)
 
 
 def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class Request:
     moderate: bool | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.cluster, str):
+            raise EstimateError(
+                f"cluster={quoted(self.cluster)} is neither 'auto' nor 'none' nor a coordinate of the units"
+            )
         if self.target not in TARGETS:
             raise EstimateError(f"target {quoted(self.target)} is none of {', '.join(map(quoted, TARGETS))}")
         if self.weights not in ("units", "clusters"):

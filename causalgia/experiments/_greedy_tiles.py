@@ -58,7 +58,7 @@ def greedy_round(
 
     Parameters
     ----------
-    sequences, draws, k
+    sequences, n_draws, k
         As for `necessity`.
     tiles
         (start, stop) of the candidates; chosen tiles may be among them.
@@ -141,7 +141,7 @@ def greedy_tiles(
 
     Parameters
     ----------
-    sequences, draws, k
+    sequences, n_draws, k
         As for `necessity`; two draws or more.
     predictor
         The predictor.

@@ -118,7 +118,7 @@ def sufficiency(
 
     Parameters
     ----------
-    sequences, tile_width, tiles, draws, k
+    sequences, tile_width, tiles, n_draws, k
         As for `necessity`.
     tss
         The span that every arm keeps, such as the promoter that a tile acts on; None: no span is kept.

@@ -36,7 +36,7 @@ def tile_copies(
 
     Parameters
     ----------
-    sequences, tile, tss, draws, k
+    sequences, tile, tss, n_draws, k
         As for `tile_placement`.
     at
         0-based starts of two or more non-overlapping copies, in the order in which they are added; the tile's own

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from causalgia.errors import printable
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.notes import notes_of
+from causalgia.reporting.outcomes import describe_outcomes
 from causalgia.reporting.rounded_numbers import format_effect, format_number
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
@@ -33,6 +34,7 @@ from causalgia.reporting.verdict_sentences import (
     verdict_in_words,
     verdict_method,
 )
+from causalgia.schema import keeps_effects
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,17 +49,19 @@ _MEMBERS = {
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
-def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
-    """Report estimates or decisions as text: the estimand, a table of effects, and sentences.
+def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
+    """Report the results of a trial, estimates or decisions as text.
 
-    Each decision has a sentence with estimand, size, interval, verdict and number of units, and for an undecided effect
-    the approximate number of units of a new trial that would decide it. Estimates have sentences if they are few. Fixed
-    placebo words are summarized in one line.
+    Outcomes are described by population, units, arms in do-notation, predictor and analysis. Estimates and decisions
+    have the estimand, a table of effects, and sentences: one for each decision, with estimand, size, interval, verdict
+    and number of units, and for an undecided effect the approximate number of units of a new trial that would decide
+    it; for estimates if they are few. Fixed placebo words are summarized in one line.
 
     Parameters
     ----------
-    estimates
-        From `causalgia.estimate`, with or without `causalgia.adjust`; or decisions from `causalgia.decide`.
+    dataset
+        From `causalgia.run` or `causalgia.from_frame`; from `causalgia.estimate`, with or without `causalgia.adjust`;
+        or decisions from `causalgia.decide`. `causalgia.mpra.report` reports libraries, counts and fits.
     rows
         ``"summary"``, or ``"all"`` for a line for each placebo word.
 
@@ -69,7 +73,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     Raises
     ------
     OutcomesError
-        If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
+        If it is another Dataset; a posterior goes through `causalgia.decide` first.
 
     Notes
     -----
@@ -102,7 +106,9 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     <BLANKLINE>
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.3800 [1.3710, 1.3890].
     """
-    estimates = as_reportable(estimates)
+    if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
+        return describe_outcomes(dataset, every_arm=rows == "all")
+    estimates = as_reportable(dataset)
     table = "\n".join([_text_table(*cells(estimates, rows=rows)), *shape_lines(estimates)])
     parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))

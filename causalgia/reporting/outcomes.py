@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
+def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     """Describe a Dataset of outcomes: population, units, arms in do-notation, predictor, analysis, stopping.
 
     Parameters
@@ -40,7 +40,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     ...     coords={"unit": [0], "arm": ["control", "GATA1"], "task": ["K562"], "do": do},
     ...     attrs={"scale": "log counts", "null": "uniform random sequences of 200 bp"},
     ... )
-    >>> print(describe(outcomes))
+    >>> print(describe_outcomes(outcomes))
     population  uniform random sequences of 200 bp
     units       1
     outcome     task K562, on log counts

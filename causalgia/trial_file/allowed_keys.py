@@ -68,7 +68,7 @@ PREDICTOR: Keys = {
 PLACEBOS: Keys = {
     "of": (lambda value: is_text(value) or is_table(value), 'a word, or {file = "motifs.meme", motif = "GATA1"}'),
     "at": (is_int64, "a position, counted from 0"),
-    "n_words": (is_count, "a whole number of at least 1"),
+    "n": (is_count, "a whole number of at least 1"),
     "strand": one_of("+", "-"),
 }
 

@@ -274,11 +274,11 @@ def _read_placebos(plain: object, folder: Path) -> dict[str, Intervention]:
     if plain is None:
         return {}
     table = _with_absolute_motif_files(check_table(plain, "[placebos]", PLACEBOS), folder)
-    for key in ("of", "at", "n_words"):
+    for key in ("of", "at", "n"):
         check_key(table, key, "[placebos]")
     try:
         return placebos(
-            pattern_from_plain(table["of"]), at=table["at"], n_words=table["n_words"], strand=table.get("strand", "+")
+            pattern_from_plain(table["of"]), at=table["at"], n_words=table["n"], strand=table.get("strand", "+")
         )
     except DesignError as error:
         raise DesignError(f"[placebos]: {error}") from error

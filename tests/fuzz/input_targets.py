@@ -27,7 +27,7 @@ from causalgia.errors import CausalgiaError
 from causalgia.estimation import as_estimates, from_incomplete
 from causalgia.mpra.counts import _read_counts as counting
 from causalgia.mpra.counts._simulate import two_arms as counts_of_two
-from causalgia.mpra.counts.counts_table import side_table
+from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.schema import validate
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
@@ -141,9 +141,9 @@ def _side_once(path: Path) -> pd.DataFrame:
     """Read a side table that is as it was once: a changed table of counts is read beside it."""
     content = path.read_bytes()
     if content not in (SIDE, IGVF["reporter_sequence_design"]):
-        return side_table(path)
+        return as_side_table(path)
     if content not in _SIDES:
-        _SIDES[content] = side_table(path)
+        _SIDES[content] = as_side_table(path)
     return _SIDES[content].copy()
 
 
@@ -429,7 +429,7 @@ def warm(target: str, folder: Path) -> None:
         )
         command_target.prepare(folder, {"t.toml": spec.encode(), "counts.tsv": WIDE, "side.tsv": SIDE})
     if target == "counts":
-        counting.side_table = _side_once  # type: ignore[assignment]
+        counting.as_side_table = _side_once  # type: ignore[assignment]
     for number in range(1 if target == "netcdf_foreign" else 30):
         try:
             TARGETS[target](Random(f"warm {number}"), folder)
