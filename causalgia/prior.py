@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from causalgia.checks import is_real
 from causalgia.errors import InferenceError, quoted
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
@@ -85,7 +86,7 @@ class Prior:
 
 
 def _as_scale(name: str, value: object) -> float:
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    number = is_real(value)
     number = number and not (isinstance(value, int) and value >= 2**63)
     if not number or not float(value) > 0:  # type: ignore[arg-type]  # a number, as just seen
         raise InferenceError(f"Prior: {name}={quoted(value)} must be a positive number; inf is flat")

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from causalgia.checks import is_whole
 from causalgia.errors import RandomnessError, quoted
 
 RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequence"
@@ -37,7 +38,7 @@ def root_key(rng: RNG) -> int:
         return int(rng.integers(0, 2**64, dtype=np.uint64))
     if isinstance(rng, np.random.SeedSequence):
         return int(rng.generate_state(1, np.uint64)[0])
-    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and 0 <= rng < 2**256:
+    if is_whole(rng) and 0 <= rng < 2**256:
         return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
     msg = "rng= takes a non-negative int (below 2^256), a numpy Generator or a SeedSequence"
     msg = f"{msg}, not {quoted(rng)}; for example rng=0"

@@ -47,7 +47,8 @@ def test_another_control_is_named_carried_on_and_printed():
     assert marked(estimates) == marked(decisions) == "control"
     for found in (estimates, decisions):
         assert "Exploratory, asked after the outcomes were seen: control.\n" in cg.report(found)
-    assert marked(cg.adjust(estimates)) == "control, adjust"
+    assert marked(cg.adjust(estimates)) == "control"
+    assert marked(cg.adjust(estimates, method="holm")) == "control, adjust"
 
 
 @pytest.mark.parametrize("kept", [None, cg.Analysis()], ids=["none", "empty"])

@@ -23,6 +23,7 @@ from causalgia.calibration.trials import (
     simulator_of,
     truth_of,
 )
+from causalgia.checks import is_whole
 from causalgia.design import Design
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -182,7 +183,7 @@ class _TrialResult:
 def _as_n_trials(design: object, n_trials: object) -> int:
     if not isinstance(design, Design):
         raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
-    if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < LEAST_TRIALS:
+    if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
         raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
     return int(n_trials)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Mask
 
@@ -183,7 +184,7 @@ def judged(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     names = [row.name for row in rows]
     if not rows or len(set(names)) < len(names):
         raise EstimateError(f"a table needs one or more rows with different names, not {names}")
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
+    if not is_real(alpha) or not 0 < alpha < 1:
         raise EstimateError(f"alpha={quoted(alpha)} is not between 0 and 1; for example alpha=0.001")
     each = alpha / len(rows)
     bands = np.array([_closed_band(row, each) for row in rows])

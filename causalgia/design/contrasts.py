@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from typing import Any, TypeAlias
 
-from causalgia.checks import nearest
+from causalgia.checks import is_real, nearest
 from causalgia.errors import DesignError, quoted
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
@@ -107,7 +106,7 @@ def _as_contrast_row(name: str, weights: Any, known: frozenset[str]) -> Row:
         )
     for arm, weight in weights.items():
         _check_arm_known(arm, known, f"contrast '{name}':")
-        if isinstance(weight, bool) or not isinstance(weight, Real) or weight <= -(2**1000) or not weight < 2**1000:
+        if not is_real(weight) or weight <= -(2**1000) or not weight < 2**1000:
             raise DesignError(
                 f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(weight)}, not a finite number"
             )

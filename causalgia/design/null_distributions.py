@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_count
+from causalgia.checks import as_count, is_whole
 from causalgia.design.null_model import (
     FromParents,
     FromSequences,
@@ -137,7 +137,7 @@ class Markov(FromSequences):
     def __post_init__(self) -> None:
         super().__post_init__()
         order = self.order
-        if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 0 <= order <= 10:
+        if not is_whole(order) or not 0 <= order <= 10:
             raise DesignError(f"Markov(order={quoted(order)}): the order is a whole number from 0 to 10")
         if order >= self.length:
             raise DesignError(f"Markov(order={order}) needs parents longer than {order} bp; these have {self.length}")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from causalgia.checks import Span, as_position, as_span
+from causalgia.checks import Span, as_position, as_span, is_whole
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
@@ -100,7 +100,7 @@ class Scramble(_Spanned):
     def __post_init__(self) -> None:
         super().__post_init__()
         width = self.span[1] - self.span[0]
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or not 1 <= self.k <= min(width, 10):
+        if not is_whole(self.k) or not 1 <= self.k <= min(width, 10):
             raise DesignError(
                 f"scramble of {self._place}: k={quoted(self.k)} must be a whole number from 1 to {min(width, 10)}"
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.checks import nearest
+from causalgia.checks import is_real, nearest
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
@@ -89,7 +88,7 @@ def is_real_number(value: object) -> bool:
     >>> is_real_number(np.float32(0.5)), is_real_number(True)
     (True, False)
     """
-    return not isinstance(value, bool) and isinstance(value, Real)
+    return is_real(value)
 
 
 def _check_arm(arm: str, arms: list[str], role: str) -> None:

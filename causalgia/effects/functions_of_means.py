@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.checks import is_real
 from causalgia.effects.control_sd import control_sd
 from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
@@ -291,7 +292,7 @@ def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array
 
 
 def _as_ceiling(ceiling: Any) -> float:
-    if isinstance(ceiling, bool) or not isinstance(ceiling, int | float | np.number) or not np.isfinite(ceiling):
+    if not is_real(ceiling) or not np.isfinite(ceiling):
         raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
     return float(ceiling)
 

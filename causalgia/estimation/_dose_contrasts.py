@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.checks import is_whole
 from causalgia.errors import ContrastError, quoted
 from causalgia.numerics.moments import centered
 from causalgia.types import Array
@@ -137,7 +138,7 @@ def _as_dose(value: Any, arm: str) -> float:
 def _as_degree(degree: int | None, n: int) -> int:
     if degree is None:
         return n - 1
-    if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or not 1 <= degree < n:
+    if not is_whole(degree) or not 1 <= degree < n:
         raise ContrastError(f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to {n - 1}")
     return int(degree)
 

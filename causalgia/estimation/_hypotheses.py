@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from scipy import sparse
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
-from causalgia.checks import nearest
+from causalgia.checks import is_real, nearest
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS
@@ -199,7 +198,7 @@ def _parse_row(name: str, row: Any, names: list[str]) -> Linear:
             raise ContrastError(
                 f"hypothesis {quoted(name)}: {quoted(contrast)} is not a contrast{hint} There are {quoted(names[:20])}"
             )
-        if isinstance(weight, bool) or not isinstance(weight, Real):
+        if not is_real(weight):
             raise ContrastError(
                 f"hypothesis {quoted(name)}: the weight of {quoted(contrast)} is {quoted(weight)}, not a number"
             )

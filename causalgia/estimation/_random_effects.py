@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
+from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array
 
@@ -157,7 +158,7 @@ def random_effects(
     """
     if method not in get_args(Method):
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
+    if not is_real(ci_prob) or not 0 < ci_prob < 1:
         raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
     y, X = _design_matrix(effect, covariates)
     table = _decorrelate(y, X, variance, covariance)

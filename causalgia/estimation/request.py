@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.checks import is_real
 from causalgia.choices import TARGETS
 from causalgia.errors import EstimateError, FewClustersWarning, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate
@@ -247,7 +247,7 @@ def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
     ...
     causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
     """
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, Real) or ci_prob <= least or not ci_prob < 1:
+    if not is_real(ci_prob) or ci_prob <= least or not ci_prob < 1:
         raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for example ci_prob=0.95")
     return float(ci_prob)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from causalgia.analysis import Rope
+from causalgia.checks import is_real
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
@@ -135,7 +136,7 @@ def _as_positive_by_word(values: object, name: str, words: tuple[str, ...]) -> l
         shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
         raise DesignError(f"{name}{shown}; give one number for each of the {len(words)} words, in order or by word")
     for word, value in zip(words, listed, strict=True):
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        if not is_real(value) or not 0 < float(value) < math.inf:
             raise DesignError(f"{name} of {word} is {quoted(value)}; it must be a positive, finite number")
     return [float(value) for value in listed]
 

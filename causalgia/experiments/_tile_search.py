@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import as_count
+from causalgia.checks import as_count, is_real
 from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
@@ -165,7 +165,7 @@ def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, alpha:
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
         raise DesignError(f"tile {span_name(narrow)} is narrower than least={least}; widen it, or lower least")
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
+    if not is_real(alpha) or not 0 < alpha < 1:
         raise DesignError(f"alpha={quoted(alpha)} must be a number between 0 and 1")
     if is_placebo_rope(rope):
         raise DesignError(f"rope={quoted(rope)} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.multiplicity.families import estimates_of, family_label
@@ -87,7 +87,7 @@ def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: fl
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return is_real(value)
 
 
 def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from causalgia.checks import is_real
 from causalgia.choices import Stepwise
 from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.stepwise import stepwise
@@ -213,7 +214,7 @@ def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
 
 
 def _check_rate(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
+    if not is_real(value) or not 0 < value < 1:
         raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
 
 

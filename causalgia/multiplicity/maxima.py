@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from causalgia.checks import is_whole
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.moments import group_sums
@@ -230,7 +231,7 @@ def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
 
 def check_count(n_draws: int, argument: str) -> None:
     """Raise unless the number of draws is a positive integer."""
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+    if not is_whole(n_draws) or n_draws < 1:
         raise EstimateError(f"{argument}={quoted(n_draws)} is not a number of draws; for example {argument}=9_999")
 
 

@@ -7,12 +7,12 @@ whether a word has a larger effect than random words.
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import is_placebo_word
@@ -188,7 +188,7 @@ def _rank_p_values(values: Array, words: Mask) -> Array:
 
 
 def _check_n_words(n: int, share: Any) -> None:
-    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
+    if not is_real(share) or not 0 < float(share) < 1:
         raise EstimateError(f"share={quoted(share)} is not between 0 and 1; for example share=0.95")
     needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:

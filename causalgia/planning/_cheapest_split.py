@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.arm_weights import weights_of
+from causalgia.checks import is_whole
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_levels
@@ -140,7 +141,7 @@ def _as_price(value: float, name: str) -> float:
 def _as_limit(value: int | None, name: str, least: int) -> float:
     if value is None:
         return np.inf
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_whole(value) or value < least:
         raise EstimateError(f"{name}={quoted(value)}: give an integer of at least {least}, or None for no limit")
     return float(value)
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.checks import is_real, is_whole
 from causalgia.errors import EstimateError, quoted
 from causalgia.planning.pilot import Pilot, effects_if_outcomes, read_pilot
 from causalgia.planning.power_functions import (
@@ -213,7 +214,7 @@ def as_rope(rope: Any) -> tuple[float, float]:
     >>> as_rope(0), as_rope((-0.1, 0.2))
     ((0.0, 0.0), (-0.1, 0.2))
     """
-    if isinstance(rope, int | float) and not isinstance(rope, bool) and rope == 0:
+    if is_real(rope) and rope == 0:
         return 0.0, 0.0
     try:
         low, high = (float(end) for end in rope)
@@ -252,7 +253,7 @@ def _units_for_half_width(plan: Pilot, half_width: float, level: float) -> xr.Da
 
 
 def _as_clusters(plan: Pilot, n_units: int) -> Array:
-    whole = isinstance(n_units, int | np.integer) and not isinstance(n_units, bool)
+    whole = is_whole(n_units)
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
         raise EstimateError(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array
 
@@ -235,7 +236,7 @@ def as_positive(value: Any, name: str) -> float:
     ...
     causalgia.errors.EstimateError: half_width=0 is not a positive number
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = is_real(value)
     if not number or not 0 < float(value) < np.inf:
         raise EstimateError(f"{name}={quoted(value)} is not a positive number")
     return float(value)
@@ -254,7 +255,7 @@ def as_probability(value: Any, name: str) -> float:
     ...
     causalgia.errors.EstimateError: level=95 is not between 0 and 1; for example level=0.95
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = is_real(value)
     if not number or not 0 < float(value) < 1:
         raise EstimateError(
             f"{name}={quoted(value)} is not between 0 and 1; for example {name}={_EXAMPLES.get(name, 0.8)}"

@@ -14,6 +14,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
+from causalgia.checks import is_whole
 from causalgia.choices import LAWS, LEAST_DF, Law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
@@ -370,7 +371,7 @@ def _check_choices(law: object, engine: object, n_draws: object, accepted: objec
         raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is none of True, False and 'auto'")
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+    if not is_whole(n_draws) or n_draws < 1:
         raise InferenceError(f"n_draws={quoted(n_draws)} is not a positive whole number; for example n_draws=4000")
     if not isinstance(accepted, bool):
         raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import linalg, special
 
+from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.engine_input import (
     FamilyData,
@@ -95,7 +96,7 @@ def profile(
     >>> found["moments"]["period_probability"].round(2).values.ravel()
     array([0., 0., 1., 0.])
     """
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+    if not is_whole(n_draws) or n_draws < 1:
         raise InferenceError(f"n_draws={quoted(n_draws)} is not a positive whole number; for example n_draws=4000")
     table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:

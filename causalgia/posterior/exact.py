@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.types import Array
 
@@ -87,7 +88,7 @@ class Exact:
         InferenceError
             If n is not a positive whole number.
         """
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        if not is_whole(n) or n < 1:
             raise InferenceError(f"n_draws={quoted(n)} is not a positive whole number; for example n_draws=4000")
         return self.sample(int(n), generator)
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.engine_input import FamilyData, as_labeled_estimates, family_data
 from causalgia.posterior.error_covariance import Noise
@@ -185,7 +186,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), n_draws: int = 1
     >>> drawn["prior_predictive"]["effect"].sizes["draw"]
     1000
     """
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+    if not is_whole(n_draws) or n_draws < 1:
         raise InferenceError(f"n_draws={quoted(n_draws)} is not a positive whole number; for example n_draws=1000")
     table = as_labeled_estimates(estimates, [])
     if np.isinf(prior.mu_sd):

@@ -15,6 +15,7 @@ from typing import Literal, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
     IUPAC,
@@ -130,7 +131,7 @@ def _plain_name(name: object) -> Name:
     """Return a name as Python's own str or int."""
     if isinstance(name, str) and "\0" not in name:
         return str(name)
-    if isinstance(name, int | np.integer) and not isinstance(name, bool):
+    if is_whole(name):
         return int(name)
     flaw = "has a NUL character" if isinstance(name, str) else f"is a {type(name).__name__}"
     msg = f"name {quoted(name)} {flaw}; names are integers or strings without NUL"

@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from causalgia.checks import similar_names
+from causalgia.checks import is_whole, similar_names
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
 from causalgia.sequences.text_files import check_text, is_gzip, numbered_lines, read_text
@@ -252,7 +252,7 @@ def read_bed(
     SequenceError
         If the file cannot be read, has no interval, a line is malformed, or two intervals give one window.
     """
-    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+    if not is_whole(length) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     if center not in ("middle", "summit"):

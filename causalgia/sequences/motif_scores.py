@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import shown
+from causalgia.checks import is_real, is_whole, shown
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
@@ -69,7 +69,7 @@ def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tupl
 
 
 def _check_rungs(motif: Motif, n_steps: int, weakest: float, best: int) -> None:
-    if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 2:
+    if not is_whole(n_steps) or n_steps < 2:
         msg = f"n_steps={quoted(n_steps)}; a ladder has a whole number of words, at least 2"
         raise SequenceError(msg)
     if not np.isfinite(weakest) or weakest * PER_BIT >= best:
@@ -205,7 +205,7 @@ def cutoff(motif: Motif, threshold: float) -> int:
     >>> step_scores(toy).tolist(), cutoff(toy, 0.25)
     ([[0, 0, 673, -1301]], 1)
     """
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number) or not 0 < threshold < 1:
+    if not is_real(threshold) or not 0 < threshold < 1:
         msg = f"threshold={quoted(threshold)} is a p-value, above 0 and below 1, such as 1e-4"
         raise SequenceError(msg)
     steps = step_scores(motif)

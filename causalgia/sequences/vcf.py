@@ -10,6 +10,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
 from causalgia.sequences.alphabet import BASES, encode
@@ -202,7 +203,7 @@ def _check_place(chromosome: str, position: int) -> None:
     if not isinstance(chromosome, str) or not chromosome.strip():
         msg = f"chromosome={quoted(chromosome)}; give its name in the genome, such as 'chr1'"
         raise SequenceError(msg)
-    if isinstance(position, bool) or not isinstance(position, int | np.integer) or position < 0:
+    if not is_whole(position) or position < 0:
         msg = f"position={quoted(position)} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
         raise SequenceError(msg)
 
@@ -255,7 +256,7 @@ def _allele_width(variant: Variant) -> int:
 
 
 def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
-    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+    if not is_whole(length) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     chosen = tuple(variants)

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.analysis import analysis_in_attrs, exploratory_attrs
+from causalgia.checks import is_real
 from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
@@ -261,7 +262,7 @@ def _law_caution(found: Evidence) -> dict[str, str]:
 
 
 def _as_level(value: Any, name: str) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = is_real(value)
     if not number or not 0.5 < value < 1:
         raise DecisionError(f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95")
     return float(value)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.checks import is_real
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.types import Array
@@ -43,7 +44,7 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
         predicted = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
         of_a_population = predicted and attrs.get("target", "population") in _OF_A_POPULATION
         return RARE if of_a_population and not few_real_sequences(estimates) else None
-    number = isinstance(rare, int | float | np.number) and not isinstance(rare, bool)
+    number = is_real(rare)
     if not number or not 0 < float(rare) < 1:
         raise DecisionError(
             f"rare={quoted(rare)} is neither 'auto', 'none' nor a share of the backgrounds between 0 and 1; for "

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import is_real
 from causalgia.choices import is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -87,7 +88,7 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     ace = effects["ace"]
     if rope is None:
         raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
-    if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
+    if is_real(rope):
         return _direction_region(rope, ace, null)
     if isinstance(rope, str) and not is_placebo_rope(rope):
         return _region_in_sd(rope, effects, null)

@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import is_whole
 from causalgia.errors import DesignError, quoted
 
 LETTERS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"  # without I, the identity
@@ -141,7 +142,7 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
     >>> half.signs.tolist(), half.resolution, [str(word) for word in half.relation]
     ([[-1, -1, 1], [1, -1, -1], [-1, 1, -1], [1, 1, 1]], 3, ['ABC'])
     """
-    if isinstance(n_factors, bool) or not isinstance(n_factors, int | np.integer) or not 1 <= n_factors <= len(LETTERS):
+    if not is_whole(n_factors) or not 1 <= n_factors <= len(LETTERS):
         raise DesignError(f"n_factors={quoted(n_factors)} must be a whole number from 1 to {len(LETTERS)}")
     if isinstance(generators, str) or not all(isinstance(text, str) for text in generators):
         raise DesignError(f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']")
@@ -185,7 +186,7 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
     >>> aliases(["D=ABC"], 4)
     {'A': (), 'B': (), 'C': (), 'D': (), 'AB': ('CD',), 'AC': ('BD',), 'AD': ('BC',)}
     """
-    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 1:
+    if not is_whole(order) or order < 1:
         raise DesignError(f"order={quoted(order)} must be a whole number of at least 1")
     strings = fraction(n_factors, generators).strings(int(order))
     return {str(effect): tuple(map(str, others)) for effect, others in strings.items()}
