@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import Analysis, kept_analysis
 from causalgia.arm_weights import weights_of
-from causalgia.choices import is_placebo_rope
+from causalgia.choices import Error, is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
@@ -269,7 +269,7 @@ def _posterior_and_decisions(
     return posterior, decisions
 
 
-def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]:
+def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[Error, str]:
     """Return the error rate that ``error="auto"`` resolves to for these estimates, and the reason.
 
     The smallest family counts (contrasts that vary, without placebo words). Ratios, whose null value is 1, have no
@@ -381,7 +381,7 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> t
         covariates=analysis.covariates,
         target=analysis.target,
         ci_prob=analysis.ci_prob,
-        weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was made
+        weights=analysis.weights,
         moderate=analysis.moderate,
     )
     return effects, _adjust_p_values(effects, estimates, analysis, rng) if "p" in estimates else estimates
@@ -424,7 +424,8 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
         return effects
     if name not in effects.coords or effects[name].dims != ("arm",):
-        on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",))]
+        own = {"do", "kind", "random"}  # of contrasts and arms both
+        on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",)) and c not in own]
         raise ContrastError(
             f"family={quoted(name)} is not a coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
         )
@@ -457,9 +458,9 @@ def _decide_effects(
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
-    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": analysis.cluster, "rng": rng}
+    how |= {"family": analysis.family, "rare": analysis.rare, "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
-        return decide(effects, **how)
+        return decide(effects, **how, cluster=analysis.cluster)
     if posterior is None and analysis.error not in BY_TESTS:
         estimates, how["error"] = _pooled_over_predictors(estimates), "local"
     return decide(estimates if posterior is None else posterior, **how)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -33,6 +33,11 @@ from causalgia.choices import (
     ROPE_IN_WORDS,
     SCALES,
     TARGETS,
+    Error,
+    Law,
+    Method,
+    Scale,
+    Target,
     is_placebo_rope,
     is_rope,
 )
@@ -50,9 +55,6 @@ Rope: TypeAlias = (
 )
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
-
-
-_ARM_COORDINATES = ("arm", "kind", "random")
 
 
 def _are_contrasts(value: object) -> bool:
@@ -170,27 +172,27 @@ class Analysis:
     control: str | None = None
     contrasts: Contrasts | InText | None = None
     interaction: Sequence[str] | None = None
-    scale: str = "identity"
+    scale: Scale = "identity"
     cluster: str = "auto"
     block: str | None = None
     covariates: Sequence[str] | None = None
-    target: str = "population"
+    target: Target = "population"
     ci_prob: float = 0.95
-    weights: str = "units"
+    weights: Literal["units", "clusters"] = "units"
     moderate: bool | None = None
-    adjust: str = "bh"
+    adjust: Method = "bh"
     family: str | None = None
-    law: str = "auto"
+    law: Law = "auto"
     rope: Rope | None = None
     level: float = 0.95
-    error: str = "auto"
+    error: Error = "auto"
     exchangeable: bool | None = None
     rare: float | str | None = "auto"
     prior: Prior | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         plain = {field.name: _as_toml(field.name, getattr(self, field.name)) for field in fields(self)}
-        table = {name: value for name, value in plain.items() if value is not None or name in ("cluster", "adjust")}
+        table = {f.name: plain[f.name] for f in fields(self) if plain[f.name] is not None or f.default is not None}
         check_table(table, "Analysis", ANALYSIS)
         questions = [key for key in ("control", "contrasts", "interaction") if key in table]
         if len(questions) > 1:
@@ -271,7 +273,7 @@ class Analysis:
                 _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
             _check_known(factor, factors, "[analysis]: interaction names", "factor")
-        if self.family not in (None, "all", *_ARM_COORDINATES):
+        if self.family not in (None, "all", "arm"):
             _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
         self._check_rope(words, tasks)
@@ -313,7 +315,7 @@ class Analysis:
         rows: Any = self.contrasts or ()  # pairs or mapping
         return {name: dict(weights) for name, weights in dict(rows).items()}
 
-    def decides_by(self, n_of_a_kind: int) -> str:
+    def decides_by(self, n_of_a_kind: int) -> Error:
         """Return the error rate that ``"auto"`` resolves to for a family of so many contrasts of one kind.
 
         Regions of placebo words use tests, whose directions hold by rank among the words. Further conditions on the

@@ -14,7 +14,7 @@
 # # From the predictor to the bench and back
 #
 # A network says that a GATA1 site raises activity, and by how much in which background. Here the same design is ordered as an oligo
-# library, measured (by a simulation whose truth we know), analysed with the same contrast, and compared with the virtual trial. The results
+# library, measured (by a simulation whose truth we know), analyzed with the same contrast, and compared with the virtual trial. The results
 # plan the next library.
 
 # %%

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import causalgia as cg
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -366,3 +367,11 @@ def test_numbers_of_draws_and_flips_are_those_of_their_method() -> None:
         for method in ("bootstrap_t", "sign_flip", "dunnett")
     }
     assert kept == {"bootstrap_t": {"n_draws"}, "sign_flip": {"n_flips"}, "dunnett": set()}
+
+
+@pytest.mark.parametrize("cluster", [None, 3, "parent"])
+def test_estimates_have_no_units_to_cluster(cluster):
+    estimates = cg.from_effects([0.2, 0.5], [0.1, 0.1])
+    for verb in (cg.adjust, cg.multiplicity.simultaneous, lambda x, cluster: cg.decide(x, rope=0, cluster=cluster)):
+        with pytest.raises(EstimateError, match=f"cluster={cluster!r} (is not 'auto'|groups units, and these are)"):
+            verb(estimates, cluster=cluster)

@@ -286,3 +286,11 @@ def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
     assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error == error
     assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, family="kind").error == error
     assert Analysis(contrasts=mixed, rope=(-1, 1)).decides_by(400) == "bh"
+
+
+@pytest.mark.parametrize(
+    "name", ["scale", "cluster", "target", "ci_prob", "weights", "adjust", "law", "level", "error"]
+)
+def test_no_field_with_a_default_is_none(name):
+    with pytest.raises(DesignError, match=f"Analysis: {name} = None must be"):
+        cg.Analysis(control="a", **{name: None})

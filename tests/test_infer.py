@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import causalgia as cg
 from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
@@ -721,3 +722,12 @@ def test_errors_given_their_sum_are_those_of_the_whole_covariance() -> None:
     for noise in (low, whole):
         drawn = np.cov(draw_errors(noise, 40_000, rng), rowvar=False)
         np.testing.assert_allclose((drawn - covariance) / np.outer(sd, sd), 0, atol=4.5 * np.sqrt(2 / 40_000))
+
+
+def test_decisions_name_the_families_of_the_law():
+    table = pd.DataFrame({"contrast": [f"c{k}" for k in range(6)], "effect": np.arange(6.0), "se": 0.5})
+    estimates = cg.from_effects(table).assign_coords(sort=("contrast", ["a", "b"] * 3))
+    posterior = cg.infer(estimates, family="sort", law="normal", rng=0, n_draws=200)
+    assert cg.decide(posterior, rope=(-0.1, 0.1)).attrs["law_family"] == "sort"
+    with pytest.raises(InferenceError, match="leave family= out for all contrasts of a task"):
+        cg.infer(estimates, family="all", rng=0)

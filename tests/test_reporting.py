@@ -337,6 +337,29 @@ def test_outcomes_are_described():
     assert report(outcomes, rows="all").count("do(x[20:27] = ") == 3
 
 
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_whatever_a_trial_keeps_is_reported(keep):
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), "AC": cg.Embed("ACAC", at=9)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
+    asked = cg.Analysis(control="none")
+    text = report(cg.run(design, cg.zoo.oracle("gata1_like"), rng=5, keep=keep, analysis=asked, progress=False))
+    assert "30, crossover" in text
+    assert "do(x[9:13] = GATA)" in text
+    assert ("3 arms:" if keep == "outcomes" else "2 contrasts:") in text
+
+
+def test_effects_that_no_trial_kept_are_reported():
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5, progress=False)
+    assert "1 contrast:\n  GATA" in report(cg.contrast(outcomes, control="none"))
+
+
+def test_other_rows_are_refused():
+    with pytest.raises(OutcomesError, match="rows='every' is neither 'summary' nor 'all'"):
+        report(estimates(), rows="every")
+
+
 def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
     told = {"reserved": "5 sequences, never used", "confirms": "fresh units: GATA", "stopped": "stopped at 30 of 90"}
     found = xr.Dataset({"outcome": (("unit", "task"), [[1.0]])}, attrs=told)

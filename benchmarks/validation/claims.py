@@ -1,6 +1,6 @@
 """What an analysis prints by default: verdicts and intervals, against known truth, from tables and from units.
 
-A trial is one family of K effects, analysed as `causalgia.analyze` does with ``Analysis(rope=...)``: tests of fewer
+A trial is one family of K effects, analyzed as `causalgia.analyze` does with ``Analysis(rope=...)``: tests of fewer
 than 30 effects, the posterior of 30 or more. Trials are the tasks of one Dataset, each a family of its own.
 """
 

@@ -40,7 +40,7 @@ class Fit:
 def fit(network: str, tokens: Tokens, labels: NDArray[np.float64], how: Fit, *, seed: int) -> nn.Module:
     """Return a network fitted by least squares (Adam, a learning rate that rises and falls once).
 
-    Labels are standardised for the fit; the last layer of what is returned answers on their scale.
+    Labels are standardized for the fit; the last layer of what is returned answers on their scale.
 
     Parameters
     ----------

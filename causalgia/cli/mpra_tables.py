@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
+from causalgia.choices import Target
 from causalgia.cli.folder import check_usable, load_outcomes
 from causalgia.cli.tables import echo, print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
@@ -275,7 +276,7 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
 
 
-def average_target(activities: xr.Dataset) -> str:
+def average_target(activities: xr.Dataset) -> Target:
     """Return the target of averages: ``"population x replicates"`` if there are several replicates."""
     return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
 

@@ -68,7 +68,7 @@ def fit_arms(
     covariates: Array | None = None,
     rounding: Array | None = None,
 ) -> Fits:
-    """Regress the outcomes of each arm on its (centred) covariates, with CR2 influences (HC2 without clusters).
+    """Regress the outcomes of each arm on its (centered) covariates, with CR2 influences (HC2 without clusters).
 
     Parameters
     ----------

@@ -23,6 +23,22 @@ OVER_PREDICTORS = ("population x predictors", "next predictor")
 FEW_CLUSTERS = 20
 
 
+def check_cluster(cluster: object, *, of_units: bool) -> None:
+    """Raise EstimateError unless `cluster` names how units are grouped; estimates have no units left to group.
+
+    Examples
+    --------
+    >>> check_cluster("parent", of_units=False)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to cg.estimate
+    """
+    if not isinstance(cluster, str):
+        raise EstimateError(f"cluster={quoted(cluster)} is not 'auto', 'none' or a coordinate of the units")
+    if not of_units and cluster not in ("auto", "none"):
+        raise EstimateError(f"cluster={quoted(cluster)} groups units, and these are estimates; give it to cg.estimate")
+
+
 @dataclass(frozen=True)
 class Request:
     """Validated arguments of one call of `estimate`."""
@@ -35,10 +51,7 @@ class Request:
     moderate: bool | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.cluster, str):
-            raise EstimateError(
-                f"cluster={quoted(self.cluster)} is neither 'auto' nor 'none' nor a coordinate of the units"
-            )
+        check_cluster(self.cluster, of_units=True)
         if self.target not in TARGETS:
             raise EstimateError(f"target {quoted(self.target)} is none of {', '.join(map(quoted, TARGETS))}")
         if self.weights not in ("units", "clusters"):

@@ -1,6 +1,6 @@
 """The catalogue: every classic in-silico experiment as a function that returns a design with its named contrasts.
 
-Each is run by `causalgia.run` and analysed by the ordinary verbs; ``experiment.analyze(outcomes, rng=)`` is the pipe of
+Each is run by `causalgia.run` and analyzed by the ordinary verbs; ``experiment.analyze(outcomes, rng=)`` is the pipe of
 verbs that answers its question. `entries` lists them.
 """
 

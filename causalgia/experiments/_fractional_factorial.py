@@ -46,7 +46,7 @@ def grammar_screen(
 
     Six two-level factors: A ``first`` and B ``second``, the motif of each site; C ``order``, the first site upstream or
     downstream of the second; D ``spacing``; E ``first_strand`` and F ``second_strand``. A quarter of the 64
-    combinations is run, centred in the same backgrounds. An effect is the mean outcome over the runs where the product
+    combinations is run, centered in the same backgrounds. An effect is the mean outcome over the runs where the product
     of its factors' levels is high minus that over the others; an interaction of two factors is thus half the difference
     of the effect of one at the two levels of the other. Aliased effects share one contrast, which estimates their sum
     and lists them.

@@ -66,7 +66,7 @@ def spacing(
     distances
         Bases from the start of the first site to that of the second.
     center
-        Base about which both start; None: such that the sites are centred in the background (18 of 41, as published).
+        Base about which both start; None: such that the sites are centered in the background (18 of 41, as published).
     single
         Start of the arm with one site; None: one base before `center`, as published (17 for 18).
     n_units

@@ -18,7 +18,7 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
 from causalgia.estimation.ratios import unbounded
-from causalgia.estimation.request import labels_of, with_effect_columns
+from causalgia.estimation.request import check_cluster, labels_of, with_effect_columns
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -44,7 +44,7 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, check_dataset
+from causalgia.schema import annotate, check_dataset, keeps_effects
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 
@@ -196,6 +196,7 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+    check_cluster(cluster, of_units=keeps_effects(estimates))
     if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
         p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
         return p_alone

@@ -12,7 +12,7 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
-from causalgia.estimation.request import as_ci_prob
+from causalgia.estimation.request import as_ci_prob, check_cluster
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -22,7 +22,7 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
 from causalgia.notes import with_notes
-from causalgia.schema import annotate
+from causalgia.schema import annotate, keeps_effects
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 
@@ -110,6 +110,7 @@ def simultaneous(
     """
     _check_band_method(method)
     ci_prob = as_ci_prob(ci_prob)
+    check_cluster(cluster, of_units=keeps_effects(estimates))
     joint = as_joint_estimates(estimates, cluster, ci_prob)
     used, why = _choose_band(joint, method)
     needs_rng = used == "bootstrap_t"

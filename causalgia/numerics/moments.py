@@ -103,7 +103,7 @@ def root_sum_squares(factor: Array) -> tuple[Array, Array]:
 
 
 def skewness(residuals: Array) -> Array:
-    """Return ``m3 / m2^1.5`` of centred values of shape ``(n, ...)``, shape ``(...)``; 0 where they do not vary.
+    """Return ``m3 / m2^1.5`` of centered values of shape ``(n, ...)``, shape ``(...)``; 0 where they do not vary.
 
     m2 and m3 are means over n of squares and cubes.
 

@@ -233,7 +233,7 @@ def infer(
     )
     _warn_of_conflict(table, families, law)
     attrs = _model_attrs(table, families, posteriors, law, prior) | {
-        "family": family or "",
+        "law_family": family or "",
         "covariates": ", ".join(names_of_x),
     }
     attrs |= exploratory_attrs(table.attrs, law=law, prior=prior)

@@ -1,7 +1,7 @@
 """Negative binomial model of barcode counts of DNA and RNA, with DNA measured with error; arrays in, draws out.
 
-The abundance of a barcode is a parameter that its DNA counts measure, not a divisor. Latent values are centred where
-their counts are more informative than their prior, and non-centred elsewhere.
+The abundance of a barcode is a parameter that its DNA counts measure, not a divisor. Latent values are centered where
+their counts are more informative than their prior, and non-centered elsewhere.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _starting_values(data: CellCounts) -> _StartingValues:
 
 
 def _latent_variable(name: str, center: Any, sd: Any, start: Array, centered: bool) -> Any:
-    """Return latent values ~ N(centre, sd^2), centred or non-centred."""
+    """Return latent values ~ N(centre, sd^2), centered or non-centered."""
     pm = import_quietly("pymc")
     if centered:
         return pm.Normal(name, center, sd, shape=start.shape, initval=start)

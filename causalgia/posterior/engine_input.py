@@ -73,7 +73,7 @@ def family_data(
     covariates
         Shape ``(K, q)``, over all contrasts.
     prior
-        As given by the user; scaled by the sd of the control arm where that is known and the prior is standardised.
+        As given by the user; scaled by the sd of the control arm where that is known and the prior is standardized.
     factors
         Number of factor scores that the engine can integrate for a family of K effects, as in `noise_of`.
     law
@@ -123,7 +123,7 @@ def sigma_label(noise: Noise) -> str:
 
 
 def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
-    """Return whether the prior is in sd of the control arm: standardised, with a known sd."""
+    """Return whether the prior is in sd of the control arm: standardized, with a known sd."""
     return prior.standardized and "control_sd" in estimates
 
 
@@ -254,6 +254,11 @@ def group_rows(estimates: xr.Dataset, family: str | None) -> tuple[npt.NDArray[A
     >>> labels.tolist(), [r.tolist() for r in rows]
     (['a', 'b'], [[1], [0, 2]])
     """
+    if family == "all":
+        raise InferenceError(
+            "family='all': the effects of each task have a law of their own; leave family= out for all contrasts of a "
+            "task together"
+        )
     if family is None:
         return None, [np.arange(estimates.sizes["contrast"])]
     values = contrast_coordinate(estimates, family, "family").to_numpy()

@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import Analysis
-from causalgia.choices import LEAST_DF, LEAST_FOR_A_LAW
+from causalgia.choices import LEAST_DF, LEAST_FOR_A_LAW, Error
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.posterior.mixture import effect_se_dependence
@@ -92,7 +92,7 @@ def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> s
 
 def deciding_error(
     analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int
-) -> tuple[str, str]:
+) -> tuple[Error, str]:
     """Return the error rate that decides estimates, and why tests are used where there are enough for a posterior.
 
     Parameters

@@ -51,13 +51,13 @@ class Design:
     """Fixed effects of the centre, ``mu + x' beta``, and their normal prior about 0."""
 
     columns: Array
-    """Intercept and centred covariates, (K, 1 + q)."""
+    """Intercept and centered covariates, (K, 1 + q)."""
     sd: Array
     """Prior sd of mu and of each beta, (1 + q,); ``inf`` is flat."""
 
 
 def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Design:
-    """Return the design of the centre of n effects: covariates centred, so that mu is the effect at their mean.
+    """Return the design of the centre of n effects: covariates centered, so that mu is the effect at their mean.
 
     The prior of beta is as wide as that of mu per sd of the covariate: ``beta ~ N(0, (mu_sd / sd(x))^2)``.
 

@@ -73,7 +73,7 @@ def mixture(
     mode
         Location of the spike.
     covariates
-        Of each effect, (K, q): centred, so that the spike is at the centre of an effect with mean covariates.
+        Of each effect, (K, q): centered, so that the spike is at the centre of an effect with mean covariates.
     scales
         Prior sd of the components, (J,), ascending, 0 the spike, in the unit of the effects; None: `scale_grid`.
     prior_count

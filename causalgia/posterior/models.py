@@ -1,7 +1,7 @@
 """The hierarchical models as PyMC models: arrays in, one `pm.Model` out, nothing sampled.
 
 An effect is parameterised by its standard score under its conditional normal law given tau and its estimate. This
-interpolates between the centred form (informative data) and the non-centred form (weak data).
+interpolates between the centered form (informative data) and the non-centered form (weak data).
 """
 
 from __future__ import annotations

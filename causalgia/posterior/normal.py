@@ -318,7 +318,7 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     prior
         Prior of mu and tau in the unit of the effects.
     covariates
-        Of each effect, (K, q): they are centred, so that mu is the effect at their mean, and
+        Of each effect, (K, q): they are centered, so that mu is the effect at their mean, and
         ``beta ~ N(0, (mu_sd / sd(x))^2)``.
 
     Returns

@@ -1,4 +1,4 @@
-"""Mixtures of centred normals as prior of effects about a location: likelihood, posterior, derivatives.
+"""Mixtures of centered normals as prior of effects about a location: likelihood, posterior, derivatives.
 
 ``effect_k = location_k + delta'_k + noise_k``, ``delta'_k ~ sum_j w_j N(0, v_j)``, ``noise_k ~ N(0, s_k^2)``: the ash
 mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
@@ -99,7 +99,7 @@ def erfc(x):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Prior of an effect about its location: J normals centred there."""
+    """Prior of an effect about its location: J normals centered there."""
 
     variance: Array
     """Their variances, (J,), ascending; 0 is a point mass."""

@@ -51,7 +51,7 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     nu
         Degrees of freedom of z, fixed: 4 has tails heavy enough for outliers and a variance.
     covariates
-        Of each effect, (K, q): they are centred, so that mu is the effect at their mean.
+        Of each effect, (K, q): they are centered, so that mu is the effect at their mean.
 
     Returns
     -------

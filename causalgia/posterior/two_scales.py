@@ -60,7 +60,7 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     noise
         Their covariance Sigma: independent, or low rank + diagonal.
     covariates
-        Of each effect, (K, q): they are centred, so that mu is the effect at their mean.
+        Of each effect, (K, q): they are centered, so that mu is the effect at their mean.
     unit
         Unit of the priors; None: the median standard error.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from causalgia.errors import printable
+from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.notes import notes_of
 from causalgia.reporting.outcomes import describe_outcomes
@@ -106,6 +106,8 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     <BLANKLINE>
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.3800 [1.3710, 1.3890].
     """
+    if rows not in ("summary", "all"):
+        raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
         return describe_outcomes(dataset, every_arm=rows == "all")
     estimates = as_reportable(dataset)

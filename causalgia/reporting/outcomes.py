@@ -81,6 +81,12 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
 
 
 def _arm_lines(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
+    if "contrast" in outcomes.coords:
+        names = [str(name) for name in outcomes["contrast"].to_numpy()]
+        do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
+        width = max(map(len, names), default=0)
+        lines = [f"  {name:<{width}}  {text}".rstrip() for name, text in zip(names, do, strict=True)]
+        return [f"{len(names)} contrast{'s' if len(names) > 1 else ''}:", *lines]
     if "arm" not in outcomes.coords:
         return []
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]

@@ -291,7 +291,7 @@ def from_bed(
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
 ) -> Sequences:
-    r"""Cut windows of exactly `length` out of a genome, one centred on each interval of a BED file.
+    r"""Cut windows of exactly `length` out of a genome, one centered on each interval of a BED file.
 
     The centre c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"`` (column 10 of narrowPeak), and
     the window is ``[c - length // 2, c - length // 2 + length)``: an interval of `length` bases is its own window.

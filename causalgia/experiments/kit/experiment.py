@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from causalgia.analysis import Analysis, Rope
-from causalgia.choices import ROPE_IN_WORDS, is_placebo_rope
+from causalgia.choices import ROPE_IN_WORDS, Error, is_placebo_rope
 from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
@@ -346,7 +346,7 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     """
     screens = claims == "screening"
     by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and not is_placebo_rope(rope)
-    error = "local" if by_posterior else "bh"
+    error: Error = "local" if by_posterior else "bh"
     return Analysis(rope=rope, error=error, exchangeable=screens, **settings)
 
 
