@@ -296,6 +296,13 @@ def test_the_length_of_windows_may_be_of_numpy(tmp_path):
         from_bed(*paths, length=True)
 
 
+@pytest.mark.parametrize("header", [">chr1", ">chr1 dna chromosome"])
+def test_a_genome_in_the_place_of_intervals_is_refused(tmp_path, header):
+    bed, genome = written(tmp_path / "b.bed", "chr1\t10\t20\n"), written(tmp_path / "g.fa", f"\n{header}\nACGT\n")
+    with refused("g.fa: this is FASTA; the BED file comes first: from_bed(bed, fasta)"):
+        from_bed(genome, bed, length=10)
+
+
 def test_summits_of_one_peak_have_one_middle(tmp_path):
     rows = "".join(f"chr1\t100\t150\tp\t0\t.\t1\t1\t1\t{summit}\n" for summit in (7, 30))
     paths = written(tmp_path / "b.narrowPeak", rows), written(tmp_path / "g.fa", fasta(60))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import causalgia as cg
 from causalgia.errors import SequenceError
 from causalgia.sequences import Variant, decode, read_vcf, variant_windows
 
@@ -102,6 +104,16 @@ def test_a_file_that_is_no_text_is_refused(vcf, tmp_path):
         read_vcf(tmp_path / "y.vcf")
 
 
+def test_a_genome_in_the_place_of_variants_is_refused(genome, vcf):
+    path, message = vcf(line("chr1", 16, "x", "G", "T")), f"{genome}: this is FASTA; give the VCF file first, then"
+    with refused(message):
+        variant_windows(genome, path, length=9)
+    with refused(message):
+        cg.experiments.variants(genome, path, length=9)
+    with refused(message):
+        cg.mpra.variant_tiles(genome, path, insert_length=9)
+
+
 def test_a_variant_is_checked_when_it_is_made():
     with refused("chromosome=' '"):
         Variant(" ", 3, "A", "C")
@@ -134,6 +146,17 @@ def test_windows_are_the_genome_and_the_genome_with_the_alternate(genome, data):
     assert decode(windows.reference) == [CHROMOSOME[first : first + length]]
     assert decode(windows.alternate) == [edited[first : first + length]]
     assert windows.start.tolist() == [position - first]
+
+
+@pytest.mark.parametrize("path_type", [str, Path])
+def test_windows_of_a_file_are_those_of_its_variants(genome, vcf, path_type):
+    path = vcf(line("chr1", 16, "x", "G", "T"))
+    found, wanted = (
+        variant_windows(path_type(path), genome, length=9),
+        variant_windows(read_vcf(path), genome, length=9),
+    )
+    assert found.variants == wanted.variants
+    np.testing.assert_array_equal(found.alternate, wanted.alternate)
 
 
 def test_windows_keep_order_names_and_widths(genome):

@@ -15,7 +15,7 @@ import numpy as np
 from causalgia.checks import is_whole, similar_names
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
-from causalgia.sequences.text_files import check_text, is_gzip, numbered_lines, read_text
+from causalgia.sequences.text_files import check_not_fasta, check_text, is_gzip, numbered_lines, read_text
 
 _BLOCK, _LINE = 1 << 24, 1 << 10
 _LARGEST = 1 << 38
@@ -258,9 +258,11 @@ def read_bed(
     if center not in ("middle", "summit"):
         msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
+    text = read_text(path)
+    check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
     windows = [
         _window(line, number, place=f"{path}: line {number}", length=int(length), center=center, stranded=stranded)
-        for number, line in numbered_lines(read_text(path))
+        for number, line in numbered_lines(text)
         if not line.startswith("#") and line.split()[0] not in ("track", "browser")
     ]
     if not windows:

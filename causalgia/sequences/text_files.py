@@ -43,6 +43,12 @@ def numbered_lines(text: bytes) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
+def check_not_fasta(text: bytes, path: str | PathLike[str], cure: str) -> None:
+    """Raise SequenceError with the cure if the first line that is not blank begins as that of a FASTA file."""
+    if text.lstrip().startswith(b">"):
+        raise SequenceError(f"{path}: this is FASTA; {cure}")
+
+
 def check_text(data: bytes, path: str | PathLike[str]) -> None:
     """Raise SequenceError if there is a NUL byte: the file is not text."""
     if b"\0" in data:

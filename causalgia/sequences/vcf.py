@@ -15,7 +15,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
 from causalgia.sequences.alphabet import BASES, encode
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.text_files import numbered_lines, read_text
+from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
 from causalgia.types import Tokens
 
 _BASES = frozenset(BASES)
@@ -132,9 +132,11 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     >>> [(v.name, v.position) for v in read_vcf(path)]
     [('rs1', 41), ('chr1:50:CA>C', 49)]
     """
+    text = read_text(path)
+    check_not_fasta(text, path, "give the VCF file first, then the FASTA file of the genome")
     found = [
         (number, variant)
-        for number, line in numbered_lines(read_text(path))
+        for number, line in numbered_lines(text)
         if not line.startswith("#")
         for variant in _variants(line, f"{path}: line {number}")
     ]
@@ -147,7 +149,11 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
 
 
 def variant_windows(
-    variants: Sequence[Variant], fasta: str | PathLike[str], *, length: int, starts: Sequence[int] | None = None
+    variants: str | PathLike[str] | Sequence[Variant],
+    fasta: str | PathLike[str],
+    *,
+    length: int,
+    starts: Sequence[int] | None = None,
 ) -> VariantWindows:
     r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
 
@@ -158,7 +164,7 @@ def variant_windows(
     Parameters
     ----------
     variants
-        At least one, with different names; `read_vcf` gives them.
+        A VCF file, or its variants as `read_vcf` gives them: at least one, with different names.
     fasta
         The genome, plain or gzip-compressed.
     length
@@ -183,7 +189,7 @@ def variant_windows(
     >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
-    chosen = _as_variants(variants, length)
+    chosen = _as_variants(read_vcf(variants) if isinstance(variants, str | PathLike) else variants, length)
     at = (
         [length // 2 - _allele_width(x) // 2 for x in chosen]
         if starts is None
