@@ -429,6 +429,14 @@ def test_a_simulation_that_cannot_be_is_refused(changed, message):
         simulated_counts(**({"activity": truth(), "rng": 0} | changed))
 
 
+def test_components_of_a_pilot_are_no_noise_model():
+    with pytest.raises(EstimateError, match=r"noise= is a Dataset; give cg\.mpra\.NoiseModel") as caught:
+        cg.mpra.simulate(truth(), noise=xr.Dataset(), rng=0)
+    assert "pilot=" not in str(caught.value)  # simulate has none
+    with pytest.raises(EstimateError, match="components of a pilot are given as pilot="):
+        cg.mpra.power(0.3, n_barcodes=8, n_replicates=3, noise=xr.Dataset())
+
+
 def test_filters_are_stated_and_counted_and_move_no_total():
     dna = [[20, 20], [9, 11], [9, 10], [np.nan, 10], [np.nan, np.nan], [30, 0]]
     letters, oligos = ["AA", "AC", "AG", "AT", "CA", "CC"], ["a", "a", "a", "b", "b", "b"]

@@ -292,9 +292,9 @@ def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_pic
 
 def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
     noise = {"sd_barcode": 0.6, "sd_replicate": 0.15}
-    with pytest.raises(EstimateError, match="tau= is not given"):
+    with pytest.raises(EstimateError, match=r"tau is not given.*NoiseModel\(tau=\.\.\.\)"):
         power(0.3, n_backgrounds=30, n_barcodes=8, n_replicates=3, sd_count=0.5, **noise)
-    with pytest.raises(EstimateError, match="tau= is not given"):
+    with pytest.raises(EstimateError, match=r"tau is not given.*NoiseModel\(tau=\.\.\.\)"):
         cheapest(half_width=0.1, **noise)
     assert cheapest(half_width=1.0, n_elements=10, **noise)["n_elements"].item() == 10
 
@@ -382,8 +382,9 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "sd_barcode= is not given"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1}, "give depth="),
+        ({}, r"sd_barcode is not given.* or give noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\.\)"),
+        ({"sd_barcode": 0.5}, r"NoiseModel\(sd_replicate=\.\.\.\), about 0\.15"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1}, r"give depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
         ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),

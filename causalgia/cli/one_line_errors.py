@@ -36,6 +36,7 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
 }
+_NOISE = re.compile(r"\bnoise=cg\.mpra\.NoiseModel\(([^()]*)\)")  # its fields are options of their own
 _TWO_NAMES = re.compile(r", or say which belong together: contrasts=\{[^{}]*\}")  # no option can
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
@@ -51,11 +52,13 @@ def in_shell(text: str) -> str:
 
     Examples
     --------
-    >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error"}))
+    >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error", "--tau"}))
     >>> in_shell("say what is wanted: half_width=, or what there is: budget= or n_oligos=")
     'say what is wanted: --half-width, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
+    >>> in_shell("tau is not given; give noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike")
+    'tau is not given; give --tau, 0 if all are alike'
     >>> in_shell("effect=nan is not a number; name the others: rope={...}")
     'effect=nan is not a number; name the others: --rope'
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
@@ -69,7 +72,8 @@ def in_shell(text: str) -> str:
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
     """
-    return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, _TWO_NAMES.sub("", text)))
+    text = _NOISE.sub(r"\1", _TWO_NAMES.sub("", text))
+    return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, text))
 
 
 def _shell_call(found: re.Match[str]) -> str:

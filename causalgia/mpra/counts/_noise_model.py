@@ -95,13 +95,11 @@ class NoiseModel:
             )
 
 
-def as_noise(noise: object) -> NoiseModel:
-    """Return a noise model, the default one for None, or raise EstimateError."""
+def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:
+    """Return a noise model, the default one for None, or raise EstimateError; some verbs have a `pilot` too."""
     if noise is None:
         return NoiseModel()
     if not isinstance(noise, NoiseModel):
-        raise EstimateError(
-            f"noise= is a {type(noise).__name__}; give cg.mpra.NoiseModel(sd_barcode=...); components of a pilot are "
-            "given as pilot="
-        )
+        pilot = "components of a pilot are given as pilot=" if with_pilot else "write the sds of a pilot there"
+        raise EstimateError(f"noise= is a {type(noise).__name__}; give cg.mpra.NoiseModel(sd_barcode=...); {pilot}")
     return noise

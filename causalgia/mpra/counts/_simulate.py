@@ -104,7 +104,7 @@ def simulate(
         depth_rna=as_number(depth_rna, "depth_rna", least=0, error=CountsError),
         sd_depth=as_number(sd_depth, "sd_depth", least=0, error=CountsError),
         p_missing=as_number(p_missing, "p_missing", least=0, most=1, error=CountsError),
-        noise=_as_simulated_noise(as_noise(noise)),
+        noise=_as_simulated_noise(as_noise(noise, with_pilot=False)),
     )
     key = root_key(rng)
     side, place, letters = _side_table_and_barcodes(activity, n_barcodes, min_barcodes, key)

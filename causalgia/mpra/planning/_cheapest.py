@@ -222,7 +222,7 @@ def cheapest(
     >>> best["n_oligos"].item() <= 2_000 and best["n_backgrounds"].item() > 10 * best["n_barcodes"].item()
     True
     """
-    ci_prob, alpha, noise = as_ci_prob(ci_prob), as_probability(alpha, "alpha"), as_noise(noise)
+    ci_prob, alpha, noise = as_ci_prob(ci_prob), as_probability(alpha, "alpha"), as_noise(noise, with_pilot=True)
     target = _as_target(half_width, effect, assurance, budget, n_oligos)
     B, R, depths = _candidate_grid(n_barcodes, n_replicates, depth)
     if n_elements is None:

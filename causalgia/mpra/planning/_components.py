@@ -45,8 +45,9 @@ def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
     """
     if noise.tau is None and pilot is None:
         raise EstimateError(
-            "tau= is not given: the sd of the effect between backgrounds, which most of an average's error is made "
-            "of; take it from a pilot (cg.mpra.components) or a virtual trial, or give it (0 if all are alike)"
+            "tau is not given: the sd of the effect between backgrounds, which most of an average's error is made of; "
+            "take it from a pilot (cg.mpra.components) or a virtual trial, or give noise=cg.mpra.NoiseModel(tau=...), "
+            "0 if all are alike"
         )
 
 
@@ -62,7 +63,7 @@ def layers_at_depth(
     Raises
     ------
     EstimateError
-        If neither an argument nor a pilot gives the sd of barcodes, of replicates, or of counting.
+        If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of counting.
     """
     weights = as_weights(weights)
     if pilot is not None:
@@ -104,8 +105,9 @@ def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None)
     if name == "sd_noisiness":
         return 0.0
     raise EstimateError(
-        f"{name}= is not given: the sd of log2 activity between {name.removeprefix('sd_')}s; take it from a pilot, "
-        "pilot=cg.mpra.components(counts, control=...), or give it (sd_barcode 0.3 to 1.0, sd_replicate about 0.15)"
+        f"{name} is not given: the sd of log2 activity between {name.removeprefix('sd_')}s; take it from a pilot, "
+        f"pilot=cg.mpra.components(counts, control=...), or give noise=cg.mpra.NoiseModel({name}=...), "
+        + ("0.3 to 1.0" if name == "sd_barcode" else "about 0.15")
     )
 
 
@@ -121,7 +123,10 @@ def _counting_variances(
     """Return the variances that counting RNA and DNA add to one barcode in one replicate."""
     if noise.sd_count is not None:
         if depth is not None:
-            raise EstimateError("sd_count= says what counting adds, and depth= says it again; give one of them")
+            raise EstimateError(
+                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) says what counting adds, and depth= says "
+                "it again; give one of them"
+            )
         return float(noise.sd_count) ** 2, 0.0
     if pilot is not None:
         rna, dna = float(pilot["sd_rna"]) ** 2, float(pilot["sd_dna"]) ** 2
@@ -131,7 +136,10 @@ def _counting_variances(
         more_dna = float(pilot["bought_dna"]) * (float(pilot["reads_dna"]) / depth_dna - 1)
         return rna + more_rna, dna + more_dna
     if depth is None:
-        raise EstimateError("what does counting add? give depth= (mean reads of a barcode in a library), or sd_count=")
+        raise EstimateError(
+            "what does counting add? give depth= (mean reads of a barcode in a library), or "
+            "noise=cg.mpra.NoiseModel(sd_count=...)"
+        )
     counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
     silent = silent_variance(depth, noise.p_silent, noise.sd_abundance) if noise.p_silent else 0.0
     return counted + silent, counting_variance(depth_dna, noise.disp_dna, noise.sd_abundance)

@@ -115,7 +115,7 @@ def power(
     >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)["power"].round(2).values
     array([0.73, 0.99])
     """
-    ci_prob, noise = as_ci_prob(ci_prob), as_noise(noise)
+    ci_prob, noise = as_ci_prob(ci_prob), as_noise(noise, with_pilot=True)
     if alpha is not None and q is not None:
         raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
     alpha = as_probability(0.05 if alpha is None else alpha, "alpha")
