@@ -299,6 +299,19 @@ def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
     assert cheapest(half_width=1.0, n_elements=10, **noise)["n_elements"].item() == 10
 
 
+@pytest.mark.parametrize("name", ["sd_abundance", "disp_rna", "disp_dna", "p_silent"])
+def test_counting_is_not_described_twice(name: str) -> None:
+    pilot = cg.mpra.components(simulated(30, 7), control="control")
+    design = {"n_barcodes": 8, "n_replicates": 3, "n_backgrounds": 20, "depth": 50, "pilot": pilot}
+    refused = rf"NoiseModel\({name}=0.3\) says what counting adds, as pilot= does; leave {name} out"
+    with pytest.raises(EstimateError, match=refused):
+        power(0.3, **design, **{name: 0.3})
+    with pytest.raises(EstimateError, match=refused):
+        cheapest(half_width=0.1, pilot=pilot, **{name: 0.3})
+    default = getattr(cg.mpra.NoiseModel(), name)
+    xr.testing.assert_identical(power(0.3, **design, **{name: default}), power(0.3, **design))
+
+
 def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
     noise = {"sd_barcode": 0.6, "sd_replicate": 0.15, "sd_count": 0.5}
     for pilot in (xr.Dataset(), "pilot"):

@@ -33,7 +33,8 @@ class NoiseModel:
     disp_rna, disp_dna
         Negative-binomial dispersions; the variance of a count is ``m + dispersion m^2``, and 0 is Poisson.
     p_silent
-        Probability that a barcode has no RNA in a replicate whatever its depth; a pilot includes it.
+        Probability that a barcode has no RNA in a replicate whatever its depth. A pilot includes this and the other
+        values of counting (`sd_abundance`, `disp_rna`, `disp_dna`), which are refused beside it.
     plasmid
         Whether one DNA library (of the plasmid pool) serves all replicates, so that its noise falls with the number of
         barcodes alone; None: as in the pilot, else no.

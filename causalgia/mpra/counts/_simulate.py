@@ -71,9 +71,9 @@ def simulate(
         Probability that a barcode is missing from a replicate; where one DNA library serves all replicates
         (``plasmid`` of the noise), from all of them.
     noise
-        Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15, sd_noisiness 0.4. ``tau`` is
-        that of `activity`; fields that are for planning alone (sd_count, sd_common, recovery, barcode_dispersion) are
-        refused.
+        Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15, sd_noisiness 0.4. Fields that
+        are for planning alone (sd_count, tau, sd_common, recovery, barcode_dispersion) are refused; the spread between
+        backgrounds is that of `activity`.
     rng
         Seed; the same seed gives the same counts.
 
@@ -142,7 +142,7 @@ class _SimulationSettings:
 
 def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
     """Return the noise with typical values where it has none, or raise CountsError for fields of planning."""
-    for name in ("sd_count", "sd_common", "recovery", "barcode_dispersion"):
+    for name in ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion"):
         if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
             raise CountsError(f"{name}={quoted(getattr(noise, name))} is for planning; leave it out of simulated noise")
     return replace(noise, **{name: value for name, value in _TYPICAL.items() if getattr(noise, name) is None})

@@ -63,11 +63,13 @@ def layers_at_depth(
     Raises
     ------
     EstimateError
-        If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of counting.
+        If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of counting, or both describe
+        counting.
     """
     weights = as_weights(weights)
     if pilot is not None:
         check_pilot(pilot)
+        _check_counting_left_to_pilot(noise)
     plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
     found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(noise, name), pilot) for name in _OF_PILOT}
     rna, dna = _counting_variances(noise, pilot, depth, depth if depth_dna is None else depth_dna)
@@ -95,6 +97,15 @@ def as_weights(weights: Any) -> tuple[float, ...]:
     if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
         raise EstimateError(f"weights={quoted(weights)} do not sum to 0; (-1, 1) is a difference of two arms")
     return tuple(numbers.tolist())
+
+
+def _check_counting_left_to_pilot(noise: NoiseModel) -> None:
+    for name in ("sd_abundance", "disp_rna", "disp_dna", "p_silent"):
+        if (value := getattr(noise, name)) != NoiseModel.__dataclass_fields__[name].default:
+            raise EstimateError(
+                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) says what counting adds, as pilot= does; "
+                f"leave {name} out"
+            )
 
 
 def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
