@@ -13,6 +13,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.planning.pilot import Pilot, effects_if_outcomes, read_pilot
 from causalgia.planning.power_functions import (
     MOST,
+    as_level,
     as_positive,
     as_probability,
     detectable,
@@ -103,7 +104,7 @@ def sample_size(
     """
     if (half_width is None) == (rope is None and effect is None):
         raise EstimateError("give half_width= (an interval), rope= (a verdict) or effect= (a test), not two of them")
-    level, wanted = as_probability(level, "level"), as_probability(assurance, "assurance")
+    level, wanted = as_level(level), as_probability(assurance, "assurance")
     plan = read_pilot(pilot, sd)
     if half_width is not None:
         return _units_for_half_width(plan, as_positive(half_width, "half_width"), level)
@@ -155,7 +156,7 @@ def power(
     >>> power(sd=1.0, n_units=20, effect=0.5)["power"].round(6).item()
     0.564504
     """
-    level = as_probability(level, "level")
+    level = as_level(level)
     plan = read_pilot(pilot, sd)
     at, region = _as_effect(plan, effect), _as_region(plan, rope)
     attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
@@ -197,7 +198,7 @@ def minimal_detectable_effect(
     >>> minimal_detectable_effect(sd=1.0, n_units=20)["minimal_detectable_effect"].round(6).item()
     0.660442
     """
-    level, power = as_probability(level, "level"), as_probability(power, "power")
+    level, power = as_level(level), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
     se, df = plan.error(_as_clusters(plan, n_units))
     least = detectable(se, df, power=power, level=level)

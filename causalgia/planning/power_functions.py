@@ -33,9 +33,14 @@ def t_power(
         True effect, true standard error and degrees of freedom, broadcast against each other. Where se is 0 the power
         is 1 for an effect and 0 for none.
     level
-        1 minus the error rate of the test.
+        1 minus the error rate of the test, above 0.5.
     sides
         2, or 1 for the test against larger effects.
+
+    Raises
+    ------
+    EstimateError
+        If the level is not between 0.5 and 1.
 
     References
     ----------
@@ -46,6 +51,19 @@ def t_power(
     >>> t_power(0.5, 1 / np.sqrt(20), 19).round(6)
     np.float64(0.564504)
     """
+    return rejection_probability(effect, se, df, level=as_level(level), sides=sides)
+
+
+def rejection_probability(
+    effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float | Array, sides: int = 2
+) -> Array:
+    """Return what `t_power` returns, for levels of any size, which may be an array.
+
+    Examples
+    --------
+    >>> rejection_probability(0.0, 1.0, np.inf, level=np.array([0.2, 0.95])).round(6)
+    array([0.8 , 0.05])
+    """
     tail = (1 - level) / sides
     effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
     critical = t_quantile(df, 1 - tail)
@@ -55,7 +73,7 @@ def t_power(
     ]
 
 
-def t_quantile(df: npt.ArrayLike, probability: float) -> Array:
+def t_quantile(df: npt.ArrayLike, probability: float | Array) -> Array:
     """Return the quantile of t, of the normal where df is infinite.
 
     Examples
@@ -85,12 +103,17 @@ def verdict_probability(
     ``N(centre, spread^2)`` with estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
     effect, and is larger for an uncertain one. Where `negligible` is False that verdict is excluded.
 
+    Raises
+    ------
+    EstimateError
+        If the level is not between 0.5 and 1.
+
     Examples
     --------
     >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
     np.float64(0.5084)
     """
-    low, high = rope
+    (low, high), level = rope, as_level(level)
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df)))
     center, spread, se, df = arrays
     threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
@@ -158,13 +181,14 @@ def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: flo
     Raises
     ------
     EstimateError
-        If the power is not between 1 - level, the power at no effect, and 1.
+        If the level is not between 0.5 and 1, or the power not between 1 - level, the power at no effect, and 1.
 
     Examples
     --------
     >>> detectable(1 / np.sqrt(20), 19, power=0.8).round(6)
     np.float64(0.660442)
     """
+    level = as_level(level)
     if not 1 - level < power < 1:
         raise EstimateError(
             f"power={quoted(power)} is not between {1 - level:g} (which no effect has) and 1; try power=0.8"
@@ -172,13 +196,13 @@ def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: flo
     se, df = np.broadcast_arrays(np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64))
     low, high = np.zeros_like(se), np.ones_like(se)
     for _ in range(_DOUBLINGS):
-        short = t_power(high, 1.0, df, level=level) < power
+        short = rejection_probability(high, 1.0, df, level=level) < power
         if not short.any():
             break
         low, high = np.where(short, high, low), np.where(short, 2 * high, high)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        short = t_power(middle, 1.0, df, level=level) < power
+        short = rejection_probability(middle, 1.0, df, level=level) < power
         low, high = np.where(short, middle, low), np.where(short, high, middle)
         if (high - low <= 4e-16 * high).all():
             break
@@ -242,7 +266,22 @@ def as_positive(value: Any, name: str) -> float:
     return float(value)
 
 
-_EXAMPLES = {"level": 0.95, "ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
+def as_level(value: Any) -> float:
+    """Return a level, 1 minus an error rate, as a float; one below 0.5 is an error rate by mistake.
+
+    Examples
+    --------
+    >>> as_level(0.05)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: level=0.05 is not between 0.5 and 1; level=0.95 is an error rate of 0.05
+    """
+    if not is_real(value) or not 0.5 < float(value) < 1:
+        raise EstimateError(f"level={quoted(value)} is not between 0.5 and 1; level=0.95 is an error rate of 0.05")
+    return float(value)
+
+
+_EXAMPLES = {"ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
 
 
 def as_probability(value: Any, name: str) -> float:
@@ -250,10 +289,10 @@ def as_probability(value: Any, name: str) -> float:
 
     Examples
     --------
-    >>> as_probability(95, "level")
+    >>> as_probability(95, "ci_prob")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: level=95 is not between 0 and 1; for example level=0.95
+    causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
     """
     number = is_real(value)
     if not number or not 0 < float(value) < 1:

@@ -16,7 +16,7 @@ from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import as_probability, t_power, t_quantile
+from causalgia.planning.power_functions import as_probability, rejection_probability, t_quantile
 from causalgia.schema import check_dataset
 from causalgia.types import Array
 
@@ -320,7 +320,7 @@ def _two_sided_power(effect: Array, se: Array, df: Array, alpha: Array) -> Array
         z = np.divide(size, se, out=np.full(se.shape, np.inf), where=se > 0)
         critical = -special.ndtri(np.asarray(alpha) / 2)
         return np.asarray(special.ndtr(z - critical) + special.ndtr(-z - critical))
-    return np.asarray(t_power(effect, se, df, level=level))
+    return np.asarray(rejection_probability(effect, se, df, level=level))
 
 
 def interval_half_width(error: StandardError, ci_prob: float) -> xr.DataArray:
