@@ -69,10 +69,10 @@ def test_the_verbs_give_the_same_numbers(row: Any, theirs: dict[str, float]) -> 
     level, n = 1 - row.alpha, int(row.n)
     needed = sample_size(sd=row.sd, effect=row.effect, assurance=row.power, level=level)
     assert needed["n_units"].item() == theirs["n_required"]
-    wide = sample_size(sd=row.sd, half_width=theirs["half_width_target"], level=level)
+    wide = sample_size(sd=row.sd, half_width=theirs["half_width_target"], ci_prob=level)
     assert wide["n_units"].item() == theirs["n_for_half_width"]
     assert wide["half_width"].item() <= theirs["half_width_target"]
-    answer = power(sd=row.sd, n_units=n, effect=row.effect, level=level)
+    answer = power(sd=row.sd, n_units=n, effect=row.effect, level=level, ci_prob=level)
     assert answer["power"].item() == pytest.approx(theirs["power"], rel=1e-7)
     assert answer["half_width"].item() == pytest.approx(theirs["half_width"], rel=1e-7)
     least = minimal_detectable_effect(sd=row.sd, n_units=n, power=row.power, level=level)
@@ -292,6 +292,10 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: sample_size(PILOT, half_width=-1.0), "half_width=-1"),
         (lambda: sample_size(PILOT, half_width=np.nan), "half_width=nan"),
         (lambda: sample_size(PILOT, half_width=0.1, level=95), "level=95"),
+        (lambda: sample_size(PILOT, half_width=0.1, level=0.9), "half_width= takes ci_prob=0.9"),
+        (lambda: sample_size(PILOT, half_width=0.1, ci_prob=95), "ci_prob=95"),
+        (lambda: sample_size(PILOT, rope=0, ci_prob=0.9), "verdicts and tests take level="),
+        (lambda: power(PILOT, n_units=20, ci_prob=95), "ci_prob=95"),
         (lambda: sample_size(sd=1, effect=0.2, level=0.05), "level=0.95 is an error rate of 0.05"),
         (lambda: power(PILOT, n_units=20, level=0.5), "level=0.5 is not between 0.5 and 1"),
         (lambda: minimal_detectable_effect(PILOT, n_units=20, level=0.05), "level=0.05"),
@@ -558,3 +562,17 @@ def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() 
     assert enough > 0.99
     with pytest.raises(DecisionError, match="rare=2 is neither"):
         sample_size(pilot, rare=2, **ask)
+
+
+def test_intervals_have_a_probability_of_their_own() -> None:
+    settings = {"sd": 1.0, "n_units": 20, "effect": 0.5}
+    usual, narrow = power(**settings), power(ci_prob=0.5, **settings)  # type: ignore[arg-type]
+    assert narrow["power"].item() == usual["power"].item()
+    assert narrow["half_width"].item() == pytest.approx(0.68762146 / np.sqrt(20))  # t at 0.75, df 19
+    strict = power(level=0.99, **settings)  # type: ignore[arg-type]
+    assert strict["power"].item() < usual["power"].item()
+    assert strict["half_width"].item() == usual["half_width"].item()
+    narrow = sample_size(sd=1.0, half_width=0.25, ci_prob=0.5)
+    assert narrow["n_units"].item() < sample_size(sd=1.0, half_width=0.25)["n_units"].item()
+    assert narrow.attrs["ci_prob"] == 0.5
+    assert "level" not in narrow.attrs

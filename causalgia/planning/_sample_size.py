@@ -10,6 +10,7 @@ from scipy import special
 
 from causalgia.checks import is_real, is_whole
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.request import as_ci_prob
 from causalgia.planning.pilot import Pilot, effects_if_outcomes, read_pilot
 from causalgia.planning.power_functions import (
     MOST,
@@ -25,6 +26,7 @@ from causalgia.planning.power_functions import (
 from causalgia.types import Array
 from causalgia.verdicts.rare_effects import as_rare
 
+_USUAL = 0.95
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -37,6 +39,7 @@ def sample_size(
     effect: float | None = None,
     assurance: float = 0.8,
     level: float = 0.95,
+    ci_prob: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Find the number of units of a new trial for an interval of given half width, a verdict, or a test.
@@ -64,7 +67,9 @@ def sample_size(
     assurance
         Required probability of a verdict, or power.
     level
-        Probability with which the verdict, or the interval of `half_width`, holds; tests have error rate 1 - level.
+        Of verdicts and tests, above 0.5: their error rate is 1 - level.
+    ci_prob
+        Probability of the interval of `half_width`.
     rare
         Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: no effect is
         negligible with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
@@ -104,10 +109,16 @@ def sample_size(
     """
     if (half_width is None) == (rope is None and effect is None):
         raise EstimateError("give half_width= (an interval), rope= (a verdict) or effect= (a test), not two of them")
-    level, wanted = as_level(level), as_probability(assurance, "assurance")
+    level, ci_prob, wanted = as_level(level), as_ci_prob(ci_prob), as_probability(assurance, "assurance")
+    if half_width is not None and level != _USUAL:
+        raise EstimateError(
+            f"level={level:g} is of verdicts and tests; an interval's half_width= takes ci_prob={level:g}"
+        )
+    if half_width is None and ci_prob != _USUAL:
+        raise EstimateError(f"ci_prob={ci_prob:g} is of the interval of half_width=; verdicts and tests take level=")
     plan = read_pilot(pilot, sd)
     if half_width is not None:
-        return _units_for_half_width(plan, as_positive(half_width, "half_width"), level)
+        return _units_for_half_width(plan, as_positive(half_width, "half_width"), ci_prob)
     at, region, least = _as_effect(plan, effect), _as_region(plan, rope), _least_clusters(pilot, rare)
     attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
     clusters = least_integer(
@@ -127,6 +138,7 @@ def power(
     effect: float | None = None,
     rope: tuple[float, float] | float | None = None,
     level: float = 0.95,
+    ci_prob: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Return the probability that a new trial of `n_units` reaches a verdict (`rope`), or rejects no effect.
@@ -140,6 +152,8 @@ def power(
         As in `sample_size`.
     n_units
         Units of the new trial.
+    ci_prob
+        Probability of the interval whose half width is returned.
 
     Returns
     -------
@@ -156,14 +170,14 @@ def power(
     >>> power(sd=1.0, n_units=20, effect=0.5)["power"].round(6).item()
     0.564504
     """
-    level = as_level(level)
+    level, ci_prob = as_level(level), as_ci_prob(ci_prob)
     plan = read_pilot(pilot, sd)
     at, region = _as_effect(plan, effect), _as_region(plan, rope)
-    attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
+    attrs = {"level": level, "ci_prob": ci_prob, "question": _describe_question(effect, rope, plan)}
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
     chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
-    half = t_quantile(df, 0.5 + level / 2) * se
+    half = t_quantile(df, 0.5 + ci_prob / 2) * se
     columns = {"power": chance, "se": plan.size_of(se), "half_width": plan.size_of(half)}
     return plan.dataset(columns, attrs | {"n_units": int(n_units)})
 
@@ -228,10 +242,10 @@ def as_rope(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def _units_for_half_width(plan: Pilot, half_width: float, level: float) -> xr.Dataset:
+def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.Dataset:
     def reached(clusters: Array) -> Array:
         se, df = plan.error(clusters)
-        return plan.size_of(np.asarray(t_quantile(df, 0.5 + level / 2) * se))
+        return plan.size_of(np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * se))
 
     start = np.full(plan.per_cluster.shape, 2.0)
     ratio = 1.05 if (plan.floor > 0).any() else 2.0
@@ -244,13 +258,15 @@ def _units_for_half_width(plan: Pilot, half_width: float, level: float) -> xr.Da
                 f"{plan.name(never)}: a half width of {half_width:g} needs more than {MOST:.0g} clusters; ask for a "
                 "wider one, on the scale of the effect"
             )
-        floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + level / 2))
+        floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + ci_prob / 2))
         raise EstimateError(
             f"{plan.name(never)}: no number of units reaches a half width of {half_width:g}, because "
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
             "(cg.planning.cheapest_split says how many), or claim less by picking one of the dim 'model'"
         )
-    return _units_dataset(plan, clusters, {"half_width": reached(clusters)}, {"level": level, "question": "half width"})
+    return _units_dataset(
+        plan, clusters, {"half_width": reached(clusters)}, {"ci_prob": ci_prob, "question": "half width"}
+    )
 
 
 def _as_clusters(plan: Pilot, n_units: int) -> Array:
