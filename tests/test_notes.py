@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia._run.overlap import auroc
+from causalgia._run.request import auroc
 from causalgia.design import Copy
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.notes import notes_of
