@@ -10,7 +10,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import DesignError, EstimateError, InferenceError, PredictorError
 from causalgia.estimation.crossover import between_levels
-from causalgia.estimation.next_predictor import next_level
+from causalgia.estimation.crossover_estimates import next_level
 
 A, C = (cg.FunctionPredictor(lambda x, row=row: x[:, row].mean(-1), tasks=["n"]) for row in (0, 1))
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.estimation.crossover import between_levels
-from causalgia.estimation.next_predictor import next_level
+from causalgia.estimation.crossover_estimates import next_level
 from validation.checks import Check, Rng
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "models"
