@@ -12,8 +12,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ClusterSizeWarning
-from causalgia.estimation import cluster_size
-from causalgia.estimation.cluster_size import size_dependence
+from causalgia.estimation import _estimate
+from causalgia.estimation._estimate import size_dependence
 
 
 def pareto_sizes(rng: np.random.Generator, n_clusters: int) -> np.ndarray:
@@ -82,19 +82,19 @@ def test_the_correlation_is_that_of_log_size_and_rank() -> None:
 
 def test_p_is_that_of_all_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven clusters, all 5,040 permutations, two contrasts: drawn permutations agree within their error."""
-    monkeypatch.setattr(cluster_size, "_PERMUTATIONS", 20_000)
-    size = cluster_size._standardized(np.log([1.0, 2, 3, 5, 8, 13, 21])[:, None])[:, 0]
-    effect = cluster_size._standardized(np.array([[1.0, 2, 4, 3, 5, 7, 6], [3, 1, 2, 7, 6, 5, 4]]).T)
+    monkeypatch.setattr(_estimate, "_PERMUTATIONS", 20_000)
+    size = _estimate._standardized(np.log([1.0, 2, 3, 5, 8, 13, 21])[:, None])[:, 0]
+    effect = _estimate._standardized(np.array([[1.0, 2, 4, 3, 5, 7, 6], [3, 1, 2, 7, 6, 5, 4]]).T)
     largest = np.abs(size @ effect).max()
     every = [np.abs(size[list(order)] @ effect).max() for order in itertools.permutations(range(7))]
     p = np.mean(np.array(every) >= largest - 1e-12)
-    assert abs(cluster_size._by_permutation(size, effect, largest) - p) < 4 * np.sqrt(p * (1 - p) / 20_000) + 1e-4
+    assert abs(_estimate._by_permutation(size, effect, largest) - p) < 4 * np.sqrt(p * (1 - p) / 20_000) + 1e-4
 
 
 def test_blocks_of_columns_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ice, cluster = dependent(n_clusters=40, slope=0.6, seed=2)
     whole = size_dependence(np.tile(ice, 4), cluster)
-    monkeypatch.setattr(cluster_size, "_BLOCK", 1)
+    monkeypatch.setattr(_estimate, "_BLOCK", 1)
     np.testing.assert_array_equal(size_dependence(np.tile(ice, 4), cluster)[0], whole[0])
     assert size_dependence(np.tile(ice, 4), cluster)[1] == whole[1]
 
@@ -106,7 +106,7 @@ def test_false_alarms_are_one_in_a_hundred(law: str) -> None:
     for _ in range(n_trials):
         cluster = np.repeat(np.arange(40), pareto_sizes(rng, 40))
         own = (rng.random((40, 5)) < 0.05) * 1.0 if law == "rare" else getattr(rng, law)(size=(40, 5))
-        alarms += size_dependence(own[cluster], cluster)[1] <= cluster_size.LEVEL
+        alarms += size_dependence(own[cluster], cluster)[1] <= _estimate.LEVEL
     assert alarms <= 15  # more by chance in less than 1 of 1,000 at .01
 
 
