@@ -21,7 +21,7 @@ from causalgia.estimation import interaction_across_scales, joint_test
 from causalgia.multiplicity import placebo_rank, placebo_region, selected_intervals
 from causalgia.numerics import row_blocks
 from causalgia.schema import validate
-from causalgia.stopping.interim import interim_estimates
+from causalgia.stopping.stopping_rules import interim_estimates
 from causalgia.zoo import EndGC, Oracle, Pair, Word
 
 PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
