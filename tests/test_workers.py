@@ -37,7 +37,7 @@ from causalgia.trial.distributed_turns import check_picklable, run_on_cluster
 from causalgia.trial.outcome_reductions import AllOutcomes
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial
-from causalgia.workers import clusters, connected, jobs, local_cluster, worker
+from causalgia.workers import clusters, connected, jobs, local_cluster
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -235,7 +235,7 @@ def build(folder: str) -> Factory:
 
 
 def n_loaded() -> int:
-    return len(worker._LOADED)
+    return len(jobs._LOADED)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")

@@ -156,7 +156,7 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": False},
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            preload=["causalgia.workers.worker"],
+            preload=["causalgia.workers.jobs"],
             env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, available_cores() // n_workers)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
