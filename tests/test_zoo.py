@@ -31,8 +31,8 @@ from causalgia.zoo import (
     names,
     oracle,
 )
+from causalgia.zoo._true_ace import mixture
 from causalgia.zoo.automaton import NoClosedForm, Reading, Site, distribution, pattern_probability
-from causalgia.zoo.mixtures import mixture
 
 TERMS = {
     "word": Word("GAT", 1.5),
