@@ -15,6 +15,7 @@ import causalgia as cg
 from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
+from causalgia.mpra.fits._fit import consensus_correlation, fit_blocked, fit_paired, ratio_of_sums
 from causalgia.mpra.fits.fit_contrasts import fit_request
 from causalgia.mpra.fits.negative_binomial_fit import (
     _ReadCells,
@@ -23,7 +24,6 @@ from causalgia.mpra.fits.negative_binomial_fit import (
     barcode_spread,
     regress,
 )
-from causalgia.mpra.fits.precision_weighted import consensus_correlation, fit_blocked, fit_paired, ratio_of_sums
 from causalgia.mpra.fits.two_way import RatioCells, residual_squares
 
 #: of few elements, which cannot show whether barcodes spread alike

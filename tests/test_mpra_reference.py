@@ -16,15 +16,15 @@ from scipy import stats
 from causalgia.errors import BarcodeNoiseWarning
 from causalgia.mpra import average, fit, read_counts
 from causalgia.mpra import filter as mpra_filter
-from causalgia.mpra.fits.fit_contrasts import fit_request
-from causalgia.mpra.fits.negative_binomial_fit import regress
-from causalgia.mpra.fits.precision_weighted import (
+from causalgia.mpra.fits._fit import (
     consensus_correlation,
     fit_blocked,
     fit_paired,
     precision_weights,
     ratio_of_sums,
 )
+from causalgia.mpra.fits.fit_contrasts import fit_request
+from causalgia.mpra.fits.negative_binomial_fit import regress
 from causalgia.mpra.fits.two_way import barcode_means, barcode_moderated, barcode_pooled, barcode_welch, ratio_cells
 
 pytestmark = pytest.mark.real
