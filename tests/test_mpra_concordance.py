@@ -14,7 +14,7 @@ import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
-from causalgia.mpra.comparisons.agreement import (
+from causalgia.mpra.comparisons._concordance import (
     auroc,
     calibration_bins,
     disattenuated,
@@ -22,7 +22,7 @@ from causalgia.mpra.comparisons.agreement import (
     residuals,
     sign_agreement,
 )
-from causalgia.mpra.comparisons.agreement import reliability as reliability_of
+from causalgia.mpra.comparisons._concordance import reliability as reliability_of
 
 FIT = {"ace": "effect", "se": "se"}
 

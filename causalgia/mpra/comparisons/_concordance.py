@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import as_int
 from causalgia.errors import EstimateError, printable, quoted
+from causalgia.estimation import fieller
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
 from causalgia.estimation.request import as_ci_prob
-from causalgia.mpra.comparisons.agreement import (
-    auroc,
-    calibration_bins,
-    disattenuated,
-    pearson,
-    ranks,
-    reliability,
-    residuals,
-    sign_agreement,
-    true_spread,
-)
 from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element, match_contrasts, match_elements
+from causalgia.multiplicity import weighted_bh
+from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.planning.power_functions import as_probability
+from causalgia.types import Array, Codes, Mask
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
@@ -236,3 +232,322 @@ def _concordance_attrs(
         k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
     }
     return attrs
+
+
+class Interval(NamedTuple):
+    """An estimate and its confidence limits."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+def reliability(x: Array, se: Array) -> float:
+    """Return the reliability of x, ``1 - mean(se^2) / var(x)``; negative where errors exceed the variance.
+
+    Examples
+    --------
+    >>> round(reliability(np.array([0.0, 1.0, 2.0]), np.array([0.5, 0.5, 0.5])), 3)
+    0.75
+    """
+    return float(1 - np.mean(se**2) / x.var(ddof=1))
+
+
+def true_spread(x: Array, se: Array) -> float:
+    """Return tau, the standard deviation of the true effects: ``sqrt(var(x) - mean(se^2))``, or 0.
+
+    Examples
+    --------
+    >>> round(true_spread(np.array([0.0, 1.0, 2.0]), np.array([0.5, 0.5, 0.5])), 3)
+    0.866
+    """
+    return float(np.sqrt(max(x.var(ddof=1) - np.mean(se**2), 0.0)))
+
+
+def pearson(x: Array, y: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95) -> Interval:
+    """Return Pearson's correlation with limits by Fisher's z; with clusters the error is a cluster jackknife.
+
+    Parameters
+    ----------
+    x, y
+        Shape ``(n,)``, four or more.
+    cluster
+        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+    ci_prob
+        Probability of the limits.
+
+    References
+    ----------
+    Fisher (1921), Metron 1, 3-32. Efron (1982), doi:10.1137/1.9781611970319.
+
+    Examples
+    --------
+    >>> pearson(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 5.0, 4.0])).value.__round__(3)
+    0.8
+    """
+    exact = np.zeros_like(x)
+    c, d = _covariance_and_spread(_moment_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
+    value = float(np.clip(c[0] / d[0], -1.0, 1.0))
+    if 1 - abs(value) < 1e-12:
+        return Interval(value, value, value)
+    if cluster is None:
+        half = special.ndtri(0.5 + ci_prob / 2) / np.sqrt(len(x) - 3)
+    else:
+        c, d, G = _leave_one_out(x, y, exact, exact, cluster)
+        z = np.arctanh(np.clip(c / d, -1 + 1e-15, 1 - 1e-15))
+        half = special.stdtrit(G - 1, 0.5 + ci_prob / 2) * np.sqrt((G - 1) / G * np.sum((z - z.mean()) ** 2))
+    z = np.arctanh(value)
+    return Interval(value, float(np.tanh(z - half)), float(np.tanh(z + half)))
+
+
+def disattenuated(
+    x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95
+) -> Interval:
+    """Return the correlation of the true effects: Pearson's, corrected for the errors of both sides.
+
+    The estimand is the correlation over the population of elements, estimated by ``cov(x, y) / sqrt((var(x) - mean
+    sx^2) (var(y) - mean sy^2))``, Spearman's correction, cut to -1 and 1. Near a true correlation of 1 the ratio
+    exceeds 1 by chance (in half of the trials where it is 1), and more often where the standard errors are too large.
+    Limits are Fieller's for the ratio, with covariances by the jackknife over points (or clusters), cut to -1 and 1, so
+    that the estimate always lies within. Where the whole interval lies beyond a bound, the other limit is Pearson's,
+    since errors only attenuate. Where a true variance is not clearly above 0 the limits are -1 and 1; where none is
+    left the estimate is the observed correlation. Limits of 95 % cover .94 to .97 at a true correlation of .6 from 30
+    points on; at .93 they cover .90 to .92 with 30, .92 to .96 with 60 and .93 to .96 with 400 points, missing on the
+    side of too high a correlation; at 1 they cover .98 and more.
+
+    Parameters
+    ----------
+    x, y, sx, sy
+        Effects and their standard errors, shape ``(n,)``.
+    cluster
+        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+    ci_prob
+        Probability of the limits.
+
+    References
+    ----------
+    Spearman (1904), doi:10.2307/1412159. Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 40)
+    >>> y = x + 0.5 * np.tile([1.0, -1.0], 20)
+    >>> found = disattenuated(x, y, np.zeros(40), np.full(40, 0.5))
+    >>> round(found.value, 2), round(found.lower, 2), round(found.upper, 2)
+    (0.99, 0.99, 1.0)
+    """
+    c, d = _covariance_and_spread(_moment_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
+    if d[0] <= 0:
+        return Interval(pearson(x, y).value, -1.0, 1.0)
+    cj, dj, G = _leave_one_out(x, y, sx, sy, cluster)
+    V = (G - 1) ** 2 / G * np.cov(cj, dj)
+    lower, upper, _ = fieller(c[0], d[0], (V[0, 0], V[0, 1], V[1, 1]), np.array(G - 1.0), ci_prob)
+    observed = pearson(x, y, cluster, ci_prob=ci_prob)
+    low, high = float(lower), float(upper)
+    limits = (observed.lower if low > 1 else low, observed.upper if high < -1 else high)
+    return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], *limits)))
+
+
+def _moment_sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+    """Return sums over points of x, y, x^2, y^2, xy and the error variances, about the means of x and y."""
+    return np.asarray(_moment_terms(x, y, sx, sy).sum(axis=0))
+
+
+def _moment_terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+    u, v = x - x.mean(), y - y.mean()
+    return np.column_stack([u, v, u * u, v * v, u * v, sx**2, sy**2])
+
+
+def _covariance_and_spread(S: Array, n: Array) -> tuple[Array, Array]:
+    """Return the covariance and the product of the true standard deviations for each row of sums."""
+    u, v = S[:, 0] / n, S[:, 1] / n
+    xx = (S[:, 2] - n * u * u) / (n - 1) - S[:, 5] / n
+    yy = (S[:, 3] - n * v * v) / (n - 1) - S[:, 6] / n
+    return (S[:, 4] - n * u * v) / (n - 1), np.sqrt(np.maximum(xx, 0.0) * np.maximum(yy, 0.0))
+
+
+def _leave_one_out(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None) -> tuple[Array, Array, int]:
+    """Return leave-one-out covariances and products of true sds over points (clusters), and their number."""
+    terms = _moment_terms(x, y, sx, sy)
+    part = terms if cluster is None else group_sums(terms, cluster)
+    size = np.ones(len(part)) if cluster is None else np.bincount(cluster).astype(float)
+    if len(part) < 3:
+        raise EstimateError(f"{len(part)} parents give no standard error; take elements of three or more")
+    c, d = _covariance_and_spread(terms.sum(axis=0) - part, len(x) - size)
+    return c, d, len(part)
+
+
+def ranks(x: Array) -> Array:
+    """Return ranks from 1; ties have their mean rank.
+
+    Examples
+    --------
+    >>> ranks(np.array([3.0, 1.0, 3.0]))
+    array([2.5, 1. , 2.5])
+    """
+    return np.asarray(pd.Series(x).rank(), dtype=np.float64)
+
+
+def sign_agreement(x: Array, y: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
+    """Return the share of hits with the same sign on both sides, with Clopper-Pearson limits.
+
+    Without hits: 1/2, from 0 to 1.
+
+    References
+    ----------
+    Clopper & Pearson (1934), doi:10.1093/biomet/26.4.404.
+
+    Examples
+    --------
+    >>> sign_agreement(np.array([1.0, -1.0, 2.0]), np.array([1.0, 1.0, 1.0]), np.array([True, False, True])).value
+    1.0
+    """
+    n = int(hit.sum())
+    if n == 0:
+        return Interval(0.5, 0.0, 1.0)
+    k, tail = int((np.sign(x[hit]) == np.sign(y[hit])).sum()), (1 - ci_prob) / 2
+    lower = special.betaincinv(k, n - k + 1, tail) if k else 0.0
+    upper = special.betaincinv(k + 1, n - k, 1 - tail) if k < n else 1.0
+    return Interval(k / n, float(lower), float(upper))
+
+
+def auroc(score: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
+    """Return the area under the ROC curve of a score for the hits, with DeLong's limits.
+
+    The probability that a hit has a larger score than another element, ties counting half. If all or none are hits:
+    1/2, from 0 to 1.
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595.
+
+    Examples
+    --------
+    >>> auroc(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False])).value
+    0.75
+    """
+    m, n = int(hit.sum()), int((~hit).sum())
+    if m == 0 or n == 0:
+        return Interval(0.5, 0.0, 1.0)
+    among_all = ranks(score)
+    above = (among_all[hit] - ranks(score[hit])) / n
+    below = 1 - (among_all[~hit] - ranks(score[~hit])) / m
+    area = float(above.mean())
+    variance = (above.var(ddof=1) / m if m > 1 else 0.25) + (below.var(ddof=1) / n if n > 1 else 0.25)
+    half = special.ndtri(0.5 + ci_prob / 2) * np.sqrt(variance)
+    return Interval(area, float(max(area - half, 0.0)), float(min(area + half, 1.0)))
+
+
+_LEAST = 5
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Measured effects against the prediction of a line, shape ``(n,)`` each.
+
+    Attributes
+    ----------
+    predicted
+        Value of the line at the virtual effect.
+    z
+        Measured less predicted, over the standard deviation from the errors of both sides and of the line.
+    p, q
+        Two-sided p of no difference beyond these errors (t where the measured error has degrees of freedom), and
+        Benjamini-Hochberg's q over the elements.
+    within
+        Whether the measured effect lies inside its predictive interval: errors, line *and* scatter.
+    """
+
+    predicted: Array
+    z: Array
+    p: Array
+    q: Array
+    within: NDArray[np.bool_]
+
+
+def residuals(
+    x: Array, y: Array, vx: Array, vy: Array, df: Array, line: FittedLine, *, ci_prob: float = 0.95
+) -> Residuals:
+    """Compare measured effects y with the line at virtual effects x.
+
+    Parameters
+    ----------
+    x, y, vx, vy
+        Effects and the variances of their errors, shape ``(n,)``.
+    df
+        Degrees of freedom of `vy`, shape ``(n,)``; inf is normal.
+    line
+        With its scatter, as from `causalgia.estimation.lines.errors_in_both`.
+    ci_prob
+        Probability of the predictive intervals.
+
+    Examples
+    --------
+    >>> line = FittedLine(0.0, 1.0, np.zeros((2, 2)), 8.0, 0.5, 0.0)
+    >>> off = residuals(np.zeros(2), np.array([0.1, 3.0]), np.zeros(2), np.ones(2), np.full(2, np.inf), line)
+    >>> off.z, off.within
+    (array([0.1, 3. ]), array([ True, False]))
+    """
+    predicted = line.at(x)
+    Z = np.column_stack([np.ones_like(x), x])
+    error = line.slope**2 * vx + np.einsum("ni,ij,nj->n", Z, line.covariance, Z)
+    size = np.sqrt(vy + error)
+    gap = y - predicted
+    z = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
+    finite = np.where(np.isfinite(df), df, 1e9)
+    freedom = satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
+    p = np.where(size > 0, 2 * special.stdtr(freedom, -np.abs(z)), np.where(gap == 0, 1.0, 0.0))
+    half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(vy + error + line.scatter**2)
+    return Residuals(predicted, z, p, weighted_bh(p, np.ones_like(p)), np.abs(gap) <= half)
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Elements sorted by their virtual effect into B bins of about equal size, shape ``(B,)`` each.
+
+    Attributes
+    ----------
+    n
+        Elements.
+    virtual, measured, predicted
+        Mean virtual effect, mean measured effect, and mean prediction of the line.
+    se
+        Standard error of the measured mean, between elements.
+    coverage
+        Share of the elements inside their predictive intervals.
+    """
+
+    n: Codes
+    virtual: Array
+    measured: Array
+    predicted: Array
+    se: Array
+    coverage: Array
+
+
+def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
+    """Bin elements by x and average them; bins have five elements or more, and ties share a bin.
+
+    Examples
+    --------
+    >>> x = np.arange(20.0)
+    >>> off = Residuals(x, 0 * x, 0 * x, 0 * x, x < 10)
+    >>> calibration_bins(x, 2 * x, off, 2).coverage
+    array([1., 0.])
+    """
+    parts = _bin_members(x, max(1, min(n_bins, len(x) // _LEAST)))
+    mean = [[v[part].mean() for part in parts] for v in (x, y, found.predicted, found.within)]
+    se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
+    virtual, measured, predicted, coverage = map(np.array, mean)
+    return Bins(np.array([len(part) for part in parts]), virtual, measured, predicted, se, coverage)
+
+
+def _bin_members(x: Array, n_bins: int) -> list[Codes]:
+    """Return the places of the elements of each bin; ties in x share a bin."""
+    order = np.argsort(x, kind="stable")
+    ends = [0]
+    for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[:-1]:
+        end = int(np.searchsorted(x[order], x[order[planned - 1]], side="right"))
+        if end - ends[-1] >= _LEAST and len(x) - end >= _LEAST:
+            ends.append(end)
+    return np.split(order, ends[1:])
