@@ -14,8 +14,8 @@ import causalgia as cg
 from causalgia.design import Design
 from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
 from causalgia.long_text import unpack_text
+from causalgia.mpra.libraries._library import composition_shift, jensen_shannon, word_shares
 from causalgia.mpra.libraries.barcode_sets import deal_barcodes
-from causalgia.mpra.libraries.dataset import composition_shift, jensen_shannon, word_shares
 from causalgia.schema import validate
 from causalgia.sequences import decode, encode
 
