@@ -12,8 +12,16 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from causalgia.predict.incremental.reductions import Dense, End, Largest, Total
-from causalgia.predict.incremental.tensor_layout import FlatLayout, LayoutSlice, TensorLayout, layout_after
+from causalgia.predict.incremental.tensor_layout import (
+    Dense,
+    End,
+    FlatLayout,
+    Largest,
+    LayoutSlice,
+    TensorLayout,
+    Total,
+    layout_after,
+)
 from causalgia.predict.incremental.trace import Call, NotLocalError, call_of
 from causalgia.predict.incremental.window_steps import (
     Affine,

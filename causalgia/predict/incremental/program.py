@@ -11,8 +11,7 @@ import torch
 from torch import fx
 
 from causalgia.predict.incremental.graph import LocalValue, Reader, is_row_count, layer_label, read_graph
-from causalgia.predict.incremental.reductions import Dense, End, Part
-from causalgia.predict.incremental.tensor_layout import FlatLayout, TensorLayout
+from causalgia.predict.incremental.tensor_layout import Dense, End, FlatLayout, Part, TensorLayout
 from causalgia.predict.incremental.trace import NotLocalError, trace_network
 from causalgia.predict.incremental.window_steps import (
     Convolved,
