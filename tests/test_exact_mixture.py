@@ -16,9 +16,8 @@ from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact
+from causalgia.posterior.exact import Exact, log_prior_tau
 from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
-from causalgia.posterior.hyper import log_prior_tau
 from causalgia.posterior.mixture import (
     average_summaries,
     effect_se_dependence,

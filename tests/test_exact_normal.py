@@ -17,8 +17,7 @@ from scipy import integrate, stats
 from causalgia.errors import InferenceError
 from causalgia.posterior.density_grids import HalfLine, resolve_density
 from causalgia.posterior.error_covariance import Noise, spiked_noise
-from causalgia.posterior.exact import Exact
-from causalgia.posterior.hyper import TAIL, log_prior_tau
+from causalgia.posterior.exact import TAIL, Exact, log_prior_tau
 from causalgia.posterior.normal import normal, tau_posterior
 from causalgia.prior import Prior
 

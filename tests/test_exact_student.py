@@ -9,8 +9,7 @@ from scipy.stats import t as student_t
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact
-from causalgia.posterior.hyper import log_prior_tau
+from causalgia.posterior.exact import Exact, log_prior_tau
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, residual_rows
 from causalgia.posterior.student_t import student, t_components

@@ -374,7 +374,7 @@ def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple
     design = np.kron(np.eye(k), np.ones((m, 1)))
     total, mean, square, tau_gamma = 0.0, np.zeros(k), np.zeros(k), 0.0
     grid = np.geomspace(1e-3, 60, 200)
-    from causalgia.posterior.hyper import log_prior_tau
+    from causalgia.posterior.exact import log_prior_tau
 
     for tau in grid:
         between = tau**2 * np.eye(k) + prior.mu_sd**2

@@ -26,7 +26,7 @@ from causalgia.posterior.engine_input import (
     sigma_label,
 )
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.hyper import log_prior_tau
+from causalgia.posterior.exact import log_prior_tau
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.prior import Prior

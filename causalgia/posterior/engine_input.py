@@ -15,7 +15,7 @@ from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.error_covariance import Noise, noises_of
-from causalgia.posterior.hyper import rescale_prior
+from causalgia.posterior.exact import rescale_prior
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes

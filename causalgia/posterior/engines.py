@@ -13,9 +13,8 @@ from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.engine_input import FamilyData
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Draws, Exact
+from causalgia.posterior.exact import Design, Draws, Exact, fixed_effects_design
 from causalgia.posterior.factor_scores import linear_part
-from causalgia.posterior.hyper import Design, fixed_effects_design
 from causalgia.posterior.mixture import lfsr_of, mixture, mixture_weights, null_biased_counts, scale_grid
 from causalgia.posterior.normal import normal, normal_log_likelihood
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.hyper import Design
+from causalgia.posterior.exact import Design
 from causalgia.posterior.scale_mixture import Components, Node, ResidualRows, residual_rows
 from causalgia.types import Array
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes
+from causalgia.posterior.exact import Design, Draws, Exact, Nodes, fixed_effects_design, rescale_prior
 from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
-from causalgia.posterior.hyper import Design, fixed_effects_design, rescale_prior
 from causalgia.posterior.pointwise import deferred_mixture_density
 from causalgia.posterior.scale_mixture import (
     Components,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.hyper import Design
+from causalgia.posterior.exact import Design
 from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior
@@ -73,7 +73,7 @@ def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design,
 
     Examples
     --------
-    >>> from causalgia.posterior.hyper import fixed_effects_design
+    >>> from causalgia.posterior.exact import fixed_effects_design
     >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
     >>> model = hierarchical_model(effect, noise, Prior(), fixed_effects_design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
@@ -192,7 +192,7 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
 
     Examples
     --------
-    >>> from causalgia.posterior.hyper import fixed_effects_design
+    >>> from causalgia.posterior.exact import fixed_effects_design
     >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
     >>> components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
     >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, fixed_effects_design(2, None, Prior()))

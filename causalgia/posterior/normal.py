@@ -10,10 +10,12 @@ from scipy.special import ndtr
 
 from causalgia.posterior.density_grids import HalfLine, resolve_density
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.hyper import (
+from causalgia.posterior.exact import (
     TAIL,
     Design,
+    Draws,
+    Exact,
+    Nodes,
     check_proper,
     fixed_effects_design,
     has_flat_tau,

@@ -16,7 +16,7 @@ from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise, noise_unit, rescale_noise
-from causalgia.posterior.hyper import Design, check_proper, fixed_effects_design, has_flat_tau, rescale_prior
+from causalgia.posterior.exact import Design, check_proper, fixed_effects_design, has_flat_tau, rescale_prior
 from causalgia.posterior.mixture import average_summaries
 from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors, slab_given_factors
 from causalgia.posterior.posterior_tree import import_quietly, tree_datasets

@@ -14,8 +14,7 @@ from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise, add_variances
-from causalgia.posterior.exact import Draws, Exact
-from causalgia.posterior.hyper import has_flat_tau, log_prior_tau
+from causalgia.posterior.exact import Draws, Exact, has_flat_tau, log_prior_tau
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes
 

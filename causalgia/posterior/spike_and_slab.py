@@ -11,8 +11,7 @@ from scipy.special import betaln, expit, logsumexp
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.density_grids import Surface, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.hyper import TAIL, has_flat_tau, log_prior_tau, rescale_prior
+from causalgia.posterior.exact import TAIL, Draws, Exact, Nodes, has_flat_tau, log_prior_tau, rescale_prior
 from causalgia.posterior.mixture import lfsr_of, pool_summaries
 from causalgia.posterior.pointwise import mixture_log_density
 from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, effect_summary, probability_below

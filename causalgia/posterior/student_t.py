@@ -12,16 +12,18 @@ from scipy.special import logsumexp
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.density_grids import Surface, gauss_rule, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
-from causalgia.posterior.hyper import (
+from causalgia.posterior.exact import (
     TAIL,
+    Draws,
+    Exact,
+    Nodes,
     check_proper,
     fixed_effects_design,
     has_flat_tau,
     log_prior_tau,
     rescale_prior,
 )
+from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
 from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
 from causalgia.posterior.pointwise import deferred_mixture_density
 from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, window_of

@@ -11,9 +11,8 @@ from scipy.special import ndtr, ndtri
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes
+from causalgia.posterior.exact import Draws, Exact, Nodes, fixed_effects_design
 from causalgia.posterior.factor_scores import linear_part, normal_strata
-from causalgia.posterior.hyper import fixed_effects_design
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
 from causalgia.posterior.pointwise import deferred_mixture_density
 from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
