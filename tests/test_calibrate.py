@@ -9,7 +9,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.calibration import judged, mean_row, rank_row, share_row
-from causalgia.calibration.trials import aa_design, centered_truth
+from causalgia.calibration._calibrate import aa_design, centered_truth
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
 
 ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
