@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia.analysis import ANALYSIS, Analysis
 from causalgia.choices import ERRORS, LAWS, METHODS, SCALES, TARGETS
+from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
-from causalgia.design.plain_data import INTERVENTIONS
 from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS

@@ -94,8 +94,8 @@ def _trial_file_key(name: str) -> str | None:
     """Return the trial-file key of a name of the library, or None."""
     if name[:1].islower():
         return "[placebos]" if name == "placebos" else None
+    from causalgia.design.arms import INTERVENTIONS
     from causalgia.design.null_distributions import NULL_MODELS
-    from causalgia.design.plain_data import INTERVENTIONS
 
     kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
     verbs = {kind.__name__: f"{key} =" for key, kind in INTERVENTIONS.items()}

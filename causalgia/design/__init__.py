@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.design.arms import Arm, assign, factorial
+    from causalgia.design.arms import Arm, assign, factorial, intervention_from_dict, null_from_dict
     from causalgia.design.design import Design
     from causalgia.design.intervention import Intervention, Sequential, Untreated
     from causalgia.design.null_distributions import (
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord, placebos
     from causalgia.design.patterns import merged_word
     from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
-    from causalgia.design.plain_data import intervention_from_dict, null_from_dict
     from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_share, shown
-from causalgia.design.arms import Arm, as_arms, check_blocks
+from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.contrasts import Contrasts, contrasts_of
 from causalgia.design.frozen_choice import Choice
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.null_model import NullModel
-from causalgia.design.plain_data import null_from_dict
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 
 Assignment = Literal["crossover", "parallel"]

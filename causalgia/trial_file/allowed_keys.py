@@ -21,8 +21,8 @@ from causalgia.checks import (
     one_of,
     shown,
 )
+from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
-from causalgia.design.plain_data import INTERVENTIONS
 from causalgia.errors import DesignError, quoted
 
 
