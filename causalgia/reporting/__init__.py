@@ -12,8 +12,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
-    from causalgia.reporting._report import report, sentence, sentences
-    from causalgia.reporting.outcomes import tasks_in_words
+    from causalgia.reporting._report import report, sentence, sentences, tasks_in_words
     from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, p_clause
     from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
 else:
