@@ -76,8 +76,8 @@ def one_sided_p(
     ci_prob
         Probability of the corresponding intervals: it determines which mean of a ratio is unclear.
     hall
-        Coefficient of Hall's transformation (`causalgia.estimation.transformed_t`), broadcast against ``ace``; 0 is
-        Student's t.
+        Coefficient of Hall's transformation (`causalgia.estimation.transformed_t`), broadcast against
+        ``ace``; 0 is Student's t.
     unseen
         What units that were not drawn could add to the effect on either side, on the scale of ``ace``; added in the
         test of the claim that the effect lies inside.
