@@ -502,5 +502,5 @@ def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
     pilot = ("--pilot", tmp_path / "counts.tsv", "--design", tmp_path / "arms.tsv", "--control", "c")
     asked = ("mpra", "cheapest", "--half-width", "0.3", *pilot)
-    refused(*asked, said="the pilot has several treatments (a, b); choose one, --pilot-arms a")
+    refused(*asked, said="the pilot has several treatments ('a', 'b'); choose one, --pilot-arms a")
     assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout

@@ -195,9 +195,7 @@ def power(
     """
     from causalgia import mpra
 
-    known = pilot_components(
-        pilot, library_folder, control, arms=split_names(pilot_arms), replicates=split_names(pilot_replicates)
-    )
+    known = pilot_components(pilot, library_folder, control, arms=pilot_arms, replicates=split_names(pilot_replicates))
     if depth is None and known is None:
         depth = "100"
     noise = noise_model(
@@ -262,9 +260,7 @@ def cheapest(
     """
     from causalgia import mpra
 
-    known = pilot_components(
-        pilot, library_folder, control, arms=split_names(pilot_arms), replicates=split_names(pilot_replicates)
-    )
+    known = pilot_components(pilot, library_folder, control, arms=pilot_arms, replicates=split_names(pilot_replicates))
     check_one_treatment(known)
     noise = noise_model(
         known,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -131,7 +133,7 @@ def counts_question(
         raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
-    given = [arm for arm in split_names(arms) or [] if arm != control]
+    given = [arm for arm in split_names(arms, known) or [] if arm != control]
     _check_arms("--arms", given, known)
     return CountsQuestion(control, given)
 
@@ -177,9 +179,24 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     return kept, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
-def split_names(text: str | None) -> list[str] | None:
-    """Return names separated by commas."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None:
+    """Return names separated by commas; known names may hold commas themselves.
+
+    Examples
+    --------
+    >>> split_names("GATA1, core broken, CTCF", ["GATA1", "GATA1, core broken", "CTCF"])
+    ['GATA1, core broken', 'CTCF']
+    """
+    if text is None:
+        return None
+    given = [name.strip() for name in text.split(",") if name.strip()]
+    with_commas = {name for name in known if "," in name}
+    names = []
+    while given:
+        n = next((n for n in range(len(given), 1, -1) if ", ".join(given[:n]) in with_commas), 1)
+        names.append(", ".join(given[:n]))
+        given = given[n:]
+    return names
 
 
 def pilot_components(
@@ -187,7 +204,7 @@ def pilot_components(
     library: Path | None,
     control: str | None,
     *,
-    arms: list[str] | None,
+    arms: str | None,
     replicates: list[str] | None,
 ) -> xr.Dataset | None:
     """Return the noise components of a pilot, or None without its counts."""
@@ -202,8 +219,10 @@ def pilot_components(
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
         read = mpra.read_counts(counts, side_table=read_library_or_side_table(library), replicates=replicates)
-        _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
-        return mpra.components(read, control=control, arms=arms)
+        known = list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist()))
+        given = split_names(arms, known)
+        _check_arms("--pilot-arms", given or [], known)
+        return mpra.components(read, control=control, arms=given)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
         raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
 
@@ -213,7 +232,8 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
     if pilot is not None and pilot.sizes.get("contrast", 1) > 1:
         names = pilot["contrast"].to_numpy().astype(str)
         raise OutcomesError(
-            f"the pilot has several treatments ({', '.join(names)}); choose one, --pilot-arms {names[0]}"
+            f"the pilot has several treatments ({', '.join(map(quoted, names))}); choose one, --pilot-arms "
+            f"{shlex.quote(names[0])}"
         )
 
 
@@ -328,7 +348,7 @@ def print_verdicts(decisions: xr.Dataset) -> None:
     if decisions.sizes["contrast"] > _MOST_ROWS:
         echo(f"The {_MOST_ROWS} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
         decisions = largest_contrasts(decisions, most=_MOST_ROWS)
-    print_table(decisions)
+    print_table(decisions, contrast="element", task="contrast")
 
 
 def _read_effects_table(path: Path) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from causalgia.cli.one_line_errors import in_shell
 from causalgia.errors import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray as xr
     from rich.table import Table
 
@@ -55,9 +57,9 @@ def print_answers(
         echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
 
 
-def print_table(dataset: xr.Dataset) -> None:
-    """Print the table of estimates or decisions alone."""
-    _print_parts([_rich_table(dataset, "all", None)])
+def print_table(dataset: xr.Dataset, **headings: str) -> None:
+    """Print the table of estimates or decisions alone, with other headings where they are given."""
+    _print_parts([_rich_table(dataset, "all", None, headings)])
 
 
 def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
@@ -73,7 +75,9 @@ def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[
     return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
 
 
-def _rich_table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Table:
+def _rich_table(
+    dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None, headings: Mapping[str, str] | None = None
+) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -83,7 +87,9 @@ def _rich_table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) ->
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in header:
         words = name in ("contrast", "task", "model")
-        table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+        table.add_column(
+            (headings or {}).get(name, name), justify="left" if words else "right", no_wrap=not words, overflow="fold"
+        )
     for line in lines:
         table.add_row(*(Text(printable(cell)) for cell in line))
     return table

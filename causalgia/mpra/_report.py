@@ -31,8 +31,8 @@ _AT_THE_BOUND = (
     "standard errors are too large"
 )
 _NOTHING_LEFT = (
-    "  errors explain all that effects of one side differ, so the correlation of the true effects is not known; in its "
-    "place stands the one as seen"
+    "  effects of one side differ by no more than their errors explain, so the correlation of the true effects cannot "
+    "be estimated"
 )
 _SHOWN_RULES, _MOST_ARMS = 5, 12
 
@@ -229,19 +229,24 @@ def _concordance_left_out_line(lost: dict[str, int | dict[str, int]]) -> list[st
 def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
     sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
     seen, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
+    of_truth = (
+        f"of at most {ceiling:.2f} with this noise; of the true effects {_with_ci(one, 'pearson_disattenuated')}; "
+    )
     return [
-        f"  correlation {_with_ci(one, 'pearson')} as seen, of at most {one['noise_ceiling'].item():.2f} with this "
-        f"noise; of the true effects {_with_ci(one, 'pearson_disattenuated')}; of ranks {one['spearman'].item():.2f}",
-        f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability {sides[2]:.2f} "
-        f"and {sides[3]:.2f}",
+        f"  correlation {_with_ci(one, 'pearson')} as seen, {of_truth if ceiling else ''}of ranks "
+        f"{one['spearman'].item():.2f}",
+        f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability "
+        f"{max(sides[2], 0):.2f} and {max(sides[3], 0):.2f}",
         *([_AT_THE_BOUND] if seen > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
     ]
 
 
 def _slope_lines(one: xr.Dataset) -> list[str]:
     best = one.sel(line="errors_and_scatter")
+    slope = _with_ci(best, "slope")
+    slope = f"({slope})" if best["slope"].item() < 0 else slope
     lines = [
-        f"  measured = {best['intercept'].item():.3g} + {_with_ci(best, 'slope')} x virtual, true effects scatter "
+        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual, true effects scatter "
         f"about it by {best['scatter'].item():.2g}; {best['coverage'].item():.0%} inside their predictive intervals",
     ]
     if one["line_p"].item() < 0.05:

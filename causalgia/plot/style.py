@@ -182,9 +182,11 @@ def legend(axes: Axes) -> None:
     """Put a legend above the axes, if it has more than one line."""
     _, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
+        width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
+        fit = int(width / (0.4 + 0.06 * max(map(len, labels))))  # inches of a handle, and of a letter
         look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-        for text in axes.legend(ncols=min(len(labels), 3), **look, **place).get_texts():
+        for text in axes.legend(ncols=max(1, min(len(labels), 3, fit)), **look, **place).get_texts():
             text.set(**AS_IT_IS)
 
 

@@ -329,7 +329,7 @@ def _leverage_line(estimates: xr.Dataset) -> str:
     share = f"{100 * leverage.max():.0f} % of the variance of"
     if np.count_nonzero(leverage > _HALF) == 1:
         return f"One {one} carries {share} {effects}."
-    return f"One {one} carries more than half, and up to {share} each of {effects}."
+    return f"In each of {effects}, one {one} carries at least half of the variance, up to {share.split(' of')[0]}."
 
 
 def _sample_size(estimates: xr.Dataset) -> npt.NDArray[np.int64]:

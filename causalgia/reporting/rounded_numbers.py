@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -20,7 +20,8 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     Parameters
     ----------
     row
-        ``ace``, and as far as there are ``se``, ``lower``, ``upper`` and, for verdicts, ``interval_level``.
+        ``ace``, and as far as there are ``se``, ``lower``, ``upper`` and, for verdicts, ``interval_level``,
+        ``rope_lower`` and ``rope_upper``: a limit gets more digits where rounding would put it on an end of the ROPE.
 
     Examples
     --------
@@ -32,6 +33,8 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     ('0.2500', '')
     >>> format_effect({"ace": 41.38, "se": 30.2, "lower": -math.inf, "upper": math.inf})
     ('41', 'unbounded')
+    >>> format_effect({"ace": 0.3, "se": 0.1, "lower": 0.1042, "upper": 0.5, "rope_lower": -0.1, "rope_upper": 0.1})
+    ('0.30', '[0.104, 0.50]')
     """
     lower, upper, se = row.get("lower"), row.get("upper"), row.get("se") or abs(row["ace"]) / 100
     if lower is None or upper is None:
@@ -41,12 +44,21 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     if not row.get("se") or "interval_level" in row:
         quantile = NormalDist().inv_cdf((1 + (row.get("interval_level") or 0.95)) / 2)
         se = min((upper - lower) / 2 / quantile or se, row.get("se") or math.inf)
-    return format_number(row["ace"], se), f"[{_format_limit(lower, se)}, {_format_limit(upper, se)}]"
+    rope = [row[name] for name in ("rope_lower", "rope_upper") if math.isfinite(row.get(name) or math.nan)]
+    return format_number(row["ace"], se), f"[{_format_limit(lower, se, rope)}, {_format_limit(upper, se, rope)}]"
 
 
-def _format_limit(limit: float, se: float) -> str:
+def _format_limit(limit: float, se: float, rope: Sequence[float]) -> str:
+    """Return a limit that does not cross 0 or an end of the ROPE by being rounded."""
     rounded = format_number(limit, se)
-    return f"{limit:.1g}" if float(rounded) == 0 and abs(limit) > 1e-6 * se else rounded
+    if float(rounded) == 0 and abs(limit) > 1e-6 * se:
+        return f"{limit:.1g}"
+    for _ in range(4):
+        se /= 10
+        if all((limit < end) == (float(rounded) < end) and (limit > end) == (float(rounded) > end) for end in rope):
+            break
+        rounded = format_number(limit, se)
+    return rounded
 
 
 def format_se(se: float) -> str:
