@@ -20,7 +20,7 @@ _WRITES_CODE = {"__repr__", "extra_repr", "fingerprint", "fingerprint_parts", "t
 _BOUNDED = {
     "errors.py": {"quoted", "quoted_apart"},
     "design/null_model.py": {"_extras"},
-    "_run/kept_outcomes.py": {"_with_looks"},
+    "_run/_run.py": {"_with_looks"},
     "lazy_names.py": {"get"},
     "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
 }
