@@ -142,14 +142,14 @@ Span = tuple[int, int]
 def as_count(value: object, name: str) -> int:
     """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is below 2^32."""
     most = 32 if name == "length" else 48
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) < 2**most:
+    if not is_whole(value) or not 1 <= value < 2**most:
         raise DesignError(f"{name}={quoted(value)} must be a whole number of at least 1 (and below 2^{most})")
     return int(value)
 
 
 def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if not is_whole(value):
         raise DesignError(f"{name}={quoted(value)} must be a whole number: a 0-based position")
     if int(value) < 0:
         raise DesignError(f"{name}={quoted(value)} is negative; positions are counted from 0 at the left end")

@@ -23,12 +23,12 @@ OVER_PREDICTORS = ("population x predictors", "next predictor")
 FEW_CLUSTERS = 20
 
 
-def check_cluster(cluster: object, *, of_units: bool) -> None:
+def check_cluster_name(cluster: object, *, of_units: bool) -> None:
     """Raise EstimateError unless `cluster` names how units are grouped; estimates have no units left to group.
 
     Examples
     --------
-    >>> check_cluster("parent", of_units=False)
+    >>> check_cluster_name("parent", of_units=False)
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to cg.estimate
@@ -51,7 +51,7 @@ class Request:
     moderate: bool | None = None
 
     def __post_init__(self) -> None:
-        check_cluster(self.cluster, of_units=True)
+        check_cluster_name(self.cluster, of_units=True)
         if self.target not in TARGETS:
             raise EstimateError(f"target {quoted(self.target)} is none of {', '.join(map(quoted, TARGETS))}")
         if self.weights not in ("units", "clusters"):

@@ -18,7 +18,7 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
 from causalgia.estimation.ratios import unbounded
-from causalgia.estimation.request import check_cluster, labels_of, with_effect_columns
+from causalgia.estimation.request import check_cluster_name, labels_of, with_effect_columns
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -196,7 +196,7 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    check_cluster(cluster, of_units=keeps_effects(estimates))
+    check_cluster_name(cluster, of_units=keeps_effects(estimates))
     if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
         p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
         return p_alone

@@ -12,7 +12,7 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
-from causalgia.estimation.request import as_ci_prob, check_cluster
+from causalgia.estimation.request import as_ci_prob, check_cluster_name
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -110,7 +110,7 @@ def simultaneous(
     """
     _check_band_method(method)
     ci_prob = as_ci_prob(ci_prob)
-    check_cluster(cluster, of_units=keeps_effects(estimates))
+    check_cluster_name(cluster, of_units=keeps_effects(estimates))
     joint = as_joint_estimates(estimates, cluster, ci_prob)
     used, why = _choose_band(joint, method)
     needs_rng = used == "bootstrap_t"

@@ -9,7 +9,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # for modules that must not import matplotlib
 
-    from causalgia.plot.barcode_counts import barcodes, concordance, dna_counts, replicates
+    from causalgia.plot.bench_figures import barcodes, concordance, dna_counts, replicates
     from causalgia.plot.curves import against, profile
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap

@@ -326,10 +326,10 @@ def _leverage_line(estimates: xr.Dataset) -> str:
         return ""
     one = _unit_noun(estimates).removesuffix("s")
     effects = _largest_effects(estimates, leverage > _HALF, leverage)
-    share = f"{100 * leverage.max():.0f} % of the variance of"
+    most = f"{100 * leverage.max():.0f} %"
     if np.count_nonzero(leverage > _HALF) == 1:
-        return f"One {one} carries {share} {effects}."
-    return f"In each of {effects}, one {one} carries at least half of the variance, up to {share.split(' of')[0]}."
+        return f"One {one} carries {most} of the variance of {effects}."
+    return f"In each of {effects}, one {one} carries at least half of the variance, up to {most}."
 
 
 def _sample_size(estimates: xr.Dataset) -> npt.NDArray[np.int64]:

@@ -20,7 +20,7 @@ from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.estimation.ratios import null_value, unbounded
-from causalgia.estimation.request import check_cluster
+from causalgia.estimation.request import check_cluster_name
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import (
     Units,
@@ -174,7 +174,7 @@ def decide(
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
     kind = _kind_of_evidence(x)
-    check_cluster(cluster, of_units=kind == "effects")
+    check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
     if kind != "posterior" and ci_prob is not None:
         what = "a band of probability `level`" if kind == "effects" else "the interval of its own level that decided"

@@ -1,4 +1,4 @@
-"""Figures of barcode counts: barcodes per oligo, agreement of replicates, DNA counts."""
+"""Figures of the bench: barcodes per oligo, agreement of replicates, DNA counts, measured against virtual effects."""
 
 from __future__ import annotations
 
