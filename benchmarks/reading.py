@@ -31,7 +31,7 @@ import causalgia.mpra as mpra
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 2**20
 before = peak()
-mpra.read_counts(sys.argv[1], arms=sys.argv[2])
+mpra.read_counts(sys.argv[1], side_table=sys.argv[2])
 print(peak() - before)
 """
 
