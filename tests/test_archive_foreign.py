@@ -21,6 +21,7 @@ import causalgia as cg
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive import Archive, open_archive, verify
 from causalgia.trial.archive.files import checksum, mark_of, seal
+from causalgia.trial.archive.journal import read_state
 from causalgia.trial.archive.layout import CONTROL
 
 
@@ -461,7 +462,7 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
     whole = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep).load()
     for slot in ("state-0", "state-1"):
         (store / CONTROL / slot).write_bytes(SUMS[how])
-    with pytest.raises(StoreError, match="trial.zarr: (not finished|what all units share)"):
+    with pytest.raises(StoreError, match="trial.zarr: (not finished|the saved sums do not belong)"):
         cg.open(store)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamageWarning)
@@ -471,6 +472,24 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
             assert "move the store away" in str(error)  # noqa: PT017
         else:
             assert found.identical(whole)
+
+
+@pytest.mark.parametrize("keep", ["effects", "moments"])
+def test_sums_that_lack_one_of_their_arrays_are_typed_damage(tmp_path, keep):
+    store = tmp_path / "trial.zarr"
+    whole = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep).load()
+    (turns, state), _ = read_state(store / CONTROL)
+    for lost in state:
+        less = packed(str(turns).encode(), {name: values for name, values in state.items() if name != lost})
+        for call in (cg.open, lambda path: cg.run(DESIGN, SHARE, rng=0, store=path, keep=keep)):
+            for slot in ("state-0", "state-1"):
+                (store / CONTROL / slot).write_bytes(less)
+            try:
+                found = call(store)
+            except StoreError as error:
+                assert "move the store away" in str(error) or "not finished" in str(error), lost  # noqa: PT017
+            else:
+                assert found.load().identical(whole), lost
 
 
 def settled(**part: Any) -> list[dict[str, Any]]:

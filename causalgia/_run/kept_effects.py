@@ -24,6 +24,7 @@ from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
 from causalgia.trial.archive import Archive, open_archive
+from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.trial.outcomes import OutcomeBuffer, outcomes_dataset, run_turns
@@ -128,7 +129,7 @@ class SharedRanges:
         shapes = {"low": of, "high": of, "least": of[1:], "most": of[1:]}
         found = {name: values for name, values in state.items() if name in shapes}
         if {name: x.shape for name, x in found.items()} != shapes or any(x.dtype.kind != "f" for x in found.values()):
-            raise StoreError("what all units share is none of this trial")
+            raise StoreError("ranges of other names, shapes or kinds")
         self._ends = {name: values.copy() for name, values in found.items()}
 
     @property
@@ -189,9 +190,10 @@ def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
     return found | {"whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))}
 
 
-def has_summary(state: dict[str, NDArray[Any]]) -> bool:
-    """Say whether a state contains the result of `summary_arrays`."""
-    return {"whole.constant", "whole.control_sd_of"} <= state.keys()
+def has_summary(state: dict[str, NDArray[Any]], *, n_units: int) -> bool:
+    """Say whether a state contains the result of `summary_arrays`, all of it; one unit has no sd."""
+    columns = _COLUMNS if n_units > 1 else ("constant", "zero")
+    return {f"whole.{name}" for name in (*columns, "control_sd_of")} <= state.keys()
 
 
 def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
@@ -276,7 +278,8 @@ def _store_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: Share
             archive.flush()
             summary = summary_arrays(effects_dataset(open_archive(request.path), setup.question, ranges))
             archive.put_state({**ranges.state(), **summary}, turns=len(plan))
-    return with_summary(annotate(open_archive(request.path)), summary)
+    with state_of_trial(request.path):
+        return with_summary(annotate(open_archive(request.path)), summary)
 
 
 def _restore_ranges(
@@ -290,8 +293,6 @@ def _restore_ranges(
     if state is None:
         return 0, tuple(range(len(plan))), {}
     shape = next((field.shape for field in archive.grid.fields if field.name == "ice"), ())
-    try:
+    with state_of_trial(archive.path):
         ranges.restore(state[1], of=shape)
-    except StoreError as error:
-        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
-    return state[0], archive.missing, state[1] if has_summary(state[1]) else {}
+    return state[0], archive.missing, state[1] if has_summary(state[1], n_units=plan.n_units) else {}

@@ -34,6 +34,7 @@ from causalgia.numerics.running_sums import Moments, Products, Sketch, Sums, bin
 from causalgia.schema import annotate, validate
 from causalgia.streams import derive
 from causalgia.trial.archive import Archive, open_archive
+from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.outcomes import run_turns
 from causalgia.trial.progress import meter
@@ -192,7 +193,7 @@ class RunningMoments(TurnMoments):
 
     def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Raise StoreError for sums of other names, shapes or dtypes than those after a turn of zeros."""
-        wrong = StoreError("the running sums are none of this trial")
+        wrong = StoreError("sums of other names, shapes or kinds")
         K, S = self._question.matrix.shape[0], len(self._question.measured)
         powers, origin, least = (state.get(name, np.zeros(0)) for name in ("powers", "ice.origin", "answers.least"))
         answers = powers.shape
@@ -256,7 +257,7 @@ class RunningMoments(TurnMoments):
     def _attrs(self) -> dict[str, Any]:
         by = "unit" if self._parents is None else "parent"
         yardstick = sd_attrs(self._yardstick, self._question.matrix)
-        return {"cluster": by, "relative_error": self._sketch.error, **yardstick}
+        return {"cluster": by, "relative_error": self._sketch.error, "control_sd_of": "", **yardstick}
 
     @property
     def _yardstick(self) -> sparse.csr_array:
@@ -298,14 +299,22 @@ def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> x
         Effects without units, from `effect_labels`.
     moments
         From `RunningMoments.moments`, or `RunningMoments.state` of a complete trial.
+
+    Raises
+    ------
+    KeyError
+        If one of the moments is missing.
     """
+    together = {"ice_sum", "cluster_size"} if "ice_sum" in moments else {"ice_correlation"}
+    if missing := sorted((_ALWAYS | together) - moments.keys()):
+        raise KeyError(", ".join(missing))
     found = names.copy()
     for name, values in moments.items():
         if name in _DIMS:
             found[name] = ((*_DIMS[name], "task", "model")[: values.ndim], values)
     attrs = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
     found["ice_quantile"].attrs["relative_error"] = attrs.pop("relative_error")
-    found = found.assign_coords(quantile=QUANTILES).assign_attrs(attrs)
+    found = found.assign_coords(quantile=QUANTILES).assign_attrs({name: x for name, x in attrs.items() if x != ""})
     if "ice_correlation" in found:
         found = found.assign_coords(contrast_=names["contrast"].to_numpy())
     return validate(annotate(found), "moments")
@@ -321,6 +330,10 @@ _DIMS = {
     "cluster_size": ("cluster",),
 }
 """Dims of each moment before task and model."""
+_ALWAYS = _DIMS.keys() - {"ice_correlation", "ice_sum", "cluster_size"} | {
+    f"attrs.{name}" for name in ("cluster", "relative_error", "control_sd_of")
+}
+"""What a complete trial has besides its covariances, or the sums of its clusters."""
 
 
 _SECONDS = 1.0
@@ -338,7 +351,9 @@ def run_moments(request: RunRequest) -> xr.Dataset:
         _take_turns(request, setup, kept, setup.probe())
         found = moments_dataset(setup.frame, kept.moments())
     else:
-        found = moments_dataset(*_store_moments(request, setup, kept))
+        labels, state = _store_moments(request, setup, kept)
+        with state_of_trial(request.path):
+            found = moments_dataset(labels, state)
     warn_constant_tasks(kept.constant_tasks, found)
     return found
 
@@ -352,10 +367,8 @@ def _store_moments(
     with archive, flush_on_interrupt(archive):
         before = archive.state()
         if before is not None:
-            try:
+            with state_of_trial(archive.path):
                 kept.restore(before[1])
-            except StoreError as error:
-                raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
         _take_turns(request, setup, kept, plan, first=0 if before is None else before[0], archive=archive)
         after = archive.state()
         assert after is not None

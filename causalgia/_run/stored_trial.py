@@ -12,7 +12,7 @@ from causalgia._run import kept_effects
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
-from causalgia.trial.archive.journal import read_state
+from causalgia.trial.archive.journal import read_state, state_of_trial
 from causalgia.trial.archive.layout import control
 
 
@@ -56,12 +56,9 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     state: dict[str, NDArray[Any]] = {} if found is None else found[1]
     from causalgia._run import running_moments
 
-    try:
-        if "ice" in raw and kept_effects.has_summary(state):
+    with state_of_trial(place):
+        if "ice" in raw and kept_effects.has_summary(state, n_units=raw.sizes["unit"]):
             return kept_effects.with_summary(raw, state)
         if "ice" not in raw and running_moments.has_moments(state):
             return running_moments.moments_dataset(raw, state)
-    except (ValueError, KeyError, TypeError) as error:
-        why = f"what all units share is none of this trial ({error})"
-        raise StoreError(f"{place}: {why}; move the store away, and run the trial anew") from error
     raise StoreError(f"{place}: not finished; the same cg.run(..., store=) resumes it")

@@ -13,7 +13,8 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -152,6 +153,16 @@ def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None
     read = {slot: _parse_state(_bytes(folder / slot)) for slot in there}
     whole = [state for state in read.values() if state is not None]
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
+
+
+@contextmanager
+def state_of_trial(store: object) -> Iterator[None]:
+    """Name the store, and the cure, where its saved sums turn out not to be those of its own trial."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, StoreError) as error:
+        why = f"the saved sums do not belong to this trial ({error})"
+        raise StoreError(f"{store}: {why}; move the store away, and run the trial anew") from error
 
 
 def _pack_state(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
