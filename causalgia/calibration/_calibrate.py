@@ -142,12 +142,18 @@ def calibrate(
     >>> bool(table["passes"].all())
     True
     """
-    n_trials = _as_n_trials(design, n_trials)
+    if not isinstance(design, Design):
+        raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
+    if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
+        raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
     simulator_of(predictor_or_simulator)  # raises PredictorError
     request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)  # they would be repeated in every trial
-        known = truth if truth is not None else _true_ace(design, predictor_or_simulator, request)
+        known = truth
+        identity = request.control is not None and request.scale == "identity"
+        if truth is None and identity and hasattr(predictor_or_simulator, "true_ace"):  # of the zoo
+            known = predictor_or_simulator.true_ace(design, control=request.control)
         settings = _predictor_settings(design, predictor_or_simulator, client)
         repeat = _Repetition(design, predictor_or_simulator, request, root_key(rng), posterior, known, settings)
         alone = repeat((_SAME_ARMS, 0))
@@ -175,22 +181,6 @@ class _TrialResult:
     without: str = ""
 
 
-def _as_n_trials(design: object, n_trials: object) -> int:
-    if not isinstance(design, Design):
-        raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
-    if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
-        raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
-    return int(n_trials)
-
-
-def _true_ace(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
-    """Return the true effects of a zoo predictor, for contrasts with one control on the identity scale."""
-    if analysis.control is None or analysis.scale != "identity" or not hasattr(predictor, "true_ace"):
-        return None
-    known: xr.DataArray = predictor.true_ace(design, control=analysis.control)
-    return known
-
-
 @dataclass(frozen=True)
 class _Repetition:
     """One repetition, of the trial or of its A/A trial, here or on a worker."""
@@ -216,8 +206,35 @@ class _Repetition:
         which, trial = piece
         simulator = simulator_of(self.predictor_or_simulator)
         if which == _TRIAL:
-            return _analyze_trial(self.design, simulator, self.analysis, self.key, trial, self.posterior, self.known)
-        return _aa_p_values(self.design, simulator, self.analysis, self.key, trial)
+            return self._analyze(repeat_trial(self.design, simulator, key=self.key, trial=trial, purpose=which), trial)
+        control = self.analysis.control if self.analysis.control is not None else self.design.named_arms[0].name
+        pair = repeat_trial(aa_design(self.design, control), simulator, key=self.key, trial=trial, purpose=which)
+        try:
+            return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True)
+        except ContrastError:  # a simulator with arms of its own, not those of the design that it is given
+            return None
+
+    def _analyze(self, outcomes: xr.Dataset, trial: int) -> _TrialResult:
+        """Apply the analysis to the outcomes of a trial, and summarize its posterior."""
+        analysis, rng = self.analysis, derive(self.key, "resampling", trial)
+        effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
+        own = truth_of(outcomes)
+        true = own if own is not None else self.known
+        at = None if true is None else _truth_of_estimates(true, estimates)
+        discovered = (estimates["p_adjusted"] <= 1 - analysis.ci_prob).transpose("contrast", "task").to_numpy()
+        found = _TrialResult(
+            estimates, _simultaneous_band(effects, estimates, analysis, rng), discovered.astype(float), at
+        )
+        if analysis.rope is not None and at is not None:
+            steps = infer_and_decide(outcomes, effects, estimates, analysis, derive(self.key, "decisions", trial))
+            found = replace(found, decisions=steps.decisions)
+        if not self.posterior:
+            return found
+        summary = _posterior_summary(estimates, analysis, own is not None, at, derive(self.key, "posterior", trial))
+        if isinstance(summary, str):
+            return replace(found, without=summary)
+        lfsr, sign, ranks = summary
+        return replace(found, lfsr=lfsr, sign=sign, ranks=ranks)
 
 
 def _predictor_settings(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
@@ -227,40 +244,6 @@ def _predictor_settings(design: Design, predictor: Any, client: Client | None) -
     begun = set_up_trial(design, predictor, rng=0, analysis=None, client=client)
     begun.probe()
     return begun.trial.settings
-
-
-def _analyze_trial(
-    design: Design,
-    simulator: Simulator,
-    analysis: Analysis,
-    key: int,
-    trial: int,
-    posterior: bool,
-    known: xr.DataArray | None,
-) -> _TrialResult:
-    outcomes = repeat_trial(design, simulator, key=key, trial=trial, purpose=_TRIAL)
-    rng = derive(key, "resampling", trial)
-    effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
-    alpha = 1 - analysis.ci_prob
-    band = _simultaneous_band(effects, estimates, analysis, rng)
-    own = truth_of(outcomes)
-    true = own if own is not None else known
-    at = None if true is None else _truth_of_estimates(true, estimates)
-    discovered = (estimates["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
-    decisions = None
-    if analysis.rope is not None and at is not None:
-        decisions = infer_and_decide(outcomes, effects, estimates, analysis, derive(key, "decisions", trial)).decisions
-    if not posterior:
-        return _TrialResult(estimates, band, discovered, at, decisions)
-    summary = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
-    return _TrialResult(
-        estimates,
-        band,
-        discovered,
-        at,
-        decisions,
-        *((None, None, None, summary) if isinstance(summary, str) else summary),
-    )
 
 
 def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
@@ -302,16 +285,6 @@ def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
 
 
-def _aa_p_values(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
-    """Return the p-values of an A/A trial, (task,); None if a simulator ignores its arms."""
-    control = analysis.control if analysis.control is not None else design.named_arms[0].name
-    pair = repeat_trial(aa_design(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
-    try:
-        return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True)
-    except ContrastError:  # arms of its own, not those of the design that it is given
-        return None
-
-
 def _calibration_table(
     results: Sequence[_TrialResult],
     aa_p_values: xr.DataArray | None,
@@ -325,8 +298,16 @@ def _calibration_table(
     truths = [result.truth for result in results if result.truth is not None]
     truth = np.stack(truths) if truths else centered_truth(ace)
     alpha = 1 - float(analysis.ci_prob)
-    rows, lacking = _aa_rows(aa_p_values, alpha)
-    rows += _coverage_rows(estimates, truth, 1 - alpha)
+    rows, lacking = list[Row](), list[str]()
+    if aa_p_values is None:
+        lacking = ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
+    else:
+        for t in aa_p_values["task"].to_numpy():
+            rows.append(share_row(f"A/A p < {alpha:.3g}: {t!s}", aa_p_values.sel(task=t).to_numpy() < alpha, alpha))
+    covered = ~_outside(estimates, truth)
+    contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
+    for k, j in np.ndindex(*covered.shape[1:]):
+        rows.append(share_row(f"coverage: {contrasts[k]!s}, {tasks[j]!s}", covered[:, k, j], 1 - alpha))
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
     random = bool(truths) and known is None
     decided, why_not = verdict_rows([result.decisions for result in results], truth, random=random)
@@ -343,25 +324,9 @@ def _calibration_table(
     return table
 
 
-def _aa_rows(aa_p_values: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
-    if aa_p_values is None:
-        return [], ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
-    tasks = aa_p_values["task"].to_numpy()
-    return [
-        share_row(f"A/A p < {alpha:.3g}: {t!s}", aa_p_values.sel(task=t).to_numpy() < alpha, alpha) for t in tasks
-    ], []
-
-
 def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
     lower, upper = (limits[end].transpose("trial", "contrast", "task").to_numpy() for end in ("lower", "upper"))
     return np.asarray((truth < lower) | (truth > upper))
-
-
-def _coverage_rows(estimates: xr.Dataset, truth: Array, level: float) -> list[Row]:
-    covered = ~_outside(estimates, truth)
-    names = [(k, t) for k in range(covered.shape[1]) for t in range(covered.shape[2])]
-    contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
-    return [share_row(f"coverage: {contrasts[k]!s}, {tasks[t]!s}", covered[:, k, t], level) for k, t in names]
 
 
 def _discovery_rows(results: Sequence[_TrialResult], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
@@ -423,21 +388,14 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
     if not (se > 0).all() or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
         return None
     generator = np.random.default_rng(seed)
-    columns = [
-        _ranks(
-            se[:, t], _prior_in_units(estimates, prior, t), "student_t" if law == "student_t" else "normal", generator
-        )
-        for t in range(se.shape[1])
-    ]
+    columns, drawn_from = [], "student_t" if law == "student_t" else "normal"
+    for t in range(se.shape[1]):
+        own = prior
+        if prior.standardized and "control_sd" in estimates:  # on the scale of the effects
+            unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, t] ** 2).mean()))
+            own = Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardized=False)
+        columns.append(_ranks(se[:, t], own, drawn_from, generator))
     return np.stack(columns, axis=1)
-
-
-def _prior_in_units(estimates: xr.Dataset, prior: Prior, task: int) -> Prior:
-    """Return the prior on the scale of the effects."""
-    if not (prior.standardized and "control_sd" in estimates):
-        return prior
-    unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, task] ** 2).mean()))
-    return Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardized=False)
 
 
 def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) -> Array:
@@ -481,23 +439,19 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         return trial
     if callable(predictor_or_simulator):
         simulator: Simulator = predictor_or_simulator
-        _check_signature(simulator)
+        try:
+            inspect.signature(simulator).bind(None, rng=0)
+        except TypeError as error:
+            raise PredictorError(
+                f"the simulator is called as simulator(design, rng=seed) and cannot be ({error}); define it so"
+            ) from error
+        except ValueError:  # a callable without a signature is tried as it is
+            pass
         return simulator
     raise PredictorError(
         f"calibrate(design, predictor_or_simulator): {type(predictor_or_simulator).__name__} is neither a predictor "
         "nor a function simulator(design, rng=) that returns outcomes as cg.run does"
     )
-
-
-def _check_signature(simulator: Simulator) -> None:
-    try:
-        inspect.signature(simulator).bind(None, rng=0)
-    except TypeError as error:
-        raise PredictorError(
-            f"the simulator is called as simulator(design, rng=seed) and cannot be ({error}); define it so"
-        ) from error
-    except ValueError:  # a callable without a signature is tried as it is
-        return
 
 
 def repeat_trial(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
@@ -539,18 +493,12 @@ def aa_design(design: Design, control: str) -> Design:
     if control not in arms:
         raise DesignError(f"control {quoted(control)} is not an arm of the design; the arms are {', '.join(arms)}")
     n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
-    most = _most_units(design, n_units)
-    pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
-    return replace(design, arms=pair, n_units=most, assignment="parallel", blocks=None, contrasts=None)
-
-
-def _most_units(design: Design, n_units: int) -> int:
-    """Return `n_units`, or the number of units of the design if the null model cannot give as many."""
     try:
         design.null.check(n_units)
-    except DesignError:
-        return design.n_units
-    return n_units
+    except DesignError:  # the null model cannot give as many
+        n_units = design.n_units
+    pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
+    return replace(design, arms=pair, n_units=n_units, assignment="parallel", blocks=None, contrasts=None)
 
 
 def truth_of(outcomes: xr.Dataset) -> xr.DataArray | None:

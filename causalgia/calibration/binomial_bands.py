@@ -187,21 +187,17 @@ def judged(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     if not is_real(alpha) or not 0 < alpha < 1:
         raise EstimateError(f"alpha={quoted(alpha)} is not between 0 and 1; for example alpha=0.001")
     each = alpha / len(rows)
-    bands = np.array([_closed_band(row, each) for row in rows])
+    bands = np.array([row.band(each) for row in rows])
+    least = np.array([min(row.value, row.nominal) if row.kind == "mean" else 0.0 for row in rows])
+    most = np.array([max(row.value, row.nominal) if row.kind == "mean" else 1.0 for row in rows])
     columns: dict[str, Any] = {
         name: ("row", np.array([getattr(row, name) for row in rows]))
         for name in ("value", "nominal", "mcse", "n_trials", "claim", "kind")
     }
-    columns |= {"lower": ("row", bands[:, 0]), "upper": ("row", bands[:, 1])}
+    for name, ends, bound in (("lower", bands[:, 0], least), ("upper", bands[:, 1], most)):
+        columns[name] = ("row", np.where(np.isfinite(ends), ends, bound))
     columns["passes"] = ("row", np.array([row.passes(each) for row in rows]))
     return xr.Dataset(columns, coords={"row": names}, attrs={"alpha": float(alpha), "alpha_each": each})
-
-
-def _closed_band(row: Row, alpha: float) -> tuple[float, float]:
-    """Return the band with open ends replaced by the bounds of the quantity."""
-    below, above = row.band(alpha)
-    least, most = (0.0, 1.0) if row.kind != "mean" else (min(row.value, row.nominal), max(row.value, row.nominal))
-    return (below if np.isfinite(below) else least), (above if np.isfinite(above) else most)
 
 
 _DIRECTIONS = ("increases", "decreases")
@@ -234,7 +230,9 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     # the data choose between the interval levels of a direction and of "negligible", which costs half an alpha
     chosen = (rope_lower < rope_upper).any(axis=0)
     rows: list[Row] = []
-    for k, t, name in _effect_labels(decided[0]):
+    contrasts, tasks = decided[0]["contrast"].to_numpy(), decided[0]["task"].to_numpy()
+    for k, t in np.ndindex(len(contrasts), len(tasks)):
+        name = f"{contrasts[k]!s}, {tasks[t]!s}"
         rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
         share = float(level[:, k, t].mean()) - chosen[k, t] * alpha / 2
         rows.append(
@@ -271,8 +269,3 @@ def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:
 
 def _stack_trials(decided: Sequence[xr.Dataset], name: str) -> Any:
     return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in decided])
-
-
-def _effect_labels(found: xr.Dataset) -> list[tuple[int, int, str]]:
-    contrasts, tasks = found["contrast"].to_numpy(), found["task"].to_numpy()
-    return [(k, t, f"{contrasts[k]!s}, {tasks[t]!s}") for k in range(len(contrasts)) for t in range(len(tasks))]
