@@ -111,7 +111,9 @@ def cheapest_split(
     names = set(components["component"].to_numpy().astype(str))
     least = 1 if "predictor" not in names else LEAST_WORDS if words else 2
     shape = components["variance"].shape[1:]
-    arms = np.full(shape[0], 1.0) if words else _arms_per_contrast(pilot, shape[0])
+    arms = np.full(shape[0], 1.0 if words else 2.0)  # predictions of a unit for each contrast
+    if not words and "weight" in pilot:
+        arms = np.diff(weights_of(pilot).indptr).astype(np.float64)
     rows = {}
     for where in np.ndindex(shape):
         own = replace(prices, arms=float(arms[where[0]]))
@@ -146,13 +148,6 @@ def _as_limit(value: int | None, name: str, least: int) -> float:
     return float(value)
 
 
-def _arms_per_contrast(pilot: xr.Dataset, n: int) -> Array:
-    """Return the number of predictions per unit for each contrast: its arms."""
-    if "weight" not in pilot:
-        return np.full(n, 2.0)
-    return np.diff(weights_of(pilot).indptr).astype(np.float64)
-
-
 def _sources_of_cell(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, bool]:
     """Return the variances of one contrast and task, and whether parents are separated from their shuffles."""
     values = components["variance"].to_numpy().reshape(components.sizes["component"], -1)
@@ -177,8 +172,12 @@ def _split_of_cell(
     prices = prices if least > 1 else replace(prices, max_levels=1.0)
     found = cheapest(sources, prices, half_width, least_levels=least, ci_prob=ci_prob)
     if found is None:
-        name, cure = _cell_name(components, where), _cure(prices, least)
-        raise EstimateError(f"{name}: no split reaches a half width of {half_width:g}: {cure}")
+        limits = {"max_parents": prices.max_parents, "max_units_per_parent": prices.max_units}
+        finite = [name for name, most in limits.items() if np.isfinite(most)]
+        cure = f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
+        if least > 1 and np.isfinite(prices.max_levels):
+            cure = f"{prices.max_levels:g} predictors (or words) leave too much between them; raise max_predictors"
+        raise EstimateError(f"{_cell_name(components, where)}: no split reaches a half width of {half_width:g}: {cure}")
     parents, units, levels = (np.array(float(x)) for x in found)
     if prices.predictions(parents, units, float(levels)) >= 2**63:
         raise EstimateError(
@@ -196,33 +195,11 @@ def _split_of_cell(
     }
 
 
-def _cure(prices: Prices, least: int) -> str:
-    if least > 1 and np.isfinite(prices.max_levels):
-        return f"{prices.max_levels:g} predictors (or words) leave too much between them; raise max_predictors"
-    limits = {"max_parents": prices.max_parents, "max_units_per_parent": prices.max_units}
-    finite = [name for name, most in limits.items() if np.isfinite(most)]
-    return f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
-
-
 def _cell_name(components: xr.Dataset, where: tuple[int, ...]) -> str:
     return ", ".join(
         f"{dim} {components[dim].to_numpy()[i] if dim in components.coords else i!s}"
         for dim, i in zip(("contrast", "task"), where, strict=True)
     )
-
-
-def _zero_variance_attrs(components: xr.Dataset) -> dict[str, str]:
-    """Return attrs with a caution about variances that the pilot estimates as 0."""
-    variance = components["variance"]
-    zero = (variance == 0) & (variance > 0).any("component")
-    names = [str(c) for c in components["component"].to_numpy() if bool(zero.sel(component=c).any())]
-    if not names:
-        return {}
-    caution = f"the pilot puts the variance of {', '.join(names)} at 0, as a small pilot may by chance, and the split "
-    return {
-        "at_zero": ", ".join(names),
-        "caution": f"{caution}rests on it: see the standard errors of variance_components",
-    }
 
 
 def _splits_dataset(
@@ -238,7 +215,14 @@ def _splits_dataset(
         columns["n_words" if settings["words"] else "n_predictors"] = levels
     target = "population" if settings["least"] == 1 else _WORDS if settings["words"] else "population x predictors"
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
-    attrs = _zero_variance_attrs(components) | {
+    variance = components["variance"]
+    zero = (variance == 0) & (variance > 0).any("component")
+    names = ", ".join(str(c) for c in components["component"].to_numpy() if bool(zero.sel(component=c).any()))
+    caution = (
+        f"the pilot puts the variance of {names} at 0, as a small pilot may by chance, and the split rests on it: "
+    )
+    cautions = {"at_zero": names, "caution": f"{caution}see the standard errors of variance_components"}
+    attrs = (cautions if names else {}) | {
         "target": target,
         "ci_prob": settings["ci_prob"],
         "not_identified": components.attrs.get("not_identified", ""),
@@ -432,27 +416,23 @@ def _cheapest_at_levels(
     """Return the cheapest split with this number of levels, and its price, if that is below `below`."""
     goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
     fewest = float(_parents_bound(sources, goal, np.array(np.inf), levels))
-    first = _cheapest_units(sources, prices, half_width, _likely_units(sources, prices, levels), levels, ci_prob)
+    unit = prices.prediction * (prices.arms * levels + prices.shared)
+    # Cochran's number of units of a parent, and a coarse grid
+    within, between = sources.background + sources.rest / levels, sources.parent + sources.parent_by_level / levels
+    ideal = np.sqrt(within / between * prices.parent / unit) if between > 0 else MOST_UNITS
+    likely = np.concatenate([[1.0, np.floor(ideal), np.ceil(ideal)], np.geomspace(1, MOST_UNITS, 60).round()])
+    likely = np.unique(np.clip(likely, 1.0, min(prices.max_units, float(MOST_UNITS))))
+    first = _cheapest_units(sources, prices, half_width, likely, levels, ci_prob)
     if np.isinf(first[1]):
         return None
     bound = min(below, first[1])
-    unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
-    most = (bound - prices.parent * fewest - prices.level * levels) / unit
+    most = (bound - prices.parent * fewest - prices.level * levels) / (unit * fewest)
     units = _search_grid(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
     found = _cheapest_units(sources, prices, half_width, units, levels, ci_prob)
-    while np.isfinite(found[1]) and (between := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
-        again = _cheapest_units(sources, prices, half_width, between, levels, ci_prob)
-        found, units = (again if again[1] < found[1] else found), np.union1d(units, between)
+    while np.isfinite(found[1]) and (finer := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
+        again = _cheapest_units(sources, prices, half_width, finer, levels, ci_prob)
+        found, units = (again if again[1] < found[1] else found), np.union1d(units, finer)
     return found if found[1] < below else None
-
-
-def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
-    """Return Cochran's number of units of a parent, and a coarse grid."""
-    within, between = sources.background + sources.rest / levels, sources.parent + sources.parent_by_level / levels
-    unit = prices.prediction * (prices.arms * levels + prices.shared)
-    ideal = np.sqrt(within / between * prices.parent / unit) if between > 0 else MOST_UNITS
-    likely = np.concatenate([[1.0, np.floor(ideal), np.ceil(ideal)], np.geomspace(1, MOST_UNITS, 60).round()])
-    return np.unique(np.clip(likely, 1.0, min(prices.max_units, float(MOST_UNITS))))
 
 
 def _cheapest_units(

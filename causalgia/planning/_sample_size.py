@@ -297,24 +297,19 @@ def _verdict_chance(
     assert plan.ace is not None  # _read_effect
     assert plan.se is not None
     assert plan.df is not None
-    scale, weight = _sd_quadrature(plan.df)
+    # sd / (the pilot's sd) given the pilot is sqrt(df / chi2_df): its quadrature nodes and weights
+    finite, axes = np.where(np.isfinite(plan.df), plan.df, 1e9), (-1, *[1] * plan.df.ndim)
+    scale, weight = np.sqrt(finite / special.chdtri(finite, ((_NODES + 1) / 2).reshape(axes))), _WEIGHTS / 2
     spread = np.sqrt(plan.se**2 + se**2) * scale
     ends = (0.0, 0.0) if rope is None else rope
     chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough)
-    return np.asarray((weight * chance).sum(axis=0))
+    return np.asarray((weight.reshape(axes) * chance).sum(axis=0))
 
 
 def _least_clusters(pilot: Any, rare: float | str | None) -> float:
     """Return the smallest number of clusters with which an effect may be called negligible."""
     share = as_rare(rare, effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
     return 0.0 if share is None else 3 / share - 1e-9
-
-
-def _sd_quadrature(df: Array) -> tuple[Array, Array]:
-    """Return quadrature nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
-    finite = np.where(np.isfinite(df), df, 1e9)
-    probability = ((_NODES + 1) / 2).reshape(-1, *[1] * df.ndim)
-    return np.sqrt(finite / special.chdtri(finite, probability)), (_WEIGHTS / 2).reshape(-1, *[1] * df.ndim)
 
 
 def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:

@@ -142,14 +142,11 @@ def _tost_probability(
     upper, lower = high - center[..., None] - margin, low - center[..., None] + margin
     chance = special.ndtr(upper / size[..., None]) - special.ndtr(lower / size[..., None])
     chance = np.where(spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0))
-    integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * _chi_density(x, df_[..., None]), axis=-1)
+    k = df_[..., None]
+    constant = np.log(2.0) + k / 2 * np.log(k / 2) - special.gammaln(k / 2)
+    density = np.asarray(np.exp(constant + special.xlogy(k - 1, x) - k * x**2 / 2))  # of sqrt(chi2_df / df)
+    integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * density, axis=-1)
     return np.where(normal | (se == 0), np.where(top > 1, chance[..., 0], 0.0), integral)
-
-
-def _chi_density(x: Array, df: Array) -> Array:
-    """Return the density of ``sqrt(chi2_df / df)``."""
-    constant = np.log(2.0) + df / 2 * np.log(df / 2) - special.gammaln(df / 2)
-    return np.asarray(np.exp(constant + special.xlogy(df - 1, x) - df * x**2 / 2))
 
 
 def _noncentrality(effect: Array, spread: Array) -> Array:
