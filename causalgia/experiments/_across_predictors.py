@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
@@ -86,8 +85,7 @@ def across_predictors(
     tables = _outcomes_by_predictor(outcomes)
     if not tables:
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
-    _check_experiments(tables)
-    _check_scales(tables)
+    _check_comparable(tables)
     same_units = _share_units(tables)
     loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
@@ -160,11 +158,19 @@ def share_of_predictors(
     if any((decisions["rope_lower"] == decisions["rope_upper"]).all() for _, decisions in decided):
         raise DecisionError("rope=0: every effect lies beyond it; give the effects too small to matter, (lower, upper)")
     n = sum(decisions.sizes["contrast"] for _, decisions in decided)
-    shares = _count_contrasts([_beyond_rope(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)
-    claimed = _count_contrasts([_claimed_sides(decisions) for _, decisions in decided]) / n  # (side, 1, task)
+    beyond: list[Any] = []  # contrasts above, below and on either side of the ROPE, (side, sample, task)
+    claims: list[Any] = []  # contrasts with a verdict on each side, (side, task)
+    for ace, decisions in decided:
+        above, below = ace > decisions["rope_upper"], ace < decisions["rope_lower"]
+        sides = [side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below, above | below)]
+        beyond.append(np.sum(sides, axis=2, dtype=np.float64))
+        verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()
+        up, down = verdicts == "increases", verdicts == "decreases"
+        claims.append(np.sum([up, down, up | down], axis=1, dtype=np.float64))
+    shares, claimed = sum(beyond) / n, sum(claims) / n
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(shares, [tail, 1 - tail], axis=1)
-    columns = {"share": shares.mean(axis=1), "lower": lower, "upper": upper, "claimed": claimed[:, 0]}
+    columns = {"share": shares.mean(axis=1), "lower": lower, "upper": upper, "claimed": claimed}
     first = decided[0][1]
     n_exact = sum(ace.sizes["contrast"] for ace, _ in decided if ace.sizes["sample"] == 1)
     return xr.Dataset(
@@ -180,23 +186,23 @@ def _decide_predictors(found: Any, rope: Rope, level: float, rng: RNG | None) ->
 
     from causalgia.estimation import as_estimates
     from causalgia.posterior import infer
+    from causalgia.verdicts import decide
 
     if not isinstance(found, xr.Dataset):
         return [_decide_posterior(found, rope, level)]
     estimates = as_estimates(found)
     if rng is None:
         raise DecisionError("the share among estimates is one among draws of their posterior; give rng=, such as rng=0")
-    exact = _exact_contrasts(estimates)
+    se = estimates["se"] if "se" in estimates else xr.ones_like(estimates["ace"])
+    exact = (se == 0).all([dim for dim in se.dims if dim != "contrast"]).to_numpy()
     parts = [] if exact.all() else [_decide_posterior(infer(estimates.isel(contrast=~exact), rng=rng), rope, level)]
-    return parts + ([_decide_exact(estimates.isel(contrast=exact), rope, level)] if exact.any() else [])
-
-
-def _exact_contrasts(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast is the same in every unit, (contrast,)."""
-    if "se" not in estimates:
-        return np.zeros(estimates.sizes["contrast"], dtype=bool)
-    none = estimates["se"] == 0
-    return np.asarray(none.all([dim for dim in none.dims if dim != "contrast"]).to_numpy())
+    if exact.any():  # one draw each; if the control arm has no spread, any effect but 0 is beyond the ROPE
+        same = estimates.isel(contrast=exact)
+        if "control_sd" in same:
+            same = same.assign(control_sd=np.maximum(same["control_sd"], np.finfo(float).tiny))
+        draw = same["ace"].expand_dims("sample").transpose("sample", "contrast", "task")
+        parts.append((draw, decide(same, rope=rope, level=level)))
+    return parts
 
 
 def _decide_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
@@ -207,67 +213,33 @@ def _decide_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.Data
     return draws.transpose("sample", "contrast", "task"), decisions
 
 
-def _decide_exact(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
-    """Return exact effects as one draw each; if the control arm has no spread, any effect but 0 is beyond the ROPE."""
-    from causalgia.verdicts import decide
-
-    if "control_sd" in estimates:
-        estimates = estimates.assign(control_sd=np.maximum(estimates["control_sd"], np.finfo(float).tiny))
-    draw = estimates["ace"].expand_dims("sample").transpose("sample", "contrast", "task")
-    return draw, decide(estimates, rope=rope, level=level)
-
-
-def _beyond_rope(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which effects lie above, below and on either side of the ROPE, (side, sample, contrast, task)."""
-    above, below = ace > decisions["rope_upper"], ace < decisions["rope_lower"]
-    return _stack_sides(*(side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below)))
-
-
-def _claimed_sides(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts have a verdict on each side, (side, 1, contrast, task)."""
-    verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()[None]
-    return _stack_sides(verdicts == "increases", verdicts == "decreases")
-
-
-def _stack_sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return np.stack([above, below, above | below])
-
-
-def _count_contrasts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
-    """Return the number of true entries over the contrasts of all parts, (side, sample, task)."""
-    return np.asarray(sum(part.sum(axis=2, dtype=np.float64) for part in parts))
-
-
 def _outcomes_by_predictor(
     outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset,
 ) -> dict[str, xr.Dataset]:
     """Return the outcomes of each predictor by name, with ensembles split into their members."""
-    tables: dict[str, xr.Dataset] = {}
-    for name, table in _named_outcomes(outcomes).items():
-        check_dataset(table, "outcomes")
-        tables |= _ensemble_members(name, table) if "model" in table.dims else {name: table}
-    return tables
-
-
-def _named_outcomes(outcomes: object) -> dict[str, Any]:
     import xarray as xr
 
     if isinstance(outcomes, xr.Dataset):
-        return {"": outcomes}
-    if isinstance(outcomes, Mapping):
-        return {str(name): table for name, table in outcomes.items()}
-    if isinstance(outcomes, Sequence) and not isinstance(outcomes, str):
-        return {f"predictor {k}": table for k, table in enumerate(outcomes)}
-    raise OutcomesError(
-        f"across_predictors takes {{predictor: outcomes}}, a list of outcomes, or those of an ensemble or of many "
-        f"tasks, not {type(outcomes).__name__}"
-    )
-
-
-def _ensemble_members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
-    names = table["model"].to_numpy() if "model" in table.coords else range(table.sizes["model"])
-    begins = f"{name}: " if name else ""
-    return {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(names)}
+        named: dict[str, Any] = {"": outcomes}
+    elif isinstance(outcomes, Mapping):
+        named = {str(name): table for name, table in outcomes.items()}
+    elif isinstance(outcomes, Sequence) and not isinstance(outcomes, str):  # type: ignore[unreachable]  # by any caller
+        named = {f"predictor {k}": table for k, table in enumerate(outcomes)}
+    else:
+        raise OutcomesError(
+            f"across_predictors takes {{predictor: outcomes}}, a list of outcomes, or those of an ensemble or of many "
+            f"tasks, not {type(outcomes).__name__}"
+        )
+    tables: dict[str, xr.Dataset] = {}
+    for name, table in named.items():
+        check_dataset(table, "outcomes")
+        if "model" not in table.dims:
+            tables[name] = table
+            continue
+        models = table["model"].to_numpy() if "model" in table.coords else range(table.sizes["model"])
+        begins = f"{name}: " if name else ""
+        tables |= {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(models)}
+    return tables
 
 
 def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dataset:
@@ -292,8 +264,8 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
 _COPIED_ATTRS = ("assignment", "scale", "contrast_scale", "transform", "null", "estimand", "rng")
 
 
-def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
-    """Raise OutcomesError if predictors were run on different experiments (null models or arms)."""
+def _check_comparable(tables: Mapping[str, xr.Dataset]) -> None:
+    """Raise OutcomesError if predictors were run on different experiments (null models or arms), or scales."""
     (name, first), *others = tables.items()
     for other, table in others:
         if apart := _experiment_difference(first, table):
@@ -301,6 +273,9 @@ def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
                 f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
                 "of one kind; run one experiment on all predictors"
             )
+    scales = {str(table.attrs.get("scale", "")) for table in tables.values()}
+    if len(scales) > 1:
+        raise OutcomesError(f"the predictors are on different scales ({', '.join(sorted(scales))}), and do not compare")
 
 
 def _experiment_difference(one: xr.Dataset, other: xr.Dataset) -> str:
@@ -324,22 +299,13 @@ def _interventions_by_arm(outcomes: xr.Dataset) -> dict[str, str]:
     return dict(zip(arms, map(str, done), strict=True))
 
 
-def _check_scales(tables: Mapping[str, xr.Dataset]) -> None:
-    scales = {str(table.attrs.get("scale", "")) for table in tables.values()}
-    if len(scales) > 1:
-        raise OutcomesError(f"the predictors are on different scales ({', '.join(sorted(scales))}), and do not compare")
-
-
-def _same_units(one: xr.Dataset, other: xr.Dataset) -> bool:
-    """Whether two predictors have the same units, by their labels, parents and GC contents."""
-    known = [name for name in ("unit", "parent", "gc") if name in one.coords and name in other.coords]
-    return all(np.array_equal(one[name].to_numpy(), other[name].to_numpy()) for name in known)
-
-
 def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
     """Whether all predictors have the same units; raise OutcomesError if only some do."""
     first, *others = tables.values()
-    same = [_same_units(first, table) for table in others]
+    same = []
+    for table in others:
+        known = [name for name in ("unit", "parent", "gc") if name in first.coords and name in table.coords]
+        same.append(all(np.array_equal(first[name].to_numpy(), table[name].to_numpy()) for name in known))
     if all(same):
         return True
     seeds = [seed for table in tables.values() if (seed := str(table.attrs.get("rng", ""))).isdigit()]

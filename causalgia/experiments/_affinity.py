@@ -123,14 +123,21 @@ def affinity(
     )
 
 
-def _as_positive_by_word(values: object, name: str, words: tuple[str, ...]) -> list[float]:
-    """Return one positive number for each word."""
-    by_word = _values_by_word(values, name)
+def _as_positive_by_word(values: Any, name: str, words: tuple[str, ...]) -> list[float]:
+    """Return one positive number for each word, from numbers in order or by word (a mapping or a Series)."""
+    items = list(values.items()) if hasattr(values, "items") else []
+    by_word: dict[str, Any] | None = None
+    if items and (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
+        by_word = {_as_dna(str(key)): value for key, value in items}
+        count = Counter(_as_dna(str(key)) for key, _ in items)
+        twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
+        if twice:
+            raise DesignError(f"{name}: {', '.join(twice[:3])} is there twice (U is T); name each word once")
     listed: list[Any] = []
     if by_word is not None:
         listed = [by_word[word] for word in map(_as_dna, words) if word in by_word]
-    elif _label_value_pairs(values) or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
-        listed = list(values)  # type: ignore[call-overload]  # iterable, as just checked
+    elif items or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
+        listed = list(values)
     if len(listed) != len(words):
         lacks = [] if by_word is None else [word for word in words if _as_dna(word) not in by_word]
         shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
@@ -139,23 +146,6 @@ def _as_positive_by_word(values: object, name: str, words: tuple[str, ...]) -> l
         if not is_real(value) or not 0 < float(value) < math.inf:
             raise DesignError(f"{name} of {word} is {quoted(value)}; it must be a positive, finite number")
     return [float(value) for value in listed]
-
-
-def _label_value_pairs(values: Any) -> list[tuple[Any, Any]]:
-    """Return the items of a mapping or a Series."""
-    return list(values.items()) if isinstance(values, Mapping) or hasattr(values, "items") else []
-
-
-def _values_by_word(values: object, name: str) -> dict[str, Any] | None:
-    """Return word -> number of a mapping or of a Series indexed by words; None for values in order."""
-    items = _label_value_pairs(values)
-    if not items or not (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
-        return None
-    count = Counter(_as_dna(str(key)) for key, _ in items)
-    twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
-    if twice:
-        raise DesignError(f"{name}: {', '.join(twice[:3])} is there twice (U is T); name each word once")
-    return {_as_dna(str(key)): value for key, value in items}
 
 
 def _as_dna(word: str) -> str:
@@ -228,19 +218,16 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
     ace = rows["ace"].to_numpy()
     if np.ptp(ace) <= _ROUNDING * abs(ace).max():
         return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."
+    scatter = "and no errors are given that could explain this scatter"
+    if not math.isinf(line.chi2):
+        fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
+        scatter = f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
     limits = {"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper}
     rise = effect_in_words(xr.Dataset({name: reach * value for name, value in limits.items()}))
     return (
         f"effects {_TRENDS[trend]}, by {rise} from the tightest word to the weakest ({line.slope:.3g} for each tenfold "
-        f"weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, {_fit_in_words(line)}."
+        f"weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, {scatter}."
     )
-
-
-def _fit_in_words(line: Line) -> str:
-    if math.isinf(line.chi2):
-        return "and no errors are given that could explain this scatter"
-    fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
-    return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
 
 
 def _draw_affinity(answer: Answer) -> Axes:

@@ -11,7 +11,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, as_start
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -92,11 +92,17 @@ def composition_bias(
             Arm(name, alone, {"bias": 1, "word": 0}),
             Arm(f"{name} + word", alone + written, {"bias": 1, "word": 1}),
         ]
+    rows = {WORD: {WORD: 1.0, UNTREATED: -1.0}}
+    for name in names.values():
+        rows[name] = {name: 1.0, UNTREATED: -1.0}
+        rows[_interaction_name(name)] = {f"{name} + word": 1.0, name: -1.0, WORD: -1.0, UNTREATED: 1.0}
+    first, *others = names
+    rows |= {f"{names[first]} - at {other}": {names[first]: 1.0, names[other]: -1.0} for other in others}
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts=_bias_contrasts(names),
+        contrasts=rows,
         entry=COMPOSITION_BIAS,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={
@@ -106,51 +112,29 @@ def composition_bias(
     )
 
 
-def _bias_contrasts(names: dict[int, str]) -> dict[str, dict[str, float]]:
-    rows = {WORD: {WORD: 1.0, UNTREATED: -1.0}}
-    for name in names.values():
-        rows[name] = {name: 1.0, UNTREATED: -1.0}
-        rows[_interaction_name(name)] = {f"{name} + word": 1.0, name: -1.0, WORD: -1.0, UNTREATED: 1.0}
-    first, *others = names
-    return rows | {f"{names[first]} - at {other}": {names[first]: 1.0, names[other]: -1.0} for other in others}
-
-
 def _interaction_name(bias: str) -> str:
     return bias.replace("bias", "interaction")
 
 
-_DOES = {
-    "increases": "increases the outcome",
-    "decreases": "decreases the outcome",
-    "negligible": "is negligible",
-    "undecided": "is undecided",
-}
-
-
 def _read_bias(found: Found) -> Finding:
-    return Finding(
-        sentences=tuple(f"{begins}: {_bias_sentence(rows)}" for begins, rows in rows_by_task(found.steps.decisions))
-    )
+    return Finding(sentences=sentences_by_task(found.steps.decisions, _bias_text))
 
 
-def _bias_sentence(rows: xr.Dataset) -> str:
+def _bias_text(rows: xr.Dataset) -> str:
     names = [str(name) for name in rows["contrast"].to_numpy()]
     alone = [name for name in names if name != WORD and rows["written"].sel(contrast=name).item()]
-    between = [name for name in names if " - at " in name]
-    parts = [_placed_effect_text(rows, name) for name in (*alone, WORD)]
+    parts = []
+    for name in (*alone, WORD):
+        row = rows.sel(contrast=name)
+        parts.append(f"{row['written'].item()} at {row['place'].item():.0f} {_verdict_text(rows, name)}")
     parts += [f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}" for name in alone]
-    parts += [f"{name} {_verdict_text(rows, name)}" for name in between]
+    parts += [f"{name} {_verdict_text(rows, name)}" for name in names if " - at " in name]
     return f"{'; '.join(parts)}."
-
-
-def _placed_effect_text(rows: xr.Dataset, name: str) -> str:
-    row = rows.sel(contrast=name)
-    return f"{row['written'].item()} at {row['place'].item():.0f} {_verdict_text(rows, name)}"
 
 
 def _verdict_text(rows: xr.Dataset, name: str) -> str:
     row = rows.sel(contrast=name)
-    return f"{_DOES[row['verdict'].item()]}, {effect_in_words(row)}"
+    return f"{DOES[row['verdict'].item()]}, {effect_in_words(row)}"
 
 
 COMPOSITION_BIAS = Entry(

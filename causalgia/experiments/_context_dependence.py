@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -232,12 +232,16 @@ def _read_context(found: Found) -> Finding:
     outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
-        return Finding(sentences=tuple(_change_sentences(found, null)))
+        sentences = [  # of the contrast alone: log scales and moments have no index
+            f"{start}: the element alone, against the wild type, {row['verdict'].item()}: {effect_in_words(row)}, "
+            f"{population_text(null)} (no share is taken)."
+            for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))
+        ]
+        return Finding(sentences=tuple(sentences))
     tables = {"index": _overall_index(outcomes, analysis)}
     if null.n_draws > 1:
         tables["of each sequence"] = _index_of_each(outcomes, null, analysis.level)
-    element = found.experiment.labels["element"][CONTRAST]
-    sentences = []
+    element, sentences = found.experiment.labels["element"][CONTRAST], []
     for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
         own = {
@@ -245,14 +249,6 @@ def _read_context(found: Found) -> Finding:
         }
         sentences.append(f"{start}: {_element_sentence(element, own, null)}")
     return Finding(datasets=tables, sentences=tuple(sentences))
-
-
-def _change_sentences(found: Found, null: Genomic) -> Iterator[str]:
-    """Yield sentences on the contrast alone, for log scales and moments, which have no index."""
-    for start, row in rows_by_task(found.steps.decisions.isel(contrast=0)):
-        change = f"{row['verdict'].item()}: {effect_in_words(row)}"
-        about = population_text(null)
-        yield f"{start}: the element alone, against the wild type, {change}, {about} (no share is taken)."
 
 
 _WORDS = {
@@ -265,19 +261,16 @@ _WORDS = {
 
 def _element_sentence(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
     row = tables["index"]
-    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {_index_text(row)}, {population_text(null)}"
+    ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
+    index = f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
+    if row["unbounded"].item():
+        index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
+    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {index}, {population_text(null)}"
     if len(null.parents_given) == 1 or "of each sequence" not in tables:
         return f"{text}."
     verdicts = tables["of each sequence"]["verdict"].to_numpy()
     counts = ", ".join(f"{int((verdicts == word).sum())} {word}" for word in _WORDS)
     return f"{text}. Of {len(verdicts)} sequences, each by itself: {counts}."
-
-
-def _index_text(row: xr.Dataset) -> str:
-    if row["unbounded"].item():
-        return "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
-    ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
-    return f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
 
 
 CONTEXT_DEPENDENCE = Entry(

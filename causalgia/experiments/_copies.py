@@ -88,8 +88,19 @@ def copies(
     """
     as_null_model(null)
     word = as_site(word, "word")
-    places = _copy_starts(null.length, len(as_pattern(word)), at)
-    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested_arms(word, places)]
+    centered = centered_starts(null.length, len(as_pattern(word)), _COPIES, gap=LEAST_GAP)
+    places = (
+        centered
+        if at is None
+        else PUBLISHED
+        if isinstance(at, str) and at == "published"
+        else as_positions(at, "at", least=2)
+    )
+    done: Intervention = Untreated()
+    arms = [Arm(CONTROL, done, {"copies": 0})]
+    for n, place in enumerate(places, start=1):
+        done = done + Embed(word, at=place)
+        arms.append(Arm(copies_in_words(n), done, {"copies": n}))
     arms += [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
     return Experiment(
         null=null,
@@ -102,13 +113,6 @@ def copies(
     )
 
 
-def _copy_starts(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
-    """Return the starts of the copies, in the order in which they are added."""
-    if isinstance(at, str) and at == "published":
-        return PUBLISHED
-    return centered_starts(length, width, _COPIES, gap=LEAST_GAP) if at is None else as_positions(at, "at", least=2)
-
-
 def copies_in_words(n: int) -> str:
     """Return the name of the arm with n copies.
 
@@ -118,15 +122,6 @@ def copies_in_words(n: int) -> str:
     ('1 copy', '2 copies')
     """
     return f"{n} {'copy' if n == 1 else 'copies'}"
-
-
-def _nested_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
-    arms: list[Arm] = []
-    done: Intervention = Untreated()
-    for n, place in enumerate(places, start=1):
-        done = done + Embed(word, at=place)
-        arms.append(Arm(copies_in_words(n), done, {"copies": n}))
-    return arms
 
 
 def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:
@@ -149,19 +144,15 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
 def read_copies(found: Found) -> Finding:
     """Return sentences on whether copies are additive: the verdicts on curvature and excess, and the rise."""
     n = max(found.experiment.labels["copies"].values())
-    sentences = [
-        f"{task}: 1 to {n} copies are {_copies_sentence(rows, n)}" for task, rows in rows_by_task(found.steps.decisions)
-    ]
+    sentences = []
+    for task, rows in rows_by_task(found.steps.decisions):
+        rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
+        sentences.append(
+            f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the same sites alone, "
+            f"{effect_in_words(excess)} beyond their sum, of a rise of {effect_in_words(rise)} from none to {n} "
+            f"({per_unit(rise, n, 'a copy')}); {_number_or_place_text(rows, n)}."
+        )
     return Finding(sentences=tuple(sentences))
-
-
-def _copies_sentence(rows: xr.Dataset, n: int) -> str:
-    rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
-    return (
-        f"{departure(rise, excess)} relative to the same sites alone, {effect_in_words(excess)} beyond their sum, of "
-        f"a rise of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); "
-        f"{_number_or_place_text(rows, n)}."
-    )
 
 
 def _number_or_place_text(rows: xr.Dataset, n: int) -> str:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_count
@@ -49,6 +48,12 @@ class Flank:
     def name(self) -> str:
         """Both flanks with the core's place between them, "ACGTA..GGTCA"."""
         return f"{self.left}..{self.right}"
+
+    @property
+    def contrasts(self) -> tuple[str, str, str]:
+        """The contrast of each of the `PARTS`; the first and the last are arms."""
+        whole, core, alone = (f"{part}, {self.name}" for part in PARTS)
+        return whole, core, alone
 
     def around(self, core: str) -> str:
         """Return the core in its flanks."""
@@ -124,66 +129,32 @@ def flanks(
             f"at={at}: {width} bases to the left of the core are needed for its flank; at={width} or more"
         )
     drawn = _sample_flanks(core, width, as_count(n_flanks, "n_flanks"))
-    arms = [Arm(CONTROL, Untreated()), *(arm for flank in drawn for arm in _flank_arms(flank, core, at))]
+    arms, rows = [Arm(CONTROL, Untreated())], {"core": dict[str, float]()}
+    labels = {"part": {"core": "mean over flanks"}, "flank": dict[str, str]()}
+    for flank in drawn:
+        whole, core_alone, alone = flank.contrasts
+        beside = Embed(flank.left, at=at - width) + Embed(flank.right, at=at + len(core))
+        arms.append(Arm(whole, Embed(flank.around(core), at=at - width), {"flank": flank.name, "core": 1}))
+        arms.append(Arm(alone, beside, {"flank": flank.name, "core": 0}))
+        rows["core"] |= {whole: 1.0 / len(drawn), alone: -1.0 / len(drawn)}
+        rows |= {whole: {whole: 1.0, CONTROL: -1.0}, core_alone: {whole: 1.0, alone: -1.0}}
+        rows[alone] = {alone: 1.0, CONTROL: -1.0}
+        labels["part"] |= dict(zip(flank.contrasts, PARTS, strict=True))
+        labels["flank"] |= dict.fromkeys(flank.contrasts, flank.name)
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts=_flank_contrasts(drawn),
+        contrasts=rows,
         entry=replace(FLANKS, read=partial(_read_flanks, core)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_flank_labels(drawn),
+        labels=labels,
     )
-
-
-def _flank_arms(flank: Flank, core: str, at: int) -> tuple[Arm, Arm]:
-    begin = at - len(flank.left)
-    alone = Embed(flank.left, at=begin) + Embed(flank.right, at=at + len(core))
-    whole = Arm(_core_in_flanks_name(flank), Embed(flank.around(core), at=begin), {"flank": flank.name, "core": 1})
-    return whole, Arm(_flanks_alone_name(flank), alone, {"flank": flank.name, "core": 0})
-
-
-def _core_in_flanks_name(flank: Flank) -> str:
-    return f"{PARTS[0]}, {flank.name}"
-
-
-def _flanks_alone_name(flank: Flank) -> str:
-    return f"{PARTS[2]}, {flank.name}"
-
-
-def _core_name(flank: Flank) -> str:
-    return f"{PARTS[1]}, {flank.name}"
-
-
-def _flank_contrasts(drawn: list[Flank]) -> dict[str, dict[str, float]]:
-    rows = {
-        "core": {
-            arm: sign / len(drawn)
-            for f in drawn
-            for arm, sign in ((_core_in_flanks_name(f), 1.0), (_flanks_alone_name(f), -1.0))
-        }
-    }
-    for flank in drawn:
-        rows[_core_in_flanks_name(flank)] = {_core_in_flanks_name(flank): 1.0, CONTROL: -1.0}
-        rows[_core_name(flank)] = {_core_in_flanks_name(flank): 1.0, _flanks_alone_name(flank): -1.0}
-        rows[_flanks_alone_name(flank)] = {_flanks_alone_name(flank): 1.0, CONTROL: -1.0}
-    return rows
-
-
-def _flank_labels(drawn: list[Flank]) -> dict[str, dict[str, Any]]:
-    named = [
-        (part, name(flank), flank)
-        for flank in drawn
-        for part, name in zip(PARTS, (_core_in_flanks_name, _core_name, _flanks_alone_name), strict=True)
-    ]
-    return {
-        "part": {"core": "mean over flanks"} | {name: part for part, name, _ in named},
-        "flank": {name: flank.name for _, name, flank in named},
-    }
 
 
 def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
     """Draw distinct pairs of flanks, uniform over those that create no second instance of the core."""
+    from causalgia.sequences import encode
     from causalgia.sequences.random import random_integers
 
     if n < 3:
@@ -193,21 +164,15 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
         key = derive(_KEY, "flanks", core, width, attempt)
         bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(np.uint8)
         pairs = [Flank(text[:width], text[width:]) for text in decode(bases)]
-        found |= dict.fromkeys(_without_second_core(pairs, core))
+        tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
+        count = np.bincount(find_instances(tokens, core, overlapping=True).row, minlength=len(pairs))
+        found |= dict.fromkeys(flank for flank, n_cores in zip(pairs, count.tolist(), strict=True) if n_cores == 1)
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
         f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases without another {core} were found; "
         "ask for fewer, or a greater width="
     )
-
-
-def _without_second_core(pairs: list[Flank], core: str) -> list[Flank]:
-    from causalgia.sequences import encode
-
-    tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
-    count = np.bincount(find_instances(tokens, core, overlapping=True).row, minlength=len(pairs))
-    return [flank for flank, instances in zip(pairs, count.tolist(), strict=True) if instances == 1]
 
 
 def _read_flanks(core: str, found: Found) -> Finding:
@@ -251,7 +216,9 @@ def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> 
 
     from causalgia.estimation import crossed_mean
 
-    mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), _parent_codes(effects))
+    parents, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
+    of_unit = None if len(parents) == effects.sizes["unit"] else codes.astype(np.intp)
+    mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), of_unit)
     half = special.stdtrit(mean.df, 0.5 + ci_prob / 2) * mean.se
     variance, se = (split[name].transpose("component", "task").to_numpy() for name in ("variance", "se"))
     lower, upper = (np.sqrt(limit) for limit in variance_limits(variance, se, ci_prob))
@@ -263,30 +230,12 @@ def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> 
     square = np.vstack([np.maximum(mean.ace**2 - mean.se**2, 0.0), variance])
     whole = square.sum(axis=0, keepdims=True)
     columns["share"] = np.divide(square, whole, out=np.zeros_like(square), where=whole > 0)
-    coords = {
-        "component": ["core", *map(_component_name, split["component"].to_numpy().tolist())],
-        "task": effects["task"],
-    }
-    return xr.Dataset({name: (("component", "task"), column) for name, column in columns.items()}, coords)
-
-
-def _component_name(name: str) -> str:
-    """Return the name of a component of `variance_components`, where flanks are the instances.
-
-    Examples
-    --------
-    >>> [_component_name(name) for name in ("instance", "background", "parent_by_instance", "residual")]
-    ['flank', 'background', 'parent x flank', 'flank x background']
-    """
-    return (
+    names = [  # flanks are the instances of `variance_components`
         name.replace("_by_instance", " x flank").replace("instance", "flank").replace("residual", "flank x background")
-    )
-
-
-def _parent_codes(effects: xr.Dataset) -> NDArray[np.intp] | None:
-    """Return the parent index of each unit, or None where every unit has its own."""
-    names, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
-    return None if len(names) == effects.sizes["unit"] else codes.astype(np.intp)
+        for name in split["component"].to_numpy().tolist()
+    ]
+    coords = {"component": ["core", *names], "task": effects["task"]}
+    return xr.Dataset({name: (("component", "task"), column) for name, column in columns.items()}, coords)
 
 
 _DOES = {"negligible": "has a negligible effect on", "undecided": "has an undecided effect on"}
@@ -320,7 +269,11 @@ def _draw_flank_components(answer: Answer) -> Axes:
         return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
     components = answer.findings["components"].sel(part=["core", "flanks alone"], task=answer.tasks[0])
     cells = [components.sel(part=part) for part in components["part"].to_numpy()]
-    names = [_figure_row_name(cell["part"].item(), name) for cell in cells for name in cell["component"].to_numpy()]
+    names = []
+    for cell in cells:
+        for name in cell["component"].to_numpy():
+            of = "mean" if name == "core" else f"sd over {name}" if " x " in name else f"sd over {name}s"
+            names.append(f"{cell['part'].item()}: {of}")
     ends = {
         to: (("contrast", "task"), np.concatenate([cell[of].to_numpy() for cell in cells])[:, None])
         for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
@@ -331,18 +284,6 @@ def _draw_flank_components(answer: Answer) -> Axes:
     axes = forest(xr.Dataset(ends, {"contrast": names, "task": [answer.tasks[0]]}, kept | components.attrs))
     axes.set_xlabel(axes.get_xlabel().replace("ACE", "mean effect, or sd of effects,"))
     return axes
-
-
-def _figure_row_name(part: str, component: str) -> str:
-    """Return the name of a row of the figure.
-
-    Examples
-    --------
-    >>> _figure_row_name("core", "core"), _figure_row_name("flanks alone", "background")
-    ('core: mean', 'flanks alone: sd over backgrounds')
-    """
-    of = component if " x " in component else f"{component}s"
-    return f"{part}: {'mean' if component == 'core' else f'sd over {of}'}"
 
 
 FLANKS = Entry(

@@ -14,11 +14,11 @@ from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.fractions import LETTERS, Fraction, Word, fraction
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.settings import as_null_model, evenly_spaced_starts
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -94,7 +94,11 @@ def grammar_screen(
     """
     as_null_model(null)
     sites = {"first": _as_two_motifs(first, "first"), "second": _as_two_motifs(second, "second")}
-    gaps = _as_gaps(spacing)
+    gaps = tuple(as_position(gap, "spacing") for gap in spacing) if isinstance(spacing, Sequence) else ()
+    if len(gaps) != 2 or gaps[0] == gaps[1]:
+        raise DesignError(
+            f"spacing={quoted(spacing)}: give two different numbers of bases between the sites: near, far"
+        )
     _check_pair_fits(null, sites, gaps)
     screen = fraction(len(_GRAMMAR), generators)
     return _screening_experiment(
@@ -161,7 +165,10 @@ def fractional_factorial(
     Task outcome: of 7 effects 7 matter (at 18: 1...
     """
     as_null_model(null)
-    interventions = _as_interventions(_example_factors(null.length) if factors is None else factors)
+    if factors is None:  # each site in the middle of a quarter of the background
+        starts = evenly_spaced_starts(null.length, 6, len(_EXAMPLE))
+        factors = {name: Embed(word, at=at) for (name, word), at in zip(_EXAMPLE.items(), starts, strict=True)}
+    interventions = _as_interventions(factors)
     screen = fraction(len(interventions), generators)
     return _screening_experiment(
         null=null,
@@ -172,12 +179,6 @@ def fractional_factorial(
         n_units=n_units,
         rope=rope,
     )
-
-
-def _example_factors(length: int) -> dict[str, Intervention]:
-    """Return the default factors, each site in the middle of a quarter of the background."""
-    starts = evenly_spaced_starts(length, 6, len(_EXAMPLE))
-    return {name: Embed(word, at=at) for (name, word), at in zip(_EXAMPLE.items(), starts, strict=True)}
 
 
 def _screening_experiment(
@@ -192,24 +193,21 @@ def _screening_experiment(
 ) -> Experiment:
     runs = [arm.name for arm in arms]
     strings = screen.strings()
-    weights = {_word_name(word, names): screen.weights(word).tolist() for word in strings}
+    effects = {_word_name(word, names): word for word in strings}
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts={name: dict(zip(runs, row, strict=True)) for name, row in weights.items()},
+        contrasts={name: dict(zip(runs, screen.weights(word).tolist(), strict=True)) for name, word in effects.items()},
         entry=replace(entry, read=partial(_read_screen, screen)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_alias_labels(strings, names),
+        labels={
+            "effect": {name: str(word) for name, word in effects.items()},
+            "aliases": {
+                name: " = ".join(_word_name(other, names) for other in strings[word]) for name, word in effects.items()
+            },
+        },
     )
-
-
-def _alias_labels(strings: Mapping[Word, tuple[Word, ...]], names: tuple[str, ...]) -> Labels:
-    effects = {word: _word_name(word, names) for word in strings}
-    return {
-        "effect": {name: str(word) for word, name in effects.items()},
-        "aliases": {name: " = ".join(_word_name(other, names) for other in strings[w]) for w, name in effects.items()},
-    }
 
 
 def _word_name(word: Word, names: tuple[str, ...]) -> str:
@@ -232,16 +230,7 @@ def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
     return low, high
 
 
-def _as_gaps(spacing: Any) -> tuple[int, int]:
-    gaps = [as_position(gap, "spacing") for gap in spacing] if isinstance(spacing, Sequence) else []
-    if len(gaps) != 2 or gaps[0] == gaps[1]:
-        raise DesignError(
-            f"spacing={quoted(spacing)}: give two different numbers of bases between the sites: near, far"
-        )
-    return gaps[0], gaps[1]
-
-
-def _check_pair_fits(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int]) -> None:
+def _check_pair_fits(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, ...]) -> None:
     patterns = [as_pattern(pattern) for pair in sites.values() for pattern in pair]
     twice = next((p.label for i, p in enumerate(patterns) if p in patterns[:i]), None)
     if twice is not None:
@@ -255,7 +244,7 @@ def _check_pair_fits(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern
 
 
 def _grammar_arm(
-    null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int], high: Sequence[bool]
+    null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, ...], high: Sequence[bool]
 ) -> Arm:
     """Return the arm of these levels: two sites about the centre of the background."""
     chosen = [as_pattern(pair[level]) for pair, level in zip(sites.values(), high, strict=False)]
@@ -298,9 +287,17 @@ def _factorial_arm(interventions: Mapping[str, Intervention], high: Sequence[boo
 
 
 def _read_screen(screen: Fraction, found: Found) -> Finding:
-    sentences = [f"{of}: {_important_effects_text(rows)}." for of, rows in rows_by_task(found.steps.decisions)]
+    runs, aliases = len(screen.signs), found.experiment.labels["aliases"]
+    design = f"{screen.notation}: all {runs} runs"
+    if screen.resolution is not None:
+        of = 2**screen.n_factors
+        design = f"{screen.notation} of resolution {_ROMAN[screen.resolution]}: {runs} of {of:,} runs"
+    shared = [f"{name} = {others}" for name, others in aliases.items() if others]
+    alias = "No effect of one or two factors is aliased with another of them"
+    if shared:
+        alias = f"Aliased, so that only their sum is known: {'; '.join(shared)}"
     return Finding(
-        sentences=(*sentences, f"{_design_text(screen)}. {_alias_text(found.experiment.labels['aliases'])}.")
+        sentences=(*sentences_by_task(found.steps.decisions, _important_effects_text), f"{design}. {alias}.")
     )
 
 
@@ -312,21 +309,7 @@ def _important_effects_text(decisions: xr.Dataset) -> str:
     named = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows)
     shown = f" ({named}{'; ...' if len(clear) > _MOST_NAMED else ''})" if rows else ""
     rest = [f"{n} {word}" for word in ("negligible", "undecided") if (n := int((verdicts == word).sum()))]
-    return ", ".join([f"of {len(verdicts)} effects {len(clear)} matter{shown}", *rest])
-
-
-def _design_text(screen: Fraction) -> str:
-    runs, of = len(screen.signs), 2**screen.n_factors
-    if screen.resolution is None:
-        return f"{screen.notation}: all {runs} runs"
-    return f"{screen.notation} of resolution {_ROMAN[screen.resolution]}: {runs} of {of:,} runs"
-
-
-def _alias_text(aliases: Mapping[str, str]) -> str:
-    shared = [f"{name} = {others}" for name, others in aliases.items() if others]
-    if not shared:
-        return "No effect of one or two factors is aliased with another of them"
-    return f"Aliased, so that only their sum is known: {'; '.join(shared)}"
+    return f"{', '.join([f'of {len(verdicts)} effects {len(clear)} matter{shown}', *rest])}."
 
 
 GRAMMAR_SCREEN = Entry(

@@ -205,7 +205,8 @@ def greedy_tiles(
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(n_rounds):
         round_ = greedy_round(null, tiles=tiles, chosen=chosen, n_draws=n_draws, k=k, rope=0)
-        change = _mean_change(answers(round_, rng=derive(key, "choose", n)))
+        ice = contrast(answers(round_, rng=derive(key, "choose", n)))["ice"]
+        change = ice.mean([dim for dim in ice.dims if dim not in ("contrast", "task")])
         task = as_task(change["task"].to_numpy(), task)
         best = int(np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy()))
         name = str(change["contrast"].to_numpy()[best])
@@ -213,8 +214,14 @@ def greedy_tiles(
         fresh = answers(_fresh_trial(null, chosen, span, k), rng=derive(key, "estimate", n))
         found = estimate(contrast(fresh), target="parents", ci_prob=ci_prob)
         chosen.append(span)
-        rows.append(_round_row(found, change.isel(contrast=best, drop=True), span))
-    return _concatenate_rounds(rows, task, goal)
+        numbers = found[[column for column in ("ace", "se", "df", "p", "lower", "upper") if column in found]]
+        numbers = numbers.drop_vars([name for name in numbers.coords if name not in numbers.dims])
+        choosing = change.isel(contrast=best, drop=True).drop_vars("do", errors="ignore")
+        where = {"tile": span_name(span), "start": span[0], "stop": span[1]}
+        rows.append(numbers.assign(choosing=choosing).assign_coords(where))
+    table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, n_rounds + 1)), coords=["tile", "start", "stop"])
+    attrs = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
+    return table.assign_attrs(rows[0].attrs | attrs | {"estimated": "from shuffles that did not choose the tile"})
 
 
 def _check_greedy_arguments(null: Genomic, tiles: Any, n_rounds: int, goal: str, k: int) -> None:
@@ -227,14 +234,6 @@ def _check_greedy_arguments(null: Genomic, tiles: Any, n_rounds: int, goal: str,
         raise DesignError("n_draws=1: an error over the shuffles of these sequences needs two of each; give n_draws=10")
 
 
-def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:
-    """Return the mean effect of every candidate over units and models, (contrast, task)."""
-    from causalgia.effects import contrast
-
-    ice = contrast(outcomes)["ice"]
-    return ice.mean([dim for dim in ice.dims if dim not in ("contrast", "task")])
-
-
 def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
     """Return the trial on fresh shuffles that estimates the added effect of a tile and the total effect so far."""
     before = [Arm(_BEFORE, shuffle_spans(chosen, k))] if chosen else []
@@ -245,22 +244,6 @@ def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> D
         n_units=null.available,
         contrasts={"added": {_AFTER: 1.0, start: -1.0}, "total": {_AFTER: 1.0, WILD_TYPE: -1.0}},
     )
-
-
-def _round_row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:
-    numbers = found[[name for name in ("ace", "se", "df", "p", "lower", "upper") if name in found]]
-    numbers = numbers.drop_vars([name for name in numbers.coords if name not in numbers.dims])
-    where = {"tile": span_name(span), "start": span[0], "stop": span[1]}
-    return numbers.assign(choosing=change.drop_vars("do", errors="ignore")).assign_coords(where)
-
-
-def _concatenate_rounds(rows: list[xr.Dataset], task: str | None, goal: str) -> xr.Dataset:
-    import xarray as xr
-
-    coords = ["tile", "start", "stop"]
-    table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, len(rows) + 1)), coords=coords)
-    attrs = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
-    return table.assign_attrs(rows[0].attrs | attrs | {"estimated": "from shuffles that did not choose the tile"})
 
 
 _WORDS = {

@@ -14,7 +14,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.settings import as_null_model, as_site, centered_starts
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -102,7 +102,17 @@ def hairpin(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task VTS1: loop > open > stem: ...
     """
-    fold = _as_fold(as_site(word, "word"), at, _as_stem(stem), _as_loop(loop), start, length=as_null_model(null).length)
+    as_null_model(null)
+    site, (n_pairs, stem_words), bases = as_site(word, "word"), _as_stem(stem), as_count(loop, "loop")
+    if bases < _LEAST_LOOP:
+        raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
+    if start is not None:
+        left = as_position(start, "start")
+    elif at is not None:
+        left = as_position(at, "at") - n_pairs
+    else:
+        left = centered_starts(null.length, 2 * n_pairs + bases)[0]
+    fold = _Fold(site, left + n_pairs if at is None else as_position(at, "at"), n_pairs, stem_words, bases, left)
     fold.check(null.length)
     return Experiment(
         null=null,
@@ -153,7 +163,14 @@ class _Fold:
 
     def check(self, length: int) -> None:
         """Raise DesignError if the word leaves the loop, or the hairpin leaves the sequence."""
-        self._check_loop()
+        if self.loop < self.width:
+            raise DesignError(f"loop={self.loop} cannot hold {self._name}; it takes {self.width} bases or more")
+        first, last = self.left + self.stem, self.right - self.width
+        if not first <= self.at <= last:
+            raise DesignError(
+                f"{self._name} at {self.at} is not in the loop from {first} to {self.right} of the hairpin that starts "
+                f"at {self.left}; at={first} to {last} fit, and start=None puts the loop where the word is"
+            )
         stop = self.right + self.stem
         if stop - self.left > length:
             raise DesignError(
@@ -166,16 +183,6 @@ class _Fold:
                 f"background; at={self.at - self.left} to {length - stop + self.at} fit"
             )
 
-    def _check_loop(self) -> None:
-        if self.loop < self.width:
-            raise DesignError(f"loop={self.loop} cannot hold {self._name}; it takes {self.width} bases or more")
-        first, stop = self.left + self.stem, self.right
-        if not first <= self.at <= stop - self.width:
-            raise DesignError(
-                f"{self._name} at {self.at} is not in the loop from {first} to {stop} of the hairpin that starts at "
-                f"{self.left}; at={first} to {stop - self.width} fit, and start=None puts the loop where the word is"
-            )
-
     @property
     def _name(self) -> str:
         return f"'{as_pattern(self.word).label}'"
@@ -185,10 +192,6 @@ class _Fold:
         if self.arms is None:
             return self._paired(self.left, self.right, self.stem)
         return Embed(self.arms[0], at=self.left) + Embed(self.arms[1], at=self.right)
-
-    def complement(self) -> Intervention:
-        """Return the intervention that embeds only the complement of the word, at its place in the 3' arm."""
-        return Embed(self.word, at=self.opposite, strand="-")
 
     def with_word_inside(self) -> Intervention:
         """Return the intervention that makes the hairpin with the word in its 5' arm and the complement opposite."""
@@ -212,28 +215,15 @@ class _Fold:
         return Copy((left, left + width), at=right, strand="-")
 
 
-def _as_fold(
-    word: str | Motif, at: object, stem: tuple[int, tuple[str, str] | None], loop: int, start: object, *, length: int
-) -> _Fold:
-    if start is not None:
-        left = as_position(start, "start")
-    else:
-        left = centered_starts(length, 2 * stem[0] + loop)[0] if at is None else as_position(at, "at") - stem[0]
-    return _Fold(word, left + stem[0] if at is None else as_position(at, "at"), *stem, loop, left)
-
-
-def _as_loop(loop: object) -> int:
-    bases = as_count(loop, "loop")
-    if bases < _LEAST_LOOP:
-        raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
-    return bases
-
-
 def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     """Return the length of the stem and its arms as words; None where they are made of each unit's bases."""
     if isinstance(stem, str) or not isinstance(stem, Sequence):
         return as_count(stem, "stem"), None
-    arms = [_as_stem_arm(arm) for arm in stem]
+    arms = []
+    for pattern in map(as_pattern, stem):
+        if not isinstance(pattern.source, str) or pattern.random:
+            raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
+        arms.append(pattern.source)
     if len(arms) != 2:
         raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")
     if len(arms[0]) != len(arms[1]):
@@ -247,33 +237,21 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     return len(arms[0]), (arms[0], arms[1])
 
 
-def _as_stem_arm(arm: object) -> str:
-    pattern = as_pattern(arm)
-    if not isinstance(pattern.source, str) or pattern.random:
-        raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
-    return pattern.source
-
-
 def _hairpin_arms(fold: _Fold) -> list[Arm]:
-    word = Embed(fold.word, at=fold.at)
-    arms = [
-        Arm(UNTREATED, Untreated(), _factor_levels("open", "none")),
-        Arm(OPEN, word, _factor_levels("open", "loop")),
-        Arm(FOLDED, fold.folded(), _factor_levels("hairpin", "none")),
-        Arm(LOOP, word + fold.folded(), _factor_levels("hairpin", "loop")),
+    word, folded = Embed(fold.word, at=fold.at), fold.folded()
+    arms: list[tuple[str, Intervention, str, str]] = [
+        (UNTREATED, Untreated(), "open", "none"),
+        (OPEN, word, "open", "loop"),
+        (FOLDED, folded, "hairpin", "none"),
+        (LOOP, word + folded, "hairpin", "loop"),
     ]
-    if not fold.holds_word:
-        return arms
-    return [
-        *arms,
-        Arm(STEM, fold.with_word_inside(), _factor_levels("hairpin", "stem")),
-        Arm(BESIDE, Embed(fold.word, at=fold.inside), _factor_levels("open", "stem")),
-        Arm(COMPLEMENT, fold.complement(), _factor_levels("open", "complement")),
-    ]
-
-
-def _factor_levels(fold: str, where: str) -> dict[str, str]:
-    return {"fold": fold, "site": where}
+    if fold.holds_word:
+        arms += [
+            (STEM, fold.with_word_inside(), "hairpin", "stem"),
+            (BESIDE, Embed(fold.word, at=fold.inside), "open", "stem"),
+            (COMPLEMENT, Embed(fold.word, at=fold.opposite, strand="-"), "open", "complement"),
+        ]
+    return [Arm(name, done, {"fold": state, "site": site}) for name, done, state, site in arms]
 
 
 _WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
@@ -293,9 +271,7 @@ def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
 
 
 def _read_hairpin(found: Found) -> Finding:
-    return Finding(
-        sentences=tuple(f"{begins}: {_hairpin_sentence(rows)}" for begins, rows in rows_by_task(found.steps.decisions))
-    )
+    return Finding(sentences=sentences_by_task(found.steps.decisions, _hairpin_text))
 
 
 # relation of loop to open by the verdict on word x loop, and of open to stem by that on word x stem
@@ -303,7 +279,7 @@ _LOOP_TO_OPEN = {"increases": ">", "decreases": "<", "negligible": "=", "undecid
 _OPEN_TO_STEM = {"increases": "<", "decreases": ">", "negligible": "=", "undecided": "?"}
 
 
-def _hairpin_sentence(rows: xr.Dataset) -> str:
+def _hairpin_text(rows: xr.Dataset) -> str:
     """Return the order of loop, open and stem by the verdicts on the two interactions, with all effects."""
     text = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from causalgia.checks import as_count
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention
 from causalgia.design.intervention import Layout, steps_of
+from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import as_word_or_motif, pattern_label
+from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import apply_arm
@@ -85,7 +86,10 @@ def junctions(
     from causalgia.trial.turns import draw_backgrounds
 
     searched = _motifs_with_thresholds(motifs, threshold)
-    units = draw_backgrounds(design, 0, _as_n_units(n_units, design), key=root_key(rng))
+    n = design.n_units if n_units is None else as_count(n_units, "n_units")
+    if n > design.n_units:
+        raise DesignError(f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most so many")
+    units = draw_backgrounds(design, 0, n, key=root_key(rng))
     columns = [
         [_junction_shares(arm, units, root_key(rng), *motif) for motif in searched.values()]
         for arm in design.named_arms
@@ -105,7 +109,9 @@ def _motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, t
     """Return each motif with its threshold, by name; the threshold of a word is None."""
     values = motifs.values() if isinstance(motifs, Mapping) else [motifs] if isinstance(motifs, str | Motif) else motifs
     patterns = [as_word_or_motif(one, "motifs") for one in values]
-    names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [pattern_label(one) for one in patterns]
+    names = (
+        [str(name) for name in motifs] if isinstance(motifs, Mapping) else [as_pattern(one).label for one in patterns]
+    )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
         raise DesignError(
@@ -116,18 +122,16 @@ def _motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, t
     return {name: (pattern, p) for name, pattern, p in zip(names, patterns, thresholds, strict=True)}
 
 
-def _as_n_units(n_units: int | None, design: Design) -> int:
-    n = design.n_units if n_units is None else as_count(n_units, "n_units")
-    if n > design.n_units:
-        raise DesignError(f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most so many")
-    return n
-
-
 def _junction_shares(
     arm: Arm, units: DrawnUnits, key: int, pattern: str | Motif, threshold: float | None
 ) -> tuple[float, ...]:
     after, length = apply_arm(arm, units.tokens, units.ids, key), units.tokens.shape[1]
-    origin = _base_origins(arm.intervention, length)
+    origin = np.arange(length)  # background position of each base after the edit, -1 for inserted bases
+    for step in steps_of(arm.intervention):
+        if isinstance(step, Insert):
+            origin = np.insert(origin, step.at, np.full(step.width, -1))
+        elif isinstance(step, Delete):
+            origin = np.delete(origin, slice(*step.span))
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
@@ -136,17 +140,6 @@ def _junction_shares(
     spans = _written_spans(arm.intervention, length, units.ids)
     found = motif_changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)
     return float(found.written.mean()), float(found.made.mean()), float(found.lost.mean())
-
-
-def _base_origins(intervention: Intervention, length: int) -> Ints:
-    """Return the background position of each base of the edited sequence, -1 for inserted bases."""
-    origin = np.arange(length)
-    for step in steps_of(intervention):
-        if isinstance(step, Insert):
-            origin = np.insert(origin, step.at, np.full(step.width, -1))
-        elif isinstance(step, Delete):
-            origin = np.delete(origin, slice(*step.span))
-    return origin
 
 
 def _written_spans(intervention: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position, shown
@@ -17,7 +16,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif, check_no_overlap, pattern_label
+from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif, check_no_overlap
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
@@ -144,7 +143,8 @@ def knock_in(
     }
     if more["placebo"] == 1:
         raise DesignError(
-            f"placebo={shown(placebo)} reads as {pattern_label(pattern)} wherever it is written; give a word without it"
+            f"placebo={shown(placebo)} reads as {as_pattern(pattern).label} wherever it is written; give a word "
+            "without it"
         )
     return replace(experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more)))
 
@@ -173,9 +173,15 @@ def _share_with_unintended_motif(arm: Intervention, given: Genomic, place: Place
 
 def _read_knock_in(place: Place, more: dict[str, float], found: Found) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
-    sentences = [_knock_in_sentence(place, rows, task) for task, rows in rows_by_task(found.steps.decisions)]
+    label, sentences = as_pattern(place.pattern).label, []
+    for task, rows in rows_by_task(found.steps.decisions):
+        own, placebo, net = (rows.sel(contrast=name) for name in ("motif", "placebo", NET))
+        sentences.append(
+            f"{task}: {label} at {place.at} changes the outcome by {effect_in_words(own)}, its placebo by "
+            f"{effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
+        )
     junctions = [
-        f"{name}: makes a {pattern_label(place.pattern)} by accident in {100 * share:.2g} % of the sequences."
+        f"{name}: makes a {label} by accident in {100 * share:.2g} % of the sequences."
         for name, share in more.items()
         if share > 0
     ]
@@ -188,10 +194,15 @@ def _read_knock_in(place: Place, more: dict[str, float], found: Found) -> Findin
 
 def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Place) -> xr.Dataset:
     """Add the number of instances elsewhere in each background and the distance to the nearest one."""
-    rows, given = _source_rows(effects, design), design.drawn
-    if rows is None:
-        return effects
+    given, rows = design.drawn, effects["unit"].to_numpy().astype(np.int64)
     assert isinstance(given, Genomic)
+    if design.n_units == given.available:
+        rows = rows // given.n_draws
+    else:
+        row = {name: i for i, name in enumerate(given.parent_names)}
+        if len(row) < len(given.parent_names):  # a random subset of sequences that share parents
+            return effects
+        rows = np.array([row[name] for name in effects["parent"].to_numpy().tolist()], np.int64)
     found = find_instances(given.parents_given.tokens, place.pattern, threshold=place.threshold)
     apart = np.abs(found.start - place.at)
     elsewhere = apart >= found.width
@@ -199,18 +210,6 @@ def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Pl
     nearest = np.full(len(count), np.inf)
     np.minimum.at(nearest, found.row[elsewhere], apart[elsewhere])
     return effects.assign_coords(neighbors=("unit", count[rows]), distance=("unit", nearest[rows]))
-
-
-def _source_rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
-    """Return the row of each unit in the given sequences; None for a random subset of sequences that share parents."""
-    given, unit = design.drawn, effects["unit"].to_numpy().astype(np.int64)
-    assert isinstance(given, Genomic)
-    if design.n_units == given.available:
-        return unit // given.n_draws
-    row = {name: i for i, name in enumerate(given.parent_names)}
-    if len(row) < len(given.parent_names):
-        return None
-    return np.array([row[name] for name in effects["parent"].to_numpy().tolist()], np.int64)
 
 
 def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
@@ -244,14 +243,6 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
         change = effect_in_words(xr.Dataset({key: value * steps[name] for key, value in limits.items()}))
         changes.append(f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}")
     return [f"Task {task}: {NET} changes by {', and by '.join(changes)}."]
-
-
-def _knock_in_sentence(place: Place, rows: xr.Dataset, task: str) -> str:
-    own, placebo, net = (rows.sel(contrast=name) for name in ("motif", "placebo", NET))
-    return (
-        f"{task}: {pattern_label(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
-        f"placebo by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
-    )
 
 
 KNOCK_IN = Entry(

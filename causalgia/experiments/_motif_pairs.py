@@ -141,7 +141,12 @@ def motif_pair(
     _check_palindromes(strands, (first, second))
     center = (null.length - len(as_pattern(first))) // 2 if at is None else as_position(at, "at")
     cells = [_Cell(*parts) for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)]
-    _check_inside(cells, center, null.length)
+    far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
+    if far > center:
+        raise DesignError(
+            f"distances: {far} upstream of at={center} leaves the {null.length:,}-bp background; use shorter "
+            "distances, another at=, or a longer background"
+        )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
     both = {_pair_name(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
     of_cell = [(name, cell) for cell in cells for name in (_pair_name(cell), cell.both)]
@@ -200,15 +205,6 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
                 f"{name}={quoted(pattern.label)} reads the same on both strands, so that orientations={list(strands)} "
                 f"ask some cells twice; give orientations={once}"
             )
-
-
-def _check_inside(cells: Sequence[_Cell], center: int, length: int) -> None:
-    far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
-    if far > center:
-        raise DesignError(
-            f"distances: {far} upstream of at={center} leaves the {length:,}-bp background; use shorter distances, "
-            "another at=, or a longer background"
-        )
 
 
 def _pair_arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from causalgia.analysis import Rope
@@ -184,21 +185,15 @@ _GAINED = {
 }
 
 
-def _read_necessity(found: Found) -> Finding:
-    return _read_tiles(found, _LOST)
-
-
-def _read_sufficiency(found: Found) -> Finding:
-    return _read_tiles(found, _GAINED)
-
-
-def _read_tiles(found: Found, words: dict[str, str]) -> Finding:
+def _read_tiles(found: Found, *, words: dict[str, str]) -> Finding:
     return sentence_for_each_task(
         found, lambda rows: f"of {rows.sizes['contrast']} tiles {verdict_counts(rows, words)}"
     )
 
 
-def verdict_counts(decisions: xr.Dataset, words: dict[str, str]) -> str:
+def verdict_counts(
+    decisions: xr.Dataset, words: dict[str, str], largest: Callable[[xr.Dataset], str] | None = None
+) -> str:
     """Return the number of contrasts with each verdict, as text, with the largest increases and decreases.
 
     Parameters
@@ -220,7 +215,7 @@ def verdict_counts(decisions: xr.Dataset, words: dict[str, str]) -> str:
     for verdict, word in words.items():
         rows = decisions.isel(contrast=verdicts == verdict)
         n = rows.sizes["contrast"]
-        shown = f" ({_largest_tiles(rows)})" if verdict in ("increases", "decreases") else ""
+        shown = f" ({(largest or _largest_tiles)(rows)})" if verdict in ("increases", "decreases") else ""
         parts += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
     return ", ".join(parts)
 
@@ -238,7 +233,7 @@ NECESSITY = Entry(
     question="Which tiles does the outcome need?",
     estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read_necessity,
+    read=partial(_read_tiles, words=_LOST),
     draw=profile_along("center"),
 )
 SUFFICIENCY = Entry(
@@ -246,6 +241,6 @@ SUFFICIENCY = Entry(
     question="Which tiles are enough by themselves?",
     estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read_sufficiency,
+    read=partial(_read_tiles, words=_GAINED),
     draw=profile_along("center"),
 )

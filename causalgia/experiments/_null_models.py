@@ -68,24 +68,22 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
         raise DesignError(f"null_models takes an experiment, not {type(experiment).__name__}")
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError("nulls= names two null models or more: {'uniform': cg.Uniform(...), 'profile': ...}")
-    experiments = {str(name): _under_null(experiment, name, null) for name, null in nulls.items()}
+    experiments: dict[str, Experiment] = {}
+    for name, null in nulls.items():
+        if not isinstance(null, NullModel):
+            raise DesignError(
+                f"null {quoted(name)}: {type(null).__name__} is not a null model, such as cg.Uniform(length=41)"
+            )
+        if null.length != experiment.null.length:
+            raise DesignError(f"null {quoted(name)} has {null.length} bp, and the experiment {experiment.null.length}")
+        try:
+            experiments[str(name)] = replace(experiment, null=null)
+        except (DesignError, SequenceError) as error:
+            raise type(error)(f"null {quoted(name)}: {error}") from error
     for one, other in combinations(experiments, 2):
         if experiments[one].null == experiments[other].null:
             raise DesignError(f"nulls {quoted(one)} and {quoted(other)} are the same null model; leave one of them out")
     return experiments
-
-
-def _under_null(experiment: Experiment, name: str, null: NullModel) -> Experiment:
-    if not isinstance(null, NullModel):
-        raise DesignError(
-            f"null {quoted(name)}: {type(null).__name__} is not a null model, such as cg.Uniform(length=41)"
-        )
-    if null.length != experiment.null.length:
-        raise DesignError(f"null {quoted(name)} has {null.length} bp, and the experiment {experiment.null.length}")
-    try:
-        return replace(experiment, null=null)
-    except (DesignError, SequenceError) as error:
-        raise type(error)(f"null {quoted(name)}: {error}") from error
 
 
 def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
@@ -218,7 +216,11 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
     pairs = k * (k - 1) // 2
     effects = [table["ace"].to_numpy().ravel() for table in tables]
     found = np.ones((4, len(tables), len(tables)))
-    sums = _concordance_sums(tables, alpha=(1 - ci_prob) / (2 * pairs))
+    # of pairs that are clear under two null models: concordant minus discordant, and all
+    sums, alpha = np.zeros((2, len(tables), len(tables))), (1 - ci_prob) / (2 * pairs)
+    for signs in zip(*(_clear_signs(table, alpha) for table in tables), strict=True):
+        flat = np.stack([block.ravel() for block in signs])
+        sums += np.stack([flat @ flat.T, np.abs(flat) @ np.abs(flat).T])
     for i, j in combinations(range(len(tables)), 2):
         tau = float(kendalltau(effects[i], effects[j]).statistic)
         if not np.isfinite(tau):
@@ -227,15 +229,6 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
         doubt = pairs - clear
         found[:, i, j] = found[:, j, i] = tau, (agree - doubt) / pairs, (agree + doubt) / pairs, clear / pairs
     return found
-
-
-def _concordance_sums(tables: list[xr.Dataset], alpha: float) -> Array:
-    """Return, for pairs that are clear under two null models, concordant minus discordant and all, (2, M, M)."""
-    sums = np.zeros((2, len(tables), len(tables)))
-    for signs in zip(*(_clear_signs(table, alpha) for table in tables), strict=True):
-        flat = np.stack([block.ravel() for block in signs])
-        sums += np.stack([flat @ flat.T, np.abs(flat) @ np.abs(flat).T])
-    return sums
 
 
 def _clear_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
@@ -303,35 +296,26 @@ def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
         tau, most = one["tau"].to_numpy(), one.isel(contrast=int(one["between_sd_upper"].argmax("contrast")))
         i, j = min(combinations(range(len(tau)), 2), key=lambda pair: tau[pair])
         names = ("tau", "tau_lower", "tau_upper", "clear")
+        sd, lower, upper = (most[v].item() for v in ("between_sd", "between_sd_lower", "between_sd_upper"))
         rows[str(task)] = {
             **{name: one[name].to_numpy()[i, j].item() for name in names},
             "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
             "contrast": str(most["contrast"].item()),
-            "spread": _sd_text(most),
+            "spread": f"{sd:.2g} [{lower:.2g}, {upper:.2g}]",
         }
     return rows
-
-
-def _sd_text(row: xr.Dataset) -> str:
-    sd, lower, upper = (row[name].item() for name in ("between_sd", "between_sd_lower", "between_sd_upper"))
-    return f"{sd:.2g} [{lower:.2g}, {upper:.2g}]"
 
 
 def _agreement_sentence(task: str, row: dict[str, Any], least: float) -> str:
     order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
     spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
     if row["tau"] >= least:
-        return f"Task {task}: every null model gives {_order_text(row)} (least alike {row['pair']}, {order}); {spread}."
+        same = "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"
+        same = "the same order" if row["tau"] >= 1 - _ROUNDING else same
+        return f"Task {task}: every null model gives {same} (least alike {row['pair']}, {order}); {spread}."
     why = (
         "the answer depends on the null model"
         if row["tau_upper"] < least
         else f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts is not clear; use more units"
     )
     return f"Task {task}: {row['pair']} give another order ({order}): {why}; {spread}."
-
-
-def _order_text(row: dict[str, Any]) -> str:
-    """Return the text of the agreement: the same order, the same within error, or nearly the same."""
-    if row["tau"] >= 1 - _ROUNDING:
-        return "the same order"
-    return "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"

@@ -100,7 +100,11 @@ def occlusion(
         raise DesignError(
             f"sequences: Genomic(n_draws={null.n_draws}); give n_draws={null.n_draws} to the occlusion instead"
         )
-    n_draws, fills = as_count(n_draws, "n_draws"), _as_fills(fills)
+    n_draws = as_count(n_draws, "n_draws")
+    listed = (fills,) if isinstance(fills, str) else tuple(fills) if isinstance(fills, Iterable) else ()
+    if not listed or len(set(listed)) < len(listed):
+        raise DesignError(f"fills={shown(fills)}: name one or more different fills, such as ['uniform', 'shuffle']")
+    fills = tuple(map(str, listed))
     sites = motif_sites(null, pattern, threshold, n_draws=n_draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(
@@ -133,13 +137,6 @@ def _net_name(fill: str) -> str:
     return f"{fill} minus placebo"
 
 
-def _as_fills(fills: object) -> tuple[str, ...]:
-    listed = (fills,) if isinstance(fills, str) else tuple(fills) if isinstance(fills, Iterable) else ()
-    if not listed or len(set(listed)) < len(listed):
-        raise DesignError(f"fills={shown(fills)}: name one or more different fills, such as ['uniform', 'shuffle']")
-    return tuple(map(str, listed))
-
-
 def _occlusion_contrasts(fills: tuple[str, ...]) -> dict[str, dict[str, float]]:
     rows = {}
     for fill in fills:
@@ -159,7 +156,7 @@ def _occlusion_labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[st
 
 
 def _read_occlusion(sites: Sites, found: Found) -> Finding:
-    fills = list(dict.fromkeys(found.experiment.labels["fill"].values()))
+    fills, share = list(dict.fromkeys(found.experiment.labels["fill"].values())), found.experiment.labels["with_motif"]
     sentences = [
         _occlusion_sentence(sites, rows, task, fill)
         for task, rows in rows_by_task(found.steps.decisions)
@@ -167,7 +164,12 @@ def _read_occlusion(sites: Sites, found: Found) -> Finding:
     ]
     counted = [
         _instance_count_sentence(sites, found.experiment.null.n_draws),
-        *_remaining_motif_sentences(sites, found, fills),
+        *(
+            f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws."
+            for fill in fills
+            for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes"))
+            if share[name] > 0
+        ),
     ]
     effects = found.steps.effects
     if effects is None:
@@ -279,16 +281,6 @@ def _instance_count_sentence(sites: Sites, n_draws: int) -> str:
         f"{len(sites):,} instances of {sites.label} in {sites.n_with:,} of {sites.n_sequences:,} sequences{alone}, "
         f"{n_draws} {'draw' if n_draws == 1 else 'draws'} of each fill{left_out}."
     )
-
-
-def _remaining_motif_sentences(sites: Sites, found: Found, fills: list[str]) -> list[str]:
-    """Return sentences on fills that restore the motif, or create one in a placebo span."""
-    share, sentences = found.experiment.labels["with_motif"], []
-    for fill in fills:
-        for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes")):
-            if share[name] > 0:
-                sentences.append(f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws.")
-    return sentences
 
 
 OCCLUSION = Entry(

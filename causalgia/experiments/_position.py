@@ -82,34 +82,21 @@ def position(
     site = settings.as_site(word, "word")
     even = settings.evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
     places = tuple(sorted(settings.as_positions(even if at is None else at, "at", least=2)))
-    arms = [Arm(_place_name(place), Embed(site, at=place), {"place": place}) for place in places]
+    named = {f"at {place}": place for place in places}
+    arms = [Arm(name, Embed(site, at=place), {"place": place}) for name, place in named.items()]
+    rows = {name: {name: 1.0, CONTROL: -1.0} for name in named}
+    rows["rise"] = weighted_sum([(1, rise_weights(named))])
+    mean = dict.fromkeys(named, -1.0 / len(places))
+    rows |= {f"{name} minus mean": mean | {name: 1 + mean[name]} for name in named}
     return Experiment(
         null=null,
         arms=[Arm(CONTROL, Untreated()), *arms],
         n_units=n_units,
-        contrasts=_position_contrasts(places),
+        contrasts=rows,
         entry=POSITION,
         analysis=analysis_for("confirmatory", rope=rope),
-        labels={"place": {_place_name(place): place for place in places}},
+        labels={"place": named},
     )
-
-
-def _place_name(place: int) -> str:
-    return f"at {place}"
-
-
-def _deviation_name(place: str) -> str:
-    return f"{place} minus mean"
-
-
-def _position_contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
-    rows = {_place_name(place): {_place_name(place): 1.0, CONTROL: -1.0} for place in places}
-    rows["rise"] = weighted_sum([(1, rise_weights({_place_name(place): place for place in places}))])
-    mean = {_place_name(place): -1.0 / len(places) for place in places}
-    return rows | {
-        _deviation_name(_place_name(place)): mean | {_place_name(place): 1 + mean[_place_name(place)]}
-        for place in places
-    }
 
 
 def _read_position(found: Found) -> Finding:
@@ -117,9 +104,13 @@ def _read_position(found: Found) -> Finding:
 
     estimates, places = found.steps.estimates, found.experiment.labels["place"]
     names, ends = list(places), (min(places.values()), max(places.values()))
-    datasets = {"band": _simultaneous_band(found, names), "slope": _slope_per_base(estimates, ends)}
+    rise = estimates.sel(contrast="rise", drop=True)
+    columns = [name for name in ("ace", "se", "lower", "upper") if name in rise]
+    dims = [str(name) for name in rise["ace"].dims]
+    bare = rise[columns].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
+    datasets = {"band": _simultaneous_band(found, names), "slope": bare / (ends[1] - ends[0])}  # for one base
     if not estimates["exact"].any():
-        datasets["equal"] = joint_test(estimates, [_deviation_name(name) for name in names[1:]])
+        datasets["equal"] = joint_test(estimates, [f"{name} minus mean" for name in names[1:]])
     site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
     about = f"{site.written.label} at {ends[0]} to {ends[1]}"
     sentences = [
@@ -135,15 +126,6 @@ def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:
     if found.steps.effects is None:
         return simultaneous(found.steps.estimates.sel(contrast=names), method="dunnett")
     return simultaneous(found.steps.effects.sel(contrast=names), rng=derive(found.key, "band"))
-
-
-def _slope_per_base(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
-    """Return the slope of the line, its rise for one base."""
-    rise = estimates.sel(contrast="rise", drop=True)
-    columns = [name for name in ("ace", "se", "lower", "upper") if name in rise]
-    dims = [str(name) for name in rise["ace"].dims]
-    bare = rise[columns].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
-    return bare / (ends[1] - ends[0])
 
 
 _DOES = {
@@ -172,22 +154,16 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
 def _verdicts_by_place(rows: xr.Dataset) -> str:
     """Return the places of each verdict, as text."""
     places = rows["place"].to_numpy().astype(float)
-    single = np.isfinite(places)
-    verdicts = rows["verdict"].to_numpy()
-    found = {verdict: places[single & (verdicts == verdict)].astype(int).tolist() for verdict in _DOES}
-    parts = [
-        f"{does} {_places_text(found[verdict], single.sum())}" for verdict, does in _DOES.items() if found[verdict]
-    ]
-    return ", ".join(parts).replace(
-        "decreases it", "decreases it" if found["increases"] else "decreases the outcome", 1
-    )
-
-
-def _places_text(places: list[int], n: int) -> str:
-    if len(places) == n:
-        return "at every place"
-    listed = [str(place) for place in places]
-    return "at " + (listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}")
+    single, verdicts, parts = np.isfinite(places), rows["verdict"].to_numpy(), []
+    for verdict, does in _DOES.items():
+        listed = [str(place) for place in places[single & (verdicts == verdict)].astype(int)]
+        if len(listed) == single.sum():
+            parts.append(f"{does} at every place")
+        elif listed:
+            at = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+            parts.append(f"{does} at {at}")
+    text = ", ".join(parts)
+    return text if "increases" in verdicts[single] else text.replace("decreases it", "decreases the outcome", 1)
 
 
 def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:

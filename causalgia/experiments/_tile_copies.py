@@ -11,7 +11,7 @@ from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
 from causalgia.experiments.kit.answer import profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.experiments.kit.tile_contexts import TileContext, as_tile_sequences, tile_analysis, tile_context
+from causalgia.experiments.kit.tile_contexts import as_tile_sequences, tile_analysis, tile_context
 
 CONTEXT = "context alone"
 
@@ -79,7 +79,10 @@ def tile_copies(
         null=null,
         arms=[
             Arm(CONTEXT, context.with_copies({}), {"copies": 0}),
-            *_nested_tile_arms(context),
+            *(
+                Arm(copies_in_words(n), context.with_copies(dict.fromkeys(context.at[:n], "+")), {"copies": n})
+                for n in range(1, len(context.at) + 1)
+            ),
             *(Arm(f"alone at {start}", context.with_copies({start: "+"})) for start in context.at[1:]),
         ],
         n_units=null.available,
@@ -88,13 +91,6 @@ def tile_copies(
         analysis=tile_analysis(null, rope),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(context.at) + 1)}},
     )
-
-
-def _nested_tile_arms(context: TileContext) -> list[Arm]:
-    return [
-        Arm(copies_in_words(n), context.with_copies(dict.fromkeys(context.at[:n], "+")), {"copies": n})
-        for n in range(1, len(context.at) + 1)
-    ]
 
 
 TILE_COPIES = Entry(

@@ -101,10 +101,18 @@ def tile_interactions(
     ['negligible', 'negligible', 'increases', 'increases']
     """
     null = as_tile_sequences(sequences, n_draws, rope)
-    spans = _as_tiles(tiles, null.length)
+    spans = as_spans_inside(tiles, "tiles", null.length, least=2)
+    if len(spans) > MOST_TILES:
+        raise DesignError(
+            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give {MOST_TILES} or fewer, such as "
+            "those that causalgia.experiments.greedy_tiles chose"
+        )
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)
-    around = _shuffled_context(context, null.length, spans, promoter)
+    if context not in ("own", "shuffled"):
+        raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
+    blocks = cut_into_blocks(null.length, [*spans, *promoter]) if context == "shuffled" else ()
+    around = [block for block in blocks if block not in (*spans, *promoter)]  # shuffled in every arm
     sets = _tile_subsets(spans)
     terms = {_term_name(some): moebius_weights(some) for some in sets if some}
     arms = [
@@ -124,25 +132,6 @@ def tile_interactions(
         analysis=tile_analysis(null, rope),
         labels={"order": {_term_name(some): len(some) for some in sets if some}},
     )
-
-
-def _as_tiles(tiles: Any, length: int) -> tuple[Span, ...]:
-    spans = as_spans_inside(tiles, "tiles", length, least=2)
-    if len(spans) > MOST_TILES:
-        raise DesignError(
-            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give {MOST_TILES} or fewer, such as "
-            "those that causalgia.experiments.greedy_tiles chose"
-        )
-    return spans
-
-
-def _shuffled_context(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
-    """Return the blocks that are shuffled in every arm."""
-    if context not in ("own", "shuffled"):
-        raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
-    if context == "own":
-        return []
-    return [block for block in cut_into_blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]
 
 
 def _tile_subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from causalgia.analysis import Rope
@@ -99,73 +99,43 @@ def tile_placement(
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
+    forward = {at: f"at {at}" for at in context.at}
+    turned = {at: f"at {at}, reversed" for at in context.at if at != context.tile[0]}  # its own copy is not reversed
+    arms = [Arm(CONTEXT, context.with_copies({}))]
+    arms += [Arm(name, context.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at, name in forward.items()]
+    arms += [Arm(name, context.with_copies({at: "-"}), {"place": at, "strand": "-"}) for at, name in turned.items()]
+    places = {name: at for names in (forward, turned) for at, name in names.items()}
     return Experiment(
         null=null,
-        arms=[Arm(CONTEXT, context.with_copies({})), *_placement_arms(context)],
+        arms=arms,
         n_units=null.available,
-        contrasts=_placement_contrasts(context),
+        contrasts=_placement_contrasts(context, forward, turned),
         entry=TILE_PLACEMENT,
         analysis=tile_analysis(null, rope),
-        labels=_placement_labels(context),
+        labels={
+            "place": places,
+            "distance": {name: context.distance(at) for name, at in places.items()},
+            "strand": dict.fromkeys(forward.values(), "+") | dict.fromkeys(turned.values(), "-"),
+            "tile": {forward[context.at[0]]: span_name(context.tile)},
+        },
     )
 
 
-def _forward_name(at: int) -> str:
-    return f"at {at}"
-
-
-def _reversed_name(at: int) -> str:
-    return f"at {at}, reversed"
-
-
-def _reversible_places(context: TileContext) -> list[int]:
-    """Return the places where a copy can be reversed: all but the tile's own."""
-    return [at for at in context.at if at != context.tile[0]]
-
-
-def _placement_arms(context: TileContext) -> list[Arm]:
-    forward = [
-        Arm(_forward_name(at), context.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at in context.at
-    ]
-    turned = [
-        Arm(_reversed_name(at), context.with_copies({at: "-"}), {"place": at, "strand": "-"})
-        for at in _reversible_places(context)
-    ]
-    return forward + turned
-
-
-def _placement_contrasts(context: TileContext) -> dict[str, dict[str, float]]:
-    turned = _reversible_places(context)
-    names = [*map(_forward_name, context.at), *map(_reversed_name, turned)]
-    rows = {name: {name: 1.0, CONTEXT: -1.0} for name in names}
-    rows |= {f"{ORIENTATION} at {at}": {_forward_name(at): 1.0, _reversed_name(at): -1.0} for at in turned}
+def _placement_contrasts(
+    context: TileContext, forward: Mapping[int, str], turned: Mapping[int, str]
+) -> dict[str, dict[str, float]]:
+    rows = {name: {name: 1.0, CONTEXT: -1.0} for name in (*forward.values(), *turned.values())}
+    rows |= {f"{ORIENTATION} at {at}": {forward[at]: 1.0, name: -1.0} for at, name in turned.items()}
     if len(turned) > 1:
         share = 1.0 / len(turned)
-        rows[ORIENTATION] = {_forward_name(at): share for at in turned} | {_reversed_name(at): -share for at in turned}
-    if len({context.distance(at) for at in context.at}) > 1:
-        rows[DISTANCE] = _distance_rise(context)
+        rows[ORIENTATION] = {forward[at]: share for at in turned} | dict.fromkeys(turned.values(), -share)
+    distances = {name: context.distance(at) for at, name in forward.items()}
+    if len(set(distances.values())) > 1:  # the rise of the line through the means over strands
+        rise = rise_weights(distances)
+        rise |= {name: rise[forward[at]] / 2 for at, name in turned.items()}
+        rise |= {forward[at]: rise[name] for at, name in turned.items()}
+        rows[DISTANCE] = {name: float(weight) for name, weight in rise.items()}
     return rows
-
-
-def _distance_rise(context: TileContext) -> dict[str, float]:
-    """Return the weights of the rise of the line through the means over strands, from the nearest to the farthest."""
-    distances = {_forward_name(at): context.distance(at) for at in context.at}
-    rise = rise_weights(distances)
-    rows = dict(rise)
-    for at in _reversible_places(context):
-        rows[_forward_name(at)] = rows[_reversed_name(at)] = rise[_forward_name(at)] / 2
-    return {name: float(weight) for name, weight in rows.items()}
-
-
-def _placement_labels(context: TileContext) -> dict[str, dict[str, Any]]:
-    forward = {_forward_name(at): at for at in context.at}
-    turned = {_reversed_name(at): at for at in _reversible_places(context)}
-    return {
-        "place": forward | turned,
-        "distance": {name: context.distance(at) for name, at in (forward | turned).items()},
-        "strand": dict.fromkeys(forward, "+") | dict.fromkeys(turned, "-"),
-        "tile": {_forward_name(context.at[0]): span_name(context.tile)},
-    }
 
 
 _FALLS = {

@@ -138,7 +138,13 @@ def tile_search(
         tables.append(table)
         p = np.concatenate([p, table["p"].to_numpy()[:, 0]])
         adjusted = _adjusted_p(p, nodes)
-        new = _add_halves(nodes, [i for i in new if adjusted[i] <= alpha], least)
+        found, new = [i for i in new if adjusted[i] <= alpha], []
+        for i in found:
+            (start, stop), depth = nodes[i].span, nodes[i].depth + 1
+            middle = (start + stop) // 2
+            if middle - start >= least:
+                new += [len(nodes), len(nodes) + 1]
+                nodes += [Node((start, middle), depth, i), Node((middle, stop), depth, i)]
     whole = xr.concat(tables, dim="contrast")
     return _search_table(whole, nodes, _adjusted_p(p, nodes), alpha, null)
 
@@ -228,17 +234,6 @@ def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
     return hierarchical_p(p, np.array([node.parent for node in tested]), [node.width for node in tested])
 
 
-def _add_halves(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
-    """Add the halves of the found spans to the tree and return their indices."""
-    first = len(nodes)
-    for i in found:
-        (start, stop), depth = nodes[i].span, nodes[i].depth + 1
-        middle = (start + stop) // 2
-        if middle - start >= least:
-            nodes += [Node((start, middle), depth, i), Node((middle, stop), depth, i)]
-    return list(range(first, len(nodes)))
-
-
 def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha: float, null: Genomic) -> xr.Dataset:
     """Return the table of a search: findings, intervals, the tree and the sentence."""
     import xarray as xr
@@ -256,22 +251,19 @@ def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha
         | {name: (dims, v[:, None]) for name, v in (("p_adjusted", adjusted), ("found", found), ("finest", finest))},
         attrs=whole.attrs,
     )
-    table = table.assign_coords(_tree_coordinates(nodes))
+    names = [span_name(node.span) for node in nodes]
+    tree = {
+        "start": [node.span[0] for node in nodes],
+        "stop": [node.span[1] for node in nodes],
+        "depth": [node.depth for node in nodes],
+        "within": ["" if node.parent < 0 else names[node.parent] for node in nodes],
+    }
+    table = table.assign_coords({name: ("contrast", values) for name, values in tree.items()})
     attrs = {
         "alpha": alpha,
         "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of what holds it",
     }
     return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, alpha)})
-
-
-def _tree_coordinates(nodes: Sequence[Node]) -> dict[str, Any]:
-    names = [span_name(node.span) for node in nodes]
-    return {
-        "start": ("contrast", [node.span[0] for node in nodes]),
-        "stop": ("contrast", [node.span[1] for node in nodes]),
-        "depth": ("contrast", [node.depth for node in nodes]),
-        "within": ("contrast", ["" if node.parent < 0 else names[node.parent] for node in nodes]),
-    }
 
 
 def _search_sentence(table: xr.Dataset, null: Genomic, alpha: float) -> str:

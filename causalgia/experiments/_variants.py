@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
@@ -22,7 +21,6 @@ from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
-from causalgia.types import Tokens
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,20 +33,6 @@ _FLANK, _N_UNITS, _MOST_NAMED = 10, 1_000, 5
 _FROM_DECISIONS = {"ace": "effect", "lower": "lower", "upper": "upper", "verdict": "verdict"}
 _FROM_ESTIMATES = {"ace": "raw", "se": "se", "p": "p", "p_adjusted": "p_adjusted"}
 _VERDICTS = {"increases": "increasing", "decreases": "decreasing", "negligible": "negligible", "undecided": "undecided"}
-
-
-@dataclass(frozen=True, eq=False)
-class AlleleWords:
-    """Alleles of V variants with genomic flanks on both sides.
-
-    Attributes
-    ----------
-    reference, alternate
-        A word for each variant; both words of a variant are of one width.
-    """
-
-    reference: tuple[str, ...]
-    alternate: tuple[str, ...]
 
 
 def variants(
@@ -130,7 +114,12 @@ def variants(
     """
     chosen = tuple(read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf)
     if null is None:
-        _check_no_sampling_arguments(flank, n_units)
+        for name, value in (("flank", flank), ("n_units", n_units)):
+            if value is not None:
+                raise DesignError(
+                    f"{name}={value} is for sampled contexts: give null=, such as cg.Uniform(length=200); in its own "
+                    "context each variant is one unit with all bases of its window"
+                )
         return _own_context_experiment(chosen, fasta, length, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
@@ -142,15 +131,6 @@ def variants(
         )
     flank = _FLANK if flank is None else as_position(flank, "flank")
     return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
-
-
-def _check_no_sampling_arguments(flank: int | None, n_units: int | None) -> None:
-    for name, value in (("flank", flank), ("n_units", n_units)):
-        if value is not None:
-            raise DesignError(
-                f"{name}={value} is for sampled contexts: give null=, such as cg.Uniform(length=200); in its own "
-                "context each variant is one unit with all bases of its window"
-            )
 
 
 def _own_context_experiment(
@@ -220,13 +200,13 @@ def _sampled_context_experiment(
     n_units: int | None,
     rope: Rope,
 ) -> Experiment:
-    cores = _allele_words(chosen, fasta, flank)
-    _check_alleles_fit(chosen, cores, null.length)
+    references, alternates = _allele_words(chosen, fasta, flank)
+    _check_alleles_fit(chosen, references, alternates, null.length)
     named: dict[str, str] = {}  # variants of one place share their reference arm
-    for kind, words in ((REFERENCE, cores.reference), (ALTERNATE, cores.alternate)):
+    for kind, words in ((REFERENCE, references), (ALTERNATE, alternates)):
         for variant, word in zip(chosen, words, strict=True):
             named.setdefault(word, f"{variant.name} {kind}")
-    pairs = zip(chosen, cores.reference, cores.alternate, strict=True)
+    pairs = zip(chosen, references, alternates, strict=True)
     n = null.available if isinstance(null, Genomic) else _N_UNITS
     return Experiment(
         null=null,
@@ -239,22 +219,20 @@ def _sampled_context_experiment(
     )
 
 
-def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> AlleleWords:
-    """Return the alleles with `flank` bases on both sides of the longer one."""
+def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> tuple[list[str], list[str]]:
+    """Return the reference and alternate alleles with `flank` bases on both sides of the longer one."""
     widths = [max(len(x.reference), len(x.alternate)) for x in chosen if isinstance(x, Variant)]
     windows = variant_windows(chosen, fasta, length=2 * flank + max(widths, default=1))
-    starts = windows.start - flank
-    stops = windows.start + widths + flank
-
-    def cut(tokens: Tokens) -> tuple[str, ...]:
-        spans = zip(tokens, starts, stops, strict=True)
-        return tuple(decode(row[None, start:stop])[0] for row, start, stop in spans)
-
-    return AlleleWords(cut(windows.reference), cut(windows.alternate))
+    spans = [slice(i - flank, i + n + flank) for i, n in zip(windows.start.tolist(), widths, strict=True)]
+    reference, alternate = (
+        [decode(row[None, span])[0] for row, span in zip(tokens, spans, strict=True)]
+        for tokens in (windows.reference, windows.alternate)
+    )
+    return reference, alternate
 
 
-def _check_alleles_fit(chosen: tuple[Variant, ...], cores: AlleleWords, length: int) -> None:
-    for variant, reference, alternate in zip(chosen, cores.reference, cores.alternate, strict=True):
+def _check_alleles_fit(chosen: tuple[Variant, ...], references: list[str], alternates: list[str], length: int) -> None:
+    for variant, reference, alternate in zip(chosen, references, alternates, strict=True):
         if reference == alternate:
             raise DesignError(
                 f"variant {quoted(variant.name)}: both alleles read {quoted(reference)} with their flanks (an indel in "
@@ -301,9 +279,9 @@ def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -
         )
     table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
     sentences = [
-        f"{of}: of {len(chosen)} variants in their own contexts {_verdict_shares_text(part)}, each exact for this "
-        f"predictor; over {over} {means[of]}."
-        for of, part in rows_by_task(table.rename(effect="ace"))
+        f"{of}: of {len(chosen)} variants in their own contexts {verdict_counts(part, _VERDICTS, _largest_variants)}, "
+        f"each exact for this predictor; over {over} {means[of]}."
+        for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
     ]
     return Finding(datasets={"variants": table}, sentences=tuple(sentences))
 
@@ -321,22 +299,10 @@ def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Varian
     return xr.Dataset(columns).assign_coords({"variant": [x.name for x in chosen], **coords})
 
 
-def _verdict_shares_text(rows: xr.Dataset) -> str:
-    """Return the number of variants with each verdict and the largest effects, as text."""
-    verdicts: NDArray[np.str_] = rows["verdict"].to_numpy().astype(str)
-    parts = []
-    for verdict, word in _VERDICTS.items():
-        chosen = rows.isel(variant=verdicts == verdict)
-        n = chosen.sizes["variant"]
-        shown = f" ({_largest_variants(chosen)})" if verdict in ("increases", "decreases") else ""
-        parts += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
-    return ", ".join(parts)
-
-
 def _largest_variants(rows: xr.Dataset) -> str:
     order = abs(rows["ace"]).argsort().to_numpy()[::-1]
-    shown = [rows.isel(variant=i) for i in order[:_MOST_NAMED]]
-    text = "; ".join(f"{row['variant'].item()}: {row['ace'].item():.4g}" for row in shown)
+    shown = [rows.isel(contrast=i) for i in order[:_MOST_NAMED]]
+    text = "; ".join(f"{row['contrast'].item()}: {row['ace'].item():.4g}" for row in shown)
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
@@ -350,14 +316,12 @@ def _draw_own_contexts(answer: Answer) -> Axes:
     """Draw a forest plot of the variants, or of the mean alone for moments."""
     from causalgia.plot import forest
 
-    table = _as_decisions(answer) if "variants" in answer.findings else answer.decisions
+    table = answer.decisions
+    if "variants" in answer.findings:
+        ends = table[["rope_lower", "rope_upper"]].sel(contrast=MEAN, drop=True).reset_coords(drop=True)
+        each = answer.findings["variants"].rename(variant="contrast", effect="ace")
+        table = each.assign(ends.broadcast_like(each["ace"])).assign_attrs(table.attrs)
     return forest(largest_contrasts(table), task=answer.tasks[0])
-
-
-def _as_decisions(answer: Answer) -> xr.Dataset:
-    table = answer.findings["variants"].rename(variant="contrast", effect="ace")
-    ends = answer.decisions[["rope_lower", "rope_upper"]].sel(contrast=MEAN, drop=True).reset_coords(drop=True)
-    return table.assign(ends.broadcast_like(table["ace"])).assign_attrs(answer.decisions.attrs)
 
 
 VARIANTS = Entry(

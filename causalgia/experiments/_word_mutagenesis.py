@@ -11,7 +11,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,7 +79,12 @@ def word_mutagenesis(
     settings.as_null_model(null)
     (whole,) = settings.as_words([word], "word")
     start = settings.as_start(at, "at", null.length, len(whole))
-    mutants = _single_base_mutants(whole)
+    mutants = {
+        whole[:i] + base + whole[i + 1 :]: (i, base)
+        for i in range(len(whole))
+        for base in _alphabet_of(whole)
+        if base != whole[i]
+    }
     arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]
     changes = {f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0} for name, (i, base) in mutants.items()}
     return Experiment(
@@ -100,22 +105,10 @@ def _alphabet_of(word: str) -> str:
     return "ACGU" if "U" in word else "ACGT"
 
 
-def _single_base_mutants(word: str) -> dict[str, tuple[int, str]]:
-    """Return all single-base changes of a word: mutant -> position and new base."""
-    return {
-        word[:i] + base + word[i + 1 :]: (i, base)
-        for i in range(len(word))
-        for base in _alphabet_of(word)
-        if base != word[i]
-    }
-
-
 def _read_mutagenesis(found: Found) -> Finding:
     word = found.experiment.arm_names[1]
-    sentences = [
-        f"{begins}: {_mutagenesis_sentence(rows, word)}" for begins, rows in rows_by_task(found.steps.decisions)
-    ]
-    return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=tuple(sentences))
+    sentences = sentences_by_task(found.steps.decisions, lambda rows: _mutagenesis_text(rows, word))
+    return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=sentences)
 
 
 def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
@@ -133,15 +126,7 @@ def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
     )
 
 
-_DOES = {
-    "increases": "increases the outcome",
-    "decreases": "decreases the outcome",
-    "negligible": "is negligible",
-    "undecided": "is undecided",
-}
-
-
-def _mutagenesis_sentence(rows: xr.Dataset, word: str) -> str:
+def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
     whole = rows.sel(contrast=word)
     changes = rows.isel(contrast=[str(name).startswith("change ") for name in rows["contrast"].to_numpy()])
     verdicts = changes["verdict"].to_numpy()
@@ -149,15 +134,14 @@ def _mutagenesis_sentence(rows: xr.Dataset, word: str) -> str:
     does |= {"negligible": "are negligible", "undecided": "are undecided"}
     counts = [f"{(verdicts == v).sum()} {words}" for v, words in does.items() if (verdicts == v).any()]
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
-    mildest, worst = (_change_text(changes.isel(contrast=int(order[k]))) for k in (0, -1))
+    mildest, worst = (
+        f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
+        for row in (changes.isel(contrast=int(order[k])) for k in (0, -1))
+    )
     return (
-        f"{word} {_DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
+        f"{word} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
         f"changes {', '.join(counts)}; mildest is {mildest}, strongest {worst}."
     )
-
-
-def _change_text(row: xr.Dataset) -> str:
-    return f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
 
 
 def _draw_logo(answer: Answer) -> Axes:

@@ -252,7 +252,10 @@ def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, plac
     size = np.abs(beyond["ace"].to_numpy())
     n_named = min(_NAMED, int(directed.sum()) or len(size))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]
-    named = "; ".join(_word_effect_text(beyond.isel(contrast=int(k))) for k in first)
+    half = 1.96 * beyond["sd"]
+    shrunken = beyond[["ace"]].assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half).isel(contrast=first)
+    rows_named = [shrunken.isel(contrast=k) for k in range(n_named)]
+    named = "; ".join(f"{row['contrast'].item()} {effect_in_words(row)}" for row in rows_named)
     named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
@@ -274,14 +277,6 @@ def _region_text(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> s
     low, high = (rows[end].to_numpy()[0] - mean for end in ("rope_lower", "rope_upper"))
     how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
     return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
-
-
-def _word_effect_text(row: xr.Dataset) -> str:
-    import xarray as xr
-
-    ace, half = row["ace"].item(), 1.96 * row["sd"].item()
-    effect = xr.Dataset({"ace": ace, "lower": ace - half, "upper": ace + half})
-    return f"{row['contrast'].item()} {effect_in_words(effect)}"
 
 
 def _draw_word_screen(answer: Answer) -> Axes:

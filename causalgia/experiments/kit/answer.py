@@ -101,7 +101,9 @@ class Answer:
                 f"task {quoted(task)} is not there; say task= one of {', '.join(map(quoted, self.tasks))}"
             )
         if self.figure is not None:
-            return self.figure(self._for_task(task))
+            findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
+            estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
+            return self.figure(replace(self, findings=findings, estimates=estimates, decisions=decisions))
         return forest(self.decisions, task=task)
 
     def save(self, path: str | Path, *, task: str | None = None) -> Path:
@@ -124,12 +126,6 @@ class Answer:
         from causalgia.plot import save_figure
 
         return save_figure(self.draw(task=task), path)
-
-    def _for_task(self, task: str) -> Answer:
-        """Return the answer for one task."""
-        findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
-        estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
-        return replace(self, findings=findings, estimates=estimates, decisions=decisions)
 
 
 def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:

@@ -81,7 +81,10 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
     100
     """
-    function = _function_named(name)
+    if name not in _NAMES:
+        near = nearest(str(name), _NAMES)
+        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}")
+    function: Callable[..., Experiment] = getattr(_module_of(name), name)
     takes = inspect.signature(function).parameters.values()
     known = [p.name for n, p in enumerate(takes) if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)]
     for key in settings:
@@ -91,14 +94,6 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
                 f"{quoted(key)}{nearest(key, known) or '; it takes ' + ', '.join(known)}"
             )
     return function(*arguments, **settings)
-
-
-def _function_named(name: str) -> Callable[..., Experiment]:
-    if name not in _NAMES:
-        near = nearest(str(name), _NAMES)
-        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}")
-    function: Callable[..., Experiment] = getattr(_module_of(name), name)
-    return function
 
 
 def _module_of(name: str) -> ModuleType:

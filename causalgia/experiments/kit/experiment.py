@@ -134,16 +134,12 @@ class Experiment(Design):
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two or more, drawn or given; take "
                 "more (n_units=, n_draws= or sequences)"
             )
-        if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._targets_a_population:
+        between = self.analysis.target not in ("units", "parents") and self.analysis.cluster in ("auto", "parent")
+        if between and isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of the one sequence {quoted(self.drawn.parent_names[0])}: its "
                 "draws say nothing of other sequences, which the answer is about; give two sequences or more"
             )
-
-    @property
-    def _targets_a_population(self) -> bool:
-        """Whether the claim extends beyond the given sequences, so that its error is between sequences."""
-        return self.analysis.target not in ("units", "parents") and self.analysis.cluster in ("auto", "parent")
 
     @property
     def question(self) -> str:
@@ -190,13 +186,23 @@ class Experiment(Design):
         from causalgia._analyze import steps, steps_from
 
         check_dataset(outcomes, "outcomes")
-        self._check_fingerprint(outcomes)
+        fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
+        if fingerprint != self.fingerprint:
+            raise OutcomesError(
+                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyse "
+                "them with the experiment that was run"
+            )
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
-        analysis = self.analysis.asking(self.asked)
+        done = apply_verbs(outcomes, self.analysis.asking(self.asked), rng=derive(key, "steps"))
         found = Found(
             experiment=self,
-            steps=self._label_steps(apply_verbs(outcomes, analysis, rng=derive(key, "steps"))),
+            steps=replace(
+                done,
+                effects=None if done.effects is None else self.label(done.effects),
+                estimates=self.label(done.estimates),
+                decisions=self.label(done.decisions),
+            ),
             outcomes=outcomes if "outcome" in outcomes else None,
             key=derive(key, "reading"),
         )
@@ -208,22 +214,6 @@ class Experiment(Design):
             findings={**finding.datasets, **over.datasets},
             sentences=(*finding.sentences, *over.sentences),
             figure=self.entry.draw,
-        )
-
-    def _check_fingerprint(self, outcomes: xr.Dataset) -> None:
-        fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
-        if fingerprint != self.fingerprint:
-            raise OutcomesError(
-                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyse "
-                "them with the experiment that was run"
-            )
-
-    def _label_steps(self, steps: Steps) -> Steps:
-        return replace(
-            steps,
-            effects=None if steps.effects is None else self.label(steps.effects),
-            estimates=self.label(steps.estimates),
-            decisions=self.label(steps.decisions),
         )
 
     def label(self, table: xr.Dataset) -> xr.Dataset:
@@ -276,6 +266,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     if effects is None or "ice" not in effects or "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
         return Finding()
     from causalgia.estimation import estimate
+    from causalgia.reporting import format_se
 
     try:
         with warnings.catch_warnings():
@@ -286,23 +277,18 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     table = over[["ace", "se", "lower", "upper"]].assign(
         between_sd=each["ace"].std("model", ddof=1), ace_of_each=each["ace"], se_of_each=each["se"]
     )
-    return Finding(
-        {NAME: table}, tuple(_predictors_sentence(table.sel(task=task)) for task in table["task"].to_numpy())
-    )
-
-
-def _predictors_sentence(table: xr.Dataset) -> str:
-    from causalgia.reporting import format_se
-
-    largest = table["contrast"].to_numpy()[abs(table["ace"]).argsort().to_numpy()[::-1][:_MOST]]
-    effects = []
-    for name in [name for name in table["contrast"].to_numpy() if name in largest]:
-        row = table.sel(contrast=name)
-        within = format_se(float(row["se_of_each"].median()))
-        between = format_se(row["between_sd"].item())
-        effects.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
-    n = table.sizes["model"]
-    return f"Task {table['task'].item()}, over {n} predictors and retrainings of them: {'; '.join(effects)}."
+    sentences = []
+    for task in table["task"].to_numpy():
+        rows = table.sel(task=task)
+        largest = rows["contrast"].to_numpy()[abs(rows["ace"]).argsort().to_numpy()[::-1][:_MOST]]
+        parts = []
+        for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
+            row = rows.sel(contrast=name)
+            within, between = format_se(float(row["se_of_each"].median())), format_se(row["between_sd"].item())
+            parts.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
+        n = table.sizes["model"]
+        sentences.append(f"Task {task}, over {n} predictors and retrainings of them: {'; '.join(parts)}.")
+    return Finding({NAME: table}, tuple(sentences))
 
 
 Claims: TypeAlias = Literal["confirmatory", "screening"]

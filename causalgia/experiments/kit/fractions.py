@@ -104,16 +104,14 @@ class Fraction:
         found: dict[frozenset[int], list[Word]] = {}
         for size in range(1, min(order, self.n_factors) + 1):
             for factors in map(frozenset, combinations(range(self.n_factors), size)):
-                same = self._in_base(Word(factors))
+                same = Word(factors)  # to become the product of ungenerated factors with the same column
+                for factor, word in self.made:
+                    same = same * word * Word(frozenset([factor])) if factor in same.factors else same
                 found.setdefault(same.factors, []).append(Word(factors, same.sign))
-        return dict(map(_effect_and_aliases, found.values()))
-
-    def _in_base(self, word: Word) -> Word:
-        """Return the word of ungenerated factors with the same column."""
-        for factor, same in self.made:
-            if factor in word.factors:
-                word = word * same * Word(frozenset([factor]))
-        return word
+        return {
+            Word(first.factors): tuple(Word(word.factors, word.sign * first.sign) for word in others)
+            for first, *others in found.values()
+        }
 
 
 def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
@@ -146,16 +144,25 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
         raise DesignError(f"n_factors={quoted(n_factors)} must be a whole number from 1 to {len(LETTERS)}")
     if isinstance(generators, str) or not all(isinstance(text, str) for text in generators):
         raise DesignError(f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']")
-    made = tuple(_parse_generator(text, int(n_factors)) for text in generators)
-    _check_generators(made, generators)
+    made = _parse_generators(generators, int(n_factors))
     base = [i for i in range(n_factors) if i not in dict(made)]
     if len(base) > _MOST_BASE or len(made) > _MOST_GENERATORS:
         raise DesignError(
             f"{n_factors} factors with {len(made)} generators have 2^{len(base)} runs; at most 2^{_MOST_BASE} runs and "
             f"{_MOST_GENERATORS} generators can be had: give more generators, or fewer factors"
         )
-    found = Fraction(_sign_matrix(int(n_factors), base, made), made)
-    _check_resolution(found)
+    signs = np.ones((2 ** len(base), int(n_factors)), np.int64)
+    signs[:, base] = 2 * (np.arange(len(signs))[:, None] >> np.arange(len(base)) & 1) - 1
+    for factor, word in made:
+        signs[:, factor] = word.sign * np.prod(signs[:, sorted(word.factors)], axis=1)
+    found = Fraction(signs, made)
+    short = [word for word in found.relation if len(word) < 3]
+    if short:
+        names = " and ".join(LETTERS[i] for i in sorted(short[0].factors))
+        raise DesignError(
+            f"generators make {names} change together in every run (I = {short[0]}), so that their effects "
+            "cannot be separated; generate them from other products"
+        )
     return found
 
 
@@ -192,22 +199,23 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
     return {str(effect): tuple(map(str, others)) for effect, others in strings.items()}
 
 
-def _parse_generator(text: str, n_factors: int) -> tuple[int, Word]:
-    found = _GENERATOR.fullmatch(text.upper())
-    if found is None or len(set(found[3])) < len(found[3]):
-        raise DesignError(
-            f"generator {quoted(text)} is not of the form 'E=ABC' or 'E=-ABC', each letter once and never I"
-        )
-    left, sign, right = found.groups()
-    beyond = [letter for letter in left + right if LETTERS.index(letter) >= n_factors]
-    if beyond:
-        raise DesignError(
-            f"generator {quoted(text)}: there is no factor {beyond[0]}; the factors are {LETTERS[:n_factors]}"
-        )
-    return LETTERS.index(left), Word(frozenset(map(LETTERS.index, right)), -1 if sign == "-" else 1)
-
-
-def _check_generators(made: tuple[tuple[int, Word], ...], generators: Sequence[str]) -> None:
+def _parse_generators(generators: Sequence[str], n_factors: int) -> tuple[tuple[int, Word], ...]:
+    """Return each generated factor with the word that it equals."""
+    made = []
+    for text in generators:
+        found = _GENERATOR.fullmatch(text.upper())
+        if found is None or len(set(found[3])) < len(found[3]):
+            raise DesignError(
+                f"generator {quoted(text)} is not of the form 'E=ABC' or 'E=-ABC', each letter once and never I"
+            )
+        left, sign, right = found.groups()
+        beyond = [letter for letter in left + right if LETTERS.index(letter) >= n_factors]
+        if beyond:
+            raise DesignError(
+                f"generator {quoted(text)}: there is no factor {beyond[0]}; the factors are {LETTERS[:n_factors]}"
+            )
+        word = Word(frozenset(map(LETTERS.index, right)), -1 if sign == "-" else 1)
+        made.append((LETTERS.index(left), word))
     factors = [factor for factor, _ in made]
     for (factor, word), text in zip(made, generators, strict=True):
         if factors.count(factor) > 1:
@@ -217,27 +225,4 @@ def _check_generators(made: tuple[tuple[int, Word], ...], generators: Sequence[s
             raise DesignError(
                 f"generator {quoted(text)}: {LETTERS[circular[0]]} is generated itself; use the other factors"
             )
-
-
-def _check_resolution(found: Fraction) -> None:
-    short = [word for word in found.relation if len(word) < 3]
-    if short:
-        names = " and ".join(LETTERS[i] for i in sorted(short[0].factors))
-        raise DesignError(
-            f"generators make {names} change together in every run (I = {short[0]}), so that their effects "
-            "cannot be separated; generate them from other products"
-        )
-
-
-def _sign_matrix(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) -> NDArray[np.int64]:
-    signs = np.ones((2 ** len(base), n_factors), np.int64)
-    signs[:, base] = 2 * (np.arange(len(signs))[:, None] >> np.arange(len(base)) & 1) - 1
-    for factor, word in made:
-        signs[:, factor] = word.sign * np.prod(signs[:, sorted(word.factors)], axis=1)
-    return signs
-
-
-def _effect_and_aliases(words: list[Word]) -> tuple[Word, tuple[Word, ...]]:
-    """Return the first word of a string and the others, with signs relative to it."""
-    first = words[0]
-    return Word(first.factors), tuple(Word(word.factors, word.sign * first.sign) for word in words[1:])
+    return tuple(made)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Genomic, NullModel
-from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.settings import as_site
 from causalgia.sequences import Motif
@@ -120,17 +119,6 @@ def as_word_or_motif(value: Any, name: str) -> str | Motif:
     return as_site(value, name) if is_word else found
 
 
-def pattern_label(pattern: str | Motif) -> str:
-    """Return the label of a word or motif in sentences.
-
-    Examples
-    --------
-    >>> pattern_label("AGATAAG")
-    'AGATAAG'
-    """
-    return as_pattern(pattern).label
-
-
 def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float) -> str:
     """Describe the window that comes nearest to being an instance.
 
@@ -156,24 +144,19 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
         table = np.array([[base in bases for base in range(4)] for bases in parse_word(pattern)[1]], np.int64)
     else:
         table = step_scores(pattern)
-    score, row, start = _best_window(tokens, table)
+    best = (np.iinfo(np.int64).min, 0, 0)  # score, and row and start with a minus sign: the first of equal windows wins
+    for first in range(0, len(tokens), _BLOCK):
+        rows = tokens[first : first + _BLOCK]
+        scores = np.maximum(_window_scores(rows, table), _window_scores(rows, table[::-1, ::-1]))
+        i, j = np.unravel_index(int(scores.argmax()), scores.shape)
+        best = max(best, (int(scores[i, j]), -(first + int(i)), -int(j)))
+    score, row, start = best[0], -best[1], -best[2]
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
     where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
     if word:
         return f"{where} reads {score} of its {len(table)} letters"
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
     return f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of threshold={threshold:g}"
-
-
-def _best_window(tokens: Tokens, table: NDArray[np.int64]) -> tuple[int, int, int]:
-    """Return score, row and start of the best window on either strand."""
-    best = (np.iinfo(np.int64).min, 0, 0)
-    for first in range(0, len(tokens), _BLOCK):
-        rows = tokens[first : first + _BLOCK]
-        score = np.maximum(_window_scores(rows, table), _window_scores(rows, table[::-1, ::-1]))
-        row, start = np.unravel_index(int(score.argmax()), score.shape)
-        best = max(best, (int(score[row, start]), -(first + int(row)), -int(start)))
-    return int(best[0]), -best[1], -best[2]
 
 
 def _window_scores(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:

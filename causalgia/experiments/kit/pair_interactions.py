@@ -15,7 +15,6 @@ from causalgia.experiments.kit.experiment import Experiment, Found
 from causalgia.experiments.kit.variance import effect_in_words, pairing_gain, rows_by_task
 from causalgia.reporting import p_clause
 from causalgia.streams import derive
-from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,7 +76,13 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     from causalgia.estimation import estimate
 
     by_scale, left_out = {}, []
-    cells = _interaction_cells(experiment)
+    asks = experiment.labels["asks"]
+    rows: Mapping[str, Mapping[str, float]] = experiment.named_contrasts or {}
+    cells: dict[str, tuple[str, str, str, str]] = {}
+    for name, row in rows.items():
+        if asks[name] == "interaction":
+            both, first, second, none = row
+            cells[name] = (none, second, first, both)
     for scale in SCALES:
         try:
             by_scale[scale] = estimate(cell_interactions(outcomes, cells, scale=scale))  # type: ignore[arg-type]  # scales
@@ -90,18 +95,6 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     out = xr.concat(tables, dim="scale").assign_coords(scale=list(by_scale), null_value=("scale", nulls))
     out["survives"] = (tables[0]["ace"].dims, above | below)
     return experiment.label(out).assign_attrs(left_out="; ".join(left_out))
-
-
-def _interaction_cells(experiment: Experiment) -> Cells:
-    """Return the arms of every interaction: neither, second alone, first alone, both."""
-    asks = experiment.labels["asks"]
-    rows: Mapping[str, Mapping[str, float]] = experiment.named_contrasts or {}
-    cells: dict[str, tuple[str, str, str, str]] = {}
-    for name in rows:
-        if asks[name] == "interaction":
-            both, first, second, none = rows[name]
-            cells[name] = (none, second, first, both)
-    return cells
 
 
 @dataclass(frozen=True)
@@ -160,31 +153,22 @@ def _wave_of_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
     Its p is the larger of two: that between units, and that against the residuals of the mean curve. The trend is
     never exact, and where units hardly differ its misfit is significant between units without being a wave.
     """
-    whole = _wave_of_mean_curve(found, curve)
-    if whole is None:
-        return None
-    between = _wave_of_units(found, curve)
-    if between is None:
-        return whole
-    of_curve = {name: whole[name] for name in ("best_period", "p_curve", "p_permutation")}
-    return between.assign(of_curve | {"p": np.maximum(between["p"], whole["p"])})
-
-
-def _wave_of_units(found: Found, curve: _Curve) -> xr.Dataset | None:
-    """Return the mean wave over units; None where units differ too little to test it."""
     from causalgia.estimation import helical_phase
     from causalgia.estimation.crossover_estimates import ice_without_rounding
 
+    whole = _wave_of_mean_curve(found, curve)
+    if whole is None:
+        return None
     assert found.steps.effects is not None
     effects = found.steps.effects
     one_number = curve.of(effects.assign(ice=(effects["ice"].dims, ice_without_rounding(effects))))
     try:
-        unitwise = (
-            helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN]).squeeze("task").sel(fit="unitwise")
-        )
-    except EstimateError:
-        return None
-    return unitwise[_WAVE_COLUMNS].reset_coords(drop=True).assign(fit="unitwise")
+        between = helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN])
+    except EstimateError:  # units differ too little to test it
+        return whole
+    between = between.squeeze("task").sel(fit="unitwise")[_WAVE_COLUMNS].reset_coords(drop=True).assign(fit="unitwise")
+    of_curve = {name: whole[name] for name in ("best_period", "p_curve", "p_permutation")}
+    return between.assign(of_curve | {"p": np.maximum(between["p"], whole["p"])})
 
 
 def _wave_of_mean_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
@@ -203,18 +187,12 @@ def _wave_of_mean_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
     rng = np.random.Generator(np.random.Philox(derive(found.key, "phase", curve.name)))
     values = {name: getattr(wave, name) for name in _WAVE_COLUMNS} | {"p_curve": wave.p}
     values["p_permutation"] = permuted_wave(x, y, base, TURN, rng=rng)
-    return xr.Dataset(values | {"best_period": _best_period(x, y, base), "fit": "mean_curve"})
-
-
-def _best_period(x: Array, y: Array, base: Array) -> float:
-    """Return the best-fitting period among those that are identified beside the trend."""
-    from causalgia.estimation._helical_phase import mean_curve_wave
-
     fits = {}
     for period in _PERIODS.tolist():
-        with suppress(EstimateError):
+        with suppress(EstimateError):  # a period that is not identified beside the trend
             fits[period] = mean_curve_wave(x, y, base, period).F
-    return float(max(fits, key=fits.__getitem__))
+    best = float(max(fits, key=fits.__getitem__))
+    return xr.Dataset(values | {"best_period": best, "fit": "mean_curve"})
 
 
 def _period_posterior(found: Found, curve: _Curve) -> xr.Dataset:
@@ -233,29 +211,19 @@ def _period_posterior(found: Found, curve: _Curve) -> xr.Dataset:
     key = derive(found.key, "period", curve.name)
     drawn = profile(table, along="distance", periods=_PERIODS, n_draws=_DRAWS, rng=key)
     moments, draws = drawn["moments"], drawn["posterior"]
+    # the first peak within half a period of the circular mean: one at 0 has an interval around 0
+    turn = 2 * np.pi * draws["phase"] / draws["period"]
+    mean = np.arctan2(np.sin(turn).mean(("chain", "draw")), np.cos(turn).mean(("chain", "draw")))
+    away = (turn - mean + np.pi) % (2 * np.pi) - np.pi
+    phase = (mean + away) * draws["period"] / (2 * np.pi)
     out = xr.Dataset({name: moments[name] for name in ("period_probability", "log_bayes_factor")})
-    for name, values in (
-        *((name, draws[name]) for name in ("period", "amplitude")),
-        ("phase", _unwrapped_phase(draws)),
-    ):
+    for name, values in {"period": draws["period"], "amplitude": draws["amplitude"], "phase": phase}.items():
         quantiles = values.quantile([0.5, 0.025, 0.975], ("chain", "draw")).to_numpy()
         for part, number in zip(("median", "lower", "upper"), quantiles, strict=True):
             out[f"{name}_{part}"] = ("task", number)
     grid = out["period"].to_numpy()
     whole: xr.Dataset = out.squeeze("task").reset_coords(drop=True).assign_coords(period=grid)
     return whole
-
-
-def _unwrapped_phase(draws: Any) -> xr.DataArray:
-    """Return draws of the place of the first peak, in bases, within half a period of their circular mean.
-
-    A peak at 0 then has an interval around 0, not one from 0 to the whole period.
-    """
-    turn = 2 * np.pi * draws["phase"] / draws["period"]
-    mean = np.arctan2(np.sin(turn).mean(("chain", "draw")), np.cos(turn).mean(("chain", "draw")))
-    away = (turn - mean + np.pi) % (2 * np.pi) - np.pi
-    place: xr.DataArray = (mean + away) * draws["period"] / (2 * np.pi)
-    return place
 
 
 def _pair_sentences(found: Found, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
@@ -354,7 +322,12 @@ def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[
         best = one.isel(curve=int(one["log_bayes_factor"].to_numpy().argmax()))
         evidence = float(best["log_bayes_factor"]) / np.log(10)
         arrangement = f"{best['orientation'].item()} {best['order'].item()}"
-        where = f"log10 Bayes factor {evidence:.1f}{_wave_test_text(phase, best['curve'].item())}"
+        where = f"log10 Bayes factor {evidence:.1f}"
+        if phase is not None and best["curve"].item() in phase["curve"].to_numpy():
+            wave = phase.sel(curve=best["curve"].item())
+            where += f", {p_clause(wave['p'].item())} for the wave at {TURN} bp beside a decay"
+            where += f" (by permutation of distances {p_clause(wave['p_permutation'].item())})"
+            where += "" if wave["fit"].item() == "unitwise" else ", of the mean curve alone, for units hardly differ"
         if evidence < 1:
             yield f"Task {task}: no clear helical phase (at most {arrangement}: {where})."
         else:
@@ -363,16 +336,6 @@ def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[
                 f"period {_quantile_text(best, 'period')} bp (B-DNA turns in {TURN}), "
                 f"amplitude {_quantile_text(best, 'amplitude')}, {where}."
             )
-
-
-def _wave_test_text(phase: xr.Dataset | None, curve: str) -> str:
-    """Return the p-values of the wave of a curve, as the end of a sentence; empty where it was not tested."""
-    if phase is None or curve not in phase["curve"].to_numpy():
-        return ""
-    row = phase.sel(curve=curve)
-    text = f", {p_clause(row['p'].item())} for the wave at {TURN} bp beside a decay"
-    text += f" (by permutation of distances {p_clause(row['p_permutation'].item())})"
-    return text if row["fit"].item() == "unitwise" else f"{text}, of the mean curve alone, for units hardly differ"
 
 
 def _quantile_text(row: xr.Dataset, name: str) -> str:
@@ -395,21 +358,16 @@ def draw_pair(answer: Answer) -> Axes:
 def read_pairs(found: Found) -> Finding:
     """Return the distance of the largest interaction of each pair of motifs, with sentences."""
     decisions = found.steps.decisions
-    best = _largest_interactions(decisions)
+    sides = ["upstream", "downstream"]
+    at = decisions.set_coords(sides).set_index(contrast=[*sides, "distance"]).unstack("contrast")
+    where = abs(at["ace"]).argmax("distance")
+    best = at[["ace", "lower", "upper", "verdict"]].isel(distance=where).reset_coords("distance")
+    best = best.drop_vars([name for name in ("do", "placebo_word") if name in best.coords])
     sentences = [
         f"{begin}: {_interaction_counts(table)}; {_strongest_interaction(table)}."
         for begin, table in rows_by_task(decisions)
     ]
     return Finding(datasets={"strongest": best}, sentences=tuple(sentences))
-
-
-def _largest_interactions(table: xr.Dataset) -> xr.Dataset:
-    """Return ``distance, ace, lower, upper, verdict (upstream, downstream, task)`` where ``|ace|`` is largest."""
-    sides = ["upstream", "downstream"]
-    at = table.set_coords(sides).set_index(contrast=[*sides, "distance"]).unstack("contrast")
-    where = abs(at["ace"]).argmax("distance")
-    best = at[["ace", "lower", "upper", "verdict"]].isel(distance=where).reset_coords("distance")
-    return best.drop_vars([name for name in ("do", "placebo_word") if name in best.coords])
 
 
 def draw_pairs(answer: Answer) -> Axes:

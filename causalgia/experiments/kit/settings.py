@@ -159,7 +159,12 @@ def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, 
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
         raise DesignError(f"{name}={quoted(values)} is not a list of words")
-    patterns = [_as_plain_word(value, name) for value in ([values] if isinstance(values, str) else values)]
+    patterns = []
+    for value in [values] if isinstance(values, str) else values:
+        if not isinstance(value, str) or not value or not set(value.upper()) <= {*BASES, "U"}:
+            shown = value.name if isinstance(value, Motif) else value
+            raise DesignError(f"{name}: {quoted(shown)} is not a word of A C G T (U)")
+        patterns.append(as_pattern(value))
     if len(patterns) < least:
         raise DesignError(f"{name}={quoted(values)}: {least} words or more are needed")
     count = Counter(pattern.reads for pattern in patterns)
@@ -167,11 +172,3 @@ def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, 
     if twice:
         raise DesignError(f"{name}: {', '.join(twice[:3])} is given twice; name each word once")
     return tuple(pattern.label for pattern in patterns)
-
-
-def _as_plain_word(value: object, name: str) -> Pattern:
-    """Return the pattern of a word of A C G T (U)."""
-    if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
-        return as_pattern(value)
-    shown = value.name if isinstance(value, Motif) else value
-    raise DesignError(f"{name}: {quoted(shown)} is not a word of A C G T (U)")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import AblateEach, Arm, Design, Embed, Genomic
+from causalgia.design import AblateEach, Design, Embed, Genomic
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import nearest_window, pattern_label
+from causalgia.experiments.kit.given_sequences import nearest_window
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences.motif_scores import step_scores, tail_probabilities
 from causalgia.streams import derive
@@ -96,7 +96,7 @@ def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *,
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
     tokens, names = null.parents_given.tokens, null.parents_given.names
-    found, label = find_instances(tokens, pattern, threshold=threshold), pattern_label(pattern)
+    found, label = find_instances(tokens, pattern, threshold=threshold), as_pattern(pattern).label
     if not len(found):
         near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
         raise DesignError(f"motif: none of {len(tokens):,} sequences has an instance of {label}: {near}")
@@ -107,24 +107,19 @@ def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *,
             f"an average needs two or more; give more sequences{_threshold_advice(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    free = [
-        _free_starts(everywhere.start[everywhere.row == row], tokens.shape[1], found.width)
-        for row in found.row.tolist()
-    ]
-    full = next((name for name, starts in zip(sequence, free, strict=True) if not len(starts)), None)
+    starts, free = np.arange(tokens.shape[1] - found.width + 1), []
+    for row in found.row.tolist():
+        taken = everywhere.start[everywhere.row == row]
+        free.append(starts[(np.abs(starts[:, None] - taken[None, :]) >= found.width).all(axis=1)])
+    full = next((name for name, left in zip(sequence, free, strict=True) if not len(left)), None)
     if full is not None:
         raise DesignError(
             f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
             f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
         )
-    placebo = _draw_placebo_starts(free, n_draws)
-    return Sites(label, found, sequence, _cluster_labels(null, found, sequence), placebo, len(tokens))
-
-
-def _cluster_labels(null: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
-    parents = tuple(str(null.parent_names[row]) for row in found.row.tolist())
-    each = tuple(map(str, range(len(found))))
-    return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
+    parents, each = (str(null.parent_names[row]) for row in found.row.tolist()), map(str, range(len(found)))
+    cluster = next(labels for labels in (tuple(parents), sequence, tuple(each)) if len(set(labels)) > 1)
+    return Sites(label, found, sequence, cluster, _draw_placebo_starts(free, n_draws), len(tokens))
 
 
 def _threshold_advice(pattern: str | Motif, how: str) -> str:
@@ -144,19 +139,6 @@ def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
     n = np.repeat([len(starts) for starts in free], n_draws)
     chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(-1, n_draws)
     return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
-
-
-def _free_starts(taken: Ints, length: int, width: int) -> Ints:
-    """Return the starts of spans that overlap none of the taken spans.
-
-    Examples
-    --------
-    >>> _free_starts(np.array([3]), 8, 2).tolist()
-    [0, 1, 5, 6]
-    """
-    starts = np.arange(length - width + 1)
-    free: Ints = starts[(np.abs(starts[:, None] - taken[None, :]) >= width).all(axis=1)]
-    return free
 
 
 def share_with_motif(
@@ -232,7 +214,14 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     patterns = {as_pattern(step.written).label: step.written.source for step in embeds}
     spans = [(w.start, w.stop) for w in arm.intervention.lay(Layout(design.null.length)).written]
     first, last = min(start for start, _ in spans), max(stop for _, stop in spans)
-    tokens = _backgrounds_under(arm, design, key)[:, first:last]
+    try:
+        design.drawn.check(_BACKGROUNDS)
+        n = _BACKGROUNDS
+    except DesignError:  # the null model has fewer backgrounds
+        n = design.n_units
+    ids = np.arange(n, dtype=np.uint64)
+    backgrounds = design.drawn.draw(ids, key=derive(key, "null"), n_units=n)
+    tokens = arm.intervention.apply(backgrounds, units=ids, key=key)[:, first:last]
     written = np.array(spans) - first
     return {label: _share_completed(tokens, written, pattern) for label, pattern in patterns.items()}
 
@@ -261,17 +250,6 @@ def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> t
         for label, share in further_sites(design, name, key=key).items()
         if share > _WORTH_SAYING
     )
-
-
-def _backgrounds_under(arm: Arm, design: Design, key: int) -> Tokens:
-    try:
-        design.drawn.check(_BACKGROUNDS)
-        n = _BACKGROUNDS
-    except DesignError:  # the null model has fewer backgrounds
-        n = design.n_units
-    ids = np.arange(n, dtype=np.uint64)
-    tokens = design.drawn.draw(ids, key=derive(key, "null"), n_units=n)
-    return arm.intervention.apply(tokens, units=ids, key=key)
 
 
 def _share_completed(tokens: Tokens, spans: NDArray[np.int64], pattern: str | Motif) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+#: verdict -> what a site does, in a sentence
+DOES = {
+    "increases": "increases the outcome",
+    "decreases": "decreases the outcome",
+    "negligible": "is negligible",
+    "undecided": "is undecided",
+}
 _KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is that of a chi-square
 
 
@@ -223,6 +230,11 @@ def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
         for model in models:
             of_model = {} if model is None else {"model": model}
             yield f"Task {task}" + (f", model {model}" if of_model else ""), table.sel({"task": task, **of_model})
+
+
+def sentences_by_task(table: xr.Dataset, text: Callable[[xr.Dataset], str]) -> tuple[str, ...]:
+    """Return a sentence for each task (and model) of a table: its beginning, and the text of its rows."""
+    return tuple(f"{begins}: {text(rows)}" for begins, rows in rows_by_task(table))
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
