@@ -19,7 +19,6 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.effects._contrast import Cells
     from causalgia.plot import Axes
 
 
