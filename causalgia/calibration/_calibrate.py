@@ -423,13 +423,7 @@ SAME, _AGAIN = "A", "A again"
 
 
 def simulator_of(predictor_or_simulator: Any) -> Simulator:
-    """Return the simulator of one trial: `run` with a predictor, or the given function.
-
-    Raises
-    ------
-    PredictorError
-        If it is neither a predictor nor callable.
-    """
+    """Return the simulator of one trial: `run` with a predictor, or the given function."""
     if isinstance(predictor_or_simulator, Predictor):
         predictor: Predictor = predictor_or_simulator
 
@@ -455,13 +449,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
 
 
 def repeat_trial(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
-    """Return the outcomes of one repetition, on units of its own.
-
-    Raises
-    ------
-    OutcomesError
-        If the simulator returns no Dataset.
-    """
+    """Return the outcomes of one repetition, on units of its own."""
     outcomes = simulator(design, rng=derive(key, purpose, trial))
     if not isinstance(outcomes, xr.Dataset):
         raise OutcomesError(
@@ -474,11 +462,6 @@ def aa_design(design: Design, control: str) -> Design:
     """Return the A/A trial of a design: its control arm twice, each unit randomized to one of them.
 
     There are twice as many units, so that each arm has as many as in the design.
-
-    Raises
-    ------
-    DesignError
-        If the design has no such arm, or is not a Design.
 
     Examples
     --------

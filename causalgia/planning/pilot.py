@@ -105,12 +105,6 @@ class Pilot:
 def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     """Make a `Pilot` from outcomes, effects, estimates, a table with effect, se and n_units, or an sd of the ICE.
 
-    Raises
-    ------
-    EstimateError
-        If both or neither are given, outcomes have no stored analysis with contrasts, or the pilot lacks standard
-        errors or the number of its units.
-
     Examples
     --------
     >>> read_pilot(None, 2.0).per_cluster
@@ -138,11 +132,6 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
 
 def effects_if_outcomes(pilot: Any) -> Any:
     """Return a pilot, with outcomes replaced by their effects under the stored analysis.
-
-    Raises
-    ------
-    EstimateError
-        If outcomes have no stored analysis with contrasts.
 
     Examples
     --------

@@ -24,11 +24,6 @@ _BLOCK = 4_096
 def as_genomic(sequences: Any, name: str) -> Genomic:
     """Return given sequences as a null model; a `Genomic` is returned unchanged, with its parents and draws.
 
-    Raises
-    ------
-    DesignError
-        If they cannot be read, or are a null model of another kind; the message names the argument.
-
     Examples
     --------
     >>> as_genomic({"peak": "ACGT"}, "sequences")
@@ -51,11 +46,6 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
     """Check that no negative equals or contains, or lies within, one of the positives on either strand.
 
     Sequences are compared by their letters, not by their names.
-
-    Raises
-    ------
-    DesignError
-        If some do; the message gives their number and the first one.
 
     Examples
     --------
@@ -97,13 +87,6 @@ def as_word_or_motif(value: Any, name: str) -> str | Motif:
     other IUPAC letters unless a factor has that name. (In settings meant for words,
     `causalgia.experiments.kit.settings.as_site`, any IUPAC letters are a word.)
 
-    Raises
-    ------
-    DesignError
-        If a table of a `trial.toml` is invalid.
-    SequenceError
-        If there is no motif of that name; the message names the setting and suggests similar names.
-
     Examples
     --------
     >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
@@ -121,17 +104,6 @@ def as_word_or_motif(value: Any, name: str) -> str | Motif:
 
 def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float) -> str:
     """Describe the window that comes nearest to being an instance.
-
-    Parameters
-    ----------
-    tokens
-        (n, length) sequences without an instance.
-    names
-        Names of the sequences.
-    pattern
-        A word or motif, not longer than the sequences.
-    threshold
-        p-value of the lowest score of an instance of a motif.
 
     Examples
     --------

@@ -18,11 +18,6 @@ from causalgia.sequences.alphabet import BASES, parse_word
 def as_null_model(null: object) -> NullModel:
     """Return the null model, to be validated before the settings that depend on it.
 
-    Raises
-    ------
-    DesignError
-        If it is not a null model.
-
     Examples
     --------
     >>> as_null_model("peaks.fa")
@@ -40,11 +35,6 @@ def as_null_model(null: object) -> NullModel:
 
 def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
     """Return distinct 0-based positions, at least `least` of them.
-
-    Raises
-    ------
-    DesignError
-        If a position is invalid or repeated, or there are too few; the message names the setting.
 
     Examples
     --------
@@ -104,11 +94,6 @@ def as_site(value: Any, name: str) -> str | Motif:
     `causalgia.motif`: JASPAR names or identifiers, MEME or JASPAR text, a PFM. A ``trial.toml`` may give
     ``{file = "x.meme", motif = "GATA1"}``.
 
-    Raises
-    ------
-    DesignError
-        If it is neither; the message names the setting and suggests similar names.
-
     Examples
     --------
     >>> as_site("UGCAUG", "word"), as_site("GATA1", "word").name
@@ -146,11 +131,6 @@ def consensus_word(value: str | Motif) -> str:
 
 def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
     """Return distinct words of A C G T (U), at least `least` of them.
-
-    Raises
-    ------
-    DesignError
-        If a word is invalid or repeated (U is T), or there are too few; the message names the setting.
 
     Examples
     --------

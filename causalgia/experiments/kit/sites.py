@@ -81,13 +81,6 @@ class Sites:
 def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *, n_draws: int) -> Sites:
     """Find the instances of a word or motif in given sequences, and draw placebo spans for each.
 
-    Raises
-    ------
-    DesignError
-        If there are fewer than two instances, or no room for a placebo span in a sequence.
-    SequenceError
-        If the pattern is longer than the sequences, or cannot be searched.
-
     Examples
     --------
     >>> null = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
@@ -145,17 +138,6 @@ def share_with_motif(
     spans: Sequence[tuple[int, int]], fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
 ) -> float:
     """Return the share of draws of a fill after which the span overlaps an instance of the motif.
-
-    Parameters
-    ----------
-    spans
-        (start, stop) in each row, all of one width.
-    fill
-        Fill, as in `causalgia.design.AblateEach`.
-    rows
-        (m, length) sequences.
-    pattern, threshold
-        As in `causalgia.sequences.find_instances`.
 
     Examples
     --------
@@ -228,13 +210,6 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
 
 def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> tuple[str, ...]:
     """Return a sentence for each word that an arm completes unintentionally in more than 1 % of backgrounds.
-
-    Parameters
-    ----------
-    design, name, key
-        As `further_sites` takes them.
-    of
-        Contrast that includes the effect of the unintended site.
 
     Examples
     --------

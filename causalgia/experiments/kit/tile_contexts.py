@@ -46,12 +46,6 @@ def as_tile_sequences(sequences: Any, n_draws: int, rope: Rope, *, fixed_control
     fixed_control
         Whether the control arm has no random part, so that its outcomes do not vary for a single sequence.
 
-    Raises
-    ------
-    DesignError
-        If sequences cannot be read or have several lengths; or for one sequence with a single draw, or with a rope in
-        sd where that sd is 0.
-
     Examples
     --------
     >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).n_draws
@@ -127,11 +121,6 @@ def span_name(span: Span) -> str:
 def as_span_inside(value: Any, name: str, length: int) -> Span:
     """Return a span of the sequence, (start, stop).
 
-    Raises
-    ------
-    DesignError
-        If it is not a span, leaves the sequence, or is the whole sequence.
-
     Examples
     --------
     >>> as_span_inside([10, 20], "element", 100)
@@ -153,11 +142,6 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
 def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
     """Return non-overlapping spans of the sequence, in the given order.
 
-    Raises
-    ------
-    DesignError
-        If a span is invalid, two overlap, or there are too few; the message names the setting and the spans.
-
     Examples
     --------
     >>> as_spans_inside([[0, 10], [20, 30]], "tiles", 100)
@@ -175,11 +159,6 @@ def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> t
 
 def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
     """Return the protected span as a tuple of one (or empty), checked against overlap with the other spans.
-
-    Raises
-    ------
-    DesignError
-        If it leaves the sequence, or a span overlaps it.
 
     Examples
     --------
@@ -216,11 +195,6 @@ def as_tiles_and_protected(
         The tiles, (start, stop) each.
     tss
         The span that no arm changes.
-
-    Raises
-    ------
-    DesignError
-        If tiles leave the sequence, overlap each other or the protected span, or one would be the whole sequence.
 
     Examples
     --------
@@ -268,11 +242,6 @@ def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
     """Return the intervention that shuffles each span within itself, preserving its k-let counts.
 
     A span shorter than k is shuffled with k equal to its width.
-
-    Raises
-    ------
-    DesignError
-        If k is not a whole number from 1 to 10.
 
     Examples
     --------
@@ -325,13 +294,6 @@ def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
 def check_task(predictor: object, task: str | None) -> None:
     """Check, before the first prediction, that this is a predictor and has the task.
 
-    Raises
-    ------
-    PredictorError
-        If it is not a predictor.
-    DesignError
-        If the predictor names its tasks and has no such task.
-
     Examples
     --------
     >>> check_task("gata1_like", None)
@@ -354,11 +316,6 @@ def check_task(predictor: object, task: str | None) -> None:
 
 def as_task(tasks: Iterable[Any], task: str | None) -> str:
     """Return the task to search: the named one, or the only one.
-
-    Raises
-    ------
-    DesignError
-        If there is no such task, or there are several and none is named.
 
     Examples
     --------
@@ -429,11 +386,6 @@ class TileContext:
 
 def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> TileContext:
     """Return the shuffled context for copies of a tile at given places.
-
-    Raises
-    ------
-    DesignError
-        If the tile or a place leaves the sequence, or overlaps another place, the tile or the promoter.
 
     Examples
     --------

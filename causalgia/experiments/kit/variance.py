@@ -192,11 +192,6 @@ def split_in_words(split: xr.Dataset) -> str:
 def effect_in_words(row: xr.Dataset) -> str:
     """Return one contrast's effect with its interval, "1.0612 [1.0512, 1.0712]".
 
-    Parameters
-    ----------
-    row
-        ``ace``, ``lower`` and ``upper`` of one contrast and task, each a single number.
-
     Examples
     --------
     >>> import xarray as xr
@@ -212,11 +207,6 @@ def effect_in_words(row: xr.Dataset) -> str:
 
 def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     """Yield each task (and each model of an ensemble) of a table: the beginning of its sentence, and its rows.
-
-    Parameters
-    ----------
-    table
-        Estimates or decisions, ``ace (contrast, task[, model])``.
 
     Examples
     --------
@@ -239,15 +229,6 @@ def sentences_by_task(table: xr.Dataset, text: Callable[[xr.Dataset], str]) -> t
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
     """Return a rise over a range as a slope per unit, "3.5 a copy"; it is shown beside the rise and has no verdict.
-
-    Parameters
-    ----------
-    row
-        ``ace`` of one contrast and task.
-    reach
-        Width of the range in these units.
-    unit
-        Text of the unit, such as "a copy".
 
     Examples
     --------
