@@ -119,8 +119,14 @@ def dose_response(
     Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises, 1..., with 1 copy ...
     """
     as_null_model(null)
-    ladder = dict(strength_ladder(_as_motif(motif), n_steps, weakest=weakest))
-    numbers = _as_copy_numbers(copies)
+    site = RBFOX1 if motif is None else as_word_or_motif(motif, "motif")
+    site = site if isinstance(site, Motif) else Motif.from_word(site)
+    ladder = dict(strength_ladder(site, n_steps, weakest=weakest))
+    given: Any = copies
+    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    numbers = tuple(sorted(as_count(n, "copies") for n in listed))
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise DesignError(f"copies={shown(copies)}: give one or more different numbers of copies")
     places = centered_starts(null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP) if at is None else at
     places = as_positions(places, "at")
     if max(numbers) > len(places):
@@ -138,19 +144,6 @@ def dose_response(
         analysis=analysis_for("confirmatory", rope=rope),
         labels={k: {arm.name: arm.factors[k] for arm in grid.values()} for k in ("score", "copies")},
     )
-
-
-def _as_motif(motif: Any) -> Motif:
-    found = RBFOX1 if motif is None else as_word_or_motif(motif, "motif")
-    return found if isinstance(found, Motif) else Motif.from_word(found)
-
-
-def _as_copy_numbers(copies: Any) -> tuple[int, ...]:
-    listed = copies if isinstance(copies, Sequence) and not isinstance(copies, str) else [copies]
-    numbers = sorted(as_count(n, "copies") for n in listed)
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise DesignError(f"copies={shown(copies)}: give one or more different numbers of copies")
-    return tuple(numbers)
 
 
 def _copies_arm_name(word: str, n: int) -> str:
@@ -188,17 +181,14 @@ def _dose_contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], place
         change = rise_weights({str(n): n for n in numbers})
         rows[CHANGE] = weighted_sum((change[str(n)], rises[n]) for n in numbers)
     if numbers[-1] > 1:
-        excess = {word: _excess_over_singles(word, numbers, places) for word in ladder}
+        excess = {}  # all copies minus single copies at each place, plus n - 1 times none
+        for word in ladder:
+            first = _copies_arm_name(word, 1) if 1 in numbers else _single_site_name(word, places[0])
+            single = dict.fromkeys([first, *(_single_site_name(word, place) for place in places[1:])], -1.0)
+            excess[word] = {_copies_arm_name(word, numbers[-1]): 1.0, **single, CONTROL: len(places) - 1.0}
         rows |= {f"{EXCESS}, {word}": row for word, row in excess.items()}
         rows[RISE] = weighted_sum((weight, excess[word]) for word, weight in rise_weights(ladder).items())
     return rows
-
-
-def _excess_over_singles(word: str, numbers: tuple[int, ...], places: tuple[int, ...]) -> dict[str, float]:
-    """Return the weights of all copies minus single copies at each place, plus n - 1 times none."""
-    first = _copies_arm_name(word, 1) if 1 in numbers else _single_site_name(word, places[0])
-    single = [first, *(_single_site_name(word, place) for place in places[1:])]
-    return {_copies_arm_name(word, numbers[-1]): 1.0, **dict.fromkeys(single, -1.0), CONTROL: len(places) - 1.0}
 
 
 def _read_dose_response(found: Found) -> Finding:

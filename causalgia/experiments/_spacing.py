@@ -156,7 +156,9 @@ class _SitePair:
             raise DesignError(f"sites collide at distance {distance}: {error}") from error
         for word in {self.first, self.second}:
             expected = {start for start, site in ((0, self.first), (distance, self.second)) if site == word}
-            made = sorted(_word_starts(word, merged) - expected)
+            fixed, letters = word.replace("U", "T"), merged.replace("U", "T")
+            starts = {i for i in range(len(letters) - len(fixed) + 1) if letters.startswith(fixed, i)}
+            made = sorted(starts - expected)
             if made:
                 raise DesignError(
                     f"sites collide at distance {distance}: together they read {merged}, which has {word} at base "
@@ -182,12 +184,6 @@ class _SitePair:
         return Embed(self.first, at=left) + Embed(self.second, at=right)
 
 
-def _word_starts(word: str, sequence: str) -> set[int]:
-    """Return all starts of a word in a sequence, overlapping ones included; T and U are the same."""
-    word, sequence = word.replace("U", "T"), sequence.replace("U", "T")
-    return {i for i in range(len(sequence) - len(word) + 1) if sequence.startswith(word, i)}
-
-
 def _site_at(site: str, start: int) -> str:
     return f"{site} at {start}"
 
@@ -208,13 +204,10 @@ def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int)
     rows |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in distances}
     interactions = {d: pair.interaction(d) for d in distances}
     rows |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
-    return rows | ({RISE: _interaction_rise(interactions)} if len(distances) > 1 else {})
-
-
-def _interaction_rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
-    """Return the weights of the rise of the line through the interactions over the distances."""
-    rise = rise_weights({str(d): d for d in interactions})
-    return weighted_sum((rise[str(d)], row) for d, row in interactions.items())
+    if len(distances) > 1:  # the rise of the line through the interactions over the distances
+        rise = rise_weights({str(d): d for d in distances})
+        rows[RISE] = weighted_sum((rise[str(d)], row) for d, row in interactions.items())
+    return rows
 
 
 def _read_spacing(found: Found) -> Finding:
