@@ -25,8 +25,8 @@ from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, trans
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import arm_coordinates, known_tasks, store_design
-from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.trial.setup import TrialSetup
+from causalgia.trial.turns import NamedArrays
 from causalgia.types import Array
 
 

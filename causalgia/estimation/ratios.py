@@ -14,7 +14,7 @@ from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.request import Answer, Request, grouping
-from causalgia.estimation.variance_moderation import untransformed
+from causalgia.estimation.transformed_t import untransformed
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Mask
 

@@ -14,7 +14,7 @@ from scipy import special
 
 from causalgia.errors import EstimateError, SkewnessWarning, quoted
 from causalgia.estimation.request import FEW_CLUSTERS, Request, caller_stacklevel, clusters
-from causalgia.estimation.variance_moderation import ENOUGH
+from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.families import JointEstimates, Units, has_effects, order_ice_dims
 from causalgia.multiplicity.maxima import (
