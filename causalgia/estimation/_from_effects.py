@@ -11,16 +11,16 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError, quoted
-from causalgia.estimation.request import (
+from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
-    as_ci_prob,
     contrast_names,
     shared_labels,
     split_by_task,
     stack_tasks,
     with_effect_columns,
 )
+from causalgia.estimation.request import as_ci_prob
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import SCHEMA, annotate, validate
 from causalgia.types import Array

@@ -37,7 +37,7 @@ from causalgia.estimation.request import (
 )
 from causalgia.estimation.variance_moderation import Moderated
 from causalgia.numerics.moments import centered, root_sum_squares, skewness
-from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, is_lazy, mean_from
+from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, mean_from
 from causalgia.types import Array, Codes
 
 
@@ -305,8 +305,7 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
-    rows = dataset["weight"].transpose("contrast", "arm").data
-    positive = ((weights_of(dataset) if is_lazy(rows) else rows) > 0).astype(np.intp)
+    positive = (weights_of(dataset) > 0).astype(np.intp)
     word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
     return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
 

@@ -428,6 +428,18 @@ def null_value(dataset: xr.Dataset) -> float:
     return float(dataset.attrs.get("null_value", 0.0))
 
 
+def open_ended(estimates: xr.Dataset, working: WorkingScale, ci_prob: float) -> Mask:
+    """Return which intervals of ratios are unbounded at `ci_prob`, as stored where the error of divisors is not known.
+
+    Examples
+    --------
+    >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
+    >>> open_ended(one, working_scale_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95), 0.95)
+    array([False])
+    """
+    return working.limits(ci_prob)[2] if "divisor_variance" in estimates else unbounded(estimates)
+
+
 def unbounded(estimates: xr.Dataset) -> Mask:
     """Return which intervals are unbounded: those of ratios whose denominator may be 0, where no t is valid.
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from causalgia.checks import is_whole
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import group_sums
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Codes
 
@@ -241,14 +240,6 @@ def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")
-
-
-def cluster_sums(x: Array, cluster: Codes | None) -> Array:
-    """Sum rows by cluster; without clusters each row is its own."""
-    return x if cluster is None else group_sums(x, cluster)
-
-
-__all__ = ["refine_maxima", "tally"]
 
 
 @njit(nogil=True)
