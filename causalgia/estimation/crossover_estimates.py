@@ -10,7 +10,6 @@ import numpy.typing as npt
 import scipy
 import xarray as xr
 
-from causalgia.arm_weights import weights_of
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import (
@@ -36,8 +35,8 @@ from causalgia.estimation.request import (
     parents_as_strata,
 )
 from causalgia.estimation.variance_moderation import Moderated
-from causalgia.numerics.moments import centered, root_sum_squares, skewness
-from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, mean_from
+from causalgia.numerics.moments import centered, column_moments, root_sum_squares, skewness
+from causalgia.numerics.row_blocks import Rows, by_block, first_row, mean_from, weights_of
 from causalgia.types import Array, Codes
 
 
