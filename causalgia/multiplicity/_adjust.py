@@ -208,7 +208,13 @@ def adjust(
         out, attrs = _adjust_by_p(table, used, family)
     else:
         raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    adjusted = _with_method_attrs(out, attrs, family, method)
+    # how p was adjusted, in place of what an earlier method wrote
+    stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
+    others = {name: value for name, value in out.attrs.items() if name not in stale}
+    out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
+    bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
+    out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
+    adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
 
 
@@ -297,7 +303,18 @@ def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
 
 def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | None) -> _FamilyAnswers:
     if method == "hierarchical":
-        return _adjust_hierarchically(table, p, family)
+        if family in (None, "all"):
+            raise EstimateError(
+                "method='hierarchical' selects families first; name the coordinate on contrast that makes them with "
+                "family="
+            )
+        codes = family_codes(table, family)
+        columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
+        return [
+            (column, hierarchical_q(p.ravel()[column], codes, alpha=_ALPHA).q)
+            for column in columns
+            if not np.isnan(p.ravel()[column]).all()
+        ]
     flat = p.ravel()
     tested = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
     if method == "storey":
@@ -308,20 +325,6 @@ def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | Non
 
 def _adjust_family(p: Array, method: str) -> Array:
     return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
-
-
-def _adjust_hierarchically(table: xr.Dataset, p: Array, family: str | None) -> _FamilyAnswers:
-    if family in (None, "all"):
-        raise EstimateError(
-            "method='hierarchical' selects families first; name the coordinate on contrast that makes them with family="
-        )
-    codes = family_codes(table, family)
-    columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
-    return [
-        (column, hierarchical_q(p.ravel()[column], codes, alpha=_ALPHA).q)
-        for column in columns
-        if not np.isnan(p.ravel()[column]).all()
-    ]
 
 
 def _adjust_jointly(
@@ -353,16 +356,6 @@ def _adjust_jointly(
     columns = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
     out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in columns.items()})
     return out, attrs
-
-
-def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
-    """Write how p was adjusted into the attrs, in place of what an earlier method wrote."""
-    stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
-    others = {name: value for name, value in out.attrs.items() if name not in stale}
-    out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
-    bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
-    return annotate(out)
 
 
 def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
