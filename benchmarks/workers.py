@@ -31,10 +31,9 @@ from timing import interleaved, ratio, tell, tell_ratios
 import causalgia as cg
 from causalgia.streams import root_key
 from causalgia.trial.distributed_turns import run_on_cluster
-from causalgia.trial.outcome_reductions import AllOutcomes
 from causalgia.trial.outcomes import outcome_dims
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import Trial
+from causalgia.trial.turns import AllOutcomes, Trial
 from causalgia.workers import local_cluster
 
 if TYPE_CHECKING:

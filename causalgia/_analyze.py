@@ -11,7 +11,6 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis, kept_analysis
-from causalgia.arm_weights import weights_of
 from causalgia.choices import Error, is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
@@ -23,6 +22,7 @@ from causalgia.long_text import design_question
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
 from causalgia.notes import notes_of, with_notes
+from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, watched_by_sequence
 from causalgia.streams import RNG, derive, root_key

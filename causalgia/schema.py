@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.numerics.row_blocks import extremes, first_where, is_lazy
+from causalgia.numerics.row_blocks import first_where, is_finite
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -520,7 +520,7 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
         raise OutcomesError(
             f"{kind}: {quoted(row.name)} has dtype {array.dtype}, not kind {quoted(row.dtype)}; cast it first"
         )
-    if row.dtype == "f" and not _is_finite(array):
+    if row.dtype == "f" and not is_finite(array.data):
         value, where = first_where(array.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(
             f"{dim} {array[dim].to_numpy()[i]!s}" if dim in array.coords else f"{dim} {i}"
@@ -535,12 +535,6 @@ def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
     if kind == "i":
         return dtype.kind in "iu"
     return dtype.kind == kind
-
-
-def _is_finite(array: xr.DataArray) -> bool:
-    """Return whether all values are finite; for lazy arrays by the cached extremes of the columns."""
-    found = extremes(array.data) if is_lazy(array) and array.size else (array.to_numpy(),)
-    return all(bool(np.isfinite(values).all()) for values in found)
 
 
 def _validate_oligo_index(counts: xr.Dataset) -> None:

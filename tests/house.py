@@ -46,7 +46,6 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("analysis"),),
     (Room("long_text"), Room("notes"), Room("prior")),
     (Room("schema"),),
-    (Room("arm_weights"),),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
     (Room("numerics"), Room("inputs"), Room("choices")),
     (Room("lazy_names"),),

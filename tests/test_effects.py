@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 import causalgia as cg
-from causalgia.arm_weights import as_dense
 from causalgia.effects import contrast
 from causalgia.effects.functions_of_means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
+from causalgia.numerics.row_blocks import as_dense
 
 ARMS = ["placebo", "GATA1", "TAL1"]
 

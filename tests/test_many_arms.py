@@ -10,10 +10,9 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia import arm_weights, store
-from causalgia.arm_weights import weights_of
+from causalgia import store
 from causalgia.numerics import row_blocks
-from causalgia.numerics.row_blocks import extremes, is_lazy
+from causalgia.numerics.row_blocks import extremes, is_lazy, weights_of
 
 
 def outcomes(n_arms: int, n_units: int = 12) -> xr.Dataset:
@@ -38,7 +37,7 @@ def both(monkeypatch):
     asked = {"control": "a0"}
     whole = cg.contrast(outcomes(60), **asked)
     monkeypatch.setattr(row_blocks, "MOST_WEIGHTS", 100)
-    monkeypatch.setattr(arm_weights, "_BLOCK", 480)
+    monkeypatch.setattr(row_blocks, "_WEIGHTS_BLOCK", 480)
     lazy = cg.contrast(outcomes(60), **asked)
     assert is_lazy(lazy["weight"])
     assert not is_lazy(whole["weight"])

@@ -15,7 +15,7 @@ import causalgia as cg
 from causalgia.design import Intervention
 from causalgia.errors import DegenerateWarning, DesignError, OutcomesError, PredictorError, SequenceError, StoreError
 from causalgia.predict import Predictor
-from causalgia.trial.progress import meter
+from causalgia.trial.outcomes import meter
 from causalgia.trial.turns import Trial
 
 ARMS = {

@@ -34,9 +34,8 @@ from causalgia.predict import NonFiniteError
 from causalgia.streams import root_key
 from causalgia.trial import outcomes
 from causalgia.trial.distributed_turns import check_picklable, run_on_cluster
-from causalgia.trial.outcome_reductions import AllOutcomes
 from causalgia.trial.turn_plan import TurnPlan
-from causalgia.trial.turns import Trial
+from causalgia.trial.turns import AllOutcomes, Trial
 from causalgia.workers import clusters, connected, jobs, local_cluster
 
 dask = pytest.importorskip("dask")

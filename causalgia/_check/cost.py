@@ -23,12 +23,11 @@ from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.running_sums import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
-from causalgia.trial.outcome_reductions import AllOutcomes, NamedArrays
 from causalgia.trial.outcomes import outcome_dims, outcomes_dataset, predicted_turns
 from causalgia.trial.resumed_store import store_fields
 from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import DrawnUnits, Trial, unit_coordinates
+from causalgia.trial.turns import AllOutcomes, DrawnUnits, NamedArrays, Trial, unit_coordinates
 from causalgia.types import Tokens
 from causalgia.workers.clusters import available_cores
 

@@ -19,12 +19,11 @@ from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG
 from causalgia.trial.archive import open_archive, place_of
 from causalgia.trial.attributes import n_known_answers
-from causalgia.trial.outcome_reductions import AllOutcomes
-from causalgia.trial.outcomes import OutcomeBuffer, outcome_dims, outcomes_dataset, run_turns, warn_constant
-from causalgia.trial.progress import meter
+from causalgia.trial.outcomes import OutcomeBuffer, meter, outcome_dims, outcomes_dataset, run_turns, warn_constant
 from causalgia.trial.resumed_store import flush_on_interrupt, n_missing, open_or_create
 from causalgia.trial.setup import TrialSetup, check_memory, explain_memory_error
 from causalgia.trial.turn_plan import outcomes_per_unit
+from causalgia.trial.turns import AllOutcomes
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -26,12 +26,11 @@ from causalgia.schema import annotate, validate
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.attributes import n_known_answers
-from causalgia.trial.outcome_reductions import NamedArrays
-from causalgia.trial.outcomes import OutcomeBuffer, outcomes_dataset, run_turns
-from causalgia.trial.progress import meter
+from causalgia.trial.outcomes import OutcomeBuffer, meter, outcomes_dataset, run_turns
 from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
 from causalgia.trial.setup import check_memory, explain_memory_error
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import NamedArrays
 
 
 class EffectsReduction:

@@ -14,7 +14,6 @@ from scipy import sparse
 
 from causalgia._run.request import RunRequest
 from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
-from causalgia.arm_weights import as_dense
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.control_sd import sd_weights
@@ -23,10 +22,11 @@ from causalgia.effects.numerical_floor import floor_of
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
 from causalgia.errors import DegenerateWarning, DesignError, quoted
+from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import arm_coordinates, known_tasks, store_design
-from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.trial.setup import TrialSetup
+from causalgia.trial.turns import NamedArrays
 from causalgia.types import Array
 
 

@@ -35,12 +35,10 @@ from causalgia.schema import annotate, validate
 from causalgia.streams import derive
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
-from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
-from causalgia.trial.outcomes import run_turns
-from causalgia.trial.progress import meter
+from causalgia.trial.outcomes import meter, run_turns
 from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import Trial
+from causalgia.trial.turns import NamedArrays, Trial, TurnReduction
 from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))

@@ -10,7 +10,6 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs
-from causalgia.arm_weights import as_dense
 from causalgia.choices import Scale
 from causalgia.effects.contrast_weights import (
     Contrasts,
@@ -37,7 +36,7 @@ from causalgia.effects.scales import OF_MEANS, on_scale
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
-from causalgia.numerics.row_blocks import by_block, in_memory
+from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
 from causalgia.schema import annotate, validate
 
 Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]

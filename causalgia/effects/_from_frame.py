@@ -175,7 +175,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
-        names = [_as_label(name) for name in names]
+        names = [str(int(name)) if isinstance(name, float) and name.is_integer() else str(name) for name in names]
         _check_distinct_labels(names, column)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None and text:
@@ -227,11 +227,6 @@ def _check_distinct_labels(names: list[str], column: str) -> None:
         raise OutcomesError(
             f"column {quoted(column)} has {count} values that are all {quoted(name)} as text; write them one way"
         )
-
-
-def _as_label(value: Any) -> str:
-    """Return a value as text; 0.0 becomes "0", because pandas turns integer columns with gaps into floats."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:

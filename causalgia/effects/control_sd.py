@@ -9,7 +9,8 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.effects.scales import agreement, agreement_of_blocks, transform, transform_with_bound
-from causalgia.numerics.row_blocks import Rows, by_block, column_moments, computed_if_small, row_blocks
+from causalgia.numerics.moments import column_moments
+from causalgia.numerics.row_blocks import Rows, by_block, computed_if_small, row_blocks
 from causalgia.types import Array
 
 OF_UNTREATED = "the untreated arm"

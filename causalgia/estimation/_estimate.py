@@ -22,13 +22,12 @@ from causalgia.estimation.crossover_estimates import (
     is_unclustered_population,
     words_as_levels,
 )
-from causalgia.estimation.from_moments import effects_without_units, estimate_from_moments, has_moments
+from causalgia.estimation.from_moments import estimate_from_moments, has_moments
 from causalgia.estimation.magnitude import rescale, undo_rescale
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import (
     Answer,
-    Grouping,
     Request,
     as_ci_prob,
     as_target,
@@ -154,32 +153,27 @@ def estimate(
         raise EstimateError("the effects have no units; the selection before estimate left none")
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
     request = Request(cluster, block, _as_covariate_names(covariates), target, weights, moderate)
+    limits, note = None, None
     if of_moments:
-        request, answer = estimate_from_moments(effects, request)
-        return _estimates_dataset(effects_without_units(effects), answer, _t_limits(answer, ci_prob), request, ci_prob)
-    of_means, crossover = effects.attrs.get("transform") in OF_MEANS, "ice" in effects
-    if of_means:
-        check_means_are_units(effects, request)
-    if target == "population x words":
-        effects = words_as_levels(effects)
-    if crossover and effects.sizes["unit"] == 1 and target != "units":
-        return _one_unit(effects, request, ci_prob)
-    effects = _load_unless_streamed(effects, request)
-    rescaled, exponents = rescale(effects)
-    estimator = estimate_crossover if crossover else estimate_parallel
-    answer = undo_rescale(estimator(rescaled, request), exponents, effects)
-    limits: Limits
-    if of_means:
-        answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
+        effects, request, answer = estimate_from_moments(effects, request)
     else:
-        limits = _t_limits(answer, ci_prob)
+        of_means, crossover = effects.attrs.get("transform") in OF_MEANS, "ice" in effects
+        if of_means:
+            check_means_are_units(effects, request)
+        if target == "population x words":
+            effects = words_as_levels(effects)
+        if crossover and effects.sizes["unit"] == 1 and target != "units":
+            return _one_unit(effects, request, ci_prob)
+        effects = _load_unless_streamed(effects, request)
+        rescaled, exponents = rescale(effects)
+        estimator = estimate_crossover if crossover else estimate_parallel
+        answer = undo_rescale(estimator(rescaled, request), exponents, effects)
+        if of_means:
+            answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
+        elif crossover:
+            note = _size_note(effects, request)
     estimates = _estimates_dataset(effects, answer, limits, request, ci_prob)
-    return with_size_note(estimates, effects, request)
-
-
-def _t_limits(answer: Answer, ci_prob: float) -> Limits:
-    e = answer.estimate
-    return (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
+    return with_notes(estimates, note) if note else estimates
 
 
 def _as_covariate_names(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -205,18 +199,22 @@ def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Datas
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )
-    ace = centered(np.asarray(effects["ice"].to_numpy(), dtype=np.float64))[0][0]
+    ace = effects["ice"].to_numpy()[0].astype(np.float64)
     attrs = {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
     columns = {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}
-    return with_floor(_labeled(effects, columns, request, ci_prob, attrs), effects)
+    return _labeled(effects, columns, request, ci_prob, attrs)
 
 
 def _estimates_dataset(
-    effects: xr.Dataset, answer: Answer, limits: Limits, request: Request, ci_prob: float
+    effects: xr.Dataset, answer: Answer, limits: Limits | None, request: Request, ci_prob: float
 ) -> xr.Dataset:
-    """Return the Dataset of estimates for an answer; only labels and attributes of the effects are used."""
-    e, (p, lower, upper, others) = answer.estimate, limits
-    exact = e.se == 0
+    """Return the estimates of an answer, with t limits (None) or given ones, and labels and attrs of the effects."""
+    e = answer.estimate
+    labels = contrast_labels(effects)
+    covariance = _gram(e.factor) if len(labels) <= MAX_COVARIANCE else None
+    if limits is None:
+        limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
+    (p, lower, upper, others), exact = limits, e.se == 0
     if exact.any() and not answer.by_definition:
         of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
         n = int(answer.n_clusters.max())
@@ -226,7 +224,6 @@ def _estimates_dataset(
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )
-    covariance, labels = _gram(e.factor) if len(e.ace) <= MAX_COVARIANCE else None, contrast_labels(effects)
     trailing = [1] * (e.ace.ndim - 1)
     columns: dict[str, Any] = {"ace": e.ace, "se": e.se}
     if not (answer.by_definition and exact.all()):
@@ -236,7 +233,7 @@ def _estimates_dataset(
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *trailing), e.ace.shape).astype(np.int64)
     attrs = {"cluster": answer.cluster, "method": answer.method}
-    estimates = with_floor(_labeled(effects, columns, request, ci_prob, attrs), effects)
+    estimates = _labeled(effects, columns, request, ci_prob, attrs)
     dims = estimates["ace"].dims
     if covariance is None:
         return annotate(estimates.assign(factor=(("cluster", *dims), e.factor)))
@@ -254,32 +251,24 @@ def _labeled(
     estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
     if "weight" in effects:
         estimates["weight"] = effects["weight"]
-    if "control_sd" in effects:
-        estimates["control_sd"] = _control_sd_over_predictors(effects["control_sd"], dims)
+    if "control_sd" in effects:  # the root mean square over predictors that were averaged
+        over = [dim for dim in effects["control_sd"].dims if dim not in dims]
+        peak = effects["control_sd"].max(over)
+        relative = effects["control_sd"] / peak.where(peak > 0, 1.0)
+        estimates["control_sd"] = peak * np.sqrt((relative**2).mean(over))
     settings: dict[str, Any] = {"target": request.target, "ci_prob": ci_prob, "weights": request.weights}
     chosen = settings | {"covariates": ", ".join(request.covariates)}
     of_trial = {name: getattr(request, name) for name in ("cluster", "block", "covariates", "moderate")}
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
     estimates.attrs = dict(effects.attrs) | chosen | attrs
-    return validate(annotate(estimates), "estimates")
-
-
-def _control_sd_over_predictors(sd: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:
-    """Return the control sd on the dims of the estimates: root mean square over predictors that were averaged."""
-    over = [dim for dim in sd.dims if dim not in dims]
-    peak = sd.max(over)
-    return peak * np.sqrt(((sd / peak.where(peak > 0, 1.0)) ** 2).mean(over))
+    return with_floor(validate(annotate(estimates), "estimates"), effects)
 
 
 def _gram(factor: Rows) -> Array:
     """Return factor' factor for each task (and model), summed by blocks of rows: (G, K, ...) -> (K, K, ...)."""
-    whole = sum_in_order(map(_gram_of_block, row_blocks(factor)))
+    flat = (block.reshape(*block.shape[:2], -1) for block in row_blocks(factor))
+    whole = sum_in_order(np.stack([rows[..., r].T @ rows[..., r] for r in range(rows.shape[2])], -1) for rows in flat)
     return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
-
-
-def _gram_of_block(factor: Array) -> Array:
-    flat = factor.reshape(*factor.shape[:2], -1)
-    return np.stack([flat[..., r].T @ flat[..., r] for r in range(flat.shape[2])], axis=-1)
 
 
 def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = None) -> xr.DataArray:
@@ -392,7 +381,9 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     correlation = size @ effect
     largest = float(np.abs(correlation).max(initial=0.0))
     p = 1.0
-    if n_clusters >= FEWEST and largest > 0 and _by_t(largest, n_clusters) <= 5 * LEVEL:
+    r2 = min(largest**2, 1 - 1e-12)
+    by_t = 2 * scipy.special.stdtr(n_clusters - 2, -np.sqrt(r2 * (n_clusters - 2) / (1 - r2)))
+    if n_clusters >= FEWEST and largest > 0 and by_t <= 5 * LEVEL:
         p = _by_permutation(size, effect, largest)
     return correlation.reshape(trailing), p
 
@@ -402,11 +393,6 @@ def _standardized(values: Array) -> Array:
     values = values - values.mean(axis=0)
     norm = np.sqrt((values**2).sum(axis=0))
     return np.asarray(values / np.where(norm > 0, norm, 1.0))
-
-
-def _by_t(correlation: float, n: int) -> float:
-    r2 = min(correlation**2, 1 - 1e-12)
-    return float(2 * scipy.special.stdtr(n - 2, -np.sqrt(r2 * (n - 2) / (1 - r2))))
 
 
 def _by_permutation(size: Array, effect: Array, largest: float) -> float:
@@ -420,37 +406,22 @@ def _by_permutation(size: Array, effect: Array, largest: float) -> float:
     return float((1 + np.count_nonzero(most >= largest * (1 - 1e-9))) / (1 + _PERMUTATIONS))
 
 
-def with_size_note(estimates: xr.Dataset, effects: xr.Dataset, request: Request) -> xr.Dataset:
-    """Add a note to estimates, and warn, if the effects of a crossover depend on the size of clusters.
+def _size_note(effects: xr.Dataset, request: Request) -> str | None:
+    """Return a note, and warn, if the effects of a crossover depend on the size of clusters (`size_dependence`).
 
     Only means over units with randomly drawn clusters are tested (not ``weights="clusters"``, fixed parents or units).
-
-    Warns
-    -----
-    ClusterSizeWarning
-        If p of `size_dependence` is .01 or less.
     """
-    groups = _drawn_clusters(effects, request)
+    if request.weights == "clusters" or not (request.target == "population" or request.is_crossed):
+        return None
+    groups = clusters(effects, request)
     if groups is None or np.ptp(groups.sizes) == 0:
-        return estimates
+        return None
     ice = ice_without_rounding(effects)
     if request.is_crossed:
         ice = ice.mean(axis=-1)
     correlation, p = size_dependence(ice, groups.codes)
     if p > LEVEL:
-        return estimates
-    sentence = _size_note(effects, groups, ice, correlation)
-    warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
-    return with_notes(estimates, sentence)
-
-
-def _drawn_clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
-    if "ice" not in effects or effects.attrs.get("transform") in OF_MEANS or request.weights == "clusters":
         return None
-    return clusters(effects, request) if request.target == "population" or request.is_crossed else None
-
-
-def _size_note(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Array) -> str:
     worst = int(np.argmax(np.abs(correlation)))
     at, one = np.unravel_index(worst, correlation.shape), ice.reshape(len(ice), -1)[:, worst]
     over_units, over_clusters = float(one.mean()), float(centered(one, groups.codes)[0].mean())
@@ -461,9 +432,11 @@ def _size_note(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: A
         if dim == "contrast" or effects.sizes[dim] > 1
     ]
     name = groups.name
-    return (
+    sentence = (
         f"effects depend on the size of their {name} ({' in '.join(names)}: correlation of rank and log size "
         f"{float(correlation[at]):.2f}): the mean over units, {over_units:.3g}, and the mean over {name}s, "
         f"{over_clusters:.3g}, are two different estimands, and intervals of the first cover less than their nominal "
         f'level where few {name}s have most of the units; weights="clusters" estimates the second'
     )
+    warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
+    return sentence

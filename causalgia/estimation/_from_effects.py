@@ -11,16 +11,16 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError, quoted
-from causalgia.estimation.request import (
+from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
-    as_ci_prob,
     contrast_names,
     shared_labels,
     split_by_task,
     stack_tasks,
     with_effect_columns,
 )
+from causalgia.estimation.request import as_ci_prob
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import SCHEMA, annotate, validate
 from causalgia.types import Array
@@ -81,7 +81,18 @@ def from_effects(
     array([0.0619, 0.4237])
     """
     if isinstance(effect, pd.DataFrame | xr.Dataset):
-        return _estimates_of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
+        beside = {"se": se, "covariance": covariance, "df": df, "names": names}
+        named = [name for name, value in beside.items() if value is not None]
+        if named:
+            raise EstimateError(
+                f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {quoted(named[0])}, or "
+                "give arrays"
+            )
+        if isinstance(effect, xr.Dataset) and "ace" in effect:
+            raise EstimateError(
+                "from_effects: these are estimates already (they have 'ace'); give them to the verb itself"
+            )
+        return _estimates_of_columns(effect, as_ci_prob(ci_prob))
     return _estimates_of_tasks({TASK: _as_given_effects(effect, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
 
 
@@ -165,21 +176,19 @@ def as_estimates(table: Any) -> xr.Dataset:
     """
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = estimates_of_elements(table) if "element" in table["ace"].dims else table
-        return _check_estimates(with_aligned_covariance(validate(table, "estimates")))
+        estimates = with_aligned_covariance(validate(table, "estimates"))
+        for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
+            wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
+            if wrong.any():
+                where = tuple(np.argwhere(wrong)[0])
+                label = estimates["contrast"].to_numpy()[where[0]] if "contrast" in estimates.coords else where[0]
+                raise EstimateError(
+                    f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
+                )
+        if "covariance" in estimates:
+            check_covariance(estimates)
+        return estimates
     return _estimates_of_columns(table)
-
-
-def _estimates_of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
-    """Return the estimates of a table, beside which no other argument may be given."""
-    named = [name for name, value in beside.items() if value is not None]
-    if named:
-        raise EstimateError(
-            f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {quoted(named[0])}, or "
-            "give arrays"
-        )
-    if isinstance(table, xr.Dataset) and "ace" in table:
-        raise EstimateError("from_effects: these are estimates already (they have 'ace'); give them to the verb itself")
-    return _estimates_of_columns(table, as_ci_prob(ci_prob))
 
 
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
@@ -286,21 +295,6 @@ def check_has_errors(estimates: xr.Dataset) -> None:
             "target='units': the effects on exactly these units are known, and nothing is sampled: there is no test, "
             "no p and no interval; use ace as it is, or claim more: cg.estimate(effects, target='population')"
         )
-
-
-def _check_estimates(estimates: xr.Dataset) -> xr.Dataset:
-    """Check standard errors, degrees of freedom and the covariance; return the estimates."""
-    for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
-        wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
-        if wrong.any():
-            where = tuple(np.argwhere(wrong)[0])
-            label = estimates["contrast"].to_numpy()[where[0]] if "contrast" in estimates.coords else where[0]
-            raise EstimateError(
-                f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
-            )
-    if "covariance" in estimates:
-        check_covariance(estimates)
-    return estimates
 
 
 def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:

@@ -12,7 +12,6 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.arm_weights import weights_of
 from causalgia.checks import is_real, nearest
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.pointwise_effects import sums_over_arms
@@ -34,7 +33,7 @@ from causalgia.expressions import (
 )
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.numerics.row_blocks import by_block
+from causalgia.numerics.row_blocks import by_block, weights_of
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.mixed_model import fit_variances, lay_out, respond, same_partition
 from causalgia.estimation.request import contrast_labels, parents_if_shared
 from causalgia.numerics.moments import group_sums
+from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import check_dataset, validate
 from causalgia.types import Array, Codes
 

@@ -9,8 +9,16 @@ import numpy as np
 from causalgia.errors import EstimateError
 from causalgia.estimation.regression import Kind, bell_mccaffrey_df
 from causalgia.estimation.variance_moderation import LEAST_VARIANCES, Moderated, moderate
-from causalgia.numerics.moments import centered, group_sums, root_sum_squares, satterthwaite
-from causalgia.numerics.row_blocks import ColumnMoments, Rows, by_block, column_moments, shifted_rows
+from causalgia.numerics.moments import (
+    ColumnMoments,
+    centered,
+    column_moments,
+    group_sums,
+    root_sum_squares,
+    satterthwaite,
+    shifted_rows,
+)
+from causalgia.numerics.row_blocks import Rows, by_block
 from causalgia.types import Array, Codes
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import scipy
 import xarray as xr
 
-from causalgia.arm_weights import weights_of
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import (
@@ -36,8 +35,8 @@ from causalgia.estimation.request import (
     parents_as_strata,
 )
 from causalgia.estimation.variance_moderation import Moderated
-from causalgia.numerics.moments import centered, root_sum_squares, skewness
-from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, is_lazy, mean_from
+from causalgia.numerics.moments import centered, column_moments, root_sum_squares, skewness
+from causalgia.numerics.row_blocks import Rows, by_block, first_row, mean_from, weights_of
 from causalgia.types import Array, Codes
 
 
@@ -59,12 +58,13 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     }[request.target]
     answer, n_clusters, cluster, method = estimator(effects, ice, request)
     n_units, n_contrasts = ice.shape[:2]
+    reach = np.maximum(ice.max(axis=0), -ice.min(axis=0))
     return Answer(
         estimate=answer,
         skewness=skewness(answer.factor)
         if request.target == "population" and cluster != "unit"
         else skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
-        reach=_largest_absolute_ice(ice, answer.ace.ndim),
+        reach=np.asarray(reach if reach.ndim == answer.ace.ndim else reach.max(axis=-1)),
         n_units=np.full(n_contrasts, n_units),
         n_clusters=np.full(n_contrasts, n_clusters),
         method=method,
@@ -85,12 +85,6 @@ def _estimate_unclustered(effects: xr.Dataset) -> Answer:
     every = np.full(ice.shape[1], found.n)
     method = "mean ICE; s^2 / n, t with n - 1 df"
     return Answer(mean_of_rows(ice, found), found.skewness, found.largest, every, every, method, "unit")
-
-
-def _largest_absolute_ice(ice: Array, ndim: int) -> Array:
-    """Return the largest |ICE| over the units, and over predictors that are averaged, (K, ...)."""
-    reach = np.maximum(ice.max(axis=0), -ice.min(axis=0))
-    return np.asarray(reach if reach.ndim == ndim else reach.max(axis=-1))
 
 
 def check_crossover_request(request: Request) -> None:
@@ -180,7 +174,9 @@ def _estimate_units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[
     check_no_cluster(request, "these units are fixed")
     random = _uses_random_arms(effects)
     if not random.any():
-        ace = _weighted_mean(effects, ice, request)
+        groups = clusters(effects, request) if request.weights == "clusters" else None
+        means = centered(ice)[0] if groups is None else centered(centered(ice, groups.codes)[0])[0]
+        ace = np.asarray(means[0])
         answer = from_factor(ace, np.zeros((1, *ace.shape)), float(max(len(ice) - 1, 1)))
         return (
             answer,
@@ -274,12 +270,6 @@ def _moderation_clause(prior: Moderated, what: str) -> str:
     return f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior df)"
 
 
-def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:
-    groups = clusters(effects, request) if request.weights == "clusters" else None
-    means = centered(ice)[0] if groups is None else centered(centered(ice, groups.codes)[0])[0]
-    return np.asarray(means[0])
-
-
 def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
     if "random" not in effects.coords or "weight" not in effects:
@@ -305,8 +295,7 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
-    rows = dataset["weight"].transpose("contrast", "arm").data
-    positive = ((weights_of(dataset) if is_lazy(rows) else rows) > 0).astype(np.intp)
+    positive = (weights_of(dataset) > 0).astype(np.intp)
     word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
     return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
 

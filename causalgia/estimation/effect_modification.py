@@ -70,7 +70,15 @@ def modification(
     ice = individual_effects(effects, "modification")
     names, ci_prob = _as_covariates(by), as_ci_prob(ci_prob)
     for name in names:
-        _check_not_outcome(effects, name)
+        meaning = str(effects[name].attrs.get("meaning", "")) if name in effects.variables else ""
+        arms = [str(a) for a in effects["arm"].to_numpy()] if "arm" in effects.coords else []
+        outcome = name in _OUTCOMES or name in effects.data_vars or meaning.startswith("potential outcome")
+        if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
+            raise EstimateError(
+                f"by={quoted(name)} is an outcome: effects are differences of outcomes, so their slope on one of them "
+                "is coupled to it by construction (Y(a) - Y(c) falls with Y(c) even where effects do not differ); use "
+                "what was known of the units before, such as 'gc'"
+            )
     values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
     x = np.column_stack([centered(v)[1] for v in values])
     check_rank(x / np.abs(x).max(axis=0), names, "the units")
@@ -131,18 +139,6 @@ def _as_covariates(by: Any) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise EstimateError(f"by={quoted(by)}: name one or more different coordinates on the units, such as by='gc'")
     return names
-
-
-def _check_not_outcome(effects: xr.Dataset, name: str) -> None:
-    meaning = str(effects[name].attrs.get("meaning", "")) if name in effects.variables else ""
-    arms = [str(a) for a in effects["arm"].to_numpy()] if "arm" in effects.coords else []
-    outcome = name in _OUTCOMES or name in effects.data_vars or meaning.startswith("potential outcome")
-    if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
-        raise EstimateError(
-            f"by={quoted(name)} is an outcome: effects are differences of outcomes, so their slope on one of them is "
-            "coupled to it by construction (Y(a) - Y(c) falls with Y(c) even where effects do not differ); use what "
-            "was known of the units before, such as 'gc'"
-        )
 
 
 def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:

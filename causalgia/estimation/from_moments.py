@@ -11,8 +11,9 @@ from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate, mean_of_sums
 from causalgia.estimation.crossover_estimates import check_crossover_request
+from causalgia.estimation.given_effects import aligned_covariance
 from causalgia.estimation.magnitude import check_squares
-from causalgia.estimation.request import Answer, Request, aligned_covariance
+from causalgia.estimation.request import Answer, Request
 from causalgia.numerics.moments import skewness
 from causalgia.types import Array
 
@@ -35,8 +36,8 @@ def needs_units_error(what: str) -> EstimateError:
     )
 
 
-def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[Request, Answer]:
-    """Return the request with its clusters named, and the ACE of K contrasts, shape ``(K, tasks[, models])``.
+def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[xr.Dataset, Request, Answer]:
+    """Return the effects without units, the request with its clusters named, and the ACE, (K, tasks[, models]).
 
     ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of the sums by parent if units share
     parents. The covariance is ``se_j se_k`` times the correlation of the ICE, or the products of sums by parent (or by
@@ -61,16 +62,20 @@ def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[Reques
     check_squares(estimate.se, moments)
     K = moments.sizes["contrast"]
     dealt = f", covariance by {rows} random groups" if rows < n else ""
-    return request, Answer(
-        estimate=estimate,
-        skewness=skewness(estimate.factor) if clustered else moments["ice_skewness"].to_numpy(),
-        reach=np.maximum(np.abs(moments["ice_least"].to_numpy()), np.abs(moments["ice_most"].to_numpy())),
-        n_units=np.full(K, n),
-        n_clusters=np.full(K, rows if clustered else n),
-        method=f"mean ICE; CR2 by {by}, Satterthwaite (Bell-McCaffrey) df"
-        if clustered
-        else f"mean ICE; s^2 / n, t with n - 1 df{dealt}",
-        cluster=by,
+    return (
+        _without_units(moments),
+        request,
+        Answer(
+            estimate=estimate,
+            skewness=skewness(estimate.factor) if clustered else moments["ice_skewness"].to_numpy(),
+            reach=np.maximum(np.abs(moments["ice_least"].to_numpy()), np.abs(moments["ice_most"].to_numpy())),
+            n_units=np.full(K, n),
+            n_clusters=np.full(K, rows if clustered else n),
+            method=f"mean ICE; CR2 by {by}, Satterthwaite (Bell-McCaffrey) df"
+            if clustered
+            else f"mean ICE; s^2 / n, t with n - 1 df{dealt}",
+            cluster=by,
+        ),
     )
 
 
@@ -120,7 +125,7 @@ def root_of(correlation: Array) -> Array:
     return np.asarray(np.moveaxis(roots, (-2, -1), (0, 1)))
 
 
-def effects_without_units(moments: xr.Dataset) -> xr.Dataset:
+def _without_units(moments: xr.Dataset) -> xr.Dataset:
     """Return effects with 0 units, which have the labels, weights and attributes for estimates."""
     names = [name for name in ("weight", "control_sd", "floor") if name in moments]
     mean = moments["ice_mean"]

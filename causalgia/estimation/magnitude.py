@@ -9,7 +9,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import Answer
-from causalgia.numerics.row_blocks import extremes
+from causalgia.numerics.row_blocks import extremes, in_memory
 from causalgia.types import Array, Codes
 
 _LARGEST = float(np.sqrt(np.finfo(float).max))
@@ -38,7 +38,7 @@ def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     if not exponents.any():
         return effects, exponents
     power = xr.DataArray(-exponents, dims="task")
-    effects, names = effects.compute(), [n for n in (name, "rounding") if n in effects]
+    effects, names = in_memory(effects), [n for n in (name, "rounding") if n in effects]
     return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
 
 

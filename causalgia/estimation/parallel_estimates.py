@@ -79,8 +79,9 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     else:
         answer, n_clusters, cluster, method = _estimate_without_blocks(effects, trial, request)
     trailing = effects["outcome"].shape[1:]
+    ace, se, df, leverage = (x.reshape(len(x), *trailing) for x in (answer.ace, answer.se, answer.df, answer.leverage))
     return Answer(
-        estimate=_reshaped(answer, trailing),
+        estimate=Estimate(ace, se, df, answer.factor.reshape(*answer.factor.shape[:2], *trailing), leverage),
         skewness=_contribution_skewness(trial, answer, n_clusters).reshape(-1, *trailing),
         reach=np.broadcast_to(np.ptp(trial.Y[np.isin(trial.arm, trial.used)], axis=0), answer.ace.shape).reshape(
             -1, *trailing
@@ -108,11 +109,6 @@ def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
                 "it, or leave it out"
             )
     return trial
-
-
-def _reshaped(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
-    ace, se, df, leverage = (x.reshape(len(x), *trailing) for x in (e.ace, e.se, e.df, e.leverage))
-    return Estimate(ace, se, df, e.factor.reshape(*e.factor.shape[:2], *trailing), leverage)
 
 
 def _contribution_skewness(trial: _ParallelTrial, answer: Estimate, n_clusters: npt.NDArray[np.intp]) -> Array:
@@ -155,7 +151,16 @@ def _estimate_with_blocks(
             "known before; leave covariates= out, or drop the block coordinate"
         )
     drawn = request.target == "population"
-    _check_arms_in_blocks(trial, block, 1 if drawn else 2)
+    least = 1 if drawn else 2
+    counts = np.zeros((len(block.labels), len(trial.names)), dtype=np.intp)
+    np.add.at(counts, (block.codes, trial.arm), 1)
+    for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
+        arm = trial.names[trial.used[a]]
+        cure = f"drop that {block.name}" + ("" if least == 1 else ", put more units in it, or use target='population'")
+        raise EstimateError(
+            f"{block.name} {quoted(block.labels[b])} has {counts[b, trial.used[a]]} unit(s) of arm {quoted(arm)}, "
+            f"and {least} are needed; {cure}"
+        )
     if drawn:
         groups = _clusters_of_blocks(effects, block, request)
         require = check_two_clusters if groups.name == block.name != "parent" else check_clusters
@@ -172,18 +177,6 @@ def _estimate_with_blocks(
         f"difference in means weighted by {block.name} size, {block.name}s fixed; Neyman by {block.name}, df n - A B"
     )
     return answer, (trial.W != 0) @ trial.counts, "unit", method
-
-
-def _check_arms_in_blocks(trial: _ParallelTrial, block: Grouping, least: int) -> None:
-    counts = np.zeros((len(block.labels), len(trial.names)), dtype=np.intp)
-    np.add.at(counts, (block.codes, trial.arm), 1)
-    for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
-        arm = trial.names[trial.used[a]]
-        cure = f"drop that {block.name}" + ("" if least == 1 else ", put more units in it, or use target='population'")
-        raise EstimateError(
-            f"{block.name} {quoted(block.labels[b])} has {counts[b, trial.used[a]]} unit(s) of arm {quoted(arm)}, "
-            f"and {least} are needed; {cure}"
-        )
 
 
 def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) -> Grouping:

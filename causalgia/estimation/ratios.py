@@ -12,9 +12,8 @@ from scipy import special
 
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.request import Answer, Request, grouping
-from causalgia.estimation.variance_moderation import untransformed
+from causalgia.estimation.transformed_t import untransformed
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Mask
 
@@ -60,7 +59,9 @@ def limits_of_means(
     e, null = answer.estimate, OF_MEANS[scale]
     divides = "denominator" in effects or "ratio" in effects
     below = _divisor_pieces(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
-    divisor = _divisor_error(e, below)
+    pieces = np.zeros_like(below)
+    pieces[: len(e.factor)] = e.factor
+    divisor = (pieces * below).sum(axis=0), (below**2).sum(axis=0)
     linear = np.broadcast_to(_is_linear(effects).reshape(-1, *[1] * (e.ace.ndim - 1)), e.ace.shape)
     if divides:
         _check_clear_of_zero(effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob)
@@ -137,13 +138,6 @@ def max_by_square(pieces: list[Array]) -> Array:
     whole = np.stack([np.concatenate([one, np.zeros((longest - len(one), *one.shape[1:]))]) for one in pieces])
     largest = (whole**2).sum(axis=1).argmax(axis=0)
     return np.asarray(np.take_along_axis(whole, largest[None, None], axis=0)[0])
-
-
-def _divisor_error(e: Estimate, below: Array) -> tuple[Array, Array]:
-    """Return the covariance of the divisor's relative error with the error of the ratio, and its variance."""
-    pieces = np.zeros_like(below)
-    pieces[: len(e.factor)] = e.factor
-    return (pieces * below).sum(axis=0), (below**2).sum(axis=0)
 
 
 def _is_linear(effects: xr.Dataset) -> Mask:
@@ -426,6 +420,18 @@ def null_value(dataset: xr.Dataset) -> float:
     (0.0, 1.0)
     """
     return float(dataset.attrs.get("null_value", 0.0))
+
+
+def open_ended(estimates: xr.Dataset, working: WorkingScale, ci_prob: float) -> Mask:
+    """Return which intervals of ratios are unbounded at `ci_prob`, as stored where the error of divisors is not known.
+
+    Examples
+    --------
+    >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
+    >>> open_ended(one, working_scale_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95), 0.95)
+    array([False])
+    """
+    return working.limits(ci_prob)[2] if "divisor_variance" in estimates else unbounded(estimates)
 
 
 def unbounded(estimates: xr.Dataset) -> Mask:

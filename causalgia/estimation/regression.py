@@ -140,7 +140,9 @@ def _unit_scores(Q: Array, direction: Array, kind: Kind) -> tuple[Array, Array, 
 def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tuple[Array, Array, Array]:
     """Return the weight of each unit's residual, and delta and loading of each cluster."""
     gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
-    v = _leverage_root(gram, kind) @ direction
+    share, vectors = np.linalg.eigh(gram)  # of (I - Q_g' Q_g)^power for each cluster
+    scaled: Array = (vectors * _leverage_power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    v = scaled @ direction
     loading = np.einsum("gqr,gr->gq", gram, v)
     return np.einsum("iq,iq->i", Q, v[codes]), np.einsum("gq,gq->g", v, loading), loading
 
@@ -149,13 +151,6 @@ def _leverage_power(rest: Array, kind: Kind) -> Array:
     """Return ``rest`` to the power of the kind; 0 where a cluster alone determines a coefficient."""
     power = _POWER[kind]
     return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** power, float(power == 0))
-
-
-def _leverage_root(gram: Array, kind: Kind) -> Array:
-    """Return (I - Q_g' Q_g)^power for each cluster."""
-    share, vectors = np.linalg.eigh(gram)
-    scaled: Array = (vectors * _leverage_power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    return scaled
 
 
 def bell_mccaffrey_df(delta: Array, loading: Array) -> float:

@@ -8,8 +8,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.multiplicity._adjust import adjust
-    from causalgia.multiplicity._selected_intervals import selected_intervals
-    from causalgia.multiplicity.bands import simultaneous
+    from causalgia.multiplicity.bands import selected_intervals, simultaneous
     from causalgia.multiplicity.bootstrap_t import BootstrapT, bootstrap_t_max
     from causalgia.multiplicity.fdr import (
         Hierarchical,

@@ -17,8 +17,9 @@ from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
+from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
-from causalgia.estimation.request import check_cluster_name, labels_of, with_effect_columns
+from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -28,23 +29,21 @@ from causalgia.multiplicity.families import (
     family_codes,
     family_label,
     has_effects,
+    order_ice_dims,
     units_to_resample,
 )
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.joint_methods import (
-    JointResult,
     bootstrap_or_bound,
     by_bootstrap,
-    by_flips,
     by_multivariate_t,
     enumerates,
-    fewest_clusters,
-    n_resampled_clusters,
+    sign_flip_max_t,
     warn_of_skewness,
 )
 from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, check_dataset, keeps_effects
+from causalgia.schema import annotate, check_dataset
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 
@@ -196,18 +195,27 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    check_cluster_name(cluster, of_units=keeps_effects(estimates))
+    check_cluster_name(cluster, of_units=has_effects(estimates))
     if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
         p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
         return p_alone
     used, why = _choose_method(estimates, cluster) if method == "auto" else (method, None)
     if used in _JOINT:
-        out, attrs = _adjust_jointly(as_joint_estimates(estimates, cluster), used, family, n_draws, n_flips, rng)
+        joint = as_joint_estimates(estimates, cluster)
+        out, attrs = _adjust_jointly(joint, used, family, n_draws, n_flips, rng)
     elif used in _OF_P:
-        out, attrs = _adjust_by_p(_estimates_table(estimates, cluster), used, family)
+        table = _estimates_table(estimates, cluster)
+        out, attrs = _adjust_by_p(table, used, family)
     else:
         raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    return with_notes(_with_method_attrs(out, attrs, family, method), *([why] if why else []))
+    # how p was adjusted, in place of what an earlier method wrote
+    stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
+    others = {name: value for name, value in out.attrs.items() if name not in stale}
+    out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
+    bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
+    out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
+    adjusted = annotate(out)
+    return with_notes(adjusted, *([why] if why else []))
 
 
 def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
@@ -248,17 +256,22 @@ def _as_p_array(given: Any) -> Array:
     wrong = ~((p >= 0) & (p <= 1))
     if wrong.any():
         k = int(np.argmax(wrong))
-        labels = given.index if isinstance(given, pd.Series) else labels_of(given)[0] if labels_of(given) else None
-        named = "" if labels is None or labels[k] == k else f" ({labels[k]!s})"
+        labels = given.get_index(given.dims[0]) if isinstance(given, xr.DataArray) else getattr(given, "index", None)
+        named = "" if not isinstance(labels, pd.Index) or labels[k] == k else f" ({labels[k]!s})"
         cure = "leave it out" if np.isnan(p[k]) else "a p-value is a probability"
         raise EstimateError(f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}")
     return p
 
 
 def _choose_method(given: Any, cluster: str) -> tuple[str, str | None]:
-    n_clusters = n_resampled_clusters(given, cluster)
-    if n_clusters is None and isinstance(given, xr.Dataset):
-        n_clusters = fewest_clusters(given)
+    n_clusters = None
+    if has_effects(given) and "ice" in given:
+        effects = order_ice_dims(given)
+        groups = clusters(effects, Request(cluster, None, (), "population", "units"))
+        n_clusters = int(given.sizes["unit"]) if groups is None else len(groups.labels)
+    elif isinstance(given, xr.Dataset) and "n_clusters" in given and given["n_clusters"].size:
+        least = int(given["n_clusters"].min())
+        n_clusters = least if least < FEW_CLUSTERS else None
     return bootstrap_or_bound(n_clusters, bounds="holm", takes="adjusted by Holm")
 
 
@@ -276,21 +289,32 @@ _FamilyAnswers: TypeAlias = list[tuple[Codes, Array]]
 
 
 def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
+    if has_effects(given):
+        return estimate_effects(given, cluster)
     given = with_effect_columns(given)
     if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
         raise OutcomesError("the table has no column 'effect'; to adjust its p-values alone: cg.adjust(table['p'])")
-    if has_effects(given):
-        return estimate_effects(given, cluster)
-    others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
-    others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
-    if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
-        return as_effect_table(given)
-    return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
+    if not isinstance(given, xr.Dataset):
+        return as_estimates(given) if hasattr(given, "columns") else given
+    of_elsewhere = "effect" in given and bool({"se", "covariance"} & set(given.variables))
+    of_elements = "ace" in given and "element" in given["ace"].dims
+    return as_estimates(given) if of_elsewhere or of_elements or "outcome" in given else as_effect_table(given)
 
 
 def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | None) -> _FamilyAnswers:
     if method == "hierarchical":
-        return _adjust_hierarchically(table, p, family)
+        if family in (None, "all"):
+            raise EstimateError(
+                "method='hierarchical' selects families first; name the coordinate on contrast that makes them with "
+                "family="
+            )
+        codes = family_codes(table, family)
+        columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
+        return [
+            (column, hierarchical_q(p.ravel()[column], codes, alpha=_ALPHA).q)
+            for column in columns
+            if not np.isnan(p.ravel()[column]).all()
+        ]
     flat = p.ravel()
     tested = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
     if method == "storey":
@@ -303,64 +327,35 @@ def _adjust_family(p: Array, method: str) -> Array:
     return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
 
 
-def _adjust_hierarchically(table: xr.Dataset, p: Array, family: str | None) -> _FamilyAnswers:
-    if family in (None, "all"):
-        raise EstimateError(
-            "method='hierarchical' selects families first; name the coordinate on contrast that makes them with family="
-        )
-    codes = family_codes(table, family)
-    columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
-    return [
-        (column, hierarchical_q(p.ravel()[column], codes, alpha=_ALPHA).q)
-        for column in columns
-        if not np.isnan(p.ravel()[column]).all()
-    ]
-
-
 def _adjust_jointly(
     joint: JointEstimates, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     table = joint.estimates
-    attrs: dict[str, Any] = {"adjust": method, "seed": seed_label(rng)}
-    needs_rng = method == "bootstrap_t" or (
-        method == "sign_flip" and not enumerates(units_to_resample(joint, method).n_clusters, n_flips)
-    )
+    attrs: dict[str, Any] = {"adjust": method, "seed": seed_label(rng), "family": family_label(family, table["ace"])}
+    units = None if method == "dunnett" else units_to_resample(joint, method)
+    needs_rng = units is not None and (method == "bootstrap_t" or not enumerates(units.n_clusters, n_flips))
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
-    if method == "sign_flip":
-        attrs |= {"skewness": warn_of_skewness(units_to_resample(joint, method)), "n_flips": n_flips}
-    elif method == "bootstrap_t":
+    if method == "bootstrap_t":
         attrs["n_draws"] = n_draws
+    elif units is not None:
+        attrs |= {"skewness": warn_of_skewness(units), "n_flips": n_flips}
     for members in families(table, family, shape):
-        if method == "sign_flip":
-            units = units_to_resample(joint, method)
-            single[members] = by_flips(units, members, n_flips=n_flips, key=key)
+        if units is None:
+            result = by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=key)
+        elif method == "bootstrap_t":
+            result = by_bootstrap(units, members, se=se[members], ci_prob=_CI_PROB, n_draws=n_draws, key=key)
+        else:
+            flips = sign_flip_max_t(units.of(members), units.cluster, n_flips=n_flips, rng=key)
+            single[members] = flips.p_step_down
             continue
-        result = _joint_result(joint, method, members, se[members], n_draws, key)
         single[members], down[members] = result.p_single_step, result.p_step_down
     untestable = unbounded(table).ravel() | is_below_floor(table).ravel()
     single[untestable], down[untestable] = 1.0, 1.0
     columns = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
     out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in columns.items()})
-    return out, attrs | {"family": family_label(family, table["ace"])}
-
-
-def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
-    """Write how p was adjusted into the attrs, in place of what an earlier method wrote."""
-    stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
-    others = {name: value for name, value in out.attrs.items() if name not in stale}
-    out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
-    bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
-    return annotate(out)
-
-
-def _joint_result(joint: JointEstimates, method: str, members: Codes, se: Array, n_draws: int, key: int) -> JointResult:
-    if method == "dunnett":
-        return by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=key)
-    units = units_to_resample(joint, method)
-    return by_bootstrap(units, members, se=se, ci_prob=_CI_PROB, n_draws=n_draws, key=key)
+    return out, attrs
 
 
 def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:

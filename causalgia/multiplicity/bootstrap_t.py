@@ -19,14 +19,13 @@ from causalgia.multiplicity.maxima import (
     against_maxima,
     as_ice_array,
     check_enough_draws,
-    cluster_sums,
     column_chunks,
     descending_order,
     purpose_generator,
     rows_per_block,
     scale_columns,
 )
-from causalgia.numerics.moments import centered
+from causalgia.numerics.moments import centered, cluster_sums
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
@@ -131,8 +130,8 @@ def bootstrap_t_max(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more are needed; draw more, or use "
             "method='dunnett'"
         )
-    observed = _observed_statistics(ice, cluster, len(sizes), ci_prob)
-    sums = _centered_sums(ice, cluster, len(sizes), observed.rare)[descending_order(observed.t)]
+    observed, sums = _observed_statistics(ice, cluster, len(sizes), ci_prob)
+    sums = sums[descending_order(observed.t)]
     draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
@@ -162,7 +161,11 @@ class _Observed:
     df: float
 
 
-def _observed_statistics(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) -> _Observed:
+def _observed_statistics(
+    ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float
+) -> tuple[_Observed, Float32]:
+    """Return statistics, and sums over clusters of the ICE minus their mean, (K, G), of mean square 1; 0 where rare."""
+    sums = np.empty((ice.shape[1], n_clusters), dtype=np.float32)
     ace, se, common, reach = np.empty((4, ice.shape[1]))
     n_differing = np.empty(ice.shape[1], dtype=np.intp)
     middle = len(ice) // 2
@@ -173,20 +176,15 @@ def _observed_statistics(ice: Array, cluster: Codes | None, n_clusters: int, ci_
         median = np.partition(columns, middle, axis=0)[middle]
         away = np.abs(columns - median)
         common[chunk], reach[chunk] = np.ldexp(median, exponents), np.ldexp(away.max(axis=0), exponents)
+        _, residuals = centered(columns)
         n_differing[chunk] = np.count_nonzero(cluster_sums(away, cluster), axis=0)
-    rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
-    t = np.divide(np.abs(ace), se, out=np.zeros_like(se), where=~rare)
-    return _Observed(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
-
-
-def _centered_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.NDArray[np.bool_]) -> Float32:
-    """Return the sums over clusters of the ICE minus their mean, shape (K, G), mean square 1; 0 where rare."""
-    sums = np.empty((ice.shape[1], n_clusters), dtype=np.float32)
-    for chunk in column_chunks(ice):
-        part = cluster_sums(centered(scale_columns(ice[:, chunk])[0])[1], cluster)
+        part = cluster_sums(residuals, cluster)
         norm = np.sqrt((part**2).mean(axis=0))
-        sums[chunk] = np.where(rare[chunk], 0.0, part / np.where(norm > 0, norm, 1.0)).T
-    return sums
+        sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
+    rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
+    sums[rare] = 0.0
+    t = np.divide(np.abs(ace), se, out=np.zeros_like(se), where=~rare)
+    return _Observed(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0])), sums
 
 
 def _with_rare_contrasts(answer: MaxT, observed: _Observed, n_clusters: int, ci_prob: float) -> BootstrapT:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -16,8 +15,9 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, check_has_errors
 from causalgia.estimation.crossover_estimates import ice_without_rounding
-from causalgia.estimation.ratios import WorkingScale, clear_from, null_value, unbounded, working_scale_of
-from causalgia.estimation.request import Request, aligned_covariance, clusters
+from causalgia.estimation.given_effects import aligned_covariance
+from causalgia.estimation.ratios import WorkingScale, clear_from, null_value, open_ended, working_scale_of
+from causalgia.estimation.request import Request, clusters
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.types import Array, Codes
@@ -133,17 +133,12 @@ class JointEstimates:
         ace, se, df = (self.numbers(name).reshape(shape) for name in ("ace", "se", "df"))
         return working_scale_of(self.estimates, ace, se, df, ci_prob)
 
-    def open_ended(self, ci_prob: float) -> npt.NDArray[np.bool_]:
-        """Return which intervals of ratios are unbounded, of the shape of ``ace``."""
-        if "divisor_variance" not in self.estimates:
-            return unbounded(self.estimates)
-        return self.working_scale(ci_prob).limits(ci_prob)[2]
-
-    def effect(self, ci_prob: float) -> Array:
-        """Return effects minus no effect on the working scale, 0 where unbounded, ``(K R,)``."""
+    def tested(self, ci_prob: float) -> tuple[Array, Array, Array]:
+        """Return effects minus no effect on the working scale, 0 where unbounded, se and df, ``(K R,)`` each."""
         working = self.working_scale(ci_prob)
         away = working.center - working.put(null_value(self.estimates))
-        return np.where(self.open_ended(ci_prob), 0.0, away).ravel()
+        effect = np.where(open_ended(self.estimates, working, ci_prob), 0.0, away)
+        return effect.ravel(), working.error.ravel(), working.df.ravel()
 
     def numbers(self, name: str) -> Array:
         """Return a variable of the estimates, shape ``(K R,)``; infinite df where there are none."""
@@ -190,7 +185,7 @@ def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
     """Refuse ratios with bounded Fieller limits for which neither the ratio nor its logarithm has a t statistic."""
     e, found = joint.estimates, joint.working_scale(ci_prob)
     need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
-    for at in map(tuple, np.argwhere(found.unclear & ~joint.open_ended(ci_prob))[:1]):
+    for at in map(tuple, np.argwhere(found.unclear & ~open_ended(e, found, ci_prob))[:1]):
         name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
         why = (
             f"a mean that enters the ratio is within {need[at]:.3g} standard errors of 0"

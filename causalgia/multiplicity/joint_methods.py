@@ -5,18 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError, SkewnessWarning, quoted
-from causalgia.estimation.request import FEW_CLUSTERS, Request, caller_stacklevel, clusters
-from causalgia.estimation.variance_moderation import ENOUGH
+from causalgia.estimation.request import FEW_CLUSTERS, caller_stacklevel
+from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.multiplicity.families import JointEstimates, Units, has_effects, order_ice_dims
+from causalgia.multiplicity.families import JointEstimates, Units
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
     SLACK,
@@ -26,7 +25,6 @@ from causalgia.multiplicity.maxima import (
     as_ice_array,
     check_count,
     check_enough_draws,
-    cluster_sums,
     column_chunks,
     descending_order,
     purpose_generator,
@@ -34,7 +32,7 @@ from causalgia.multiplicity.maxima import (
     scale_columns,
 )
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
-from causalgia.numerics.moments import centered, skewness
+from causalgia.numerics.moments import centered, cluster_sums, skewness
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
@@ -72,8 +70,7 @@ def by_multivariate_t(joint: JointEstimates, members: Codes, *, ci_prob: float, 
 
     Independent errors share no scale either: their maximum is Sidak's.
     """
-    working = joint.working_scale(ci_prob)
-    effect, se, df = (x.ravel()[members] for x in (joint.effect(ci_prob), working.error, working.df))
+    effect, se, df = (x[members] for x in joint.tested(ci_prob))
     vary = se > 0
     p = np.where(effect == 0, 1.0, 0.0)
     single, down, critical = p.copy(), p, np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
@@ -97,17 +94,14 @@ def by_multivariate_t(joint: JointEstimates, members: Codes, *, ci_prob: float, 
     return JointResult(single, down, critical * se, critical)
 
 
-def by_flips(units: Units, members: Codes, *, n_flips: int, key: int | None) -> Array:
-    """Return step-down p by sign flips of whole clusters, shape ``(m,)``."""
-    return sign_flip_max_t(units.of(members), units.cluster, n_flips=n_flips, rng=key).p_step_down
-
-
 def warn_of_skewness(units: Units) -> float:
     """Return the largest absolute skewness of any contrast's cluster sums; warn where n < 25 skew^2."""
     largest = 0.0
     for chunk in column_chunks(units.ice):
-        sums = cluster_sums(scale_columns(units.ice[:, chunk])[0], units.cluster)
-        largest = max(largest, float(np.abs(skewness(centered(sums)[1])).max()))
+        columns, _ = scale_columns(units.ice[:, chunk])
+        sums = cluster_sums(columns, units.cluster)
+        _, residuals = centered(sums)
+        largest = max(largest, float(np.abs(skewness(residuals)).max()))
     if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
             f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint symmetry: with "
@@ -123,21 +117,6 @@ def _adjust_independent(p: Array, method: str) -> Array:
     from statsmodels.stats.multitest import multipletests
 
     return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
-
-
-def n_resampled_clusters(given: Any, cluster: str) -> int | None:
-    """Return the number of independent clusters to resample, or None without effects of single units.
-
-    Examples
-    --------
-    >>> ice = xr.Dataset({"ice": (("unit", "contrast"), [[1.0], [2.0], [6.0]])})
-    >>> n_resampled_clusters(ice, "auto"), n_resampled_clusters(xr.Dataset({"p": ("contrast", [0.01])}), "auto")
-    (3, None)
-    """
-    if not has_effects(given) or "ice" not in given:
-        return None
-    groups = clusters(order_ice_dims(given), Request(cluster, None, (), "population", "units"))
-    return int(given.sizes["unit"]) if groups is None else len(groups.labels)
 
 
 def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, str | None]:
@@ -168,20 +147,6 @@ def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tu
         f"{takes}, which assumes that each t-test is valid: {n_clusters} clusters are too few to resample "
         f"({FEW_CLUSTERS} or more)"
     )
-
-
-def fewest_clusters(estimates: xr.Dataset) -> int | None:
-    """Return the smallest number of clusters of any estimate where it is known and below 20, else None.
-
-    Examples
-    --------
-    >>> fewest_clusters(xr.Dataset({"n_clusters": ("contrast", [8, 9])})), fewest_clusters(xr.Dataset())
-    (8, None)
-    """
-    if "n_clusters" not in estimates or estimates["n_clusters"].size == 0:
-        return None
-    least = int(np.min(estimates["n_clusters"].to_numpy()))
-    return least if least < FEW_CLUSTERS else None
 
 
 Statistic = Literal["studentized", "mean"]
@@ -290,12 +255,10 @@ def _scaled_cluster_sums(
     sums = np.empty((ice.shape[1], n_clusters), dtype=dtype)
     peak = max(float(np.abs(ice).max(initial=0.0)), np.finfo(float).tiny)
     for chunk in column_chunks(ice):
-        if statistic == "mean":
-            sums[chunk] = cluster_sums(ice[:, chunk] / peak, cluster).T
-        else:
-            part = cluster_sums(scale_columns(ice[:, chunk])[0], cluster)
-            norm = np.sqrt((part**2).sum(axis=0))
-            sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
+        columns = ice[:, chunk] / peak if statistic == "mean" else scale_columns(ice[:, chunk])[0]
+        part = cluster_sums(columns, cluster)
+        norm = np.sqrt((part**2).sum(axis=0)) if statistic == "studentized" else np.ones(1)
+        sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
     return peak / len(ice), sums
 
 

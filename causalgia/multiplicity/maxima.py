@@ -12,7 +12,6 @@ import numpy.typing as npt
 from causalgia.checks import is_whole
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import group_sums
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Codes
 
@@ -109,7 +108,13 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
     shares[2] = np.maximum.accumulate(shares[2])
     p_raw, p_single_step, p_step_down = (_restore_order(order, share) for share in shares)
-    critical = _critical_value(maxima, ci_prob, exact)
+    n_draws = len(maxima)
+    rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
+    if rank > n_draws:
+        raise EstimateError(
+            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take {int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
+        )
+    critical = float(maxima[rank - 1])
     return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima, exact)
 
 
@@ -128,17 +133,6 @@ def _restore_order(order: npt.NDArray[np.intp], values: Array) -> Array:
     out = np.empty_like(values)
     out[order] = values
     return out
-
-
-def _critical_value(maxima: Array, ci_prob: float, exact: bool) -> float:
-    """Return the value beyond which p <= 1 - ci_prob, counted as p is."""
-    n_draws = len(maxima)
-    rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
-    if rank > n_draws:
-        raise EstimateError(
-            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take {int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
-        )
-    return float(maxima[rank - 1])
 
 
 _CHUNK_BYTES = 2**22
@@ -241,14 +235,6 @@ def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")
-
-
-def cluster_sums(x: Array, cluster: Codes | None) -> Array:
-    """Sum rows by cluster; without clusters each row is its own."""
-    return x if cluster is None else group_sums(x, cluster)
-
-
-__all__ = ["refine_maxima", "tally"]
 
 
 @njit(nogil=True)

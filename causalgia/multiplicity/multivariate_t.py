@@ -111,7 +111,8 @@ def multivariate_t_max(
     """
     unit = _unit_columns(t, factor, df, ci_prob)
     stat = np.abs(t) if alternative == "two-sided" else np.asarray(t, dtype=float)
-    p_raw = _tail_probability(stat, df, alternative)
+    one = special.ndtr(-stat) if np.isinf(df) else special.stdtr(df, -stat)
+    p_raw = np.asarray(2 * one if alternative == "two-sided" else one)
     inside, how = _max_distribution(unit, df, alternative, rng)
     if inside is None:
         return _simulate_maxima(stat, p_raw, unit, df, ci_prob, alternative, rng)
@@ -245,11 +246,6 @@ def _within_bonferroni(p: float, alone: float, n_contrasts: int) -> float:
     """Clip p to Bonferroni's bounds; below the error of integration return the upper bound."""
     most = min(n_contrasts * alone, 1.0)
     return most if most <= _INTEGRATION_ERROR else float(np.clip(p, alone, most))
-
-
-def _tail_probability(stat: Array, df: float, alternative: Alternative) -> Array:
-    one = special.ndtr(-stat) if np.isinf(df) else special.stdtr(df, -stat)
-    return np.asarray(2 * one if alternative == "two-sided" else one)
 
 
 def _tail_quantile(tail: float, df: float) -> float:

@@ -16,7 +16,7 @@ from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, p_outside_floor
 from causalgia.estimation.ratios import null_value, unbounded, working_scale_of
 from causalgia.estimation.request import as_ci_prob
-from causalgia.estimation.variance_moderation import transformed
+from causalgia.estimation.transformed_t import transformed
 from causalgia.multiplicity.families import estimates_of
 from causalgia.schema import annotate
 from causalgia.types import Array
@@ -76,7 +76,7 @@ def one_sided_p(
     ci_prob
         Probability of the corresponding intervals: it determines which mean of a ratio is unclear.
     hall
-        Coefficient of Hall's transformation (`causalgia.estimation.variance_moderation`), broadcast against
+        Coefficient of Hall's transformation (`causalgia.estimation.transformed_t`), broadcast against
         ``ace``; 0 is Student's t.
     unseen
         What units that were not drawn could add to the effect on either side, on the scale of ``ace``; added in the

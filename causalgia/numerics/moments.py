@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.numerics.row_blocks import first_row, mean_from, shifted_rows
+from causalgia.numerics.row_blocks import Rows, extremes, first_row, mean_from, row_blocks, sum_in_order
 from causalgia.types import Array, Codes
 
 
@@ -35,6 +37,17 @@ def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
     indicator = sparse.csr_array((np.ones(n), (codes, np.arange(n))))
     sums = np.asarray(indicator @ np.asarray(x, dtype=np.float64).reshape(n, -1))
     return sums.reshape(-1, *x.shape[1:])
+
+
+def cluster_sums(x: Array, cluster: Codes | None) -> Array:
+    """Sum rows by cluster; without clusters each row is its own.
+
+    Examples
+    --------
+    >>> cluster_sums(np.array([1.0, 2.0, 4.0]), None)
+    array([1., 2., 4.])
+    """
+    return x if cluster is None else group_sums(x, cluster)
 
 
 def centered(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
@@ -285,3 +298,109 @@ def _log_sf_mills(t: Array, df: Array) -> Array:
     mills = (weights[:, None] * np.exp(nodes[:, None] - decay)).sum(axis=0) * square / ((df + 1) * t)
     log_density = np.log(density_ratio_at_0(df)) - 0.5 * np.log(2 * np.pi) - (df + 1) / 2 * np.log1p(t**2 / df)
     return np.asarray(log_density + np.log(mills))
+
+
+def shifted_rows(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
+    """Return ``((row - first) - shift) * scale``, in float64.
+
+    Examples
+    --------
+    >>> shifted_rows(np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]]))
+    array([[-2.],
+           [ 2.]])
+    """
+    out = np.asarray(rows, dtype=np.float64) - first
+    out -= shift
+    if scale != 1.0:
+        out *= scale
+    return out
+
+
+@dataclass(frozen=True)
+class ColumnMoments:
+    """Mean and central moments of the columns of n rows; every array but the first two has the shape of a row.
+
+    Attributes
+    ----------
+    n
+        Number of rows.
+    first, shift
+        First row, and the mean less it, shape ``(1, ...)``.
+    peak
+        Largest distance from the mean.
+    squares, cubes
+        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is 0.
+    largest
+        Largest absolute value.
+    """
+
+    n: int
+    first: Array
+    shift: Array
+    peak: Array
+    squares: Array
+    cubes: Array
+    largest: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean of each column."""
+        mean: Array = (self.first + self.shift)[0]
+        return mean
+
+    @property
+    def sd(self) -> Array:
+        """Standard deviation of each column, over n - 1."""
+        return np.asarray(self.peak * np.sqrt(self.squares / (self.n - 1)))[()]
+
+    @property
+    def skewness(self) -> Array:
+        """``m3 / m2^1.5`` of each column, 0 where it does not vary."""
+        spread = (self.squares / self.n) ** 1.5
+        return np.asarray(np.divide(self.cubes / self.n, spread, out=np.zeros_like(spread), where=spread > 0))[()]
+
+    @property
+    def leverage(self) -> Array:
+        """Share in the sum of squares of the row farthest from the mean, 0 where a column does not vary."""
+        return np.asarray(np.divide(1.0, self.squares, out=np.zeros_like(self.squares), where=self.squares > 0))[()]
+
+
+def column_moments(rows: Rows) -> ColumnMoments:
+    """Return mean, extremes and central moments of each column, by two passes over the rows.
+
+    Rows are shifted by the first, so that an offset costs no digits and moments of a constant column are exactly 0, and
+    divided by the peak before they are squared, so that nothing overflows.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n, ...)``, in memory or lazy.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115.
+
+    Examples
+    --------
+    >>> found = column_moments(np.array([[1.0], [2.0], [4.0], [9.0]]))
+    >>> found.mean, found.sd.round(4), found.skewness.round(4)
+    (array([4.]), array([3.559]), array([0.7684]))
+    """
+    first = first_row(rows)
+    shift = mean_from(rows, first)
+    least, most = extremes(rows)
+    low, high = (shifted_rows(end[None], first=first, shift=shift)[0] for end in (least, most))
+    peak = np.maximum(high, -low)
+    size = np.where(peak > 0, peak, 1.0)
+    sums = sum_in_order(_power_sums(shifted_rows(block, first=first, shift=shift), size) for block in row_blocks(rows))
+    largest = np.maximum(np.asarray(most), -np.asarray(least))
+    return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1], largest)
+
+
+def _power_sums(away: Array, size: Array) -> Array:
+    """Return sums over rows of squares and cubes of ``away / size``, shape ``(2, ...)``."""
+    away /= size
+    power = away * away
+    squares = power.sum(axis=0)
+    power *= away
+    return np.stack([squares, power.sum(axis=0)])

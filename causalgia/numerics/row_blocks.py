@@ -1,4 +1,4 @@
-"""Block-wise column statistics of arrays with a row for each unit, in memory or lazy (dask).
+"""Rows of units in memory or lazy (dask), read by blocks: sums, extremes and weights of arms.
 
 Sums are taken over blocks of rows whose size depends only on the shape, added in order. So arrays in memory and lazy
 ones in chunks of any size have the same sums to the bit, and only a few blocks of a lazy array are held.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
+    from scipy import sparse
 
 Rows: TypeAlias = Any
 """An array ``(n, ...)``, of numpy or of dask."""
@@ -174,6 +175,18 @@ def extremes(rows: Rows) -> tuple[Any, Any]:
     return _EXTREMES[rows.name]
 
 
+def is_finite(rows: Rows) -> bool:
+    """Return whether all numbers are finite; of a lazy array by the cached extremes of its columns.
+
+    Examples
+    --------
+    >>> is_finite(np.array([1.0, np.inf]))
+    False
+    """
+    found = extremes(rows) if is_lazy(rows) and rows.size else (np.asarray(rows),)
+    return all(bool(np.isfinite(values).all()) for values in found)
+
+
 def _blocks_with_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
     """Yield the blocks of a lazy array, and cache its extremes at the end."""
     low = high = None
@@ -224,107 +237,68 @@ def mean_from(rows: Rows, first: Array) -> Array:
     return np.asarray(sum_in_order((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
 
 
-def shifted_rows(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
-    """Return ``((row - first) - shift) * scale``, in float64.
+_WEIGHTS_BLOCK = 2**21
+_SPARSE_BY_NAME: dict[str, Any] = {}
+"""Name of a live lazy array of weights -> the sparse matrix behind it."""
+
+
+def as_dense(W: sparse.csr_array) -> Any:
+    """Return sparse weights (K, A) as a dense array, in float32 if exact; as a lazy dask array if very large.
 
     Examples
     --------
-    >>> shifted_rows(np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]]))
-    array([[-2.],
-           [ 2.]])
+    >>> from scipy import sparse
+    >>> as_dense(sparse.csr_array([[-1.0, 1.0]]))
+    array([[-1.,  1.]], dtype=float32)
     """
-    out = np.asarray(rows, dtype=np.float64) - first
-    out -= shift
-    if scale != 1.0:
-        out *= scale
-    return out
+    narrow = W.astype(np.float32)
+    W = narrow if (narrow.data == W.data).all() else W
+    if W.shape[0] * W.shape[1] * W.dtype.itemsize <= MOST_WEIGHTS:
+        return W.toarray()
+    import dask.array as da
+
+    rows = max(1, _WEIGHTS_BLOCK // W.shape[1])
+    found = da.from_array(  # type: ignore[no-untyped-call]  # dask is untyped
+        _DenseBlocks(W), chunks=(rows, W.shape[1]), name=f"weight-{uuid4().hex}"
+    )
+    _SPARSE_BY_NAME[found.name] = W
+    weakref.finalize(found, _SPARSE_BY_NAME.pop, found.name, None)
+    remember_extremes(found, *(end(axis=0).toarray().ravel() for end in (W.min, W.max)))
+    return found
 
 
-@dataclass(frozen=True)
-class ColumnMoments:
-    """Mean and central moments of the columns of n rows; every array but the first two has the shape of a row.
-
-    Attributes
-    ----------
-    n
-        Number of rows.
-    first, shift
-        First row, and the mean less it, shape ``(1, ...)``.
-    peak
-        Largest distance from the mean.
-    squares, cubes
-        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is 0.
-    largest
-        Largest absolute value.
-    """
-
-    n: int
-    first: Array
-    shift: Array
-    peak: Array
-    squares: Array
-    cubes: Array
-    largest: Array
-
-    @property
-    def mean(self) -> Array:
-        """Mean of each column."""
-        mean: Array = (self.first + self.shift)[0]
-        return mean
-
-    @property
-    def sd(self) -> Array:
-        """Standard deviation of each column, over n - 1."""
-        return np.asarray(self.peak * np.sqrt(self.squares / (self.n - 1)))[()]
-
-    @property
-    def skewness(self) -> Array:
-        """``m3 / m2^1.5`` of each column, 0 where it does not vary."""
-        spread = (self.squares / self.n) ** 1.5
-        return np.asarray(np.divide(self.cubes / self.n, spread, out=np.zeros_like(spread), where=spread > 0))[()]
-
-    @property
-    def leverage(self) -> Array:
-        """Share in the sum of squares of the row farthest from the mean, 0 where a column does not vary."""
-        return np.asarray(np.divide(1.0, self.squares, out=np.zeros_like(self.squares), where=self.squares > 0))[()]
-
-
-def column_moments(rows: Rows) -> ColumnMoments:
-    """Return mean, extremes and central moments of each column, by two passes over the rows.
-
-    Rows are shifted by the first, so that an offset costs no digits and moments of a constant column are exactly 0, and
-    divided by the peak before they are squared, so that nothing overflows.
-
-    Parameters
-    ----------
-    rows
-        Shape ``(n, ...)``, in memory or lazy.
-
-    References
-    ----------
-    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115.
+def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
+    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, without a dense copy.
 
     Examples
     --------
-    >>> found = column_moments(np.array([[1.0], [2.0], [4.0], [9.0]]))
-    >>> found.mean, found.sd.round(4), found.skewness.round(4)
-    (array([4.]), array([3.559]), array([0.7684]))
+    >>> import xarray as xr
+    >>> weights_of(xr.Dataset({"weight": (("contrast", "arm"), [[-1.0, 1.0, 0.0]])})).indices
+    array([0, 1], dtype=int32)
     """
-    first = first_row(rows)
-    shift = mean_from(rows, first)
-    least, most = extremes(rows)
-    low, high = (shifted_rows(end[None], first=first, shift=shift)[0] for end in (least, most))
-    peak = np.maximum(high, -low)
-    size = np.where(peak > 0, peak, 1.0)
-    sums = sum_in_order(_power_sums(shifted_rows(block, first=first, shift=shift), size) for block in row_blocks(rows))
-    largest = np.maximum(np.asarray(most), -np.asarray(least))
-    return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1], largest)
+    from scipy import sparse
+
+    rows = dataset["weight"].transpose("contrast", "arm").data
+    if not is_lazy(rows):
+        return sparse.csr_array(rows)
+    if rows.name in _SPARSE_BY_NAME:
+        known: sparse.csr_array = _SPARSE_BY_NAME[rows.name]
+        return known
+    step = max(1, _WEIGHTS_BLOCK // rows.shape[1])
+    parts = [sparse.csr_array(rows[start : start + step].compute()) for start in range(0, len(rows), step)]
+    return sparse.csr_array(sparse.vstack(parts, format="csr"))
 
 
-def _power_sums(away: Array, size: Array) -> Array:
-    """Return sums over rows of squares and cubes of ``away / size``, shape ``(2, ...)``."""
-    away /= size
-    power = away * away
-    squares = power.sum(axis=0)
-    power *= away
-    return np.stack([squares, power.sum(axis=0)])
+class _DenseBlocks:
+    """A sparse matrix with the array interface of dask: indexing returns a dense block."""
+
+    ndim = 2
+
+    def __init__(self, W: sparse.csr_array) -> None:
+        self.W, self.shape, self.dtype = W, W.shape, W.dtype
+
+    def __getitem__(self, at: tuple[Any, Any]) -> Any:
+        rows, columns = at
+        places = np.arange(self.shape[0])[rows]
+        block = self.W[np.atleast_1d(places)].toarray()
+        return (block if places.ndim else block[0])[..., columns]

@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.arm_weights import weights_of
 from causalgia.checks import is_whole
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_levels
 from causalgia.numerics.moments import satterthwaite
+from causalgia.numerics.row_blocks import weights_of
 from causalgia.planning.pilot import effects_if_outcomes
 from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer, t_quantile
 from causalgia.schema import check_dataset

@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.arm_weights import weights_of
 from causalgia.checks import is_whole
 from causalgia.choices import LAWS, LEAST_DF, Law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
@@ -21,6 +20,7 @@ from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.expressions import two_kinds
 from causalgia.notes import with_notes
+from causalgia.numerics.row_blocks import weights_of
 from causalgia.posterior.engine_input import (
     FamilyData,
     as_labeled_estimates,

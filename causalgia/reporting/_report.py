@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from causalgia.errors import OutcomesError, printable, quoted
-from causalgia.estimation.variance_moderation import ENOUGH, hall_coefficient
+from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.notes import notes_of
 from causalgia.reporting.rounded_numbers import format_effect, format_number
 from causalgia.reporting.table import (

@@ -12,7 +12,8 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.sampler_arguments import as_key, as_units, over_rows
+from causalgia.sequences.sampler_arguments import as_key, as_units
+from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

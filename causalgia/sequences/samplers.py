@@ -23,9 +23,9 @@ from causalgia.sequences.sampler_arguments import (
     as_probabilities,
     as_tokens,
     as_units,
-    over_rows,
     upper_edges,
 )
+from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import ClusterError, first_line, quoted
-from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
+from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import require_client
 from causalgia.workers.serialization import (

@@ -1,24 +1,27 @@
-"""Outcomes of a trial: turns answered on this machine or on a cluster, gathered in memory, labelled."""
+"""Outcomes of a trial: turns answered here or on a cluster, with a progress bar, gathered in memory and labeled."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
 
 from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan
-from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
+from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -160,3 +163,38 @@ def warn_constant(outcome: xr.DataArray) -> None:
         task, n = outcome["task"].to_numpy()[int(constant.argmax())], np.prod([outcome.sizes[dim] for dim in over])
         text = f"task '{task}': the predictor gives the same answer for all {n:,} sequences that it was asked"
         warnings.warn(text, DegenerateWarning, stacklevel=4)
+
+
+_REMEMBERED = 3_600.0
+"""Seconds over which the rate is averaged: a slow network may need minutes for a batch."""
+
+
+class RateColumn(ProgressColumn):
+    """Outcomes per second, such as ``1,234/s``; nothing before the first are known."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of a task."""
+        speed = task.finished_speed or task.speed
+        if speed is None:
+            return Text("")
+        return Text(f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s", style="progress.data.speed")
+
+
+@contextmanager
+def meter(total: int, *, show: bool, console: Console | None = None) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with the number of new outcomes; a bar is drawn only on a terminal."""
+    if not show:
+        yield _ignore
+        return
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield _ignore
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+    with Progress("predicting", *columns, console=console, transient=True, speed_estimate_period=_REMEMBERED) as bar:
+        task = bar.add_task("predicting", total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _ignore(n: int) -> None:
+    del n

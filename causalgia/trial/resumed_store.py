@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from causalgia.errors import StoreError, TrialInterruptedError, quoted, quoted_apart
 from causalgia.notes import notes_of
 from causalgia.trial.archive import UNIT, Archive, Field
-from causalgia.trial.outcome_reductions import RunningSums, TurnReduction
 from causalgia.trial.setup import TrialSetup
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import unit_coordinates
+from causalgia.trial.turns import RunningSums, TurnReduction, unit_coordinates
 
 
 def open_or_create(

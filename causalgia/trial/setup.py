@@ -27,9 +27,8 @@ from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_precision import TRANSFORMS, answer_floor
 from causalgia.trial.attributes import analysis_json, arm_coordinates, store_design, trial_attributes
 from causalgia.trial.design_notes import notes_of_design
-from causalgia.trial.outcome_reductions import TurnReduction
 from causalgia.trial.turn_plan import TurnPlan
-from causalgia.trial.turns import Trial
+from causalgia.trial.turns import Trial, TurnReduction
 
 if TYPE_CHECKING:
     from distributed import Client

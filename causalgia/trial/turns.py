@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,73 @@ from causalgia.predict.predictor import check_same_dtype, non_finite
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
-from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit, plan_turns
 from causalgia.types import Ints, Tokens
+
+NamedArrays: TypeAlias = dict[str, NDArray[Any]]
+
+
+class TurnReduction(Protocol):
+    """Reduction of a turn's outcomes; it is sent to workers, so it can be pickled."""
+
+    @property
+    def name(self) -> str:
+        """The value of ``keep=``, which is part of the identity of a store."""
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The dims of each array that `reduce` returns: "unit" first and "model", where there are models, last."""
+
+    def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return the reduced outcomes of some units, (units, arms, tasks[, models]), a row for each unit.
+
+        Where the members of an ensemble are asked separately, `outcome` is that of one member, without the last axis.
+        """
+
+
+@dataclass(frozen=True)
+class AllOutcomes:
+    """Keeps the outcomes unchanged.
+
+    Attributes
+    ----------
+    outcome
+        Their dims.
+    """
+
+    outcome: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """``"outcomes"``."""
+        return "outcomes"
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The dims of the outcome."""
+        return {"outcome": self.outcome}
+
+    def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return the outcomes."""
+        return {"outcome": outcome}
+
+
+@runtime_checkable
+class RunningSums(TurnReduction, Protocol):
+    """Keeps running sums only; turns are taken in order, whoever answered them.
+
+    The result of `reduce` is handed to `take` and dropped; sums over the first turns can be saved and restored.
+    """
+
+    def take(self, parts: dict[str, NDArray[Any]]) -> None:
+        """Add the reduced outcomes of the next turn, with the units' own coordinates (parent, gc)."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the sums so far, as arrays."""
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Restore sums that `state` returned; StoreError if they are not such sums."""
+
 
 Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14

@@ -19,7 +19,7 @@ from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.estimation.ratios import null_value, unbounded
+from causalgia.estimation.ratios import null_value, open_ended, unbounded
 from causalgia.estimation.request import check_cluster_name
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import (
@@ -487,4 +487,4 @@ def band_error(
     for members in families(joint.estimates, family, nearest.shape):
         result = by_bootstrap(from_end, members, se=se[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
         error[members] = result.p_single_step
-    return np.where(joint.open_ended(level), 1.0, error.reshape(nearest.shape))
+    return np.where(open_ended(joint.estimates, working, level), 1.0, error.reshape(nearest.shape))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.estimation.ratios import null_value
-from causalgia.estimation.variance_moderation import hall_coefficient
+from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
 from causalgia.types import Array
 from causalgia.verdicts.placebo_words import rank_errors, tail_errors

@@ -15,7 +15,7 @@ from scipy import special
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, is_below_floor
 from causalgia.estimation.ratios import null_value
-from causalgia.estimation.variance_moderation import hall_coefficient
+from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
@@ -408,16 +408,12 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
     attrs = groups["posterior"].attrs
     if "converged" in attrs or "engine" in attrs:
         return
-    _check_divergences(groups)
-    _check_chains_agree(draws)
-
-
-def _check_divergences(groups: Mapping[str, xr.Dataset]) -> None:
     sampling = groups.get("sample_stats", xr.Dataset())
     divergent = int(np.asarray(sampling["diverging"]).sum()) if "diverging" in sampling else 0
     if divergent:
         plural = "s" if divergent > 1 else ""
         raise ConvergenceError(f"the draws have not converged: {divergent:,} divergent transition{plural}; {_CURE}")
+    _check_chains_agree(draws)
 
 
 def _check_chains_agree(draws: xr.DataArray) -> None:

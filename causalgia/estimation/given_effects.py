@@ -1,0 +1,308 @@
+"""Effects obtained elsewhere: their names, columns, tasks and covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.types import Array
+
+Labels = npt.NDArray[Any]
+
+
+def labels_of(values: Any) -> list[Labels]:
+    """Return the names along each axis of a Series, DataFrame or DataArray; an empty list for anything else.
+
+    Examples
+    --------
+    >>> labels_of(pd.Series([1.0, 2.0], index=["a", "b"]))[0].tolist(), labels_of([1.0, 2.0])
+    (['a', 'b'], [])
+    """
+    if isinstance(values, pd.Series | pd.DataFrame):
+        return [_as_objects(axis) for axis in values.axes]
+    if isinstance(values, xr.DataArray):
+        return [_as_objects(values[dim].to_numpy()) for dim in values.dims if dim in values.coords]
+    return []
+
+
+def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
+    """Return the names shared by labelled arguments, or None if none has any.
+
+    Parameters
+    ----------
+    given
+        Argument -> its value.
+
+    Raises
+    ------
+    EstimateError
+        If two of them have different names, or another order.
+
+    Examples
+    --------
+    >>> shared_labels({"effect": pd.Series([1.0, 2.0], index=["a", "b"]), "se": 0.5}).tolist()
+    ['a', 'b']
+    """
+    named = [(name, labels) for name, values in arguments.items() for labels in labels_of(values)]
+    for name, labels in named[1:]:
+        first, reference = named[0]
+        if len(labels) == len(reference) and labels.tolist() != reference.tolist():
+            k = next(i for i, (a, b) in enumerate(zip(reference, labels, strict=True)) if a != b)
+            raise EstimateError(
+                f"{first} and {name} name entry {k} differently, {reference[k]!s} and {labels[k]!s}; bring them into "
+                "one order (se.reindex(effect.index)), or give arrays without names (.to_numpy()) if they are in one"
+            )
+    return named[0][1] if named else None
+
+
+def contrast_names(names: Any, n: int) -> Labels:
+    """Return n unique names of contrasts; None: numbers from 0.
+
+    Raises
+    ------
+    EstimateError
+        If there are not n, or one is missing, repeated, or not a single value.
+
+    Examples
+    --------
+    >>> contrast_names(["a", "b"], 2)
+    array(['a', 'b'], dtype='<U1')
+    """
+    if names is None:
+        return np.arange(n)
+    items = _as_objects(names)
+    if items.shape != (n,):
+        raise EstimateError(f"names has shape {items.shape}, and there are {n} effects; give one name for each")
+    for k, item in enumerate(items):
+        if (
+            not np.isscalar(item)
+            and not isinstance(item, np.generic | pd.Timestamp | pd.Timedelta)
+            and item is not None
+        ):
+            raise EstimateError(
+                f"name {k}, {quoted(item)}, is not a single value; join the levels of an index: index.map(' '.join)"
+            )
+    missing = np.array([item is None or bool(pd.isna(item)) for item in items])
+    if missing.any():
+        raise EstimateError(f"name {int(np.argmax(missing))} is missing; give one name for each effect")
+    labels = np.array(items.tolist())
+    unique, counts = np.unique(labels, return_counts=True)
+    if (counts > 1).any():
+        raise EstimateError(f"the name {unique[counts > 1][0]!s} appears {counts.max()} times; make names unique")
+    return labels
+
+
+def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
+    """Return a covariance with its columns selected and ordered as its rows.
+
+    Parameters
+    ----------
+    matrix
+        With the dims `rows` and `columns`.
+    rows, columns
+        Names of the dims.
+
+    Raises
+    ------
+    EstimateError
+        If a row has no column, or sizes differ where there are no names.
+
+    Examples
+    --------
+    >>> v = xr.DataArray([[4.0, 1.0], [1.0, 9.0]], coords={"x": ["a", "b"], "y": ["a", "b"]}, dims=("x", "y"))
+    >>> aligned_covariance(v.sel(x=["b"]), "x", "y").values
+    array([[9.]])
+    """
+    if rows not in matrix.coords or columns not in matrix.coords:
+        if matrix.sizes[rows] != matrix.sizes[columns]:
+            raise EstimateError(
+                f"the covariance is of {matrix.sizes[rows]} by {matrix.sizes[columns]} contrasts, and no names on both "
+                f"dims say which; select on both: isel({rows}=..., {columns}=...)"
+            )
+        return matrix
+    wanted, known = matrix[rows].to_numpy().tolist(), matrix[columns].to_numpy().tolist()
+    if wanted == known:
+        return matrix
+    place = {name: i for i, name in enumerate(known)}
+    missing = [name for name in wanted if name not in place]
+    if missing:
+        raise EstimateError(
+            f"contrast {missing[0]!s} has a row in the covariance and no column; select the same on both"
+        )
+    return matrix.isel({columns: [place[name] for name in wanted]})
+
+
+def _as_objects(values: Any) -> Labels:
+    """Return values as an array of objects in which tuples are single values."""
+    if isinstance(values, str):
+        return np.array(values, dtype=object)
+    try:
+        listed = list(values)
+    except TypeError:
+        return np.array(values, dtype=object)
+    items = np.empty(len(listed), dtype=object)
+    items[:] = listed
+    return items
+
+
+#: column name in broom, marginaleffects or a table of estimates -> name here
+_OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se", "ace": "effect"}
+
+
+def with_effect_columns(table: Any) -> Any:
+    """Return a table with columns ``estimate, std_error`` renamed to ``effect, se``; anything else as it is.
+
+    ``estimates.to_dataframe()`` has ``ace``, and its contrasts and tasks in the index.
+
+    Raises
+    ------
+    EstimateError
+        If a table has both names with different values. The message gives the row.
+
+    Examples
+    --------
+    >>> with_effect_columns(pd.DataFrame({"estimate": [1.0], "std.error": [0.5]})).columns.tolist()
+    ['effect', 'se']
+    """
+    if not isinstance(table, pd.DataFrame | xr.Dataset) or (isinstance(table, xr.Dataset) and "ace" in table):
+        return table
+    if isinstance(table, pd.DataFrame) and {"contrast", "task"} <= set(table.index.names):
+        table = table.reset_index()
+    for theirs, ours in _OTHER_NAMES.items():
+        if theirs not in table:
+            continue
+        if ours in table:
+            _check_columns_agree(table, theirs, ours)
+            table = table.drop(columns=theirs) if isinstance(table, pd.DataFrame) else table.drop_vars(theirs)
+        else:
+            table = (
+                table.rename(columns={theirs: ours})
+                if isinstance(table, pd.DataFrame)
+                else table.rename({theirs: ours})
+            )
+    return table
+
+
+def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
+    one, other = (np.asarray(table[name]) for name in (theirs, ours))
+    same = one.shape == other.shape and bool(pd.Series(one.ravel()).equals(pd.Series(other.ravel())))
+    if same:
+        return
+    where = ""
+    if one.shape == other.shape and one.ndim == 1:
+        row = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if not (a == b or (a != a and b != b)))
+        where = f": {one[row]!s} and {other[row]!s} in row {row}"
+    raise EstimateError(
+        f"the table has the columns {quoted(theirs)} and {quoted(ours)}, and they differ{where}; drop one of them"
+    )
+
+
+def split_by_task(table: Any) -> dict[Any, Any] | None:
+    """Return the table of each task, or None if there are no tasks.
+
+    Parameters
+    ----------
+    table
+        A DataFrame with a column ``task``, or a Dataset with ``effect`` on a dim of its own and ``task``.
+
+    Raises
+    ------
+    OutcomesError
+        If a task has no name, or the table has no rows.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"])
+    >>> {task: one["effect"].tolist() for task, one in split_by_task(table).items()}
+    {'x': [1.0], 'y': [2.0]}
+    """
+    if isinstance(table, pd.DataFrame):
+        return _split_frame(table) if list(table.columns).count("task") == 1 else None
+    if not isinstance(table, xr.Dataset) or "effect" not in table or "task" not in table["effect"].dims:
+        return None
+    if table["effect"].ndim != 2 or table.sizes["task"] == 0:
+        return None
+    names = table["task"].to_numpy().tolist() if "task" in table.coords else range(table.sizes["task"])
+    tables = {name: table.isel(task=i, drop=True) for i, name in enumerate(names)}
+    if len(tables) < table.sizes["task"]:
+        raise OutcomesError("estimates: a task appears more than once; make the names of 'task' unique")
+    return tables
+
+
+@dataclass(frozen=True, eq=False)
+class GivenEffects:
+    """Validated effects from elsewhere, of K contrasts in one task, or in T tasks on a last axis."""
+
+    labels: Labels
+    """Names of the contrasts, (K,)."""
+    effect: Array
+    se: Array
+    df: Array
+    """Infinite where normal."""
+    covariance: Array | None
+    """(K, K[, T])."""
+    beside: dict[str, npt.NDArray[Any]]
+    """Further columns, (K,), or where tasks differ in them (K, T)."""
+
+
+def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
+    """Stack effects of the same contrasts in several tasks, in the order of the first.
+
+    Raises
+    ------
+    EstimateError
+        If a contrast lacks a task, or some tasks are normal and others are not.
+    """
+    first = next(iter(tasks.values()))
+    wanted, ordered = first.labels.tolist(), []
+    for task, one in tasks.items():
+        place = {name: k for k, name in enumerate(one.labels.tolist())}
+        apart = sorted(set(wanted) ^ set(place), key=str)
+        if apart:
+            raise EstimateError(
+                f"contrast {apart[0]!s} has an effect in some tasks and none in others (see task {task!s}); give every "
+                "contrast in every task, or one task at a time"
+            )
+        if np.isinf(one.df).any() != np.isinf(first.df).any():
+            raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
+        ordered.append(_reordered(one, [place[name] for name in wanted]))
+    matrices = [one.covariance for one in ordered if one.covariance is not None]
+    return GivenEffects(
+        first.labels,
+        np.stack([one.effect for one in ordered], axis=-1),
+        np.stack([one.se for one in ordered], axis=-1),
+        np.stack([one.df for one in ordered], axis=-1),
+        np.stack(matrices, axis=-1) if matrices else None,
+        {name: _stack_columns([one.beside[name] for one in ordered]) for name in first.beside},
+    )
+
+
+def _reordered(one: GivenEffects, rows: list[int]) -> GivenEffects:
+    if rows == list(range(len(rows))):
+        return one
+    matrix = None if one.covariance is None else one.covariance[np.ix_(rows, rows)]
+    beside = {name: column[rows] for name, column in one.beside.items()}
+    return GivenEffects(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
+
+
+def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return a column as (K, T), or (K,) if it is the same in all tasks."""
+    first = xr.Variable("contrast", columns[0])
+    same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
+    return columns[0] if same else np.stack(columns, axis=-1)
+
+
+def _split_frame(table: pd.DataFrame) -> dict[Any, Any]:
+    missing = table["task"].isna().to_numpy()
+    if missing.any() or table.empty:
+        where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"
+        raise OutcomesError(f"estimates: {where}; give its name in the column 'task'")
+    rest, rows = table.drop(columns="task"), table.reset_index(drop=True).groupby("task", sort=False).indices
+    return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
