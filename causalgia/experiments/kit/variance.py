@@ -178,7 +178,7 @@ def split_in_words(split: xr.Dataset) -> str:
     for name in split["component"].to_numpy():
         one = {k: split[k].sel(component=name).item() for k in ("sd", "lower", "upper", "share")}
         size, interval = format_effect({"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]})
-        parts.append(f"{name} sd {size} {interval} ({one['share']:.0%})".replace("%)", " %)"))
+        parts.append(f"{name} sd {size} {interval} ({100 * one['share']:.0f} %)")
     return ", ".join(parts)
 
 
