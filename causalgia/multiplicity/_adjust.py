@@ -100,7 +100,9 @@ def adjust(
 ) -> xr.Dataset | pd.Series[float] | Array:
     """Add p-values adjusted for the number of tests in their family.
 
-    Choose the method by the claim: ``"bh"`` if few of the discoveries may be false, ``"auto"`` if none may be.
+    Use it for confirmatory p-values of several contrasts, after `causalgia.estimate`; `causalgia.decide` adjusts its
+    verdicts itself. Choose the method by the claim: ``"bh"`` if few of the discoveries may be false, ``"auto"`` if none
+    may be.
 
     ======================================= ==============================================================
     expected share of false discoveries
@@ -120,10 +122,9 @@ def adjust(
     Parameters
     ----------
     estimates
-        Estimates with ``p (contrast, task[, model])``; a table with columns ``effect`` and ``se`` (or ``estimate`` and
-        ``std_error``); effects ``ice (unit, contrast, task)``, which are estimated first, and which ``"bootstrap_t"``
-        and ``"sign_flip"`` need; or the p-values of one family: a list, an array (K,), a Series or a DataArray. A NaN
-        among the p of a Dataset is not counted and stays NaN.
+        Estimates with ``p (contrast, task[, model])``; a table with columns ``effect`` and ``se``; effects ``ice (unit,
+        contrast, task)``, which ``"bootstrap_t"`` and ``"sign_flip"`` need; or the p-values of one family: a list, an
+        array (K,), a Series or a DataArray. A NaN among the p of a Dataset is not counted and stays NaN.
     method
         One of the above.
     family
@@ -142,11 +143,10 @@ def adjust(
     Returns
     -------
     Dataset
-        The estimates with ``p_adjusted`` on the dims of ``p``, and the attrs ``adjust`` (the method used), ``family``
-        and ``exploratory``. ``"bootstrap_t"`` and ``"dunnett"`` add ``p_step_down``; ``"sign_flip"`` adds the attr
-        ``skewness``, the largest of any contrast; ``"hierarchical"`` adds ``adjust_alpha``, .05. For p-values alone,
-        the adjusted p-values: an array (K,) for a list or an array, else a Series or DataArray ``p_adjusted`` with the
-        same labels.
+        The estimates with ``p_adjusted`` and the attrs ``adjust`` (the method used), ``family`` and ``exploratory``;
+        from ``"bootstrap_t"`` and ``"dunnett"`` also ``p_step_down``, from ``"sign_flip"`` the attr ``skewness``, from
+        ``"hierarchical"`` ``adjust_alpha``, .05. For p-values alone, the adjusted ones: an array (K,) for a list or an
+        array, else a Series or DataArray ``p_adjusted`` with the same labels.
 
     Raises
     ------
@@ -165,15 +165,10 @@ def adjust(
     Notes
     -----
     p-values test no effect, attrs["null_value"]: 1 for ratios and 0 otherwise. Those of ``"bootstrap_t"`` and
-    ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. Those of
-    ``"hierarchical"`` hold for selection at .05 alone (`hierarchical_q` takes another level). Exact contrasts (se = 0)
-    have p 1 or 0, as in `estimate`; for ``"bootstrap_t"``, as for its band. The three methods for effects give 1 where
-    the interval of a ratio is ``unbounded``, as their band does.
-
-    ``"auto"`` takes Holm below 20 clusters, because resamples are then too alike and the bootstrap-t finds next to
-    nothing (with 12 contrasts of 5 clusters, an effect of 1.5 sd in .01 of trials; Holm in .20), and for estimates,
-    which have no units to resample. Holm assumes that each t-test is valid. With few clusters *and* skewed effects it
-    rejects too often (in .15 of null families of 10 exponential clusters), and only more clusters correct that.
+    ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. The three methods
+    for effects give 1 where the interval of a ratio is ``unbounded``. Exact contrasts (se = 0) have p 1 or 0, except
+    for ``"bootstrap_t"``. The page "Ask many questions at once" compares the methods, and the bootstrap with Holm in
+    few clusters.
 
     References
     ----------
