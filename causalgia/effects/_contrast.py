@@ -63,8 +63,8 @@ def contrast(
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or ``outcome (unit,
-        task[, model])`` and ``assigned (unit)`` of a parallel trial.
+        From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[, model])``, or a parallel trial,
+        ``outcome (unit, task[, model])`` and ``assigned (unit)``.
     control
         The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
         stands for the arm of that name: 0 and 0.0 for ``"0"``.
@@ -73,11 +73,11 @@ def contrast(
         placebo"`` or ``"(A + B)/2 = placebo"``, one or a list, with backticks around names that have spaces or signs;
         or ``"pairwise"``, ``"reference"`` (each arm minus the first) or ``"sequential"`` (minus the previous one).
     interaction
-        Names of two or more two-level factors, coordinates on arm, for their full interaction: AB - A - B + 0 for two
-        factors, 0 being the smaller level. Arms with a missing level are left out.
+        Two or more two-level factors, coordinates on arm, for their full interaction: AB - A - B + 0 for two factors, 0
+        being the smaller level. Arms with a missing level are left out.
     scale
-        The function g of each outcome, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or a function of the means
-        of the arms, ``"log_of_means"`` or ``"ratio"``, and for an interaction of two factors in a crossover
+        The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or a function of the means of the arms,
+        ``"log_of_means"`` or ``"ratio"``, and for an interaction of two factors in a crossover
         ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"``.
     ceiling
         For ``scale="bliss"``: the largest possible outcome.
@@ -87,8 +87,8 @@ def contrast(
     Dataset
         Crossover: ``ice (unit, contrast, task[, model])``, with ``constant`` where all units have the same ICE within
         rounding and ``zero`` where it may be 0. Parallel trial: ``outcome`` on the scale g, ``assigned`` and
-        ``rounding``. Both: ``weight (contrast, arm)``, ``control_sd (contrast, task[, model])``, ``do (contrast)``, and
-        attrs that describe the estimand; ``attrs["exploratory"]`` lists settings that differ from the stored analysis.
+        ``rounding``. Both: ``weight (contrast, arm)``, ``control_sd``, ``do (contrast)``, and attrs that describe the
+        estimand; attrs["exploratory"] names settings that differ from the stored analysis.
 
     Raises
     ------
@@ -101,15 +101,14 @@ def contrast(
 
     Notes
     -----
-    Functions of means have no individual effects: their ``ice`` are influence values (attrs["ice_is"]), whose mean is
-    the effect and whose spread gives its error. The page "What is estimated" (the scale) has their formulas.
+    Functions of means have no individual effects; their ``ice`` are influence values, whose mean is the effect and
+    whose spread gives its error. The page "What is estimated" (the scale) has the formulas.
 
-    ``control_sd``, the unit of a ROPE or prior in sd, is the sd over units of the `control`, or with `contrasts` and
-    `interaction` of the untreated arm. If there is none or several, or it does not vary in some task, it is the pooled
-    sd of the arms with negative weights.
+    ``control_sd``, the unit of a ROPE or prior in sd, is the sd over units of the `control`, else of the untreated arm;
+    if there is none or several, or it does not vary, the pooled sd of the arms with negative weights.
 
-    Lazy outcomes of a crossover are streamed, and ``ice`` is lazy in the same chunks; those of a parallel trial, or for
-    a function of means, are loaded. Arms that no contrast uses are not read.
+    Lazy outcomes of a crossover are streamed, and ``ice`` is lazy in the same chunks; others are loaded. Arms that no
+    contrast uses are not read.
 
     References
     ----------

@@ -128,8 +128,8 @@ def adjust(
     method
         One of the above.
     family
-        The set of p-values that are adjusted together. None: all contrasts of one task (and model); the name of a
-        coordinate on contrast: each of its values within a task; ``"all"``: every p-value of the Dataset.
+        The set of p-values that are adjusted together. None: the contrasts of one task (and model); a coordinate on
+        contrast: each of its values within a task; ``"all"``.
     n_draws
         Number of resamples of ``"bootstrap_t"``.
     n_flips
@@ -151,9 +151,8 @@ def adjust(
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1
-        (or is NaN, in p-values alone; the message names the entry), the method needs units that are not there, or its
-        assumption contradicts the estimates.
+        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1,
+        the method needs units that are not there, or its assumption contradicts the estimates.
     OutcomesError
         If `estimates` is not a Dataset with a dim contrast.
 

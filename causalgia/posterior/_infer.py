@@ -80,9 +80,8 @@ def infer(
     """Infer the effects of a family together by a hierarchical model, which shrinks extreme estimates.
 
     Use it for 30 or more exchangeable effects (a screen, variants, tiles); `causalgia.decide` follows. The true effects
-    of a family are draws from one law, ``delta_k = mu + x_k' beta + tau z_k``, and the estimates are ``N(delta,
-    Sigma)``: the larger its error, the more an estimate shrinks towards the others. Each task is inferred separately.
-    The estimand of an effect remains its ACE.
+    of a family in one task are draws from one law, ``delta_k = mu + x_k' beta + tau z_k``, and their estimates are
+    ``N(delta, Sigma)``: the larger its error, the more an estimate shrinks. The estimand of an effect remains its ACE.
 
     Parameters
     ----------
@@ -92,18 +91,18 @@ def infer(
     law
         Law of z, the distribution of true effects. ``"two_scales"``: a mixture of two normals with one center.
         ``"normal"``. ``"student_t"``: 4 degrees of freedom. ``"spike_and_slab"``: for families in which effects of
-        exactly 0 exist. ``"auto"``: two scales for 30 effects or more, the normal law for 2 to 29, with a note that it
-        was assumed; a single effect is not shrunken.
+        exactly 0 exist. ``"auto"``: two scales for 30 effects or more, the normal law for 2 to 29, with a note; a
+        single effect is not shrunken.
     prior
         Prior of mu and tau under the normal and the Student-t law, and of the sd of a single slab; in sd of the control
         arm if ``standardized`` and the estimates have ``control_sd``, else on the scale of the effects.
     family
-        Name of a coordinate on contrast. Each of its values is a family with its own mu, tau and beta.
+        Coordinate on contrast; each of its values is a family with its own mu, tau and beta.
     exchangeable
         True to treat contrasts of different kinds, such as simple effects and their mean, as draws from one law, which
         otherwise is an error.
     covariates
-        Names of numeric coordinates on contrast, such as position or dose; they are centered.
+        Numeric coordinates on contrast, such as position or dose; they are centered.
     engine
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie if it is installed. ``"auto"``:
         exact, except for the Student-t and the spike and slab with a known covariance of more than one shared factor.
@@ -113,9 +112,8 @@ def infer(
     rng
         Source of randomness: an int, a Generator or a SeedSequence.
     log_likelihood
-        Whether to include the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
-        ``"auto"``: up to four million numbers (with an atom and a whole covariance up to 200 effects), if the law is
-        drawn and has a closed form.
+        Whether to include the pointwise log likelihood for ``az.loo``, which is as large as ``ace``. ``"auto"``: up to
+        four million numbers (under an atom with a whole covariance 200 effects), if it has a closed form.
     accept_unconverged
         Return NUTS draws that have not converged, with a warning instead of an error.
     client
@@ -125,18 +123,17 @@ def infer(
     -------
     DataTree or InferenceData
         The tree of the installed ArviZ, on attrs["contrast_scale"]. ``posterior``: ``ace (chain, draw, contrast,
-        task)``, ``mu``, ``tau`` and ``beta``; with predictors ``tau_gamma`` and ``ace_model``; for two scales
-        ``tau_narrow, tau_wide, share_narrow``; for the spike and slab ``ace_slab``, each effect given that it is not 0
-        (exact engine). ``moments``: ``mean, sd, lfsr, lfdr, shrinkage``, and ``lower_unshrunken, upper_unshrunken``,
-        the 95 % interval of each effect by itself. ``observed_data``; ``constant_data``, with the ``se`` as used;
-        ``log_likelihood``; from NUTS ``sample_stats`` and ``diagnostics``.
+        task)`` and the parameters of the law; from the exact spike and slab also ``ace_slab``, each effect given that
+        it is not 0. ``moments``: ``mean, sd, lfsr, lfdr, shrinkage``, and ``lower_unshrunken, upper_unshrunken``, the
+        95 % interval of each effect by itself. ``observed_data, constant_data, log_likelihood``; from NUTS also
+        ``sample_stats`` and ``diagnostics``.
 
     Raises
     ------
     InferenceError
         If a choice is unknown, contrasts of a family differ in kind, an se is 0 or missing, contrasts of a known
-        covariance repeat each other, "no effect" is not 0 on this scale (ratios), the posterior is improper, or
-        ``log_likelihood=True`` has no closed form.
+        covariance repeat each other, the scale is a ratio, the posterior is improper, or ``log_likelihood=True`` has no
+        closed form.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size is below 400, unless it is accepted.
     ClusterError
@@ -151,9 +148,9 @@ def infer(
 
     Notes
     -----
-    Standard errors with few degrees of freedom are enlarged: ``se`` is the normal score of the p-value. A covariance of
-    the estimates is used; how, and what each law assumes, is on the page "What is estimated" (many effects together).
-    ``log_likelihood`` is the log density of each estimate with its own effect integrated out (Merkle et al. 2019).
+    The page "What is estimated" (many effects together) has what each law assumes, how the covariance of the estimates
+    is used, why standard errors with few degrees of freedom are enlarged, and what leave-one-out measures (Merkle et
+    al. 2019).
 
     References
     ----------

@@ -83,11 +83,10 @@ def decide(
     level
         1 minus the bound on the error rate.
     error
-        The error rate that is bounded, for directions and negligible effects separately. Of estimates: ``"bh"``, the
-        expected share of false verdicts in a family (Benjamini-Hochberg), or ``"holm"``, the probability of any. Of a
-        posterior: ``"local"``, the error of each verdict by itself, or ``"bayes_fdr"``, the mean error of the verdicts.
-        Of effects: ``"bootstrap_t"``, the probability of any false verdict, by the simultaneous band. ``"auto"``:
-        ``"bh"`` or ``"local"``.
+        The error rate that is bounded. Of estimates: ``"bh"``, the expected share of false verdicts in a family, or
+        ``"holm"``, the probability of any, for directions and negligible effects separately. Of a posterior:
+        ``"local"``, the error of each verdict by itself, or ``"bayes_fdr"``, the mean error of the verdicts of each
+        kind. Of effects: ``"bootstrap_t"``, the probability of any false verdict. ``"auto"``: ``"bh"`` or ``"local"``.
     rare
         Share of the backgrounds on which an effect must not be missed: no effect is negligible before ``-log(1 - level)
         / rare`` independent backgrounds were drawn (``3 / rare`` at .95). ``"none"``: rare, large effects are assumed
@@ -97,7 +96,7 @@ def decide(
         interval that gave the verdict, and take no `ci_prob`.
     family
         The set of verdicts over which an error rate other than ``"local"`` holds. None: the contrasts of one task (and
-        model); the name of a coordinate on contrast: each of its values within a task; ``"all"``.
+        model); a coordinate on contrast: each of its values within a task; ``"all"``.
     cluster, rng
         For ``error="bootstrap_t"``: the units that are resampled together, as in `causalgia.estimate`, and the seed.
 
@@ -107,10 +106,9 @@ def decide(
         On (contrast, task[, model]): ``verdict``; ``ace`` (the estimate, or the posterior mean) with ``lower, upper``
         and their probability ``interval_level``; ``lfsr``; ``p_rope, p_above, p_below``, the probability of each
         region; ``local_error`` of the best claim; ``q``, the error rate of the set of verdicts that ends with this one;
-        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units``, about how many more units a
-        new trial takes for even odds of a verdict (-1 if decided or unknown); with `rare` ``missed_share``; with
-        ``law="spike_and_slab"`` ``p_zero``, ``lower_slab`` and ``upper_slab``. attrs["exploratory"] names settings that
-        differ from the stored analysis.
+        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units`` for even odds of a verdict in a
+        new trial (-1 if decided or unknown); with `rare` ``missed_share``; with the spike and slab ``p_zero,
+        lower_slab, upper_slab``. attrs["exploratory"] names settings that differ from the stored analysis.
 
     Raises
     ------
@@ -126,12 +124,9 @@ def decide(
 
     Notes
     -----
-    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind
-    adjusted over the family; the bound of ``"bh"`` holds if p-values are independent or positively dependent. No effect
-    is attrs["null_value"], 1 for ratios and 0 otherwise. Skewed effects are tested by Hall's transformed t. If nothing
-    varies among the units (``exact``), a verdict takes ``3 / (1 - level)`` independent units, 60 at .95, unless
-    ``target="units"``. The page "Choose a region of practical equivalence" has the levels of intervals, rare and skewed
-    effects, and placebo words.
+    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``; the bound
+    of ``"bh"`` holds if p-values are independent or positively dependent. The page "Choose a region of practical
+    equivalence" has the levels of intervals, and rare, skewed and exact effects.
 
     References
     ----------
