@@ -78,6 +78,10 @@ _QUOTED, _LONGEST, _BEFORE = 80, 2_000, 24
 _LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def printable(text: str) -> str:
     r"""Return a text safe for terminals: unprintable characters are escaped, except line ends and tabs.
 

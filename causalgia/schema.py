@@ -17,7 +17,13 @@ from causalgia.numerics.row_blocks import first_where, is_finite
 if TYPE_CHECKING:
     import xarray as xr
 
+__all__ = ["SCHEMA", "Kind", "Variable", "annotate", "keeps_effects", "validate"]
+
 Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "library", "counts"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.schema import Kind, validate
 
+__all__ = ["load", "read_netcdf", "read_tree", "save", "write_netcdf"]
+
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
 _BLOCK = 2**24
@@ -28,6 +30,10 @@ _SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
 _FREE, _RATIO = 2**28, 1_100
 _ROOM = 2**30
 _REFUSED = 3
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:

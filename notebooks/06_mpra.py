@@ -126,7 +126,7 @@ print(counts.attrs["filters"])
 fit = cg.mpra.fit(counts, control="placebo", arms=["GATA1"])
 measured = nature[fit["element"].to_numpy().astype(str)].to_numpy()
 inside = (fit["lower"].to_numpy().ravel() <= measured) & (measured <= fit["upper"].to_numpy().ravel())
-print(f"{inside.mean():.0%} of the true effects are inside their 95 % intervals")
+print(f"{100 * inside.mean():.0f} % of the true effects are inside their 95 % intervals")
 
 # %% [markdown]
 # ## Virtual against measured

@@ -292,7 +292,7 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     assert line["rise"].item() == pytest.approx(reach * line["slope"].item())
     assert line["rise_upper"].item() == pytest.approx(reach * line["slope_upper"].item())
     assert line["trend"].item() == "decreases"
-    assert "effects fall with K_D, by -" in answer.sentences[0]
+    assert "effects fall with K_D: they change by -" in answer.sentences[0]
     assert line["p"].item() < 1e-6  # words scatter by more than the errors of their effects
 
 
@@ -415,7 +415,8 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     answer = assert_recovers(experiment, weak)
     assert _verdict(answer, "1 copy") == "negligible"
     assert _verdict(answer, "rise") == "increases"  # 0.08 for each copy would have been inside the region
-    assert " from none to 5 (0.0" in answer.sentences[0]
+    assert "; from none to 5 the outcome changes by 0.3478 [" in answer.sentences[0]
+    assert " (0.0696 a copy); " in answer.sentences[0]
 
 
 def test_default_places_do_not_make_a_further_site():

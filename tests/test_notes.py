@@ -75,7 +75,7 @@ def test_placebo_words_belong_to_the_word_that_they_rearrange():
 def test_sites_that_touch_are_scanned_and_what_arises_is_said():
     (first, *_) = against(cg.Untreated(), cg.Embed("TGCAT", at=80) + cg.Embed("GCATG", at=85), length=120)
     assert first.startswith("two sites lie 0 bases apart in 'GATA': at the junction")
-    assert "TGCAT arises in 100% of the units" in first
+    assert "TGCAT arises in 100 % of the units" in first
     (note,) = against(cg.Untreated(), cg.Embed("CCACCCCC", at=80) + cg.Embed("TTTTGTTTT", at=91))
     assert "two sites lie 3 bases apart in 'GATA'; at the junction every word of the design arises in less" in note
 
@@ -89,7 +89,7 @@ def test_the_gap_of_two_makes_the_longer_word():
 def test_a_word_that_is_in_the_flanks_too_is_counted_in_both_arms():
     (note,) = against(cg.Placebo("GCATG", at=20), cg.Embed("GCATG", at=20), length=300)
     assert note.startswith("GCATG is in the flanks too, in ")
-    shares = [int(part.rpartition(" ")[2]) for part in note.split("%")[:2]]
+    shares = [int(part.rpartition(" ")[2]) for part in note.split(" %")[:2]]
     expected = 100 * (1 - (1 - 2 / 4**5) ** 290)
     assert all(abs(share - expected) < 12 for share in shares)
 
@@ -162,7 +162,7 @@ def test_a_control_that_is_named_after_the_trial_is_looked_at_too():
 
 
 @pytest.mark.parametrize(
-    ("letter", "share"), [("U", "every word of the design arises in less"), ("T", "TGCATG arises in 100%")]
+    ("letter", "share"), [("U", "every word of the design arises in less"), ("T", "TGCATG arises in 100 %")]
 )
 def test_rna_has_one_strand(letter, share):
     """CAUG beside CA holds the reverse complement of UGCAUG, which a transcript does not have."""
@@ -300,7 +300,7 @@ def test_words_of_the_iupac_code_are_looked_for_in_the_flanks():
 
 def test_of_a_short_word_the_number_of_copies_is_told():
     (note,) = against(cg.Untreated(), cg.Embed("CAC", at=96), n_units=400)
-    assert note.startswith("CAC is in the flanks too, in 100% of the units, on average ")
+    assert note.startswith("CAC is in the flanks too, in 100 % of the units, on average ")
     times, control = (float(part.partition(" times")[0]) for part in note.split("on average ")[1:])
     assert abs(times - 2 * 193 / 64) < 0.6
     assert abs(control - 2 * 198 / 64) < 0.6

@@ -189,6 +189,9 @@ def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["B", "A"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "20"]
     assert sorted(float(text.get_text()) for text in axes.texts) == [-3.0, 1.0, 2.0]
+    errors = grid().assign(se=(EFFECT, np.full((4, 1), 0.013))).drop_vars(["lower", "upper"], errors="ignore")
+    precise = plot.heatmap(errors, rows="first", columns="step")
+    assert sorted(text.get_text() for text in precise.texts) == ["-3.000", "1.000", "2.000"]
     assert len(axes.figure.axes) == 2
     numbers = grid(step=("contrast", [20.0, 1e5 / 3, 0.05401, 5.0]))
     texts = [label.get_text() for label in plot.heatmap(numbers, rows="first", columns="step").get_xticklabels()]

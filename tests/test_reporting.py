@@ -88,7 +88,7 @@ ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: 
 
 
 def test_report_reads_as_settled():
-    assert report(estimates(40)) == GOLDEN
+    assert report(estimates(40, predictor_fingerprint="85e98db9")) == GOLDEN
 
 
 def test_sizes_come_first_and_p_last():
@@ -403,7 +403,7 @@ def test_a_report_of_decisions_reads_as_settled():
     assert table[3].startswith("40 placebo words")
     assert said[12] == (
         "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903] (95 %); "
-        "increases, above the ROPE -0.1 to 0.1 (error <1e-4); 5,000 units in 500 clusters."
+        "increases, above the ROPE -0.1 to 0.1 (error < 1e-4); 5,000 units in 500 clusters."
     )
     assert said[13].endswith(
         "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would decide it with even odds; "
@@ -416,7 +416,7 @@ def test_the_direction_of_a_ratio_is_said_to_be_about_1():
     ratios = estimates(transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0)
     text = report(cg.decide(ratios, rope=0))
     assert "Verdicts on the direction alone (no effect is 1): one-sided tests" in text
-    assert "decreases, below 1 (q " in text
+    assert "decreases, below 1 (q < 1e-4)" in text
     assert "ACE on ratio of mean counts, GATA1 divided by placebo, over" in text
     assert "minus placebo" not in text
 
@@ -439,6 +439,29 @@ def test_placebo_words_of_a_posterior_are_posterior_means():
     assert "the central 95 % of their posterior means from -0.09" in report(found)
 
 
+def test_the_first_line_names_what_the_effect_is_on():
+    of_network = estimates(predictor_fingerprint="85e98db9")
+    assert report(of_network).startswith("Effect on the predictor: ACE on log counts")
+    measured = of_network.assign_attrs(effect_on="measured activity")  # a fit of a library that a predictor designed
+    assert report(measured).startswith("Effect on measured activity: ACE")
+    assert report(estimates()).startswith("Effect: ACE on log counts")
+    elsewhere = cg.from_effects([0.2, 1.0], 0.1)
+    assert report(elsewhere).startswith("Effect: ACE on ")
+    assert report(cg.decide(elsewhere, rope=0)).startswith("Effect: ACE on ")
+
+
+def test_a_rope_in_sd_is_shown_as_a_number():
+    sd = np.array([[0.246, 1.0], [0.246, 1.0]])
+    two = estimates(tasks=("K562", "HepG2")).assign(control_sd=(EFFECT, sd))
+    both = report(cg.decide(two, rope="0.5 sd"))
+    assert "0.5 sd of the control arm = 0.123 (K562), 0.5 (HepG2): one-sided tests" in both
+    assert "above the ROPE -0.123 to 0.123 (q < 1e-4)" in both
+    one = cg.decide(two.sel(task=["K562"]), rope="0.5 sd")
+    assert one.attrs["rope"] == "0.5 sd of the control arm = 0.123"
+    two["control_sd"][1] = 0.5
+    assert cg.decide(two, rope="0.5 sd").attrs["rope"] == "0.5 sd of the control arm = 0.123 to 0.5"
+
+
 def test_every_decision_has_a_sentence():
     many = cg.decide(cg.from_effects(np.linspace(-1, 1, 30), 0.1, names=[f"m{i}" for i in range(30)]), rope=(-0.2, 0.2))
     assert all(f", m{i}, over" in report(many) for i in range(30))
@@ -447,7 +470,7 @@ def test_every_decision_has_a_sentence():
 
 def test_what_a_reader_is_to_beware_of_is_said():
     assert "Caution: rope=0 asks for the direction alone: no effect is called negligible." in report(decided(rope=0))
-    assert "above 0 (q " in report(decided(rope=0))
+    assert "above 0 (q < 1e-4)" in report(decided(rope=0))
     later = report(decided().assign_attrs(exploratory="rope"))
     assert "Exploratory, asked after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
@@ -528,8 +551,43 @@ def test_a_sentence_of_a_posterior_says_the_probability_of_its_interval() -> Non
     assert all("] (90 %)" in line for line in one)
 
 
-def test_a_half_open_interval_is_unbounded_and_large_numbers_of_both_signs_are_short():
-    for lower, upper in ((-np.inf, 1.0), (-1.0, np.inf)):
-        assert format_effect({"ace": 0.5, "se": 0.2, "lower": lower, "upper": upper})[1] == "unbounded"
+def test_a_half_open_interval_has_one_limit():
+    for lower, upper, interval in ((-np.inf, 1.0, "(-inf, 1.00]"), (-1.0, np.inf, "[-1.00, inf)")):
+        row = {"ace": 0.5, "se": 0.2, "lower": lower, "upper": upper}
+        assert format_effect(row) == ("0.50", interval)
+        assert format_effect(row | {"interval_level": 0.9})[1] == interval
+
+
+def test_one_table_has_one_notation():
+    table = cg.from_effects([1.234e9, 5.1e6], [3.3e6, 1.2e6], names=["large", "small"])
+    _, lines = cells(table)
+    assert [line[1:4] for line in lines] == [
+        ["1.2340e+09", "3.3e+06", "[1.2275e+09, 1.2405e+09]"],
+        ["5.1e+06", "1.2e+06", "[2.7e+06, 7.5e+06]"],
+    ]
+    assert format_effect({"ace": 9.9e6, "se": 1e5, "lower": 9.7e6, "upper": 1.01e7}) == (
+        "9.90e+06",
+        "[9.70e+06, 1.010e+07]",
+    )
+
+
+def test_numbers_at_the_edge_of_their_standard_error():
+    assert format_number(0.0, 1e-9) == "0"
+    assert format_number(3e-12, 1e-9) == "0"
+    assert [format_number(x, 2000.0) for x in (5.0, -49.0, 0.3, 1951.0)] == ["5", "-49", "0", "2000"]
+    assert format_number(math.nan, 0.1) == format_number(math.nan, 1e-9) == "n/a"
+    assert format_number(math.inf, 1e-9) == "inf"
+    assert format_p(math.nan) == "n/a"
+    assert p_clause(math.nan) == "p = n/a"
+
+
+def test_a_limit_on_an_end_of_the_rope_is_printed_as_that_end():
+    row = {"ace": 0.5, "se": 0.1, "upper": 0.7, "rope_lower": -0.3, "rope_upper": 0.1 + 0.2}
+    assert format_effect(row | {"lower": 0.3})[1] == "[0.30, 0.70]"
+    assert format_effect(row | {"lower": 0.3 + 2e-16})[1] == "[0.30, 0.70]"
+    assert format_effect(row | {"lower": 1 / 3, "rope_upper": np.nextafter(1 / 3, 1)})[1] == "[0.3333, 0.70]"
+
+
+def test_large_numbers_of_both_signs_are_short():
     assert format_number(1e8, 3e6) == "1.000e+08"
     assert format_number(-1e8, 3e6) == "-1.000e+08"

@@ -74,3 +74,10 @@ def test_a_room_lists_its_names_and_no_modules():
     assert set(dir(cg.experiments)) == set(cg.experiments.__all__)
     assert {"copies", "hairpin", "motif_pairs"} <= set(dir(cg.experiments))
     assert set(dir(cg)) >= {*cg.__all__, "design", "experiments"}
+
+
+def test_a_module_of_the_root_lists_its_exports_alone():
+    for module in (cg.schema, cg.store, cg.errors):
+        assert set(dir(module)) == set(module.__all__)
+        functions_and_classes = set(dir(module)) - {"SCHEMA", "Kind"}
+        assert all(getattr(module, name).__module__ == module.__name__ for name in functions_and_classes)

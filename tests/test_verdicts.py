@@ -308,7 +308,7 @@ def test_rope_in_sd_of_the_control_arm() -> None:
     assert verdicts(found) == ["increases", "negligible"]
     np.testing.assert_allclose(found["rope_upper"].values.ravel(), [0.2, 1.0])
     np.testing.assert_allclose(found["rope_lower"].values.ravel(), [-0.2, -1.0])
-    assert found.attrs["rope"] == "0.2 sd of the control arm"
+    assert found.attrs["rope"] == "0.2 sd of the control arm = 0.2 to 1"
 
 
 def test_the_direction_of_a_ratio_is_about_1() -> None:
@@ -350,7 +350,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     half = 0.2 * (control.std(ddof=1) / control.mean())
     np.testing.assert_allclose(in_sd["rope_lower"], 1 - half)
     np.testing.assert_allclose(in_sd["rope_upper"], 1 + half)
-    assert in_sd.attrs["rope"] == "0.2 sd of the control arm (relative to its mean) about 1"
+    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = {half:.3g}"
     assert verdicts(in_sd) == ["negligible", "increases"]
     post = cg.infer(cg.estimate(cg.contrast(outcomes, control="0", scale="log_of_means")), rng=0)
     assert float(post["moments"]["lfsr"][0, 0]) == pytest.approx(0.025, abs=0.002)  # half of p = .048, one-sided

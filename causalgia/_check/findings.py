@@ -329,7 +329,7 @@ def batch_size(found: Throughput) -> Finding:
         return Finding(name, "note", f"{found.batch_size:,} is in use; a batch is too slow to try others")
     gain = found.by_batch[best] / found.by_batch[found.batch_size]
     if gain <= _WORTH:
-        where = "the best" if best == found.batch_size else f"within {gain - 1:.0%} of the best"
+        where = "the best" if best == found.batch_size else f"within {100 * (gain - 1):.0f} % of the best"
         return Finding(name, "ok", f"{found.batch_size:,}, which is in use, is {where} {tried}")
     text = f"{best:,}, the best {tried}, is {gain:.1f} times as fast as {found.batch_size:,}, which is in use"
     return Finding(name, "note", f"{text}: batch_size={best}")
@@ -341,7 +341,7 @@ def incremental_path(found: IncrementalGain) -> Finding:
     if found.reason and found.speed is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
     speed = "" if found.speed is None else f"an edit takes {1 / found.speed:.2g} of a full pass, "
-    text = f"{speed}{found.share:.1%} of its multiplications, {_two_digits(found.deviation)} sd apart"
+    text = f"{speed}{100 * found.share:.1f} % of its multiplications, {_two_digits(found.deviation)} sd apart"
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")
     if found.in_use:
@@ -352,7 +352,7 @@ def incremental_path(found: IncrementalGain) -> Finding:
 def expected_time(found: Cost) -> Finding:
     """Report the time of the trial, and the number of sequences."""
     saved = 1 - found.sequences / found.outcomes
-    some = f", {saved:.0%} of the outcomes are shared" if saved >= 0.005 else ""
+    some = f", {100 * saved:.0f} % of the outcomes are shared" if saved >= 0.005 else ""
     how_long = duration(found.seconds) if found.seconds >= 1 else "less than a second"
     text = f"{how_long} on this machine: {found.outcomes:,} outcomes, {found.sequences:,} sequences{some}"
     return Finding("expected time", "ok", text)

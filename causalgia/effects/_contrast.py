@@ -55,42 +55,39 @@ def contrast(
 ) -> xr.Dataset:
     """Compute individual causal effects (ICE): for each unit, a weighted sum of its outcomes, on a named scale.
 
-    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is the mean over the null model. Give
-    `control`, `contrasts` or `interaction`. Without them, the contrasts are those of the analysis stored with the
-    outcomes, or of the design. `causalgia.estimate` follows.
+    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero. Give `control`, `contrasts` or `interaction`; without
+    them, the contrasts are those of the analysis stored with the outcomes, or of the design. The estimand is the mean
+    over the null model; `causalgia.estimate` follows.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or ``outcome (unit,
-        task[, model])`` and ``assigned (unit)`` of a parallel trial.
+        From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[, model])``, or a parallel trial,
+        ``outcome (unit, task[, model])`` and ``assigned (unit)``.
     control
         The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
         stands for the arm of that name: 0 and 0.0 for ``"0"``.
     contrasts
-        Contrasts by name, each with the weights of its arms: ``{"AB alone": {"AB": 1, "A": -1}}``. Or text, ``"GATA1 -
-        placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or a list; names with spaces or signs
-        stand in backticks. Or ``"pairwise"``, ``"reference"`` (each arm minus the first) or ``"sequential"`` (each arm
-        minus the previous one).
+        Weights of arms by the name of the contrast, ``{"AB alone": {"AB": 1, "A": -1}}``; or text, ``"GATA1 -
+        placebo"`` or ``"(A + B)/2 = placebo"``, one or a list, with backticks around names that have spaces or signs;
+        or ``"pairwise"``, ``"reference"`` (each arm minus the first) or ``"sequential"`` (minus the previous one).
     interaction
-        Names of two or more two-level factors, coordinates on arm. The contrast is the full interaction, ``sum
-        (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two factors. The reference is the smaller level
-        (0, False). Arms with a missing level are left out.
+        Two or more two-level factors, coordinates on arm, for their full interaction: AB - A - B + 0 for two factors, 0
+        being the smaller level. Arms with a missing level are left out.
     scale
-        The function g of each outcome, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or a function of the means
-        of the arms, ``"log_of_means"`` or ``"ratio"``. For an interaction of two factors in a crossover also
-        ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"`` (see Notes).
+        The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or a function of the means of the arms,
+        ``"log_of_means"`` or ``"ratio"``, and for an interaction of two factors in a crossover
+        ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"``.
     ceiling
         For ``scale="bliss"``: the largest possible outcome.
 
     Returns
     -------
     Dataset
-        Crossover: ``ice (unit, contrast, task[, model])`` in float64; ``constant (contrast, task[, model])`` where all
-        units have the same ICE within the rounding of the outcomes, and ``zero`` where it may be 0. Parallel trial: no
-        ICE, but the ``outcome`` on the scale g, ``assigned``, and the bound ``rounding`` of each outcome. Both:
-        ``weight (contrast, arm)`` (float32 where exact), ``control_sd (contrast, task[, model])``, the coordinates of
-        units and arms, ``do (contrast)``, and attrs that describe the estimand.
+        Crossover: ``ice (unit, contrast, task[, model])``, with ``constant`` where all units have the same ICE within
+        rounding and ``zero`` where it may be 0. Parallel trial: ``outcome`` on the scale g, ``assigned`` and
+        ``rounding``. Both: ``weight (contrast, arm)``, ``control_sd``, ``do (contrast)``, and attrs that describe the
+        estimand; attrs["exploratory"] names settings that differ from the stored analysis.
 
     Raises
     ------
@@ -103,26 +100,14 @@ def contrast(
 
     Notes
     -----
-    Scales that are functions of the means m_a: ``"log_of_means"`` is ``sum_a w_a log m_a``; ``"ratio"`` is its
-    exponential, for `control` the ratio of two means; ``"excess_over_multiplicative"`` is ``AB - A B / 0``; ``"bpnet"``
-    is ``(AB - (B - 0)) / A``; ``"cooperativity"`` is ``2^AB / (2^A + 2^B - 2^0)`` of log2 outcomes; ``"bliss"`` is the
-    excess over independent action. No effect is 1 for the ratios and 0 for the others (attrs["null_value"]). On these
-    scales ``ice`` holds *influence values* (attrs["ice_is"]), not individual effects: the delta method's expansion for
-    each unit, whose mean is the effect and whose spread gives its error; ``denominator`` has the same for a divisor.
-    For g = log the estimand is a difference of *means of logs*, not the log of a ratio of means.
+    Functions of means have no individual effects; their ``ice`` are influence values, whose mean is the effect and
+    whose spread gives its error. The page "What is estimated" (the scale) has the formulas.
 
-    ``control_sd`` is the sd over units of the `control`, the unit of a ROPE or prior in sd (absent below two units).
-    With `contrasts` or `interaction` it is that of the untreated arm (attrs["control_sd_of"]). If there is none or
-    several, or it does not vary in some task, it is the pooled sd of the arms with negative weights, by the size of the
-    weights.
+    ``control_sd``, the unit of a ROPE or prior in sd, is the sd over units of the `control`, else of the untreated arm;
+    if there is none or several, or it does not vary, the pooled sd of the arms with negative weights.
 
-    ``attrs["exploratory"]`` lists settings, here and in later verbs, that differ from the analysis stored with the
-    outcomes.
-
-    Arms that neither a contrast nor ``control_sd`` uses are not read; on a scale other than identity, units of a
-    parallel trial with such an arm are left out. Lazy outcomes of a crossover (as in an opened store) are streamed, and
-    ``ice`` is lazy in chunks of the same units; those of a parallel trial, or for a function of means, are loaded.
-    Results are bit-identical.
+    Lazy outcomes of a crossover are streamed, and ``ice`` is lazy in the same chunks; others are loaded. Arms that no
+    contrast uses are not read.
 
     References
     ----------

@@ -77,28 +77,24 @@ def estimate(
     target
         The population of the claim. ``"population"`` (None): new backgrounds, and new parents. ``"parents"``: new
         shuffles of these parents. ``"units"``: exactly these units. ``"population x predictors"``: also new retrainings
-        of the predictor (a crossover with the dim model). ``"next predictor"``: the ACE in one more retraining;
-        ``lower, upper`` is its prediction interval. ``"population x words"``: the mean effect of placebo words as one
-        contrast (20 or more arms of kind ``placebo_word``). ``"population x replicates"``: new elements with new
-        barcodes, and new replicates; the default (None) for measured activities (`causalgia.mpra.activity`).
+        of the predictor (dim model). ``"next predictor"``: the ACE in one more retraining, with its prediction
+        interval. ``"population x words"``: the mean effect of 20 or more placebo words, as one contrast. ``"population
+        x replicates"``: new elements and replicates, the default for measured activities.
     ci_prob
         Probability of the interval.
     weights
-        Crossover: ``"units"``, each unit has weight 1, ``E[n_g m_g] / E[n_g]`` for clusters with ``n_g`` units and mean
-        ICE ``m_g``; or ``"clusters"``, each cluster has weight 1, ``E[m_g]``. They differ if effects depend on the size
-        of a cluster.
+        Crossover: ``"units"``, each unit has weight 1; or ``"clusters"``, each cluster has weight 1. They differ if
+        effects depend on the size of a cluster.
     moderate
         Whether the variance between predictors is moderated over contrasts (limma's squeezeVar; three or more
-        predictors and contrasts). None: yes for ``"population x predictors"``, no for ``"next predictor"``, whose
-        moderated intervals have their coverage on average over contrasts and cover less where predictors differ most.
+        predictors and contrasts). None: yes for ``"population x predictors"``, no for ``"next predictor"``.
 
     Returns
     -------
     Dataset
         ``ace, se, df, p, log_p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[,
-        model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512
-        contrasts, above that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor;
-        ``control_sd`` as in the effects (its root mean square over predictors, where they are drawn).
+        model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts,
+        above that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor; ``control_sd``.
 
     Raises
     ------
@@ -117,20 +113,13 @@ def estimate(
 
     Notes
     -----
-    For ``"next predictor"``, ``se`` is the standard deviation of the prediction error, and p tests 0 against it. For
-    measured activities, ``"population"`` estimates each replicate by itself.
-
     If nothing varies beyond the rounding of the outcomes, ``exact`` is true, the interval is a point, and p is 1 for an
-    ACE of 0, else 0. ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives ``ace`` alone.
-    For ``"units"`` of a crossover the effect is known: se is 0, and there are no df, p, log_p or limits, unless an arm
-    is random (coordinate ``random (arm)``, absent from outcomes of `from_frame`).
+    ACE of 0, else 0. ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives ``ace`` alone,
+    and so does the target ``"units"`` of a crossover without random arms, with se 0. For ``"next predictor"``, ``se``
+    is the standard deviation of the prediction error. On a scale of means, p tests attrs["null_value"]; limits of a
+    ratio are those of its logarithm, or Fieller's, infinite where ``unbounded``.
 
-    On a scale of means, p tests attrs["null_value"]. Limits of a ratio are those of its logarithm, or Fieller's if a
-    mean is within about six standard errors of 0; they are infinite where ``unbounded`` is true.
-
-    Lazy ICE are streamed for ``target="population"`` without clusters (memory does not grow with the number of units;
-    ``factor`` is lazy), unless they take less than 32 MiB. They are loaded for other targets and functions of means.
-    Estimates are bit-identical.
+    Lazy ICE are streamed for the population without clusters (memory does not grow with the number of units).
 
     References
     ----------

@@ -86,7 +86,7 @@ def variance_components(
     >>> components["in_ace"].values.ravel().round(2)
     array([0.38, 0.5 , 0.12])
     >>> components.attrs["buy_next"]
-    'predictor has the largest part of the squared standard error of the ACE (50%): buy more predictors'
+    'predictor has the largest part of the squared standard error of the ACE (50 %): buy more predictors'
     """
     source = outcomes_or_effects
     check_dataset(source, "effects")
@@ -238,7 +238,7 @@ def _buy_next(out: xr.Dataset) -> str:
     what = " or ".join(_REMEDY[part] for part in mains) or " or ".join(
         _REMEDY[part] for part in ("background", "predictor", "instance") if part in out["component"].to_numpy()
     )
-    part = f"{name} has the largest part of the squared standard error of the ACE ({median.max():.0%})"
+    part = f"{name} has the largest part of the squared standard error of the ACE ({100 * median.max():.0f} %)"
     return f"{part}: buy {what or 'more units'}"
 
 

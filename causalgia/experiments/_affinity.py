@@ -100,7 +100,7 @@ def affinity(
     >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: effects fall with K_D, by -3... from the tightest word to the weakest (-1... for each ...
+    Task RBFOX1: effects fall with K_D: they change by -3... from the tightest word to the weakest (-1...
     """
     settings.as_null_model(null)
     listed = settings.as_words(words, "words", least=3)
@@ -208,7 +208,7 @@ _TRENDS = {
     "decreases": "fall with K_D",
     "increases": "rise with K_D",
     "negligible": "do not depend on K_D",
-    "undecided": "neither clearly depend on K_D nor clearly do not",
+    "undecided": "may depend on K_D (undecided)",
 }
 
 
@@ -225,8 +225,9 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
     limits = {"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper}
     rise = effect_in_words(xr.Dataset({name: reach * value for name, value in limits.items()}))
     return (
-        f"effects {_TRENDS[trend]}, by {rise} from the tightest word to the weakest ({line.slope:.3g} for each tenfold "
-        f"weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, {scatter}."
+        f"effects {_TRENDS[trend]}: they change by {rise} from the tightest word to the weakest ({line.slope:.3g} for "
+        f"each tenfold weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, "
+        f"{scatter}."
     )
 
 

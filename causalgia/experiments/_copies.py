@@ -84,7 +84,7 @@ def copies(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are additive relative to the same sites alone, -0.0... beyond their sum, of a rise...
+    Task outcome: 1 to 3 copies are additive relative to the same sites alone, -0.0... beyond their sum; from none...
     """
     as_null_model(null)
     word = as_site(word, "word")
@@ -149,8 +149,8 @@ def read_copies(found: Found) -> Finding:
         rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
         sentences.append(
             f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the same sites alone, "
-            f"{effect_in_words(excess)} beyond their sum, of a rise of {effect_in_words(rise)} from none to {n} "
-            f"({per_unit(rise, n, 'a copy')}); {_number_or_place_text(rows, n)}."
+            f"{effect_in_words(excess)} beyond their sum; from none to {n} the outcome changes by "
+            f"{effect_in_words(rise)} ({per_unit(rise, n, 'a copy')}); {_number_or_place_text(rows, n)}."
         )
     return Finding(sentences=tuple(sentences))
 

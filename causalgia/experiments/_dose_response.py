@@ -16,7 +16,7 @@ from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.settings import as_null_model, as_positions, centered_starts
-from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task, trend_in_words
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def dose_response(
     >>> experiment = cg.experiments.dose_response(n_steps=3, copies=[1, 2], n_units=200)
     >>> rna = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.5), cg.zoo.Word("A", 0.1), link="exp")
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
-    Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises, 1..., with 1 copy ...
+    Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises with 1 copy (1...
     """
     as_null_model(null)
     site = RBFOX1 if motif is None else as_word_or_motif(motif, "motif")
@@ -231,16 +231,17 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
     score = rows["score"].to_numpy().astype(float)
     low, high = np.nanmin(score), np.nanmax(score)
     rises = {name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name) for name in names if _WEAK_TO_STRONG in name}
-    each = ", ".join(f"{_rise_text(row)} with {n} ({per_unit(row, high - low, 'a bit')})" for n, row in rises.items())
-    text = f"{begins}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) the outcome {each}"
+    by_trend: dict[str, list[str]] = {}
+    for n, row in rises.items():
+        size = f"{effect_in_words(row)}, {per_unit(row, high - low, 'a bit')}"
+        by_trend.setdefault(trend_in_words(row, "the outcome"), []).append(f"{n} ({size})")
+    trends = listed([f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()])
+    text = f"{begins}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) {trends}"
     if CHANGE in names:
         row = rows.sel(contrast=CHANGE)
-        text += f"; the most copies add {effect_in_words(row)} to that ({row['verdict'].item()})"
+        first, *_, last = rises
+        text += f"; {trend_in_words(row, 'this difference')} from {first} to {last}, by {effect_in_words(row)}"
     return f"{text}{_excess_text(rows, names)}."
-
-
-def _rise_text(row: xr.Dataset) -> str:
-    return f"{_RISES[str(row['verdict'].item())]}, {effect_in_words(row)},"
 
 
 def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
@@ -252,18 +253,10 @@ def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
     excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
     rise = rows.sel(contrast=RISE)
     return (
-        f"; relative to the same sites alone, copies of the strongest word are {departure(does, excess)}, "
-        f"{effect_in_words(excess)}, and from the weakest word to the strongest that excess "
-        f"{_rise_text(rise).rstrip(',')}"
+        f"; copies of the strongest word are {departure(does, excess)} relative to the same sites alone, "
+        f"{effect_in_words(excess)} beyond their sum; {trend_in_words(rise, 'this excess')} from the weakest word to "
+        f"the strongest, by {effect_in_words(rise)}"
     )
-
-
-_RISES = {
-    "increases": "rises",
-    "decreases": "falls",
-    "negligible": "changes negligibly",
-    "undecided": "changes or does not (undecided)",
-}
 
 
 def _draw_dose_response(answer: Answer) -> Axes:

@@ -13,7 +13,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
-from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -145,8 +145,8 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     shape = _profile_verdict(str(rise["verdict"].item()), away["verdict"].to_numpy().tolist(), beyond_the_line)
     return (
         f"{shape}: it {_verdicts_by_place(rows)}; over these "
-        f"{reach} bases its effect changes by {effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); farthest "
-        f"from the mean of all places is {str(far['contrast'].item()).removesuffix(' minus mean')}, "
+        f"{reach} bases its effect changes by {effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); its effect "
+        f"{str(far['contrast'].item()).removesuffix(' minus mean')} is farthest from the mean of all places, by "
         f"{effect_in_words(far)}."
     )
 
@@ -156,12 +156,11 @@ def _verdicts_by_place(rows: xr.Dataset) -> str:
     places = rows["place"].to_numpy().astype(float)
     single, verdicts, parts = np.isfinite(places), rows["verdict"].to_numpy(), []
     for verdict, does in _DOES.items():
-        listed = [str(place) for place in places[single & (verdicts == verdict)].astype(int)]
-        if len(listed) == single.sum():
+        found = [str(place) for place in places[single & (verdicts == verdict)].astype(int)]
+        if len(found) == single.sum():
             parts.append(f"{does} at every place")
-        elif listed:
-            at = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-            parts.append(f"{does} at {at}")
+        elif found:
+            parts.append(f"{does} at {listed(found)}")
     text = ", ".join(parts)
     return text if "increases" in verdicts[single] else text.replace("decreases it", "decreases the outcome", 1)
 

@@ -16,7 +16,7 @@ from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
 from causalgia.experiments.kit.sites import further_sites_in_words
-from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task, trend_in_words
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -96,7 +96,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites increase the outcome at 4 (5.9...) and 6 (6...) and 9 (7...); one site alone increases ...
+    Task RBFOX1: two sites increase the outcome at 4 (5.9...), 6 (6...) and 9 (7...); one site alone increases ...
     """
     settings.as_null_model(null)
     apart = tuple(sorted(settings.as_positions(distances, "distances")))
@@ -241,12 +241,6 @@ _DOES_ALONE = {
     "negligible": "is negligible",
     "undecided": "is undecided",
 }
-_RISES = {
-    "increases": "rises",
-    "decreases": "falls",
-    "negligible": "changes negligibly",
-    "undecided": "changes or does not (undecided)",
-}
 
 
 def _spacing_sentence(rows: xr.Dataset) -> str:
@@ -260,7 +254,7 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     reach = np.nanmax(distances) - np.nanmin(distances)
     return (
-        f"{text}; from the nearest to the farthest the interaction {_RISES[rise['verdict'].item()]}, "
+        f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance to the farthest, by "
         f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
     )
 
@@ -274,16 +268,17 @@ def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str])
     """Return the distances of each verdict on the pairs or on their interactions, with the effects."""
     found = rows.isel(contrast=[str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()])
     verdicts = found["verdict"].to_numpy()
-    return ", ".join(
+    parts = [
         f"{verb} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
         for verdict, verb in words.items()
         if (verdicts == verdict).any()
-    )
+    ]
+    return ", and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def _distance_effects_text(found: xr.Dataset) -> str:
     rows = [found.isel(contrast=i) for i in range(found.sizes["contrast"])]
-    return " and ".join(f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows)
+    return listed([f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows])
 
 
 def _draw_spacing(answer: Answer) -> Axes:

@@ -99,7 +99,9 @@ def adjust(
 ) -> xr.Dataset | pd.Series[float] | Array:
     """Add p-values adjusted for the number of tests in their family.
 
-    Choose the method by the claim: ``"bh"`` if few of the discoveries may be false, ``"auto"`` if none may be.
+    Use it for confirmatory p-values of several contrasts, after `causalgia.estimate`; `causalgia.decide` adjusts its
+    verdicts itself. Choose the method by the claim: ``"bh"`` if few of the discoveries may be false, ``"auto"`` if none
+    may be.
 
     ======================================= ==============================================================
     expected share of false discoveries
@@ -119,15 +121,14 @@ def adjust(
     Parameters
     ----------
     estimates
-        Estimates with ``p (contrast, task[, model])``; a table with columns ``effect`` and ``se`` (or ``estimate`` and
-        ``std_error``); effects ``ice (unit, contrast, task)``, which are estimated first, and which ``"bootstrap_t"``
-        and ``"sign_flip"`` need; or the p-values of one family: a list, an array (K,), a Series or a DataArray. A NaN
-        among the p of a Dataset is not counted and stays NaN.
+        Estimates with ``p (contrast, task[, model])``; a table with columns ``effect`` and ``se``; effects ``ice (unit,
+        contrast, task)``, which ``"bootstrap_t"`` and ``"sign_flip"`` need; or the p-values of one family: a list, an
+        array (K,), a Series or a DataArray. A NaN among the p of a Dataset is not counted and stays NaN.
     method
         One of the above.
     family
-        The set of p-values that are adjusted together. None: all contrasts of one task (and model); the name of a
-        coordinate on contrast: each of its values within a task; ``"all"``: every p-value of the Dataset.
+        The set of p-values that are adjusted together. None: the contrasts of one task (and model); a coordinate on
+        contrast: each of its values within a task; ``"all"``.
     n_draws
         Number of resamples of ``"bootstrap_t"``.
     n_flips
@@ -141,18 +142,16 @@ def adjust(
     Returns
     -------
     Dataset
-        The estimates with ``p_adjusted`` on the dims of ``p``, and the attrs ``adjust`` (the method used), ``family``
-        and ``exploratory``. ``"bootstrap_t"`` and ``"dunnett"`` add ``p_step_down``; ``"sign_flip"`` adds the attr
-        ``skewness``, the largest of any contrast; ``"hierarchical"`` adds ``adjust_alpha``, .05. For p-values alone,
-        the adjusted p-values: an array (K,) for a list or an array, else a Series or DataArray ``p_adjusted`` with the
-        same labels.
+        The estimates with ``p_adjusted`` and the attrs ``adjust`` (the method used), ``family`` and ``exploratory``;
+        from ``"bootstrap_t"`` and ``"dunnett"`` also ``p_step_down``, from ``"sign_flip"`` the attr ``skewness``, from
+        ``"hierarchical"`` ``adjust_alpha``, .05. For p-values alone, the adjusted ones: an array (K,) for a list or an
+        array, else a Series or DataArray ``p_adjusted`` with the same labels.
 
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1
-        (or is NaN, in p-values alone; the message names the entry), the method needs units that are not there, or its
-        assumption contradicts the estimates.
+        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1,
+        the method needs units that are not there, or its assumption contradicts the estimates.
     OutcomesError
         If `estimates` is not a Dataset with a dim contrast.
 
@@ -164,15 +163,10 @@ def adjust(
     Notes
     -----
     p-values test no effect, attrs["null_value"]: 1 for ratios and 0 otherwise. Those of ``"bootstrap_t"`` and
-    ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. Those of
-    ``"hierarchical"`` hold for selection at .05 alone (`hierarchical_q` takes another level). Exact contrasts (se = 0)
-    have p 1 or 0, as in `estimate`; for ``"bootstrap_t"``, as for its band. The three methods for effects give 1 where
-    the interval of a ratio is ``unbounded``, as their band does.
-
-    ``"auto"`` takes Holm below 20 clusters, because resamples are then too alike and the bootstrap-t finds next to
-    nothing (with 12 contrasts of 5 clusters, an effect of 1.5 sd in .01 of trials; Holm in .20), and for estimates,
-    which have no units to resample. Holm assumes that each t-test is valid. With few clusters *and* skewed effects it
-    rejects too often (in .15 of null families of 10 exponential clusters), and only more clusters correct that.
+    ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. The three methods
+    for effects give 1 where the interval of a ratio is ``unbounded``. Exact contrasts (se = 0) have p 1 or 0, except
+    for ``"bootstrap_t"``. The page "Ask many questions at once" compares the methods, and the bootstrap with Holm in
+    few clusters.
 
     References
     ----------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, quoted
 from causalgia.plot.style import (
@@ -22,7 +23,7 @@ from causalgia.plot.style import (
     task_rows,
     title,
 )
-from causalgia.reporting import format_number
+from causalgia.reporting import format_effect, format_number
 from causalgia.reporting.table import as_reportable
 from causalgia.types import Array
 
@@ -48,7 +49,7 @@ def heatmap(
     """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
 
     The color scale is symmetric about no effect (0, for ratios 1), which is white. Cells without a contrast are gray.
-    Grids of up to 120 cells show the numbers too.
+    Grids of up to 120 cells show the numbers too, effects rounded by their standard errors.
 
     Parameters
     ----------
@@ -91,21 +92,25 @@ def heatmap(
     cells = _grid_cells(table, rows, columns, value, task)
     down, across = (_ordered(place[axis] for place in cells) for axis in (0, 1))
     grid = np.full((len(down), len(across)), np.nan)
-    for (row, column), number in cells.items():
-        grid[down.index(row), across.index(column)] = number
+    texts = np.full(grid.shape, "", dtype=object)
+    for (row, column), (number, text) in cells.items():
+        place = down.index(row), across.index(column)
+        grid[place], texts[place] = number, text
     axes = axes_or_new(ax, *_figure_size(grid, down))
     center = null_value(table) if value in _EFFECTS else 0.0
     image = _draw_grid(axes, grid, center)
-    _write_values(axes, grid, center)
+    _write_values(axes, grid, texts, center)
     _add_color_bar(axes, image, axis_label(table.attrs) if value == "ace" else value)
     _label_grid(axes, (columns, across), (rows, down), task)
     return axes
 
 
-def _grid_cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) -> dict[tuple[Any, Any], float]:
-    """Return (row, column) -> number."""
+def _grid_cells(
+    table: xr.Dataset, rows: str, columns: str, value: str, task: str
+) -> dict[tuple[Any, Any], tuple[float, str]]:
+    """Return (row, column) -> number and, for effects, its text as a report writes it."""
     down, across = on_contrasts(table, rows, "heatmap"), on_contrasts(table, columns, "heatmap")
-    cells: dict[tuple[Any, Any], float] = {}
+    cells: dict[tuple[Any, Any], tuple[float, str]] = {}
     for row in task_rows(table, task):
         name = row["contrast"]
         if "model" in row:
@@ -118,7 +123,7 @@ def _grid_cells(table: xr.Dataset, rows: str, columns: str, value: str, task: st
                 f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({quoted(name)} is the "
                 "second); choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
             )
-        cells[place] = _as_cell_value(row, value)
+        cells[place] = _as_cell_value(row, value), format_effect(row)[0] if value == "ace" else ""
     if not cells:
         raise ContrastError(
             f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; choose other coordinates"
@@ -157,7 +162,7 @@ def _draw_grid(axes: Axes, grid: Array, center: float) -> AxesImage:
     return axes.imshow(np.ma.masked_invalid(grid), cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
 
 
-def _write_values(axes: Axes, grid: Array, center: float) -> None:
+def _write_values(axes: Axes, grid: Array, texts: NDArray[np.object_], center: float) -> None:
     if grid.size > _WRITTEN:
         return
     away = float(np.nanmax(np.abs(grid - center))) or 1.0
@@ -165,7 +170,8 @@ def _write_values(axes: Axes, grid: Array, center: float) -> None:
         if np.isfinite(number):
             dark = abs(number - center) > 0.62 * away
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
-            axes.text(column, row, format_number(number, away / 10), color="white" if dark else "#1b1f24", **look)
+            text = str(texts[row, column]) or format_number(number, away / 10)
+            axes.text(column, row, text, color="white" if dark else "#1b1f24", **look)
 
 
 def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:

@@ -77,74 +77,63 @@ def infer(
     accept_unconverged: bool = False,
     client: Client | None = None,
 ) -> Tree:
-    """Infer all effects of a family together by a hierarchical model, which shrinks each effect towards the others.
+    """Infer the effects of a family together by a hierarchical model, which shrinks extreme estimates.
 
-    Use it for 30 or more exchangeable effects (a screen, variants, tiles); `causalgia.decide` follows. For each task
-    separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``, so that extreme
-    estimates shrink, the more the larger their errors. The estimand of an effect remains its ACE (attrs["estimand"] and
-    attrs["target"] are unchanged).
+    Use it for 30 or more exchangeable effects (a screen, variants, tiles); `causalgia.decide` follows. The true effects
+    of a family in one task are draws from one law, ``delta_k = mu + x_k' beta + tau z_k``, and their estimates are
+    ``N(delta, Sigma)``: the larger its error, the more an estimate shrinks. The estimand of an effect remains its ACE.
 
     Parameters
     ----------
     estimates
-        From `estimate` or `from_effects`; or a table with columns ``effect`` and ``se``, or a Dataset with
-        ``covariance``. With the dim ``model``, the predictors are a level of the model, ``delta_km = delta_k +
-        gamma_km`` with ``gamma ~ N(0, tau_gamma^2)``, and ``ace`` is the mean over retrainings of the predictor.
+        From `estimate` or `from_effects`, or a table with columns ``effect`` and ``se``. With the dim ``model``,
+        predictors are a level of the model, and ``ace`` is the mean over retrainings of the predictor.
     law
-        Law of z, the distribution of true effects. ``"auto"``: two scales for 30 effects or more; the normal law for 2
-        to 29, which are too few to estimate a law (a note says that it was assumed, and the unshrunken intervals are
-        added); a single effect is not shrunken. ``"two_scales"``: a mixture of two normals about one center.
-        ``"student_t"``: 4 degrees of freedom. ``"normal"``. ``"spike_and_slab"``: for families in which effects of
-        exactly 0 exist. See Notes.
+        Law of z, the distribution of true effects. ``"two_scales"``: a mixture of two normals with one center.
+        ``"normal"``. ``"student_t"``: 4 degrees of freedom. ``"spike_and_slab"``: for families in which effects of
+        exactly 0 exist. ``"auto"``: two scales for 30 effects or more, the normal law for 2 to 29, with a note; a
+        single effect is not shrunken.
     prior
         Prior of mu and tau under the normal and the Student-t law, and of the sd of a single slab; in sd of the control
         arm if ``standardized`` and the estimates have ``control_sd``, else on the scale of the effects.
     family
-        Name of a coordinate on contrast. Each of its values is a family with its own mu, tau and beta.
+        Coordinate on contrast; each of its values is a family with its own mu, tau and beta.
     exchangeable
-        True to treat contrasts of different kinds (such as simple effects and their mean, by their weights) as draws
-        from one law, which otherwise is an error.
+        True to treat contrasts of different kinds, such as simple effects and their mean, as draws from one law, which
+        otherwise is an error.
     covariates
-        Names of numeric coordinates on contrast, such as position or dose. They are centered, so mu is the effect at
-        their mean.
+        Numeric coordinates on contrast, such as position or dose; they are centered.
     engine
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie if it is installed. ``"auto"``:
-        exact where it exists, which is everywhere but for the Student-t and the spike and slab with a known covariance
-        of more than one shared factor. Two scales have only the exact engine.
+        exact, except for the Student-t and the spike and slab with a known covariance of more than one shared factor.
+        Two scales have only the exact engine.
     n_draws
         Total number of draws over four chains, rounded up to a multiple of four.
     rng
         Source of randomness: an int, a Generator or a SeedSequence.
     log_likelihood
-        Whether to include the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
-        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws; with an atom and a whole covariance up to
-        200 effects), if the law is drawn and has a closed form.
+        Whether to include the pointwise log likelihood for ``az.loo``, which is as large as ``ace``. ``"auto"``: up to
+        four million numbers (under an atom with a whole covariance 200 effects), if it has a closed form.
     accept_unconverged
         Return NUTS draws that have not converged, with a warning instead of an error.
     client
-        Client of a Dask cluster (`distributed.Client`) whose workers infer tasks and groups. Each has its own seed, so
-        the posterior does not depend on the number of workers. None: this process.
+        Client of a Dask cluster whose workers infer tasks and families, with the same result. None: this process.
 
     Returns
     -------
     DataTree or InferenceData
         The tree of the installed ArviZ, on attrs["contrast_scale"]. ``posterior``: ``ace (chain, draw, contrast,
-        task)``, ``mu, tau (chain, draw[, group], task)``, ``beta (chain, draw, covariate[, group], task)``; with
-        predictors ``tau_gamma`` and ``ace_model (chain, draw, contrast, task, model)``; for two scales ``tau_narrow,
-        tau_wide, share_narrow``; for the spike and slab ``ace_slab``, each effect given that it is not 0 (exact
-        engine). ``moments``: ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo error from the
-        exact engine, and ``lower_unshrunken, upper_unshrunken``, the 95 % interval of each effect by itself.
-        ``observed_data``: ``effect``. ``constant_data``: ``se`` as used, the normal score of its p-value,
-        ``prior_unit``, ``placebo_word`` and variables of the estimates. ``log_likelihood``: ``effect``, the log density
-        of each estimate given what all effects share, with the effect itself integrated out. From NUTS also
-        ``sample_stats`` and ``diagnostics`` (R-hat and effective sample sizes).
+        task)`` and the parameters of the law; from the exact spike and slab also ``ace_slab``, each effect given that
+        it is not 0. ``moments``: ``mean, sd, lfsr, lfdr, shrinkage``, and ``lower_unshrunken, upper_unshrunken``, the
+        95 % interval of each effect by itself. ``observed_data, constant_data, log_likelihood``; from NUTS also
+        ``sample_stats`` and ``diagnostics``.
 
     Raises
     ------
     InferenceError
         If a choice is unknown, contrasts of a family differ in kind, an se is 0 or missing, contrasts of a known
-        covariance repeat each other, "no effect" is not 0 on this scale (attrs["null_value"]; ratios), the posterior is
-        improper, or ``log_likelihood=True`` has no closed form.
+        covariance repeat each other, the scale is a ratio, the posterior is improper, or ``log_likelihood=True`` has no
+        closed form.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size is below 400, unless it is accepted.
     ClusterError
@@ -159,30 +148,9 @@ def infer(
 
     Notes
     -----
-    Laws. Under two scales, both scales, the share of each and mu are integrated under priors in units of the median
-    standard error; effects of many kinds of families are close to such a law, and no effect is exactly 0. The spike and
-    slab is an atom and normals of a grid of scales, in proportions estimated from the effects (ash; tau is the sd of
-    the fitted mixture, constant). Its atom is at exactly 0 if errors are independent. If errors share a control, a
-    shift of all effects cannot be separated from the error of the control, and the atom is at mu; with covariates it is
-    on their line. Fewer than 30 effects without covariates have an atom at 0 and one slab, whose weight and sd are
-    integrated, each effect with its own error. Under any law, a pattern of effects cannot be separated from an error of
-    units with the same pattern; it is attributed to the effects, at most one pattern for ten effects.
-
-    Covariance. A covariance given with the effects is treated as known and used whole. One estimated from units is used
-    whole while contrasts are at most a tenth of its degrees of freedom. Beyond that, if contrasts are sums of others,
-    and for every law but the normal (unless ``engine="nuts"``), it is used as low rank + diagonal; attrs["sigma"] has
-    the form.
-
-    Standard errors. The normal score enlarges an se the farther out its t lies in the heavy tail: 1.02 times at t = 3
-    with 100 degrees of freedom, 1.07 from t = 5.4 on, beyond which it is constant, because no sign is in doubt there.
-
-    Leave-one-out measures how well the other effects predict an estimate, so it compares laws, groups and covariates.
-    Given its own effect, the density of an estimate moves the posterior as much as the prior does, and importance
-    sampling fails (Pareto k above .7). The effect is therefore integrated out (Merkle et al. 2019): the left-out
-    density is the same, and k is low except for an effect that alone determines the tail of the law, or in a family of
-    few. For the spike and slab of 30 effects or more, the weights are drawn for this under the Dirichlet prior that
-    penalises their maximum; if errors have a whole covariance, each estimate is conditional on the others, and on which
-    of them are 0.
+    The page "What is estimated" (many effects together) has what each law assumes, how the covariance of the estimates
+    is used, why standard errors with few degrees of freedom are enlarged, and what leave-one-out measures (Merkle et
+    al. 2019).
 
     References
     ----------

@@ -76,9 +76,9 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
 
     Notes
     -----
-    Effects are on the predictor, unless ``attrs["effect_on"]`` names something else. The line of placebo words has
-    their number, the mean and range of their estimates, and from 40 words the central 95 %, which is wider than that of
-    their true effects (`placebo_region`).
+    The first line names what was measured: ``attrs["effect_on"]``, or the predictor of a trial; it is "Effect" alone
+    for tables from elsewhere. The line of placebo words has their number, the mean and range of their estimates, and
+    from 40 words the central 95 %, which is wider than that of their true effects (`placebo_region`).
 
     Examples
     --------
@@ -98,7 +98,7 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     ...     },
     ... )
     >>> print(report(estimates))
-    Effect on the predictor: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
+    Effect: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
     <BLANKLINE>
     contrast     ACE     95 % interval
     GATA1     1.3800  [1.3710, 1.3890]
@@ -124,14 +124,15 @@ def estimand(estimates: xr.Dataset) -> str:
     >>> estimates = xr.Dataset(
     ...     {"ace": (("contrast", "task"), [[1.5]])},
     ...     coords={"contrast": ["GATA1"], "task": ["K562"], "do": ("contrast", ["do(x[5:9] = GATA) − do()"])},
-    ...     attrs={"scale": "log counts", "target": "units"},
+    ...     attrs={"scale": "log counts", "target": "units", "predictor_fingerprint": "85e98db9"},
     ... )
     >>> print(estimand(estimates))
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
     claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
-    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {claim}."
+    measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
+    first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
     second = [_count_clause(estimates), attrs.get("assignment"), attrs.get("method")]
     facts = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]

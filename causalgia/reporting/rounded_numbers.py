@@ -7,21 +7,24 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
-_LEAST_P = 1e-4
+_MISSING, _LEAST_P = "n/a", 1e-4
+_LARGE, _MOST_DECIMALS, _MOST_DIGITS = 1e7, 7, 16
 
 
-def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
+def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[str, str]:
     """Return an effect and its interval as text, to the decimal of the second significant digit of the standard error.
 
     A posterior interval may be narrower than the unshrunken ``se`` allows; its own standard deviation then counts. A
-    limit other than 0 is not rounded to 0, so that an interval that excludes 0 shows it. An interval with an open end
-    (a ratio whose denominator may be 0) is "unbounded".
+    limit other than 0 is not rounded to 0, so that an interval that excludes 0 shows it. An infinite limit is an open
+    end, "(-inf, 1.20]"; an interval without limits (a ratio whose denominator may be 0) is "unbounded".
 
     Parameters
     ----------
     row
         ``ace``, and as far as there are ``se``, ``lower``, ``upper`` and, for verdicts, ``interval_level``,
         ``rope_lower`` and ``rope_upper``: a limit gets more digits where rounding would put it on an end of the ROPE.
+    scientific
+        Whether all numbers are in scientific notation, as they are anyway if one of the row `is_large`.
 
     Examples
     --------
@@ -33,35 +36,67 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     ('0.2500', '')
     >>> format_effect({"ace": 41.38, "se": 30.2, "lower": -math.inf, "upper": math.inf})
     ('41', 'unbounded')
+    >>> format_effect({"ace": 0.5, "se": 0.2, "lower": -math.inf, "upper": 0.83})
+    ('0.50', '(-inf, 0.83]')
     >>> format_effect({"ace": 0.3, "se": 0.1, "lower": 0.1042, "upper": 0.5, "rope_lower": -0.1, "rope_upper": 0.1})
     ('0.30', '[0.104, 0.50]')
     """
     lower, upper, se = row.get("lower"), row.get("upper"), row.get("se") or abs(row["ace"]) / 100
+    scientific = scientific or is_large(row)
+    ace = format_number(row["ace"], se, scientific=scientific)
     if lower is None or upper is None:
-        return format_number(row["ace"], se), ""
-    if math.isinf(lower) or math.isinf(upper):
-        return format_number(row["ace"], se), "unbounded"
-    if not row.get("se") or "interval_level" in row:
+        return ace, ""
+    if math.isinf(lower) and math.isinf(upper):
+        return ace, "unbounded"
+    if math.isfinite(upper - lower) and (not row.get("se") or "interval_level" in row):
         quantile = NormalDist().inv_cdf((1 + (row.get("interval_level") or 0.95)) / 2)
         se = min((upper - lower) / 2 / quantile or se, row.get("se") or math.inf)
     rope = [row[name] for name in ("rope_lower", "rope_upper") if math.isfinite(row.get(name) or math.nan)]
-    return format_number(row["ace"], se), f"[{_format_limit(lower, se, rope)}, {_format_limit(upper, se, rope)}]"
+    left = f"[{_format_limit(lower, se, rope, scientific)}" if math.isfinite(lower) else "(-inf"
+    right = f"{_format_limit(upper, se, rope, scientific)}]" if math.isfinite(upper) else "inf)"
+    return format_number(row["ace"], se, scientific=scientific), f"{left}, {right}"
 
 
-def _format_limit(limit: float, se: float, rope: Sequence[float]) -> str:
+def is_large(row: Mapping[str, Any]) -> bool:
+    """Return whether the effect or a limit of its interval is so large (1e7) that scientific notation is shorter.
+
+    Examples
+    --------
+    >>> is_large({"ace": 2e6, "lower": -8e6, "upper": 1.2e7}), is_large({"ace": 0.5, "upper": math.inf})
+    (True, False)
+    """
+    sizes = (abs(row.get(name) or 0.0) for name in ("ace", "lower", "upper"))
+    return any(_LARGE <= size < math.inf for size in sizes)
+
+
+def _format_limit(limit: float, se: float, rope: Sequence[float], scientific: bool) -> str:
     """Return a limit that does not cross 0 or an end of the ROPE by being rounded."""
-    rounded = format_number(limit, se)
+    rounded = format_number(limit, se, scientific=scientific)
     if float(rounded) == 0 and abs(limit) > 1e-6 * se:
         return f"{limit:.1g}"
+    for end in rope:
+        if math.isclose(limit, end, rel_tol=1e-12):
+            return rounded if math.isclose(float(rounded), end, rel_tol=1e-12) else format_rope_end(end)
     for _ in range(4):
         se /= 10
         if all((limit < end) == (float(rounded) < end) and (limit > end) == (float(rounded) > end) for end in rope):
             break
-        rounded = format_number(limit, se)
+        rounded = format_number(limit, se, scientific=scientific)
     return rounded
 
 
-def format_se(se: float) -> str:
+def format_rope_end(end: float) -> str:
+    """Return an end of a region of practical equivalence as text: four significant digits.
+
+    Examples
+    --------
+    >>> format_rope_end(-0.1), format_rope_end(0.123456)
+    ('-0.1', '0.1235')
+    """
+    return f"{end:.4g}"
+
+
+def format_se(se: float, *, scientific: bool = False) -> str:
     """Return a standard error as text: two significant digits.
 
     Examples
@@ -69,29 +104,45 @@ def format_se(se: float) -> str:
     >>> format_se(0.00389), format_se(0.0), format_se(1234.5), format_se(3.21e-9)
     ('0.0039', '0', '1200', '3.2e-09')
     """
-    return format_number(abs(se), abs(se)) if se else "0"  # a 0 may have a sign
+    return format_number(abs(se), abs(se), scientific=scientific) if se else "0"  # a 0 may have a sign
 
 
-def format_number(value: float, se: float) -> str:
+def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     """Return a number, rounded to the decimal of the second significant digit of its standard error.
+
+    A number far smaller than its standard error is rounded to a whole one.
+
+    Parameters
+    ----------
+    value
+        The number.
+    se
+        Its standard error, or another unit of rounding; 0 or not finite: four significant digits are shown.
+    scientific
+        Whether it is in scientific notation, which is used anyway from 1e7 and for more than 7 decimals.
 
     Examples
     --------
     >>> format_number(1.38123, 0.031), format_number(-0.0001, 0.5), format_number(1.5e-9, 2e-10)
     ('1.381', '0.00', '1.50e-09')
-    >>> format_number(123456.0, 1234.5)
-    '123500'
+    >>> format_number(123456.0, 1234.5), format_number(5.0, 2000.0), format_number(0.0, 1e-9)
+    ('123500', '5', '0')
     """
-    if not se > 0 or not math.isfinite(se):
+    if math.isnan(value):
+        return _MISSING
+    if not se > 0 or not math.isfinite(se) or math.isinf(value):
         return f"{value:.4g}"
     decimals = 1 - int(f"{se:.1e}".partition("e")[2])
-    if decimals > 7 or abs(value) >= 1e7:
-        digits = decimals + (math.floor(math.log10(abs(value))) if value else 0)
-        return f"{value:.{min(max(digits, 0), 16)}e}"
-    return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
+    rounded = round(value, decimals) + 0.0
+    if scientific or decimals > _MOST_DECIMALS or abs(value) >= _LARGE:
+        digits = decimals + math.floor(math.log10(abs(value))) if rounded else 0
+        return f"{value:.{min(max(digits, 0), _MOST_DIGITS)}e}" if rounded else "0"
+    if not rounded and decimals < 0:
+        rounded = round(value) + 0.0
+    return f"{rounded:.{max(decimals, 0)}f}"
 
 
-def format_p(p: float, *, exact: bool = False) -> str:
+def format_p(p: float, *, exact: bool = False, below: float | None = None) -> str:
     """Return a p-value for a reader: three decimals, two significant digits below 0.001, and ``<1e-4`` below that.
 
     Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the number.
@@ -99,27 +150,35 @@ def format_p(p: float, *, exact: bool = False) -> str:
     Parameters
     ----------
     p
-        The p-value, or another probability of error.
+        The p-value, or another probability of error; "n/a" if it is NaN.
     exact
         Whether nothing varies, so that a p-value of 0 is printed as 0.
+    below
+        The smallest probability other than 0 that the method can find (1 / draws), which a `p` of 0 is below.
 
     Examples
     --------
-    >>> format_p(0.0312), format_p(0.00027), format_p(3.2e-41), format_p(0.0, exact=True)
-    ('0.031', '0.00027', '<1e-4', '0')
+    >>> format_p(0.0312), format_p(0.00027), format_p(3.2e-41), format_p(0.0, exact=True), format_p(math.nan)
+    ('0.031', '0.00027', '<1e-4', '0', 'n/a')
+    >>> format_p(0.0, below=1 / 4000)
+    '<0.0003'
     """
+    if math.isnan(p):
+        return _MISSING
+    if below and p == 0:
+        return f"<{below:.1g}"
     if p < _LEAST_P:
         return "0" if exact and p == 0 else "<1e-4"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.2g}"
 
 
-def p_clause(p: float) -> str:
-    """Return a p-value as a clause of a sentence.
+def p_clause(p: float, *, name: str = "p", exact: bool = False, below: float | None = None) -> str:
+    """Return a p-value, or a probability of error of another `name`, as a clause of a sentence; see `format_p`.
 
     Examples
     --------
-    >>> p_clause(0.0312), p_clause(3.2e-41)
-    ('p = 0.031', 'p < 1e-4')
+    >>> p_clause(0.0312), p_clause(3.2e-41), p_clause(0.012, name="q")
+    ('p = 0.031', 'p < 1e-4', 'q = 0.012')
     """
-    text = format_p(p)
-    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+    text = format_p(p, exact=exact, below=below)
+    return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}"

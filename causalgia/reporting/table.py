@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.errors import OutcomesError
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se
+from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, is_large
 from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided
 from causalgia.schema import validate
 
@@ -185,7 +185,8 @@ def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[di
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    shown = [_effect_cells(row, names) for row in effects]
+    large = any(map(is_large, effects))
+    shown = [_effect_cells(row, names, large) for row in effects]
     if is_decided(estimates) and _common_level(estimates) is None:
         shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
     if is_decided(estimates):
@@ -194,12 +195,12 @@ def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[di
     return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
 
-def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
-    ace, interval = format_effect(row)
+def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:
+    ace, interval = format_effect(row, scientific=scientific)
     line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
-    line["se"] = format_se(row["se"]) if "se" in row else ""
+    line["se"] = format_se(row["se"], scientific=scientific) if "se" in row else ""
     if row.get("truth") is not None:
-        line["truth"] = format_number(row["truth"], row.get("se") or abs(row["ace"]) / 100)
+        line["truth"] = format_number(row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific)
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))

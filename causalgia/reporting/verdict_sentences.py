@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
-from causalgia.reporting.rounded_numbers import format_p
+from causalgia.reporting.rounded_numbers import format_p, format_rope_end, p_clause
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
 if TYPE_CHECKING:
@@ -160,20 +160,20 @@ def error_heading(attrs: Mapping[Any, Any]) -> str:
     return "error"
 
 
-def error_text(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return the error of a row's verdict as text; empty for a band, whose error is the same for all."""
-    if attrs.get("error") == "bootstrap_t":
-        return ""
+def error_text(row: Mapping[str, Any], attrs: Mapping[Any, Any], *, clause: bool = False) -> str:
+    """Return the error of a row's verdict for a cell, or as a clause; empty for a band, whose error all have."""
     name = "q" if attrs.get("error") in _OF_SETS else "local_error"
-    if row.get(name) is None:
+    if attrs.get("error") == "bootstrap_t" or row.get(name) is None:
         return ""
-    if row[name] == 0 and attrs.get("evidence") == "posterior" and attrs.get("n_draws"):
-        return f"<{1 / attrs['n_draws']:.1g}"
-    return format_p(row[name], exact=bool(row.get("exact")))
+    below = 1 / attrs["n_draws"] if attrs.get("evidence") == "posterior" and attrs.get("n_draws") else None
+    exact = bool(row.get("exact"))
+    if not clause:
+        return format_p(row[name], exact=exact, below=below)
+    return p_clause(row[name], name=name.removeprefix("local_"), exact=exact, below=below)
 
 
 def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return "increases, above the ROPE -0.1 to 0.1 (error 0.012)", or the units needed to decide.
+    """Return "increases, above the ROPE -0.1 to 0.1 (error = 0.012)", or the units needed to decide.
 
     Examples
     --------
@@ -181,18 +181,16 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     >>> verdict_in_words(row, {"error": "bootstrap_t"})
     'undecided on the ROPE -0.1 to 0.1; a new trial of about 400 units would decide it with even odds'
     """
-    verdict, region = str(row["verdict"]), f"the ROPE {row['rope_lower']:.3g} to {row['rope_upper']:.3g}"
-    direction_only = row["rope_lower"] == row["rope_upper"]
+    verdict, (low, high) = str(row["verdict"]), (format_rope_end(row[name]) for name in ("rope_lower", "rope_upper"))
+    direction_only, region = row["rope_lower"] == row["rope_upper"], f"the ROPE {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
         cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row)
         return f"undecided on {what}{cure}"
-    error = error_text(row, attrs)
-    error_clause = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
+    error = error_text(row, attrs, clause=True)
     missable = verdict == "negligible" and bool(row.get("missed_share"))
     missed = f"; {missed_share_sentence(row['missed_share'])}" if missable else ""
-    limit = format(row["rope_lower"], ".3g") if direction_only else region
-    return f"{verdict}, {_SIDE[verdict]} {limit}{error_clause}{missed}"
+    return f"{verdict}, {_SIDE[verdict]} {low if direction_only else region}{error and f' ({error})'}{missed}"
 
 
 def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:

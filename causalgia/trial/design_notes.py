@@ -186,7 +186,7 @@ def _junction_note(
         for word in words:
             share = float(np.mean(_spans_junction(after, word, junctions)))
             if share >= _SELDOM:
-                arising.append((share, f"{word} arises in {share:.0%} of the units of '{name}'"))
+                arising.append((share, f"{word} arises in {100 * share:.0f} % of the units of '{name}'"))
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
     some = ", ".join(f"'{name}'" for name in list(near)[:_NAMED])
     more = f" and {len(near) - _NAMED} more arms" if len(near) > _NAMED else ""
@@ -231,10 +231,10 @@ def _flank_note(
     def mean(numbers: NDArray[np.int64]) -> str:
         return f", on average {np.mean(numbers):.1f} times" if share >= _ALWAYS else ""
 
-    found = f"in {share:.0%} of the units{mean(copies)} under '{treated.arm.name}'"
+    found = f"in {100 * share:.0f} % of the units{mean(copies)} under '{treated.arm.name}'"
     compared = (weights for weights in contrasts.values() if weights.get(treated.arm.name, 0) > 0)
     control = next((arm for weights in compared for arm, weight in weights.items() if weight < 0), None)
     if control is not None:
         there = arms[control].copies_elsewhere(word, units, key)
-        found += f" (under '{control}' {np.mean(there > 0):.0%}{mean(there)})"
+        found += f" (under '{control}' {100 * np.mean(there > 0):.0f} %{mean(there)})"
     return f"{word} is in the flanks too, {found}"

@@ -65,10 +65,10 @@ def decide(
 ) -> xr.Dataset:
     """Decide for each effect whether it increases, decreases, is negligible or undecided, relative to a ROPE.
 
-    Estimates are decided by *tests* of the unshrunken effects: each verdict is false with probability at most ``1 -
-    level``, whatever the truth. A posterior is decided by the probabilities of the regions above, below and inside the
-    region of practical equivalence (ROPE): its errors are bounded *on average over effects like these*. ``"undecided"``
-    means that the data do not settle the question, not that there is no effect.
+    The region of practical equivalence (ROPE) holds the effects that are too small to matter. Estimates are decided by
+    *tests* of the unshrunken effects, each false with probability at most ``1 - level`` whatever the truth; a posterior
+    by the probability above, below and inside the region, with errors bounded *on average over effects like these*.
+    ``"undecided"`` means that the data do not settle the question, not that there is no effect.
 
     Parameters
     ----------
@@ -77,31 +77,26 @@ def decide(
         ``posterior/ace (chain, draw, contrast[, task])``; or effects ``ice (unit, contrast, task)`` for
         ``error="bootstrap_t"``.
     rope
-        The effects too small to matter: ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by
-        task; ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of
-        40 or more placebo words; ``"placebo tail"``, the same with directions by a Student t tail fitted to the words,
-        if they are too few for ranks; or 0, the direction alone.
+        ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task; ``"0.2 sd"`` of the control
+        arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40 or more placebo words;
+        ``"placebo tail"``, the same with directions by a Student t tail fitted to the words; or 0, the direction alone.
     level
         1 minus the bound on the error rate.
     error
-        The error rate that is bounded. ``"auto"``: ``"bh"`` for estimates, ``"local"`` for a posterior. For estimates:
-        ``"bh"``, the expected share of false verdicts in a family (Benjamini-Hochberg), or ``"holm"``, the probability
-        of any false verdict in it, for directions and negligibles separately. For a posterior: ``"local"``, the error
-        of each verdict by itself, or ``"bayes_fdr"``, the mean error of the verdicts of each kind. For effects:
-        ``"bootstrap_t"``, the probability of any false verdict, by the simultaneous band.
+        The error rate that is bounded. Of estimates: ``"bh"``, the expected share of false verdicts in a family, or
+        ``"holm"``, the probability of any, for directions and negligible effects separately. Of a posterior:
+        ``"local"``, the error of each verdict by itself, or ``"bayes_fdr"``, the mean error of the verdicts of each
+        kind. Of effects: ``"bootstrap_t"``, the probability of any false verdict. ``"auto"``: ``"bh"`` or ``"local"``.
     rare
-        Share of the backgrounds on which an effect must not be missed. No effect is negligible before ``-log(1 - level)
-        / rare`` independent backgrounds were drawn (``3 / rare`` at .95). ``"auto"``: .01 for claims about a predictor
-        over a population of backgrounds. ``"none"``: rare, large effects are assumed not to exist, and the report says
-        so; ``"auto"`` means this for exactly these units, for fewer than 300 real sequences, for tables of effects and
-        for measured activities.
+        Share of the backgrounds on which an effect must not be missed: no effect is negligible before ``-log(1 - level)
+        / rare`` independent backgrounds were drawn (``3 / rare`` at .95). ``"none"``: rare, large effects are assumed
+        not to exist. ``"auto"``: .01 for claims about a predictor over a population of backgrounds, else ``"none"``.
     ci_prob
-        For a posterior: probability of the equal-tailed intervals, by default ``2 level - 1``, which excludes the ends
-        of the ROPE for every verdict. Tests return the interval that gave the verdict, and take no `ci_prob`.
+        For a posterior: probability of the equal-tailed intervals, by default ``2 level - 1``. Tests return the
+        interval that gave the verdict, and take no `ci_prob`.
     family
         The set of verdicts over which an error rate other than ``"local"`` holds. None: the contrasts of one task (and
-        model); the name of a coordinate on contrast: each of its values within a task; ``"all"``. With
-        ``rope="placebo"``, placebo words are ranked apart from the others, unless `error` is ``"bootstrap_t"``.
+        model); a coordinate on contrast: each of its values within a task; ``"all"``.
     cluster, rng
         For ``error="bootstrap_t"``: the units that are resampled together, as in `causalgia.estimate`, and the seed.
 
@@ -109,23 +104,17 @@ def decide(
     -------
     Dataset
         On (contrast, task[, model]): ``verdict``; ``ace`` (the estimate, or the posterior mean) with ``lower, upper``
-        and their probability ``interval_level``; ``lfsr``; ``p_rope, p_above, p_below``, the probability of each region
-        (for estimates by the confidence distribution, the posterior under a flat prior); ``local_error`` of the best
-        claim: twice the one-sided p of a direction, the larger of the two p of a negligible effect, or 1 minus the
-        probability of its region; ``q``, the error rate of the set of verdicts that ends with this one; ``rope_lower,
-        rope_upper``; ``raw`` and ``se``, effect and standard error before shrinkage; ``more_units``, the approximate
-        number of additional units with which a new trial would decide with even odds, if the true effect equals the
-        estimate (-1 if decided or unknown); with `rare` ``missed_share``, the share of backgrounds below which an
-        effect could be missed; with ``law="spike_and_slab"`` ``p_zero``, the probability of exactly 0, and
-        ``lower_slab, upper_slab``, the interval of the effect if it is not 0. attrs["exploratory"] names the settings
-        that differ from the analysis stored with the outcomes.
+        and their probability ``interval_level``; ``lfsr``; ``p_rope, p_above, p_below``, the probability of each
+        region; ``local_error`` of the best claim; ``q``, the error rate of the set of verdicts that ends with this one;
+        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units`` for even odds of a verdict in a
+        new trial (-1 if decided or unknown); with `rare` ``missed_share``; with the spike and slab ``p_zero,
+        lower_slab, upper_slab``. attrs["exploratory"] names settings that differ from the stored analysis.
 
     Raises
     ------
     DecisionError
         If there is no ROPE or an impossible one, `level` is not a probability, `error`, `rare` or `ci_prob` does not go
-        with `x`, there are too few draws for `level`, or the groups of a posterior are of different effects (they are
-        joined by the names of contrasts and tasks).
+        with `x`, there are too few draws for `level`, or the groups of a posterior are of different effects.
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError
@@ -135,25 +124,9 @@ def decide(
 
     Notes
     -----
-    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind
-    adjusted over the family; the Benjamini-Hochberg bound holds if p-values are independent or positively dependent.
-    The interval is at the level that decided, so verdict and interval always agree: with ``a = 1 - level`` and R
-    verdicts of a kind among K, ``1 - R a / K`` for a direction and ``1 - 2 R a / K`` for a negligible effect (by Holm 1
-    / (K - R + 1) in place of R / K); if undecided, the union of both. For ``"bootstrap_t"``, ``q`` is the smallest ``1
-    - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family.
-
-    No effect is attrs["null_value"], 1 for ratios and 0 otherwise; for a ratio, ``"0.2 sd"`` is relative to the mean of
-    the control.
-
-    Tests use Hall's transformed t if the estimates have their skewness. With fewer than about 25 units for each squared
-    unit of skewness, a verdict is false more often, and the report says so; the mean is then moved by ``(3/n)`` times
-    the largest ICE seen in any arm before an effect is called negligible. An error rate for a *family* of skewed
-    effects needs ``n >= (3 + ln K) / rare``; below this, the error rate holds for each verdict separately, and the
-    report says so.
-
-    If nothing varies among the units (``exact``), the verdict is that of the point, and up to 3/n of the population may
-    still differ. With fewer than ``3 / (1 - level)`` independent units (60 at .95) such an effect is undecided, with
-    the error 3/n, unless ``target="units"`` restricts the claim to these units.
+    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``; the bound
+    of ``"bh"`` holds if p-values are independent or positively dependent. The page "Choose a region of practical
+    equivalence" has the levels of intervals, and rare, skewed and exact effects.
 
     References
     ----------

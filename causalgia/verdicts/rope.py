@@ -29,6 +29,7 @@ THREE_WAYS = (
     "alone"
 )
 _WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
+_FEW_TASKS = 3
 _IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
 
 
@@ -148,7 +149,18 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
         )
     half = float(found[1]) * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
-    return Region(null - half, null + half, f"{float(found[1]):g} sd of {arm}{about}")
+    label = f"{float(found[1]):g} sd of {arm}{about} = {_half_widths_text(half, effects)}"
+    return Region(null - half, null + half, label)
+
+
+def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
+    """Return "0.123", or "0.123 (K562), 0.2 (HepG2)"; the range where more than three tasks, or contrasts, differ."""
+    texts = np.vectorize(lambda x: f"{x:.3g}")(np.moveaxis(half, 1, 0).reshape(half.shape[1], -1))
+    if (texts == texts[0, 0]).all():
+        return str(texts[0, 0])
+    if (texts == texts[:, :1]).all() and len(texts) <= _FEW_TASKS and "task" in effects.coords:
+        return ", ".join(f"{x} ({task})" for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True))
+    return f"{half.min():.3g} to {half.max():.3g}"
 
 
 def _missing_sd_reason(effects: xr.Dataset) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,7 +185,7 @@ def split_in_words(split: xr.Dataset) -> str:
     for name in split["component"].to_numpy():
         one = {k: split[k].sel(component=name).item() for k in ("sd", "lower", "upper", "share")}
         size, interval = format_effect({"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]})
-        parts.append(f"{name} sd {size} {interval} ({one['share']:.0%})".replace("%)", " %)"))
+        parts.append(f"{name} sd {size} {interval} ({100 * one['share']:.0f} %)")
     return ", ".join(parts)
 
 
@@ -237,6 +237,37 @@ def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
     '3.5 a copy'
     """
     return f"{row['ace'].item() / reach:.3g} {unit}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return "a, b and c".
+
+    Examples
+    --------
+    >>> listed(["4", "6", "9"]), listed(["4"])
+    ('4, 6 and 9', '4')
+    """
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
+def trend_in_words(row: xr.Dataset, what: str) -> str:
+    """Return a trend in words by its verdict, "the outcome rises"; an undecided one "may change".
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> trend_in_words(xr.Dataset({"verdict": "decreases"}), "the interaction")
+    'the interaction falls'
+    """
+    return f"{what} {_TRENDS[str(row['verdict'].item())]}"
+
+
+_TRENDS = {
+    "increases": "rises",
+    "decreases": "falls",
+    "negligible": "changes negligibly",
+    "undecided": "may change (undecided)",
+}
 
 
 def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
