@@ -407,18 +407,12 @@ def _ordered_turns(
     for turn, model, parts in answers:
         waiting.setdefault(turn, {})[0 if model is None else model] = parts
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
-            yield first, _stack_models(waiting.pop(first), reduction, apart=model is not None)
+            models = waiting.pop(first)
+            found = dict(models[0])
+            for name in (name for name, dims in reduction.dims.items() if model is not None and "model" in dims):
+                found[name] = np.stack([models[i][name] for i in sorted(models)], axis=-1)
+            yield first, found
             first += 1
-
-
-def _stack_models(models: dict[int, NamedArrays], reduction: TurnReduction, *, apart: bool) -> NamedArrays:
-    if not apart:
-        return models[0]
-    found = dict(models[0])
-    for name, dims in reduction.dims.items():
-        if "model" in dims:
-            found[name] = np.stack([models[model][name] for model in sorted(models)], axis=-1)
-    return found
 
 
 _AT_ONCE = 2**16
@@ -439,22 +433,17 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     """
     if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
         return None
-    parents = _distinct_parents(design, key)
-    if len(parents) == design.n_units:
-        return None
-    names = tuple(map(str, parents))
-    check_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
-    return parents
-
-
-def _distinct_parents(design: Design, key: int) -> tuple[Any, ...]:
-    """Return the distinct parents of all units; units are drawn until every existing parent has appeared."""
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))
     seen: dict[Any, None] = {}
-    for start in range(0, n, _AT_ONCE):
+    for start in range(0, n, _AT_ONCE):  # until every existing parent has appeared
         ids = np.arange(start, min(start + _AT_ONCE, n), dtype=np.uint64)
         seen |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
         if len(seen) == most:
             break
-    return tuple(seen)
+    parents = tuple(seen)
+    if len(parents) == n:
+        return None
+    names = tuple(map(str, parents))
+    check_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
+    return parents
