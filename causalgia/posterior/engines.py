@@ -218,8 +218,23 @@ def fit_by_nuts(family: FamilyData, law: str, *, n_draws: int, key: int) -> Fami
     data = (family.effect, family.noise, family.prior, family.covariates)
     found = sample_hierarchy(*data, nu=nu, n_draws=n_draws, key=key)
     ace = found.values["ace"].reshape(-1, len(family.effect))
-    moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _lfsr_of_draws(ace)}
-    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _nuts_shrinkage(family, found.values, nu, key)}
+    below, above = (ace < 0).mean(axis=0), (ace > 0).mean(axis=0)
+    moments = {
+        "mean": ace.mean(axis=0),
+        "sd": ace.std(axis=0),
+        "lfsr": np.asarray(1 - below - above + np.minimum(below, above)),
+    }
+    # `E[s^2 / (s^2 + tau^2 / lambda)]`, lambda the latent precision of a Student-t effect (normal: 1)
+    values = found.values
+    s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
+    if nu is not None:
+        center = values["mu"].reshape(-1, 1)
+        if "beta" in values:
+            x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
+            center = center + values["beta"].reshape(len(center), -1) @ x.T
+        square = (values["ace"].reshape(len(center), -1) - center) ** 2 / tau2
+        lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
+    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))}
     known = _nuts_log_likelihood(family, found.values, nu)
     return FamilyPosterior(found.values, moments, found.stats, "nuts", found.sampler, known)
 
@@ -237,19 +252,6 @@ def _nuts_log_likelihood(family: FamilyData, values: dict[str, Array], nu: float
     law = StudentModel(effect, noise.variances, shared, family.prior, nu).components(1.0, least=float(tau.min()))
     coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
     return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
-
-
-def _nuts_shrinkage(family: FamilyData, values: dict[str, Array], nu: float | None, key: int) -> Array:
-    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the latent precision of a Student-t effect (normal: 1)."""
-    s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
-    if nu is not None:
-        center = values["mu"].reshape(-1, 1)
-        if "beta" in values:
-            x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
-            center = center + values["beta"].reshape(len(center), -1) @ x.T
-        square = (values["ace"].reshape(len(center), -1) - center) ** 2 / tau2
-        lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
-    return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
 
 
 def _fit_mixture_by_nuts(family: FamilyData, *, n_draws: int, key: int) -> FamilyPosterior:
@@ -299,11 +301,6 @@ def _marginal_components(family: FamilyData) -> Components:
     sd = scale_grid(effect, np.sqrt(marginal))
     terms = log_component_densities(effect, marginal, Components(sd**2, np.ones(len(sd))))
     return Components(sd**2, mixture_weights(terms, null_biased_counts(sd)).weight)
-
-
-def _lfsr_of_draws(ace: Array) -> Array:
-    below, above = (ace < 0).mean(axis=0), (ace > 0).mean(axis=0)
-    return np.asarray(1 - below - above + np.minimum(below, above))
 
 
 def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: int) -> FamilyPosterior:

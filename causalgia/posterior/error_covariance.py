@@ -227,23 +227,20 @@ def as_one_factor(covariance: Array) -> Noise | None:
     np.fill_diagonal(off, 0)
     if np.abs(off).max() < _ONE_FACTOR:
         return Noise(sd**2)
-    square = _squared_loadings(off)
+    # the squared loadings of one factor, (K,), from correlations without their diagonal
+    if len(off) == 2:
+        square = np.full(2, abs(float(off[0, 1])))
+    else:
+        squares = (off**2).sum(axis=1)
+        others = squares.sum() - 2 * squares
+        triangles = np.einsum("ij,jk,ki->i", off, off, off, optimize=True)
+        square = np.asarray(np.divide(triangles, others, out=np.zeros(len(off)), where=others > _SINGULAR).clip(0))
     column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
     rest = np.outer(column, column) - off
     np.fill_diagonal(rest, 0)
     if np.abs(rest).max() > _ONE_FACTOR or square.max() > 1 - _OWN:
         return None
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
-
-
-def _squared_loadings(off: Array) -> Array:
-    """Return the squared loadings of one factor, (K,), from correlations without their diagonal."""
-    if len(off) == 2:
-        return np.full(2, abs(float(off[0, 1])))
-    squares = (off**2).sum(axis=1)
-    others = squares.sum() - 2 * squares
-    triangles = np.einsum("ij,jk,ki->i", off, off, off, optimize=True)
-    return np.asarray(np.divide(triangles, others, out=np.zeros(len(off)), where=others > _SINGULAR).clip(0))
 
 
 def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
@@ -312,7 +309,13 @@ def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any
     freedom = _degrees_of_freedom(one)
     if np.isinf(freedom):
         correlation = _error_correlation(one, se)
-        _check_not_singular(correlation, _contrast_names(one), task)
+        values, vectors = np.linalg.eigh(correlation)
+        if not values[0] > _SINGULAR * len(values):
+            culprit = _contrast_names(one)[int(np.argmax(np.abs(vectors[:, 0])))]
+            raise InferenceError(
+                f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
+                f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
+            )
         known = correlation * np.outer(se, se)
         return (as_one_factor(known) if factors is not None else None) or _whole_noise(known)
     if factors == 0:
@@ -392,16 +395,6 @@ def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
         return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
     values, vectors = np.linalg.eigh(_error_correlation(one, se))
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
-
-
-def _check_not_singular(correlation: Array, names: Any, task: Any) -> None:
-    values, vectors = np.linalg.eigh(correlation)
-    if not values[0] > _SINGULAR * len(values):
-        culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
-        raise InferenceError(
-            f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
-            f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
-        )
 
 
 def _whole_noise(covariance: Array) -> Noise:

@@ -148,21 +148,6 @@ class _LoadRequest:
             made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
         if isinstance(made, Predictor):
             return _as_ready_predictor(made, self._options(module, made, path), self.factory)
-        return self._wrapped(made, module, path, say)
-
-    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
-        """Return the options that were given for a ready-made predictor."""
-        own = hasattr(made, "alphabet")
-        options = {
-            "tasks": self.tasks,
-            "scale": self.scale,
-            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
-            "device": None if self.device == "auto" else self.device,
-            "batch_size": None if self.batch_size == "auto" else self.batch_size,
-        }
-        return {name: value for name, value in options.items() if value is not None}
-
-    def _wrapped(self, made: Any, module: ModuleType, path: Path, say: Announce) -> Predictor:
         names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
         order = _channel_order(module, self.alphabet, path, say) or "ACGT"
         scale = "outcome" if self.scale is None else self.scale
@@ -176,6 +161,18 @@ class _LoadRequest:
             return FunctionPredictor(made, tasks=names, scale=scale, batch_size=self.batch_size, alphabet=order)
         msg = f"{self.factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
         raise PredictorError(msg)
+
+    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
+        """Return the options that were given for a ready-made predictor."""
+        own = hasattr(made, "alphabet")
+        options = {
+            "tasks": self.tasks,
+            "scale": self.scale,
+            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
+            "device": None if self.device == "auto" else self.device,
+            "batch_size": None if self.batch_size == "auto" else self.batch_size,
+        }
+        return {name: value for name, value in options.items() if value is not None}
 
 
 def _ignore_line(line: str) -> None:

@@ -137,12 +137,11 @@ class _Reader:
         for kinds, method in _KINDS:
             if isinstance(value, kinds):
                 return method(self, value)
-        return self._foreign(value)
-
-    def _foreign(self, value: object) -> Iterator[bytes]:
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(value, torch.Tensor):
-            return self._tensor(value)
+            from causalgia.predict.torch_fingerprint import tensor_bytes
+
+            return self._held(tensor_bytes(value))
         if torch is not None and isinstance(value, torch.nn.Module):
             return self._network(value)
         if torch is not None and isinstance(value, torch.dtype | torch.device):
@@ -193,11 +192,6 @@ class _Reader:
 
     def _scalar(self, value: Any) -> Iterator[bytes]:
         return iter((b"scalar", repr(value.dtype.str).encode(), value.tobytes()))
-
-    def _tensor(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.torch_fingerprint import tensor_bytes
-
-        return self._held(tensor_bytes(value))
 
     def _network(self, value: Any) -> Iterator[bytes]:
         from causalgia.predict.torch_fingerprint import network_structure, network_tensors, uncompiled

@@ -304,7 +304,11 @@ def open_session(content: bytes, name: str, *, n_threads: int | None, providers:
     except ImportError as error:
         msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
         raise MissingExtraError(msg) from error
-    _check_providers(providers, onnxruntime.get_available_providers())
+    available = onnxruntime.get_available_providers()
+    absent = [provider for provider in providers if provider not in available]
+    if absent:
+        msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"
+        raise PredictorError(msg)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if n_threads is not None:
@@ -314,13 +318,6 @@ def open_session(content: bytes, name: str, *, n_threads: int | None, providers:
         return onnxruntime.InferenceSession(content, options, providers=chosen)
     except Exception as error:
         raise PredictorError(_open_failure(error, name)) from error
-
-
-def _check_providers(providers: Sequence[str], available: Sequence[str]) -> None:
-    absent = [provider for provider in providers if provider not in available]
-    if absent:
-        msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"
-        raise PredictorError(msg)
 
 
 def _open_failure(error: Exception, name: str) -> str:
@@ -385,11 +382,23 @@ def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dty
     described = f"{given.name} {_sides(given.shape)} {given.type}"
     rows, first, second = (side if isinstance(side, int) and side > 0 else None for side in given.shape)
     chosen = _layout(first, second, layout, f"{name}: its input is {described}")
+    description = f"{name}: its input is {described}"
+    if given.type not in _DTYPES:
+        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
+    own = _DTYPES[given.type]
+    if own == "float16" and dtype != own:
+        msg = (
+            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
+            "removes them; export it in float32, or accept it with dtype='float16'"
+        )
+        raise PredictorError(msg)
+    if dtype not in (None, own):
+        raise PredictorError(f"{description}, and dtype={quoted(dtype)} was asked for; leave it out")
     return Graph(
         name=name,
         input=given.name,
         described=described,
-        dtype=_dtype(given.type, dtype, f"{name}: its input is {described}"),
+        dtype=np.dtype(own),
         layout=chosen,
         rows=rows,
         length=second if chosen == "NCL" else first,
@@ -418,18 +427,3 @@ def _layout(first: int | None, second: int | None, requested: Layout | Literal["
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
-
-
-def _dtype(text: str, requested: str | None, description: str) -> np.dtype[Any]:
-    if text not in _DTYPES:
-        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
-    own = _DTYPES[text]
-    if own == "float16" and requested != own:
-        msg = (
-            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
-            "removes them; export it in float32, or accept it with dtype='float16'"
-        )
-        raise PredictorError(msg)
-    if requested not in (None, own):
-        raise PredictorError(f"{description}, and dtype={quoted(requested)} was asked for; leave it out")
-    return np.dtype(own)

@@ -43,10 +43,6 @@ def network_structure(network: torch.nn.Module, read: Callable[[object], bytes])
             continue
         yield read(type(sub))
         yield sub.extra_repr().encode()
-        yield read(_attributes(sub))
-
-
-def _attributes(sub: torch.nn.Module) -> dict[str, object]:
-    """Return the attributes of a module without tensors and submodules; for an installed class, the public ones."""
-    public = is_installed(type(sub).__module__)
-    return {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}
+        public = is_installed(type(sub).__module__)
+        attributes = {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}
+        yield read(attributes)

@@ -391,17 +391,7 @@ def _parse_numbers(line: str) -> tuple[float, ...]:
 
 
 def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
-    _check_meme_header(lines, path)
-    starts = [i for i, (_, text) in enumerate(lines) if re.match(r"MOTIF(\s|$)", text)]
-    if not starts:
-        msg = f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
-        raise SequenceError(msg)
-    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield _meme_matrix(lines[start:stop], path)
-
-
-def _check_meme_header(lines: list[Line], path: str) -> None:
-    """Refuse a version or an alphabet whose columns we would misread."""
+    # refuse a version or an alphabet whose columns we would misread
     number, first = lines[0]
     if re.match(r"MEME version\s+0*[45](?!\d)", first, re.IGNORECASE) is None:
         msg = f"{path}: line {number}: {quoted(first)}; versions 4 and 5 of MEME text are read (meme2meme converts)"
@@ -411,6 +401,12 @@ def _check_meme_header(lines: list[Line], path: str) -> None:
         if stated and stated[1].strip().upper() not in ("ACGT", "ACGU", "DNA", "RNA"):
             msg = f"{path}: line {number}: alphabet {quoted(stated[1])}; motifs are read over ACGT or ACGU"
             raise SequenceError(msg)
+    starts = [i for i, (_, text) in enumerate(lines) if re.match(r"MOTIF(\s|$)", text)]
+    if not starts:
+        msg = f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
+        raise SequenceError(msg)
+    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield _meme_matrix(lines[start:stop], path)
 
 
 def _meme_matrix(lines: list[Line], path: str) -> Matrix:

@@ -143,7 +143,13 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     if not found:
         msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
-    _check_unique_variants(found, path)
+    seen: dict[str, int] = {}
+    for number, variant in found:
+        if variant.written in seen:
+            lines = f"lines {seen[variant.written]} and {number} give"
+            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
+            raise SequenceError(msg)
+        seen[variant.written] = number
     shared = Counter(variant.name for _, variant in found)
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
 
@@ -245,16 +251,6 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         except SequenceError as error:
             msg = f"{place}: {error}"
             raise SequenceError(msg) from error
-
-
-def _check_unique_variants(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
-    seen: dict[str, int] = {}
-    for number, variant in found:
-        if variant.written in seen:
-            lines = f"lines {seen[variant.written]} and {number} give"
-            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
-            raise SequenceError(msg)
-        seen[variant.written] = number
 
 
 def _allele_width(variant: Variant) -> int:

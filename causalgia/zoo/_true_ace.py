@@ -120,7 +120,22 @@ def true_ace(
         drawn = simulated_effects(oracle, design.null, arms, weights[rows], n_units=n_units, rng=rng)
         for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
             table[rows] = np.where(missing[rows], found, table[rows])
-    return _ace_table(oracle, design, request, ace, mcse, method)
+    dims = ("contrast", "task")
+    coords = {
+        "contrast": list(request.contrasts),
+        "task": list(oracle.tasks),
+        "mcse": (dims, mcse),
+        "method": (dims, method),
+    }
+    of = "weighted sum of Y(arm)" if request.control is None else f"Y(arm) - Y({request.control})"
+    attrs = {
+        "estimand": f"E[{of}] over {design.null.describe()}",
+        **({} if request.control is None else {"control": request.control, "control_is": request.why}),
+        "scale": oracle.scale,
+        "predictor_fingerprint": oracle.fingerprint,
+        "design_fingerprint": design.fingerprint,
+    }
+    return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
 
 
 @dataclass(frozen=True)
@@ -186,27 +201,6 @@ def _rows_without_closed_form(
     rows = missing.any(axis=1)
     found = {"enumeration": np.flatnonzero(rows & ~drawn), "large n": np.flatnonzero(rows & drawn)}
     return {how: which for how, which in found.items() if len(which)}
-
-
-def _ace_table(
-    oracle: Oracle, design: Design, request: ContrastRequest, ace: Array, mcse: Array, method: NDArray[np.str_]
-) -> xr.DataArray:
-    dims = ("contrast", "task")
-    coords = {
-        "contrast": list(request.contrasts),
-        "task": list(oracle.tasks),
-        "mcse": (dims, mcse),
-        "method": (dims, method),
-    }
-    of = "weighted sum of Y(arm)" if request.control is None else f"Y(arm) - Y({request.control})"
-    attrs = {
-        "estimand": f"E[{of}] over {design.null.describe()}",
-        **({} if request.control is None else {"control": request.control, "control_is": request.why}),
-        "scale": oracle.scale,
-        "predictor_fingerprint": oracle.fingerprint,
-        "design_fingerprint": design.fingerprint,
-    }
-    return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
 
 
 Piece: TypeAlias = tuple[int, Array, float]

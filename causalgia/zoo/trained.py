@@ -146,7 +146,9 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     from causalgia.zoo.torch_networks import NETWORKS
 
     path, trained_on, made = weights_path(WEIGHTS, name, network, which), oracle(name), NETWORKS[network]()
-    _check_intact(path, known.digests[which])
+    if not path.is_file() or file_digest(path) != known.digests[which]:
+        msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
+        raise PredictorError(msg)
     load_weights(made, path)
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
@@ -208,9 +210,3 @@ def _as_member(member: object) -> int:
     if which not in range(MEMBERS):
         raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
     return which
-
-
-def _check_intact(path: Path, digest: str) -> None:
-    if not path.is_file() or file_digest(path) != digest:
-        msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
-        raise PredictorError(msg)

@@ -139,16 +139,12 @@ def read_graph(graph: fx.GraphModule, laid: TensorLayout) -> Reader:
             continue
         call = call_of(node, graph)
         try:
-            _read_node(UNDERSTOOD, reader, node, call)
+            if call.name not in UNDERSTOOD:
+                raise NotLocalError("it is not known to be local")
+            UNDERSTOOD[call.name](reader, node, call)
         except NotLocalError as reason:
             reader.refused[node] = f"{layer_label(node, graph)}: {reason}"
     return reader
-
-
-def _read_node(understood: dict[str, Any], reader: Reader, node: fx.Node, call: Call) -> None:
-    if call.name not in understood:
-        raise NotLocalError("it is not known to be local")
-    understood[call.name](reader, node, call)
 
 
 def layer_label(node: fx.Node, graph: fx.GraphModule) -> str:
@@ -419,7 +415,15 @@ def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, .
     value, laid = reader.sequence(source)
     constant = reader.constant(pair[0] if source is pair[1] else pair[1])
     if isinstance(constant, torch.Tensor):
-        constant = _of_channels(constant, laid)
+        # an operand of (rows, ...) as one number, or (channels,)
+        if constant.numel() == 1:
+            constant = constant.reshape(())
+        else:
+            shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
+            if len(shape) != len(laid.rest) + 2 or shape[0] != 1 or shape[laid.axis] != 1:
+                raise NotLocalError("it combines positions with constants that differ between positions")
+            lengthwise = constant.reshape(shape).movedim(laid.axis, 0)
+            constant = lengthwise.expand(1, 1, *laid.rest).reshape(-1)
     operands = tuple(None if a is source else constant for a in pair)
     function = partial(_with_operands, call.function, operands)
     if reader.result(node, laid) != laid:
@@ -432,17 +436,6 @@ def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, .
 def _with_operands(function: Any, operands: tuple[Any, ...], x: torch.Tensor) -> torch.Tensor:
     made: torch.Tensor = function(*(x if operand is None else operand for operand in operands))
     return made
-
-
-def _of_channels(constant: torch.Tensor, laid: TensorLayout) -> torch.Tensor:
-    """Return an operand of (rows, ...) as one number, or (channels,)."""
-    if constant.numel() == 1:
-        return constant.reshape(())
-    shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
-    if len(shape) != len(laid.rest) + 2 or shape[0] != 1 or shape[laid.axis] != 1:
-        raise NotLocalError("it combines positions with constants that differ between positions")
-    lengthwise = constant.reshape(shape).movedim(laid.axis, 0)
-    return lengthwise.expand(1, 1, *laid.rest).reshape(-1)
 
 
 def _cat(reader: Reader, node: fx.Node, call: Call) -> None:
