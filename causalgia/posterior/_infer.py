@@ -535,19 +535,17 @@ def _constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[
     out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in families], coords)
     out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
-    return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(_covariance_data(table, coords))
-
-
-def _covariance_data(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
-    """Return ``covariance (contrast, contrast_, task)`` of the errors; empty for many contrasts."""
+    # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
     names = coords["contrast"].to_numpy()
     if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
-        return xr.Dataset()
-    matrix = table["covariance"]
-    if "contrast_" in matrix.coords:
-        matrix = matrix.sel(contrast_=names)
-    values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
-    return xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
+        covariance_data = xr.Dataset()
+    else:
+        matrix = table["covariance"]
+        if "contrast_" in matrix.coords:
+            matrix = matrix.sel(contrast_=names)
+        values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
+        covariance_data = xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
+    return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(covariance_data)
 
 
 def _on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:

@@ -131,11 +131,6 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
     return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
 
 
-def exact_posterior(family: FamilyData, law: str) -> Exact:
-    """Return the exact posterior of a family."""
-    return _run_exact_engine(family, law, family.effect, family.noise)
-
-
 def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
     prior, covariates = family.prior, family.center
     if law == "spike_and_slab" and has_few_effects(family):
@@ -151,26 +146,6 @@ def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise)
 def has_few_effects(family: FamilyData) -> bool:
     """Return whether a spike and slab is an atom and one normal, both integrated: below 30 exchangeable effects."""
     return len(family.effect) < FEW and family.covariates is None
-
-
-def fit_exactly(family: FamilyData, law: str, *, n_draws: int, key: int) -> FamilyPosterior:
-    """Return the posterior of a family by quadrature and independent draws.
-
-    Parameters
-    ----------
-    family, law
-        The data, and the law of its effects.
-    n_draws
-        In all; split into four chains.
-    key
-        Seed.
-    """
-    if family.by_predictor is not None:
-        return _fit_over_predictors(family, family.by_predictor, law, n_draws=n_draws, key=key)
-    exact = exact_posterior(family, law)
-    drawn = exact.draw(n_draws, np.random.default_rng(derive(key, "exact")))
-    values = split_into_chains(_named_draws(drawn, family))
-    return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
 
 
 def _named_draws(drawn: Draws, family: FamilyData) -> dict[str, Array]:
@@ -317,7 +292,13 @@ def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: 
     """
     own = derive(key, "infer", family.task, family.group)
     if choose_engine(engine, law, family.noise) == "exact":
-        return fit_exactly(family, law, n_draws=n_draws, key=own)
+        # the posterior of a family by quadrature and independent draws
+        if family.by_predictor is not None:
+            return _fit_over_predictors(family, family.by_predictor, law, n_draws=n_draws, key=own)
+        exact = _run_exact_engine(family, law, family.effect, family.noise)
+        drawn = exact.draw(n_draws, np.random.default_rng(derive(own, "exact")))
+        values = split_into_chains(_named_draws(drawn, family))
+        return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
     if family.by_predictor is not None:
         raise InferenceError(
             f"predictors as a level of law={quoted(law)} need the exact engine, which a whole covariance has for "

@@ -306,7 +306,13 @@ def add_variances(noise: Noise, variance: Array) -> Noise:
 
 def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
     """Return the noise with the correlations of the estimates and these standard errors, in the form of `noise_of`."""
-    freedom = _degrees_of_freedom(one)
+    if "errors" in one.attrs:  # from_effects: a given covariance is known
+        freedom = np.inf
+    elif "n_clusters" in one:
+        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were put into random groups
+        freedom = float(min(one["n_clusters"].min(), rows) - 1)
+    else:
+        freedom = float(one["df"].min()) if "df" in one else np.inf
     if np.isinf(freedom):
         correlation = _error_correlation(one, se)
         values, vectors = np.linalg.eigh(correlation)
@@ -364,15 +370,6 @@ def _as_usable_se(estimates: xr.Dataset) -> Array:
 def _contrast_list(names: Any, most: int = 5) -> str:
     shown = ", ".join(map(str, names[:most]))
     return f"contrast{'s' * (len(names) > 1)} {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _degrees_of_freedom(one: xr.Dataset) -> float:
-    if "errors" in one.attrs:  # from_effects: a given covariance is known
-        return np.inf
-    if "n_clusters" in one:
-        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were put into random groups
-        return float(min(one["n_clusters"].min(), rows) - 1)
-    return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
 
 
 def _error_correlation(one: xr.Dataset, se: Array) -> Array:

@@ -108,12 +108,6 @@ def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, 
     return Fit(log_density, fit @ prior, prior @ gain)
 
 
-def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) -> Array:
-    """Return one draw for each of n normal laws: mean (n, p), covariance (n, p, p)."""
-    root = np.linalg.cholesky(covariance)
-    return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
-
-
 def draw_shrunken(effect: Array, center: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
     """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
 
@@ -459,7 +453,9 @@ def _draw_coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator:
         return np.concatenate([fit.mean[:, :, None], fit.covariance / unit(at)], axis=2)
 
     joint = tau.carry(moments, spread)
-    return draw_normal(joint[:, :, 0], joint[:, :, 1:] * unit(spread), generator)
+    mean = joint[:, :, 0]
+    root = np.linalg.cholesky(joint[:, :, 1:] * unit(spread))
+    return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
 
 
 def _resolve_tau(model: Gaussian, effect: Array, marginal: Array, center: Design, prior: Prior) -> HalfLine:

@@ -180,7 +180,19 @@ def _ignore_line(line: str) -> None:
 
 
 def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
-    by_path = takes_path(function, where, weights)
+    # say whether a function takes the path of the weights
+    takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    if weights is None and needs:
+        msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
+        raise PredictorError(msg)
+    if len(needs) > 1:
+        msg = f"{where} takes {len(needs)} arguments; it may take one, the path of the weights"
+        raise PredictorError(msg)
+    if weights is not None and not Path(weights).is_file():
+        msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
+        raise PredictorError(msg)
+    by_path = weights is not None and bool(takes)
     made = call_factory(function, where, weights if by_path else None)
     if weights is None or by_path:
         return made
@@ -396,28 +408,6 @@ def call_factory(function: Callable[..., Any], where: str, weights: str | Path |
         cure = "correct that function" if weights is None else f"correct that function, or is {weights} another's?"
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
-
-
-def takes_path(function: Callable[..., Any], where: str, weights: str | Path | None) -> bool:
-    """Say whether a function takes the path of the weights.
-
-    Raises
-    ------
-    PredictorError
-        If it takes more than one argument, its signature is unknown, or the weights it takes are absent.
-    """
-    takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    if weights is None and needs:
-        msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
-        raise PredictorError(msg)
-    if len(needs) > 1:
-        msg = f"{where} takes {len(needs)} arguments; it may take one, the path of the weights"
-        raise PredictorError(msg)
-    if weights is not None and not Path(weights).is_file():
-        msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
-        raise PredictorError(msg)
-    return weights is not None and bool(takes)
 
 
 def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parameter]:

@@ -165,7 +165,28 @@ class OnnxPredictor(SinglePredictor):
             self._sizes |= {int(length): int(size) for length, size in sizes.items()}
 
     def _open(self) -> Any:
-        return open_session(self._bytes, self._path.name, n_threads=self.threads, providers=self.providers)
+        # an ONNX Runtime session for the bytes of a file
+        try:
+            import onnxruntime  # type: ignore[import-untyped]
+        except ImportError as error:
+            msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
+            raise MissingExtraError(msg) from error
+        available = onnxruntime.get_available_providers()
+        absent = [provider for provider in self.providers if provider not in available]
+        if absent:
+            msg = (
+                f"providers={quoted(list(self.providers))}: {absent[0]} is not there; available: {', '.join(available)}"
+            )
+            raise PredictorError(msg)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        chosen = [(provider, _EXACT.get(provider, {})) for provider in self.providers]
+        try:
+            return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
+        except Exception as error:
+            raise PredictorError(_open_failure(error, self._path.name)) from error
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
         self.graph.check_length(tokens.shape[1])
@@ -287,37 +308,6 @@ def _shape_or_type(value: object) -> str:
 
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
-
-
-def open_session(content: bytes, name: str, *, n_threads: int | None, providers: Sequence[str]) -> Any:
-    """Return an ONNX Runtime session for the bytes of a file.
-
-    Raises
-    ------
-    MissingExtraError
-        If onnxruntime is not installed.
-    PredictorError
-        If a provider is not available, or the bytes are not a complete ONNX network.
-    """
-    try:
-        import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as error:
-        msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
-        raise MissingExtraError(msg) from error
-    available = onnxruntime.get_available_providers()
-    absent = [provider for provider in providers if provider not in available]
-    if absent:
-        msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"
-        raise PredictorError(msg)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if n_threads is not None:
-        options.intra_op_num_threads = n_threads
-    chosen = [(provider, _EXACT.get(provider, {})) for provider in providers]
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=chosen)
-    except Exception as error:
-        raise PredictorError(_open_failure(error, name)) from error
 
 
 def _open_failure(error: Exception, name: str) -> str:

@@ -66,7 +66,11 @@ class BatchSizes:
             if not is_out_of_memory(error):
                 raise
             return 1
-        size = rows_that_fit(self._device, largest=max(added, default=0), together=sum(added))
+        # the batch size for given bytes per row of the largest activation, and of all together
+        fitting = (activation_budget(self._device) - 1) // max(max(added, default=0), 1)
+        if self._device.type == "cpu":
+            fitting = min(fitting, max(_AMPLE, _CACHED // max(sum(added), 1)))
+        size = min(_MOST.get(self._device.type, _MOST_ELSEWHERE), max(1, fitting))
         return 1 << (size.bit_length() - 1)
 
     def halve(self, length: int, size: int) -> None:
@@ -94,18 +98,6 @@ def _as_fixed_batch_size(size: object) -> int:
     if checked == "auto":
         raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
     return checked
-
-
-def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
-    """Return the batch size for given bytes per row of the largest activation, and of all together.
-
-    On a CPU it does not depend on timing, so that every run has the same batches: up to 256 rows while the largest
-    activation stays under 16 MiB, and up to 1,024 while all of them together also stay within 64 MiB.
-    """
-    fitting = (activation_budget(device) - 1) // max(largest, 1)
-    if device.type == "cpu":
-        fitting = min(fitting, max(_AMPLE, _CACHED // max(together, 1)))
-    return min(_MOST.get(device.type, _MOST_ELSEWHERE), max(1, fitting))
 
 
 @cache

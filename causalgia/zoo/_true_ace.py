@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -440,68 +439,41 @@ def mixture(intervention: Intervention, columns: Array) -> Mixture:
     return _apply(intervention, Mixture(columns[None]))
 
 
-@singledispatch
-def _apply(intervention: Intervention, before: Mixture) -> Mixture:  # noqa: ARG001
+def _apply(intervention: Intervention, before: Mixture) -> Mixture:
+    match intervention:
+        case Untreated():
+            return before
+        case Sequential():
+            for step in intervention.steps:
+                before = _apply(step, before)
+            return before
+        case Embed():
+            return before.overwrite(_written_columns(intervention), intervention.at)
+        case Insert():
+            return before.insert(_written_columns(intervention), intervention.at)
+        case Delete():
+            return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
+        case Mutate():
+            mutated = before.columns.copy()
+            mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
+            return Mixture(mutated)
+        case Scramble() | Ablate(fill="shuffle" | "dinucleotide_shuffle"):
+            if np.ptp(before.columns[:, slice(*intervention.span)], axis=1).max() > 0:
+                raise NoClosedForm("shuffled positions that differ in distribution are not independent")
+            return before  # shuffling identically distributed bases does not change their distribution
+        case Ablate():
+            start, stop = intervention.span
+            letters = "N" if intervention.fill == "uniform" else intervention.fill
+            word = letters * (stop - start) if len(letters) == 1 else letters
+            return before.overwrite(_motif_columns(Motif.from_word(word)), start)
+        case Placebo():
+            source = as_pattern(intervention.pattern).source
+            if not isinstance(source, str) or intervention.strand != "+":
+                raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
+            if count_orders(source) > _MOST_COMPONENTS:
+                raise NoClosedForm(f"{quoted(source)} has more than {_MOST_COMPONENTS:,} rearrangements")
+            return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
     raise NoClosedForm(f"nothing is known on paper of {type(intervention).__name__}")
-
-
-@_apply.register
-def _apply_untreated(intervention: Untreated, before: Mixture) -> Mixture:  # noqa: ARG001
-    return before
-
-
-@_apply.register
-def _apply_sequential(intervention: Sequential, before: Mixture) -> Mixture:
-    for step in intervention.steps:
-        before = _apply(step, before)
-    return before
-
-
-@_apply.register
-def _apply_embed(intervention: Embed, before: Mixture) -> Mixture:
-    return before.overwrite(_written_columns(intervention), intervention.at)
-
-
-@_apply.register
-def _apply_insert(intervention: Insert, before: Mixture) -> Mixture:
-    return before.insert(_written_columns(intervention), intervention.at)
-
-
-@_apply.register
-def _apply_delete(intervention: Delete, before: Mixture) -> Mixture:
-    return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
-
-
-@_apply.register
-def _apply_mutate(intervention: Mutate, before: Mixture) -> Mixture:
-    mutated = before.columns.copy()
-    mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
-    return Mixture(mutated)
-
-
-@_apply.register
-def _apply_scramble(intervention: Scramble, before: Mixture) -> Mixture:
-    return _scramble_columns(before, intervention.span)
-
-
-@_apply.register
-def _apply_ablate(intervention: Ablate, before: Mixture) -> Mixture:
-    start, stop = intervention.span
-    if intervention.fill in ("shuffle", "dinucleotide_shuffle"):
-        return _scramble_columns(before, intervention.span)
-    letters = "N" if intervention.fill == "uniform" else intervention.fill
-    word = letters * (stop - start) if len(letters) == 1 else letters
-    return before.overwrite(_motif_columns(Motif.from_word(word)), start)
-
-
-@_apply.register
-def _apply_placebo(intervention: Placebo, before: Mixture) -> Mixture:
-    source = as_pattern(intervention.pattern).source
-    if not isinstance(source, str) or intervention.strand != "+":
-        raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
-    if count_orders(source) > _MOST_COMPONENTS:
-        raise NoClosedForm(f"{quoted(source)} has more than {_MOST_COMPONENTS:,} rearrangements")
-    return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
 
 
 def _written_columns(intervention: Patterned) -> Array:
@@ -515,11 +487,3 @@ def _written_columns(intervention: Patterned) -> Array:
 
 def _motif_columns(motif: Motif) -> Array:
     return np.array(motif.probabilities)[None]
-
-
-def _scramble_columns(before: Mixture, span: tuple[int, int]) -> Mixture:
-    """Return the mixture unchanged: shuffling identically distributed bases does not change their distribution."""
-    inside = before.columns[:, slice(*span)]
-    if np.ptp(inside, axis=1).max() > 0:
-        raise NoClosedForm("shuffled positions that differ in distribution are not independent")
-    return before

@@ -130,19 +130,16 @@ def _distance_profile(pair: Pair, length: int) -> Array:
     d = np.arange(length, dtype=float)
     wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
     h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
-    h = np.where(d < pair.min_distance, _clash_effects(pair, d), h)
+    clash: Array | float
+    if isinstance(pair.clash, tuple):
+        at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
+        clash = np.interp(d, at, effects)
+    else:
+        clash = pair.clash
+    h = np.where(d < pair.min_distance, clash, h)
     h = np.where((d == 0) | (d > (length if pair.reach is None else pair.reach)), 0.0, h)
     h.flags.writeable = False
     return h
-
-
-def _clash_effects(pair: Pair, d: Array) -> Array:
-    """Return the clash at each distance."""
-    if not isinstance(pair.clash, tuple):
-        return np.full(len(d), pair.clash)
-    at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
-    clashes: Array = np.interp(d, at, effects)
-    return clashes
 
 
 def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
