@@ -179,9 +179,9 @@ class _Reader:
         return (b"weights",)
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.torch_fingerprint import network_structure, network_tensors, uncompiled
+        from causalgia.predict.torch_fingerprint import network_structure, network_tensors
 
-        network = uncompiled(value)
+        network = getattr(value, "_orig_mod", value)  # the original of one that torch.compile wraps
         yield b"network"
         yield from network_structure(network, self.read)
         if self.weights is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
@@ -19,11 +18,6 @@ def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
     yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
     plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
     yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def uncompiled(module: Any) -> Any:
-    """Return the original network of one that torch.compile wraps."""
-    return getattr(module, "_orig_mod", module)
 
 
 def network_tensors(network: torch.nn.Module) -> Iterator[bytes]:

@@ -154,18 +154,17 @@ def _requested_contrasts(
     if control is not None:
         return _contrasts_with_control(control, design, "as given")
     if contrasts is not None:
-        return ContrastRequest(_as_contrasts(contrasts, design))
+        try:
+            return ContrastRequest(contrasts_of(contrasts, design.arm_names))
+        except DesignError as error:
+            raise ContrastError(str(error)) from error
     if design.named_contrasts is None:
-        return _contrasts_with_control(*_default_control(design))
+        untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
+        if len(untreated) == 1:
+            return _contrasts_with_control(untreated[0], design, "the only untreated arm")
+        return _contrasts_with_control(design.arm_names[0], design, "the first arm")
     control = design.named_contrasts.control_of(design.arm_names)
     return ContrastRequest(design.named_contrasts, control, "the design's")
-
-
-def _as_contrasts(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
-    try:
-        return contrasts_of(contrasts, design.arm_names)
-    except DesignError as error:
-        raise ContrastError(str(error)) from error
 
 
 def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastRequest:
@@ -173,14 +172,6 @@ def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastR
         arms = ", ".join(design.arm_names)
         raise ContrastError(f"control {quoted(control)} is not an arm of the design; its arms are {arms}")
     return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
-
-
-def _default_control(design: Design) -> tuple[str, Design, str]:
-    """Return the default control of a design, and the reason for it."""
-    untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
-    if len(untreated) == 1:
-        return untreated[0], design, "the only untreated arm"
-    return design.arm_names[0], design, "the first arm"
 
 
 def _weights_by_arm(contrasts: Contrasts, names: list[str]) -> Any:
@@ -337,7 +328,11 @@ def simulated_effects(
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
-    null, parents, each = _simulation_population(null, n_units, turns, random=any(arm.random for arm in arms))
+    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
+    each = max(2, -(-n_units // parents))
+    if isinstance(null, Genomic):
+        each = turns * max(2, -(-each // turns)) if any(arm.random for arm in arms) else turns
+        null = replace(null, n_draws=each)
     arms = [arm.for_draws(null.n_draws) for arm in arms]  # the number of draws here, not that of the trial
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
@@ -348,26 +343,11 @@ def simulated_effects(
         answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
         ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
         moments = moments or Moments(parents * turns, ice[0])
-        moments.add(ice, _parent_groups(units.astype(np.int64), null, parents, each, turns))
+        n = units.astype(np.int64)
+        # the parent of each unit and, where draws cycle through sites, its site
+        moments.add(ice, n // each * turns + n % each % turns if isinstance(null, Genomic) else n % parents)
     assert moments is not None
     return moments
-
-
-def _parent_groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
-    """Return the group of each unit: its parent and, where draws cycle through sites, its site."""
-    if not isinstance(null, Genomic):
-        return units % parents
-    return units // each * turns + units % each % turns
-
-
-def _simulation_population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
-    """Return the null model to draw from, its number of parents (1 without parents), and the units of each."""
-    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
-    each = max(2, -(-n // parents))
-    if not isinstance(null, Genomic):
-        return null, parents, each
-    each = turns * max(2, -(-each // turns)) if random else turns
-    return replace(null, n_draws=each), parents, each
 
 
 _MOST_COMPONENTS = 4_096

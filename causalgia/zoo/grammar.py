@@ -178,7 +178,14 @@ class Oracle(Predictor):
         which = self.tasks.index(task)
         used = [(w, term) for w, term in zip(self.weights[which], self.terms, strict=True) if w != 0]
         if self.link == "exp":
-            return total([float(np.exp(self.intercepts[which])) * _expected_exp(columns, used)])
+            sites = []
+            for weight, term in used:
+                if not isinstance(term, Linear):
+                    raise NoClosedForm(f"the exponential of {type(term).__name__} has no closed form")
+                site, vector = term.weighted_site(columns.shape[1])
+                sites.append((site, weight * vector))
+            expected = expected_exp(columns, sites) if sites else np.ones(len(columns))
+            return total([float(np.exp(self.intercepts[which])) * expected])
         constant = np.full(len(columns), self.intercepts[which])
         return total([constant, *(w * term.expected(columns) for w, term in used)])
 
@@ -209,16 +216,6 @@ class Oracle(Predictor):
         except ImportError as error:
             raise MissingExtraError("an oracle as a network needs torch: pip install 'causalgia[torch]'") from error
         return Twin(self)
-
-
-def _expected_exp(columns: Array, used: list[tuple[float, Term]]) -> Array:
-    sites = []
-    for weight, term in used:
-        if not isinstance(term, Linear):
-            raise NoClosedForm(f"the exponential of {type(term).__name__} has no closed form")
-        site, vector = term.weighted_site(columns.shape[1])
-        sites.append((site, weight * vector))
-    return expected_exp(columns, sites) if sites else np.ones(len(columns))
 
 
 def _as_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:

@@ -141,7 +141,13 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     >>> bool(2.5 < strong - without < 4.5)
     True
     """
-    known, which = card(name, network=network), _as_member(member)
+    known = card(name, network=network)
+    try:
+        which = -1 if isinstance(member, bool) else index(member)
+    except TypeError:
+        which = -1
+    if which not in range(MEMBERS):
+        raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
 
@@ -200,13 +206,3 @@ def _check_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
     raise PredictorError(f"zoo has {what} {quoted(name)}, there are {', '.join(known)}{nearest(str(name), known)}")
-
-
-def _as_member(member: object) -> int:
-    try:
-        which = -1 if isinstance(member, bool) else index(member)  # type: ignore[arg-type]  # refused if it is none
-    except TypeError:
-        which = -1
-    if which not in range(MEMBERS):
-        raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
-    return which

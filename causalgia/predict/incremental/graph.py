@@ -17,7 +17,6 @@ from causalgia.predict.incremental.tensor_layout import (
     End,
     FlatLayout,
     Largest,
-    LayoutSlice,
     TensorLayout,
     Total,
     layout_after,
@@ -217,15 +216,10 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     )
     if not step.largest:
         step.scale = _window_weights(call, laid, window, node.meta["dtype"])
-    _rectify_later(reader, call.args[0], step)
+    maker = reader.makers.get(call.args[0])
+    if step.largest and maker is not None and maker.relu and reader.only_user(call.args[0]):
+        maker.relu, step.relu = False, True  # rectify after the maximum, where there are fewer numbers
     reader.add(node, step, after)
-
-
-def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
-    """Move a rectification behind the max-pooling that follows it, where it has fewer numbers."""
-    maker = reader.makers.get(source)
-    if step.largest and maker is not None and maker.relu and reader.only_user(source):
-        maker.relu, step.relu = False, True
 
 
 def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
@@ -290,10 +284,6 @@ def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> W
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
 
 
-def _alias_input(reader: Reader, node: fx.Node, call: Call) -> None:
-    reader.alias(node, call.args[0])
-
-
 def _cast(reader: Reader, node: fx.Node, call: Call) -> None:
     if node.meta["dtype"] != call.args[0].meta["dtype"]:
         raise NotLocalError(f"it changes the precision to {node.meta['dtype']}")
@@ -307,10 +297,13 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     if not all(map(is_row_count, counts)):
         raise NotLocalError("its shape is computed")
     taken = layout_after(laid, partial(_moved, node, call, source))
-    if isinstance(taken, FlatLayout) or _is_whole(taken, laid):
-        reader.alias(node, source, taken if isinstance(taken, FlatLayout) else taken.laid)
+    if isinstance(taken, FlatLayout):
+        reader.alias(node, source, taken)
         return
     after = taken.laid
+    if (after.length, after.channels) == (laid.length, laid.channels):
+        reader.alias(node, source, after)
+        return
     step = Cut(
         sources=(value.number,),
         length=after.length,
@@ -319,10 +312,6 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
         first_channel=taken.first_channel,
     )
     reader.add(node, step, after)
-
-
-def _is_whole(taken: LayoutSlice, laid: TensorLayout) -> bool:
-    return (taken.laid.length, taken.laid.channels) == (laid.length, laid.channels)
 
 
 def _moved(node: fx.Node, call: Call, source: fx.Node, numbers: torch.Tensor) -> torch.Tensor:
@@ -392,7 +381,8 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
         return
     (one, laid), (other, second) = (reader.sequence(a) for a in pair)
     after = reader.result(node, laid)
-    if (laid.axis, laid.length) != (second.axis, second.length) or not _broadcasts(after, laid, second):
+    broadcast = all(one.rest == after.rest or one.channels == 1 for one in (laid, second))
+    if (laid.axis, laid.length) != (second.axis, second.length) or not broadcast or after.length != laid.length:
         raise NotLocalError("it combines values whose positions do not match")
     reader.add(
         node,
@@ -404,10 +394,6 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
         ),
         after,
     )
-
-
-def _broadcasts(after: TensorLayout, *laid: TensorLayout) -> bool:
-    return all(one.rest == after.rest or one.channels == 1 for one in laid) and after.length == laid[0].length
 
 
 def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, ...]) -> None:
@@ -477,7 +463,9 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
         raise NotLocalError("it mixes positions in parts")
     laid_out = torch.empty_like(weight.t())
     laid_out[order] = weight.t()
-    length = _length(reader, value.number)
+    first = next(one.laid for one in reader.values.values() if one.number == 0)
+    assert isinstance(first, TensorLayout)
+    length = reader.steps[value.number - 1].length if value.number else first.length
     shaped = laid_out.reshape(length, -1, len(weight)).contiguous()
     macs = float(shaped[0].numel())
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
@@ -488,14 +476,6 @@ def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
     if isinstance(laid, FlatLayout):
         return laid.order
     return torch.arange(laid.length) if laid.rest == () else None
-
-
-def _length(reader: Reader, number: int) -> int:
-    if number:
-        return reader.steps[number - 1].length
-    first = next(value.laid for value in reader.values.values() if value.number == 0)
-    assert isinstance(first, TensorLayout)
-    return first.length
 
 
 def _layer_norm(reader: Reader, node: fx.Node, call: Call) -> None:
@@ -556,7 +536,13 @@ def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 UNDERSTOOD: dict[str, Understanding] = {
-    **{"same": _alias_input, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
+    **{
+        "same": lambda reader, node, call: reader.alias(node, call.args[0]),
+        "cast": _cast,
+        "moving": _moving,
+        "pad": _pad,
+        "cat": _cat,
+    },
     **{"relu": _relu, "elementwise": _elementwise, "combine": _combine},
     **{"linear": _linear, "layer_norm": _layer_norm, "batch_norm": _batch_norm},
     **dict.fromkeys(("conv1d", "conv2d"), convolution),

@@ -21,7 +21,7 @@ from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NotLocalError
 from causalgia.predict.incremental.window_steps import Span
 from causalgia.predict.predictor import as_token_rows, check_finite
-from causalgia.predict.torch_batch import is_out_of_memory, read_columns
+from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.types import Ints, Tokens
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Incremental:
             return _NO_ROOM.format(predictor.device)
         return Runner(
             network,
-            columns=partial(_task_columns, predictor),
+            columns=lambda output, n_rows: predictor._read(output, n_rows)[0],
             order=predictor._order,
             dtype=predictor.dtype,
             device=predictor.device,
@@ -378,11 +378,6 @@ class IncrementalSession:
             answers = block.edited(span, tokens[mine], rows[mine]) if in_part else self._owner.full(tokens[mine])
             made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
         return made
-
-
-def _task_columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
-    """Return the task columns of the network's output, as read by its predictor."""
-    return read_columns(output, n_rows, tasks=predictor._tasks, heads=predictor.heads, reduce=predictor.reduce)[0]
 
 
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
