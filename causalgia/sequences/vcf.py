@@ -206,7 +206,10 @@ def variant_windows(
     check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
-    changed = [_with_allele(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
+    changed = [
+        letters[:start] + x.alternate + letters[start + len(x.reference) :]
+        for x, letters, start in zip(chosen, stretches, at, strict=True)
+    ]
     reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
     return VariantWindows(chosen, reference, alternate, np.array(at, np.int64))
 
@@ -304,10 +307,6 @@ def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
     stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
     letters = genome.letters(variant.chromosome, first, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
-
-
-def _with_allele(variant: Variant, letters: str, at: int) -> str:
-    return letters[:at] + variant.alternate + letters[at + len(variant.reference) :]
 
 
 def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:

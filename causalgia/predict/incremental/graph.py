@@ -463,9 +463,12 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
         raise NotLocalError("it mixes positions in parts")
     laid_out = torch.empty_like(weight.t())
     laid_out[order] = weight.t()
-    first = next(one.laid for one in reader.values.values() if one.number == 0)
-    assert isinstance(first, TensorLayout)
-    length = reader.steps[value.number - 1].length if value.number else first.length
+    if value.number:
+        length = reader.steps[value.number - 1].length
+    else:
+        first = next(one.laid for one in reader.values.values() if one.number == 0)
+        assert isinstance(first, TensorLayout)
+        length = first.length
     shaped = laid_out.reshape(length, -1, len(weight)).contiguous()
     macs = float(shaped[0].numel())
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
@@ -536,13 +539,8 @@ def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 UNDERSTOOD: dict[str, Understanding] = {
-    **{
-        "same": lambda reader, node, call: reader.alias(node, call.args[0]),
-        "cast": _cast,
-        "moving": _moving,
-        "pad": _pad,
-        "cat": _cat,
-    },
+    "same": lambda reader, node, call: reader.alias(node, call.args[0]),
+    **{"cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
     **{"relu": _relu, "elementwise": _elementwise, "combine": _combine},
     **{"linear": _linear, "layer_norm": _layer_norm, "batch_norm": _batch_norm},
     **dict.fromkeys(("conv1d", "conv2d"), convolution),
