@@ -167,17 +167,8 @@ def spiked_noise(correlations: Array, df: float, variances: Array, *, most: int 
     spikes, directions = values[above], vectors[:, above]
     if wide:
         directions = correlations.T @ directions / np.sqrt(spikes)
-    level, population = _debias_spikes(spikes, n, n / df)
-    loadings = _shrink_loadings(directions * np.sqrt(population - level), variances, df)
-    most = 1 - min((spikes.size + 1) / df, 0.5)
-    share = (loadings**2).sum(axis=1)
-    loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
-    rest = 1 - (loadings**2).sum(axis=1)
-    return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
-
-
-def _debias_spikes(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
-    """Return the noise level and the population spikes."""
+    # the noise level and the population spikes
+    ratio = n / df
     level, population = 1.0, spikes
     for _ in range(50):
         half = spikes + level - ratio * level
@@ -186,7 +177,13 @@ def _debias_spikes(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
         if abs(rest - level) < 1e-12:
             break
         level = rest
-    return level, np.maximum(population, level)
+    population = np.maximum(population, level)
+    loadings = _shrink_loadings(directions * np.sqrt(population - level), variances, df)
+    most = 1 - min((spikes.size + 1) / df, 0.5)
+    share = (loadings**2).sum(axis=1)
+    loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
+    rest = 1 - (loadings**2).sum(axis=1)
+    return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
 
 
 def _shrink_loadings(loadings: Array, variances: Array, df: float) -> Array:

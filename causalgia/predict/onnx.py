@@ -206,7 +206,20 @@ class OnnxPredictor(SinglePredictor):
         whole = self.graph.filled(batch)
         outputs = self._run(one_hot(whole, dtype=self.graph.dtype, alphabet=self.alphabet, layout=self.layout))
         answer = outputs[self.graph.outputs[0]] if len(outputs) == 1 else outputs
-        table, names = pick_columns(answer, len(whole), tasks=self._tasks, heads=self.heads, reduce=self.reduce)
+        # the requested columns (n_rows, tasks), and their names
+        n_rows = len(whole)
+        value = answer if self.reduce is None else _reduced(answer, self.reduce)
+        if not isinstance(value, Mapping):
+            table = _as_task_table(value, n_rows, "the network's output")
+            places, names = place_columns(table.shape[1], self._tasks, self.heads)
+            table = table[:, places]
+        else:
+            if self.heads is not None:
+                outputs_there = _list_outputs(value)
+                msg = f"heads= names the columns of one output, and there are {outputs_there}; pick outputs with tasks="
+                raise PredictorError(msg)
+            names = self._tasks or tuple(map(str, value))
+            table = np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1)
         self._tasks = self._tasks or names
         return table[: len(batch)]
 
@@ -237,28 +250,6 @@ def _as_n_threads(n_threads: object) -> int:
 
 
 Names = tuple[str, ...]
-
-
-def pick_columns(
-    output: object, n_rows: int, *, tasks: Names | None, heads: Names | None, reduce: Callable[[Any], Any] | None
-) -> tuple[NDArray[Any], Names]:
-    """Return the requested columns (n_rows, tasks), and their names.
-
-    Raises
-    ------
-    PredictorError
-        If the output is not (n,) or (n, columns) after `reduce`, or its columns do not match the names.
-    """
-    value = output if reduce is None else _reduced(output, reduce)
-    if not isinstance(value, Mapping):
-        table = _as_task_table(value, n_rows, "the network's output")
-        places, names = place_columns(table.shape[1], tasks, heads)
-        return table[:, places], names
-    if heads is not None:
-        msg = f"heads= names the columns of one output, and there are {_list_outputs(value)}; pick outputs with tasks="
-        raise PredictorError(msg)
-    names = tasks or tuple(map(str, value))
-    return np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1), names
 
 
 def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:

@@ -247,16 +247,13 @@ class Motif:
             )
             raise SequenceError(msg)
         uniforms = (words >> np.uint64(11)) * 2.0**-53
-        steps = _cdf(np.array(self.probabilities))
+        # the cdf after A, C and G, (w, 3), exactly 1 where no later base has any probability
+        table = np.array(self.probabilities)
+        steps = np.cumsum(table, axis=1)[:, :3]
+        later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
+        steps = np.where(later == 0, 1.0, steps)
         tokens: Tokens = sum((uniforms >= steps[:, i]).astype(np.uint8) for i in range(3))  # type: ignore[assignment]
         return tokens
-
-
-def _cdf(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the cdf after A, C and G, (w, 3), exactly 1 where no later base has any probability."""
-    steps = np.cumsum(table, axis=1)[:, :3]
-    later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
-    return np.where(later == 0, 1.0, steps)
 
 
 def _as_motif_table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[np.float64]:
