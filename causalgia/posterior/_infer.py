@@ -509,7 +509,7 @@ def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior]
         effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
     ]
     if not gains:
-        out.attrs = {"effect_se_dependence": f"not families: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+        out.attrs = {"effect_se_dependence": f"not tested: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
     else:
         names = ", ".join(
             str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS

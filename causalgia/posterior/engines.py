@@ -184,8 +184,12 @@ def fit_by_nuts(family: FamilyData, law: str, *, n_draws: int, key: int) -> Fami
 
     Parameters
     ----------
-    family, law, draws, key
-        As in `fit_exactly`.
+    family, law
+        The data, and the law of its effects.
+    n_draws
+        In all; split into four chains.
+    key
+        Seed.
     """
     if law == "spike_and_slab":
         return _fit_mixture_by_nuts(family, n_draws=n_draws, key=key)
