@@ -419,38 +419,29 @@ def posterior_groups(
     """
     observed = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
     observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
+    variables = {name: _draws_variable(name, families, posteriors, coords) for name in posteriors[0].draws}
+    shape = posteriors[0].draws["mu"].shape
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    posterior_group = xr.Dataset(
+        variables, _coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
+    )
     groups = {
-        "posterior": _posterior_group(families, posteriors, coords),
+        "posterior": posterior_group,
         "moments": _moments_group(families, posteriors, coords),
         "observed_data": _on_contrasts(observed, coords),
         "constant_data": _constant_group(table, families, coords),
     }
     if with_log_likelihood:
-        groups["log_likelihood"] = _log_likelihood_group(families, posteriors, coords)
+        # `effect (chain, draw, contrast, task)`, under the name of what was observed
+        chains, draws = posteriors[0].draws["mu"].shape
+        out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
+        for family, found in zip(families, posteriors, strict=True):
+            assert found.log_likelihood is not None  # for mypy: `infer` has checked
+            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(chains, draws, -1)
+        names = _coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
+        groups["log_likelihood"] = xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
     stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
-
-
-def _posterior_group(
-    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
-) -> xr.Dataset:
-    variables = {name: _draws_variable(name, families, posteriors, coords) for name in posteriors[0].draws}
-    shape = posteriors[0].draws["mu"].shape
-    used = {dim for dims, _ in variables.values() for dim in dims}
-    return xr.Dataset(variables, _coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
-
-
-def _log_likelihood_group(
-    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
-) -> xr.Dataset:
-    """Return ``effect (chain, draw, contrast, task)``, under the name of what was observed."""
-    chains, draws = posteriors[0].draws["mu"].shape
-    out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
-    for family, found in zip(families, posteriors, strict=True):
-        assert found.log_likelihood is not None  # for mypy: `infer` has checked
-        out[:, :, family.rows, family.task] = found.log_likelihood().reshape(chains, draws, -1)
-    names = _coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
-    return xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
 
 
 def _draws_variable(
@@ -480,7 +471,19 @@ def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior]
         for side, sign in (("lower", -1), ("upper", 1))
     }
     out = xr.Dataset(columns, _coords_on(coords, {"contrast", "task"}))
-    out.attrs = _effect_se_attrs(families, posteriors, coords)
+    # attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead
+    large = [(q, a) for q, a in zip(families, posteriors, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
+    gains = [
+        effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
+    ]
+    if not gains:
+        out.attrs = {"effect_se_dependence": f"not tested: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+    else:
+        names = ", ".join(
+            str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
+        )
+        dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
+        out.attrs = {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
     return out
 
 
@@ -489,23 +492,6 @@ def _by_contrast_and_task(parts: list[tuple[FamilyData, Any]], coords: dict[str,
     for family, values in parts:
         out[family.rows, family.task] = values
     return ("contrast", "task"), out
-
-
-def _effect_se_attrs(
-    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
-) -> dict[str, str | float]:
-    """Return attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead."""
-    large = [(q, a) for q, a in zip(families, posteriors, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
-    gains = [
-        effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
-    ]
-    if not gains:
-        return {"effect_se_dependence": f"not families: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
-    names = ", ".join(
-        str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
-    )
-    dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
-    return {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
 
 
 def _constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
@@ -517,19 +503,17 @@ def _constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[
     out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in families], coords)
     out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
-    return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(_covariance_data(table, coords))
-
-
-def _covariance_data(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
-    """Return ``covariance (contrast, contrast_, task)`` of the errors; empty for many contrasts."""
+    # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
     names = coords["contrast"].to_numpy()
     if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
-        return xr.Dataset()
-    matrix = table["covariance"]
-    if "contrast_" in matrix.coords:
-        matrix = matrix.sel(contrast_=names)
-    values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
-    return xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
+        covariance_data = xr.Dataset()
+    else:
+        matrix = table["covariance"]
+        if "contrast_" in matrix.coords:
+            matrix = matrix.sel(contrast_=names)
+        values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
+        covariance_data = xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
+    return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(covariance_data)
 
 
 def _on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:

@@ -138,13 +138,6 @@ def _log_levels(counts: Ints, observed: Mask, size: Array) -> tuple[Array, Array
     return level, (1 / (total + 0.5) + _DISPERSION / cells) / LN2**2
 
 
-def _rna_log_levels(data: CellCounts) -> tuple[Array, Array]:
-    """Return `_log_levels` of cells that are not 0, since zeros may be silent."""
-    positive = data.rna_observed & (data.rna > 0)
-    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_observed)
-    return _log_levels(data.rna, used, data.rna_size)
-
-
 @dataclass(frozen=True, eq=False)
 class _StartingValues:
     """Starting values of the chains, and which latent values are better determined by counts than by their prior."""
@@ -160,7 +153,12 @@ class _StartingValues:
 
 
 def _starting_values(data: CellCounts) -> _StartingValues:
-    (dna, dna_error), (rna, rna_error) = _log_levels(data.dna, data.dna_observed, data.dna_size), _rna_log_levels(data)
+    positive = data.rna_observed & (data.rna > 0)
+    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_observed)
+    (dna, dna_error), (rna, rna_error) = (
+        _log_levels(data.dna, data.dna_observed, data.dna_size),
+        _log_levels(data.rna, used, data.rna_size),
+    )
     E, A = data.shape
     group, ratio, error = data.element * A + data.arm, rna - dna, rna_error + dna_error
     n = np.bincount(group, minlength=E * A)

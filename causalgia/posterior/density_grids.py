@@ -356,24 +356,20 @@ def _narrow_support(log_v: Callable[[Array], Array], start: float, stop: float) 
         if not np.isfinite(height).any():
             raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
         top, known = height.max(), np.where(np.isfinite(height), height, height[np.isfinite(height)].min())
-        possible = np.flatnonzero(_cell_upper_bounds(known) >= top - _NATS_BELOW_PEAK)  # cells
+        # an upper bound of a function within each cell, by extrapolating the slopes of its neighbours
+        rise = np.diff(known)
+        from_left = known[:-1] + 2 * np.maximum(np.insert(rise[:-1], 0, np.inf), 0)
+        from_right = known[1:] + 2 * np.maximum(np.append(-rise[1:], np.inf), 0)
+        cell_upper_bounds = np.asarray(
+            np.maximum(np.minimum(from_left, from_right), np.maximum(known[:-1], known[1:])) + 2.0
+        )
+        possible = np.flatnonzero(cell_upper_bounds >= top - _NATS_BELOW_PEAK)  # cells
         first, last = int(possible[0]), int(possible[-1]) + 1
         if v[last] - v[first] <= 1e-12 * v[last]:
             return float(v[first]), float(v[last])
         if last - first > 0.7 * (_POINTS - 1):
             return _level_crossings(v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK))
         start, stop = float(v[first]), float(v[last])
-
-
-def _cell_upper_bounds(height: Array) -> Array:
-    """Return an upper bound of a function within each cell, by extrapolating the slopes of its neighbours.
-
-    This bounds a concave function; twice the rise and a margin allow for others.
-    """
-    rise = np.diff(height)
-    from_left = height[:-1] + 2 * np.maximum(np.insert(rise[:-1], 0, np.inf), 0)
-    from_right = height[1:] + 2 * np.maximum(np.append(-rise[1:], np.inf), 0)
-    return np.asarray(np.maximum(np.minimum(from_left, from_right), np.maximum(height[:-1], height[1:])) + 2.0)
 
 
 def _level_crossings(v: Array, above: Array) -> tuple[float, float]:

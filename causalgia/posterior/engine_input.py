@@ -92,7 +92,13 @@ def family_data(
         for g, members in enumerate(rows):
             part, noise = families[g], noises[g][t]
             x = None if covariates is None else covariates[members]
-            by_predictor = _effects_by_predictor(estimates, members, t)
+            if "model" not in estimates["ace"].dims:
+                by_predictor = None
+            else:
+                values: npt.NDArray[Any] = (
+                    estimates["ace"].isel(contrast=members, task=t).transpose("contrast", "model").to_numpy()
+                )
+                by_predictor = np.asarray(values, dtype=np.float64)
             own = law == "two_scales" and by_predictor is None
             unit = median_se(noise) if own else _prior_unit(part, t, prior)
             yield FamilyData(
@@ -185,13 +191,6 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
             mean[name] = estimates[name].min("model")
     rest = estimates.drop_vars([*numeric, *(n for n, c in estimates.coords.items() if "model" in c.dims)])
     return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
-
-
-def _effects_by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None:
-    if "model" not in estimates["ace"].dims:
-        return None
-    values: npt.NDArray[Any] = estimates["ace"].isel(contrast=rows, task=task).transpose("contrast", "model").to_numpy()
-    return np.asarray(values, dtype=np.float64)
 
 
 _OF_RESULT = ("chain", "draw", "group", "covariate", "family")

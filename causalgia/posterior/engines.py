@@ -131,11 +131,6 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
     return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
 
 
-def exact_posterior(family: FamilyData, law: str) -> Exact:
-    """Return the exact posterior of a family."""
-    return _run_exact_engine(family, law, family.effect, family.noise)
-
-
 def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
     prior, covariates = family.prior, family.center
     if law == "spike_and_slab" and has_few_effects(family):
@@ -151,26 +146,6 @@ def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise)
 def has_few_effects(family: FamilyData) -> bool:
     """Return whether a spike and slab is an atom and one normal, both integrated: below 30 exchangeable effects."""
     return len(family.effect) < FEW and family.covariates is None
-
-
-def fit_exactly(family: FamilyData, law: str, *, n_draws: int, key: int) -> FamilyPosterior:
-    """Return the posterior of a family by quadrature and independent draws.
-
-    Parameters
-    ----------
-    family, law
-        The data, and the law of its effects.
-    n_draws
-        In all; split into four chains.
-    key
-        Seed.
-    """
-    if family.by_predictor is not None:
-        return _fit_over_predictors(family, family.by_predictor, law, n_draws=n_draws, key=key)
-    exact = exact_posterior(family, law)
-    drawn = exact.draw(n_draws, np.random.default_rng(derive(key, "exact")))
-    values = split_into_chains(_named_draws(drawn, family))
-    return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
 
 
 def _named_draws(drawn: Draws, family: FamilyData) -> dict[str, Array]:
@@ -209,8 +184,12 @@ def fit_by_nuts(family: FamilyData, law: str, *, n_draws: int, key: int) -> Fami
 
     Parameters
     ----------
-    family, law, draws, key
-        As in `fit_exactly`.
+    family, law
+        The data, and the law of its effects.
+    n_draws
+        In all; split into four chains.
+    key
+        Seed.
     """
     if law == "spike_and_slab":
         return _fit_mixture_by_nuts(family, n_draws=n_draws, key=key)
@@ -218,8 +197,23 @@ def fit_by_nuts(family: FamilyData, law: str, *, n_draws: int, key: int) -> Fami
     data = (family.effect, family.noise, family.prior, family.covariates)
     found = sample_hierarchy(*data, nu=nu, n_draws=n_draws, key=key)
     ace = found.values["ace"].reshape(-1, len(family.effect))
-    moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _lfsr_of_draws(ace)}
-    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _nuts_shrinkage(family, found.values, nu, key)}
+    below, above = (ace < 0).mean(axis=0), (ace > 0).mean(axis=0)
+    moments = {
+        "mean": ace.mean(axis=0),
+        "sd": ace.std(axis=0),
+        "lfsr": np.asarray(1 - below - above + np.minimum(below, above)),
+    }
+    # `E[s^2 / (s^2 + tau^2 / lambda)]`, lambda the latent precision of a Student-t effect (normal: 1)
+    values = found.values
+    s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
+    if nu is not None:
+        center = values["mu"].reshape(-1, 1)
+        if "beta" in values:
+            x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
+            center = center + values["beta"].reshape(len(center), -1) @ x.T
+        square = (values["ace"].reshape(len(center), -1) - center) ** 2 / tau2
+        lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
+    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))}
     known = _nuts_log_likelihood(family, found.values, nu)
     return FamilyPosterior(found.values, moments, found.stats, "nuts", found.sampler, known)
 
@@ -237,19 +231,6 @@ def _nuts_log_likelihood(family: FamilyData, values: dict[str, Array], nu: float
     law = StudentModel(effect, noise.variances, shared, family.prior, nu).components(1.0, least=float(tau.min()))
     coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
     return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
-
-
-def _nuts_shrinkage(family: FamilyData, values: dict[str, Array], nu: float | None, key: int) -> Array:
-    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the latent precision of a Student-t effect (normal: 1)."""
-    s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
-    if nu is not None:
-        center = values["mu"].reshape(-1, 1)
-        if "beta" in values:
-            x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
-            center = center + values["beta"].reshape(len(center), -1) @ x.T
-        square = (values["ace"].reshape(len(center), -1) - center) ** 2 / tau2
-        lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
-    return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
 
 
 def _fit_mixture_by_nuts(family: FamilyData, *, n_draws: int, key: int) -> FamilyPosterior:
@@ -301,11 +282,6 @@ def _marginal_components(family: FamilyData) -> Components:
     return Components(sd**2, mixture_weights(terms, null_biased_counts(sd)).weight)
 
 
-def _lfsr_of_draws(ace: Array) -> Array:
-    below, above = (ace < 0).mean(axis=0), (ace > 0).mean(axis=0)
-    return np.asarray(1 - below - above + np.minimum(below, above))
-
-
 def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: int) -> FamilyPosterior:
     """Return the posterior of a family by the requested engine or, for ``"auto"``, by the exact one if it exists.
 
@@ -320,7 +296,13 @@ def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: 
     """
     own = derive(key, "infer", family.task, family.group)
     if choose_engine(engine, law, family.noise) == "exact":
-        return fit_exactly(family, law, n_draws=n_draws, key=own)
+        # the posterior of a family by quadrature and independent draws
+        if family.by_predictor is not None:
+            return _fit_over_predictors(family, family.by_predictor, law, n_draws=n_draws, key=own)
+        exact = _run_exact_engine(family, law, family.effect, family.noise)
+        drawn = exact.draw(n_draws, np.random.default_rng(derive(own, "exact")))
+        values = split_into_chains(_named_draws(drawn, family))
+        return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
     if family.by_predictor is not None:
         raise InferenceError(
             f"predictors as a level of law={quoted(law)} need the exact engine, which a whole covariance has for "

@@ -167,17 +167,8 @@ def spiked_noise(correlations: Array, df: float, variances: Array, *, most: int 
     spikes, directions = values[above], vectors[:, above]
     if wide:
         directions = correlations.T @ directions / np.sqrt(spikes)
-    level, population = _debias_spikes(spikes, n, n / df)
-    loadings = _shrink_loadings(directions * np.sqrt(population - level), variances, df)
-    most = 1 - min((spikes.size + 1) / df, 0.5)
-    share = (loadings**2).sum(axis=1)
-    loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
-    rest = 1 - (loadings**2).sum(axis=1)
-    return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
-
-
-def _debias_spikes(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
-    """Return the noise level and the population spikes."""
+    # the noise level and the population spikes
+    ratio = n / df
     level, population = 1.0, spikes
     for _ in range(50):
         half = spikes + level - ratio * level
@@ -186,7 +177,13 @@ def _debias_spikes(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
         if abs(rest - level) < 1e-12:
             break
         level = rest
-    return level, np.maximum(population, level)
+    population = np.maximum(population, level)
+    loadings = _shrink_loadings(directions * np.sqrt(population - level), variances, df)
+    most = 1 - min((spikes.size + 1) / df, 0.5)
+    share = (loadings**2).sum(axis=1)
+    loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
+    rest = 1 - (loadings**2).sum(axis=1)
+    return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
 
 
 def _shrink_loadings(loadings: Array, variances: Array, df: float) -> Array:
@@ -227,23 +224,20 @@ def as_one_factor(covariance: Array) -> Noise | None:
     np.fill_diagonal(off, 0)
     if np.abs(off).max() < _ONE_FACTOR:
         return Noise(sd**2)
-    square = _squared_loadings(off)
+    # the squared loadings of one factor, (K,), from correlations without their diagonal
+    if len(off) == 2:
+        square = np.full(2, abs(float(off[0, 1])))
+    else:
+        squares = (off**2).sum(axis=1)
+        others = squares.sum() - 2 * squares
+        triangles = np.einsum("ij,jk,ki->i", off, off, off, optimize=True)
+        square = np.asarray(np.divide(triangles, others, out=np.zeros(len(off)), where=others > _SINGULAR).clip(0))
     column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
     rest = np.outer(column, column) - off
     np.fill_diagonal(rest, 0)
     if np.abs(rest).max() > _ONE_FACTOR or square.max() > 1 - _OWN:
         return None
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
-
-
-def _squared_loadings(off: Array) -> Array:
-    """Return the squared loadings of one factor, (K,), from correlations without their diagonal."""
-    if len(off) == 2:
-        return np.full(2, abs(float(off[0, 1])))
-    squares = (off**2).sum(axis=1)
-    others = squares.sum() - 2 * squares
-    triangles = np.einsum("ij,jk,ki->i", off, off, off, optimize=True)
-    return np.asarray(np.divide(triangles, others, out=np.zeros(len(off)), where=others > _SINGULAR).clip(0))
 
 
 def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
@@ -309,10 +303,22 @@ def add_variances(noise: Noise, variance: Array) -> Noise:
 
 def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
     """Return the noise with the correlations of the estimates and these standard errors, in the form of `noise_of`."""
-    freedom = _degrees_of_freedom(one)
+    if "errors" in one.attrs:  # from_effects: a given covariance is known
+        freedom = np.inf
+    elif "n_clusters" in one:
+        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were put into random groups
+        freedom = float(min(one["n_clusters"].min(), rows) - 1)
+    else:
+        freedom = float(one["df"].min()) if "df" in one else np.inf
     if np.isinf(freedom):
         correlation = _error_correlation(one, se)
-        _check_not_singular(correlation, _contrast_names(one), task)
+        values, vectors = np.linalg.eigh(correlation)
+        if not values[0] > _SINGULAR * len(values):
+            culprit = _contrast_names(one)[int(np.argmax(np.abs(vectors[:, 0])))]
+            raise InferenceError(
+                f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
+                f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
+            )
         known = correlation * np.outer(se, se)
         return (as_one_factor(known) if factors is not None else None) or _whole_noise(known)
     if factors == 0:
@@ -363,15 +369,6 @@ def _contrast_list(names: Any, most: int = 5) -> str:
     return f"contrast{'s' * (len(names) > 1)} {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _degrees_of_freedom(one: xr.Dataset) -> float:
-    if "errors" in one.attrs:  # from_effects: a given covariance is known
-        return np.inf
-    if "n_clusters" in one:
-        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were put into random groups
-        return float(min(one["n_clusters"].min(), rows) - 1)
-    return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
-
-
 def _error_correlation(one: xr.Dataset, se: Array) -> Array:
     if "factor" in one:
         factor = _correlation_factor(one, se)
@@ -392,16 +389,6 @@ def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
         return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
     values, vectors = np.linalg.eigh(_error_correlation(one, se))
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
-
-
-def _check_not_singular(correlation: Array, names: Any, task: Any) -> None:
-    values, vectors = np.linalg.eigh(correlation)
-    if not values[0] > _SINGULAR * len(values):
-        culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
-        raise InferenceError(
-            f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
-            f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
-        )
 
 
 def _whole_noise(covariance: Array) -> Noise:

@@ -50,14 +50,10 @@ def errors_grow_with_effects(effect: Array, se: Array) -> bool:
     uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
     if uncertain <= _UNCERTAIN:
         return False
-    return _squares_rise_with_se(effect, se) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
-
-
-def _squares_rise_with_se(effect: Array, se: Array) -> bool:
     table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
     r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
     p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
-    return p < _BY_CHANCE / 2
+    return (p < _BY_CHANCE / 2) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
 
 
 def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> str:

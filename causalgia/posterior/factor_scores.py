@@ -114,7 +114,13 @@ def shared_mode(effect: Array, noise: Array, components: Components, shared: Lin
         moved = np.abs(shared.columns @ (reached[0] - value)) / np.sqrt(noise)
         value, rows = reached
         if not moved.size or moved.max() < _STILL:
-            return _laplace_mode(rows, shared, value)
+            size = len(value)
+            factor, peaked = _curvature_factor(rows, shared)
+            known = shared.precision[shared.precision > 0]
+            normalizer = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
+            spread = 0.5 * size * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
+            root = np.linalg.cholesky(np.linalg.inv(factor @ factor.T)) if size else factor
+            return SharedMode(value, root, _log_joint(rows, shared, value) + float(normalizer + spread), peaked)
     raise InferenceError("factor scores or covariates found no mode in 500 steps; take engine='nuts'")
 
 
@@ -207,16 +213,6 @@ def _line_search(
             return ahead, reached
         step = step / 2
     return value, rows
-
-
-def _laplace_mode(rows: ResidualRows, shared: LinearPart, value: Array) -> SharedMode:
-    size = len(value)
-    factor, peaked = _curvature_factor(rows, shared)
-    known = shared.precision[shared.precision > 0]
-    normalizer = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
-    spread = 0.5 * size * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
-    root = np.linalg.cholesky(np.linalg.inv(factor @ factor.T)) if size else factor
-    return SharedMode(value, root, _log_joint(rows, shared, value) + float(normalizer + spread), peaked)
 
 
 def _curvature_factor(rows: ResidualRows, shared: LinearPart) -> tuple[Array, bool]:

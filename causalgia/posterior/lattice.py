@@ -303,7 +303,13 @@ def adaptive_cells(
     points = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
     sizes = np.tile(size, (len(points), 1))
     height, slope, state = _replace_nonfinite(*_evaluate_best_start(density, points, np.atleast_2d(start)))
-    return _refine_cells(density, (points, sizes, height, slope, _grid_curvature(slope, counts, size), state))
+    # second derivatives along each axis by differences of the slopes of a tensor grid, (N, d)
+    out = np.zeros_like(slope)
+    for axis, n in enumerate(counts):
+        if n > 1:
+            along = np.gradient(slope[:, axis].reshape(*counts), float(size[axis]), axis=axis)
+            out[:, axis] = along.ravel()
+    return _refine_cells(density, (points, sizes, height, slope, out, state))
 
 
 def sharpen_cells(density: Density, cells: Cells, power: float, most: float = 1.0) -> Cells:
@@ -366,16 +372,6 @@ def _replace_nonfinite(height: Array, slope: Array, state: Array) -> tuple[Array
     if not fine.any():
         raise InferenceError("the posterior of the law is nowhere finite; are effects and se on one scale?")
     return np.where(fine, height, -1e300), np.where(fine[:, None], slope, 0.0), state
-
-
-def _grid_curvature(slope: Array, counts: npt.NDArray[np.intp], size: Array) -> Array:
-    """Return second derivatives along each axis by differences of the slopes of a tensor grid, (N, d)."""
-    out = np.zeros_like(slope)
-    for axis, n in enumerate(counts):
-        if n > 1:
-            along = np.gradient(slope[:, axis].reshape(*counts), float(size[axis]), axis=axis)
-            out[:, axis] = along.ravel()
-    return out
 
 
 def _log_integral(rise: Array) -> Array:

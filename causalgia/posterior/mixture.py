@@ -237,17 +237,14 @@ def _alternate_maxima(
         mode = shared_mode(effect, noise, components, shared, coefficients)
         height = weights.penalized - _coefficient_penalty(coefficients, shared)
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
-            return _Fit(components, weights, _as_peaked(mode))
+            if not mode.peaked:
+                raise InferenceError(
+                    "the effects do not settle the centre or a factor score: its posterior is not peaked; take "
+                    "engine='nuts'"
+                )
+            return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
     raise InferenceError("weights and centre did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
-
-
-def _as_peaked(mode: SharedMode) -> SharedMode:
-    if not mode.peaked:
-        raise InferenceError(
-            "the effects do not settle the centre or a factor score: its posterior is not peaked; take engine='nuts'"
-        )
-    return mode
 
 
 def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:

@@ -86,7 +86,11 @@ def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design,
         center = _center_variable(effect - shared, tau, noise, fixed)
         deviation = _deviation_variable(effect - shared - center, tau, noise, nu)
         ace = pm.Deterministic("ace", center + tau * deviation)
-        _add_likelihood(effect, noise, ace + shared)
+        expected = ace + shared
+        if noise.whole is not None:
+            pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
+        else:
+            pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
     return model
 
 
@@ -150,14 +154,6 @@ def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> 
     law = pm.Normal.dist(0.0, 1.0) if nu is None else pm.StudentT.dist(nu=nu, mu=0.0, sigma=1.0)
     pm.Potential("deviation", pm.logp(law, deviation).sum() + pt.log(sd).sum())
     return deviation
-
-
-def _add_likelihood(effect: Array, noise: Noise, expected: Any) -> None:
-    pm = import_quietly("pymc")
-    if noise.whole is not None:
-        pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
-    else:
-        pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
 
 
 def _coefficient_variable(name: str, sd: Any, start: Array) -> Any:

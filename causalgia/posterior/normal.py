@@ -108,12 +108,6 @@ def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, 
     return Fit(log_density, fit @ prior, prior @ gain)
 
 
-def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) -> Array:
-    """Return one draw for each of n normal laws: mean (n, p), covariance (n, p, p)."""
-    root = np.linalg.cholesky(covariance)
-    return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
-
-
 def draw_shrunken(effect: Array, center: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
     """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
 
@@ -347,7 +341,31 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     array([11.4 ,  7.89,  6.13,  7.64,  5.13,  6.14, 10.67,  8.46])
     """
     unit, model, tau, n_flat = _scaled_problem(effect, noise, prior, covariates)
-    return _normal_posterior(model, tau, unit, noise.marginal, n_flat, (effect, noise, covariates))
+    data = (effect, noise, covariates)
+    fit = model.fit(tau.value)
+    means, sds = model.moments(tau.value, fit)
+    np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
+    coefficient_sd = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
+    mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, noise.marginal / unit**2)
+
+    def below(x: Array) -> Array:
+        return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
+
+    def sample(n: int, generator: np.random.Generator) -> Draws:
+        drawn = _draw_normal_effects(model, tau, unit, n, generator)
+        return replace(drawn, log_likelihood=lambda: normal_log_likelihood(*data, drawn.mu, drawn.beta, drawn.tau))
+
+    return Exact(
+        mean=unit * mean,
+        sd=unit * sd,
+        lfsr=lfsr,
+        lfdr=np.zeros(model.size),
+        shrinkage=shrinkage,
+        nodes=Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd),
+        log_evidence=tau.log_total + (n_flat - model.size) * float(np.log(unit)),
+        below=below,
+        sample=sample,
+    )
 
 
 def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
@@ -375,40 +393,6 @@ def _scaled_problem(
     model = gaussian(effect / unit, rescale_noise(noise, unit), center)
     tau = _resolve_tau(model, effect / unit, noise.marginal / unit**2, center, here)
     return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(center.sd) + has_flat_tau(prior)
-
-
-def _normal_posterior(
-    model: Gaussian,
-    tau: HalfLine,
-    unit: float,
-    marginal: Array,
-    n_flat: int,
-    data: tuple[Array, Noise, Array | None],
-) -> Exact:
-    fit = model.fit(tau.value)
-    means, sds = model.moments(tau.value, fit)
-    np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
-    coefficient_sd = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
-    mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, marginal / unit**2)
-
-    def below(x: Array) -> Array:
-        return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
-
-    def sample(n: int, generator: np.random.Generator) -> Draws:
-        drawn = _draw_normal_effects(model, tau, unit, n, generator)
-        return replace(drawn, log_likelihood=lambda: normal_log_likelihood(*data, drawn.mu, drawn.beta, drawn.tau))
-
-    return Exact(
-        mean=unit * mean,
-        sd=unit * sd,
-        lfsr=lfsr,
-        lfdr=np.zeros(model.size),
-        shrinkage=shrinkage,
-        nodes=Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd),
-        log_evidence=tau.log_total + (n_flat - model.size) * float(np.log(unit)),
-        below=below,
-        sample=sample,
-    )
 
 
 def normal_log_likelihood(
@@ -469,7 +453,9 @@ def _draw_coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator:
         return np.concatenate([fit.mean[:, :, None], fit.covariance / unit(at)], axis=2)
 
     joint = tau.carry(moments, spread)
-    return draw_normal(joint[:, :, 0], joint[:, :, 1:] * unit(spread), generator)
+    mean = joint[:, :, 0]
+    root = np.linalg.cholesky(joint[:, :, 1:] * unit(spread))
+    return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
 
 
 def _resolve_tau(model: Gaussian, effect: Array, marginal: Array, center: Design, prior: Prior) -> HalfLine:

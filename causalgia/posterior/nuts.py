@@ -16,7 +16,7 @@ from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise, noise_unit, rescale_noise
-from causalgia.posterior.exact import Design, check_proper, fixed_effects_design, has_flat_tau, rescale_prior
+from causalgia.posterior.exact import check_proper, fixed_effects_design, has_flat_tau, rescale_prior
 from causalgia.posterior.mixture import average_summaries
 from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors, slab_given_factors
 from causalgia.posterior.posterior_tree import import_quietly, tree_datasets
@@ -176,24 +176,18 @@ def sample_mixture(
     values = dict(found.values)
     if "beta" in values:
         values["beta"] = values["beta"] * unit
-    ace, tails = _effects_given_factors(effect, split, values, components, fixed, derive(key, "effects given factors"))
-    return replace(found, values=values | {"ace": ace}), tails
-
-
-def _effects_given_factors(
-    effect: Array, split: Noise, values: dict[str, Array], components: Components, fixed: Design, key: int
-) -> tuple[Array, EffectSummary]:
     assert split.loadings is not None  # for mypy: `as_factors` made them
     shape = values["factor"].shape[:2]
     center = np.zeros((shape[0] * shape[1], len(effect)))
     if "beta" in values:
         center += values["beta"].reshape(len(center), -1) @ fixed.columns[:, 1:].T
     residual = effect - center - values["factor"].reshape(len(center), -1) @ split.loadings.T
-    generator = np.random.default_rng(key)
+    generator = np.random.default_rng(derive(key, "effects given factors"))
     window = whole_window(len(effect), components)
     ace = draw_effects(residual, center, split.variances, np.ones(len(center)), components, window, generator)
     nodes = [Node(1 / len(center), r, c, components) for r, c in zip(residual, center, strict=True)]
-    return ace.reshape(*shape, -1), average_summaries(nodes, split.variances)
+    ace, tails = ace.reshape(*shape, -1), average_summaries(nodes, split.variances)
+    return replace(found, values=values | {"ace": ace}), tails
 
 
 def sample_slab(effect: Array, noise: Noise, prior: Prior, *, n_draws: int, key: int) -> tuple[Sampled, EffectSummary]:

@@ -203,20 +203,18 @@ def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
     lines = [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"] if divergences else []
     for column in diagnostics.data_vars:
         kind = next(k for k in _LIMITS if str(column).startswith(k + "_"))
-        line = _failure_line(diagnostics[column], kind, str(column)[len(kind) + 1 :])
+        values = diagnostics[column]
+        flat = values.to_numpy().ravel()
+        bad = np.flatnonzero(flat > MAX_RHAT if kind == "rhat" else flat < MIN_ESS)
+        if not len(bad):
+            line = ""
+        else:
+            worst = bad[np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")][:_LISTED]
+            shown = ", ".join(_row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
+            more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
+            line = f"{kind} of {str(column)[len(kind) + 1 :]} {_LIMITS[kind]}: {shown}{more}"
         lines += [line] if line else []
     return lines
-
-
-def _failure_line(values: xr.DataArray, kind: str, name: str) -> str:
-    flat = values.to_numpy().ravel()
-    bad = np.flatnonzero(flat > MAX_RHAT if kind == "rhat" else flat < MIN_ESS)
-    if not len(bad):
-        return ""
-    worst = bad[np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")][:_LISTED]
-    shown = ", ".join(_row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
-    more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-    return f"{kind} of {name} {_LIMITS[kind]}: {shown}{more}"
 
 
 def _row_label(values: xr.DataArray, i: int) -> str:

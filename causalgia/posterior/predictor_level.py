@@ -166,18 +166,13 @@ def _draw_at_nodes(
     for t in np.unique(node):
         where: Codes = np.flatnonzero(node == t)
         draws = exact[t].draw(len(where), generator)
-        error = _draw_errors_given_sum(effect.mean(axis=1) - draws.ace, noise, tau[t] ** 2 / effect.shape[1], generator)
+        # errors of the units (n, K) given that their sum with the mean of gamma, of variance `extra`, is `rest`
+        rest = effect.mean(axis=1) - draws.ace
+        extra = tau[t] ** 2 / effect.shape[1]
+        error = draw_errors(noise, len(rest), generator)
+        missing = rest - error - np.sqrt(extra) * generator.normal(size=rest.shape)
+        error = error + _regress_on_sum(missing, noise, extra)  # Matheron's rule, doi:10.48550/arXiv.2002.09309
         yield where, draws, effect - error[..., None]
-
-
-def _draw_errors_given_sum(rest: Array, noise: Noise, extra: float, generator: np.random.Generator) -> Array:
-    """Draw errors of the units (n, K) given that their sum with the mean of gamma, of variance `extra`, is `rest`.
-
-    Matheron's rule, doi:10.48550/arXiv.2002.09309: a draw of both, corrected by the regression of the error on the sum.
-    """
-    error = draw_errors(noise, len(rest), generator)
-    missing = rest - error - np.sqrt(extra) * generator.normal(size=rest.shape)
-    return error + _regress_on_sum(missing, noise, extra)
 
 
 def _regress_on_sum(missing: Array, noise: Noise, extra: float) -> Array:

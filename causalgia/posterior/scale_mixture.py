@@ -200,20 +200,15 @@ def probability_below(x: Array, node: Node, noise: Array) -> Array:
 
 def posterior_normals(node: Node, noise: Array) -> tuple[Array, Array, Array]:
     """Return the posterior of each effect as a mixture of normals: mean, sd and probability, (K, J) each."""
-    _, weight = _normalize_rows(log_component_densities(node.residual, noise, node.components))
-    gain = node.components.variance / (noise[:, None] + node.components.variance)
-    moved, fixed, rest = (np.reshape(x, (-1, 1)) for x in (node.residual_sd, node.location_sd, node.location_rest))
-    sd = np.sqrt(gain * noise[:, None] + (fixed - gain * moved) ** 2 + rest**2)
-    return node.location[:, None] + gain * node.residual[:, None], sd, weight
-
-
-def _normalize_rows(terms: Array) -> tuple[Array, Array]:
-    """Return log sums of rows and their normalised exponentials."""
+    terms = log_component_densities(node.residual, noise, node.components)
     top = terms.max(axis=1)
     weight = np.exp(terms - top[:, None])
     total = weight.sum(axis=1)
     weight /= total[:, None]
-    return top + np.log(total), weight
+    gain = node.components.variance / (noise[:, None] + node.components.variance)
+    moved, fixed, rest = (np.reshape(x, (-1, 1)) for x in (node.residual_sd, node.location_sd, node.location_rest))
+    sd = np.sqrt(gain * noise[:, None] + (fixed - gain * moved) ** 2 + rest**2)
+    return node.location[:, None] + gain * node.residual[:, None], sd, weight
 
 
 @njit(nogil=True, fastmath=True)

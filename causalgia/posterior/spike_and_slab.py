@@ -73,13 +73,6 @@ def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[f
     array([0.69, 0.68, 0.  ])
     """
     check_effects(effect, noise)
-    _check_spike_and_slab(noise, prior, weight)
-    unit = noise_unit(noise)
-    model = _scaled_model(effect / unit, rescale_noise(noise, unit), rescale_prior(prior, unit), weight)
-    return _spike_slab_posterior(model, _hyper_surface(model), unit)
-
-
-def _check_spike_and_slab(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
     if noise.whole is not None or (noise.loadings is not None and noise.loadings.shape[1] > MOST_FACTORS):
         raise InferenceError(
             f"spike_and_slab takes independent noise or at most {MOST_FACTORS} loadings; for others take "
@@ -94,6 +87,16 @@ def _check_spike_and_slab(noise: Noise, prior: Prior, weight: tuple[float, float
         raise InferenceError(
             f"weight={quoted(weight)}: both parameters of the Beta prior are at least 1; (1, 1) is flat"
         )
+    unit = noise_unit(noise)
+    model = _scaled_model(effect / unit, rescale_noise(noise, unit), rescale_prior(prior, unit), weight)
+    far = _NATS + np.log(len(model.effect))
+    ends = np.linspace(-far, far, 2 * _STEPS)
+    u, _ = support_grid(lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))), 0.0, model.upper)
+    u = np.linspace(u[0], u[-1], _STEPS)
+    coarse = u[::4]
+    v, _ = support_grid(lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far)
+    v = np.linspace(v[0], v[-1], _STEPS)
+    return _spike_slab_posterior(model, refine_by_spline(u, v, model.log_joint(u, v)), unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +155,13 @@ class _SpikeSlabModel:
 
         There is one tau, or one for each weight, (V, 1, 1).
         """
-        likelihood = _mixed_log_likelihood(self.log_rows(0.0), self.log_rows(tau), share, rest)
+        # `sum_k log((1 - w) exp(spike_k) + w exp(slab_k))`, (V, F): of (F, K), slab maybe (V, F, K); w (V,)
+        spike = self.log_rows(0.0)
+        slab = self.log_rows(tau)
+        top = np.maximum(spike, slab)
+        terms = rest[:, None, None] * np.exp(spike - top) + share[:, None, None] * np.exp(slab - top)
+        starts = np.arange(0, top.shape[-1], _PRODUCT)
+        likelihood = np.asarray(np.log(np.multiply.reduceat(terms, starts, axis=-1)).sum(axis=-1) + top.sum(axis=-1))
         return likelihood - 0.5 * np.asarray((self.scores**2).sum(axis=1))
 
     def log_joint(self, u: Array, v: Array) -> Array:
@@ -166,21 +175,17 @@ class _SpikeSlabModel:
 
 def _scaled_model(effect: Array, noise: Noise, prior: Prior, weight: tuple[float, float]) -> _SpikeSlabModel:
     loadings = np.empty((len(effect), 0)) if noise.loadings is None else noise.loadings
-    model = _SpikeSlabModel(
-        effect, noise.variances, loadings, noise.marginal, prior, weight, _score_points(loadings, noise.variances)
-    )
-    return replace(model, scores=model.scores[_relevant_scores(model)])
-
-
-def _score_points(loadings: Array, variances: Array) -> Array:
-    """Return points over the range of the factor scores, (F, r), along the principal axes of their information."""
+    # points over the range of the factor scores, (F, r), along the principal axes of their information
     if not loadings.shape[1]:
-        return np.empty((1, 0))
-    values, axes = np.linalg.eigh(_score_precision(loadings, variances))
-    counts = [int(np.ceil(_FARTHEST * np.sqrt(value) / _SPACING)) for value in values]
-    ticks = [np.linspace(-_FARTHEST, _FARTHEST, 2 * n + 1) for n in counts]
-    tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
-    return np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
+        score_points = np.empty((1, 0))
+    else:
+        values, axes = np.linalg.eigh(_score_precision(loadings, noise.variances))
+        counts = [int(np.ceil(_FARTHEST * np.sqrt(value) / _SPACING)) for value in values]
+        ticks = [np.linspace(-_FARTHEST, _FARTHEST, 2 * n + 1) for n in counts]
+        tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
+        score_points = np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
+    model = _SpikeSlabModel(effect, noise.variances, loadings, noise.marginal, prior, weight, score_points)
+    return replace(model, scores=model.scores[_relevant_scores(model)])
 
 
 def _score_precision(loadings: Array, variances: Array) -> Array:
@@ -204,29 +209,15 @@ def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
     return np.asarray(best > best.max() - 1.5 * _NATS)
 
 
-def _mixed_log_likelihood(spike: Array, slab: Array, share: Array, rest: Array) -> Array:
-    """Return ``sum_k log((1 - w) exp(spike_k) + w exp(slab_k))``, (V, F): of (F, K), slab maybe (V, F, K); w (V,)."""
-    top = np.maximum(spike, slab)
-    terms = rest[:, None, None] * np.exp(spike - top) + share[:, None, None] * np.exp(slab - top)
-    starts = np.arange(0, top.shape[-1], _PRODUCT)
-    return np.asarray(np.log(np.multiply.reduceat(terms, starts, axis=-1)).sum(axis=-1) + top.sum(axis=-1))
-
-
-def _hyper_surface(model: _SpikeSlabModel) -> Surface:
-    far = _NATS + np.log(len(model.effect))
-    ends = np.linspace(-far, far, 2 * _STEPS)
-    u, _ = support_grid(lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))), 0.0, model.upper)
-    u = np.linspace(u[0], u[-1], _STEPS)
-    coarse = u[::4]
-    v, _ = support_grid(lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far)
-    v = np.linspace(v[0], v[-1], _STEPS)
-    return refine_by_spline(u, v, model.log_joint(u, v))
-
-
 def _spike_slab_posterior(model: _SpikeSlabModel, surface: Surface, unit: float) -> Exact:
     share, u, v = surface.nodes(*_RULE)
     weight, tau = model.share(v), model.tau(u)
-    nodes = _spike_slab_nodes(model, share, weight, tau)
+    used = share > _NEGLIGIBLE
+    total = share[used].sum()
+    nodes = [
+        _score_node(model, float(p / total), float(w), float(t))
+        for p, w, t in zip(share[used], weight[used], tau[used], strict=True)
+    ]
     tails = pool_summaries((node.weight, node.tails()) for node in nodes)
 
     def below(x: Array) -> Array:
@@ -236,6 +227,10 @@ def _spike_slab_posterior(model: _SpikeSlabModel, surface: Surface, unit: float)
         return _draw_spike_slab(model, surface, unit, n, generator)
 
     nothing = np.zeros((len(share), 1))
+    # the log of the volume of a point of the scores times the constant of their normal prior
+    size = model.loadings.shape[1]
+    values = np.linalg.eigvalsh(_score_precision(model.loadings, model.variances))
+    steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
     return Exact(
         mean=unit * tails.mean,
         sd=unit * np.sqrt(tails.square),
@@ -243,18 +238,12 @@ def _spike_slab_posterior(model: _SpikeSlabModel, surface: Surface, unit: float)
         lfdr=tails.zero,
         shrinkage=tails.shrinkage,
         nodes=Nodes(share, unit * tau * np.sqrt(weight), nothing, nothing),
-        log_evidence=surface.log_total + _log_score_cell(model) - len(model.effect) * float(np.log(unit)),
+        log_evidence=surface.log_total
+        + float(np.log(steps).sum() - 0.5 * size * np.log(2 * np.pi))
+        - len(model.effect) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
-
-
-def _log_score_cell(model: _SpikeSlabModel) -> float:
-    """Return the log of the volume of a point of the scores times the constant of their normal prior."""
-    size = model.loadings.shape[1]
-    values = np.linalg.eigvalsh(_score_precision(model.loadings, model.variances))
-    steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
-    return float(np.log(steps).sum() - 0.5 * size * np.log(2 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,15 +275,6 @@ class _ScoreNode:
         return np.asarray(self.shares @ probability_below(np.tile(x, n), self.rows, self.noise).reshape(n, -1))
 
 
-def _spike_slab_nodes(model: _SpikeSlabModel, share: Array, weight: Array, tau: Array) -> list[_ScoreNode]:
-    used = share > _NEGLIGIBLE
-    total = share[used].sum()
-    return [
-        _score_node(model, float(p / total), float(w), float(t))
-        for p, w, t in zip(share[used], weight[used], tau[used], strict=True)
-    ]
-
-
 def _score_node(model: _SpikeSlabModel, weight: float, w: float, tau: float) -> _ScoreNode:
     heights = model.log_scores(tau, np.array([w]), np.array([1 - w]))[0]
     shares = np.exp(heights - logsumexp(heights))
@@ -317,7 +297,12 @@ def _draw_spike_slab(
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         ace[part], normal[part], present[part] = _draw_effects_and_scores(model, weight[part], tau[part], generator)
-    slab = _draw_present_effects(normal, present, generator)
+    # draw each effect given that it is not 0, by resampling its draws with the probability of that, (n, K)
+    place = np.cumsum(present, axis=0)
+    slab = np.empty_like(normal)
+    for k in range(normal.shape[1]):
+        at = generator.random(len(normal)) * place[-1, k]
+        slab[:, k] = normal[np.minimum(np.searchsorted(place[:, k], at, side="right"), len(normal) - 1), k]
 
     def log_likelihood() -> Array:
         scores = _draw_scores(model, weight, tau, np.random.default_rng(0))
@@ -345,16 +330,6 @@ def _draw_effects_and_scores(
     gain = t**2 / (t**2 + model.variances)
     normal = gain * residual + np.sqrt(gain * model.variances) * generator.standard_normal(odds.shape)
     return np.where(present, normal, 0.0), normal, probability
-
-
-def _draw_present_effects(normal: Array, probability: Array, generator: np.random.Generator) -> Array:
-    """Draw each effect given that it is not 0, by resampling its draws with the probability of that, (n, K)."""
-    place = np.cumsum(probability, axis=0)
-    out = np.empty_like(normal)
-    for k in range(normal.shape[1]):
-        at = generator.random(len(normal)) * place[-1, k]
-        out[:, k] = normal[np.minimum(np.searchsorted(place[:, k], at, side="right"), len(normal) - 1), k]
-    return out
 
 
 def _draw_scores(

@@ -332,7 +332,12 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
         If the coefficients have no single peak, or mu has no end.
     """
     if len(model.shared.precision) == 1 and len(model.effect) <= _FEW:
-        return _posterior_on_mesh(model)
+        # evaluate (u, mu) on a mesh adapted to the local information: with few effects mu may have many modes
+        mu = _mu_mesh(model)
+        width = np.log(np.gradient(mu))
+        points, _ = support_grid(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
+        u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
+        return HyperPosterior(model, refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
     u, modes = _modes_along_tau(model)
     heights = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
     both = CubicSpline(u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes]))
@@ -343,20 +348,16 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
         if len(model.shared.precision) == 1:
             _replace_laplace(density, y, u, modes, model)
         else:
-            _check_peaked(heights, modes)
+            share = np.exp(heights - logsumexp(heights))
+            if any(s > _FLAT and not mode.peaked for s, mode in zip(share, modes, strict=True)):
+                raise InferenceError(
+                    "the effects do not settle a coefficient or factor score: its posterior is not peaked; take "
+                    "engine='nuts'"
+                )
         if density[:, [0, -1]].max() < density.max() - _EDGE:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
     raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
-
-
-def _posterior_on_mesh(model: StudentModel) -> HyperPosterior:
-    """Evaluate (u, mu) on a mesh adapted to the local information: with few effects mu may have many modes."""
-    mu = _mu_mesh(model)
-    width = np.log(np.gradient(mu))
-    points, _ = support_grid(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
-    u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
-    return HyperPosterior(model, refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
 
 
 def _mu_mesh(model: StudentModel) -> Array:
@@ -402,11 +403,3 @@ def _replace_laplace(density: Array, y: Array, u: Array, modes: list[SharedMode]
         for j, place in enumerate(y):
             mu = np.array([modes[i].value[0] + sd * np.sinh(place)])
             density[i, j] = model.log_joint(u[i], mu)[0] + np.log(sd * np.cosh(place))
-
-
-def _check_peaked(heights: Array, modes: list[SharedMode]) -> None:
-    share = np.exp(heights - logsumexp(heights))
-    if any(s > _FLAT and not mode.peaked for s, mode in zip(share, modes, strict=True)):
-        raise InferenceError(
-            "the effects do not settle a coefficient or factor score: its posterior is not peaked; take engine='nuts'"
-        )

@@ -157,12 +157,6 @@ def _log_prior_at(points: Array, one: bool) -> Array:
     return np.asarray(log_prior(narrow, wide, one=one) + jacobian)
 
 
-def _prior_slope(points: Array, one: bool) -> Array:
-    """Return the gradient of the log prior by finite differences."""
-    steps = 1e-5 * np.eye(points.shape[1])
-    return np.column_stack([(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps])
-
-
 def _coordinate_gradient(slope: Array, points: Array, one: bool) -> Array:
     """Return derivatives along the coordinates of the cells from those in (tau1^2, tau2^2), (N, d)."""
     t1, t2, _ = scales_at(points, one=one)
@@ -252,7 +246,13 @@ def posterior_parts(
     InferenceError
         If the density is too rough, or a coefficient undetermined.
     """
-    start = _starting_states(model)
+    # two starting states, (2, 1 + m): the median, and the coefficients under one scale about it
+    start = np.zeros((2, 1 + len(model.shared.precision)))
+    start[:, 1] = np.median(model.effect)
+    spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
+    start[1, 1:] = integrate_share(
+        model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
+    ).value[0, 0]
     cells = [_scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one) for one in (False, True)]
     many = _sharpening_power(model) >= _MANY
     found = _fit_parts(fine, cells, many=many)
@@ -299,7 +299,11 @@ def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> P
 
 def _scales_log_density(found: _ShareIntegral, points: Array, *, one: bool) -> tuple[Array, Array]:
     """Return the log posterior density of the coordinates of the scales, (N,), and its gradient, (N, d)."""
-    slope = _prior_slope(points, one) + _coordinate_gradient(found.gradient, points, one)
+    steps = 1e-5 * np.eye(points.shape[1])
+    prior_slope = np.column_stack(
+        [(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps]
+    )
+    slope = prior_slope + _coordinate_gradient(found.gradient, points, one)
     return found.log_integral + _log_prior_at(points, one), slope
 
 
@@ -333,20 +337,6 @@ def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.ND
         lower, upper = [*lower, -_TAIL], [*upper, max(_TAIL, float(np.log(span)) + 4)]
     low, high = np.array(lower), np.array(upper)
     return low, high, np.ceil((high - low) / _FIRST).astype(int)
-
-
-def _starting_states(model: TwoScaleModel) -> Array:
-    """Return two starting states, (2, 1 + m): the median, and the coefficients under one scale about it.
-
-    Given scales the density may have two modes: most effects narrow about the median, or all wide about the mean.
-    """
-    start = np.zeros((2, 1 + len(model.shared.precision)))
-    start[:, 1] = np.median(model.effect)
-    spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
-    start[1, 1:] = integrate_share(
-        model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
-    ).value[0, 0]
-    return start
 
 
 @njit(nogil=True)

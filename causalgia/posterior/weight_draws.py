@@ -116,7 +116,8 @@ def left_out_log_density(
     for turn in range(-_BURN_IN, n):
         if turn % _ANEW == 0:  # against accumulated rounding
             own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
-            inverse = _inverse_with_shared(own, columns, precision)
+            scaled = own @ columns
+            inverse = np.asarray(own - scaled @ np.linalg.solve(np.diag(precision) + columns.T @ scaled, scaled.T))
             product = inverse @ effect
         u = generator.random(len(effect))
         _draw_in_turn(inverse, product, variance, weight, u, component, density)
@@ -124,12 +125,6 @@ def left_out_log_density(
         if turn >= 0:
             out[turn] = density
     return out
-
-
-def _inverse_with_shared(inverse: Array, columns: Array, precision: Array) -> Array:
-    """Return the inverse of a covariance to which ``X P^-1 X'`` is added, P = 0 included."""
-    scaled = inverse @ columns
-    return np.asarray(inverse - scaled @ np.linalg.solve(np.diag(precision) + columns.T @ scaled, scaled.T))
 
 
 def _draw_dirichlet(component: Any, counts: Array, generator: np.random.Generator) -> Array:

@@ -82,13 +82,23 @@ def contrast_deviation(
     """
     for given in (predictor, reference):
         check_predictor(given, "contrast_deviation(predictor, reference)")
-    _check_arm_sizes(arms)
+    sizes = {name: len(as_token_rows(tokens)) for name, tokens in arms.items()}
+    if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
+        msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
+        raise EstimateError(msg)
     fast, exact = (_arm_differences(one, arms) for one in (predictor, reference))
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
         raise PredictorError(msg)
     names = tuple(arms)[1:]
-    sd = _sd_over_units(exact, names)
+    sd: Array = exact.std(axis=1, ddof=1)
+    at = np.argwhere(sd == 0)
+    if at.size:
+        msg = (
+            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units (task {int(at[0][1])}), so there "
+            "is no spread to measure a deviation in; give more units, or an arm that the predictor answers to"
+        )
+        raise EstimateError(msg)
     error = (fast - exact) / sd[:, None]
     bias = error.mean(axis=1)
     return ContrastDeviation(
@@ -104,22 +114,3 @@ def _arm_differences(predictor: Predictor, arms: Mapping[str, Tokens]) -> Array:
     """Return every arm minus the first, (contrast, unit, task[, model])."""
     answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in arms.values()]
     return np.stack([answer - answers[0] for answer in answers[1:]])
-
-
-def _sd_over_units(contrasts: Array, names: tuple[str, ...]) -> Array:
-    sd: Array = contrasts.std(axis=1, ddof=1)
-    at = np.argwhere(sd == 0)
-    if at.size:
-        msg = (
-            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units (task {int(at[0][1])}), so there "
-            "is no spread to measure a deviation in; give more units, or an arm that the predictor answers to"
-        )
-        raise EstimateError(msg)
-    return sd
-
-
-def _check_arm_sizes(arms: Mapping[str, Tokens]) -> None:
-    sizes = {name: len(as_token_rows(tokens)) for name, tokens in arms.items()}
-    if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
-        msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
-        raise EstimateError(msg)

@@ -148,21 +148,6 @@ class _LoadRequest:
             made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
         if isinstance(made, Predictor):
             return _as_ready_predictor(made, self._options(module, made, path), self.factory)
-        return self._wrapped(made, module, path, say)
-
-    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
-        """Return the options that were given for a ready-made predictor."""
-        own = hasattr(made, "alphabet")
-        options = {
-            "tasks": self.tasks,
-            "scale": self.scale,
-            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
-            "device": None if self.device == "auto" else self.device,
-            "batch_size": None if self.batch_size == "auto" else self.batch_size,
-        }
-        return {name: value for name, value in options.items() if value is not None}
-
-    def _wrapped(self, made: Any, module: ModuleType, path: Path, say: Announce) -> Predictor:
         names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
         order = _channel_order(module, self.alphabet, path, say) or "ACGT"
         scale = "outcome" if self.scale is None else self.scale
@@ -177,13 +162,37 @@ class _LoadRequest:
         msg = f"{self.factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
         raise PredictorError(msg)
 
+    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
+        """Return the options that were given for a ready-made predictor."""
+        own = hasattr(made, "alphabet")
+        options = {
+            "tasks": self.tasks,
+            "scale": self.scale,
+            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
+            "device": None if self.device == "auto" else self.device,
+            "batch_size": None if self.batch_size == "auto" else self.batch_size,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
 
 def _ignore_line(line: str) -> None:
     """Say nothing."""
 
 
 def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
-    by_path = takes_path(function, where, weights)
+    # say whether a function takes the path of the weights
+    takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    if weights is None and needs:
+        msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
+        raise PredictorError(msg)
+    if len(needs) > 1:
+        msg = f"{where} takes {len(needs)} arguments; it may take one, the path of the weights"
+        raise PredictorError(msg)
+    if weights is not None and not Path(weights).is_file():
+        msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
+        raise PredictorError(msg)
+    by_path = weights is not None and bool(takes)
     made = call_factory(function, where, weights if by_path else None)
     if weights is None or by_path:
         return made
@@ -399,28 +408,6 @@ def call_factory(function: Callable[..., Any], where: str, weights: str | Path |
         cure = "correct that function" if weights is None else f"correct that function, or is {weights} another's?"
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
-
-
-def takes_path(function: Callable[..., Any], where: str, weights: str | Path | None) -> bool:
-    """Say whether a function takes the path of the weights.
-
-    Raises
-    ------
-    PredictorError
-        If it takes more than one argument, its signature is unknown, or the weights it takes are absent.
-    """
-    takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    if weights is None and needs:
-        msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
-        raise PredictorError(msg)
-    if len(needs) > 1:
-        msg = f"{where} takes {len(needs)} arguments; it may take one, the path of the weights"
-        raise PredictorError(msg)
-    if weights is not None and not Path(weights).is_file():
-        msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
-        raise PredictorError(msg)
-    return weights is not None and bool(takes)
 
 
 def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parameter]:

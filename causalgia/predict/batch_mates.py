@@ -126,14 +126,11 @@ def _predict_again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[An
 
 def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
     """Return the largest difference between two answers to a sequence that counts as rounding, for any task."""
-    return _relative_noise(predictor, answers) * float(np.abs(answers).max())
-
-
-def _relative_noise(predictor: Predictor, answers: NDArray[Any]) -> float:
     size = min(predictor.precision.itemsize, answers.dtype.itemsize)
     torch = sys.modules.get("torch")
     on_cuda = torch is not None and torch.cuda.is_initialized()
-    return _TF32_NOISE if on_cuda and size == 4 else _NOISE.get(size, _NOISE[8])
+    relative_noise = _TF32_NOISE if on_cuda and size == 4 else _NOISE.get(size, _NOISE[8])
+    return relative_noise * float(np.abs(answers).max())
 
 
 def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:

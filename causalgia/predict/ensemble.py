@@ -94,7 +94,13 @@ class Ensemble(Predictor):
             _check_member(name, member)
         self.scale = self.members[0].scale
         self._check_agreement()
-        self._unread = self._check_distinct_members()
+        # refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell
+        prints = [member.fingerprint for member in self.members]
+        alike = [(i, j) for i, j in combinations(range(len(prints)), 2) if prints[i] == prints[j]]
+        for i, j in alike:
+            if self.members[i] is self.members[j] or not prints[i].endswith(UNREAD):
+                raise self._one_twice(i, j, f"have the same fingerprint ({prints[i]})")
+        self._unread = tuple(alike)
 
     def __repr__(self) -> str:
         of = "" if self.of == "seeds" else f", of={self.of!r}"
@@ -162,7 +168,9 @@ class Ensemble(Predictor):
             chunk = rows[start : start + size]
             answers = [self._ask(name, member, chunk, start) for name, member in self._named()]
             self._check_agreement()
-            self._check_distinct_answers(answers)
+            for i, j in self._unread:
+                if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
+                    raise self._one_twice(i, j, "gave the same answers to every sequence")
             parts.append(np.stack(answers, axis=-1))
             if progress is not None:
                 progress(len(chunk))
@@ -179,20 +187,6 @@ class Ensemble(Predictor):
         except PredictorError as error:
             msg = f"model {quoted(name)}: {error}"
             raise PredictorError(msg) from error
-
-    def _check_distinct_members(self) -> tuple[tuple[int, int], ...]:
-        """Refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell."""
-        prints = [member.fingerprint for member in self.members]
-        alike = [(i, j) for i, j in combinations(range(len(prints)), 2) if prints[i] == prints[j]]
-        for i, j in alike:
-            if self.members[i] is self.members[j] or not prints[i].endswith(UNREAD):
-                raise self._one_twice(i, j, f"have the same fingerprint ({prints[i]})")
-        return tuple(alike)
-
-    def _check_distinct_answers(self, answers: Sequence[NDArray[Any]]) -> None:
-        for i, j in self._unread:
-            if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
-                raise self._one_twice(i, j, "gave the same answers to every sequence")
 
     def _one_twice(self, i: int, j: int, why: str) -> PredictorError:
         return PredictorError(

@@ -16,7 +16,7 @@ import io
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -133,39 +133,29 @@ class _Reader:
         self._closed[key] = (value, result)
         return result
 
-    def _parts(self, value: object) -> Iterator[bytes]:
+    def _parts(self, value: object) -> Iterable[bytes]:
         for kinds, method in _KINDS:
             if isinstance(value, kinds):
                 return method(self, value)
-        return self._foreign(value)
-
-    def _foreign(self, value: object) -> Iterator[bytes]:
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(value, torch.Tensor):
-            return self._tensor(value)
+            from causalgia.predict.torch_fingerprint import tensor_bytes
+
+            return self._held(tensor_bytes(value))
         if torch is not None and isinstance(value, torch.nn.Module):
             return self._network(value)
         if torch is not None and isinstance(value, torch.dtype | torch.device):
-            return iter((b"torch", str(value).encode()))
+            return b"torch", str(value).encode()
         if callable(value) and isinstance(getattr(value, "py_func", None), types.FunctionType):
-            return iter((b"compiled", self.read(value.py_func)))  # type: ignore[attr-defined]  # numba
+            return b"compiled", self.read(value.py_func)  # type: ignore[attr-defined]  # numba
         wrapped = getattr(value, "__wrapped__", None)
         if callable(value) and isinstance(wrapped, types.FunctionType) and not is_installed(type(value).__module__):
             return self._object(value)
         if isinstance(wrapped, types.FunctionType):
-            return iter((b"wrapped", _qualified_name(type(value)), self.read(wrapped)))
+            return b"wrapped", _qualified_name(type(value)), self.read(wrapped)
         if callable(value) and is_installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
-            return iter((b"installed", _qualified_name(value)))
+            return b"installed", _qualified_name(value)
         return self._object(value)
-
-    def _sequence(self, value: Any) -> Iterator[bytes]:
-        yield b"sequence" + type(value).__qualname__.encode()
-        for item in value:
-            yield self.read(item)
-
-    def _set(self, value: Any) -> Iterator[bytes]:
-        yield b"set"
-        yield from sorted(self.read(item) for item in value)
 
     def _mapping(self, value: Any) -> Iterator[bytes]:
         yield b"mapping"
@@ -175,15 +165,6 @@ class _Reader:
             yield self.read(item)
 
     def _array(self, value: Any) -> Iterator[bytes]:
-        return self._held(self._of_array(value))
-
-    def _held(self, parts: Iterator[bytes]) -> Iterator[bytes]:
-        if self.weights is None:
-            return parts
-        self.weights.append(_blake2b(*parts))
-        return iter((b"weights",))
-
-    def _of_array(self, value: Any) -> Iterator[bytes]:
         yield b"array" + type(value).__qualname__.encode()
         yield repr(value.dtype.descr if value.dtype.names else value.dtype.str).encode() + repr(value.shape).encode()
         if value.dtype.hasobject:
@@ -191,18 +172,16 @@ class _Reader:
         else:
             yield _blake2b(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
 
-    def _scalar(self, value: Any) -> Iterator[bytes]:
-        return iter((b"scalar", repr(value.dtype.str).encode(), value.tobytes()))
-
-    def _tensor(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.torch_fingerprint import tensor_bytes
-
-        return self._held(tensor_bytes(value))
+    def _held(self, parts: Iterable[bytes]) -> Iterable[bytes]:
+        if self.weights is None:
+            return parts
+        self.weights.append(_blake2b(*parts))
+        return (b"weights",)
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.torch_fingerprint import network_structure, network_tensors, uncompiled
+        from causalgia.predict.torch_fingerprint import network_structure, network_tensors
 
-        network = uncompiled(value)
+        network = getattr(value, "_orig_mod", value)  # the original of one that torch.compile wraps
         yield b"network"
         yield from network_structure(network, self.read)
         if self.weights is None:
@@ -210,41 +189,12 @@ class _Reader:
         else:
             self.weights.append(_blake2b(*network_tensors(network)))
 
-    def _text(self, value: Any) -> Iterator[bytes]:
-        return iter((b"text", type(value).__qualname__.encode(), str(value).encode()))
-
-    def _pattern(self, value: Any) -> Iterator[bytes]:
-        return iter((b"pattern", self.read((value.pattern, value.flags))))
-
-    def _member(self, value: Any) -> Iterator[bytes]:
-        return iter((b"member", _qualified_name(type(value)), value.name.encode(), self.read(value.value)))
-
     def _routine(self, value: Any) -> Iterator[bytes]:
         yield b"routine"
         yield _qualified_name(value)
         owner = getattr(value, "__self__", None)
         if owner is not None and not isinstance(owner, types.ModuleType):
             yield self.read(owner)
-
-    def _descriptor(self, value: Any) -> Iterator[bytes]:
-        return iter((b"descriptor", value.__objclass__.__qualname__.encode(), value.__name__.encode()))
-
-    def _wrapper(self, value: Any) -> Iterator[bytes]:
-        return iter((b"wrapper", type(value).__name__.encode(), self.read(value.__func__)))
-
-    def _property(self, value: Any) -> Iterator[bytes]:
-        return iter((b"property", self.read((value.fget, value.fset))))
-
-    def _cached(self, value: Any) -> Iterator[bytes]:
-        return iter((b"cached property", self.read(value.func)))
-
-    def _method(self, value: Any) -> Iterator[bytes]:
-        yield b"method"
-        yield self.read(value.__self__)
-        yield self.read(value.__func__)
-
-    def _partial(self, value: Any) -> Iterator[bytes]:
-        return iter((b"partial", self.read((value.func, value.args, value.keywords))))
 
     def _module(self, value: Any) -> Iterator[bytes]:
         yield b"module"
@@ -302,27 +252,30 @@ class _Reader:
             yield self.read(item)
 
 
-_Method = Callable[[_Reader, Any], Iterator[bytes]]
-_KINDS: tuple[tuple[type | tuple[type, ...], _Method], ...] = (
-    (enum.Enum, _Reader._member),
-    (np.ndarray, _Reader._array),
-    (np.generic, _Reader._scalar),
-    (np.dtype, _Reader._text),
-    (PurePath, _Reader._text),
-    (re.Pattern, _Reader._pattern),
+def _text(_: _Reader, value: Any) -> Iterable[bytes]:
+    return b"text", type(value).__qualname__.encode(), str(value).encode()
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...] = (
+    (enum.Enum, lambda r, x: (b"member", _qualified_name(type(x)), x.name.encode(), r.read(x.value))),
+    (np.ndarray, lambda r, x: r._held(r._array(x))),
+    (np.generic, lambda _, x: (b"scalar", repr(x.dtype.str).encode(), x.tobytes())),
+    (np.dtype, _text),
+    (PurePath, _text),
+    (re.Pattern, lambda r, x: (b"pattern", r.read((x.pattern, x.flags)))),
     (types.FunctionType, _Reader._function),
-    (types.MethodType, _Reader._method),
+    (types.MethodType, lambda r, x: (b"method", r.read(x.__self__), r.read(x.__func__))),
     (types.CodeType, _Reader._code),
     (types.ModuleType, _Reader._module),
     (_ROUTINES, _Reader._routine),
-    (_DESCRIPTORS, _Reader._descriptor),
-    (functools.partial, _Reader._partial),
-    ((staticmethod, classmethod), _Reader._wrapper),
-    (property, _Reader._property),
-    (functools.cached_property, _Reader._cached),
+    (_DESCRIPTORS, lambda _, x: (b"descriptor", x.__objclass__.__qualname__.encode(), x.__name__.encode())),
+    (functools.partial, lambda r, x: (b"partial", r.read((x.func, x.args, x.keywords)))),
+    ((staticmethod, classmethod), lambda r, x: (b"wrapper", type(x).__name__.encode(), r.read(x.__func__))),
+    (property, lambda r, x: (b"property", r.read((x.fget, x.fset)))),
+    (functools.cached_property, lambda r, x: (b"cached property", r.read(x.func))),
     (type, _Reader._class),
-    ((tuple, list), _Reader._sequence),
-    ((set, frozenset), _Reader._set),
+    ((tuple, list), lambda r, x: (b"sequence" + type(x).__qualname__.encode(), *map(r.read, x))),
+    ((set, frozenset), lambda r, x: (b"set", *sorted(map(r.read, x)))),
     (Mapping, _Reader._mapping),
 )
 

@@ -83,7 +83,15 @@ class FunctionPredictor(SinglePredictor):
         self.fn = fn
         size = as_batch_size(batch_size)
         self.batch_size = _AUTO if size == "auto" else size
-        self.dtype = _as_floating_dtype(dtype)
+        try:
+            chosen = np.dtype(dtype)
+        except TypeError as error:
+            msg = f"dtype={quoted(dtype)} is not a dtype; use 'float32' or 'float64'"
+            raise PredictorError(msg) from error
+        if chosen.kind not in "fiub":
+            msg = f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or 'float64'"
+            raise PredictorError(msg)
+        self.dtype = chosen
         self.reduce = reduce
         identity = (
             fingerprint_of(fn) if fingerprint is None else digest("given", as_version_name(fingerprint, "callable"))
@@ -150,18 +158,6 @@ class FunctionPredictor(SinglePredictor):
                 "layout= and dtype="
             )
             raise PredictorError(msg) from error
-
-
-def _as_floating_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    try:
-        chosen = np.dtype(dtype)
-    except TypeError as error:
-        msg = f"dtype={quoted(dtype)} is not a dtype; use 'float32' or 'float64'"
-        raise PredictorError(msg) from error
-    if chosen.kind not in "fiub":
-        msg = f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or 'float64'"
-        raise PredictorError(msg)
-    return chosen
 
 
 def _check_callable(fn: object) -> None:

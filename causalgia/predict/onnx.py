@@ -165,7 +165,28 @@ class OnnxPredictor(SinglePredictor):
             self._sizes |= {int(length): int(size) for length, size in sizes.items()}
 
     def _open(self) -> Any:
-        return open_session(self._bytes, self._path.name, n_threads=self.threads, providers=self.providers)
+        # an ONNX Runtime session for the bytes of a file
+        try:
+            import onnxruntime  # type: ignore[import-untyped]
+        except ImportError as error:
+            msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
+            raise MissingExtraError(msg) from error
+        available = onnxruntime.get_available_providers()
+        absent = [provider for provider in self.providers if provider not in available]
+        if absent:
+            msg = (
+                f"providers={quoted(list(self.providers))}: {absent[0]} is not there; available: {', '.join(available)}"
+            )
+            raise PredictorError(msg)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        chosen = [(provider, _EXACT.get(provider, {})) for provider in self.providers]
+        try:
+            return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
+        except Exception as error:
+            raise PredictorError(_open_failure(error, self._path.name)) from error
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
         self.graph.check_length(tokens.shape[1])
@@ -185,7 +206,20 @@ class OnnxPredictor(SinglePredictor):
         whole = self.graph.filled(batch)
         outputs = self._run(one_hot(whole, dtype=self.graph.dtype, alphabet=self.alphabet, layout=self.layout))
         answer = outputs[self.graph.outputs[0]] if len(outputs) == 1 else outputs
-        table, names = pick_columns(answer, len(whole), tasks=self._tasks, heads=self.heads, reduce=self.reduce)
+        # the requested columns (n_rows, tasks), and their names
+        n_rows = len(whole)
+        value = answer if self.reduce is None else _reduced(answer, self.reduce)
+        if not isinstance(value, Mapping):
+            table = _as_task_table(value, n_rows, "the network's output")
+            places, names = place_columns(table.shape[1], self._tasks, self.heads)
+            table = table[:, places]
+        else:
+            if self.heads is not None:
+                outputs_there = _list_outputs(value)
+                msg = f"heads= names the columns of one output, and there are {outputs_there}; pick outputs with tasks="
+                raise PredictorError(msg)
+            names = self._tasks or tuple(map(str, value))
+            table = np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1)
         self._tasks = self._tasks or names
         return table[: len(batch)]
 
@@ -216,28 +250,6 @@ def _as_n_threads(n_threads: object) -> int:
 
 
 Names = tuple[str, ...]
-
-
-def pick_columns(
-    output: object, n_rows: int, *, tasks: Names | None, heads: Names | None, reduce: Callable[[Any], Any] | None
-) -> tuple[NDArray[Any], Names]:
-    """Return the requested columns (n_rows, tasks), and their names.
-
-    Raises
-    ------
-    PredictorError
-        If the output is not (n,) or (n, columns) after `reduce`, or its columns do not match the names.
-    """
-    value = output if reduce is None else _reduced(output, reduce)
-    if not isinstance(value, Mapping):
-        table = _as_task_table(value, n_rows, "the network's output")
-        places, names = place_columns(table.shape[1], tasks, heads)
-        return table[:, places], names
-    if heads is not None:
-        msg = f"heads= names the columns of one output, and there are {_list_outputs(value)}; pick outputs with tasks="
-        raise PredictorError(msg)
-    names = tasks or tuple(map(str, value))
-    return np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1), names
 
 
 def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
@@ -287,40 +299,6 @@ def _shape_or_type(value: object) -> str:
 
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
-
-
-def open_session(content: bytes, name: str, *, n_threads: int | None, providers: Sequence[str]) -> Any:
-    """Return an ONNX Runtime session for the bytes of a file.
-
-    Raises
-    ------
-    MissingExtraError
-        If onnxruntime is not installed.
-    PredictorError
-        If a provider is not available, or the bytes are not a complete ONNX network.
-    """
-    try:
-        import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as error:
-        msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
-        raise MissingExtraError(msg) from error
-    _check_providers(providers, onnxruntime.get_available_providers())
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if n_threads is not None:
-        options.intra_op_num_threads = n_threads
-    chosen = [(provider, _EXACT.get(provider, {})) for provider in providers]
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=chosen)
-    except Exception as error:
-        raise PredictorError(_open_failure(error, name)) from error
-
-
-def _check_providers(providers: Sequence[str], available: Sequence[str]) -> None:
-    absent = [provider for provider in providers if provider not in available]
-    if absent:
-        msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"
-        raise PredictorError(msg)
 
 
 def _open_failure(error: Exception, name: str) -> str:
@@ -385,11 +363,23 @@ def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dty
     described = f"{given.name} {_sides(given.shape)} {given.type}"
     rows, first, second = (side if isinstance(side, int) and side > 0 else None for side in given.shape)
     chosen = _layout(first, second, layout, f"{name}: its input is {described}")
+    description = f"{name}: its input is {described}"
+    if given.type not in _DTYPES:
+        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
+    own = _DTYPES[given.type]
+    if own == "float16" and dtype != own:
+        msg = (
+            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
+            "removes them; export it in float32, or accept it with dtype='float16'"
+        )
+        raise PredictorError(msg)
+    if dtype not in (None, own):
+        raise PredictorError(f"{description}, and dtype={quoted(dtype)} was asked for; leave it out")
     return Graph(
         name=name,
         input=given.name,
         described=described,
-        dtype=_dtype(given.type, dtype, f"{name}: its input is {described}"),
+        dtype=np.dtype(own),
         layout=chosen,
         rows=rows,
         length=second if chosen == "NCL" else first,
@@ -418,18 +408,3 @@ def _layout(first: int | None, second: int | None, requested: Layout | Literal["
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
-
-
-def _dtype(text: str, requested: str | None, description: str) -> np.dtype[Any]:
-    if text not in _DTYPES:
-        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
-    own = _DTYPES[text]
-    if own == "float16" and requested != own:
-        msg = (
-            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
-            "removes them; export it in float32, or accept it with dtype='float16'"
-        )
-        raise PredictorError(msg)
-    if requested not in (None, own):
-        raise PredictorError(f"{description}, and dtype={quoted(requested)} was asked for; leave it out")
-    return np.dtype(own)

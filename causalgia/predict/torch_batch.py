@@ -66,7 +66,11 @@ class BatchSizes:
             if not is_out_of_memory(error):
                 raise
             return 1
-        size = rows_that_fit(self._device, largest=max(added, default=0), together=sum(added))
+        # the batch size for given bytes per row of the largest activation, and of all together
+        fitting = (activation_budget(self._device) - 1) // max(max(added, default=0), 1)
+        if self._device.type == "cpu":
+            fitting = min(fitting, max(_AMPLE, _CACHED // max(sum(added), 1)))
+        size = min(_MOST.get(self._device.type, _MOST_ELSEWHERE), max(1, fitting))
         return 1 << (size.bit_length() - 1)
 
     def halve(self, length: int, size: int) -> None:
@@ -94,18 +98,6 @@ def _as_fixed_batch_size(size: object) -> int:
     if checked == "auto":
         raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
     return checked
-
-
-def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
-    """Return the batch size for given bytes per row of the largest activation, and of all together.
-
-    On a CPU it does not depend on timing, so that every run has the same batches: up to 256 rows while the largest
-    activation stays under 16 MiB, and up to 1,024 while all of them together also stay within 64 MiB.
-    """
-    fitting = (activation_budget(device) - 1) // max(largest, 1)
-    if device.type == "cpu":
-        fitting = min(fitting, max(_AMPLE, _CACHED // max(together, 1)))
-    return min(_MOST.get(device.type, _MOST_ELSEWHERE), max(1, fitting))
 
 
 @cache
@@ -227,7 +219,9 @@ class Compiled:
     """A network through `torch.compile`, with whole batches of one size for each length."""
 
     def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
-        _check_compiler(device)
+        wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
+        if device.type == "cpu" and not any(map(shutil.which, wanted)):
+            raise PredictorError(_NO_COMPILER.format(", ".join(wanted)))
         self._network = torch.compile(module, dynamic=False)
         self._shapes: set[torch.Size] = set()
 
@@ -246,12 +240,6 @@ class Compiled:
                 raise
             msg = f"compile=True: torch.compile cannot compile this network ({first_line(error)}); leave compile= out"
             raise PredictorError(msg) from error
-
-
-def _check_compiler(device: torch.device) -> None:
-    wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
-    if device.type == "cpu" and not any(map(shutil.which, wanted)):
-        raise PredictorError(_NO_COMPILER.format(", ".join(wanted)))
 
 
 class _LayersIn2d(TorchFunctionMode):
@@ -381,7 +369,17 @@ def read_columns(
     """
     value = output if reduce is None else _reduced(output, reduce)
     if isinstance(value, Mapping):
-        return _pick_keys(value, n_rows, tasks, heads)
+        if heads is not None:
+            raise PredictorError(
+                f"heads= names the columns of a tensor, but the network returns {describe_output(value)}; pick keys "
+                "with tasks="
+            )
+        names = as_distinct_names(list(value), "key") if tasks is None else tasks
+        missing = [name for name in names if name not in value]
+        if missing:
+            msg = f"the network's output has no key {quoted(missing[0])}; it returns {describe_output(value)}"
+            raise PredictorError(msg)
+        return torch.cat([_one_column(value[name], n_rows, name) for name in names], dim=1), names
     table = _as_table(value, n_rows, "the network's output")
     places, names = place_columns(table.shape[1], tasks, heads)
     return (table if places == list(range(table.shape[1])) else table[:, places]), names
@@ -395,22 +393,6 @@ def _reduced(output: object, reduce: Callable[[Any], torch.Tensor]) -> object:
     except Exception as error:
         msg = f"reduce= failed on the network's output, {describe_output(output)}: {first_line(error)}"
         raise PredictorError(msg) from error
-
-
-def _pick_keys(
-    output: Mapping[str, object], n_rows: int, tasks: Names | None, heads: Names | None
-) -> tuple[torch.Tensor, Names]:
-    if heads is not None:
-        raise PredictorError(
-            f"heads= names the columns of a tensor, but the network returns {describe_output(output)}; pick keys with "
-            "tasks="
-        )
-    names = as_distinct_names(list(output), "key") if tasks is None else tasks
-    missing = [name for name in names if name not in output]
-    if missing:
-        msg = f"the network's output has no key {quoted(missing[0])}; it returns {describe_output(output)}"
-        raise PredictorError(msg)
-    return torch.cat([_one_column(output[name], n_rows, name) for name in names], dim=1), names
 
 
 def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:

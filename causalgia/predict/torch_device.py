@@ -123,7 +123,11 @@ def input_dtype(module: torch.nn.Module, dtype: torch.dtype | str | None) -> tor
         If it is not a floating dtype, or is half precision without that being requested.
     """
     if dtype is not None:
-        return _named_dtype(dtype)
+        found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+        if not isinstance(found, torch.dtype) or not found.is_floating_point:
+            msg = f"dtype={quoted(dtype)} is not a floating torch dtype; use 'float32' or 'float64'"
+            raise PredictorError(msg)
+        return found
     floats = (t.dtype for t in chain(module.parameters(), module.buffers()) if t.is_floating_point())
     own = next(floats, torch.float32)
     if own in HALF:
@@ -133,14 +137,6 @@ def input_dtype(module: torch.nn.Module, dtype: torch.dtype | str | None) -> tor
         )
         raise PredictorError(msg)
     return own
-
-
-def _named_dtype(dtype: torch.dtype | str) -> torch.dtype:
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        msg = f"dtype={quoted(dtype)} is not a floating torch dtype; use 'float32' or 'float64'"
-        raise PredictorError(msg)
-    return found
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -405,17 +401,14 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         parts = result if isinstance(result, tuple | list) else (result,)
         for tensor in parts:
             if isinstance(tensor, torch.Tensor):
-                self._follow(tensor)
+                storage = tensor.untyped_storage()
+                self._alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())  # type: ignore[no-untyped-call]
+                self.largest = max(self.largest, storage.nbytes())
+                self.on_cpu = self.on_cpu and tensor.device.type == "cpu"
         self._alive = {key: kept for key, kept in self._alive.items() if not kept[0].expired()}
         self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
         self.operations += 1
         return result
-
-    def _follow(self, tensor: torch.Tensor) -> None:
-        storage = tensor.untyped_storage()
-        self._alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())  # type: ignore[no-untyped-call]
-        self.largest = max(self.largest, storage.nbytes())
-        self.on_cpu = self.on_cpu and tensor.device.type == "cpu"
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
@@ -19,11 +18,6 @@ def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
     yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
     plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
     yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def uncompiled(module: Any) -> Any:
-    """Return the original network of one that torch.compile wraps."""
-    return getattr(module, "_orig_mod", module)
 
 
 def network_tensors(network: torch.nn.Module) -> Iterator[bytes]:
@@ -43,10 +37,6 @@ def network_structure(network: torch.nn.Module, read: Callable[[object], bytes])
             continue
         yield read(type(sub))
         yield sub.extra_repr().encode()
-        yield read(_attributes(sub))
-
-
-def _attributes(sub: torch.nn.Module) -> dict[str, object]:
-    """Return the attributes of a module without tensors and submodules; for an installed class, the public ones."""
-    public = is_installed(type(sub).__module__)
-    return {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}
+        public = is_installed(type(sub).__module__)
+        attributes = {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}
+        yield read(attributes)

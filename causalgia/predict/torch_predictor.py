@@ -135,11 +135,21 @@ class TorchPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         _check_module(module)
-        _check_initialized(module)
+        tensors = chain(module.named_parameters(), module.named_buffers())
+        lazy = [name for name, tensor in tensors if is_lazy(tensor)]
+        if lazy:
+            msg = (
+                f"the network's {lazy[0]} has no shape yet (a lazy layer); send one batch through it, or load its "
+                "weights, before it is wrapped"
+            )
+            raise PredictorError(msg)
         self.heads = None if heads is None else as_distinct_names(heads, "head")
         chosen = self.heads if tasks is None else tasks
         super().__init__(tasks=chosen, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        _check_heads(self._tasks, self.heads)
+        missing = [] if self.heads is None else [task for task in self._tasks or () if task not in self.heads]
+        if missing:
+            known = quoted(list(self.heads or ()))
+            raise PredictorError(f"task {quoted(missing[0])} is not among heads={known}; tasks= picks heads by name")
         self.module = module
         self.reduce = reduce
         self.dtype = input_dtype(module, dtype)
@@ -312,18 +322,16 @@ class TorchPredictor(SinglePredictor):
             with self._ready():
                 tokens = place()
                 answer = self._both_strands(tokens)
-                self._meet(tokens)
+                if not self._met and not self._half_accepted:
+                    check_full_precision(
+                        lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some))
+                    )
+                self._met = True
                 return self._ferry.fetch(answer)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
-
-    def _meet(self, tokens: torch.Tensor) -> None:
-        """Check, at the first batch, that neither the network nor `reduce` computes in half precision."""
-        if not self._met and not self._half_accepted:
-            check_full_precision(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
-        self._met = True
 
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
         if not self.rc_average:
@@ -331,7 +339,12 @@ class TorchPredictor(SinglePredictor):
         return self._columns(tokens) / 2 + self._columns((3 - tokens).flip(1)) / 2
 
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
-        whole = self._filled(tokens)
+        # a full batch for a compiled network, which has one size for each length; else the tokens
+        if not isinstance(self._run, Compiled):
+            whole = tokens
+        else:
+            short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
+            whole = torch.cat([tokens, tokens[:1].expand(short, -1)]) if short > 0 else tokens
         output = self._forward(whole, run=self._run)
         table, names = self._read(output, len(whole))
         self._tasks = self._tasks or names
@@ -339,13 +352,6 @@ class TorchPredictor(SinglePredictor):
 
     def _read(self, output: object, n_rows: int) -> tuple[torch.Tensor, tuple[str, ...]]:
         return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self.reduce)
-
-    def _filled(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return a full batch for a compiled network, which has one size for each length; else the tokens."""
-        if not isinstance(self._run, Compiled):
-            return tokens
-        short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
-        return torch.cat([tokens, tokens[:1].expand(short, -1)]) if short > 0 else tokens
 
     def _forward(self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]) -> Any:
         x = self._one_hot(tokens)
@@ -395,24 +401,6 @@ def _check_module(module: object) -> None:
         raise PredictorError(msg)
 
 
-def _check_initialized(module: torch.nn.Module) -> None:
-    tensors = chain(module.named_parameters(), module.named_buffers())
-    lazy = [name for name, tensor in tensors if is_lazy(tensor)]
-    if lazy:
-        msg = (
-            f"the network's {lazy[0]} has no shape yet (a lazy layer); send one batch through it, or load its weights, "
-            "before it is wrapped"
-        )
-        raise PredictorError(msg)
-
-
-def _check_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
-    missing = [] if heads is None else [task for task in tasks or () if task not in heads]
-    if missing:
-        msg = f"task {quoted(missing[0])} is not among heads={quoted(list(heads or ()))}; tasks= picks heads by name"
-        raise PredictorError(msg)
-
-
 class DeviceEdits:
     """A session that holds the backgrounds on the device and writes the arms into them there.
 
@@ -429,7 +417,15 @@ class DeviceEdits:
     def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks)."""
         tokens = as_token_rows(edited)
-        _check_backgrounds(tokens, rows, self._base)
+        base = self._base
+        if tokens.shape[1] != base.shape[1] or np.shape(rows) != (len(tokens),):
+            msg = (
+                f"edited tokens {tokens.shape} and the backgrounds {np.shape(rows)} they came from do not fit "
+                f"backgrounds {base.shape}; give one row of the backgrounds for each, of the same length"
+            )
+            raise PredictorError(msg)
+        if np.min(rows) < 0 or np.max(rows) >= len(base):
+            raise PredictorError(f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to {np.max(rows)}")
 
         def place(start: int, stop: int) -> torch.Tensor:
             return self._embedded(tokens[start:stop], rows[start:stop])
@@ -455,14 +451,3 @@ def changed_window(edited: Tokens, base: Tokens) -> slice:
     """
     columns = np.flatnonzero((edited != base).any(axis=0))
     return slice(int(columns[0]), int(columns[-1]) + 1) if columns.size else slice(0, 0)
-
-
-def _check_backgrounds(edited: Tokens, rows: NDArray[np.int64], base: Tokens) -> None:
-    if edited.shape[1] != base.shape[1] or np.shape(rows) != (len(edited),):
-        msg = (
-            f"edited tokens {edited.shape} and the backgrounds {np.shape(rows)} they came from do not fit backgrounds "
-            f"{base.shape}; give one row of the backgrounds for each, of the same length"
-        )
-        raise PredictorError(msg)
-    if np.min(rows) < 0 or np.max(rows) >= len(base):
-        raise PredictorError(f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to {np.max(rows)}")

@@ -69,7 +69,12 @@ def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
         whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor.reduce).eval()
     x = _one_hot_input(predictor, tokens)
     with torch.inference_mode():
-        names = _output_names(whole(x))
+        output = whole(x)
+        if isinstance(output, Mapping):
+            names = [str(name) for name in output]
+        else:
+            parts = output if isinstance(output, tuple | list) else (output,)
+            names = ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, about its exporter
@@ -96,13 +101,6 @@ def _one_hot_input(predictor: TorchPredictor, tokens: Tokens) -> torch.Tensor:
 
     x = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
     return torch.from_numpy(x).to(predictor.dtype)
-
-
-def _output_names(output: object) -> list[str]:
-    if isinstance(output, Mapping):
-        return [str(name) for name in output]
-    parts = output if isinstance(output, tuple | list) else (output,)
-    return ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
 
 
 def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:

@@ -35,7 +35,13 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     state = _read_weights_file(Path(path))
     wanted = module.state_dict()
     _check_same_names(wanted.keys(), state.keys(), path)
-    _check_same_shapes(wanted, state, path)
+    for name, tensor in state.items():
+        shape = tuple(wanted[name].shape)
+        if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar
+            msg = (
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has {shape}; is it this network's file?"
+            )
+            raise PredictorError(msg)
     module.load_state_dict(dict(state))
 
 
@@ -119,16 +125,6 @@ def _check_same_names(wanted: Iterable[str], found: Iterable[str], path: str | P
             f"unexpected ({_some(unexpected)}); is it this network's file? Rename the tensors if it is"
         )
         raise PredictorError(msg)
-
-
-def _check_same_shapes(wanted: Mapping[str, Any], found: Mapping[str, torch.Tensor], path: str | Path) -> None:
-    for name, tensor in found.items():
-        shape = tuple(wanted[name].shape)
-        if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar
-            msg = (
-                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has {shape}; is it this network's file?"
-            )
-            raise PredictorError(msg)
 
 
 def _some(names: Iterable[str]) -> str:

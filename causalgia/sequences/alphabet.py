@@ -156,7 +156,11 @@ def letter_tokens(
             chr(letters[row, position]), position, f"{_source_prefix(source)}record {quoted(names[row])}"
         )
     if key is not None:
-        _draw_ambiguous(codes, names, key)
+        # replace ambiguous codes in place, each record from a stream of its own
+        for row in np.flatnonzero((codes > 3).any(axis=1)).tolist():
+            (at,) = np.nonzero(codes[row] > 3)
+            stream = np.random.default_rng(derive(key, "ambiguous", names[row]))
+            codes[row, at] = _DIE[codes[row, at] - 4, stream.integers(12, size=at.size)]
     return codes
 
 
@@ -178,14 +182,6 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
         )
     msg = f"{record}: letter {quoted(letter)} at position {position} (counted from 0) is not a base; {cure}"
     raise SequenceError(msg)
-
-
-def _draw_ambiguous(codes: Tokens, names: Sequence[str | int], key: int) -> None:
-    """Replace ambiguous codes in place, each record from a stream of its own."""
-    for row in np.flatnonzero((codes > 3).any(axis=1)).tolist():
-        (at,) = np.nonzero(codes[row] > 3)
-        stream = np.random.default_rng(derive(key, "ambiguous", names[row]))
-        codes[row, at] = _DIE[codes[row, at] - 4, stream.integers(12, size=at.size)]
 
 
 def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:

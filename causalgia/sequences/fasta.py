@@ -68,7 +68,17 @@ class Sequences:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tokens", _as_frozen(self.tokens))
+        # the tokens as an array that no other code can write to
+        array = as_token_array(self.tokens)
+        if array.ndim != 2 or array.size == 0:
+            msg = (
+                f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
+            )
+            raise SequenceError(msg)
+        if array.flags.writeable or array.base is not None:
+            array = array.copy()
+            array.flags.writeable = False
+        object.__setattr__(self, "tokens", array)
         object.__setattr__(self, "names", _as_record_names(self.names, len(self.tokens)))
 
     @cached_property
@@ -101,18 +111,6 @@ class Sequences:
         shown = " ... ".join(map(repr, dict.fromkeys((self.names[0], self.names[-1]))))
         origin = "" if self.source is None else f" from {self.source}"
         return f"<Sequences: {len(self)} of {self.length} bp, {shown}{origin}>"
-
-
-def _as_frozen(tokens: Tokens) -> Tokens:
-    """Return the tokens as an array that no other code can write to."""
-    array = as_token_array(tokens)
-    if array.ndim != 2 or array.size == 0:
-        msg = f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
-        raise SequenceError(msg)
-    if array.flags.writeable or array.base is not None:
-        array = array.copy()
-        array.flags.writeable = False
-    return array
 
 
 def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
@@ -188,7 +186,17 @@ def as_sequences(of: Source) -> Sequences:
     if isinstance(of, Mapping):
         return _from_strings(list(of.values()), tuple(of))
     if hasattr(of, "__array__"):
-        return _from_array(np.asarray(of))
+        array = np.asarray(of)
+        if array.ndim == 1 and array.dtype.kind in "UO":
+            return _from_strings(array.tolist())
+        if _looks_one_hot(array):
+            msg = (
+                f"an array of shape {array.shape} and type {array.dtype} looks one-hot; "
+                "give tokens (n, length): causalgia.sequences.alphabet.tokens(x) makes them"
+            )
+            raise SequenceError(msg)
+        tokens = np.atleast_2d(as_token_array(array))
+        return Sequences(tokens, tuple(range(len(tokens))))
     return _from_strings(_as_strings(of))
 
 
@@ -221,19 +229,6 @@ def _from_letters(text: str) -> Sequences:
 def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:
     labels = tuple(range(len(strings))) if names is None else _as_record_names(names, len(strings))
     return Sequences(_set_read_only(encode(strings, names=labels)), labels)
-
-
-def _from_array(array: NDArray[np.generic]) -> Sequences:
-    if array.ndim == 1 and array.dtype.kind in "UO":
-        return _from_strings(array.tolist())
-    if _looks_one_hot(array):
-        msg = (
-            f"an array of shape {array.shape} and type {array.dtype} looks one-hot; "
-            "give tokens (n, length): causalgia.sequences.alphabet.tokens(x) makes them"
-        )
-        raise SequenceError(msg)
-    tokens = np.atleast_2d(as_token_array(array))  # type: ignore[arg-type]  # its type is checked there
-    return Sequences(tokens, tuple(range(len(tokens))))
 
 
 def _looks_one_hot(array: NDArray[np.generic]) -> bool:

@@ -42,7 +42,21 @@ class Genome:
         self.path = path
         self._close = ExitStack()
         self._data: bytes | _File = read_text(path) if is_gzip(path) else self._on_disk()
-        self._records = self._scan()
+        # find every header; letters are read only on request
+        starts = list(self._headers())
+        if not starts or self._data[: min(starts[0], _BLOCK)].strip():
+            msg = f"{self.path}: does not begin with a record; a FASTA has records: a line '>name', then letters"
+            raise SequenceError(msg)
+        records: dict[str, _Record] = {}
+        for start, stop in zip(starts, [*starts[1:], len(self._data)], strict=True):
+            body = self._data.find(b"\n", start, stop) + 1 or stop
+            words = self._data[start + 1 : body].decode("utf-8", "replace").split(maxsplit=1)
+            if not words or words[0] in records:
+                flaw = f"two records are named {quoted(words[0])}" if words else f"a record has no name (byte {start})"
+                msg = f"{self.path}: {flaw}; a genome's records have different names"
+                raise SequenceError(msg)
+            records[words[0]] = _Record(self._data, body, stop)
+        self._records = records
 
     def __enter__(self) -> Genome:
         return self
@@ -58,23 +72,6 @@ class Genome:
         data = _File(self.path, file, size)
         check_text(data[:_BLOCK], self.path)
         return data
-
-    def _scan(self) -> dict[str, _Record]:
-        """Find every header; letters are read only on request."""
-        starts = list(self._headers())
-        if not starts or self._data[: min(starts[0], _BLOCK)].strip():
-            msg = f"{self.path}: does not begin with a record; a FASTA has records: a line '>name', then letters"
-            raise SequenceError(msg)
-        records: dict[str, _Record] = {}
-        for start, stop in zip(starts, [*starts[1:], len(self._data)], strict=True):
-            body = self._data.find(b"\n", start, stop) + 1 or stop
-            words = self._data[start + 1 : body].decode("utf-8", "replace").split(maxsplit=1)
-            if not words or words[0] in records:
-                flaw = f"two records are named {quoted(words[0])}" if words else f"a record has no name (byte {start})"
-                msg = f"{self.path}: {flaw}; a genome's records have different names"
-                raise SequenceError(msg)
-            records[words[0]] = _Record(self._data, body, stop)
-        return records
 
     def _headers(self) -> Iterator[int]:
         for first in range(0, len(self._data), _BLOCK):
@@ -268,7 +265,13 @@ def read_bed(
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    _check_unique_windows(windows, path, center)
+    summits = ", or give center='summit' if they are several summits of one peak" if center == "middle" else ""
+    seen: dict[str, int] = {}
+    for window in windows:
+        first = seen.setdefault(window.name, window.line)
+        if first != window.line:
+            msg = f"{path}: lines {first} and {window.line} give the same window {window.name}; drop one{summits}"
+            raise SequenceError(msg)
     return windows
 
 
@@ -309,13 +312,3 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
         return "-"
     msg = f"{place}: strand {quoted(strand)} is neither '+' nor '-' (column 6); use stranded=False"
     raise SequenceError(msg)
-
-
-def _check_unique_windows(windows: list[Window], path: str | PathLike[str], center: str) -> None:
-    summits = ", or give center='summit' if they are several summits of one peak" if center == "middle" else ""
-    seen: dict[str, int] = {}
-    for window in windows:
-        first = seen.setdefault(window.name, window.line)
-        if first != window.line:
-            msg = f"{path}: lines {first} and {window.line} give the same window {window.name}; drop one{summits}"
-            raise SequenceError(msg)

@@ -103,11 +103,7 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
     _check_no_name(name, quoted(what))
     if profile is not None:
         return fetch(profile, release=release)
-    return _from_word(what, elsewhere, taxon, release)
-
-
-def _from_word(what: str, elsewhere: tuple[str, ...], taxon: str | None, release: str) -> Motif:
-    """Return a word's motif; SequenceError if it may be a factor's name in another taxon."""
+    # a word's motif; SequenceError if it may be a factor's name in another taxon
     if not what.isascii() or not what or not set(what.upper()) <= set(IUPAC):
         raise_unknown_name(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
@@ -148,23 +144,6 @@ def _check_no_name(name: str | None, what: str) -> None:
 def _from_table(table: Any, name: str | None) -> Motif:
     """Return the motif of counts or probabilities."""
     label = "PFM" if name is None else name
-    rows = _as_motif_rows(table)
-    are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
-    made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
-    return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
-
-
-def _as_motif_rows(table: Any) -> NDArray[np.float64]:
-    rows = _by_labels(_as_float_table(table), *_table_labels(table))
-    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
-        turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
-        msg = f"a table of shape {rows.shape} is not a motif; its rows are positions, its columns A, C, G, T: {turned}"
-        raise SequenceError(msg)
-    _check_numbers(rows)
-    return rows
-
-
-def _as_float_table(table: Any) -> NDArray[np.float64]:
     try:
         numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
         why = "" if numbers.ndim else " (it is no table)"
@@ -175,7 +154,20 @@ def _as_float_table(table: Any) -> NDArray[np.float64]:
             f"a motif cannot be made of {type(table).__name__}{why}; give a JASPAR name, a word, a path, a Motif, or w "
             "rows of A, C, G, T"
         )
-    return numbers
+    rows = _by_labels(numbers, *_table_labels(table))
+    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
+        turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
+        msg = f"a table of shape {rows.shape} is not a motif; its rows are positions, its columns A, C, G, T: {turned}"
+        raise SequenceError(msg)
+    if not np.isfinite(rows).all() or rows.min() < 0:
+        msg = "a motif's table has finite counts or probabilities, none negative; Motif.from_pwm() takes log-odds"
+        raise SequenceError(msg)
+    if len(rows) == 4 and _is_even(rows.sum(axis=0)) and not _is_even(rows.sum(axis=1)):
+        msg = "the columns of this table of 4 rows have one sum, and its rows do not; rows are positions: transpose it"
+        raise SequenceError(msg)
+    are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
+    made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
+    return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
 
 
 def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
@@ -211,15 +203,6 @@ def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
 
 def _few(labels: list[Any] | None) -> str:
     return "without labels" if labels is None else ", ".join(map(str, labels[:5])) + ", ..." * (len(labels) > 5)
-
-
-def _check_numbers(rows: NDArray[np.float64]) -> None:
-    if not np.isfinite(rows).all() or rows.min() < 0:
-        msg = "a motif's table has finite counts or probabilities, none negative; Motif.from_pwm() takes log-odds"
-        raise SequenceError(msg)
-    if len(rows) == 4 and _is_even(rows.sum(axis=0)) and not _is_even(rows.sum(axis=1)):
-        msg = "the columns of this table of 4 rows have one sum, and its rows do not; rows are positions: transpose it"
-        raise SequenceError(msg)
 
 
 def _is_even(sums: NDArray[np.float64]) -> bool:
@@ -262,11 +245,22 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
     SequenceError
         If the taxon is unknown, a known accession lacks the version, or a name has profiles of several taxa.
     """
-    _check_taxon(taxon, release)
+    known = sorted({x.taxon for x in profiles(release) if x.taxon and x.collection == "CORE"})
+    if taxon is not None and taxon not in known:
+        msg = f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches them all"
+        raise SequenceError(msg)
     identified = _IDENTIFIER.fullmatch(what)
     versions = [x for x in profiles(release) if identified and x.base == identified[1].upper()]
     if identified and versions:
-        return _of_version(what, versions, identified[2], release)
+        version = identified[2]
+        if version is None:
+            return versions[-1]
+        found = [x for x in versions if str(x.version) == version.lstrip("0")]
+        if not found:
+            shown = ", ".join(x.identifier for x in versions)
+            msg = f"{quoted(what)} is not in {release}, which has {shown}; give one of them, or another release="
+            raise SequenceError(msg)
+        return found[0]
     return _first(what, [x for x in _namesakes(what, release) if x.collection == "CORE" and taxon in (None, x.taxon)])
 
 
@@ -336,24 +330,6 @@ def _newest(release: str) -> tuple[Profile, ...]:
 
 def _namesakes(what: str, release: str) -> list[Profile]:
     return [x for x in _newest(release) if x.name.casefold() == what.casefold()]
-
-
-def _check_taxon(taxon: str | None, release: str) -> None:
-    known = sorted({x.taxon for x in profiles(release) if x.taxon and x.collection == "CORE"})
-    if taxon is not None and taxon not in known:
-        msg = f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches them all"
-        raise SequenceError(msg)
-
-
-def _of_version(what: str, versions: list[Profile], version: str | None, release: str) -> Profile:
-    if version is None:
-        return versions[-1]
-    found = [x for x in versions if str(x.version) == version.lstrip("0")]
-    if not found:
-        shown = ", ".join(x.identifier for x in versions)
-        msg = f"{quoted(what)} is not in {release}, which has {shown}; give one of them, or another release="
-        raise SequenceError(msg)
-    return found[0]
 
 
 def _first(what: str, found: list[Profile]) -> Profile | None:

@@ -57,18 +57,6 @@ def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tupl
     """
     steps = step_scores(motif)
     best = int(steps.max(axis=1).sum())
-    _check_rungs(motif, n_steps, weakest, best)
-    aims = np.linspace(weakest * PER_BIT, best, n_steps)
-    fewest = _fewest_changes(steps)
-    lowest = int(steps.min(axis=1).sum())
-    apart = (best - weakest * PER_BIT) / (n_steps - 1)
-    scores = [_reached(fewest[-1], aim - lowest, apart) + lowest for aim in aims]
-    for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
-        _check_near(motif, rung, aim, score, apart)
-    return tuple((_spell(steps, fewest, score - lowest), score / PER_BIT) for score in scores)
-
-
-def _check_rungs(motif: Motif, n_steps: int, weakest: float, best: int) -> None:
     if not is_whole(n_steps) or n_steps < 2:
         msg = f"n_steps={quoted(n_steps)}; a ladder has a whole number of words, at least 2"
         raise SequenceError(msg)
@@ -78,16 +66,20 @@ def _check_rungs(motif: Motif, n_steps: int, weakest: float, best: int) -> None:
             "give a number below that"
         )
         raise SequenceError(msg)
-
-
-def _check_near(motif: Motif, rung: int, aim: float, score: int, apart: float) -> None:
-    if abs(score - aim) >= apart / 2:
-        msg = (
-            f"motif {quoted(motif.name)}: no word scores within half a step ({apart / 2 / PER_BIT:.3g} bits) of rung "
-            f"{rung}, which aims at {aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: ask for fewer "
-            "words, or change weakest="
-        )
-        raise SequenceError(msg)
+    aims = np.linspace(weakest * PER_BIT, best, n_steps)
+    fewest = _fewest_changes(steps)
+    lowest = int(steps.min(axis=1).sum())
+    apart = (best - weakest * PER_BIT) / (n_steps - 1)
+    scores = [_reached(fewest[-1], aim - lowest, apart) + lowest for aim in aims]
+    for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
+        if abs(score - aim) >= apart / 2:
+            msg = (
+                f"motif {quoted(motif.name)}: no word scores within half a step ({apart / 2 / PER_BIT:.3g} bits) of "
+                f"rung {rung}, which aims at {aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: ask "
+                "for fewer words, or change weakest="
+            )
+            raise SequenceError(msg)
+    return tuple((_spell(steps, fewest, score - lowest), score / PER_BIT) for score in scores)
 
 
 def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:

@@ -247,16 +247,13 @@ class Motif:
             )
             raise SequenceError(msg)
         uniforms = (words >> np.uint64(11)) * 2.0**-53
-        steps = _cdf(np.array(self.probabilities))
+        # the cdf after A, C and G, (w, 3), exactly 1 where no later base has any probability
+        table = np.array(self.probabilities)
+        steps = np.cumsum(table, axis=1)[:, :3]
+        later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
+        steps = np.where(later == 0, 1.0, steps)
         tokens: Tokens = sum((uniforms >= steps[:, i]).astype(np.uint8) for i in range(3))  # type: ignore[assignment]
         return tokens
-
-
-def _cdf(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the cdf after A, C and G, (w, 3), exactly 1 where no later base has any probability."""
-    steps = np.cumsum(table, axis=1)[:, :3]
-    later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
-    return np.where(later == 0, 1.0, steps)
 
 
 def _as_motif_table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[np.float64]:
@@ -391,17 +388,7 @@ def _parse_numbers(line: str) -> tuple[float, ...]:
 
 
 def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
-    _check_meme_header(lines, path)
-    starts = [i for i, (_, text) in enumerate(lines) if re.match(r"MOTIF(\s|$)", text)]
-    if not starts:
-        msg = f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
-        raise SequenceError(msg)
-    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield _meme_matrix(lines[start:stop], path)
-
-
-def _check_meme_header(lines: list[Line], path: str) -> None:
-    """Refuse a version or an alphabet whose columns we would misread."""
+    # refuse a version or an alphabet whose columns we would misread
     number, first = lines[0]
     if re.match(r"MEME version\s+0*[45](?!\d)", first, re.IGNORECASE) is None:
         msg = f"{path}: line {number}: {quoted(first)}; versions 4 and 5 of MEME text are read (meme2meme converts)"
@@ -411,6 +398,12 @@ def _check_meme_header(lines: list[Line], path: str) -> None:
         if stated and stated[1].strip().upper() not in ("ACGT", "ACGU", "DNA", "RNA"):
             msg = f"{path}: line {number}: alphabet {quoted(stated[1])}; motifs are read over ACGT or ACGU"
             raise SequenceError(msg)
+    starts = [i for i, (_, text) in enumerate(lines) if re.match(r"MOTIF(\s|$)", text)]
+    if not starts:
+        msg = f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
+        raise SequenceError(msg)
+    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield _meme_matrix(lines[start:stop], path)
 
 
 def _meme_matrix(lines: list[Line], path: str) -> Matrix:

@@ -328,7 +328,12 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
         return 0.0 if k > 1 else _log_multinomial(row)
     if k == 1:
         return _log_multinomial(row)
-    path, n_vertices = _vertex_path(row, k)
+    # the number of the (k-1)-mer at each position, and the number of distinct ones
+    codes = np.zeros(row.size - k + 2, np.uint64)
+    for j in range(k - 1):
+        codes = codes << np.uint64(2) | row[j : j + codes.size]
+    vertices, inverse = np.unique(codes, return_inverse=True)
+    path, n_vertices = inverse.astype(np.int64), vertices.size
     if n_vertices > _MOST_VERTICES:
         msg = f"{n_vertices} distinct {k - 1}-mers are past the {_MOST_VERTICES} of a dense determinant; lower k"
         raise SequenceError(msg)
@@ -338,24 +343,12 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
     if k > 2 and path[0] == root:
         orders += np.log(len(circle_cuts(row, k)) / int(exits[root]))
-    return _log_of_count(_log_trees(counts, others) + orders - _log_factorials(counts[counts > 1]))
-
-
-def _vertex_path(row: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], int]:
-    """Return the number of the (k-1)-mer at each position, and the number of distinct ones."""
-    codes = np.zeros(row.size - k + 2, np.uint64)
-    for j in range(k - 1):
-        codes = codes << np.uint64(2) | row[j : j + codes.size]
-    vertices, path = np.unique(codes, return_inverse=True)
-    return path.astype(np.int64), vertices.size
-
-
-def _log_trees(counts: NDArray[np.int64], others: NDArray[np.bool_]) -> float:
-    """Return the log of the number of trees that lead `others` to the remaining vertex (matrix-tree theorem)."""
+    # the log of the number of trees that lead `others` to the remaining vertex (matrix-tree theorem)
     moves = counts.astype(np.float64)
     np.fill_diagonal(moves, 0.0)
     laplacian = np.diag(moves.sum(axis=1)) - moves
-    return float(np.linalg.slogdet(laplacian[np.ix_(others, others)])[1])
+    log_trees = float(np.linalg.slogdet(laplacian[np.ix_(others, others)])[1])
+    return _log_of_count(log_trees + orders - _log_factorials(counts[counts > 1]))
 
 
 def _log_factorials(values: NDArray[np.int64]) -> float:

@@ -143,7 +143,13 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     if not found:
         msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
-    _check_unique_variants(found, path)
+    seen: dict[str, int] = {}
+    for number, variant in found:
+        if variant.written in seen:
+            lines = f"lines {seen[variant.written]} and {number} give"
+            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
+            raise SequenceError(msg)
+        seen[variant.written] = number
     shared = Counter(variant.name for _, variant in found)
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
 
@@ -200,7 +206,10 @@ def variant_windows(
     check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
-    changed = [_with_allele(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
+    changed = [
+        letters[:start] + x.alternate + letters[start + len(x.reference) :]
+        for x, letters, start in zip(chosen, stretches, at, strict=True)
+    ]
     reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
     return VariantWindows(chosen, reference, alternate, np.array(at, np.int64))
 
@@ -245,16 +254,6 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         except SequenceError as error:
             msg = f"{place}: {error}"
             raise SequenceError(msg) from error
-
-
-def _check_unique_variants(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
-    seen: dict[str, int] = {}
-    for number, variant in found:
-        if variant.written in seen:
-            lines = f"lines {seen[variant.written]} and {number} give"
-            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
-            raise SequenceError(msg)
-        seen[variant.written] = number
 
 
 def _allele_width(variant: Variant) -> int:
@@ -308,10 +307,6 @@ def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
     stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
     letters = genome.letters(variant.chromosome, first, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
-
-
-def _with_allele(variant: Variant, letters: str, at: int) -> str:
-    return letters[:at] + variant.alternate + letters[at + len(variant.reference) :]
 
 
 def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:

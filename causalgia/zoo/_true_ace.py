@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -120,7 +119,22 @@ def true_ace(
         drawn = simulated_effects(oracle, design.null, arms, weights[rows], n_units=n_units, rng=rng)
         for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
             table[rows] = np.where(missing[rows], found, table[rows])
-    return _ace_table(oracle, design, request, ace, mcse, method)
+    dims = ("contrast", "task")
+    coords = {
+        "contrast": list(request.contrasts),
+        "task": list(oracle.tasks),
+        "mcse": (dims, mcse),
+        "method": (dims, method),
+    }
+    of = "weighted sum of Y(arm)" if request.control is None else f"Y(arm) - Y({request.control})"
+    attrs = {
+        "estimand": f"E[{of}] over {design.null.describe()}",
+        **({} if request.control is None else {"control": request.control, "control_is": request.why}),
+        "scale": oracle.scale,
+        "predictor_fingerprint": oracle.fingerprint,
+        "design_fingerprint": design.fingerprint,
+    }
+    return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
 
 
 @dataclass(frozen=True)
@@ -140,18 +154,17 @@ def _requested_contrasts(
     if control is not None:
         return _contrasts_with_control(control, design, "as given")
     if contrasts is not None:
-        return ContrastRequest(_as_contrasts(contrasts, design))
+        try:
+            return ContrastRequest(contrasts_of(contrasts, design.arm_names))
+        except DesignError as error:
+            raise ContrastError(str(error)) from error
     if design.named_contrasts is None:
-        return _contrasts_with_control(*_default_control(design))
+        untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
+        if len(untreated) == 1:
+            return _contrasts_with_control(untreated[0], design, "the only untreated arm")
+        return _contrasts_with_control(design.arm_names[0], design, "the first arm")
     control = design.named_contrasts.control_of(design.arm_names)
     return ContrastRequest(design.named_contrasts, control, "the design's")
-
-
-def _as_contrasts(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
-    try:
-        return contrasts_of(contrasts, design.arm_names)
-    except DesignError as error:
-        raise ContrastError(str(error)) from error
 
 
 def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastRequest:
@@ -159,14 +172,6 @@ def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastR
         arms = ", ".join(design.arm_names)
         raise ContrastError(f"control {quoted(control)} is not an arm of the design; its arms are {arms}")
     return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
-
-
-def _default_control(design: Design) -> tuple[str, Design, str]:
-    """Return the default control of a design, and the reason for it."""
-    untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
-    if len(untreated) == 1:
-        return untreated[0], design, "the only untreated arm"
-    return design.arm_names[0], design, "the first arm"
 
 
 def _weights_by_arm(contrasts: Contrasts, names: list[str]) -> Any:
@@ -186,27 +191,6 @@ def _rows_without_closed_form(
     rows = missing.any(axis=1)
     found = {"enumeration": np.flatnonzero(rows & ~drawn), "large n": np.flatnonzero(rows & drawn)}
     return {how: which for how, which in found.items() if len(which)}
-
-
-def _ace_table(
-    oracle: Oracle, design: Design, request: ContrastRequest, ace: Array, mcse: Array, method: NDArray[np.str_]
-) -> xr.DataArray:
-    dims = ("contrast", "task")
-    coords = {
-        "contrast": list(request.contrasts),
-        "task": list(oracle.tasks),
-        "mcse": (dims, mcse),
-        "method": (dims, method),
-    }
-    of = "weighted sum of Y(arm)" if request.control is None else f"Y(arm) - Y({request.control})"
-    attrs = {
-        "estimand": f"E[{of}] over {design.null.describe()}",
-        **({} if request.control is None else {"control": request.control, "control_is": request.why}),
-        "scale": oracle.scale,
-        "predictor_fingerprint": oracle.fingerprint,
-        "design_fingerprint": design.fingerprint,
-    }
-    return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
 
 
 Piece: TypeAlias = tuple[int, Array, float]
@@ -344,7 +328,11 @@ def simulated_effects(
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
-    null, parents, each = _simulation_population(null, n_units, turns, random=any(arm.random for arm in arms))
+    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
+    each = max(2, -(-n_units // parents))
+    if isinstance(null, Genomic):
+        each = turns * max(2, -(-each // turns)) if any(arm.random for arm in arms) else turns
+        null = replace(null, n_draws=each)
     arms = [arm.for_draws(null.n_draws) for arm in arms]  # the number of draws here, not that of the trial
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
@@ -355,26 +343,11 @@ def simulated_effects(
         answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
         ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
         moments = moments or Moments(parents * turns, ice[0])
-        moments.add(ice, _parent_groups(units.astype(np.int64), null, parents, each, turns))
+        n = units.astype(np.int64)
+        # the parent of each unit and, where draws cycle through sites, its site
+        moments.add(ice, n // each * turns + n % each % turns if isinstance(null, Genomic) else n % parents)
     assert moments is not None
     return moments
-
-
-def _parent_groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
-    """Return the group of each unit: its parent and, where draws cycle through sites, its site."""
-    if not isinstance(null, Genomic):
-        return units % parents
-    return units // each * turns + units % each % turns
-
-
-def _simulation_population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
-    """Return the null model to draw from, its number of parents (1 without parents), and the units of each."""
-    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
-    each = max(2, -(-n // parents))
-    if not isinstance(null, Genomic):
-        return null, parents, each
-    each = turns * max(2, -(-each // turns)) if random else turns
-    return replace(null, n_draws=each), parents, each
 
 
 _MOST_COMPONENTS = 4_096
@@ -446,68 +419,41 @@ def mixture(intervention: Intervention, columns: Array) -> Mixture:
     return _apply(intervention, Mixture(columns[None]))
 
 
-@singledispatch
-def _apply(intervention: Intervention, before: Mixture) -> Mixture:  # noqa: ARG001
+def _apply(intervention: Intervention, before: Mixture) -> Mixture:
+    match intervention:
+        case Untreated():
+            return before
+        case Sequential():
+            for step in intervention.steps:
+                before = _apply(step, before)
+            return before
+        case Embed():
+            return before.overwrite(_written_columns(intervention), intervention.at)
+        case Insert():
+            return before.insert(_written_columns(intervention), intervention.at)
+        case Delete():
+            return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
+        case Mutate():
+            mutated = before.columns.copy()
+            mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
+            return Mixture(mutated)
+        case Scramble() | Ablate(fill="shuffle" | "dinucleotide_shuffle"):
+            if np.ptp(before.columns[:, slice(*intervention.span)], axis=1).max() > 0:
+                raise NoClosedForm("shuffled positions that differ in distribution are not independent")
+            return before  # shuffling identically distributed bases does not change their distribution
+        case Ablate():
+            start, stop = intervention.span
+            letters = "N" if intervention.fill == "uniform" else intervention.fill
+            word = letters * (stop - start) if len(letters) == 1 else letters
+            return before.overwrite(_motif_columns(Motif.from_word(word)), start)
+        case Placebo():
+            source = as_pattern(intervention.pattern).source
+            if not isinstance(source, str) or intervention.strand != "+":
+                raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
+            if count_orders(source) > _MOST_COMPONENTS:
+                raise NoClosedForm(f"{quoted(source)} has more than {_MOST_COMPONENTS:,} rearrangements")
+            return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
     raise NoClosedForm(f"nothing is known on paper of {type(intervention).__name__}")
-
-
-@_apply.register
-def _apply_untreated(intervention: Untreated, before: Mixture) -> Mixture:  # noqa: ARG001
-    return before
-
-
-@_apply.register
-def _apply_sequential(intervention: Sequential, before: Mixture) -> Mixture:
-    for step in intervention.steps:
-        before = _apply(step, before)
-    return before
-
-
-@_apply.register
-def _apply_embed(intervention: Embed, before: Mixture) -> Mixture:
-    return before.overwrite(_written_columns(intervention), intervention.at)
-
-
-@_apply.register
-def _apply_insert(intervention: Insert, before: Mixture) -> Mixture:
-    return before.insert(_written_columns(intervention), intervention.at)
-
-
-@_apply.register
-def _apply_delete(intervention: Delete, before: Mixture) -> Mixture:
-    return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
-
-
-@_apply.register
-def _apply_mutate(intervention: Mutate, before: Mixture) -> Mixture:
-    mutated = before.columns.copy()
-    mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
-    return Mixture(mutated)
-
-
-@_apply.register
-def _apply_scramble(intervention: Scramble, before: Mixture) -> Mixture:
-    return _scramble_columns(before, intervention.span)
-
-
-@_apply.register
-def _apply_ablate(intervention: Ablate, before: Mixture) -> Mixture:
-    start, stop = intervention.span
-    if intervention.fill in ("shuffle", "dinucleotide_shuffle"):
-        return _scramble_columns(before, intervention.span)
-    letters = "N" if intervention.fill == "uniform" else intervention.fill
-    word = letters * (stop - start) if len(letters) == 1 else letters
-    return before.overwrite(_motif_columns(Motif.from_word(word)), start)
-
-
-@_apply.register
-def _apply_placebo(intervention: Placebo, before: Mixture) -> Mixture:
-    source = as_pattern(intervention.pattern).source
-    if not isinstance(source, str) or intervention.strand != "+":
-        raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
-    if count_orders(source) > _MOST_COMPONENTS:
-        raise NoClosedForm(f"{quoted(source)} has more than {_MOST_COMPONENTS:,} rearrangements")
-    return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
 
 
 def _written_columns(intervention: Patterned) -> Array:
@@ -521,11 +467,3 @@ def _written_columns(intervention: Patterned) -> Array:
 
 def _motif_columns(motif: Motif) -> Array:
     return np.array(motif.probabilities)[None]
-
-
-def _scramble_columns(before: Mixture, span: tuple[int, int]) -> Mixture:
-    """Return the mixture unchanged: shuffling identically distributed bases does not change their distribution."""
-    inside = before.columns[:, slice(*span)]
-    if np.ptp(inside, axis=1).max() > 0:
-        raise NoClosedForm("shuffled positions that differ in distribution are not independent")
-    return before

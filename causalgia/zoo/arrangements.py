@@ -130,19 +130,16 @@ def _distance_profile(pair: Pair, length: int) -> Array:
     d = np.arange(length, dtype=float)
     wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
     h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
-    h = np.where(d < pair.min_distance, _clash_effects(pair, d), h)
+    clash: Array | float
+    if isinstance(pair.clash, tuple):
+        at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
+        clash = np.interp(d, at, effects)
+    else:
+        clash = pair.clash
+    h = np.where(d < pair.min_distance, clash, h)
     h = np.where((d == 0) | (d > (length if pair.reach is None else pair.reach)), 0.0, h)
     h.flags.writeable = False
     return h
-
-
-def _clash_effects(pair: Pair, d: Array) -> Array:
-    """Return the clash at each distance."""
-    if not isinstance(pair.clash, tuple):
-        return np.full(len(d), pair.clash)
-    at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
-    clashes: Array = np.interp(d, at, effects)
-    return clashes
 
 
 def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
@@ -159,20 +156,16 @@ def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
 
 def _expected_pairs(columns: Array, a: Site, b: Site, h: Array) -> Array:
     """Return the expected sum of h over pairs, (m,): a convolution for disjoint windows, which are independent."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
     first, second = site_probability(columns, a), site_probability(columns, b)
     near = np.flatnonzero(h[: a.width]).tolist()
     apart = np.where(np.arange(len(h)) < a.width, 0.0, h)
-    expected: Array = (_convolve_rows(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
+    # sum_i first[i] apart[j - i], by the fast Fourier transform
+    n = next_fast_len(first.shape[1] + len(apart), real=True)
+    convolved: Array = irfft(rfft(first, n) * rfft(apart, n), n)[:, : len(apart)]
+    expected: Array = (convolved[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
     return total([expected, *(h[d] * _expected_overlapping_pairs(columns, a, b, d) for d in near)])
-
-
-def _convolve_rows(rows: Array, h: Array) -> Array:
-    """Return ``sum_i rows[:, i] h[j - i]`` for j = 0, ..., len(h) - 1, by the fast Fourier transform."""
-    from scipy.fft import irfft, next_fast_len, rfft
-
-    n = next_fast_len(rows.shape[1] + len(h), real=True)
-    convolved: Array = irfft(rfft(rows, n) * rfft(h, n), n)[:, : len(h)]
-    return convolved
 
 
 def _expected_overlapping_pairs(columns: Array, a: Site, b: Site, d: int) -> Array:

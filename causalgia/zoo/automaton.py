@@ -131,20 +131,17 @@ class Reading:
     def _windows(self, pattern: BaseSets) -> NDArray[np.int64]:
         """Return the windows that match the pattern, numbered through all rows."""
         if pattern not in self._found:
-            self._found[pattern] = self._search(pattern)
+            # search the rarest four adjacent letters everywhere, and the other letters only where these match
+            windows = n_windows(self.length, len(pattern))
+            first, among = _rarest_four(pattern)
+            fours = self._fours[:, first : first + windows]
+            found = np.flatnonzero(fours == among.argmax() if among.sum() == 1 else among[fours])
+            for k, bases in enumerate(pattern):
+                if bases != ANY and not first <= k < first + 4:
+                    rows, at = np.divmod(found, max(1, windows))
+                    found = found[(bases >> self.tokens[rows, at + k] & 1) != 0]
+            self._found[pattern] = found
         return self._found[pattern]
-
-    def _search(self, pattern: BaseSets) -> NDArray[np.int64]:
-        """Search the rarest four adjacent letters everywhere, and the other letters only where these match."""
-        windows = n_windows(self.length, len(pattern))
-        first, among = _rarest_four(pattern)
-        fours = self._fours[:, first : first + windows]
-        found = np.flatnonzero(fours == among.argmax() if among.sum() == 1 else among[fours])
-        for k, bases in enumerate(pattern):
-            if bases != ANY and not first <= k < first + 4:
-                rows, at = np.divmod(found, max(1, windows))
-                found = found[(bases >> self.tokens[rows, at + k] & 1) != 0]
-        return found
 
 
 def _fours(tokens: Tokens) -> Tokens:

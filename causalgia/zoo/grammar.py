@@ -93,12 +93,14 @@ class Oracle(Predictor):
     ) -> None:
         names = as_distinct_names(tasks, "task")
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
+        if len(rows) != len(names):
+            raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
         values = {
             "terms": _as_terms(terms),
             "tasks": names,
             "scale": as_nonempty_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
             "weights": tuple(
-                _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in _rows_by_task(names, rows)
+                _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in zip(names, rows, strict=True)
             ),
             "intercepts": _as_coefficients(
                 [0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"
@@ -176,7 +178,14 @@ class Oracle(Predictor):
         which = self.tasks.index(task)
         used = [(w, term) for w, term in zip(self.weights[which], self.terms, strict=True) if w != 0]
         if self.link == "exp":
-            return total([float(np.exp(self.intercepts[which])) * _expected_exp(columns, used)])
+            sites = []
+            for weight, term in used:
+                if not isinstance(term, Linear):
+                    raise NoClosedForm(f"the exponential of {type(term).__name__} has no closed form")
+                site, vector = term.weighted_site(columns.shape[1])
+                sites.append((site, weight * vector))
+            expected = expected_exp(columns, sites) if sites else np.ones(len(columns))
+            return total([float(np.exp(self.intercepts[which])) * expected])
         constant = np.full(len(columns), self.intercepts[which])
         return total([constant, *(w * term.expected(columns) for w, term in used)])
 
@@ -209,16 +218,6 @@ class Oracle(Predictor):
         return Twin(self)
 
 
-def _expected_exp(columns: Array, used: list[tuple[float, Term]]) -> Array:
-    sites = []
-    for weight, term in used:
-        if not isinstance(term, Linear):
-            raise NoClosedForm(f"the exponential of {type(term).__name__} has no closed form")
-        site, vector = term.weighted_site(columns.shape[1])
-        sites.append((site, weight * vector))
-    return expected_exp(columns, sites) if sites else np.ones(len(columns))
-
-
 def _as_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
     odd = [term for term in terms if not isinstance(term, Term)]
     if odd or not terms:
@@ -226,12 +225,6 @@ def _as_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
             f"an oracle is made of terms such as zoo.Word('GATA'), not {quoted(odd[0] if odd else 'none')}"
         )
     return terms  # type: ignore[return-value]  # checked above
-
-
-def _rows_by_task(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> list[tuple[str, Sequence[float]]]:
-    if len(rows) != len(names):
-        raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
-    return list(zip(names, rows, strict=True))
 
 
 def _as_coefficients(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:

@@ -141,12 +141,20 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     >>> bool(2.5 < strong - without < 4.5)
     True
     """
-    known, which = card(name, network=network), _as_member(member)
+    known = card(name, network=network)
+    try:
+        which = -1 if isinstance(member, bool) else index(member)
+    except TypeError:
+        which = -1
+    if which not in range(MEMBERS):
+        raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
 
     path, trained_on, made = weights_path(WEIGHTS, name, network, which), oracle(name), NETWORKS[network]()
-    _check_intact(path, known.digests[which])
+    if not path.is_file() or file_digest(path) != known.digests[which]:
+        msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
+        raise PredictorError(msg)
     load_weights(made, path)
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
@@ -198,19 +206,3 @@ def _check_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
     raise PredictorError(f"zoo has {what} {quoted(name)}, there are {', '.join(known)}{nearest(str(name), known)}")
-
-
-def _as_member(member: object) -> int:
-    try:
-        which = -1 if isinstance(member, bool) else index(member)  # type: ignore[arg-type]  # refused if it is none
-    except TypeError:
-        which = -1
-    if which not in range(MEMBERS):
-        raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
-    return which
-
-
-def _check_intact(path: Path, digest: str) -> None:
-    if not path.is_file() or file_digest(path) != digest:
-        msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
-        raise PredictorError(msg)

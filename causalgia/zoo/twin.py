@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,27 +67,24 @@ def _site_indicators(x: Tensor, site: Site) -> Tensor:
     return torch.stack([sign * _pattern_indicators(x, pattern) for sign, pattern in site.signed]).sum(dim=0)
 
 
-@singledispatch
-def _term_score(term: Term, x: Tensor) -> Tensor:  # noqa: ARG001
+def _term_score(term: Term, x: Tensor) -> Tensor:
+    match term:
+        case Linear():
+            return _site_indicators(x, term.site()) @ x.new_tensor(term.vector(x.shape[2]))
+        case Saturating():
+            return _apply_response(term.response, torch.stack([_term_score(part, x) for part in term.terms]).sum(dim=0))
+        case Pair():
+            h, sites = term.by_distance(x.shape[2]), term.orders()
+            pairs = [_pair_score(_site_indicators(x, a), _site_indicators(x, b), h) for a, b in sites]
+            return torch.stack(pairs).sum(dim=0)
+        case Gate():
+            absent = torch.stack([(1 - _site_indicators(x, site)).prod(dim=1) for site in term.sites()])
+            opened = (1 - absent).prod(dim=0) if term.logic == "and" else 1 - absent.prod(dim=0)
+            return term.bonus * opened
+        case Hairpin():
+            word = _site_indicators(x, Site.of(term.word))
+            return term.bonus * torch.stack([_hairpin_score(term, x, word, loop) for loop in term.loops]).sum(dim=0)
     raise PredictorError(f"{type(term).__name__} has no PyTorch twin; use a term of causalgia.zoo")
-
-
-@_term_score.register
-def _linear_term_score(term: Linear, x: Tensor) -> Tensor:
-    return _site_indicators(x, term.site()) @ x.new_tensor(term.vector(x.shape[2]))
-
-
-@_term_score.register
-def _saturating_term_score(term: Saturating, x: Tensor) -> Tensor:
-    return _apply_response(term.response, torch.stack([_term_score(part, x) for part in term.terms]).sum(dim=0))
-
-
-@_term_score.register
-def _pair_term_score(term: Pair, x: Tensor) -> Tensor:
-    h = term.by_distance(x.shape[2])
-    return torch.stack([_pair_score(_site_indicators(x, a), _site_indicators(x, b), h) for a, b in term.orders()]).sum(
-        dim=0
-    )
 
 
 def _pair_score(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
@@ -98,19 +94,6 @@ def _pair_score(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
     reached = torch.fft.irfft(torch.fft.rfft(upstream.to(exact), n) * kernel, n)[:, : downstream.shape[1]]
     sums: Tensor = (reached.to(downstream) * downstream).sum(dim=1)
     return sums
-
-
-@_term_score.register
-def _gate_term_score(term: Gate, x: Tensor) -> Tensor:
-    absent = torch.stack([(1 - _site_indicators(x, site)).prod(dim=1) for site in term.sites()])
-    opened = (1 - absent).prod(dim=0) if term.logic == "and" else 1 - absent.prod(dim=0)
-    return term.bonus * opened
-
-
-@_term_score.register
-def _hairpin_term_score(term: Hairpin, x: Tensor) -> Tensor:
-    word = _site_indicators(x, Site.of(term.word))
-    return term.bonus * torch.stack([_hairpin_score(term, x, word, loop) for loop in term.loops]).sum(dim=0)
 
 
 def _hairpin_score(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
@@ -123,18 +106,11 @@ def _hairpin_score(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
     return (closed * inside).sum(dim=1)
 
 
-@singledispatch
-def _apply_response(response: Response, score: Tensor) -> Tensor:  # noqa: ARG001
+def _apply_response(response: Response, score: Tensor) -> Tensor:
+    if isinstance(response, Hill):
+        x: Tensor = score.clamp(min=0) ** response.power
+        answer: Tensor = response.top * x / (response.half**response.power + x)
+        return answer
+    if isinstance(response, Exponential):
+        return response.top * -torch.expm1(-score / response.scale)
     raise PredictorError(f"{type(response).__name__} has no PyTorch twin; use a response of causalgia.zoo")
-
-
-@_apply_response.register
-def _apply_hill(response: Hill, score: Tensor) -> Tensor:
-    x: Tensor = score.clamp(min=0) ** response.power
-    answer: Tensor = response.top * x / (response.half**response.power + x)
-    return answer
-
-
-@_apply_response.register
-def _apply_exponential(response: Exponential, score: Tensor) -> Tensor:
-    return response.top * -torch.expm1(-score / response.scale)

@@ -45,7 +45,8 @@ class Runner:
         self._budget = budget
         self._whole = SpanPlan.control(network)
         fitting = (budget // self._whole.largest(), _MOST_KEPT // self._whole.numbers())
-        self.units = _multiple_of_8(min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize)))
+        n = min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize))
+        self.units = n // 8 * 8 or n
         self._plans: dict[Span, SpanPlan] = {}
         self._spaces: OrderedDict[tuple[Span, int], Workspace] = OrderedDict()
         self._controls: list[tuple[weakref.ref[ControlBlock], Workspace]] = []
@@ -154,17 +155,6 @@ class ControlBlock:
     def _of_windows(self, space: Workspace, windows: Tokens, units: torch.Tensor | None) -> torch.Tensor:
         space.run(self._runner.one_hot(windows))
         return self._runner.answers(space.handed(self._values, units), len(windows))
-
-
-def _multiple_of_8(n: int) -> int:
-    """Return the largest multiple of 8 up to n, or n if it is smaller; matrix products are fast at such sizes.
-
-    Examples
-    --------
-    >>> _multiple_of_8(65), _multiple_of_8(6)
-    (64, 6)
-    """
-    return n // 8 * 8 or n
 
 
 _AT_ONCE = 2**22

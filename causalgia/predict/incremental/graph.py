@@ -17,7 +17,6 @@ from causalgia.predict.incremental.tensor_layout import (
     End,
     FlatLayout,
     Largest,
-    LayoutSlice,
     TensorLayout,
     Total,
     layout_after,
@@ -139,16 +138,12 @@ def read_graph(graph: fx.GraphModule, laid: TensorLayout) -> Reader:
             continue
         call = call_of(node, graph)
         try:
-            _read_node(UNDERSTOOD, reader, node, call)
+            if call.name not in UNDERSTOOD:
+                raise NotLocalError("it is not known to be local")
+            UNDERSTOOD[call.name](reader, node, call)
         except NotLocalError as reason:
             reader.refused[node] = f"{layer_label(node, graph)}: {reason}"
     return reader
-
-
-def _read_node(understood: dict[str, Any], reader: Reader, node: fx.Node, call: Call) -> None:
-    if call.name not in understood:
-        raise NotLocalError("it is not known to be local")
-    understood[call.name](reader, node, call)
 
 
 def layer_label(node: fx.Node, graph: fx.GraphModule) -> str:
@@ -221,15 +216,10 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     )
     if not step.largest:
         step.scale = _window_weights(call, laid, window, node.meta["dtype"])
-    _rectify_later(reader, call.args[0], step)
+    maker = reader.makers.get(call.args[0])
+    if step.largest and maker is not None and maker.relu and reader.only_user(call.args[0]):
+        maker.relu, step.relu = False, True  # rectify after the maximum, where there are fewer numbers
     reader.add(node, step, after)
-
-
-def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
-    """Move a rectification behind the max-pooling that follows it, where it has fewer numbers."""
-    maker = reader.makers.get(source)
-    if step.largest and maker is not None and maker.relu and reader.only_user(source):
-        maker.relu, step.relu = False, True
 
 
 def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
@@ -294,10 +284,6 @@ def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> W
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
 
 
-def _alias_input(reader: Reader, node: fx.Node, call: Call) -> None:
-    reader.alias(node, call.args[0])
-
-
 def _cast(reader: Reader, node: fx.Node, call: Call) -> None:
     if node.meta["dtype"] != call.args[0].meta["dtype"]:
         raise NotLocalError(f"it changes the precision to {node.meta['dtype']}")
@@ -311,10 +297,13 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     if not all(map(is_row_count, counts)):
         raise NotLocalError("its shape is computed")
     taken = layout_after(laid, partial(_moved, node, call, source))
-    if isinstance(taken, FlatLayout) or _is_whole(taken, laid):
-        reader.alias(node, source, taken if isinstance(taken, FlatLayout) else taken.laid)
+    if isinstance(taken, FlatLayout):
+        reader.alias(node, source, taken)
         return
     after = taken.laid
+    if (after.length, after.channels) == (laid.length, laid.channels):
+        reader.alias(node, source, after)
+        return
     step = Cut(
         sources=(value.number,),
         length=after.length,
@@ -323,10 +312,6 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
         first_channel=taken.first_channel,
     )
     reader.add(node, step, after)
-
-
-def _is_whole(taken: LayoutSlice, laid: TensorLayout) -> bool:
-    return (taken.laid.length, taken.laid.channels) == (laid.length, laid.channels)
 
 
 def _moved(node: fx.Node, call: Call, source: fx.Node, numbers: torch.Tensor) -> torch.Tensor:
@@ -396,7 +381,8 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
         return
     (one, laid), (other, second) = (reader.sequence(a) for a in pair)
     after = reader.result(node, laid)
-    if (laid.axis, laid.length) != (second.axis, second.length) or not _broadcasts(after, laid, second):
+    broadcast = all(one.rest == after.rest or one.channels == 1 for one in (laid, second))
+    if (laid.axis, laid.length) != (second.axis, second.length) or not broadcast or after.length != laid.length:
         raise NotLocalError("it combines values whose positions do not match")
     reader.add(
         node,
@@ -410,16 +396,20 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
     )
 
 
-def _broadcasts(after: TensorLayout, *laid: TensorLayout) -> bool:
-    return all(one.rest == after.rest or one.channels == 1 for one in laid) and after.length == laid[0].length
-
-
 def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, ...]) -> None:
     source = next(a for a in pair if isinstance(a, fx.Node) and a in reader.values)
     value, laid = reader.sequence(source)
     constant = reader.constant(pair[0] if source is pair[1] else pair[1])
     if isinstance(constant, torch.Tensor):
-        constant = _of_channels(constant, laid)
+        # an operand of (rows, ...) as one number, or (channels,)
+        if constant.numel() == 1:
+            constant = constant.reshape(())
+        else:
+            shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
+            if len(shape) != len(laid.rest) + 2 or shape[0] != 1 or shape[laid.axis] != 1:
+                raise NotLocalError("it combines positions with constants that differ between positions")
+            lengthwise = constant.reshape(shape).movedim(laid.axis, 0)
+            constant = lengthwise.expand(1, 1, *laid.rest).reshape(-1)
     operands = tuple(None if a is source else constant for a in pair)
     function = partial(_with_operands, call.function, operands)
     if reader.result(node, laid) != laid:
@@ -432,17 +422,6 @@ def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, .
 def _with_operands(function: Any, operands: tuple[Any, ...], x: torch.Tensor) -> torch.Tensor:
     made: torch.Tensor = function(*(x if operand is None else operand for operand in operands))
     return made
-
-
-def _of_channels(constant: torch.Tensor, laid: TensorLayout) -> torch.Tensor:
-    """Return an operand of (rows, ...) as one number, or (channels,)."""
-    if constant.numel() == 1:
-        return constant.reshape(())
-    shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
-    if len(shape) != len(laid.rest) + 2 or shape[0] != 1 or shape[laid.axis] != 1:
-        raise NotLocalError("it combines positions with constants that differ between positions")
-    lengthwise = constant.reshape(shape).movedim(laid.axis, 0)
-    return lengthwise.expand(1, 1, *laid.rest).reshape(-1)
 
 
 def _cat(reader: Reader, node: fx.Node, call: Call) -> None:
@@ -484,7 +463,12 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
         raise NotLocalError("it mixes positions in parts")
     laid_out = torch.empty_like(weight.t())
     laid_out[order] = weight.t()
-    length = _length(reader, value.number)
+    if value.number:
+        length = reader.steps[value.number - 1].length
+    else:
+        first = next(one.laid for one in reader.values.values() if one.number == 0)
+        assert isinstance(first, TensorLayout)
+        length = first.length
     shaped = laid_out.reshape(length, -1, len(weight)).contiguous()
     macs = float(shaped[0].numel())
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
@@ -495,14 +479,6 @@ def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
     if isinstance(laid, FlatLayout):
         return laid.order
     return torch.arange(laid.length) if laid.rest == () else None
-
-
-def _length(reader: Reader, number: int) -> int:
-    if number:
-        return reader.steps[number - 1].length
-    first = next(value.laid for value in reader.values.values() if value.number == 0)
-    assert isinstance(first, TensorLayout)
-    return first.length
 
 
 def _layer_norm(reader: Reader, node: fx.Node, call: Call) -> None:
@@ -563,7 +539,8 @@ def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 UNDERSTOOD: dict[str, Understanding] = {
-    **{"same": _alias_input, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
+    "same": lambda reader, node, call: reader.alias(node, call.args[0]),
+    **{"cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
     **{"relu": _relu, "elementwise": _elementwise, "combine": _combine},
     **{"linear": _linear, "layer_norm": _layer_norm, "batch_norm": _batch_norm},
     **dict.fromkeys(("conv1d", "conv2d"), convolution),

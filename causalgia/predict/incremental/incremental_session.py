@@ -21,7 +21,7 @@ from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NotLocalError
 from causalgia.predict.incremental.window_steps import Span
 from causalgia.predict.predictor import as_token_rows, check_finite
-from causalgia.predict.torch_batch import is_out_of_memory, read_columns
+from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.types import Ints, Tokens
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Incremental:
             return _NO_ROOM.format(predictor.device)
         return Runner(
             network,
-            columns=partial(_task_columns, predictor),
+            columns=lambda output, n_rows: predictor._read(output, n_rows)[0],
             order=predictor._order,
             dtype=predictor.dtype,
             device=predictor.device,
@@ -166,19 +166,17 @@ class Incremental:
         length = base.shape[1]
         if block.trusted is None:
             n = _SAMPLE if length not in self._trusted else -(-len(base) // _ONE_IN)
-            off, tolerated = self._control_deviation(block, base[:n])
+            # the deviation of a control in its first units, in units of the sd, also that of the first block
+            some = base[:n]
+            full = self.full(some)
+            known = self._spread.setdefault(some.shape[1], block.control)
+            spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
+            off, tolerated = deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
             block.trusted = self._trusted[length] = off <= tolerated
             if off > tolerated:
                 text = f"the control pass deviates by {off:.1e} sd from the full pass; full passes are used throughout"
                 warnings.warn(text, FallbackWarning, stacklevel=6)
         return self._trusted[length]
-
-    def _control_deviation(self, block: ControlBlock, some: Tokens) -> tuple[float, float]:
-        """Return the deviation of a control in its first units, in units of the sd, also that of the first block."""
-        full = self.full(some)
-        known = self._spread.setdefault(some.shape[1], block.control)
-        spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
-        return deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
 
     def refuses(self, length: int, spans: list[Span]) -> bool:
         """Say whether no edit of these spans is recomputed in part, so that no control is needed."""
@@ -275,17 +273,14 @@ class Incremental:
         """Return the share of the multiplications of a full pass that an edit needs."""
         network = runner.network
         local = network.macs(network.whole)
-        total = max(self._multiplications(length), local, 1.0)
-        return (total - local + network.macs(network.touched(span))) / total
-
-    def _multiplications(self, length: int) -> float:
         from torch.utils.flop_counter import FlopCounterMode
 
         if length not in self._macs:
             with FlopCounterMode(display=False) as counter:
                 self.full(np.zeros((1, length), np.uint8))
             self._macs[length] = counter.get_total_flops() / 2
-        return self._macs[length]
+        total = max(self._macs[length], local, 1.0)
+        return (total - local + network.macs(network.touched(span))) / total
 
 
 class IncrementalSession:
@@ -367,7 +362,14 @@ class IncrementalSession:
             return self._owner.full(tokens)
         for span, _ in groups:
             self._runner.plan(span)
-        block = self._block(strand, first, base)
+        # a block of units; its control is run if it is new, or lacks values that these edits need
+        known = self._blocks.get((strand, first))
+        if known is None or not self._runner.kept <= known.kept:
+            for key in [key for key in self._blocks if key[0] == strand]:
+                del self._blocks[key]
+            known = None
+            self._blocks[strand, first] = ControlBlock(self._runner, base)
+        block = self._blocks[strand, first]
         if not self._owner.trusted(block, base):
             return self._owner.full(tokens)
         made = block.control[torch.from_numpy(rows).to(block.control.device)]
@@ -376,21 +378,6 @@ class IncrementalSession:
             answers = block.edited(span, tokens[mine], rows[mine]) if in_part else self._owner.full(tokens[mine])
             made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
         return made
-
-    def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:
-        """Return a block of units; its control is run if it is new, or lacks values that these edits need."""
-        known = self._blocks.get((strand, first))
-        if known is None or not self._runner.kept <= known.kept:
-            for key in [key for key in self._blocks if key[0] == strand]:
-                del self._blocks[key]
-            known = None
-            self._blocks[strand, first] = ControlBlock(self._runner, base)
-        return self._blocks[strand, first]
-
-
-def _task_columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
-    """Return the task columns of the network's output, as read by its predictor."""
-    return read_columns(output, n_rows, tasks=predictor._tasks, heads=predictor.heads, reduce=predictor.reduce)[0]
 
 
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
@@ -480,7 +467,9 @@ class NetworkSnapshot:
 
     def is_still(self, module: torch.nn.Module) -> bool:
         """Say whether a network is unchanged since the snapshot."""
-        if not _same_objects(self._parts, _layers_and_hooks(module)) or self._structure != structure_of(module):
+        other = _layers_and_hooks(module)
+        same_objects = len(self._parts) == len(other) and all(a is b for a, b in zip(self._parts, other, strict=True))
+        if not same_objects or self._structure != structure_of(module):
             return False
         now = _tensors(module)
         return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
@@ -490,10 +479,6 @@ def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
     """Return the layers and their hooks; references are kept, so that no id is reused."""
     hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
     return [*module.modules(), *chain.from_iterable(hooks)]
-
-
-def _same_objects(one: list[object], other: list[object]) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:

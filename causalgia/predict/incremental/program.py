@@ -116,7 +116,16 @@ def _check_local(network: Network, graph: fx.GraphModule) -> None:
 def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:
     """Return the part of a graph that is computed in full, and its inputs."""
     graph = reader.graph.graph
-    wanted = _wanted(reader)
+    # the nodes that the output depends on, back to those that the local part computes
+    wanted: set[fx.Node] = set()
+    waiting: list[Any] = [node for node in reader.graph.graph.nodes if node.op == "output"]
+    while waiting:
+        node = waiting.pop()
+        if node in wanted:
+            continue
+        wanted.add(node)
+        if node not in reader.values and node not in reader.ends and not is_row_count(node):
+            waiting += node.all_input_nodes
     copied: dict[fx.Node, fx.Node] = {}
     rest = fx.Graph()
     handed: list[Handed] = []
@@ -134,20 +143,6 @@ def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:
         else:
             copied[node] = rest.node_copy(node, lambda n: copied[n])
     return fx.GraphModule(reader.graph, rest), tuple(handed)
-
-
-def _wanted(reader: Reader) -> set[fx.Node]:
-    """Return the nodes that the output depends on, back to those that the local part computes."""
-    wanted: set[fx.Node] = set()
-    waiting: list[Any] = [node for node in reader.graph.graph.nodes if node.op == "output"]
-    while waiting:
-        node = waiting.pop()
-        if node in wanted:
-            continue
-        wanted.add(node)
-        if node not in reader.values and node not in reader.ends and not is_row_count(node):
-            waiting += node.all_input_nodes
-    return wanted
 
 
 def _used(reader: Reader, handed: tuple[Handed, ...]) -> tuple[bool, ...]:
@@ -271,14 +266,7 @@ class Workspace:
             for number, (step, span) in enumerate(zip(network.steps, plan.touched[1:], strict=True), 1)
             if span is not None and plan.held[number] is not None
         ]
-        self._last = self._last_uses()
-        self._passing: dict[int, torch.Tensor] = {}
-        self._rests: list[torch.Tensor] = []
-        self.filled: weakref.ref[object] | None = None
-        """The control whose contexts are in the memory, for all rows."""
-
-    def _last_uses(self) -> list[list[int]]:
-        """Return the temporary values that are no longer used after each operation."""
+        # the temporary values that are no longer used after each operation
         wanted = {item.source if isinstance(item, End) else item.number for item in self.plan.network.handed}
         wanted |= self.keep
         last = {source: place for place, (_, step, *_) in enumerate(self._operations) for source in step.sources}
@@ -286,7 +274,11 @@ class Workspace:
         for number, place in last.items():
             if number not in wanted and number not in self._stored:
                 ends[place].append(number)
-        return ends
+        self._last = ends
+        self._passing: dict[int, torch.Tensor] = {}
+        self._rests: list[torch.Tensor] = []
+        self.filled: weakref.ref[object] | None = None
+        """The control whose contexts are in the memory, for all rows."""
 
     def _room(self, number: int, held: Span, channels: int) -> StoredSpan:
         """Return memory for a value; positions outside the sequence are zero and stay so."""

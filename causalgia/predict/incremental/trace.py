@@ -51,7 +51,18 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         raise
     except Exception as error:
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
-    _check_written_once(graph, tracer.written)
+    # raise NotLocalError if a tensor is written to and then used by an earlier name: steps make new tensors
+    places = {node: place for place, node in enumerate(graph.nodes)}
+    for writer, storage in tracer.written:
+        for node in graph.nodes:
+            later = (
+                place
+                for user in node.users
+                if not (user.op == "call_method" and user.target == "size")
+                if (place := places[user]) > places[writer]
+            )
+            if places[node] < places[writer] and _storage(node.meta.get("value")) == storage and any(later):
+                raise NotLocalError(f"{quoted(writer.name)} writes into a tensor that is used again")
     for node in graph.nodes:
         value = node.meta.pop("value", None)
         node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
@@ -68,20 +79,6 @@ def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
         return deepcopy(network, {id(tensor): tensor for tensor in tensors})
     except Exception as error:
         raise NotLocalError(f"{type(network).__name__} cannot be copied: {first_line(error)}") from error
-
-
-def _check_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:
-    """Raise NotLocalError if a tensor is written to and then used by an earlier name: steps make new tensors."""
-    places = {node: place for place, node in enumerate(graph.nodes)}
-    for writer, storage in written:
-        for node in graph.nodes:
-            later = (place for user in node.users if not _asks_size(user) if (place := places[user]) > places[writer])
-            if places[node] < places[writer] and _storage(node.meta.get("value")) == storage and any(later):
-                raise NotLocalError(f"{quoted(writer.name)} writes into a tensor that is used again")
-
-
-def _asks_size(node: fx.Node) -> bool:
-    return node.op == "call_method" and node.target == "size"
 
 
 def _storage(value: object) -> int | None:
@@ -188,19 +185,15 @@ class _ShapeTracer(fx.Tracer):
 
     def _called(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
         if node.op == "get_attr":
-            return _attribute(self.root, str(node.target))
+            value: Any = self.root
+            for name in str(node.target).split("."):
+                value = getattr(value, name)
+            return value
         if node.op == "call_module":
             return self.root.get_submodule(str(node.target))(*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]
-
-
-def _attribute(root: torch.nn.Module, path: str) -> Any:
-    value: Any = root
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value
 
 
 ELEMENTWISE_MODULES: tuple[type[nn.Module], ...] = (
@@ -323,9 +316,18 @@ def preserve_state(network: torch.nn.Module) -> Iterator[None]:
                 delattr(of, name)
         for place, name, value, items in before:
             if _values(place).get(name, _ABSENT) is not value:
-                _bind(place, name, value)
+                if value is _ABSENT and isinstance(place, dict):
+                    place.pop(name, None)
+                elif isinstance(place, type):
+                    setattr(place, name, value)
+                else:
+                    place[name] = value
             if items is not None:
-                _refill(value, items)
+                value.clear()
+                if isinstance(value, list):
+                    value.extend(items)
+                else:
+                    value.update(items)
 
 
 _ABSENT = object()
@@ -370,20 +372,3 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def _values(place: _Place) -> Any:
     return vars(place) if isinstance(place, type) else place
-
-
-def _bind(place: _Place, name: str, value: Any) -> None:
-    if value is _ABSENT and isinstance(place, dict):
-        place.pop(name, None)
-    elif isinstance(place, type):
-        setattr(place, name, value)
-    else:
-        place[name] = value
-
-
-def _refill(value: Any, items: Any) -> None:
-    value.clear()
-    if isinstance(value, list):
-        value.extend(items)
-    else:
-        value.update(items)

@@ -265,10 +265,6 @@ class Pooled(Windowed):
         start, width = self.needed(span)[0][0], span[1] - span[0]
         out = x.new_empty((width, *x.shape[1:])) if wanted.out is None else wanted.out
         slices = [(o, x[i[0] - start : i[1] - start : self.window.stride]) for o, i in self.window.taps(span)]
-        self._folded(width, slices, out)
-        return out if self.scale is None else out.mul_(self.scale[span[0] : span[1], None, None].to(out.device))
-
-    def _folded(self, width: int, slices: list[tuple[Span, torch.Tensor]], out: torch.Tensor) -> None:
         combine = torch.maximum if self.largest else torch.add
         whole = [x for outputs, x in slices if outputs == (0, width)]
         parts = [(outputs, x) for outputs, x in slices if outputs != (0, width)]
@@ -282,6 +278,7 @@ class Pooled(Windowed):
             combine(out, x, out=out)
         for (first, last), x in parts:
             combine(out[first:last], x, out=out[first:last])
+        return out if self.scale is None else out.mul_(self.scale[span[0] : span[1], None, None].to(out.device))
 
 
 _FEW_OUTPUTS = 4
@@ -325,8 +322,22 @@ class Convolved(Windowed):
         if plain and self.channels <= _FEW_OUTPUTS and self.window.kernel > 1 and x.shape[2] > _FEW_OUTPUTS:
             return self._shifted(x, width)
         if plain and x.shape[2] >= _MANY_CHANNELS:
-            return self._tapped(x, width, wanted.out)
-        return self._imaged(x)
+            made = x.new_empty((width, x.shape[1], self.channels)) if wanted.out is None else wanted.out
+            flat = made.view(-1, self.channels)
+            for tap in range(self.window.kernel):
+                start = tap * self.window.dilation
+                part = x[start : start + width].reshape(-1, x.shape[2])
+                if tap:
+                    flat.addmm_(part, self._taps[tap])
+                elif self.bias is None:
+                    torch.mm(part, self._taps[0], out=flat)
+                else:
+                    torch.addmm(self.bias, part, self._taps[0], out=flat)
+            return made
+        image = x.permute(2, 0, 1).unsqueeze(0)
+        stride, dilation = (self.window.stride, 1), (self.window.dilation, 1)
+        made = functional.conv2d(image, self._image, self.bias, stride=stride, dilation=dilation, groups=self.groups)
+        return made.squeeze(0).permute(1, 2, 0)
 
     def _shifted(self, x: torch.Tensor, width: int) -> torch.Tensor:
         kernel, rows, filters = self.window.kernel, x.shape[1], self.channels
@@ -336,23 +347,3 @@ class Convolved(Windowed):
         strides = (step, filters * kernel, kernel, self.window.dilation * step + 1)
         summed = places.as_strided((width, rows, filters, kernel), strides).sum(-1)
         return summed if self.bias is None else summed.add_(self.bias)
-
-    def _tapped(self, x: torch.Tensor, width: int, out: torch.Tensor | None) -> torch.Tensor:
-        made = x.new_empty((width, x.shape[1], self.channels)) if out is None else out
-        flat = made.view(-1, self.channels)
-        for tap in range(self.window.kernel):
-            start = tap * self.window.dilation
-            part = x[start : start + width].reshape(-1, x.shape[2])
-            if tap:
-                flat.addmm_(part, self._taps[tap])
-            elif self.bias is None:
-                torch.mm(part, self._taps[0], out=flat)
-            else:
-                torch.addmm(self.bias, part, self._taps[0], out=flat)
-        return made
-
-    def _imaged(self, x: torch.Tensor) -> torch.Tensor:
-        image = x.permute(2, 0, 1).unsqueeze(0)
-        stride, dilation = (self.window.stride, 1), (self.window.dilation, 1)
-        made = functional.conv2d(image, self._image, self.bias, stride=stride, dilation=dilation, groups=self.groups)
-        return made.squeeze(0).permute(1, 2, 0)
