@@ -124,6 +124,8 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
         cg.calibrate(DESIGN, lambda rng: None, n_trials=20, rng=0)
     with pytest.raises(DesignError, match="not a cg.Design"):
         cg.calibrate("design", simulator, n_trials=20, rng=0)
+    with pytest.raises(DesignError, match="swapped: give the design first"):
+        cg.calibrate(simulator, DESIGN, n_trials=20, rng=0)
     with pytest.raises(PredictorError, match="neither a predictor"):
         cg.calibrate(DESIGN, 3, n_trials=20, rng=0)
     with pytest.raises(OutcomesError, match="returned float"):

@@ -164,6 +164,7 @@ def test_warns_of_one_answer_for_all():
     ("given", "error", "said"),
     [
         (lambda: cg.check(design(), design()), PredictorError, "Design is not a predictor"),
+        (lambda: cg.check(function(adenines), design()), DesignError, "swapped: give the design first"),
         (lambda: cg.check("trial.toml", function(adenines)), DesignError, "the first argument is str"),
         (lambda: cg.check(design(), adenines), PredictorError, "cg.FunctionPredictor"),
     ],

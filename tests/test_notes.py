@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia._run.request import auroc
 from causalgia.design import Copy
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.notes import notes_of
+from causalgia.trial.design_notes import auroc
 
 WORD = "AGATAAG"
 

@@ -39,8 +39,9 @@ from causalgia._check.numerical_noise import (
 )
 from causalgia._check.probe_units import ProbeUnits, contrasts_to_check
 from causalgia.design import Design
+from causalgia.design.design import check_design
 from causalgia.effects.numerical_floor import floor_of
-from causalgia.errors import DesignError, FallbackWarning, PredictorError, quoted
+from causalgia.errors import FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import check_predictor
@@ -106,8 +107,7 @@ def check(design: Design, predictor: Predictor) -> Check:
     >>> print(found.findings[1])
     ok    determinism              the same answers twice, bit for bit
     """
-    if not isinstance(design, Design):
-        raise DesignError(f"check(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
+    check_design(design, predictor, "check(design, predictor)")
     check_predictor(predictor, "check(design, predictor)")
     setup = set_up_trial(design, predictor, rng=derive(0, "check", design.fingerprint), analysis=None)
     return _CheckRun(setup).look()

@@ -18,6 +18,7 @@ from causalgia.analysis import Analysis
 from causalgia.calibration.binomial_bands import Row, judged, mean_row, rank_row, share_row, verdict_rows
 from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
+from causalgia.design.design import check_design
 from causalgia.effects import contrast
 from causalgia.errors import (
     CausalgiaWarning,
@@ -142,8 +143,7 @@ def calibrate(
     >>> bool(table["passes"].all())
     True
     """
-    if not isinstance(design, Design):
-        raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
+    check_design(design, predictor_or_simulator, "calibrate(design, predictor_or_simulator)")
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
         raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
     simulator_of(predictor_or_simulator)  # raises PredictorError

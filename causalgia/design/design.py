@@ -245,3 +245,18 @@ class Design(Choice):
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return Design(null=null_from_dict(plain["null"]), arms=arms, **rest)
+
+
+def check_design(value: object, second: object, call: str) -> None:
+    """Raise DesignError unless the first argument of a call is a design; names the cure if the second one is.
+
+    Examples
+    --------
+    >>> check_design(3, 4, "run(design, predictor)")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: run(design, predictor): the first argument is int, not a cg.Design
+    """
+    if not isinstance(value, Design):
+        swapped = "; the two arguments are swapped: give the design first" if isinstance(second, Design) else ""
+        raise DesignError(f"{call}: the first argument is {type(value).__name__}, not a cg.Design{swapped}")

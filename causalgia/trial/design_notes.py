@@ -1,10 +1,11 @@
-"""Notes on a design: unequal controls, sites that are too close, words that occur in the flanks."""
+"""Notes on a design: unequal controls, close sites, words in the flanks, and null models unlike real sequences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,14 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
+from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import PlaceboWord
+from causalgia.errors import DesignError, SequenceError
 from causalgia.notes import Edit, first_findings, notes_of_controls
+from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import parse_word
+from causalgia.sequences.fasta import Sequences, as_sequences
+from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Tokens
@@ -27,6 +33,9 @@ _ALWAYS = 0.95
 """Share of the units from which the mean number of copies is given, since nearly all have one."""
 _SHORTEST = 4.0
 """Information of the shortest word that is searched for, in bits: two fixed bases."""
+APART = 0.9
+"""AUROC, in either direction, from which a note says that null model and real sequences do not overlap."""
+_PREDICTED = 200
 _UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
 
 
@@ -238,3 +247,83 @@ def _flank_note(
         there = arms[control].copies_elsewhere(word, units, key)
         found += f" (under '{control}' {np.mean(there > 0):.0%}{mean(there)})"
     return f"{word} is in the flanks too, {found}"
+
+
+def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
+    """Return the probability that a real sequence scores higher than a unit, ties counting half (Mann-Whitney U / nm).
+
+    Examples
+    --------
+    >>> auroc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    0.875
+    """
+    from scipy import stats
+
+    ranks = stats.rankdata(np.concatenate([units, real]))[len(units) :]
+    n, m = len(units), len(real)
+    return float((ranks.sum() - m * (m + 1) / 2) / (n * m))
+
+
+def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
+    """Return a note on tasks in which untreated units and real sequences are separated: AUROC >= .9 or <= .1.
+
+    Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences, spread evenly, are predicted. An
+    average effect over units that look unlike every real sequence to the network is an extrapolation.
+
+    Parameters
+    ----------
+    design, predictor
+        The trial.
+    real
+        Sequences (a path, strings, or a table of names) of the length of the backgrounds; or ``"parents"``, the
+        sequences of the null model.
+
+    Raises
+    ------
+    DesignError
+        If `real` is none of these, or of another length.
+    PredictorError
+        If the predictor cannot answer.
+    """
+    key = derive(0, "overlap", design.fingerprint)
+    units = draw_backgrounds(design, 0, min(_PREDICTED, design.n_units), key=key)
+    tokens = _real_tokens(design, real)
+    real_answers = predictor.predict(tokens).astype(np.float64)
+    unit_answers = predictor.predict(units.tokens).astype(np.float64)
+    found = []
+    for task, *model in np.ndindex(*real_answers.shape[1:]):
+        one, other = unit_answers[:, task, *model], real_answers[:, task, *model]
+        area = auroc(one, other)
+        if not 1 - APART < area < APART:
+            names = [predictor.tasks[task], *((predictor.models or ())[i] for i in model)]
+            found.append(
+                f"AUROC {area:.2f} in {', '.join(names)} (units {one.mean():.3g}, sd {one.std():.2g}; real "
+                f"{other.mean():.3g}, sd {other.std():.2g})"
+            )
+    if not found:
+        return []
+    more = f"; and {len(found) - _NAMED} more tasks" if len(found) > _NAMED else ""
+    return [
+        f"the null model and {len(tokens):,} real sequences do not overlap in what the predictor answers to them "
+        f"untreated: {'; '.join(found[:_NAMED])}{more}; effects here are effects far from real sequences: repeat the "
+        "trial on cg.Genomic(of=...)"
+    ]
+
+
+def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
+    """Return up to 200 real sequences, evenly spread."""
+    if isinstance(real, str) and real == "parents":
+        if not isinstance(design.null, FromSequences):
+            raise DesignError(f"real='parents': {design.null.describe()} have none; give sequences: real=[...]")
+        given: Sequences = design.null.parents_given
+    else:
+        try:
+            given = as_sequences(real)
+        except SequenceError as error:
+            raise DesignError(f"real=...: {error}") from error
+    if given.length != design.null.length:
+        raise DesignError(
+            f"real= has sequences of {given.length} bp and the backgrounds have {design.null.length}; cut them alike"
+        )
+    places = np.unique(np.linspace(0, len(given) - 1, min(len(given), _PREDICTED)).round().astype(int))
+    return np.asarray(given.tokens[places])
