@@ -10,7 +10,7 @@ from causalgia.design import AblateEach, Copy, EmbedEach, Intervention, interven
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.sequences import decode
-from causalgia.trial_file.allowed_keys import check_arm, check_null
+from causalgia.trial_file.trial_tables import check_arm, check_null
 
 LENGTH = 30
 ROWS = 12

@@ -40,13 +40,9 @@ def folder_analysis(folder: Path, outcomes: xr.Dataset) -> Analysis:
 
 def folder_experiment(folder: Path) -> Experiment | None:
     """Return the experiment in the folder's trial.toml; None if it defines arms or does not exist."""
-    from causalgia.experiments import Experiment
-    from causalgia.trial_file import is_of_experiment, read_spec
+    from causalgia.trial_file import read_experiment_design
 
-    if not (folder / SPEC).is_file() or not is_of_experiment(folder / SPEC):
-        return None
-    design = read_spec(folder / SPEC).design
-    return design if isinstance(design, Experiment) else None
+    return read_experiment_design(folder / SPEC) if (folder / SPEC).is_file() else None
 
 
 def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:

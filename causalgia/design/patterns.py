@@ -163,14 +163,11 @@ def pattern_from_plain(plain: object) -> str | Motif:
         return plain
     if isinstance(plain, dict) and isinstance(plain.get("motif"), dict):
         return Motif.from_dict(plain["motif"])
-    if isinstance(plain, dict) and {"file", "motif"} == set(plain):
-        return _motif_from_file(plain["file"], plain["motif"])
-    raise DesignError(f'a pattern is a word, or {{file = "motifs.meme", motif = "GATA1"}}, not {quoted(plain)}')
-
-
-def _motif_from_file(path: str, name: str) -> Motif:
+    if not isinstance(plain, dict) or {"file", "motif"} != set(plain):
+        raise DesignError(f'a pattern is a word, or {{file = "motifs.meme", motif = "GATA1"}}, not {quoted(plain)}')
     from causalgia.sequences.motifs import read_motifs
 
+    path, name = plain["file"], plain["motif"]
     try:
         motifs = read_motifs(path)
     except SequenceError as error:

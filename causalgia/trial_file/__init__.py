@@ -9,14 +9,14 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.trial_file._starter import example_files, settings_of, starter, starter_files, toml_value
     from causalgia.trial_file.experiment_table import ExperimentSpec
-    from causalgia.trial_file.library_table import LibrarySpec, library_options
+    from causalgia.trial_file.library_table import LibrarySpec
     from causalgia.trial_file.trial_spec import (
         PredictorSpec,
         TrialSpec,
         check_device,
-        is_of_experiment,
         parse_spec,
         read_analysis,
+        read_experiment_design,
         read_library_spec,
         read_spec,
     )
@@ -30,10 +30,9 @@ __all__ = [
     "TrialSpec",
     "check_device",
     "example_files",
-    "is_of_experiment",
-    "library_options",
     "parse_spec",
     "read_analysis",
+    "read_experiment_design",
     "read_library_spec",
     "read_spec",
     "settings_of",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from inspect import Parameter
-from pathlib import Path
 from typing import Any
 
 from causalgia import experiments
 from causalgia.analysis import Analysis
-from causalgia.checks import Table, check_key, nearest, shown
+from causalgia.checks import Table, nearest, shown
 from causalgia.design import NullModel
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
 
 _FIXED_KEYS = ("control", "contrasts", "interaction")
 _TOP_KEYS = ("n_units", "reserve")
-_ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +69,21 @@ class ExperimentSpec:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
             settings["rope"] = Analysis.from_dict({"rope": self.analysis["rope"]}).region
-        experiment = _build_experiment(self.kind, arguments, settings)
-        experiment = experiment if self.reserve is None else replace(experiment, reserve=self.reserve)
-        return replace(experiment, analysis=_merge_analysis(experiment.analysis, self.analysis, "rope" in takes))
+        try:
+            experiment = build(self.kind, *arguments, settings=settings)
+        except CausalgiaError:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DesignError(
+                f"[experiment]: a setting is of the wrong type ({error}); `causalgia experiments {self.kind}` says "
+                "what they take"
+            ) from error
+        if self.reserve is not None:
+            experiment = replace(experiment, reserve=self.reserve)
+        given = {key: value for key, value in self.analysis.items() if key != "rope" or "rope" not in takes}
+        if not given:
+            return experiment
+        return replace(experiment, analysis=Analysis.from_dict({**experiment.analysis.to_dict(), **given}))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as TOML-ready data."""
@@ -84,17 +93,15 @@ class ExperimentSpec:
         return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **asked}
 
 
-def read_experiment(table: Table, null: NullModel | None, folder: Path) -> ExperimentSpec:
+def read_experiment(table: Table, null: NullModel | None) -> ExperimentSpec:
     """Return the specification of the experiment in a trial file.
 
     Parameters
     ----------
     table
-        The whole file, with checked keys.
+        The whole file, with checked keys and absolute paths.
     null
         Null model of ``[null]``.
-    folder
-        Folder for relative paths.
 
     Raises
     ------
@@ -102,12 +109,10 @@ def read_experiment(table: Table, null: NullModel | None, folder: Path) -> Exper
         If the experiment is unknown, lacks a setting, or is combined with keys that it does not allow.
     """
     settings = dict(table["experiment"])
-    check_key(settings, "kind", "[experiment]")
     kind = settings.pop("kind")
     takes = experiment_parameters(kind)
     analysis = dict(table.get("analysis", {}))
     _check_other_tables(table, kind, takes, settings, analysis)
-    settings = {key: with_absolute_files(value, folder) for key, value in settings.items()}
     if "rope" in settings:
         analysis["rope"] = settings.pop("rope")
     _check_settings(kind, takes, settings, null)
@@ -148,30 +153,6 @@ def experiment_analysis(plain: Table) -> Table:
     return analysis if rope is None else {**analysis, "rope": rope}
 
 
-def with_absolute_files(value: Any, folder: Path) -> Any:
-    """Return a setting with absolute paths for texts that have a known file extension or name an existing file.
-
-    Examples
-    --------
-    >>> with_absolute_files({"motif": "GATA1", "vcf": "a.vcf.gz"}, Path("/data"))
-    {'motif': 'GATA1', 'vcf': '/data/a.vcf.gz'}
-    """
-    if isinstance(value, dict):
-        return {key: with_absolute_files(item, folder) for key, item in value.items()}
-    if isinstance(value, list):
-        return [with_absolute_files(item, folder) for item in value]
-    if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
-        return value
-    return str(folder / value) if _ENDINGS.search(value) or _is_file(folder / value) else value
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a text too long or too odd to be a path
-        return False
-
-
 def _check_other_tables(
     table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table
 ) -> None:
@@ -193,16 +174,10 @@ def _check_other_tables(
             )
     if "rope" in settings and settings["rope"] != analysis.get("rope", settings["rope"]):
         raise DesignError("rope stands in [experiment] and another one in [analysis]; keep one of them")
-    _check_n_units(table, kind, takes)
-
-
-def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> None:
-    if "n_units" not in table:
-        return
-    if "n_units" not in takes:
+    if "n_units" in table and "n_units" not in takes:
         several = " and its draws" if "n_draws" in takes else ""
         raise DesignError(f"n_units: experiment '{kind}' has the units of its sequences{several}; leave n_units out")
-    if table["n_units"] < 2:
+    if table.get("n_units", 2) < 2:
         raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")
 
 
@@ -212,7 +187,9 @@ def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, 
         raise DesignError(f"[experiment]: {standing_in} and [null] are both given; keep one of them")
     for key in settings:
         if key not in takes:
-            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{_known_settings(key, takes)}")
+            known = [name for name in takes if name not in ("null", "n_units")]
+            hint = nearest(key, known) or f"; it takes {', '.join(known)}"
+            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{hint}")
     for name, parameter in takes.items():
         given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:
@@ -223,25 +200,3 @@ def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, 
 def _null_parameter(takes: Mapping[str, Parameter]) -> str:
     """Return the parameter set by `[null]`: the null model, or the sequences of an experiment without one."""
     return "null" if "null" in takes else next(iter(takes))
-
-
-def _known_settings(key: str, takes: Mapping[str, Parameter]) -> str:
-    known = [name for name in takes if name not in ("null", "n_units")]
-    return nearest(key, known) or f"; it takes {', '.join(known)}"
-
-
-def _build_experiment(kind: str, arguments: list[Any], settings: Table) -> Experiment:
-    try:
-        return build(kind, *arguments, settings=settings)
-    except CausalgiaError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:
-        raise DesignError(
-            f"[experiment]: a setting is of the wrong type ({error}); `causalgia experiments {kind}` says what they "
-            "take"
-        ) from error
-
-
-def _merge_analysis(own: Analysis, said: Mapping[str, Any], rope_is_settled: bool) -> Analysis:
-    given = {key: value for key, value in said.items() if not (key == "rope" and rope_is_settled)}
-    return Analysis.from_dict({**own.to_dict(), **given}) if given else own

@@ -11,7 +11,6 @@ from causalgia.analysis import Analysis
 from causalgia.checks import (
     NAME,
     Keys,
-    Table,
     are_texts,
     check_key,
     check_table,
@@ -24,7 +23,7 @@ from causalgia.checks import (
 from causalgia.design import Design
 from causalgia.errors import DesignError, quoted
 
-_FILES = ("positives", "negatives")
+FILES = ("positives", "negatives")
 
 
 def _is_adapters(value: object) -> bool:
@@ -117,19 +116,10 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
     table = check_table(plain, "[mpra]", MPRA)
     for key in ("oligo_length", "adapters"):
         check_key(table, key, "[mpra]")
-    return {key: _library_option(key, value, folder) for key, value in table.items()}
-
-
-def _library_option(key: str, value: Any, folder: Path) -> Any:
-    if key not in _FILES:
-        return tuple(value) if isinstance(value, list) else value
-    path = folder / value
-    if not path.is_file():
-        raise DesignError(f"[mpra]: {key} = {quoted(value)}: no such file in {path.parent}; give a FASTA file")
-    return str(path)
-
-
-def mpra_table(table: Table, folder: Path) -> Table:
-    """Return the checked ``[mpra]`` table of a trial file, with absolute paths; {} if there is none."""
-    options = check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
-    return {key: str(folder / value) if key in _FILES else value for key, value in options.items()}
+    options: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    for key in (key for key in FILES if key in options):
+        path = folder / table[key]
+        if not path.is_file():
+            raise DesignError(f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; give a FASTA file")
+        options[key] = str(path)
+    return options

@@ -10,14 +10,14 @@ from typing import Any, Literal
 from causalgia.analysis import Analysis
 from causalgia.checks import Table, check_key, check_table
 from causalgia.design import Arm, Design, null_from_dict, placebos
-from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
+from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.attributes import analysis_json, check_analysis
-from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 from causalgia.trial_file.experiment_table import ExperimentSpec, experiment_analysis, read_experiment
-from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_table
+from causalgia.trial_file.library_table import LibrarySpec, library_options
+from causalgia.trial_file.trial_tables import PREDICTOR, check_tables, with_absolute_paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,8 @@ def read_spec(path: str | Path) -> TrialSpec:
     ...
     causalgia.errors.DesignError: ...trial.toml: there is no key 'rgn' at the top; did you mean 'rng'?
     """
-    return parse_spec(_read_text(Path(path)), folder=Path(path).resolve().parent, source=str(path))
+    text = _read_file(path)
+    return parse_spec(text, folder=Path(path).resolve().parent, source=str(path))
 
 
 def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialSpec:
@@ -134,11 +135,57 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
     DesignError
         As `read_spec`; the message begins with `source`.
     """
-    plain = _parse_trial_toml(text, source)
+    plain = parse_toml(text, DesignError, source=source)
     try:
-        return _build_spec(plain, folder)
+        check_tables(plain)
+        for key in ("rng", "predictor"):
+            check_key(plain, key, "a trial")
+        table = with_absolute_paths(plain, folder)
+        design, analysis, experiment = _build_design(table)
+        return TrialSpec(
+            name=table.get("name", "trial"),
+            rng=table["rng"],
+            predictor=_read_predictor(table["predictor"], folder),
+            design=design,
+            analysis=analysis,
+            experiment=experiment,
+            mpra=table.get("mpra", {}),
+        )
     except CausalgiaError as error:
         raise DesignError(f"{source}: {error}") from error
+
+
+def _read_file(path: str | Path) -> str:
+    try:
+        return read_text(path, DesignError)
+    except DesignError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
+        raise
+
+
+def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None]:
+    """Return the design and the analysis of a checked file with absolute paths, and its experiment if it has one."""
+    if "experiment" in table:
+        null = null_from_dict(table["null"]) if "null" in table else None
+        experiment = read_experiment(table, null)
+        built = experiment.build()
+        return built, built.analysis, experiment
+    for key in ("n_units", "null", "arms"):
+        check_key(table, key, "a trial")
+    rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
+    analysis = Analysis.from_dict(table.get("analysis", {}))
+    null = null_from_dict(table["null"])
+    arms = [Arm.from_dict(name, arm) for name, arm in table["arms"].items()]
+    if "placebos" in table:
+        given = table["placebos"]
+        try:
+            word, strand = pattern_from_plain(given["of"]), given.get("strand", "+")
+            words = placebos(word, at=given["at"], n_words=given["n"], strand=strand)
+        except DesignError as error:
+            raise DesignError(f"[placebos]: {error}") from error
+        arms += [Arm(name, word) for name, word in words.items()]
+    return Design(null=null, arms=arms, n_units=table["n_units"], **rest), analysis, None
 
 
 def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis:
@@ -156,7 +203,7 @@ def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis
     DesignError
         If the file cannot be read, is not TOML, or its [analysis] is invalid.
     """
-    plain = _parse_trial_toml(_read_text(Path(path)), str(path))
+    plain = parse_toml(_read_file(path), DesignError, source=str(path))
     own = kept.to_dict() if kept is not None and "experiment" in plain else {}
     try:
         return Analysis.from_dict({**own, **experiment_analysis(plain)} if own else plain.get("analysis", {}))
@@ -164,60 +211,24 @@ def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis
         raise DesignError(f"{path}: {error}") from error
 
 
-def is_of_experiment(path: str | Path) -> bool:
-    """Return whether a `trial.toml` defines an experiment of the catalogue.
+def read_experiment_design(path: str | Path) -> Experiment | None:
+    """Return the experiment that a `trial.toml` defines, without its predictor; None if the file defines arms.
 
     Raises
     ------
     DesignError
-        If the file cannot be read, or is not TOML.
+        As `read_spec`.
     """
-    return "experiment" in _parse_trial_toml(_read_text(Path(path)), str(path))
-
-
-def _parse_trial_toml(text: str, source: str) -> Table:
-    return parse_toml(text, DesignError, source=source)
-
-
-def _read_text(path: Path) -> str:
+    plain = parse_toml(_read_file(path), DesignError, source=str(path))
+    if "experiment" not in plain:
+        return None
     try:
-        return read_text(path, DesignError)
-    except DesignError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
-        raise
-
-
-def _build_spec(plain: Table, folder: Path) -> TrialSpec:
-    table = check_table(plain, "", TOP)
-    for key in ("rng", "predictor"):
-        check_key(table, key, "a trial")
-    design, analysis, experiment = _read_design(table, folder)
-    return TrialSpec(
-        name=table.get("name", "trial"),
-        rng=table["rng"],
-        predictor=_read_predictor(table["predictor"], folder),
-        design=design,
-        analysis=analysis,
-        experiment=experiment,
-        mpra=mpra_table(table, folder),
-    )
-
-
-def _read_design(table: Table, folder: Path) -> tuple[Design, Analysis, ExperimentSpec | None]:
-    if "experiment" in table:
-        null = _read_null_model(table["null"], folder) if "null" in table else None
-        experiment = read_experiment(table, null, folder)
-        built = experiment.build()
-        return built, built.analysis, experiment
-    for key in ("n_units", "null", "arms"):
-        check_key(table, key, "a trial")
-    rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
-    analysis = Analysis.from_dict(table.get("analysis", {}))
-    design = Design(
-        null=_read_null_model(table["null"], folder), arms=_read_arms(table, folder), n_units=table["n_units"], **rest
-    )
-    return design, analysis, None
+        check_tables(plain)
+        table = with_absolute_paths(plain, Path(path).resolve().parent)
+        null = null_from_dict(table["null"]) if "null" in table else None
+        return read_experiment(table, null).build()
+    except CausalgiaError as error:
+        raise DesignError(f"{path}: {error}") from error
 
 
 def read_library_spec(path: str | Path) -> LibrarySpec:
@@ -238,50 +249,17 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     ...
     causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'; it has oligo_length
     """
-    plain, folder = _parse_trial_toml(_read_text(Path(path)), str(path)), Path(path).resolve().parent
+    plain, folder = parse_toml(_read_file(path), DesignError, source=str(path)), Path(path).resolve().parent
     try:
-        table = check_table(plain, "", TOP)
-        options = library_options(table.get("mpra"), folder)
-        check_key(table, "rng", "a trial")
-        design, analysis, _ = _read_design(table, folder)
+        check_tables(plain)
+        options = library_options(plain.get("mpra"), folder)
+        check_key(plain, "rng", "a trial")
+        design, analysis, _ = _build_design(with_absolute_paths(plain, folder))
         check_analysis(analysis, design)
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
-    return LibrarySpec(
-        name=table.get("name", "trial"), design=design, rng=table["rng"], analysis=analysis, options=options
-    )
-
-
-def _read_null_model(plain: Table, folder: Path) -> Any:
-    check_null(plain)
-    of = plain.get("of")
-    if not isinstance(of, str):
-        return null_from_dict(plain)
-    letters = re.fullmatch(r"[A-Za-z]+", of) is not None and not (folder / of).exists()
-    return null_from_dict(plain if letters else {**plain, "of": str(folder / of)})
-
-
-def _read_arms(table: Table, folder: Path) -> list[Arm]:
-    arms = [_read_arm(name, plain, folder) for name, plain in table["arms"].items()]
-    return arms + [Arm(name, word) for name, word in _read_placebos(table.get("placebos"), folder).items()]
-
-
-def _read_arm(name: str, plain: object, folder: Path) -> Arm:
-    return Arm.from_dict(name, _with_absolute_motif_files(check_arm(plain, f"[arms.{name}]"), folder))
-
-
-def _read_placebos(plain: object, folder: Path) -> dict[str, Intervention]:
-    if plain is None:
-        return {}
-    table = _with_absolute_motif_files(check_table(plain, "[placebos]", PLACEBOS), folder)
-    for key in ("of", "at", "n"):
-        check_key(table, key, "[placebos]")
-    try:
-        return placebos(
-            pattern_from_plain(table["of"]), at=table["at"], n_words=table["n"], strand=table.get("strand", "+")
-        )
-    except DesignError as error:
-        raise DesignError(f"[placebos]: {error}") from error
+    name = plain.get("name", "trial")
+    return LibrarySpec(name=name, design=design, rng=plain["rng"], analysis=analysis, options=options)
 
 
 def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
@@ -295,41 +273,20 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
             )
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
-    if "factory" in table:
-        table["factory"] = _factory_path(table["factory"], folder)
-    if "weights" in table:
-        table["weights"] = _existing_path(table["weights"], folder, "weights")
+    for key in (key for key in ("factory", "weights") if key in table):
+        text = file = table[key]
+        if key == "factory" and not text.endswith(".onnx"):
+            file, colon, name = text.rpartition(":")
+            if not colon or not file.endswith(".py") or not name.isidentifier():
+                raise DesignError(
+                    f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', "
+                    "or 'net.onnx'"
+                )
+        path = folder / file
+        if not path.is_file():
+            raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
+        table[key] = f"{path}{text[len(file) :]}"
     return PredictorSpec(**table)
-
-
-def _factory_path(text: str, folder: Path) -> str:
-    if text.endswith(".onnx"):
-        return _existing_path(text, folder, "factory")
-    file, colon, name = text.rpartition(":")
-    if not colon or not file.endswith(".py") or not name.isidentifier():
-        raise DesignError(
-            f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', or "
-            "'net.onnx'"
-        )
-    return f"{_existing_path(file, folder, 'factory')}:{name}"
-
-
-def _existing_path(file: str, folder: Path, key: str) -> str:
-    path = folder / file
-    if not path.is_file():
-        raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
-    return str(path)
-
-
-def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
-    """Return plain data with absolute paths of motif files."""
-    if isinstance(plain, list):
-        return [_with_absolute_motif_files(item, folder) for item in plain]
-    if not isinstance(plain, dict):
-        return plain
-    if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
-        return {**plain, "file": str(folder / plain["file"])}
-    return {key: _with_absolute_motif_files(value, folder) for key, value in plain.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,11 @@
-"""Allowed keys and values in the tables of a `trial.toml`."""
+"""Tables of a `trial.toml`: their allowed keys and values, and the paths in them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
 
 from causalgia.checks import (
     NAME,
@@ -12,6 +15,7 @@ from causalgia.checks import (
     are_texts,
     check_key,
     check_keys,
+    check_table,
     is_count,
     is_int64,
     is_number,
@@ -24,6 +28,7 @@ from causalgia.checks import (
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import DesignError, quoted
+from causalgia.trial_file.library_table import FILES, MPRA
 
 
 def _are_block_labels(value: object) -> bool:
@@ -38,6 +43,8 @@ def _are_design_contrasts(value: object) -> bool:
 def _is_reserve(value: object) -> bool:
     return is_number(value) and 0 <= value < 1  # type: ignore[operator]
 
+
+_ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$")
 
 TOP: Keys = {
     "name": NAME,
@@ -71,6 +78,27 @@ PLACEBOS: Keys = {
     "n": (is_count, "a whole number of at least 1"),
     "strand": one_of("+", "-"),
 }
+
+
+def check_tables(plain: Table) -> None:
+    """Raise DesignError if a trial file has an unknown key or a value of the wrong type, in any table but two.
+
+    The table [analysis] is checked when the analysis is made, and [predictor] when the predictor is specified, since
+    either may be read without the other tables.
+    """
+    check_table(plain, "", TOP)
+    if "placebos" in plain:
+        check_table(plain["placebos"], "[placebos]", PLACEBOS)
+        for key in ("of", "at", "n"):
+            check_key(plain["placebos"], key, "[placebos]")
+    if "mpra" in plain:
+        check_table(plain["mpra"], "[mpra]", MPRA)
+    if "experiment" in plain:
+        check_key(plain["experiment"], "kind", "[experiment]")
+    if "null" in plain:
+        check_null(plain["null"])
+    for name, arm in plain.get("arms", {}).items():
+        check_arm(arm, f"[arms.{name}]")
 
 
 def check_null(plain: Table) -> None:
@@ -112,3 +140,62 @@ def _arm_keys(plain: Table) -> list[str]:
         return ["steps"]
     kind = INTERVENTIONS[verb]
     return [verb, *(field.name for field in fields(kind) if field.init and field.name != kind.main_field)]  # type: ignore[arg-type]
+
+
+def with_absolute_paths(plain: Table, folder: Path) -> Table:
+    """Return a checked trial file with absolute paths, except for those of [predictor].
+
+    Parameters
+    ----------
+    plain
+        The file, after `check_tables`.
+    folder
+        Folder that relative paths start from.
+    """
+    found = dict(plain)
+    of = plain.get("null", {}).get("of")
+    if isinstance(of, str) and (re.fullmatch(r"[A-Za-z]+", of) is None or (folder / of).exists()):
+        found["null"] = {**plain["null"], "of": str(folder / of)}
+    for name in (name for name in ("arms", "placebos") if name in plain):
+        found[name] = _with_absolute_motif_files(plain[name], folder)
+    if "experiment" in plain:
+        settings = plain["experiment"].items()
+        found["experiment"] = {k: v if k == "kind" else _with_absolute_files(v, folder) for k, v in settings}
+    if "mpra" in plain:
+        found["mpra"] = {k: str(folder / v) if k in FILES else v for k, v in plain["mpra"].items()}
+    return found
+
+
+def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
+    """Return plain data with absolute paths of motif files."""
+    if isinstance(plain, list):
+        return [_with_absolute_motif_files(item, folder) for item in plain]
+    if not isinstance(plain, dict):
+        return plain
+    if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
+        return {**plain, "file": str(folder / plain["file"])}
+    return {key: _with_absolute_motif_files(value, folder) for key, value in plain.items()}
+
+
+def _with_absolute_files(value: Any, folder: Path) -> Any:
+    """Return a setting with absolute paths for texts that have a known file extension or name an existing file.
+
+    Examples
+    --------
+    >>> _with_absolute_files({"motif": "GATA1", "vcf": "a.vcf.gz"}, Path("/data"))
+    {'motif': 'GATA1', 'vcf': '/data/a.vcf.gz'}
+    """
+    if isinstance(value, dict):
+        return {key: _with_absolute_files(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_absolute_files(item, folder) for item in value]
+    if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
+        return value
+    return str(folder / value) if _ENDINGS.search(value) or _is_file(folder / value) else value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text too long or too odd to be a path
+        return False
