@@ -49,7 +49,6 @@ from causalgia.cli.options import (
     folder_analysis,
     folder_experiment,
     load_spec_predictor,
-    override_analysis,
     parse_rope,
     parse_share,
     trial_seed,
@@ -316,7 +315,7 @@ def estimate(
     outcomes = load_outcomes(folder)
     check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
-    analysis = override_analysis(folder_analysis(folder, outcomes), {**given, "family": family})
+    analysis = folder_analysis(folder, outcomes, {**given, "family": family})
     _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     remove_outdated(folder, DECISIONS, POSTERIOR, *answer_figures(folder))
@@ -358,10 +357,10 @@ def analyze(
 
     outcomes = load_outcomes(folder)
     check_usable(folder)
-    given = {"rope": parse_rope(rope), "law": law, "error": error, "level": level, "control": control}
-    given["rare"] = parse_share(rare)
-    given |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "family": family}
-    analysis, seed = override_analysis(folder_analysis(folder, outcomes), given), trial_seed(outcomes, rng)
+    given = {"rope": parse_rope(rope), "rare": parse_share(rare), "law": law, "error": error, "level": level}
+    given |= {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
+    given |= {"adjust": adjust, "family": family}
+    analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
         _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences)

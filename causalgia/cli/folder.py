@@ -152,10 +152,13 @@ def load_outcomes(folder: Path) -> xr.Dataset:
     StoreError
         If its trial on disk is unfinished or damaged.
     """
-    from causalgia import store
-
     if not (folder / STORE).exists():
-        return store.load(check_has_outcomes(folder) / OUTCOMES, "outcomes")
+        from causalgia import store
+
+        if not (folder / OUTCOMES).is_file():
+            missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
+            raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
+        return store.load(folder / OUTCOMES, "outcomes")
     from causalgia._run.stored_trial import open_store
     from causalgia.trial_file import read_spec
 
@@ -274,14 +277,6 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutcomesError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-
-
-def check_has_outcomes(folder: Path) -> Path:
-    """Return a folder; raise OutcomesError if it has no outcomes."""
-    if not (folder / OUTCOMES).is_file():
-        missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
-        raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
-    return folder
 
 
 def _is_same_file(path: Path, other: Path | None) -> bool:

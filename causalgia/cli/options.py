@@ -23,19 +23,30 @@ if TYPE_CHECKING:
     from causalgia.trial_file.trial_spec import PredictorSpec
 
 
-def folder_analysis(folder: Path, outcomes: xr.Dataset) -> Analysis:
-    """Return the analysis in the folder's trial.toml, or the one stored with the outcomes if there is no file.
+def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -> Analysis:
+    """Return the analysis in the folder's trial.toml, with options of the command line replacing its fields.
 
-    If it defines no contrasts, those of the design are used.
+    Without a file it is the analysis stored with the outcomes. If it defines no contrasts, those of the design are
+    used.
     """
-    from causalgia.analysis import Analysis, kept_analysis
+    from causalgia.analysis import ANALYSIS, Analysis, kept_analysis
+    from causalgia.checks import check_value
     from causalgia.long_text import design_question
     from causalgia.trial_file import read_analysis
 
-    kept = kept_analysis(outcomes)
-    if not (folder / SPEC).is_file():
-        return kept or Analysis()
-    return read_analysis(folder / SPEC, kept=kept).asking(design_question(outcomes))
+    options = {key: value for key, value in given.items() if value is not None}
+    for key, value in options.items():
+        check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
+    found = kept_analysis(outcomes)
+    if (folder / SPEC).is_file():
+        found = read_analysis(folder / SPEC, kept=found).asking(design_question(outcomes))
+    plain = {} if found is None else found.to_dict()
+    if "control" in options:
+        plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
+    found = Analysis.from_dict({**plain, **options})
+    if not found.asks:
+        raise DesignError("which arm is the control? give --control NAME, or control = in [analysis] of the trial.toml")
+    return found
 
 
 def folder_experiment(folder: Path) -> Experiment | None:
@@ -43,23 +54,6 @@ def folder_experiment(folder: Path) -> Experiment | None:
     from causalgia.trial_file import read_experiment_design
 
     return read_experiment_design(folder / SPEC) if (folder / SPEC).is_file() else None
-
-
-def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:
-    """Return the analysis with options of the command line replacing its fields."""
-    from causalgia.analysis import ANALYSIS
-    from causalgia.checks import check_value
-
-    options = {key: value for key, value in given.items() if value is not None}
-    plain = analysis.to_dict()
-    if "control" in options:
-        plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
-    for key, value in options.items():
-        check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
-    found = analysis.from_dict({**plain, **options})
-    if found.control is None and found.contrasts is None and found.interaction is None:
-        raise DesignError("which arm is the control? give --control NAME, or control = in [analysis] of the trial.toml")
-    return found
 
 
 def parse_rope(text: str | None) -> Any:

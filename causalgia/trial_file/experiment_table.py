@@ -140,19 +140,6 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     return dict(inspect.signature(getattr(experiments, kind)).parameters)
 
 
-def experiment_analysis(plain: Table) -> Table:
-    """Return the ``[analysis]`` of a file, with the region of practical equivalence of its experiment.
-
-    Examples
-    --------
-    >>> experiment_analysis({"experiment": {"kind": "copies", "rope": 0}, "analysis": {"level": 0.9}})
-    {'level': 0.9, 'rope': 0}
-    """
-    analysis = dict(plain.get("analysis", {}))
-    rope = plain.get("experiment", {}).get("rope")
-    return analysis if rope is None else {**analysis, "rope": rope}
-
-
 def _check_other_tables(
     table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table
 ) -> None:

@@ -15,7 +15,7 @@ from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.attributes import analysis_json, check_analysis
-from causalgia.trial_file.experiment_table import ExperimentSpec, experiment_analysis, read_experiment
+from causalgia.trial_file.experiment_table import ExperimentSpec, read_experiment
 from causalgia.trial_file.library_table import LibrarySpec, library_options
 from causalgia.trial_file.trial_tables import PREDICTOR, check_tables, with_absolute_paths
 
@@ -204,9 +204,12 @@ def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis
         If the file cannot be read, is not TOML, or its [analysis] is invalid.
     """
     plain = parse_toml(_read_file(path), DesignError, source=str(path))
-    own = kept.to_dict() if kept is not None and "experiment" in plain else {}
+    table = plain.get("analysis", {})
+    if kept is not None and "experiment" in plain:
+        rope = plain["experiment"].get("rope")  # an experiment's region of practical equivalence may stand there
+        table = {**kept.to_dict(), **table, **({} if rope is None else {"rope": rope})}
     try:
-        return Analysis.from_dict({**own, **experiment_analysis(plain)} if own else plain.get("analysis", {}))
+        return Analysis.from_dict(table)
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 
