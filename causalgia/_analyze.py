@@ -170,19 +170,10 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     return infer_and_decide(estimates, None, adjusted, analysis, root_key(rng))
 
 
-def _check_same_contrasts(kept: xr.Dataset, analysis: Analysis) -> None:
-    """Raise ContrastError if an analysis asks stored effects or moments for other contrasts."""
-    given = kept_analysis(kept) or Analysis()
-    of = given if given.asks else given.asking(design_question(kept) or _contrasts_in_effects(kept))
-    differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
-    if differ:
-        raise ContrastError(
-            f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "
-            f"{' and '.join(differ)} as it was, or keep the outcomes: cg.run(..., keep='outcomes')"
-        )
-
-
-def _contrasts_in_effects(effects: xr.Dataset) -> dict[str, Any]:
+def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
+    """Return the contrasts of the design stored with outcomes or effects; without a design, those of the effects."""
+    if (question := design_question(effects)) or not keeps_effects(effects):
+        return question
     if "control" in effects.attrs:
         return {"control": effects.attrs["control"]}
     W, arms = weights_of(effects), effects["arm"].to_numpy().tolist()
@@ -301,8 +292,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
     OutcomesError
         If there is neither.
     """
+    kept = kept_analysis(outcomes)
     if analysis is None:
-        analysis = kept_analysis(outcomes)
+        analysis = kept
     if analysis is None:
         raise OutcomesError(
             "these outcomes have no stored analysis; give one: cg.Analysis(control='...', rope=(lower, upper))"
@@ -311,12 +303,15 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         raise OutcomesError(
             f"analysis={quoted(analysis)} is not a cg.Analysis; for example cg.Analysis(control='...', rope=0)"
         )
+    analysis = analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
     if keeps_effects(outcomes):
-        analysis = (
-            analysis if analysis.asks else analysis.asking(design_question(outcomes) or _contrasts_in_effects(outcomes))
-        )
-        _check_same_contrasts(outcomes, analysis)
-    analysis = analysis if analysis.asks else analysis.asking(design_question(outcomes))
+        of = kept if kept is not None and kept.asks else (kept or Analysis()).asking(_stored_question(outcomes))
+        differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
+        if differ:
+            raise ContrastError(
+                f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "
+                f"{' and '.join(differ)} as it was, or keep the outcomes: cg.run(..., keep='outcomes')"
+            )
     if not analysis.asks:
         arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")

@@ -46,78 +46,64 @@ def run(
     """Run a trial: draw units from the null model, apply every arm, and collect the predictor's outcomes.
 
     This is the first verb of a trial; `causalgia.contrast` or `causalgia.analyze` follows. The outcome of unit u under
-    arm a is ``Y_u(a) = f(a(u))``. Results depend only on the design, the predictor and `rng`; batch size, workers,
-    storage and interruptions do not change them.
+    arm a is ``Y_u(a) = f(a(u))``. Only the design, the predictor and `rng` determine it, not batch size, workers,
+    storage or interruptions.
 
     Parameters
     ----------
     design
         The null model, the arms and the number of units.
     predictor
-        The network as a function: `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble`, or an oracle of the zoo.
+        The network as a function, such as a `cg.TorchPredictor`.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     store
-        Folder (zarr) in which the trial is saved while it runs. The same call resumes an interrupted trial and returns
-        the result of a finished one; the result is lazy, as from `causalgia.open`. None: in memory.
+        Folder (zarr) in which the trial is saved while it runs; the same call resumes it, and the result is lazy, as
+        from `causalgia.open`. None: in memory.
     same_answers
-        Resume a store with a changed predictor, if up to 256 stored units, predicted again under every arm, differ by
-        at most 4 times the predictor's rounding error. ``attrs["notes"]`` records this. Not for ``keep="moments"``.
+        Resume a store with a changed predictor, if it reproduces the answers of up to 256 stored units.
     keep
         ``"outcomes"``; ``"effects"``, the individual effects of the contrasts of the design or the analysis; or
-        ``"moments"``, only their moments, in memory that does not grow with the number of units. The last two need a
+        ``"moments"``, their moments, in memory that does not grow with the number of units. The last two need a
         crossover.
     client
-        Client of a Dask cluster (`distributed.Client`) whose workers predict. None: this process.
+        A `distributed.Client`, whose Dask workers predict. None: this process.
     analysis
-        The planned analysis, stored with the outcomes, so that later changes are marked as exploratory. None: that of
-        the design.
+        The planned analysis, stored with the outcomes. None: that of the design.
     until
-        Stopping rule, `causalgia.Precision` or `causalgia.Decided`, for a crossover in memory. ``design.n_units`` is
-        then the largest number of units.
+        Stopping rule, `causalgia.Precision` or `causalgia.Decided`, for a crossover in memory of at most
+        ``design.n_units`` units.
     progress
-        Whether to draw a progress bar if standard error is a terminal.
+        Whether to draw a progress bar on a terminal.
     real
-        Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model. Up to 200 are
-        predicted beside 200 untreated units, and a note gives the AUROC of each task in which null model and data do
-        not overlap (AUROC >= .9 or <= .1).
+        Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model; a note names
+        the tasks in which null model and data do not overlap.
 
     Returns
     -------
     Dataset
-        ``keep="outcomes"``: ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on ``attrs["scale"]``. In
-        a parallel trial, ``outcome (unit, task[, model])`` and ``assigned (unit)``. Coordinates are ``parent``, ``gc``
-        (and ``block``) of units, and ``do``, ``kind``, ``random`` and the factor levels of arms. ``attrs["design"]`` is
-        the design as JSON (``design (byte)`` if it is long).
-
-        ``keep="effects"``: the result of `causalgia.contrast`. ``keep="moments"``: ``ice_mean, ice_sd, ice_skewness,
-        ice_least, ice_most (contrast, task[, model])``, ``ice_quantile (quantile, ...)`` and ``control_sd``, for
-        `causalgia.estimate`.
-
-        With `until`, also the interim intervals ``look_lower, look_upper (look, contrast, task[, model])`` with
-        ``look_n_units, look_n_clusters (look)``, and for `causalgia.Decided` ``look_counts (look)``, whether there were
-        enough clusters for a verdict; ``attrs["stopped"]`` says where and why the trial ended.
+        ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on ``attrs["scale"]``; in a parallel trial,
+        ``outcome (unit, task[, model])`` and ``assigned (unit)``. ``keep="effects"``: the result of
+        `causalgia.contrast`. ``keep="moments"``: the input of `causalgia.estimate`. With `until`, also the interim
+        intervals on the dim ``look``, and ``attrs["stopped"]``.
 
     Raises
     ------
     DesignError
-        If all units are the same sequence, an arm cannot be applied, the result does not fit into memory, the analysis
-        names an arm, factor, task or coordinate that the outcomes will not have, or `until` or `keep` does not go with
-        the trial.
+        If all units are one sequence, an arm cannot be applied, the result does not fit into memory, the analysis names
+        what the outcomes will not have, or `until` or `keep` does not go with the trial.
     PredictorError
-        If an answer is not finite (the message names arm, unit and task), has the wrong shape, or depends on batch
-        mates.
+        If an answer is not finite, has the wrong shape, or depends on batch mates.
     ContrastError
-        If effects or moments are kept and an outcome cannot be put on their scale.
+        If an outcome cannot be put on the scale of the effects or moments.
     EstimateError
         If moments are kept and all units share one parent.
     StoreError
-        If the store belongs to another trial (the message names the difference) or version, cannot be written, or holds
-        answers that the predictor does not reproduce (`same_answers`).
+        If the store holds another trial (the message names the difference) or cannot be written.
     ClusterError
-        If the cluster has no workers, loses them, or the predictor cannot be sent to them.
+        If the cluster has no workers, or the predictor cannot be sent to them.
     TrialInterruptedError
-        At Ctrl-C in a stored trial; the answers so far are stored.
+        At Ctrl-C; the answers so far are in the store.
 
     Warns
     -----
@@ -126,31 +112,12 @@ def run(
     FewClustersWarning
         If moments are kept and units share fewer than 20 parents.
     DamageWarning
-        If files of the store are damaged; their units are predicted again.
+        If units are predicted again because files of the store are damaged.
 
     Notes
     -----
-    A trial runs in turns of some thousand sequences. Equal sequences within a turn are predicted once, so contrasts
-    share the control arm. Before the first turn some 26 rows are predicted, to check that answers do not depend on
-    batch mates. The draws of a unit depend on `rng` and the unit's id alone, so adding an arm changes no other arm, and
-    a trial that stops early has the first units of the full trial.
-
-    Quantiles of moments (percentiles and those of usual intervals) are known to ``attrs["relative_error"]`` of their
-    distance from the mean of the first turn: 0.7 % up to 1,024 contrasts of a task, 3 % at 4,096, at most 11 %
-    (`causalgia.estimation.Sketch`).
-
-    Moments also hold what `estimate` needs for covariances. Up to 512 contrasts: ``ice_correlation (contrast,
-    contrast_, task[, model])``. If units share parents: ``ice_sum (cluster, contrast, task[, model])``, sums by parent.
-    Beyond 512 contrasts of independent units: sums by random group. Unit i is in group ``i mod G``, and ``F_g = sum_{i
-    in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))`` makes ``F' F`` unbiased for the covariance, on G - 1 degrees of
-    freedom; G groups fit into 32 MiB, at least 256 (1,024 for 4,096 contrasts of one task). Standard errors use all
-    units. The sums take 0.3 MB for 10 contrasts of one task and 67 MB for 4,096.
-
-    References
-    ----------
-    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115. Masson, Rim & Lee (2019),
-    doi:10.14778/3352063.3352135. Wolter (2007), Introduction to Variance Estimation, doi:10.1007/978-0-387-35099-8,
-    chapter 2 (random groups).
+    The draws of a unit depend on `rng` and its id alone: adding an arm changes no other arm, and a trial that stops
+    early has the first units of the full trial. The guide "Run a large trial" describes stores, moments and clusters.
 
     Examples
     --------
