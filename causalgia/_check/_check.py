@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -138,7 +139,10 @@ class _CheckRun:
         """Return as many units and contrasts as can be checked in some seconds; probes the predictor."""
         seconds = _time_first_answers(self.setup)
         self.plan, self.refused = _meet_predictor(self.setup, slow=seconds > SLOW)
-        return _choose_units(self.setup, seconds)
+        trial, design = self.setup.trial, self.setup.trial.design
+        n, most = _affordable(seconds, 2)
+        weights = contrasts_to_check(design, most=most, most_arms=max(most + 1, 3))
+        return ProbeUnits(trial, trial.draw(0, min(n, design.n_units)), weights, seconds_a_row=seconds)
 
     def _measured(self, name: str, measure: Callable[[], T]) -> T | None:
         """Return a measurement; if the predictor does not answer, None, and a finding that says why."""
@@ -169,8 +173,11 @@ class _CheckRun:
             return
         found = self._measured(name, lambda: _rounding(sample))
         if found is not None:
-            floor = sample.trial.floor
-            found = found if floor is None else found.assign(size=_floor_size(sample, floor))
+            if (floor := sample.trial.floor) is not None:
+                by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
+                by_scale = by_scale.assign_coords(transform=list(TRANSFORMS))
+                size = floor_of(sparse.csr_array(sample.matrix), by_scale, "identity")  # as a trial stores it
+                found = found.assign(size=label_by_task(size, sample.trial.predictor, sample.weights))
             self.findings.append(findings.floor(found, sample.trial.design.n_units))
             self.numbers["floor"] = found
 
@@ -252,13 +259,6 @@ def _meet_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
     return trial.plan(), refused
 
 
-def _choose_units(setup: TrialSetup, seconds: float) -> ProbeUnits:
-    trial, design = setup.trial, setup.trial.design
-    n, most = _affordable(seconds, 2)
-    weights = contrasts_to_check(design, most=most, most_arms=max(most + 1, 3))
-    return ProbeUnits(trial, trial.draw(0, min(n, design.n_units)), weights, seconds_a_row=seconds)
-
-
 def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
     """Return the numbers of units and of contrasts that can be checked in some seconds.
 
@@ -290,7 +290,9 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
     design, predictor = sample.trial.design, sample.trial.predictor
     dealt = len(design.named_arms) if design.assignment == "parallel" else 1
     counted: dict[str, int] = {"n_units": design.n_units, "dealt": dealt}
-    exact = _float64_outcomes(sample)
+    reference, exact = reference_of(predictor), None
+    with suppress(PredictorError):  # a layer that is written for float32 alone: other batches are compared instead
+        exact = None if reference is None else sample.outcomes_of(reference)
     if exact is not None:
         found = rounding_against_float64(sample.outcomes(), exact, sample.matrix, **counted)
         return _rounding_dataset(found, sample, AGAINST_EXACT)
@@ -299,23 +301,6 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
     eps = float(np.finfo(dtype).eps)
     found = rounding_across_batches(outcomes_in_other_batches(sample), sample.matrix, eps=eps, **counted)
     return _rounding_dataset(found, sample, f"from other batches and the digits of {dtype}")
-
-
-def _float64_outcomes(sample: ProbeUnits) -> NDArray[np.float64] | None:
-    """Return the outcomes in float64; None if the predictor computes in it already, or cannot."""
-    exact = reference_of(sample.trial.predictor)
-    try:
-        return None if exact is None else sample.outcomes_of(exact)
-    except PredictorError:
-        return None  # a layer that is written for float32 alone: other batches are compared instead
-
-
-def _floor_size(sample: ProbeUnits, floor: NDArray[np.float64]) -> xr.DataArray:
-    """Return the effect that rounding alone can make, as a trial stores it, (contrast, task[, model])."""
-    weights = sparse.csr_array(sample.matrix)
-    by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
-    size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")
-    return label_by_task(size, sample.trial.predictor, sample.weights)
 
 
 def _rounding_dataset(found: Rounding, sample: ProbeUnits, method: str) -> xr.Dataset:

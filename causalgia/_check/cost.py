@@ -180,7 +180,10 @@ def store_bytes(setup: TrialSetup) -> dict[str, int]:
     found = {"outcomes": design.n_units * (sizes["outcome"] + of_units)}
     if design.assignment != "crossover":
         return found
-    n_contrasts, n_controls = _n_contrasts_and_controls(design)
+    n_contrasts, n_controls = len(design.named_arms) - 1, 1
+    if (named := design.named_contrasts) is not None:
+        n_contrasts = len(named)
+        n_controls = len({arm for row in named.values() for arm, weight in row.items() if weight < 0})
     answers, dtype = _answers_per_sequence(predictor), sizes["outcome"] // outcomes_per_unit(design)
     found["effects"] = design.n_units * (8 * n_contrasts * answers + n_controls * dtype + of_units)
     if design.n_units > 1:
@@ -192,28 +195,18 @@ def _answers_per_sequence(predictor: Predictor) -> int:
     return len(predictor.tasks) * len(predictor.models or ("",))
 
 
-def _n_contrasts_and_controls(design: Design) -> tuple[int, int]:
-    """Return the number of contrasts of a design, and the number of arms that they subtract."""
-    named = design.named_contrasts
-    if named is None:
-        return len(design.named_arms) - 1, 1
-    return len(named), len({arm for row in named.values() for arm, weight in row.items() if weight < 0})
-
-
 def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
     """Return the bytes of running moments, which are stored twice, and of the final moments."""
     columns_ = n_contrasts * answers
-    together = 8 * columns_ * _rows_of_covariance(design, n_contrasts, columns_)
+    if type(design.drawn).parents is not NullModel.parents:
+        rows = min(design.n_units, len(set(getattr(design.drawn, "parent_names", range(design.n_units)))))
+    elif n_contrasts <= MAX_COVARIANCE:
+        rows = n_contrasts
+    else:
+        rows = min(design.n_units, max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * columns_)))
+    together = 8 * columns_ * rows
     sketch = 8 * columns_ * (2 * bins_within(columns_) + 1)
     return 2 * (together + sketch) + together + 8 * columns_ * len(QUANTILES)
-
-
-def _rows_of_covariance(design: Design, n_contrasts: int, columns_: int) -> int:
-    if type(design.drawn).parents is not NullModel.parents:
-        return min(design.n_units, len(set(getattr(design.drawn, "parent_names", range(design.n_units)))))
-    if n_contrasts <= MAX_COVARIANCE:
-        return n_contrasts
-    return min(design.n_units, max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * columns_)))
 
 
 _MAPPED_FROM = 2**25
@@ -320,27 +313,23 @@ def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row:
 
 
 def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int]:
-    """Return the batch sizes to try; only the current one for a network that is compiled for it."""
+    """Return the batch sizes to try; only the current one for a network that is compiled for it.
+
+    Larger ones stay on a CPU below the limit of fresh memory, elsewhere at twice the current one.
+    """
     if getattr(part, "compile", False):
         return [usual]
-    sizes = dict.fromkeys(max(1, int(usual * share)) for share in _SHARES)
-    return [
-        size
-        for size in sizes
-        if _is_safe_batch(size, usual, use) and (size <= usual or _accepts_batch(part, length, size))
-    ]
-
-
-def _is_safe_batch(size: int, usual: int, use: MemoryUse) -> bool:
-    """Say whether a batch size may be tried: on a CPU below the limit of fresh memory, elsewhere up to twice."""
-    if size <= usual:
-        return True
-    return use.largest * size / usual < _MAPPED_FROM if use.on_cpu else size <= 2 * usual
-
-
-def _accepts_batch(part: Predictor, length: int, size: int) -> bool:
-    with at_batch_size(part, length, size) as sized:
-        return sized.resolve_batch_size(length) == size
+    found = []
+    for size in dict.fromkeys(max(1, int(usual * share)) for share in _SHARES):
+        if size > usual:
+            safe = use.largest * size / usual < _MAPPED_FROM if use.on_cpu else size <= 2 * usual
+            if not safe:
+                continue
+            with at_batch_size(part, length, size) as sized:
+                if sized.resolve_batch_size(length) != size:
+                    continue
+        found.append(size)
+    return found
 
 
 def _batched_call(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:

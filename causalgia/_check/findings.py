@@ -19,7 +19,7 @@ from causalgia.predict import Predictor
 from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:
-    from causalgia.predict.incremental import Incremental, WidthResult
+    from causalgia.predict.incremental import WidthResult
     from causalgia.predict.torch_predictor import TorchPredictor
 
 
@@ -70,7 +70,13 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
         return IncrementalGain(reason, in_use=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FallbackWarning)  # its content is measured here
-        _answer_arms(trying, sample)
+        n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
+        base = sample.units.tokens[:n]
+        session = trying.on(base)
+        for arm in sample.arms[:_MOST_ARMS]:
+            edited = sample.tokens(arm, n)
+            if edited.shape == base.shape and (edited != base).any():
+                session.answers(edited, np.arange(len(base)))
     return _summarize_tried(
         trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts)
     )
@@ -82,16 +88,6 @@ def _network(part: Predictor) -> TorchPredictor | None:
     from causalgia.predict import TorchPredictor
 
     return part if isinstance(part, TorchPredictor) else None
-
-
-def _answer_arms(trying: Incremental, sample: ProbeUnits) -> None:
-    n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
-    base = sample.units.tokens[:n]
-    session = trying.on(base)
-    for arm in sample.arms[:_MOST_ARMS]:
-        edited = sample.tokens(arm, n)
-        if edited.shape == base.shape and (edited != base).any():
-            session.answers(edited, np.arange(len(base)))
 
 
 def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGain:

@@ -110,7 +110,10 @@ class SharedRanges:
             after[name] = before[name].copy() if before else np.full(shape, -better(-np.inf, np.inf))
             some = after[name] if model is None else after[name][..., model]
             better(some, values, out=some)
-        self._ends = _reset_varying(after)
+        apart, unlike = after["low"] > after["high"], after["least"] < after["most"]  # numbers known to differ
+        for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
+            after[name][where] = end * np.inf
+        self._ends = after
         return not before or any(not np.array_equal(after[name], before[name]) for name in after)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -146,14 +149,6 @@ class SharedRanges:
         """Tasks that have one answer for every sequence, in every model."""
         same = self._ends["least"] == self._ends["most"]
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
-
-
-def _reset_varying(ends: NamedArrays) -> NamedArrays:
-    """Set the ranges to infinity where numbers are known to differ."""
-    apart, unlike = ends["low"] > ends["high"], ends["least"] < ends["most"]
-    for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
-        ends[name][where] = end * np.inf
-    return ends
 
 
 def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRanges) -> xr.Dataset:

@@ -104,11 +104,21 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
         raise DesignError(
             f"{prefix}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
         )
-    _check_settings(
-        _beyond_effects(request) if keep == "effects" else _beyond_moments(request) | _beyond_effects(request),
-        request,
-        prefix,
-    )
+    needs_units = {"scale": request.scale in OF_MEANS}
+    if keep == "moments":
+        needs_units |= {
+            "target": request.target != "population",
+            "weights": request.weights != "units",
+            "cluster": request.cluster not in ("auto", "none", "parent"),
+            "adjust": request.adjust in ("bootstrap_t", "sign_flip"),
+            "error": request.error == "bootstrap_t",
+        }
+    for name in (name for name, needed in needs_units.items() if needed):
+        raise DesignError(
+            f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis needs the outcomes of all units at "
+            "once; leave keep= out, or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, "
+            "analysis=...))"
+        )
     if keep == "moments" and design.n_units < 2:
         raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")
     if request.scale != "identity":
@@ -118,29 +128,6 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
     rows = None if control is not None else request.weights_by_contrast or None
     weights = requested_weights(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
     return ContrastRequest(request, design, weights, control)
-
-
-def _beyond_effects(analysis: Analysis) -> dict[str, bool]:
-    return {"scale": analysis.scale in OF_MEANS}
-
-
-def _beyond_moments(analysis: Analysis) -> dict[str, bool]:
-    return {
-        "target": analysis.target != "population",
-        "weights": analysis.weights != "units",
-        "cluster": analysis.cluster not in ("auto", "none", "parent"),
-        "adjust": analysis.adjust in ("bootstrap_t", "sign_flip"),
-        "error": analysis.error == "bootstrap_t",
-    }
-
-
-def _check_settings(needed: dict[str, bool], analysis: Analysis, prefix: str) -> None:
-    for name in (name for name, needs in needed.items() if needs):
-        value: Any = getattr(analysis, name)
-        raise DesignError(
-            f"{prefix}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= "
-            "out, or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
-        )
 
 
 _MOST_WEIGHTS = 2**25
@@ -173,15 +160,13 @@ def effect_labels(
         coords["model"] = list(predictor.models)
     names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
-        return _with_placebo_words(names, question)
+        placebo_words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
+        single = set(placebo_word_contrasts(weights, placebo_words))
+        if not placebo_words:
+            return names
+        return names.assign_coords(placebo_word=("contrast", [k in single for k in weights]))
     on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
     return names.assign(weight=(("contrast", "arm"), as_dense(question.matrix))).assign_coords(on_arms)
-
-
-def _with_placebo_words(names: xr.Dataset, question: ContrastRequest) -> xr.Dataset:
-    words = {arm.name for arm in question.design.named_arms if arm.intervention.kind == "placebo_word"}
-    single = set(placebo_word_contrasts(question.weights, words))
-    return names.assign_coords(placebo_word=("contrast", [k in single for k in question.weights])) if words else names
 
 
 @dataclass(frozen=True)

@@ -407,18 +407,12 @@ def _ordered_turns(
     for turn, model, parts in answers:
         waiting.setdefault(turn, {})[0 if model is None else model] = parts
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
-            yield first, _stack_models(waiting.pop(first), reduction, apart=model is not None)
+            models = waiting.pop(first)
+            found = dict(models[0])
+            for name in (name for name, dims in reduction.dims.items() if model is not None and "model" in dims):
+                found[name] = np.stack([models[i][name] for i in sorted(models)], axis=-1)
+            yield first, found
             first += 1
-
-
-def _stack_models(models: dict[int, NamedArrays], reduction: TurnReduction, *, apart: bool) -> NamedArrays:
-    if not apart:
-        return models[0]
-    found = dict(models[0])
-    for name, dims in reduction.dims.items():
-        if "model" in dims:
-            found[name] = np.stack([models[model][name] for model in sorted(models)], axis=-1)
-    return found
 
 
 _AT_ONCE = 2**16

@@ -105,6 +105,7 @@ def _trial_file_key(name: str) -> str | None:
 def _shell_argument(found: re.Match[str]) -> str:
     """Return an argument as an option of the running command, as a trial-file key, or unchanged."""
     from causalgia.analysis import ANALYSIS
+    from causalgia.trial_file import toml_value
     from causalgia.trial_file.library_table import MPRA
     from causalgia.trial_file.trial_tables import PREDICTOR, TOP
 
@@ -114,7 +115,11 @@ def _shell_argument(found: re.Match[str]) -> str:
     tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
     for place, keys in tables.items():
         if name in keys:
-            return f"{name}{place}" if value in ("", "...") else f"{name} = {_toml_text(value)}{place}"
+            if value in ("", "..."):
+                return f"{name}{place}"
+            plain = _literal(value)
+            plain = list(plain) if isinstance(plain, tuple) else plain
+            return f"{name} = {value if plain is None else toml_value(plain)}{place}"
     return found[0]
 
 
@@ -143,13 +148,6 @@ def _option_text(name: str, value: str) -> str:
         return _option_name(name)
     word = str(plain)
     return f"{_option_name(name)} '{word}'" if " " in word else f"{_option_name(name)} {word}"
-
-
-def _toml_text(value: str) -> str:
-    from causalgia.trial_file import toml_value
-
-    plain = _literal(value)
-    return value if plain is None else toml_value(list(plain) if isinstance(plain, tuple) else plain)
 
 
 def _literal(value: str) -> Any:
@@ -211,7 +209,8 @@ class OneLineGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with the first paragraph of their help."""
-        rows = [(name, _first_paragraph(self.commands[name].help or "")) for name in self.list_commands(ctx)]
+        helps = {name: self.commands[name].help or "" for name in self.list_commands(ctx)}
+        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in helps.items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -229,10 +228,6 @@ class RopeCommand(TyperCommand):
             if len(args) > at + 2 and all(map(_is_number_text, args[at + 1 : at + 3])):
                 args = [*args[:at], f"--rope={args[at + 1]},{args[at + 2]}", *args[at + 3 :]]
         return super().parse_args(ctx, args)
-
-
-def _first_paragraph(text: str) -> str:
-    return " ".join(text.split("\n\n")[0].split())
 
 
 def _is_number_text(text: str) -> bool:

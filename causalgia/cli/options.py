@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from causalgia.experiments import Experiment
     from causalgia.predict import Predictor
     from causalgia.trial_file import TrialSpec
-    from causalgia.trial_file.trial_spec import PredictorSpec
 
 
 def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -> Analysis:
@@ -127,7 +126,12 @@ def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager
 
 def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
     """Return the predictor of a trial file, on the device of the command line if given."""
-    predictor_spec = _on_device(spec.predictor, device)
+    from causalgia.trial_file import check_device
+
+    predictor_spec = spec.predictor
+    if device is not None:
+        check_device(device, zoo=predictor_spec.zoo is not None, label="--device")
+        predictor_spec = replace(predictor_spec, device=device)
     if predictor_spec.zoo is not None:
         from causalgia.zoo import oracle
 
@@ -147,13 +151,3 @@ def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) ->
         batch_size=predictor_spec.batch_size,
         announce=lambda line: typer.echo(line, err=True),
     )
-
-
-def _on_device(predictor_spec: PredictorSpec, device: str | None) -> PredictorSpec:
-    """Return the specification of a predictor, with the device of the command line if given."""
-    from causalgia.trial_file.trial_spec import check_device
-
-    if device is None:
-        return predictor_spec
-    check_device(device, zoo=predictor_spec.zoo is not None, label="--device")
-    return replace(predictor_spec, device=device)

@@ -237,34 +237,30 @@ def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
     >>> [(edit.does, edit.sites, edit.grows) for edit in edits_of_arms([arm])["shorter"]]
     [('delete', ((10, 10),), -10), ('word', ((60, 4),), 0)]
     """
-    return {arm.name: _edits_of(arm.intervention) for arm in arms}
+    found: dict[str, tuple[Edit, ...]] = {}
+    for arm in arms:
+        edits: list[Edit] = []
+        moved: list[tuple[int, int]] = []  # where earlier steps inserted or deleted bases, and how many
+        for step in steps_of(arm.intervention):
+            edit = step.edit()
+            edits.append(edit if edit.sites is None else edit.moved_to(_before_shifts(edit.sites, moved)))
+            if edit.grows and edit.sites:
+                moved.append((edit.sites[0][0], edit.grows))
+        found[arm.name] = tuple(edits)
+    return found
 
 
-def _edits_of(done: Intervention) -> tuple[Edit, ...]:
-    edits: list[Edit] = []
-    moved: list[tuple[int, int]] = []
-    for step in steps_of(done):
-        edit = step.edit()
-        edits.append(_in_background_coordinates(edit, moved))
-        if edit.grows and edit.sites:
-            moved.append((edit.sites[0][0], edit.grows))
-    return tuple(edits)
-
-
-def _in_background_coordinates(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
-    """Return an edit with its sites as they were before earlier steps inserted or deleted bases."""
-    if not moved or edit.sites is None:
-        return edit
-    return edit.moved_to(tuple((_before_shifts(start, moved), width) for start, width in edit.sites))
-
-
-def _before_shifts(start: int, moved: list[tuple[int, int]]) -> int:
-    for at, grown in reversed(moved):
-        if start >= at + max(grown, 0):
-            start -= grown
-        elif start > at:  # inside an insertion
-            start = at
-    return start
+def _before_shifts(sites: tuple[tuple[int, int], ...], moved: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return sites, (start, width), as they were before earlier steps inserted or deleted bases."""
+    found = []
+    for start, width in sites:
+        for at, grown in reversed(moved):
+            if start >= at + max(grown, 0):
+                start -= grown
+            elif start > at:  # inside an insertion
+                start = at
+        found.append((start, width))
+    return tuple(found)
 
 
 INTERVENTIONS: dict[str, type[Intervention]] = {

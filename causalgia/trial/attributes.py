@@ -61,17 +61,13 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
         "random": ("arm", np.asarray([arm.intervention.random for arm in arms])),
     }
     for factor in dict.fromkeys(name for arm in arms for name in arm.factors):
-        coords[factor] = ("arm", _factor_levels(arms, factor))
+        levels: list[Any] = [arm.factors.get(factor) for arm in arms]
+        if any(isinstance(level, str) for level in levels):
+            levels = ["" if level is None else str(level) for level in levels]
+        elif any(level is None for level in levels):
+            levels = [np.nan if level is None else float(level) for level in levels]
+        coords[factor] = ("arm", np.asarray(levels))
     return coords
-
-
-def _factor_levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
-    levels = [arm.factors.get(factor) for arm in arms]
-    if any(isinstance(level, str) for level in levels):
-        return np.asarray(["" if level is None else str(level) for level in levels])
-    if any(level is None for level in levels):
-        return np.asarray([np.nan if level is None else float(level) for level in levels])
-    return np.asarray(levels)
 
 
 def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:

@@ -217,23 +217,18 @@ def check_distinct(trial: Trial) -> None:
     """
     design = trial.design
     most = min(_AT_ONCE, max(_TOKENS // design.null.length, 2), design.n_units)
-    if most > 1 and not np.isfinite(design.drawn.log_reachable(design.n_units)):
-        _check_distinct(design, trial.draw(0, most).tokens)
-
-
-def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
-    """Raise or warn if units repeat and the null model could not predict that."""
-    n = len(tokens)
-    sample = np.ascontiguousarray(tokens[:_AT_ONCE])
-    distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))
-    few = distinct < max(2, len(sample) / 2)
-    if n == 1 or not few or np.isfinite(design.drawn.log_reachable(n)):
+    if most == 1 or np.isfinite(design.drawn.log_reachable(design.n_units)):
         return
-    if (tokens == tokens[0]).all():
-        all_ = "all" if n == design.n_units else "the first"
+    tokens = trial.draw(0, most).tokens
+    rows = np.ascontiguousarray(tokens)
+    distinct = len(np.unique(rows.view(np.dtype((np.void, rows.shape[1])))))
+    if distinct >= max(2, most / 2) or np.isfinite(design.drawn.log_reachable(most)):
+        return
+    if distinct == 1:
+        all_ = "all" if most == design.n_units else "the first"
         raise DesignError(
-            f"{all_} {n:,} units came out as one sequence: {design.drawn.describe()} hardly vary; "
+            f"{all_} {most:,} units came out as one sequence: {design.drawn.describe()} hardly vary; "
             "use a null model that does, or n_units=1"
         )
-    text = f"{design.drawn.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"
-    warnings.warn(text, DegenerateWarning, stacklevel=5)
+    text = f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are distinct sequences"
+    warnings.warn(text, DegenerateWarning, stacklevel=4)

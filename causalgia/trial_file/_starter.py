@@ -115,15 +115,12 @@ def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
     text = starter(experiment).replace("causalgia run trial.toml", f"causalgia run {path.name}")
     found = {}
     for name, content in example_files(experiment).items():
-        free = name if _is_free(path.parent / name, content) else f"{path.stem}_{name}"
+        place = path.parent / name
+        is_free = not place.exists() or (place.is_file() and place.read_bytes() == content.encode())
+        free = name if is_free else f"{path.stem}_{name}"
         text = text.replace(toml_value(name), toml_value(free))
         found[path.parent / free] = content
     return {**found, path: text}
-
-
-def _is_free(place: Path, text: str) -> bool:
-    """Return whether a file is absent or has this text."""
-    return not place.exists() or (place.is_file() and place.read_bytes() == text.encode())
 
 
 def settings_of(kind: str) -> list[Setting]:
@@ -141,8 +138,13 @@ def settings_of(kind: str) -> list[Setting]:
     """
     takes = experiment_parameters(kind)
     words, example = _parameter_sentences(getattr(experiments, kind)), experiment_example(kind).settings
-    names = [name for name in takes if name not in ("null", "n_units", "rope")]
-    return [_make_setting(takes[name], words.get(name, ""), example) for name in names]
+    found = []
+    for name in (name for name in takes if name not in ("null", "n_units", "rope")):
+        required = takes[name].default is Parameter.empty
+        default = None if required else takes[name].default
+        value = example.get(name, default)
+        found.append(Setting(name=name, words=words.get(name, ""), value=value, default=default, required=required))
+    return found
 
 
 def toml_value(value: Any) -> str:
@@ -218,13 +220,6 @@ def _rope_lines(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> s
     rope = example.get("rope", takes["rope"].default)
     said = "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone"
     return f"{said}\nrope = {toml_value(rope)}\n"
-
-
-def _make_setting(parameter: Parameter, words: str, example: Mapping[str, Any]) -> Setting:
-    required = parameter.default is Parameter.empty
-    default = None if required else parameter.default
-    value = example.get(parameter.name, default)
-    return Setting(name=parameter.name, words=words, value=value, default=default, required=required)
 
 
 def _setting_text(setting: Setting) -> str:
@@ -357,21 +352,15 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 
 def _example_fasta(words: Mapping[int, str]) -> str:
     """Return fixed random sequences as FASTA, with words at the given positions."""
-    rows = [_plant_words(letters, words) for letters in _random_sequences(len(words))]
-    return "".join(f">example_{number}\n{row}\n" for number, row in enumerate(rows, start=1))
-
-
-def _random_sequences(seed: int) -> list[str]:
-    from causalgia.design import Uniform
     from causalgia.sequences import decode
 
-    return list(decode(Uniform(length=_LENGTH).sample(_N, rng=seed)["sequence"].to_numpy()))
-
-
-def _plant_words(letters: str, words: Mapping[int, str]) -> str:
-    for place, word in words.items():
-        letters = letters[:place] + word + letters[place + len(word) :]
-    return letters
+    lines = []
+    drawn = Uniform(length=_LENGTH).sample(_N, rng=len(words))["sequence"]
+    for number, letters in enumerate(decode(drawn.to_numpy()), start=1):
+        for place, word in words.items():
+            letters = letters[:place] + word + letters[place + len(word) :]
+        lines.append(f">example_{number}\n{letters}\n")
+    return "".join(lines)
 
 
 def _example_vcf(fasta: str) -> str:

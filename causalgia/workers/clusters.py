@@ -87,7 +87,8 @@ def _check_workers(client: Any) -> None:
         planned = len(getattr(client.cluster, "plan", ()))
         if time.monotonic() - asked > (TO_COME if planned else TO_START):
             awaited = f"; {planned} are planned, and none has come within {TO_COME:.0f} s" if planned else ""
-            raise ClusterError(f"the cluster at {_address(client)} has no workers{awaited}; {_WORKERS}")
+            address = "an unknown address" if client.scheduler is None else client.scheduler.address
+            raise ClusterError(f"the cluster at {address} has no workers{awaited}; {_WORKERS}")
         time.sleep(0.1)
     wanted.release()
 
@@ -111,10 +112,6 @@ def n_threads(client: Any) -> int:
 def lost_cluster_error() -> ClusterError:
     """Return the error for a cluster that was lost during use."""
     return ClusterError(f"the connection to the Dask scheduler is lost; {GO_ON}")
-
-
-def _address(client: Any) -> str:
-    return str(client.scheduler.address) if client.scheduler is not None else "an unknown address"
 
 
 @contextmanager

@@ -82,17 +82,13 @@ def _results(sending: _JobQueue, jobs: Iterator[Job]) -> Generator[tuple[Job, An
         while sending.n_waiting:
             job, (found, given) = sending.next_one()
             sending.fill(jobs)
-            for category, text in _unheard(given, heard):
-                warnings.warn(text, category, stacklevel=3)
+            for category, text in dict.fromkeys(given):
+                if (category, text) not in heard:
+                    heard.add((category, text))
+                    warnings.warn(text, category, stacklevel=3)
             yield job, found
     finally:
         sending.end()
-
-
-def _unheard(given: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
-    new = [one for one in dict.fromkeys(given) if one not in heard]
-    heard.update(new)
-    return new
 
 
 class _JobQueue:

@@ -109,10 +109,11 @@ def _own_files() -> list[ModuleType]:
     """Return the modules in the folders of files that were loaded by their path, without installed ones."""
     loaded = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
     folders = {Path(str(module.__file__)).parent for module in loaded if module.__name__.startswith(_FILES)}
-    return [module for module in loaded if folders and _is_own(module, folders)]
-
-
-def _is_own(module: ModuleType, folders: set[Path]) -> bool:
-    if module.__name__ == "__main__" or is_installed(module.__name__):
-        return False
-    return not folders.isdisjoint(Path(str(module.__file__)).resolve().parents)
+    return [
+        module
+        for module in loaded
+        if folders
+        and module.__name__ != "__main__"
+        and not is_installed(module.__name__)
+        and not folders.isdisjoint(Path(str(module.__file__)).resolve().parents)
+    ]
