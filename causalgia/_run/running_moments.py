@@ -433,22 +433,17 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     """
     if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
         return None
-    parents = _distinct_parents(design, key)
-    if len(parents) == design.n_units:
-        return None
-    names = tuple(map(str, parents))
-    check_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
-    return parents
-
-
-def _distinct_parents(design: Design, key: int) -> tuple[Any, ...]:
-    """Return the distinct parents of all units; units are drawn until every existing parent has appeared."""
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))
     seen: dict[Any, None] = {}
-    for start in range(0, n, _AT_ONCE):
+    for start in range(0, n, _AT_ONCE):  # until every existing parent has appeared
         ids = np.arange(start, min(start + _AT_ONCE, n), dtype=np.uint64)
         seen |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
         if len(seen) == most:
             break
-    return tuple(seen)
+    parents = tuple(seen)
+    if len(parents) == n:
+        return None
+    names = tuple(map(str, parents))
+    check_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
+    return parents

@@ -308,18 +308,14 @@ def placebos(
     source = as_pattern(pattern)
     n_words = as_count(n_words, "n_words")
     check_rearrangeable(source, n=n_words)
-    words = _distinct_words(source, n_words, derive(root_key(rng), "placebos", str(source.identity)))
-    return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in words}
-
-
-def _distinct_words(pattern: Pattern, n: int, key: int) -> list[str]:
+    key = derive(root_key(rng), "placebos", str(source.identity))
+    batch = np.arange(4 * n_words, dtype=np.uint64)
     words: dict[str, None] = {}
-    batch = np.arange(4 * n, dtype=np.uint64)
-    for attempt in range(1_000):
-        words.update(dict.fromkeys(decode(rearrangements(pattern, batch, derive(key, attempt)))))
-        if len(words) >= n:
-            return list(words)[:n]
-    raise DesignError(f"placebos of {quoted(pattern.label)}: {n} distinct words were not found; ask for fewer")
+    for attempt in range(_MOST_ATTEMPTS):
+        words.update(dict.fromkeys(decode(rearrangements(source, batch, derive(key, attempt)))))
+        if len(words) >= n_words:
+            return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in list(words)[:n_words]}
+    raise DesignError(f"placebos of {quoted(source.label)}: {n_words} distinct words were not found; ask for fewer")
 
 
 _MOST_ATTEMPTS = 1_000
@@ -423,24 +419,20 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
     Uniform shuffles are drawn, and those that carry the pattern (for a motif: the instance or the consensus) are
     redrawn, each unit from its own stream, so a unit's word depends on that unit alone.
     """
+    from causalgia.sequences.samplers import shuffle
+
     words = np.empty((len(units), len(pattern)), np.uint8)
     pending = np.arange(len(units))
     for attempt in range(_MOST_ATTEMPTS):
-        drawn, refused = _shuffled_instances(pattern, units[pending], derive(key, "attempt", attempt))
+        mine, stream = units[pending], derive(key, "attempt", attempt)
+        instances = pattern.instances(mine, derive(stream, "instance"))
+        piece = np.ascontiguousarray(np.broadcast_to(instances, (len(mine), len(pattern))))
+        drawn = shuffle(derive(stream, "arrangement"), mine, piece)
         words[pending] = drawn
-        pending = pending[refused]
+        pending = pending[carries_pattern(drawn, piece) | carries_pattern(drawn, encode(pattern.word)[0])]
         if not len(pending):
             return words
     raise DesignError(f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; use Ablate instead")
-
-
-def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Tokens, NDArray[np.bool_]]:
-    from causalgia.sequences.samplers import shuffle
-
-    instances = pattern.instances(units, derive(key, "instance"))
-    piece = np.ascontiguousarray(np.broadcast_to(instances, (len(units), len(pattern))))
-    drawn = shuffle(derive(key, "arrangement"), units, piece)
-    return drawn, carries_pattern(drawn, piece) | carries_pattern(drawn, encode(pattern.word)[0])
 
 
 def _digest(motif: Motif) -> str:

@@ -63,7 +63,10 @@ def notes_of_design(
     key
         Root key of the trial.
     """
-    contrasts = _requested_weights(design, analysis)
+    contrasts: Mapping[str, Mapping[str, float]] = {} if analysis.interaction else analysis.weights_by_contrast
+    if analysis.control is not None:
+        control = str(analysis.control)
+        contrasts = {arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control}
     arms = {arm.name: _ArmSites.of(arm, design.null.length) for arm in design.named_arms}
     words = _searched_words(arms.values())
     near = {name: close for name, sites in arms.items() if (close := sites.close)}
@@ -80,13 +83,6 @@ def notes_of_design(
 _FLANK_CURE = (
     "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
 )
-
-
-def _requested_weights(design: Design, analysis: Analysis) -> Mapping[str, Mapping[str, float]]:
-    if analysis.control is not None:
-        control = str(analysis.control)
-        return {arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control}
-    return {} if analysis.interaction else analysis.weights_by_contrast or {}
 
 
 @dataclass(frozen=True)

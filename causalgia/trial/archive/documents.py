@@ -49,7 +49,12 @@ def static_files(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
         if values.size:
             files[_values_path(node(name), values.ndim)] = encode_values(values).tobytes()
     coords = sorted({node(name) for name in frame.coords} | {node(f.name) for f in grid.fields if f.dims == ("unit",)})
-    group = _group(arrays, dict(frame.attrs) | {"coordinates": " ".join(coords)})
+    group = {
+        "zarr_format": 3,
+        "node_type": "group",
+        "attributes": _plain_attrs(dict(frame.attrs) | {"coordinates": " ".join(coords)}),
+        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(sorted(arrays.items()))},
+    }
     scalar = _array_metadata((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
     arrays[CONTROL] = scalar | {"fill_value": FORMAT}
     metadata = {f"{name}/zarr.json": as_json(document) for name, document in arrays.items()}
@@ -169,22 +174,12 @@ def _array_metadata(
     }
 
 
-def _group(arrays: Mapping[str, Any], attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the metadata of the group, with those of its arrays."""
-    return {
-        "zarr_format": 3,
-        "node_type": "group",
-        "attributes": _plain_attrs(attrs),
-        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(sorted(arrays.items()))},
-    }
-
-
 def _plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(name): _plain_value(value, name) for name, value in attrs.items()}
-
-
-def _plain_value(value: object, name: object) -> object:
-    plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, str | bool | int) or (isinstance(plain, float) and math.isfinite(plain)):
-        return plain
-    raise StoreError(f"attrs[{quoted(name)}] is {quoted(value)}; attributes are text or finite numbers: convert it")
+    found: dict[str, Any] = {}
+    for name, value in attrs.items():
+        plain = value.item() if isinstance(value, np.generic) else value
+        if not (isinstance(plain, str | bool | int) or (isinstance(plain, float) and math.isfinite(plain))):
+            what = "attributes are text or finite numbers: convert it"
+            raise StoreError(f"attrs[{quoted(name)}] is {quoted(value)}; {what}")
+        found[str(name)] = plain
+    return found

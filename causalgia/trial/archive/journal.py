@@ -132,7 +132,12 @@ _TURNS = re.compile(rb"[0-9]{1,15}")
 
 def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
     """Write the sums over the first turns in place of the older of two generations; the final sums over both."""
-    data = _pack_state(arrays, turns)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as whole:
+        for name, values in arrays.items():
+            with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
+                np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
+    data = seal(f"{turns}\n".encode() + made.getvalue())
     newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot))
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
@@ -163,15 +168,6 @@ def state_of_trial(store: object) -> Iterator[None]:
     except (ValueError, KeyError, TypeError, StoreError) as error:
         why = f"the saved sums do not belong to this trial ({error})"
         raise StoreError(f"{store}: {why}; move the store away, and run the trial anew") from error
-
-
-def _pack_state(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as whole:
-        for name, values in arrays.items():
-            with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
-                np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
-    return seal(f"{turns}\n".encode() + made.getvalue())
 
 
 def _parse_state(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:

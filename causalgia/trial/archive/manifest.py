@@ -145,7 +145,11 @@ def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) 
     """Write the copy of the static files, and then the manifest, which marks the store as begun."""
     folder = control(path)
     data = manifest.to_bytes()
-    replace_all({folder / _COPY: _pack_static_files(data, static), folder / _NAME: data})
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in {_NAME: data, **static}.items():
+            archive.writestr(zipfile.ZipInfo(name), content)  # without a time: the bytes depend on the content only
+    replace_all({folder / _COPY: seal(copy.getvalue()), folder / _NAME: data})
 
 
 def is_store(path: Path) -> bool:
@@ -220,15 +224,6 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
     if hurt:
         write_manifest(path, manifest, {name: read_small_file(path / name) for name in manifest.static})
     return hurt
-
-
-def _pack_static_files(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
-    """Return the static files as one sealed zip archive; the bytes depend on their content only."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in {_NAME: manifest, **static}.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
-    return seal(made.getvalue())
 
 
 def _copies(path: Path) -> dict[str, bytes]:
