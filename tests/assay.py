@@ -21,5 +21,23 @@ def with_noise(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_GROUPS: dict[str, tuple[type, dict[str, str]]] = {
+    "rules": (cg.mpra.OligoRules, {field.name: field.name for field in fields(cg.mpra.OligoRules)}),
+    "controls": (cg.mpra.Controls, {field.name: field.name for field in fields(cg.mpra.Controls)}),
+    "barcode_rules": (
+        cg.mpra.BarcodeRules,
+        {"barcode_length": "length", "min_distance": "min_distance", "seeds": "seeds"},
+    ),
+}
+
+
+def library_of(design: Any, **options: Any) -> xr.Dataset:
+    """The library of a design, with the fields of its rules and controls as in the flat table of a trial file."""
+    for name, (kind, keys) in _GROUPS.items():
+        if given := {keys[key]: options.pop(key) for key in list(options) if key in keys}:
+            options[name] = kind(**given)
+    return cg.mpra.library(design, **options)
+
+
 def simulated_counts(activity: pd.DataFrame, **settings: Any) -> xr.Dataset:
     return cg.mpra.simulate(activity, **with_noise(settings))

@@ -317,7 +317,9 @@ def test_refuses_a_parallel_trial(rng):
 def test_flanks_are_two():
     arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
-    library = cg.mpra.library(design, oligo_length=90, adapters="lentimpra", scrambles=0, rng=1)
+    library = cg.mpra.library(
+        design, oligo_length=90, adapters="lentimpra", controls=cg.mpra.Controls(scrambles=0), rng=1
+    )
     with pytest.raises(LibraryError, match="give two, the letters to the left and to the right"):
         cg.mpra.virtual_trial(library, cg.zoo.oracle("gata1_like"), flanks="AC")
 

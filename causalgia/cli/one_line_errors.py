@@ -36,7 +36,9 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
 }
-_NOISE = re.compile(r"\bnoise=cg\.mpra\.NoiseModel\(([^()]*)\)")  # its fields are options of their own
+_FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
+    r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"
+)
 _TWO_NAMES = re.compile(r", or say which belong together: contrasts=\{[^{}]*\}")  # no option can
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
@@ -63,8 +65,8 @@ def in_shell(text: str) -> str:
     'effect=nan is not a number; name the others: --rope'
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
-    >>> in_shell("positive controls are yours to give (positives=)")
-    'positive controls are yours to give (positives in [mpra])'
+    >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
+    'give positive controls, positives in [mpra]'
     >>> in_shell("the same cg.run(..., store=) resumes it")
     'the same causalgia run --store resumes it'
     >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
@@ -72,7 +74,7 @@ def in_shell(text: str) -> str:
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
     """
-    text = _NOISE.sub(r"\1", _TWO_NAMES.sub("", text))
+    text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
     return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, text))
 
 

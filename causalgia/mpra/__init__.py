@@ -38,13 +38,17 @@ if TYPE_CHECKING:
     )
     from causalgia.mpra.libraries import library
     from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcode_balance, barcodes
+    from causalgia.mpra.libraries.oligos import Controls
+    from causalgia.mpra.libraries.rules import OligoRules
     from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "BarcodeRules",
+    "Controls",
     "NoiseModel",
+    "OligoRules",
     "PriceList",
     "VariantTiles",
     "activity",

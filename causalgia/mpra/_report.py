@@ -333,7 +333,10 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "positive" not in groups:
-        lines.append("no positive control: sequences that are active in your cells are yours to give (positives=)")
+        lines.append(
+            "no positive control: give sequences that are active in your cells, "
+            "controls=cg.mpra.Controls(positives=...)"
+        )
     if "barcode" not in library:
         lines.append(
             "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
@@ -366,15 +369,14 @@ def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
 def _plan_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
     parts = []
-    if "replicates" in attrs:
+    if "n_replicates" in attrs:
         n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
-        barcodes = attrs.get("barcodes_per_oligo", "...")
-        call = (
-            f"cg.mpra.power(effect, n_barcodes={barcodes}, n_replicates={attrs['replicates']}, n_backgrounds={n}, ...)"
-        )
-        parts.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
-    if "budget" in attrs:
-        parts.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
+        barcodes, replicates = attrs.get("barcodes_per_oligo", "..."), attrs["n_replicates"]
+        call = f"cg.mpra.power(effect, n_barcodes={barcodes}, n_replicates={replicates}, n_backgrounds={n}, ...)"
+        parts.append(f"{replicates} replicates planned, whose power is that of {call}")
+    if "max_oligos" in attrs:
+        most = int(attrs["max_oligos"])
+        parts.append(f"{most - library.sizes['row']:,} of the {most:,} oligos allowed are left")
     if "vendor" in attrs:
         pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
         parts.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
@@ -424,7 +426,8 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
         if n and not rules & {f"site {enzyme}", f"site {word}"}:
             found[enzyme] = n
     return [
-        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, say avoid={found}"
+        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, give "
+        f"rules=cg.mpra.OligoRules(avoid={found})"
     ] * bool(found)
 
 

@@ -87,6 +87,11 @@ class Construct:
         named = {"left adapter": self.left, "junction": self.junction, "right adapter": self.right}
         return {part: letters for part, letters in named.items() if letters}
 
+    @property
+    def usual_barcode_length(self) -> int:
+        """Barcode length of the assay, 15 if it has none of its own."""
+        return self.barcode_length or 15
+
     def insert_length(self, oligo_length: int, *, barcode_length: int = 0) -> int:
         """Return the bases left for the insert in an oligo, with or without a barcode.
 
