@@ -14,11 +14,14 @@ _NOISE = {field.name for field in fields(cg.mpra.NoiseModel)}
 
 
 def with_noise(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings as arguments: fields of the noise model are gathered in ``noise``."""
-    noise = {name: value for name, value in settings.items() if name in _NOISE}
-    return {name: value for name, value in settings.items() if name not in _NOISE} | {
-        "noise": cg.mpra.NoiseModel(**noise)
-    }
+    """The settings as arguments: fields of the noise model are gathered in ``noise``, of a plan in its values."""
+    gathered: dict[str, Any] = {"noise": cg.mpra.NoiseModel(**{k: v for k, v in settings.items() if k in _NOISE})}
+    for name, kind in {"contrast": cg.mpra.PlannedContrast, "library": cg.mpra.PlannedLibrary}.items():
+        names = {field.name for field in fields(kind)}
+        if own := {key: value for key, value in settings.items() if key in names}:
+            settings = {key: value for key, value in settings.items() if key not in names}
+            gathered[name] = kind(**own)
+    return {name: value for name, value in settings.items() if name not in _NOISE} | gathered
 
 
 _GROUPS: dict[str, tuple[type, dict[str, str]]] = {

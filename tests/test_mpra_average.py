@@ -182,7 +182,7 @@ def test_a_fit_is_told_in_words():
         settings = {} if method != "precision" else {"sd_barcode": 0.0}
         some = counted(np.full(20, 1.0), 10, **settings) if settings else counts
         fitted = cg.mpra.fit(some, control="c", method=method)
-        said = cg.mpra.report(fitted)
+        said = cg.report(fitted)
         assert said.startswith(f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 replicates;")
         mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
         assert f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, " in said
@@ -191,11 +191,11 @@ def test_a_fit_is_told_in_words():
         assert (
             f"negative controls: {(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} of" in said
         )
-    assert "between barcodes of an oligo" in cg.mpra.report(cg.mpra.fit(counts, control="c", method="two_way"))
+    assert "between barcodes of an oligo" in cg.report(cg.mpra.fit(counts, control="c", method="two_way"))
     one = cg.mpra.fit(counts, control="c", method="two_way").isel(element=[0])
-    assert "average over them" not in cg.mpra.report(one)
+    assert "average over them" not in cg.report(one)
     alone = pd.DataFrame({"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}).iloc[:1]
     more = cg.mpra.simulate(pd.concat([truth(np.ones(5)), alone]), rng=1)
-    assert "left out: 1 element without some arm; arms basal, which no element" in cg.mpra.report(
+    assert "left out: 1 element without some arm; arms basal, which no element" in cg.report(
         cg.mpra.fit(more, control="c", method="two_way")
     )

@@ -75,8 +75,8 @@ def test_the_pool_has_one_length_with_the_promoter_alone_in_it(ordered):
     fillers = {oligo[len(MELNIKOV[0]) + 6 : -(6 + 12 + len(MELNIKOV[2]))] for oligo in alone}
     assert len(fillers) == 1
     assert len(fillers.pop()) == 164
-    assert "a filler of 164 nt, which is cut out" in cg.mpra.report(ordered)
-    assert "inserts may too" not in cg.mpra.report(ordered)
+    assert "a filler of 164 nt, which is cut out" in cg.report(ordered)
+    assert "inserts may too" not in cg.report(ordered)
 
 
 def test_no_two_oligos_or_barcodes_are_taken_for_each_other(ordered):
@@ -130,13 +130,13 @@ def test_adapters_of_ones_own_with_sites_that_are_meant():
         assert not insert.startswith("TC")
     assert set(map(len, library["oligo"].values)) == {221}
     assert (library["group"].values == "promoter").sum() == 24
-    assert "site XbaI blocked by dam" in cg.mpra.report(library)
+    assert "site XbaI blocked by dam" in cg.report(library)
     undeclared = library_of(design(), oligo_length=221, adapters=own, **asked)
-    said = cg.mpra.report(undeclared)
+    said = cg.report(undeclared)
     assert "no promoter alone: clone it by itself" in said
     words = "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the protocol cuts there, give "
     assert words + "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1})" in said
-    assert "the adapters carry SapI, and inserts may too" in cg.mpra.report(library)
+    assert "the adapters carry SapI, and inserts may too" in cg.report(library)
     with pytest.raises(LibraryError, match=r"promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid="):
         library_of(design(), oligo_length=221, adapters=own, promoter_only=3, **asked)
 

@@ -100,7 +100,7 @@ def test_what_is_ordered_is_counted(barcoded):
     }
     assert barcoded.sizes["row"] == len(set(barcoded["name"].values)) == len(set(barcoded["barcode"].values))
     assert barcoded.attrs["pool_size"] == 7_500
-    said = cg.mpra.report(barcoded)
+    said = cg.report(barcoded)
     for words in ("2,682 oligos of 203 nt", "600 scramble (negative)", "36 promoter", "4 replicates planned", "1,318"):
         assert words in said
 
@@ -313,7 +313,7 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
         5: "equal arms in arm GATA1",
         8: "repeated insert in arm untreated",
     }
-    assert "3 units are in no arm" in cg.mpra.report(library)
+    assert "3 units are in no arm" in cg.report(library)
     with pytest.raises(LibraryError, match=r"unit 0 and 11 more: no background.*GC outside 0.9-1 in arm .* in 1 of 1"):
         bare(design, gc=(0.9, 1.0))
 
@@ -361,7 +361,7 @@ def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_ar
     cg.mpra.write_library(library, tmp_path / "LIB")
     back = cg.mpra.read_library(tmp_path / "LIB")
     assert back.identical(library)
-    assert cg.mpra.report(back) == cg.mpra.report(library)
+    assert cg.report(back) == cg.report(library)
     np.testing.assert_array_equal(
         cg.mpra.virtual_trial(back, content(60))["outcome"], cg.mpra.virtual_trial(library, content(60))["outcome"]
     )
@@ -423,7 +423,7 @@ def test_a_rule_that_favors_a_composition_shows_as_a_shift():
     library = bare(pair(300), gc=(0.55, 1.0))
     assert float(library["gc_ordered"]) > 0.55 > float(library["gc_proposed"])
     assert (library["shift"] > 10 * library["shift_by_chance"]).all()
-    assert "GC 4" in cg.mpra.report(library) or "GC 5" in cg.mpra.report(library)
+    assert "GC 4" in cg.report(library) or "GC 5" in cg.report(library)
 
 
 # controls
@@ -461,7 +461,7 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
     assert len(set(column(barcoded, "insert", group="duplicate"))) == 20
     without = bare(pair(20), duplicates=20)
     assert not (without["group"].values == "duplicate").any()
-    assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.mpra.report(without)
+    assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.report(without)
 
 
 def test_names_can_be_ordered_and_arms_do_not_collide():
@@ -566,12 +566,12 @@ def test_the_library_says_how_it_was_made(barcoded):
 def test_a_report_of_many_arms_counts_them():
     arms = {f"at {i}": cg.Embed("AGATAAG", at=i) for i in range(30)}
     library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), scrambles=4)
-    assert cg.mpra.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
+    assert cg.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
 
 
 def test_a_report_is_of_a_library():
     with pytest.raises(OutcomesError, match="library"):
-        cg.mpra.report(cg.Uniform(length=9).sample(2, rng=0))
+        cg.report(cg.Uniform(length=9).sample(2, rng=0))
 
 
 # the virtual trial

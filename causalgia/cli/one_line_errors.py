@@ -32,6 +32,7 @@ _COMMANDS = {
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
 _OPTION_NAMES = {  # arguments whose option has another name in some command
     **{f"n_{name}": (name, f"max-{name}") for name in ("oligos", "barcodes", "replicates", "backgrounds", "controls")},
+    "max_oligos": ("oligos",),
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
@@ -55,7 +56,7 @@ def in_shell(text: str) -> str:
     Examples
     --------
     >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error", "--tau"}))
-    >>> in_shell("say what is wanted: half_width=, or what there is: budget= or n_oligos=")
+    >>> in_shell("say what is wanted: half_width=, or what there is: budget= or max_oligos=")
     'say what is wanted: --half-width, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -265,11 +265,11 @@ def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...
     if not is_whole(length) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
-    chosen = tuple(variants)
+    chosen = tuple(variants) if isinstance(variants, Iterable) else (variants,)
     odd = next((x for x in chosen if not isinstance(x, Variant)), None)
     if not chosen or odd is not None:
         msg = (
-            "variants are Variant values, as read_vcf() gives them, at least one, not "
+            "variants= takes a VCF file, or Variant values as read_vcf() gives them, at least one, not "
             f"{quoted(odd if chosen else chosen)}"
         )
         raise SequenceError(msg)

@@ -36,7 +36,7 @@ from causalgia.mpra.comparisons.sides import (
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.reporting import p_clause
+from causalgia.reporting import format_share, p_clause
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Codes, Mask
 
@@ -381,9 +381,9 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
     redrawn = float(library["share_redrawn"]) if "share_redrawn" in library else 0.0
     if rules != theirs and (rules is not None or redrawn > 0):
         raise EstimateError(
-            f"condition 'same constraints': {redrawn:.1%} of the library's units were redrawn to meet its rules, and "
-            "the units of the virtual trial met other rules or none; make a larger library by the same rules, predict "
-            "all of it (cg.mpra.virtual_trial), and order units of it at random"
+            f"condition 'same constraints': {format_share(redrawn, 1)} of the library's units were redrawn to meet its "
+            "rules, and the units of the virtual trial met other rules or none; make a larger library by the same "
+            "rules, predict all of it (cg.mpra.virtual_trial), and order units of it at random"
         )
     if not null or "null_fingerprint" not in library.attrs:
         silent = "virtual trial" if not null else "library"

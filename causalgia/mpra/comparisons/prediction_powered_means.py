@@ -328,7 +328,7 @@ def classical_reason(
         return f"predictions do not go along with the measurements (r = {r:.2f}; up to {bound:.2f} is chance)"
     covers = _coverage_of_draws(np.concatenate([e_f, cluster_deviations(f_rest, cluster_rest)]), n)
     if covers < LEAST_COVERAGE:
-        return f"the predictions are rare or skewed: 95% t intervals of {n} of them cover their mean in {covers:.2f}"
+        return f"the predictions are rare or skewed: 95 % t intervals of {n} of them cover their mean in {covers:.2f}"
     b = e_y @ e_f / (e_f @ e_f)
     skew = max(abs(fisher_skewness(e_y)), abs(fisher_skewness(e_y - b * e_f)))
     if n < SKEW_UNITS * skew**2:

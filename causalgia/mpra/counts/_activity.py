@@ -25,6 +25,7 @@ from causalgia.mpra.counts.log_ratios import (
 )
 from causalgia.multiplicity.fdr import weighted_bh
 from causalgia.notes import with_notes
+from causalgia.reporting import format_share
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Ints
 
@@ -278,8 +279,8 @@ def _silence_notes(counts: xr.Dataset) -> list[str]:
     if share < NOTED_SILENCE:
         return []
     return [
-        f"{share:.0%} of the cells that should have RNA have none, and mean activities take silent barcodes for weak "
-        "ones: differences shrink; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
+        f"{format_share(share)} of the cells that should have RNA have none; mean activities count silent barcodes as "
+        "weak ones, which shrinks differences; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
     ]
 
 

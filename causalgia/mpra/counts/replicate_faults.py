@@ -13,6 +13,7 @@ from scipy import special
 
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts._split_index import SplitIndex, split_index
+from causalgia.reporting import format_share
 from causalgia.types import Array, Ints
 
 READS, LEAST_CELLS, COPIED, SAME = 5, 20, 0.5, 0.95
@@ -148,8 +149,8 @@ class _Likeness(NamedTuple):
         leave = ("" if kind == "rna" else plasmid) + "leave one of the two out"
         if self.equal > COPIED:
             return (
-                f"have the same {kind.upper()} reads in {self.equal:.0%} of their cells: one is a copy of the other; "
-                f"{leave}"
+                f"have the same {kind.upper()} reads in {format_share(self.equal)} of their cells: one is a copy of "
+                f"the other; {leave}"
             )
         return (
             f"agree better in {kind.upper()} reads than counting noise allows: in {self.split.n_cells:,} barcodes the "

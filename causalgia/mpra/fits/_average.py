@@ -133,8 +133,8 @@ def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDA
     n = np.bincount(codes)
     if n.min() < 2:
         raise EstimateError(
-            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and one background has no spread; leave "
-            "it out, or give it more backgrounds"
+            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and the spread between backgrounds "
+            "cannot be estimated from one; leave it out, or measure more backgrounds"
         )
     return codes.astype(np.int64), np.asarray(names)
 
@@ -170,7 +170,7 @@ def _average_attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: flo
         "errors": "estimated" if of_backgrounds else "known",
         "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
         "effect_on": fitted.attrs.get("effect_on", "measured activity"),
-        "null": "the backgrounds that a group's elements are a sample of" if of_backgrounds else "these backgrounds",
+        "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
         "method": f"{method} over backgrounds",
     }
 

@@ -26,6 +26,7 @@ from causalgia.mpra.fits.hierarchical import hierarchical
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.mpra.fits.two_way import barcode_means, noise_sds, ratio_cells, two_way
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.reporting import format_share
 from causalgia.schema import validate
 from causalgia.types import Array, Ints
 from causalgia.workers import require_client
@@ -315,8 +316,8 @@ def precision_weights(
 def _warn_barcode_noise(share: float, sd_barcode: float) -> None:
     warnings.warn(
         f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
-        f"which would add {share:.0%} to the variance of the typical effect; use method='hierarchical' or 'two_way' "
-        "for the effect of the arm",
+        f"which would add {format_share(share)} to the variance of the typical effect; for the effect of the arm use "
+        "method='hierarchical' or 'two_way'",
         BarcodeNoiseWarning,
         stacklevel=4,
     )

@@ -126,7 +126,7 @@ def library(
         ``parent, gc (row)`` of the background, and ``source_name`` of a given sequence (`Genomic`). Units are elements
         ``u0.3fa2c1``, ``u1.90bd77``, ... (or ``chr1:100-300.3fa2c1``, by the name of the sequence); after the point
         comes a fingerprint of the unit's inserts, so that units of two libraries cannot be confused in an order,
-        counts, a fit or a comparison. For `causalgia.mpra.report`: ``broken (rule, judged_arm)``, the draws that
+        counts, a fit or a comparison. For `causalgia.report`: ``broken (rule, judged_arm)``, the draws that
         broke a rule in an arm; ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the
         Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from those drawn first, and
         ``shift_by_chance (k)`` of two independent samples.

@@ -109,7 +109,7 @@ def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
     unit, why = next(iter(dropped.items()))
     text = (
         f"{len(dropped):,} of {n_units:,} units are in no arm of the library: no draw of them met the rules. "
-        f"Unit {unit}: {why}. cg.mpra.report says of the others, and what it did to the null model"
+        f"Unit {unit}: {why}. cg.report names the others, and the shift from the null model"
     )
     warnings.warn(text, CausalgiaWarning, stacklevel=5)
 
