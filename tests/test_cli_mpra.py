@@ -143,9 +143,13 @@ def test_power_is_the_grid_of_the_verb():
     noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15)
     for value in cg.mpra.power(0.5, n_barcodes=[10.0, 20.0], n_replicates=4, depth=100, noise=noise)["power"].values:
         assert f"{value:.3g}" in said
-    assert said.startswith("Power to detect a log2 effect of 0.5 in one element, two-sided test at 0.05; 4 replicates, 100 ")
+    assert said.startswith(
+        "Power to detect a log2 effect of 0.5 in one element, two-sided test at 0.05; 4 replicates, 100 "
+    )
     assert "sd on log2 of 0.6 between barcodes, 0.15 between replicates; all planned barcodes are counted" in said
-    said = call("mpra", "power", "--backgrounds", "12,30", "--barcodes", "8", "--tau", "0.3", "--recovery", "0.8").stdout
+    said = call(
+        "mpra", "power", "--backgrounds", "12,30", "--barcodes", "8", "--tau", "0.3", "--recovery", "0.8"
+    ).stdout
     assert "the average over backgrounds" in said
     assert "0.3 of the effect between backgrounds; 80 % of the planned barcodes are counted" in said
 

@@ -569,9 +569,11 @@ def test_a_report_of_many_arms_counts_them():
     assert cg.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
 
 
-def test_a_report_is_of_a_library():
-    with pytest.raises(OutcomesError, match="library"):
+def test_a_report_is_of_a_result():
+    with pytest.raises(OutcomesError, match="a Dataset from cg.estimate"):
         cg.report(cg.Uniform(length=9).sample(2, rng=0))
+    with pytest.raises(OutcomesError, match="library: .* a Dataset from"):
+        cg.report(bare(pair(2)).drop_vars("arm"))
 
 
 # the virtual trial

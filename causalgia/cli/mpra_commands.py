@@ -116,7 +116,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     Example:   causalgia mpra design trial.toml --out library
     """
     from causalgia import mpra, report
-    from causalgia.mpra.formats.library_folder import FILES
+    from causalgia.mpra.formats.orders import FILES
     from causalgia.trial_file import read_library_spec
 
     spec = read_library_spec(spec_file)

@@ -135,7 +135,11 @@ def prediction_powered(
     check_not_parallel(measured, "measured")
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
-    f, (y, controls) = _virtual_effects(virtual, task), _drop_control_units(_measured_effects(measured))
+    if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
+        raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
+    ice = select_task(validate(virtual, "effects"), task)["ice"]
+    f = ice.mean("model") if "model" in ice.dims else ice
+    y, controls = _drop_control_units(_measured_effects(measured))
     noise = _replicate_noise(measured, y)
     names = match_contrasts(_contrast_names(f), _contrast_names(y), contrasts)
     units = _match_units(f, y)
@@ -175,13 +179,6 @@ class _MeasuredUnits:
     parents: NDArray[Any] | None
     cluster: Codes | None
     cluster_rest: Codes | None
-
-
-def _virtual_effects(virtual: Any, task: str | None) -> xr.DataArray:
-    if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
-        raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
-    ice = select_task(validate(virtual, "effects"), task)["ice"]
-    return ice.mean("model") if "model" in ice.dims else ice
 
 
 def _measured_effects(measured: Any) -> xr.DataArray:

@@ -266,7 +266,10 @@ def activity(
         | {"model_is": "replicates", "activity": method, "left_out": left_out},
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
-    covariance = _unit_covariances(counts, chosen, oligos)
+    ratios, used = cell_ratios(counts)
+    of = counts["oligo_index"].to_numpy()
+    found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
+    covariance = None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
@@ -308,13 +311,6 @@ def _parallel_outcomes(
 def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
     own = {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
     return own | library_attrs(counts)
-
-
-def _unit_covariances(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
-    ratios, used = cell_ratios(counts)
-    of = counts["oligo_index"].to_numpy()
-    found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
-    return None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
 
 
 def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:

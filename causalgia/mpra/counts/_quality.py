@@ -221,11 +221,7 @@ def describe_quality(quality: xr.Dataset) -> str:
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(f"read totals of an oligo are as precise as {format_share(share)} of its barcodes (median)")
-    return "\n".join([*lines, *_replicate_lines(quality), *_floor_lines(quality), *_correlation_lines(quality)])
-
-
-def _floor_lines(quality: xr.Dataset) -> list[str]:
-    """Return the best DNA floor, and the cost of the one asked about."""
+    # the best DNA floor, and the cost of the one asked about
     best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
     left_out, error = quality["floor_left_out"], quality["floor_error"]
     lost = format_share(_at_floor(left_out, best), 1)
@@ -233,7 +229,7 @@ def _floor_lines(quality: xr.Dataset) -> list[str]:
     if min_dna > 0 and _at_floor(error, min_dna) > WORTH:
         lost = format_share(_at_floor(left_out, min_dna), 1)
         line += f"; {min_dna:g} would leave out {lost}, for {_at_floor(error, min_dna):.2f} times the squared error"
-    return [line]
+    return "\n".join([*lines, *_replicate_lines(quality), line, *_correlation_lines(quality)])
 
 
 def _at_floor(values: xr.DataArray, floor: float) -> float:
@@ -348,7 +344,8 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     x, of, dna = means.barcode[seen], of[seen], dna[seen]
     floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
     there = np.bincount(of, minlength=n) > 0
-    between = _between_oligo_variance(x, of, n, there)
+    mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
+    between = float(mean.var(ddof=1)) if len(mean) > 1 else 0.0
     left_out, oligos, error = np.zeros((3, len(floor)))
     for i, least in enumerate(floor):
         above = dna >= least
@@ -368,8 +365,3 @@ def _within_oligo_variance(x: Array, of: Ints, n: int) -> float:
     mean = np.bincount(of, x, n) / np.maximum(size, 1)
     df = int((size[size > 0] - 1).sum())
     return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")
-
-
-def _between_oligo_variance(x: Array, of: Ints, n: int, there: Mask) -> float:
-    mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
-    return float(mean.var(ddof=1)) if len(mean) > 1 else 0.0

@@ -331,7 +331,27 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     """
     rows, flagged = _row_variables(drawn)
     _check_unique_names(rows["name"])
-    report = _report_variables(drawn)
+    # the numbers of the report as variables
+    blocks, arms = drawn.blocks, drawn.design.arm_names
+    rules = [*drawn.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules)]
+    by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
+    words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
+    shifts = np.array([composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words])
+    of_barcodes = {} if drawn.tags is None else drawn.tags.broken
+    report = {
+        "rule": np.array(rules, object),
+        "judged_arm": np.array(arms, object),
+        "k": words,
+        "broken": (("rule", "judged_arm"), np.array(by_arm, np.int64).reshape(len(rules), len(arms))),
+        "broken_scrambles": ("rule", np.array([drawn.control_broken.get(rule, 0) for rule in rules], np.int64)),
+        "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
+        "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
+        "n_draws": ((), blocks.n_draws),
+        "gc_proposed": ((), _gc_share(blocks.proposed)),
+        "gc_ordered": ((), _gc_share(blocks.backgrounds)),
+        "shift": ("k", shifts[:, 0]),
+        "shift_by_chance": ("k", shifts[:, 1]),
+    }
     # fastpath: otherwise pandas copies every text, and the barcodes of an insert no longer share its string
     dataset = xr.Dataset({name: xr.Variable(("row",), values, fastpath=True) for name, values in rows.items()})
     dataset = dataset.assign({**report, "flagged": ("flag", flagged)})
@@ -383,26 +403,20 @@ def _row_variables(drawn: DrawnLibrary) -> tuple[dict[str, NDArray[Any]], NDArra
         rows["barcode"] = np.array(decode(tags.barcodes), object)
         if drawn.promoter is not None:
             parts.append(_oligo_strings(drawn, drawn.promoter, None, tags.promoter))
-            alone = _promoter_rows(tags.promoter)
+            n = len(tags.promoter)
+            words = dict.fromkeys(("element", "arm", "group", "oligo_name"), "promoter")
+            words |= dict.fromkeys(("parent", "source_name", "insert"), "")
+            alone = {
+                **{name: np.full(n, word, object) for name, word in words.items()},
+                "unit": np.full(n, -1),
+                "draw": np.full(n, -1),
+                "gc": np.zeros(n),
+                "name": np.array([f"promoter_b{i + 1}" for i in range(n)], object),
+                "barcode": np.array(decode(tags.promoter), object),
+            }
             rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
     rows["oligo"] = np.concatenate([oligos for oligos, _ in parts])
     return rows, np.sum([flagged for _, flagged in parts], axis=0)
-
-
-def _promoter_rows(barcodes: Tokens) -> dict[str, NDArray[Any]]:
-    n = len(barcodes)
-    words = {"element": "promoter", "arm": "promoter", "group": "promoter", "oligo_name": "promoter"}
-    return {
-        **{
-            name: np.full(n, word, object)
-            for name, word in {**words, "parent": "", "source_name": "", "insert": ""}.items()
-        },
-        "unit": np.full(n, -1),
-        "draw": np.full(n, -1),
-        "gc": np.zeros(n),
-        "name": np.array([f"promoter_b{i + 1}" for i in range(n)], object),
-        "barcode": np.array(decode(barcodes), object),
-    }
 
 
 def _oligo_strings(
@@ -429,30 +443,6 @@ def _check_unique_names(names: Names) -> None:
                 "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
             )
         seen.add(name)
-
-
-def _report_variables(drawn: DrawnLibrary) -> dict[str, Any]:
-    """Return the numbers of the report as variables."""
-    blocks, arms = drawn.blocks, drawn.design.arm_names
-    rules = [*drawn.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules)]
-    by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
-    words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
-    shifts = np.array([composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words])
-    of_barcodes = {} if drawn.tags is None else drawn.tags.broken
-    return {
-        "rule": np.array(rules, object),
-        "judged_arm": np.array(arms, object),
-        "k": words,
-        "broken": (("rule", "judged_arm"), np.array(by_arm, np.int64).reshape(len(rules), len(arms))),
-        "broken_scrambles": ("rule", np.array([drawn.control_broken.get(rule, 0) for rule in rules], np.int64)),
-        "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
-        "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
-        "n_draws": ((), blocks.n_draws),
-        "gc_proposed": ((), _gc_share(blocks.proposed)),
-        "gc_ordered": ((), _gc_share(blocks.backgrounds)),
-        "shift": ("k", shifts[:, 0]),
-        "shift_by_chance": ("k", shifts[:, 1]),
-    }
 
 
 def _gc_share(tokens: Tokens) -> float:

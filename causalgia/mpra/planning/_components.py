@@ -380,7 +380,14 @@ def components(
         "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
         "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
     }
-    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": _silent_share(counts, request, used)})
+    # the share of cells without RNA where the other replicates predict ten reads or more
+    rows = request.element >= 0
+    rna, cells = counts["rna"].to_numpy()[rows], used[rows]
+    scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
+    others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(cells.sum(axis=1, keepdims=True) - cells, 1)
+    expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
+    silent = float((rna[expected] == 0).mean()) if expected.any() else 0.0
+    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": silent})
     effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
     out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
     return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
@@ -476,16 +483,6 @@ def _dna_cell_variance(dna: NDArray[np.int64], has_dna: NDArray[np.bool_]) -> fl
             top += float(np.var(logs[both, r] - logs[both, s], ddof=1)) / 2 * int(both.sum())
             bottom += int(both.sum())
     return top / bottom if bottom else 0.0
-
-
-def _silent_share(counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_]) -> float:
-    """Return the share of cells without RNA where the other replicates predict ten reads or more."""
-    rows = request.element >= 0
-    rna, cells = counts["rna"].to_numpy()[rows], used[rows]
-    scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
-    others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(cells.sum(axis=1, keepdims=True) - cells, 1)
-    expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
-    return float((rna[expected] == 0).mean()) if expected.any() else 0.0
 
 
 def _effect_spread(
