@@ -37,7 +37,8 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
         the average over test elements, and the number with an effect); or from `concordance` (correlations with the
         noise ceiling, the line, hits, and the elements off the line).
     rows
-        Of estimates and outcomes: ``"summary"``, or ``"all"`` for a line for each placebo word.
+        ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each placebo word, of a fit also the
+        table of its elements.
 
     Returns
     -------
@@ -68,8 +69,9 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
     if name is None:
         return trial_report(dataset, rows=rows)
-    if rows != "summary":
-        raise OutcomesError(f"rows={quoted(rows)} is for placebo words, and a Dataset of the bench has none")
+    if rows != "summary" and name != "describe_fit":
+        raise OutcomesError(f"rows={quoted(rows)} is for placebo words and elements, and this Dataset has none")
     from causalgia.mpra import text_reports
 
-    return printable(getattr(text_reports, name)(dataset))
+    text = printable(getattr(text_reports, name)(dataset))
+    return text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"

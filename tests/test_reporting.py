@@ -357,8 +357,8 @@ def test_effects_that_no_trial_kept_are_reported():
 
 def test_one_report_for_trials_and_the_bench():
     counts = two_arms()
-    assert report(counts).startswith("3 barcodes of 2 oligos")
-    with pytest.raises(OutcomesError, match="rows='all' is for placebo words"):
+    assert report(counts).startswith("4 barcodes of 2 oligos")
+    with pytest.raises(OutcomesError, match="rows='all' is for placebo words and elements"):
         report(counts, rows="all")
 
 

@@ -53,7 +53,7 @@ def describe_fit(fit: xr.Dataset) -> str:
     two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
     ...
     """
-    fit = with_contrast_dim(fit)
+    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
     lines = [_fit_header(fit), *_fit_left_out_lines(fit), *_fit_noise_lines(fit)]
     for name in fit["contrast"].to_numpy().astype(str).tolist():
         lines += _contrast_lines(fit.sel(contrast=[name]), name)

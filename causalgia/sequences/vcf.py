@@ -266,11 +266,11 @@ def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     chosen = tuple(variants) if isinstance(variants, Iterable) else (variants,)
-    odd = next((x for x in chosen if not isinstance(x, Variant)), None)
-    if not chosen or odd is not None:
+    odd = [x for x in chosen if not isinstance(x, Variant)]
+    if not chosen or odd:
         msg = (
             "variants= takes a VCF file, or Variant values as read_vcf() gives them, at least one, not "
-            f"{quoted(odd if chosen else chosen)}"
+            f"{quoted(odd[0] if odd else chosen)}"
         )
         raise SequenceError(msg)
     twice = [name for name, count in Counter(x.name for x in chosen).items() if count > 1]
