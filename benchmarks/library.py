@@ -27,7 +27,8 @@ folder, n, letters = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 arms = {"untreated": cg.Untreated(), "placebo": cg.Placebo("AGATAAG", at=60), "GATA1": cg.Embed("AGATAAG", at=60)}
 design = cg.Design(null=cg.Uniform(length=230 - 45 - letters), arms=arms, n_units=n)
 library = cg.mpra.library(
-    design, oligo_length=230, adapters="melnikov", barcodes_per_oligo=20, barcode_length=letters, rng=7
+    design, oligo_length=230, adapters="melnikov", barcodes_per_oligo=20,
+    barcode_rules=cg.mpra.BarcodeRules(length=letters), rng=7
 )
 made = time.process_time()
 cg.mpra.write_library(library, folder)

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from causalgia._analyze import analyze
     from causalgia._check import check
     from causalgia._confirm import confirm
+    from causalgia._report import report
     from causalgia._run import run
     from causalgia.analysis import Analysis
     from causalgia.calibration import calibrate
@@ -106,7 +107,6 @@ if TYPE_CHECKING:
     from causalgia.posterior import infer
     from causalgia.predict import Ensemble, FunctionPredictor, OnnxPredictor, TorchPredictor, load_predictor
     from causalgia.prior import Prior
-    from causalgia.reporting import report
     from causalgia.sequences import motif, read_fasta
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide

@@ -58,7 +58,7 @@ design = cg.Design(
 
 # %%
 candidates = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
-print(cg.mpra.report(candidates))
+print(cg.report(candidates))
 
 # %% [markdown]
 # The virtual trial asks for exactly these inserts.
@@ -133,7 +133,7 @@ print(f"{100 * inside.mean():.0f} % of the true effects are inside their 95 % in
 
 # %%
 agreement = cg.mpra.concordance(virtual, fit)
-print(cg.mpra.report(agreement))
+print(cg.report(agreement))
 cg.plot.concordance(agreement).figure
 
 # %% [markdown]

@@ -24,7 +24,7 @@ BOTH = ("torch", "safetensors")
 #: from the roof to the ground; rooms of one floor do not import each other
 FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("cli"),),
-    (Room("trial_file"),),
+    (Room("trial_file"), Room("_report")),
     (Room("mpra", may_load=("numba",)),),
     (Room("calibration"), Room("_confirm"), Room("experiments")),
     (Room("_check"),),
@@ -58,7 +58,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     ),
 )
 #: the bench, from the roof to the ground
-BENCH = ("formats | planning | _report", "fits", "comparisons | libraries", "counts")
+BENCH = ("formats | planning | text_reports", "fits", "comparisons | libraries", "counts")
 HEAVY = {
     "torch and safetensors": ("torch", "safetensors"),
     "matplotlib": ("matplotlib",),

@@ -112,6 +112,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
         *("--min-dna", "20", "--min-barcodes", "4", "--rope", "-0.1", "0.1", "--method", "two_way"),
     ).stdout
     assert "min_dna 20: left out" in said
+    assert said.index("Average over") < said.index("Quality of the counts:") < said.index("min_dna 20: left out")
     assert "outside [-0.1, 0.1]" in said or "0.1" in said
     assert {p.name for p in out.iterdir()} == {
         *("outcomes.nc", "fit.nc", "effects.csv", "barcodes.png", "replicates.png"),
@@ -142,7 +143,15 @@ def test_power_is_the_grid_of_the_verb():
     noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15)
     for value in cg.mpra.power(0.5, n_barcodes=[10.0, 20.0], n_replicates=4, depth=100, noise=noise)["power"].values:
         assert f"{value:.3g}" in said
-    assert "the average over backgrounds" in call("mpra", "power", "--backgrounds", "12,30", "--barcodes", "8").stdout
+    assert said.startswith(
+        "Power to detect a log2 effect of 0.5 in one element, two-sided test at 0.05; 4 replicates, 100 "
+    )
+    assert "sd on log2 of 0.6 between barcodes, 0.15 between replicates; all planned barcodes are counted" in said
+    said = call(
+        "mpra", "power", "--backgrounds", "12,30", "--barcodes", "8", "--tau", "0.3", "--recovery", "0.8"
+    ).stdout
+    assert "the average over backgrounds" in said
+    assert "0.3 of the effect between backgrounds; 80 % of the planned barcodes are counted" in said
 
 
 def test_power_from_a_pilot(folder):
@@ -198,7 +207,7 @@ def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
         *("--controls", "150", "--oligo-length", "230"),
     ).stdout
     wanted = cg.mpra.cheapest(
-        half_width=0.15, n_controls=150, oligo_length=230,
+        half_width=0.15, library=cg.mpra.PlannedLibrary(n_controls=150, oligo_length=230),
         noise=cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5, barcode_dispersion=0.3, recovery=0.7),
     )  # fmt: skip
     told = dict(line.split() for line in said.splitlines() if len(line.split()) == 2)

@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from causalgia import report
 from causalgia._analyze import estimate_effects
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, bootstrap_t_max, simultaneous
 from causalgia.notes import notes_of
-from causalgia.reporting import report
 
 K = 12
 

@@ -146,7 +146,9 @@ def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
 @pytest.mark.long
 def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
     analysis = cg.Analysis(interaction=["A", "B"]).to_json()
-    library = cg.mpra.library(factorial(), oligo_length=230, adapters="lentimpra", rng=7, scrambles=10)
+    library = cg.mpra.library(
+        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(scrambles=10)
+    )
     cg.mpra.write_library(library.assign_attrs(analysis=analysis), tmp_path / "LIB")
     cg.mpra.to_igvf(counts_of_factorial(library), tmp_path / "counts.tsv", "reporter_experiment_barcode")
     asked = ("mpra", "analyze", tmp_path / "counts.tsv", "--method", "two_way", "--error", "local", "--design")
@@ -163,7 +165,9 @@ def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
 
 
 def test_text_is_a_contrast_of_the_fit_too():
-    library = cg.mpra.library(factorial(), oligo_length=230, adapters="lentimpra", rng=7, scrambles=0)
+    library = cg.mpra.library(
+        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(scrambles=0)
+    )
     counts = counts_of_factorial(library)
     written = cg.mpra.fit(counts, contrasts="(`A + B` - A) - (B - none)", method="two_way")
     weights = {"I": {"A + B": 1, "A": -1, "B": -1, "none": 1}}
@@ -178,7 +182,7 @@ def test_a_fit_is_told_in_words():
         settings = {} if method != "precision" else {"sd_barcode": 0.0}
         some = counted(np.full(20, 1.0), 10, **settings) if settings else counts
         fitted = cg.mpra.fit(some, control="c", method=method)
-        said = cg.mpra.report(fitted)
+        said = cg.report(fitted)
         assert said.startswith(f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 replicates;")
         mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
         assert f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, " in said
@@ -187,11 +191,11 @@ def test_a_fit_is_told_in_words():
         assert (
             f"negative controls: {(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} of" in said
         )
-    assert "between barcodes of an oligo" in cg.mpra.report(cg.mpra.fit(counts, control="c", method="two_way"))
+    assert "between barcodes of an oligo" in cg.report(cg.mpra.fit(counts, control="c", method="two_way"))
     one = cg.mpra.fit(counts, control="c", method="two_way").isel(element=[0])
-    assert "average over them" not in cg.mpra.report(one)
+    assert "average over them" not in cg.report(one)
     alone = pd.DataFrame({"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}).iloc[:1]
     more = cg.mpra.simulate(pd.concat([truth(np.ones(5)), alone]), rng=1)
-    assert "left out: 1 element without some arm; arms basal, which no element" in cg.mpra.report(
+    assert "left out: 1 element without some arm; arms basal, which no element" in cg.report(
         cg.mpra.fit(more, control="c", method="two_way")
     )

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from assay import library_of
 
 import causalgia as cg
 from causalgia.errors import LibraryError
@@ -45,7 +46,12 @@ def design(length=164, n_units=40):
 @pytest.fixture(scope="module")
 def ordered():
     return cg.mpra.library(
-        design(), oligo_length=221, adapters="melnikov", barcodes_per_oligo=8, barcode_length=12, rng=7
+        design(),
+        oligo_length=221,
+        adapters="melnikov",
+        barcodes_per_oligo=8,
+        barcode_rules=cg.mpra.BarcodeRules(length=12),
+        rng=7,
     )
 
 
@@ -69,8 +75,8 @@ def test_the_pool_has_one_length_with_the_promoter_alone_in_it(ordered):
     fillers = {oligo[len(MELNIKOV[0]) + 6 : -(6 + 12 + len(MELNIKOV[2]))] for oligo in alone}
     assert len(fillers) == 1
     assert len(fillers.pop()) == 164
-    assert "a filler of 164 nt, which is cut out" in cg.mpra.report(ordered)
-    assert "inserts may too" not in cg.mpra.report(ordered)
+    assert "a filler of 164 nt, which is cut out" in cg.report(ordered)
+    assert "inserts may too" not in cg.report(ordered)
 
 
 def test_no_two_oligos_or_barcodes_are_taken_for_each_other(ordered):
@@ -85,7 +91,12 @@ def test_no_two_oligos_or_barcodes_are_taken_for_each_other(ordered):
 
 def test_no_barcode_primes_the_pcr_of_the_pool():
     library = cg.mpra.library(
-        design(n_units=300), oligo_length=221, adapters="melnikov", barcodes_per_oligo=8, barcode_length=12, rng=7
+        design(n_units=300),
+        oligo_length=221,
+        adapters="melnikov",
+        barcodes_per_oligo=8,
+        barcode_rules=cg.mpra.BarcodeRules(length=12),
+        rng=7,
     )
     left, right = MELNIKOV[0][-8:], MELNIKOV[2][:8]
     ends = (left, reverse(left), right, reverse(right))
@@ -110,24 +121,24 @@ def test_adapters_of_ones_own_with_sites_that_are_meant():
     asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "scrambles": 20, "duplicates": 5}
     own = ("ACTGGCCGCTTCTAGA", "GGTACCACTAGT", "AGATCGGAAGAGCGTCG")  # XbaI | insert | KpnI SpeI | barcode
     with pytest.raises(LibraryError, match=r"left adapter .* carries XbaI .*avoid=\{'XbaI': 1\}"):
-        cg.mpra.library(design(), oligo_length=221, adapters=own, avoid=["XbaI"], **asked)
+        library_of(design(), oligo_length=221, adapters=own, avoid=["XbaI"], **asked)
     meant = {"XbaI": 1, "KpnI": 1, "SpeI": 1, "EcoRI": 0}
-    library = cg.mpra.library(design(), oligo_length=221, adapters=own, avoid=meant, **asked)
+    library = library_of(design(), oligo_length=221, adapters=own, avoid=meant, **asked)
     for oligo, insert in zip(library["oligo"].values, library["insert"].values, strict=True):
         assert [len(places(site(name).word, oligo)) for name in meant] == [1, 1, 1, 0]
         assert len(cut(oligo, "TCTAGA", "dam")) == 1
         assert not insert.startswith("TC")
     assert set(map(len, library["oligo"].values)) == {221}
     assert (library["group"].values == "promoter").sum() == 24
-    assert "site XbaI blocked by dam" in cg.mpra.report(library)
-    undeclared = cg.mpra.library(design(), oligo_length=221, adapters=own, **asked)
-    said = cg.mpra.report(undeclared)
+    assert "site XbaI blocked by dam" in cg.report(library)
+    undeclared = library_of(design(), oligo_length=221, adapters=own, **asked)
+    said = cg.report(undeclared)
     assert "no promoter alone: clone it by itself" in said
-    words = "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the protocol cuts there, say avoid="
-    assert words + "{'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1}" in said
-    assert "the adapters carry SapI, and inserts may too" in cg.mpra.report(library)
+    words = "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the protocol cuts there, give "
+    assert words + "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1})" in said
+    assert "the adapters carry SapI, and inserts may too" in cg.report(library)
     with pytest.raises(LibraryError, match=r"promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid="):
-        cg.mpra.library(design(), oligo_length=221, adapters=own, promoter_only=3, **asked)
+        library_of(design(), oligo_length=221, adapters=own, promoter_only=3, **asked)
 
 
 def test_a_junction_that_blocks_its_own_site_is_named():
@@ -136,13 +147,24 @@ def test_a_junction_that_blocks_its_own_site_is_named():
         LibraryError, match="the junction GGTACCTCTAGATC breaks a rule by itself: site XbaI blocked by dam"
     ):
         cg.mpra.library(
-            design(), oligo_length=205, adapters=own, avoid={"XbaI": 1}, barcodes_per_oligo=2, barcode_length=10, rng=0
+            design(),
+            oligo_length=205,
+            adapters=own,
+            rules=cg.mpra.OligoRules(avoid={"XbaI": 1}),
+            barcodes_per_oligo=2,
+            barcode_rules=cg.mpra.BarcodeRules(length=10),
+            rng=0,
         )
 
 
 def test_enzymes_of_the_construct_are_avoided_beside_further_ones():
     library = cg.mpra.library(
-        design(n_units=200), oligo_length=219, adapters="melnikov", avoid=["EcoRI"], barcodes_per_oligo=1, rng=7
+        design(n_units=200),
+        oligo_length=219,
+        adapters="melnikov",
+        rules=cg.mpra.OligoRules(avoid=["EcoRI"]),
+        barcodes_per_oligo=1,
+        rng=7,
     )
     for name, n in {"EcoRI": 0, "SfiI": 0, "KpnI": 1, "XbaI": 1}.items():
         assert {len(places(site(name).word, oligo)) for oligo in library["oligo"].values} == {n}
@@ -153,10 +175,12 @@ def test_random_barcodes_are_not_synthesized(name):
     with pytest.raises(LibraryError, match=f"adapters='{name}': its barcodes are random and added by PCR"):
         cg.mpra.library(design(185), oligo_length=230, adapters=name, barcodes_per_oligo=4, rng=7)
     with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
-        cg.mpra.library(design(200), oligo_length=230, adapters=name, promoter_only=4, rng=7)
+        cg.mpra.library(design(200), oligo_length=230, adapters=name, controls=cg.mpra.Controls(promoter_only=4), rng=7)
     assert "barcodes_per_oligo" not in str(refused.value)
     with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 stand there; correct the adapters") as refused:
-        cg.mpra.library(design(200), oligo_length=230, adapters=name, avoid={"KpnI": 1}, rng=7)
+        cg.mpra.library(
+            design(200), oligo_length=230, adapters=name, rules=cg.mpra.OligoRules(avoid={"KpnI": 1}), rng=7
+        )
     assert "barcodes_per_oligo" not in str(refused.value)
     library = cg.mpra.library(design(200), oligo_length=230, adapters=name, rng=7)
     with pytest.raises(LibraryError, match="oligos carry no barcodes") as refused:
@@ -166,7 +190,7 @@ def test_random_barcodes_are_not_synthesized(name):
 
 def test_synthesized_barcodes_are_asked_for_and_have_a_junction():
     with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesised with the oligo"):
-        cg.mpra.library(design(), oligo_length=197, adapters="melnikov", avoid=(), rng=0)
+        cg.mpra.library(design(), oligo_length=197, adapters="melnikov", rules=cg.mpra.OligoRules(avoid=()), rng=0)
     with pytest.raises(LibraryError, match=r"give the letters that stand there, adapters=\(left, junction, right\)"):
         cg.mpra.library(design(), oligo_length=184, adapters=("ACGTA", "TTGCA"), barcodes_per_oligo=2, rng=0)
 
@@ -178,7 +202,9 @@ def test_a_scramble_of_a_background_that_keeps_no_rule_is_drawn_from_another():
     sequences["rich"] = "".join(rich)
     arms = {"one": cg.Embed("ACATGTCATAACTAATATATATTTA", at=80), "two": cg.Embed("TGTACATAGTTATTATTTATATTTA", at=80)}
     genomic = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=31)
-    library = cg.mpra.library(genomic, oligo_length=220, adapters=("ACGTTGCAAC", "TGCATTGCAT"), rng=7, repeats=1.0)
+    library = cg.mpra.library(
+        genomic, oligo_length=220, adapters=("ACGTTGCAAC", "TGCATTGCAT"), rng=7, rules=cg.mpra.OligoRules(repeats=1.0)
+    )
     assert (library["arm"].values == "scramble").sum() == 100
     assert "rich" in library["parent"].values[library["group"].values == "test"]
 

@@ -66,7 +66,12 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
     arms = {"untreated": cg.Untreated(), "GATA + 1": cg.Embed("AGATAAG", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=12)
     library = cg.mpra.library(
-        design, oligo_length=80, adapters=("ACGTTGCAAC", "TGCATTGCAT"), rng=1, scrambles=6, gc=(0, 1), repeats=1.0
+        design,
+        oligo_length=80,
+        adapters=("ACGTTGCAAC", "TGCATTGCAT"),
+        rng=1,
+        controls=cg.mpra.Controls(scrambles=6),
+        rules=cg.mpra.OligoRules(gc=(0, 1), repeats=1.0),
     )
     path = cg.mpra.to_igvf(library, tmp_path / "reporter_sequence_design.tsv.gz", "reporter_sequence_design")
     activities = library[["element", "arm", "group", "oligo_name"]].to_dataframe()

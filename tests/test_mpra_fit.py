@@ -243,7 +243,7 @@ def test_precision_says_that_it_claims_these_barcodes_only():
     with pytest.warns(BarcodeNoiseWarning, match="claims these barcodes only"):
         fitted = fit(simulated(40, sd_barcode=0.8), control="control", method="precision")
     assert fitted.attrs["null"] == "these barcodes"
-    assert "these barcodes" in cg.report(fitted.isel(element=[0]))
+    assert "these barcodes" in cg.report(fitted.isel(element=[0]), rows="all")
 
 
 def test_the_layers_of_noise_are_told_apart():
@@ -541,7 +541,8 @@ def test_one_contrast_that_was_selected_is_read_as_well(fitted):
     assert as_estimates(one)["task"].values.tolist() == ["b"]
     np.testing.assert_array_equal(cg.adjust(one)["p_adjusted"][:, 0], cg.adjust(fitted)["p_adjusted"].sel(task="b"))
     np.testing.assert_array_equal(average(one)["ace"][:, 0], average(fitted)["ace"].sel(task="b"))
-    assert "Effect on measured activity" in cg.report(one)
+    assert "Effect on measured activity" in cg.report(one, rows="all")
+    assert cg.report(one) == cg.report(fitted.sel(contrast=["b"]))
 
 
 def test_adjusting_a_fit_has_a_family_for_each_contrast(fitted):
@@ -561,7 +562,7 @@ def test_deciding_and_inferring_from_a_fit(fitted):
 
 
 def test_reports_of_a_fit_say_what_was_measured(fitted):
-    said = cg.report(fitted.isel(element=[0, 1]).sel(contrast=["b"]))
+    said = cg.report(fitted.isel(element=[0, 1]).sel(contrast=["b"]), rows="all")
     assert "Effect on measured activity: ACE on log2" in said
     assert "predictor" not in said
     assert "ACE on log2, E0000, over the barcodes that an oligo might have" in said

@@ -95,10 +95,8 @@ def barcoded() -> xr.Dataset:
         adapters="melnikov",
         barcodes_per_oligo=3,
         rng=0,
-        scrambles=10,
-        duplicates=3,
-        gc=(0.1, 0.9),
-        repeats=0.9,
+        controls=cg.mpra.Controls(scrambles=10, duplicates=3),
+        rules=cg.mpra.OligoRules(gc=(0.1, 0.9), repeats=0.9),
     )
 
 
@@ -650,7 +648,12 @@ def ordered(fasta):
     variants = [at(p, 1, other(p), f"rs{p}") for p in range(300, 2_700, 100)] + VARIANTS[1:4]
     tiles = cg.mpra.variant_tiles(variants, fasta, insert_length=100, offsets=(0, 20), assembly="GRCh38")
     library = cg.mpra.library(
-        tiles, oligo_length=130, adapters="lentimpra", rng=0, scrambles=12, gc=(0.1, 0.9), repeats=0.9
+        tiles,
+        oligo_length=130,
+        adapters="lentimpra",
+        rng=0,
+        controls=cg.mpra.Controls(scrambles=12),
+        rules=cg.mpra.OligoRules(gc=(0.1, 0.9), repeats=0.9),
     )
     return tiles, tiles.annotate(library)
 

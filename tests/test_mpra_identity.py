@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from assay import library_of
 from test_cli import call, refused
 
 import causalgia as cg
@@ -31,7 +32,14 @@ def design(n: int = 30, arms: dict[str, cg.Intervention] | None = None, null: cg
 
 
 def ordered(rng: int = 1, of: cg.Design | None = None, **options: object) -> xr.Dataset:
-    return cg.mpra.library(of or design(), oligo_length=230, adapters="lentimpra", rng=rng, scrambles=20, **options)
+    return library_of(
+        of or design(),
+        oligo_length=230,
+        adapters="lentimpra",
+        rng=rng,
+        scrambles=20,
+        **options,
+    )
 
 
 def counts_of(library: xr.Dataset, rng: int = 0) -> xr.Dataset:

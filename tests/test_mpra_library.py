@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from assay import library_of
 from scipy.spatial.distance import jensenshannon
 
 import causalgia as cg
@@ -38,7 +39,7 @@ def bare(design, *, rng=7, adapters=LENTI, **rest):
     ends = sum(map(len, adapters)) if not isinstance(adapters, str) else 30
     asked = {"scrambles": 0, "duplicates": 0, "promoter_only": 0, "avoid": (), **LOOSE} | rest
     asked.setdefault("oligo_length", design.null.length + ends)
-    return cg.mpra.library(design, adapters=adapters, rng=rng, **asked)
+    return library_of(design, adapters=adapters, rng=rng, **asked)
 
 
 def column(library, name, **where):
@@ -56,11 +57,11 @@ def barcoded():
         oligo_length=203,
         adapters="melnikov",
         barcodes_per_oligo=6,
-        barcode_length=13,
-        positives={"CMV": decode(np.random.default_rng(4).integers(0, 4, (1, 145)))[0]},
-        replicates=4,
+        barcode_rules=cg.mpra.BarcodeRules(length=13),
+        controls=cg.mpra.Controls(positives={"CMV": decode(np.random.default_rng(4).integers(0, 4, (1, 145)))[0]}),
+        n_replicates=4,
         vendor="agilent",
-        budget=4_000,
+        max_oligos=4_000,
         rng=3,
     )
 
@@ -99,7 +100,7 @@ def test_what_is_ordered_is_counted(barcoded):
     }
     assert barcoded.sizes["row"] == len(set(barcoded["name"].values)) == len(set(barcoded["barcode"].values))
     assert barcoded.attrs["pool_size"] == 7_500
-    said = cg.mpra.report(barcoded)
+    said = cg.report(barcoded)
     for words in ("2,682 oligos of 203 nt", "600 scramble (negative)", "36 promoter", "4 replicates planned", "1,318"):
         assert words in said
 
@@ -120,9 +121,9 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"adapters": ("ACGTGAATTCAA", "ACG"), "avoid": "EcoRI", "oligo_length": 75}, "left adapter .* EcoRI .* at 4"),
         ({"adapters": "lentiMRPA"}, "lentimpra"),
         ({"avoid": "EcoR"}, "ecori"),
-        ({"budget": 100, "n": 80}, r"160 oligos \(160 test\) are more than budget=100: 100 test oligos fit"),
-        ({"budget": 0}, "budget=0 must be"),
-        ({"replicates": 0}, "replicates=0 must be"),
+        ({"max_oligos": 100, "n": 80}, r"160 oligos \(160 test\) are more than max_oligos=100: 100 test oligos fit"),
+        ({"max_oligos": 0}, "max_oligos=0 must be"),
+        ({"n_replicates": 0}, "n_replicates=0 must be"),
         ({"scrambles": -1}, "scrambles=-1 must be"),
         ({"promoter_only": 5}, "Clone the promoter alone"),
         ({"barcodes_per_oligo": True}, "barcodes_per_oligo=True must be"),
@@ -148,14 +149,14 @@ FOREIGN = (None, 0.5, float("nan"), True, b"EcoRI", object(), ("a", None), [[]],
 
 
 OPTIONS = (
-    "oligo_length adapters barcodes_per_oligo replicates budget vendor scrambles duplicates promoter_only gc "
+    "oligo_length adapters barcodes_per_oligo n_replicates max_oligos vendor scrambles duplicates promoter_only gc "
     "homopolymer repeats avoid motifs positives negatives barcode_length min_distance seeds redraws"
 )
 
 
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
-    optional = {"vendor", "avoid", "barcodes_per_oligo", "replicates", "budget", "promoter_only", "barcode_length"}
+    optional = {"vendor", "barcodes_per_oligo", "n_replicates", "max_oligos", "promoter_only"}
     asked = {"barcodes_per_oligo": 1, "barcode_length": 10, "oligo_length": 100, "adapters": BARCODED, "duplicates": 1}
     for value in FOREIGN:
         if (name in optional and value is None) or (name == "repeats" and value == 0.5):
@@ -163,7 +164,7 @@ def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
         if name == "motifs" and value == {"no": 1}:  # keys are words
             continue
         with pytest.raises(LibraryError):
-            cg.mpra.library(pair(4), rng=0, **{**asked, name: value})
+            library_of(pair(4), rng=0, **{**asked, name: value})
 
 
 def test_an_arm_does_not_have_the_name_of_controls():
@@ -312,7 +313,7 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
         5: "equal arms in arm GATA1",
         8: "repeated insert in arm untreated",
     }
-    assert "3 units are in no arm" in cg.mpra.report(library)
+    assert "3 units are in no arm" in cg.report(library)
     with pytest.raises(LibraryError, match=r"unit 0 and 11 more: no background.*GC outside 0.9-1 in arm .* in 1 of 1"):
         bare(design, gc=(0.9, 1.0))
 
@@ -360,7 +361,7 @@ def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_ar
     cg.mpra.write_library(library, tmp_path / "LIB")
     back = cg.mpra.read_library(tmp_path / "LIB")
     assert back.identical(library)
-    assert cg.mpra.report(back) == cg.mpra.report(library)
+    assert cg.report(back) == cg.report(library)
     np.testing.assert_array_equal(
         cg.mpra.virtual_trial(back, content(60))["outcome"], cg.mpra.virtual_trial(library, content(60))["outcome"]
     )
@@ -422,7 +423,7 @@ def test_a_rule_that_favors_a_composition_shows_as_a_shift():
     library = bare(pair(300), gc=(0.55, 1.0))
     assert float(library["gc_ordered"]) > 0.55 > float(library["gc_proposed"])
     assert (library["shift"] > 10 * library["shift_by_chance"]).all()
-    assert "GC 4" in cg.mpra.report(library) or "GC 5" in cg.mpra.report(library)
+    assert "GC 4" in cg.report(library) or "GC 5" in cg.report(library)
 
 
 # controls
@@ -460,7 +461,7 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
     assert len(set(column(barcoded, "insert", group="duplicate"))) == 20
     without = bare(pair(20), duplicates=20)
     assert not (without["group"].values == "duplicate").any()
-    assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.mpra.report(without)
+    assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.report(without)
 
 
 def test_names_can_be_ordered_and_arms_do_not_collide():
@@ -548,15 +549,15 @@ def test_the_library_says_how_it_was_made(barcoded):
     design = Design.from_json(unpack_text(barcoded, "design"))
     assert design == pair(150, length=145, contrasts="untreated")
     assert attrs["design_fingerprint"] == design.fingerprint
-    assert (attrs["rng"], attrs["left"], attrs["replicates"]) == ("3", "ACTGGCCGCTTCACTG", 4)
+    assert (attrs["rng"], attrs["left"], attrs["n_replicates"]) == ("3", "ACTGGCCGCTTCACTG", 4)
     assert json.loads(attrs["rules"])[:3] == ["site KpnI", "site SfiI", "site XbaI"]
     made = cg.mpra.library(
         design,
         oligo_length=attrs["oligo_length"],
         adapters=attrs["construct"],
         barcodes_per_oligo=attrs["barcodes_per_oligo"],
-        barcode_length=attrs["barcode_length"],
-        positives={"CMV": column(barcoded, "insert", oligo_name="CMV")[0]},
+        barcode_rules=cg.mpra.BarcodeRules(length=attrs["barcode_length"]),
+        controls=cg.mpra.Controls(positives={"CMV": column(barcoded, "insert", oligo_name="CMV")[0]}),
         rng=int(attrs["rng"]),
     )
     assert made.attrs["library_fingerprint"] == attrs["library_fingerprint"]
@@ -565,12 +566,14 @@ def test_the_library_says_how_it_was_made(barcoded):
 def test_a_report_of_many_arms_counts_them():
     arms = {f"at {i}": cg.Embed("AGATAAG", at=i) for i in range(30)}
     library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), scrambles=4)
-    assert cg.mpra.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
+    assert cg.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
 
 
-def test_a_report_is_of_a_library():
-    with pytest.raises(OutcomesError, match="library"):
-        cg.mpra.report(cg.Uniform(length=9).sample(2, rng=0))
+def test_a_report_is_of_a_result():
+    with pytest.raises(OutcomesError, match="a Dataset from cg.estimate"):
+        cg.report(cg.Uniform(length=9).sample(2, rng=0))
+    with pytest.raises(OutcomesError, match="library: .* a Dataset from"):
+        cg.report(bare(pair(2)).drop_vars("arm"))
 
 
 # the virtual trial

@@ -350,7 +350,7 @@ def test_cheapest_is_that_of_brute_force() -> None:
 
 
 def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
-    found = cheapest(n_oligos=2_400, **NOISE)
+    found = cheapest(max_oligos=2_400, **NOISE)
     assert found["n_oligos"] <= 2_400
     assert (found["n_backgrounds"].item(), found["n_barcodes"].item()) == (400, 3)
     same = power(
@@ -383,7 +383,7 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
     text = Path(cg.mpra.__file__).parent.joinpath("data", "prices_2026-11.toml").read_text()
     own = tmp_path / "mine.toml"
     own.write_text(text.replace('currency = "USD"', 'currency = "EUR"').replace("price = 600", "price = 6_000"))
-    assert cheapest(half_width=0.1, price=own, **NOISE).attrs["currency"] == "EUR"
+    assert cheapest(half_width=0.1, prices=cg.mpra.read_prices(own), **NOISE).attrs["currency"] == "EUR"
     own.write_text(text.replace("price = 600", "price = -1"))
     with pytest.raises(EstimateError, match=r"replicate\.price=-1"):
         cg.mpra.read_prices(own)
@@ -399,6 +399,9 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
         ({"sd_barcode": 0.5}, r"NoiseModel\(sd_replicate=\.\.\.\), about 0\.15"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1}, r"give depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "disp_rna": 0.2}, "disp_rna would have no effect"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "sd_abundance": 0.2}, "leave sd_count out and give"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 0.01, "q": 0.1}, "two levels of one test"),
         ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "tau": 0.5, "n_backgrounds": 1}, "n_backgrounds=1"),
@@ -426,16 +429,16 @@ def test_what_cannot_be_bought_is_said() -> None:
 
 
 def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
-    two, four = (cheapest(n_oligos=2_400, weights=w, **NOISE) for w in ((-1.0, 1.0), (1.0, -1.0, -1.0, 1.0)))
+    two, four = (cheapest(max_oligos=2_400, weights=w, **NOISE) for w in ((-1.0, 1.0), (1.0, -1.0, -1.0, 1.0)))
     assert (two["n_backgrounds"].item(), four["n_backgrounds"].item()) == (400, 200)
-    third = cheapest(n_oligos=2_400, weights=(-1.0, 1.0, 0.0), **NOISE)
+    third = cheapest(max_oligos=2_400, weights=(-1.0, 1.0, 0.0), **NOISE)
     assert third["n_oligos"].item() == 3 * 3 * third["n_backgrounds"].item()
 
 
 @pytest.mark.parametrize(("name", "value"), [("effect", "a"), ("pilot", "a")])
 def test_cheapest_refuses_what_it_cannot_read(name: str, value: Any) -> None:
     with pytest.raises(EstimateError, match=name):
-        cheapest(**{"n_oligos": 2_000, name: value}, **NOISE)
+        cheapest(**{"max_oligos": 2_000, name: value}, **NOISE)
 
 
 def test_a_pilot_without_replicates_is_refused() -> None:

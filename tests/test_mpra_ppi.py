@@ -211,7 +211,7 @@ def test_names_the_condition_that_fails(rng):
     with pytest.raises(EstimateError, match="condition 'same null model'.*shuffles of peaks"):
         cg.mpra.prediction_powered(virtual.assign_attrs(null_fingerprint="a"), measured, library=library)
     redrawn = xr.Dataset({"share_redrawn": 0.25}, attrs={"rules": '["EcoRI"]'})
-    with pytest.raises(EstimateError, match=r"condition 'same constraints': 25\.0% of the library's units"):
+    with pytest.raises(EstimateError, match=r"condition 'same constraints': 25\.0 % of the library's units"):
         cg.mpra.prediction_powered(virtual, measured, library=redrawn)
     kept = cg.mpra.prediction_powered(virtual.assign_attrs(rules='["EcoRI"]'), measured, library=redrawn)
     assert json.loads(kept.attrs["conditions"])["population"].startswith("held")

@@ -26,12 +26,12 @@ from causalgia.mpra.libraries.rules import (
     GCWindows,
     Homopolymers,
     JunctionMotif,
+    OligoRules,
     SimpleRepeats,
     SiteCount,
     broken_by,
     check_construct,
     default_flags,
-    default_rules,
     first_duplicates,
 )
 from causalgia.sequences import Motif, decode, encode, reverse_complement
@@ -214,7 +214,7 @@ def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
     of = construct("melnikov")
     inserts = encode(["ACGATACGATTGCAGT", "ACGGTACCGATTGCAG", "ACGATCTAGATTGCAG"])
     oligos = of.assemble(inserts, encode(["ACGTACGCA"] * 3))
-    rules = default_rules(of, gc=(0, 1))
+    rules = OligoRules(gc=(0, 1)).of_construct(of)
     assert [rule.name for rule in rules[:3]] == ["site KpnI", "site SfiI", "site XbaI"]
     broken = broken_by(oligos, rules)
     assert broken[:3].T.tolist() == [[False] * 3, [True, False, False], [False, False, True]]
@@ -229,12 +229,12 @@ def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
 def test_an_adapter_that_carries_the_site_itself_is_named():
     of = construct(("ACGT", "ACGGAATTCTT"))
     with pytest.raises(LibraryError, match=r"the right adapter ACGGAATTCTT carries EcoRI \(GAATTC\) at 3 itself"):
-        check_construct(of, default_rules(of, avoid=["SbfI", "EcoRI"]), barcoded=False)
-    check_construct(of, default_rules(of, avoid="SbfI"), barcoded=False)
+        check_construct(of, OligoRules(avoid=["SbfI", "EcoRI"]).of_construct(of), barcoded=False)
+    check_construct(of, OligoRules(avoid="SbfI").of_construct(of), barcoded=False)
     junction = construct(("ACGT", "GAGACC", "ACGT"))  # BsaI on the other strand
     with pytest.raises(LibraryError, match="the junction GAGACC carries BsaI"):
-        check_construct(junction, default_rules(junction, avoid="BsaI"), barcoded=True)
-    check_construct(junction, default_rules(junction, avoid="BsaI"), barcoded=False)
+        check_construct(junction, OligoRules(avoid="BsaI").of_construct(junction), barcoded=True)
+    check_construct(junction, OligoRules(avoid="BsaI").of_construct(junction), barcoded=False)
     with pytest.raises(LibraryError, match="left adapter CAAAAAAG has a run of 6"):
         check_construct(Construct(left="CAAAAAAG", right="A"), [Homopolymers(longest=5)], barcoded=False)
 
@@ -253,15 +253,15 @@ def test_rules_look_at_the_part_that_they_name():
 
 
 def test_the_shortest_homopolymer_that_can_be_asked_for_is_one_base():
-    assert Homopolymers(longest=1) in default_rules(construct("lentimpra"), homopolymer=1)
+    assert Homopolymers(longest=1) in OligoRules(homopolymer=1).of_construct(construct("lentimpra"))
     with pytest.raises(LibraryError, match="homopolymer"):
-        default_rules(construct("lentimpra"), homopolymer=0)
+        OligoRules(homopolymer=0).of_construct(construct("lentimpra"))
 
 
 @pytest.mark.parametrize("asked", [{"gc": (25, 65)}, {"gc": (0.6, 0.4)}, {"repeats": 25}])
 def test_per_cents_are_no_shares(asked):
     with pytest.raises(LibraryError, match="25 per cent"):
-        default_rules(construct("lentimpra"), **asked)
+        OligoRules(**asked).of_construct(construct("lentimpra"))
 
 
 @pytest.mark.parametrize("as_motif", [False, True])

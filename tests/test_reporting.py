@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia import reporting
+from causalgia import report, reporting
 from causalgia.errors import OutcomesError
+from causalgia.mpra.counts._simulate import two_arms
 from causalgia.reporting import (
     cells,
     format_effect,
@@ -22,7 +23,6 @@ from causalgia.reporting import (
     format_se,
     p_clause,
     placebo_summary,
-    report,
     rows,
 )
 
@@ -353,6 +353,13 @@ def test_effects_that_no_trial_kept_are_reported():
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5, progress=False)
     assert "1 contrast:\n  GATA" in report(cg.contrast(outcomes, control="none"))
+
+
+def test_one_report_for_trials_and_the_bench():
+    counts = two_arms()
+    assert report(counts).startswith("4 barcodes of 2 oligos")
+    with pytest.raises(OutcomesError, match="rows='all' is for placebo words and elements"):
+        report(counts, rows="all")
 
 
 def test_other_rows_are_refused():

@@ -20,7 +20,7 @@ from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
-from causalgia.mpra import library
+from causalgia.mpra import BarcodeRules, Controls, OligoRules, library
 from causalgia.trial_file import TrialSpec, read_analysis, read_library_spec, read_spec, starter
 from causalgia.trial_file.library_table import MPRA
 from causalgia.trial_file.trial_spec import PredictorSpec
@@ -566,8 +566,19 @@ def test_the_experiment_of_the_page_is_understood(folder):
 
 
 def test_the_mpra_table_has_every_option_of_a_library():
-    options = [name for name, p in signature(library).parameters.items() if p.kind is p.KEYWORD_ONLY and name != "rng"]
-    assert sorted(MPRA) == sorted(options)
+    options = {name for name, p in signature(library).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    options -= {"rng", "rules", "controls", "barcode_rules"}
+    options |= {field.name for kind in (OligoRules, Controls) for field in fields(kind)}
+    assert set(MPRA) == options | {"barcode_length", "min_distance", "seeds"}
+
+
+def test_the_mpra_table_is_grouped_as_the_arguments_of_a_library(tmp_path):
+    more = 'gc = [0.2, 0.8]\nmotifs = ["CACGTG"]\nscrambles = 5\nmin_distance = 2\nseeds = ["ACGTAC"]'
+    (tmp_path / "trial.toml").write_text(BENCH + more)
+    options = read_library_spec(tmp_path / "trial.toml").options
+    assert options["rules"] == OligoRules(avoid=["EcoRI"], gc=(0.2, 0.8), motifs=["CACGTG"])
+    assert options["controls"] == Controls(scrambles=5)
+    assert options["barcode_rules"] == BarcodeRules(length=15, min_distance=2, seeds=["ACGTAC"])
 
 
 BENCH = """
@@ -588,7 +599,7 @@ avoid = ["EcoRI"]
 def test_a_library_is_read_without_a_predictor(tmp_path):
     (tmp_path / "trial.toml").write_text(BENCH)
     spec = read_library_spec(tmp_path / "trial.toml")
-    assert spec.options == {"oligo_length": 130, "adapters": "lentimpra", "avoid": ("EcoRI",)}
+    assert spec.options == {"oligo_length": 130, "adapters": "lentimpra", "rules": OligoRules(avoid=["EcoRI"])}
     assert (spec.rng, spec.design.arm_names, spec.analysis.control) == (7, ["placebo", "GATA1"], "placebo")
     assert library(spec.design, rng=spec.rng, **spec.options).sizes["row"] == 40 * 2 + 100
 
@@ -599,7 +610,7 @@ def test_sites_that_are_meant_are_a_table_and_a_junction_may_be_empty(tmp_path):
     (tmp_path / "trial.toml").write_text(text.replace("[mpra]", 'predictor = {zoo = "gata1_like"}\n[mpra]'))
     spec = read_library_spec(tmp_path / "trial.toml")
     assert spec.options["adapters"] == ("ACGTA", "", "TTGCA")
-    assert spec.options["avoid"] == {"EcoRI": 0, "XbaI": 1}
+    assert spec.options["rules"].avoid == {"EcoRI": 0, "XbaI": 1}
     (tmp_path / "again.toml").write_text(read_spec(tmp_path / "trial.toml").to_toml())
     assert read_library_spec(tmp_path / "again.toml").options == spec.options
     (tmp_path / "trial.toml").write_text(text.replace("XbaI = 1", "XbaI = -1"))

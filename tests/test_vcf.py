@@ -220,5 +220,10 @@ def test_arguments_are_checked(genome):
         variant_windows([], genome, length=3)
     with refused("not 'chr1:16:G>T'"):
         variant_windows(["chr1:16:G>T"], genome, length=3)
+    for odd in (3, None):
+        with pytest.raises(SequenceError, match=f"variants= takes a VCF file, .* at least one, not {odd}"):
+            variant_windows(odd, genome, length=3)
+    with pytest.raises(SequenceError, match="the genome is 3; give the path of a FASTA file"):
+        variant_windows([variant], 3, length=3)
     with refused("more than one variant is called 'chr1:16:G>T'"):
         variant_windows([variant, variant], genome, length=3)

@@ -391,10 +391,10 @@ def show(
     """
     from causalgia import store
     from causalgia.analysis import kept_analysis
-    from causalgia.reporting import report
+    from causalgia.reporting import trial_report
 
     outcomes = load_outcomes(folder)
-    echo(report(outcomes, rows="all" if all_rows else "summary"))
+    echo(trial_report(outcomes, rows="all" if all_rows else "summary"))
     echo()
     if not (folder / ESTIMATES).is_file():
         echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")

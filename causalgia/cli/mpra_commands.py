@@ -14,6 +14,7 @@ from causalgia.cli.mpra_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
+    assumed_noise,
     average_target,
     check_files_free,
     check_one_treatment,
@@ -22,13 +23,13 @@ from causalgia.cli.mpra_tables import (
     draw_quality,
     effects_table,
     measured_effects,
-    noise_model,
     parse_flanks,
     parse_numbers,
-    pilot_components,
+    planning_noise,
     power_table,
     print_average,
     print_parallel,
+    print_quality,
     print_verdicts,
     read_library_or_side_table,
     split_names,
@@ -114,8 +115,8 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
 
     Example:   causalgia mpra design trial.toml --out library
     """
-    from causalgia import mpra
-    from causalgia.mpra.formats.library_folder import FILES
+    from causalgia import mpra, report
+    from causalgia.mpra.formats.orders import FILES
     from causalgia.trial_file import read_library_spec
 
     spec = read_library_spec(spec_file)
@@ -124,7 +125,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
         library = mpra.library(spec.design, rng=spec.rng, **spec.options)
         library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
         written = mpra.write_library(library, out, overwrite=force)
-    echo(in_shell(mpra.report(library)))
+    echo(in_shell(report(library)))
     echo()
     print_written(out, *(path.name for path in written))
     echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
@@ -195,30 +196,42 @@ def power(
     """
     from causalgia import mpra
 
-    known = pilot_components(pilot, library_folder, control, arms=pilot_arms, replicates=split_names(pilot_replicates))
-    if depth is None and known is None:
-        depth = "100"
-    noise = noise_model(
-        known,
+    noise, known = planning_noise(
+        pilot,
+        library_folder,
+        control,
+        pilot_arms,
+        pilot_replicates,
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         tau=tau,
         recovery=recovery,
         barcode_dispersion=barcode_dispersion,
     )
+    if depth is None and known is None:
+        depth = "100"
     found = mpra.power(
         parse_numbers(effect, "--effect"),
         n_barcodes=parse_numbers(barcodes, "--barcodes"),
         n_replicates=parse_numbers(replicates, "--replicates"),
         n_backgrounds=None if backgrounds is None else parse_numbers(backgrounds, "--backgrounds"),
         depth=None if depth is None else parse_numbers(depth, "--depth"),
+        contrast=mpra.PlannedContrast(alpha=0.05 if alpha is None else alpha, q=q),
         noise=noise,
         pilot=known,
-        alpha=alpha,
-        q=q,
     )
-    of = "one element" if backgrounds is None else "the average over backgrounds"
-    echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
+    settings: dict[str, tuple[str | None, str]] = {
+        "n_barcodes": (barcodes, "barcodes of each oligo"),
+        "n_replicates": (replicates, "replicates"),
+        "n_backgrounds": (backgrounds, "backgrounds"),
+        "depth": (depth or "the pilot's", "reads of a barcode in one library"),
+    }
+    fixed = [f"{value} {what}" for name, (value, what) in settings.items() if value and name not in found.dims]
+    size = f"log2 effect of {effect}" if "effect" not in found.dims else "log2 effect"
+    of = "in one element" if backgrounds is None else "on the average over backgrounds"
+    test = f"false discovery rate of {q:g}" if q is not None else f"two-sided test at {found['alpha'].item():.3g}"
+    echo(f"Power to detect a {size} {of}, {test}; {', '.join(fixed)}.")
+    echo(assumed_noise(noise, known, average=backgrounds is not None))
     echo(power_table(found))
 
 
@@ -260,31 +273,35 @@ def cheapest(
     """
     from causalgia import mpra
 
-    known = pilot_components(pilot, library_folder, control, arms=pilot_arms, replicates=split_names(pilot_replicates))
-    check_one_treatment(known)
-    noise = noise_model(
-        known,
+    noise, known = planning_noise(
+        pilot,
+        library_folder,
+        control,
+        pilot_arms,
+        pilot_replicates,
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         tau=tau,
         recovery=recovery,
         barcode_dispersion=barcode_dispersion,
     )
+    check_one_treatment(known)
     found = mpra.cheapest(
         half_width=half_width,
         effect=effect,
-        n_oligos=oligos,
+        max_oligos=oligos,
         budget=budget,
-        price=price,
-        n_controls=controls,
-        oligo_length=oligo_length,
+        library=mpra.PlannedLibrary(
+            n_controls=controls, oligo_length=oligo_length, prices=None if price is None else mpra.read_prices(price)
+        ),
         n_barcodes=range(3, max_barcodes + 1),
         n_replicates=range(2, max_replicates + 1),
         noise=noise,
         pilot=known,
-        weights=(-1.0, 1.0) + (0.0,) * (arms - 2),
+        contrast=mpra.PlannedContrast(weights=(-1.0, 1.0) + (0.0,) * (arms - 2)),
         depth=parse_numbers(depth, "--depth"),
     )
+    echo(assumed_noise(noise, known, average=True))
     for name, value in found.data_vars.items():
         echo(f"{name:<15}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<15}{value.item():,}")
     echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
@@ -341,20 +358,20 @@ def analyze(
             fitted = mpra.fit(counts, **vars(asked), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
             decisions = decide(evidence, rope=parse_rope(rope), error=error.value, level=level)
-        echo(in_shell(mpra.report(quality)))
-        echo(in_shell(mpra.report(counts)))
         remove_outdated(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
         said = {"analysis": Analysis(**asked.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
         figures = draw_quality(quality, folder)
         if not crossover:
             print_parallel(folder, asked.contrast, level)
+            print_quality(quality, counts)
             print_written(folder, OUTCOMES, *figures)
             return
         print_average(fitted, level)
         store.save(fitted, folder / FIT)
         write_text(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
         print_verdicts(decisions)
+        print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
         echo(f"Next: causalgia mpra compare virtual {out}")
 
@@ -383,7 +400,7 @@ def compare(
 
     Example:   causalgia mpra compare virtual measured --out compared
     """
-    from causalgia import mpra
+    from causalgia import mpra, report
 
     if virtual.resolve() == measured.resolve():
         raise OutcomesError(f"{virtual} is given for both trials; give the virtual one first, then the measured one")
@@ -391,7 +408,7 @@ def compare(
         of_bench = measured_effects(measured)
         chosen = {name: name for name in contrast} if contrast else None
         found = mpra.concordance(virtual_effects(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
-        echo(in_shell(mpra.report(found)))
+        echo(in_shell(report(found)))
         if folder is None:
             return
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from causalgia.checks import nearest
 from causalgia.choices import Target
 from causalgia.cli.folder import check_usable, load_outcomes
+from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.tables import echo, print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
@@ -199,32 +200,38 @@ def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None
     return names
 
 
-def pilot_components(
-    counts: Path | None,
+def planning_noise(
+    pilot: Path | None,
     library: Path | None,
     control: str | None,
-    *,
     arms: str | None,
-    replicates: list[str] | None,
-) -> xr.Dataset | None:
-    """Return the noise components of a pilot, or None without its counts."""
+    replicates: str | None,
+    **options: float | None,
+) -> tuple[NoiseModel, xr.Dataset | None]:
+    """Return the noise of the options, and the components of a pilot if its counts are given.
+
+    Without a pilot, noise that no option gives is that of published libraries.
+    """
     from causalgia import mpra
 
-    if counts is None:
-        for option, given in {"--pilot-replicates": replicates, "--pilot-arms": arms}.items():
-            if given is not None:
+    given = {name: value for name, value in options.items() if value is not None}
+    if pilot is None:
+        for option, names in {"--pilot-replicates": replicates, "--pilot-arms": arms}.items():
+            if names is not None:
                 raise OutcomesError(f"{option} names those of a pilot; give its counts, --pilot")
-        return None
+        return mpra.NoiseModel(**(_PUBLISHED | given)), None  # type: ignore[arg-type]
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
-        read = mpra.read_counts(counts, side_table=read_library_or_side_table(library), replicates=replicates)
-        known = list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist()))
-        given = split_names(arms, known)
-        _check_arms("--pilot-arms", given or [], known)
-        return mpra.components(read, control=control, arms=given)
+        side = read_library_or_side_table(library)
+        counts = mpra.read_counts(pilot, side_table=side, replicates=split_names(replicates))
+        known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+        chosen = split_names(arms, known)
+        _check_arms("--pilot-arms", chosen or [], known)
+        found = mpra.components(counts, control=control, arms=chosen)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
         raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
+    return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
 
 
 def check_one_treatment(pilot: xr.Dataset | None) -> None:
@@ -237,16 +244,30 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         )
 
 
-def noise_model(pilot: xr.Dataset | None, **options: float | None) -> NoiseModel:
-    """Return the noise of the options; without a pilot, that of published libraries where no option is given."""
-    from causalgia.mpra import NoiseModel
+def assumed_noise(noise: NoiseModel, pilot: xr.Dataset | None, *, average: bool) -> str:
+    """Return the noise that a plan assumes, and where each value is from.
 
-    given = {name: value for name, value in options.items() if value is not None}
-    return NoiseModel(**(({} if pilot is not None else _PUBLISHED) | given))  # type: ignore[arg-type]
+    Examples
+    --------
+    >>> from causalgia.mpra import NoiseModel
+    >>> assumed_noise(NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5), None, average=False)
+    'Assumed: sd on log2 of 0.6 between barcodes, 0.15 between replicates; all planned barcodes are counted.'
+    """
+    layers = {"sd_barcode": "between barcodes", "sd_replicate": "between replicates"}
+    layers |= {"tau": "of the effect between backgrounds"} if average else {}
+    parts = []
+    for name, what in layers.items():
+        given = getattr(noise, name)
+        values = [given] if given is not None or pilot is None else pilot[name].to_numpy().ravel().tolist()
+        of_pilot = " (pilot)" if given is None else ""
+        parts.append(f"{' or '.join(f'{value:.3g}' for value in values)} {what}{of_pilot}")
+    counted = "all" if noise.recovery == 1 else f"{100 * noise.recovery:g} % of the"
+    random = "" if noise.barcode_dispersion is None else f", random with dispersion {noise.barcode_dispersion:g},"
+    return f"Assumed: sd on log2 of {', '.join(parts)}; {counted} planned barcodes{random} are counted."
 
 
 def power_table(found: xr.Dataset) -> str:
-    """Return a table of designs: varied settings, standard error, half width and power."""
+    """Return a table of designs: the settings that vary, standard error, half width and power."""
     columns = found[["se", "half_width", "power"]]
     table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
     table = table[[c for c in table.columns if c in found.dims or c in ("se", "half_width", "power")]]
@@ -331,6 +352,15 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
     print_answers(estimate(contrast(load_outcomes(folder), **asked), ci_prob=level))
+
+
+def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
+    """Print the quality of counts, and what filters left of them."""
+    from causalgia import report
+
+    echo("\nQuality of the counts:")
+    echo(in_shell(report(quality)))
+    echo(in_shell(report(counts)))
 
 
 def print_verdicts(decisions: xr.Dataset) -> None:

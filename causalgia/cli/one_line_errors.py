@@ -32,11 +32,14 @@ _COMMANDS = {
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
 _OPTION_NAMES = {  # arguments whose option has another name in some command
     **{f"n_{name}": (name, f"max-{name}") for name in ("oligos", "barcodes", "replicates", "backgrounds", "controls")},
+    "max_oligos": ("oligos",),
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
 }
-_NOISE = re.compile(r"\bnoise=cg\.mpra\.NoiseModel\(([^()]*)\)")  # its fields are options of their own
+_FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
+    r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"
+)
 _TWO_NAMES = re.compile(r", or say which belong together: contrasts=\{[^{}]*\}")  # no option can
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
@@ -53,7 +56,7 @@ def in_shell(text: str) -> str:
     Examples
     --------
     >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error", "--tau"}))
-    >>> in_shell("say what is wanted: half_width=, or what there is: budget= or n_oligos=")
+    >>> in_shell("say what is wanted: half_width=, or what there is: budget= or max_oligos=")
     'say what is wanted: --half-width, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
@@ -63,8 +66,8 @@ def in_shell(text: str) -> str:
     'effect=nan is not a number; name the others: --rope'
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
-    >>> in_shell("positive controls are yours to give (positives=)")
-    'positive controls are yours to give (positives in [mpra])'
+    >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
+    'give positive controls, positives in [mpra]'
     >>> in_shell("the same cg.run(..., store=) resumes it")
     'the same causalgia run --store resumes it'
     >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
@@ -72,7 +75,7 @@ def in_shell(text: str) -> str:
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
     """
-    text = _NOISE.sub(r"\1", _TWO_NAMES.sub("", text))
+    text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
     return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, text))
 
 

@@ -35,7 +35,7 @@ def print_answers(
     The table shows verdicts with their own intervals if there are decisions, else effects.
     """
     from causalgia.reporting import sentences
-    from causalgia.reporting._report import estimand, shape_lines
+    from causalgia.reporting._trial_report import estimand, shape_lines
     from causalgia.reporting.verdict_sentences import verdict_method
 
     which: Rows = "all" if all_rows else "summary"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -112,7 +112,8 @@ def variants(
     rs1            42         A         C   decreases
     rs2            60         A         G  negligible
     """
-    chosen = tuple(read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf)
+    given = read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf
+    chosen = tuple(given) if isinstance(given, Iterable) else (given,)
     if null is None:
         for name, value in (("flank", flank), ("n_units", n_units)):
             if value is not None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.mpra._report import report
     from causalgia.mpra.comparisons import concordance, prediction_powered, virtual_trial
     from causalgia.mpra.counts import (
         NoiseModel,
@@ -38,13 +37,27 @@ if TYPE_CHECKING:
     )
     from causalgia.mpra.libraries import library
     from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcode_balance, barcodes
-    from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
+    from causalgia.mpra.libraries.oligos import Controls
+    from causalgia.mpra.libraries.rules import OligoRules
+    from causalgia.mpra.planning import (
+        PlannedContrast,
+        PlannedLibrary,
+        PriceList,
+        cheapest,
+        components,
+        power,
+        read_prices,
+    )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "BarcodeRules",
+    "Controls",
     "NoiseModel",
+    "OligoRules",
+    "PlannedContrast",
+    "PlannedLibrary",
     "PriceList",
     "VariantTiles",
     "activity",
@@ -70,7 +83,6 @@ __all__ = [
     "read_igvf",
     "read_library",
     "read_prices",
-    "report",
     "simulate",
     "split_duplicates",
     "to_csv",

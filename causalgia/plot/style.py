@@ -14,7 +14,7 @@ from causalgia.checks import nearest
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.inputs import check_no_pipe
 from causalgia.reporting import Row, rows
-from causalgia.reporting._report import versus
+from causalgia.reporting._trial_report import versus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,15 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
-    from causalgia.reporting._report import report, sentence, sentences, tasks_in_words
-    from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, p_clause
+    from causalgia.reporting._trial_report import sentence, sentences, tasks_in_words, trial_report
+    from causalgia.reporting.rounded_numbers import (
+        format_effect,
+        format_number,
+        format_p,
+        format_se,
+        format_share,
+        p_clause,
+    )
     from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -26,12 +33,13 @@ __all__ = [
     "format_number",
     "format_p",
     "format_se",
+    "format_share",
     "p_clause",
     "placebo_summary",
     "placebo_words",
-    "report",
     "rows",
     "sentence",
     "sentences",
     "tasks_in_words",
+    "trial_report",
 ]

@@ -11,6 +11,17 @@ _MISSING, _LEAST_P = "n/a", 1e-4
 _LARGE, _MOST_DECIMALS, _MOST_DIGITS = 1e7, 7, 16
 
 
+def format_share(share: float, digits: int = 0) -> str:
+    """Return a share in per cent.
+
+    Examples
+    --------
+    >>> format_share(0.5), format_share(0.1234, 1)
+    ('50 %', '12.3 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
 def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[str, str]:
     """Return an effect and its interval as text, to the decimal of the second significant digit of the standard error.
 

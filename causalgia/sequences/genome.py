@@ -39,6 +39,8 @@ class Genome:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
+        if not isinstance(path, str | PathLike):
+            raise SequenceError(f"the genome is {quoted(path)}; give the path of a FASTA file")
         self.path = path
         self._close = ExitStack()
         self._data: bytes | _File = read_text(path) if is_gzip(path) else self._on_disk()

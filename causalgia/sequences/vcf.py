@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -264,12 +264,12 @@ def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...
     if not is_whole(length) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
-    chosen = tuple(variants)
-    odd = next((x for x in chosen if not isinstance(x, Variant)), None)
-    if not chosen or odd is not None:
+    chosen = tuple(variants) if isinstance(variants, Iterable) else (variants,)
+    odd = [x for x in chosen if not isinstance(x, Variant)]
+    if not chosen or odd:
         msg = (
-            "variants are Variant values, as read_vcf() gives them, at least one, not "
-            f"{quoted(odd if chosen else chosen)}"
+            "variants= takes a VCF file, or Variant values as read_vcf() gives them, at least one, not "
+            f"{quoted(odd[0] if odd else chosen)}"
         )
         raise SequenceError(msg)
     twice = [name for name, count in Counter(x.name for x in chosen).items() if count > 1]

@@ -24,6 +24,10 @@ from causalgia.design import Design
 from causalgia.errors import DesignError, quoted
 
 FILES = ("positives", "negatives")
+#: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the fields
+_RULES = ("avoid", "gc", "homopolymer", "repeats", "motifs")
+_CONTROLS = ("scrambles", "positives", "negatives", "duplicates", "promoter_only")
+_BARCODES = {"barcode_length": "length", "min_distance": "min_distance", "seeds": "seeds"}
 
 
 def _is_adapters(value: object) -> bool:
@@ -51,8 +55,8 @@ MPRA: Keys = {
     "adapters": (_is_adapters, 'a construct such as "lentimpra", or a list: [left, right] or [left, junction, right]'),
     "avoid": (_is_sites, 'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is meant, {KpnI = 1}'),
     "barcodes_per_oligo": (is_count, "a whole number of at least 1; left out, oligos carry none"),
-    "replicates": (is_count, "a whole number of at least 1"),
-    "budget": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),
+    "n_replicates": (is_count, "a whole number of at least 1"),
+    "max_oligos": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),
     "vendor": NAME,
     "scrambles": _at_least(0),
     "positives": NAME,
@@ -122,4 +126,15 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
         if not path.is_file():
             raise DesignError(f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; give a FASTA file")
         options[key] = str(path)
-    return options
+    from causalgia.mpra import BarcodeRules, Controls, OligoRules
+    from causalgia.mpra.libraries.constructs import construct
+
+    parts: dict[str, Any] = {}
+    if rules := {key: options.pop(key) for key in _RULES if key in options}:
+        parts["rules"] = OligoRules(**rules)
+    if controls := {key: options.pop(key) for key in _CONTROLS if key in options}:
+        parts["controls"] = Controls(**controls)
+    if barcodes := {field: options.pop(key) for key, field in _BARCODES.items() if key in options}:
+        length = construct(options["adapters"]).usual_barcode_length
+        parts["barcode_rules"] = BarcodeRules(**{"length": length} | barcodes)
+    return options | parts

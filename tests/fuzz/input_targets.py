@@ -134,7 +134,7 @@ def counts(rng: Random, folder: Path) -> None:
         side = mutation.of_lines(side, rng)
     name = rng.choice(("side.tsv", "side.tsv.gz", "side.zip", "side.xz", "side.bz2", "side.zst"))
     found = mpra.read_counts(_file(folder, "counts.tsv", table), side_table=_file(folder, name, side))
-    mpra.report(found)
+    cg.report(found)
 
 
 def _side_once(path: Path) -> pd.DataFrame:

@@ -59,12 +59,12 @@ class Answer:
     figure: Callable[[Answer], Axes] | None = None
 
     def __str__(self) -> str:
-        from causalgia.reporting import report
+        from causalgia.reporting import trial_report
 
         shown = largest_contrasts(self.decisions)
         more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
         note = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
-        return "\n".join([self.question, "", report(shown), "", *note, *self.sentences]).rstrip()
+        return "\n".join([self.question, "", trial_report(shown), "", *note, *self.sentences]).rstrip()
 
     def __repr__(self) -> str:
         return f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} contrasts>"

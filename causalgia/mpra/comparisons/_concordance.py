@@ -118,7 +118,18 @@ def concordance(
         pair, lost[printable(name)] = match_elements(predicted, observed, name, others=len(names) > 1)
         parts.append(_compare_effects(pair, n_bins, alpha, ci_prob))
     combined = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
-    return combined.assign_attrs(_concordance_attrs(virtual, measured, lost, alpha, ci_prob))
+    on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
+    attrs = {
+        "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
+        "measured_scale": str(on_measured.get("scale", "log2")),
+        "ci_prob": ci_prob,
+        "alpha": alpha,
+        "lost": json.dumps(lost),
+    }
+    attrs |= {
+        k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
+    }
+    return combined.assign_attrs(attrs)
 
 
 def _compare_effects(pair: MatchedEffects, n_bins: int, alpha: float, ci_prob: float) -> xr.Dataset:
@@ -215,23 +226,6 @@ def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]
     aligned = [part.sel(element=common).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
     return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
-
-
-def _concordance_attrs(
-    virtual: Any, measured: Any, lost: dict[str, Any], alpha: float, ci_prob: float
-) -> dict[str, Any]:
-    on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
-    attrs = {
-        "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
-        "measured_scale": str(on_measured.get("scale", "log2")),
-        "ci_prob": ci_prob,
-        "alpha": alpha,
-        "lost": json.dumps(lost),
-    }
-    attrs |= {
-        k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
-    }
-    return attrs
 
 
 class Interval(NamedTuple):

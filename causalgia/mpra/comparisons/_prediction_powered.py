@@ -36,7 +36,7 @@ from causalgia.mpra.comparisons.sides import (
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.reporting import p_clause
+from causalgia.reporting import format_share, p_clause
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Codes, Mask
 
@@ -135,7 +135,11 @@ def prediction_powered(
     check_not_parallel(measured, "measured")
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
-    f, (y, controls) = _virtual_effects(virtual, task), _drop_control_units(_measured_effects(measured))
+    if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
+        raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
+    ice = select_task(validate(virtual, "effects"), task)["ice"]
+    f = ice.mean("model") if "model" in ice.dims else ice
+    y, controls = _drop_control_units(_measured_effects(measured))
     noise = _replicate_noise(measured, y)
     names = match_contrasts(_contrast_names(f), _contrast_names(y), contrasts)
     units = _match_units(f, y)
@@ -175,13 +179,6 @@ class _MeasuredUnits:
     parents: NDArray[Any] | None
     cluster: Codes | None
     cluster_rest: Codes | None
-
-
-def _virtual_effects(virtual: Any, task: str | None) -> xr.DataArray:
-    if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
-        raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
-    ice = select_task(validate(virtual, "effects"), task)["ice"]
-    return ice.mean("model") if "model" in ice.dims else ice
 
 
 def _measured_effects(measured: Any) -> xr.DataArray:
@@ -381,9 +378,9 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
     redrawn = float(library["share_redrawn"]) if "share_redrawn" in library else 0.0
     if rules != theirs and (rules is not None or redrawn > 0):
         raise EstimateError(
-            f"condition 'same constraints': {redrawn:.1%} of the library's units were redrawn to meet its rules, and "
-            "the units of the virtual trial met other rules or none; make a larger library by the same rules, predict "
-            "all of it (cg.mpra.virtual_trial), and order units of it at random"
+            f"condition 'same constraints': {format_share(redrawn, 1)} of the library's units were redrawn to meet its "
+            "rules, and the units of the virtual trial met other rules or none; make a larger library by the same "
+            "rules, predict all of it (cg.mpra.virtual_trial), and order units of it at random"
         )
     if not null or "null_fingerprint" not in library.attrs:
         silent = "virtual trial" if not null else "library"

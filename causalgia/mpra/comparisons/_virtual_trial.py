@@ -77,7 +77,12 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     """
     validate(library, "library")
     check_predictor(predictor, "virtual_trial(library, predictor)")
-    rows = _one_row_per_construct(library)
+    # the first row of each test construct
+    test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
+    names = library["oligo_name"].to_numpy().astype(str)[test]
+    if not test.size:
+        raise LibraryError("the library has no oligo of group 'test'; a virtual trial asks for those")
+    rows = test[np.sort(np.unique(names, return_index=True)[1])]
     arms = design_arms(library)
     elements, element, arm = _element_and_arm_codes(library, rows, [one.name for one in arms])
     tokens = _add_flanks(library["insert"].to_numpy()[rows], flanks)
@@ -98,15 +103,6 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     attrs = {name: library.attrs[name] for name in (*_OF_DESIGN, "design") if name in library.attrs}
     attrs |= {"scale": predictor.scale, "predictor_fingerprint": predictor.fingerprint, "flanks": json.dumps(flanks)}
     return validate(annotate(outcomes.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
-
-
-def _one_row_per_construct(library: xr.Dataset) -> NDArray[np.int64]:
-    """Return the first row of each test construct."""
-    test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
-    names = library["oligo_name"].to_numpy().astype(str)[test]
-    if not test.size:
-        raise LibraryError("the library has no oligo of group 'test'; a virtual trial asks for those")
-    return test[np.sort(np.unique(names, return_index=True)[1])]
 
 
 def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:

@@ -137,7 +137,16 @@ def powered_mean(
     b, share = (float(S_yf / S_ff) if S_ff > 0 else 0.0), len(f_rest) / (n + len(f_rest))
     cost = 1 / G + ((share * gap) ** 2 / S_ff if S_ff > 0 else 0.0)
     ours = (e_y - b * e_f) * np.sqrt(cost / (G - 2))
-    theirs = b * _all_units_pieces(f, f_rest, cluster, cluster_rest)
+    # the error pieces of the mean prediction over all units
+    both = np.concatenate([f, f_rest])
+    if cluster is None and cluster_rest is None:
+        codes = None
+    else:
+        first = np.arange(len(f)) if cluster is None else cluster
+        then = np.arange(len(f_rest)) if cluster_rest is None else cluster_rest
+        codes = np.concatenate([first, then + first.max() + 1])
+    e = cluster_deviations(both, codes)
+    theirs = b * np.asarray(e / np.sqrt(len(e) * (len(e) - 1)))
     return _combine_pieces(float(y.mean() + b * share * gap), ours, G - 2, theirs, b * share, r)
 
 
@@ -156,19 +165,6 @@ def cluster_deviations(x: Array, cluster: Codes | None) -> Array:
         return np.asarray(e)
     sums = group_sums(e, cluster)
     return np.asarray(sums * len(sums) / len(x))
-
-
-def _all_units_pieces(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None) -> Array:
-    """Return the error pieces of the mean prediction over all units."""
-    both = np.concatenate([f, f_rest])
-    if cluster is None and cluster_rest is None:
-        codes = None
-    else:
-        first = np.arange(len(f)) if cluster is None else cluster
-        then = np.arange(len(f_rest)) if cluster_rest is None else cluster_rest
-        codes = np.concatenate([first, then + first.max() + 1])
-    e = cluster_deviations(both, codes)
-    return np.asarray(e / np.sqrt(len(e) * (len(e) - 1)))
 
 
 def _combine_pieces(mean: float, ours: Array, df: int, theirs: Array, lam: float, r: float) -> PoweredMean:
@@ -316,19 +312,25 @@ def classical_reason(
     n, what = len(e_y), "units" if cluster is None else "parents"
     if n < LEAST_MEASURED:
         return f"only {n} {what} were measured ({LEAST_MEASURED} needed to learn how predictions err)"
-    different = _n_different(y, cluster)
+    # how many units, or clusters with such units, differ from the most common outcome
+    values, counts = np.unique(y, return_counts=True)
+    differs = y != values[counts.argmax()]
+    different = int(differs.sum()) if cluster is None else len(np.unique(cluster[differs]))
     if different < LEAST_DIFFERENT:
         return (
             f"only {different} of {n} measured {what} differ from the most common outcome ({LEAST_DIFFERENT} needed): "
             "such outcomes are too rare"
         )
-    r = _deviation_correlation(e_y, e_f)
-    bound = _chance_correlation(n)
+    size = float((e_y @ e_y) * (e_f @ e_f))
+    r = float(e_y @ e_f / np.sqrt(size)) if size > 0 else 0.0
+    # the largest correlation of n pairs that is not significant at .05, two-sided
+    t = float(special.stdtrit(n - 2, 1 - ALPHA / 2))
+    bound = t / float(np.sqrt(n - 2 + t**2))
     if abs(r) <= bound:
         return f"predictions do not go along with the measurements (r = {r:.2f}; up to {bound:.2f} is chance)"
     covers = _coverage_of_draws(np.concatenate([e_f, cluster_deviations(f_rest, cluster_rest)]), n)
     if covers < LEAST_COVERAGE:
-        return f"the predictions are rare or skewed: 95% t intervals of {n} of them cover their mean in {covers:.2f}"
+        return f"the predictions are rare or skewed: 95 % t intervals of {n} of them cover their mean in {covers:.2f}"
     b = e_y @ e_f / (e_f @ e_f)
     skew = max(abs(fisher_skewness(e_y)), abs(fisher_skewness(e_y - b * e_f)))
     if n < SKEW_UNITS * skew**2:
@@ -352,24 +354,6 @@ def fisher_skewness(x: Array) -> float:
     if m2 <= 1e-24 * max(1.0, float((x**2).max())):
         return 0.0
     return float((e**3).mean() / m2**1.5 * np.sqrt(n * (n - 1)) / (n - 2))
-
-
-def _n_different(y: Array, cluster: Codes | None) -> int:
-    """Return how many units, or clusters with such units, differ from the most common outcome."""
-    values, counts = np.unique(y, return_counts=True)
-    differs = y != values[counts.argmax()]
-    return int(differs.sum()) if cluster is None else len(np.unique(cluster[differs]))
-
-
-def _deviation_correlation(e_y: Array, e_f: Array) -> float:
-    size = float((e_y @ e_y) * (e_f @ e_f))
-    return float(e_y @ e_f / np.sqrt(size)) if size > 0 else 0.0
-
-
-def _chance_correlation(n: int) -> float:
-    """Return the largest correlation of n pairs that is not significant at .05, two-sided."""
-    t = float(special.stdtrit(n - 2, 1 - ALPHA / 2))
-    return t / float(np.sqrt(n - 2 + t**2))
 
 
 def _coverage_of_draws(e: Array, n: int) -> float:

@@ -63,7 +63,13 @@ def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> p
     if isinstance(source, xr.Dataset) and "ice" in source:
         table = _trial_table(source, side, task)
     elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
-        table = _fit_table(source, side)
+        fit = with_contrast_dim(source)
+        if "se" not in fit and side == "measured":
+            raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
+        fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
+        names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
+        data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
+        table = _long_table(data, fit, "element")
     elif isinstance(source, pd.DataFrame):
         table = _frame_table(source, side)
     else:
@@ -147,16 +153,6 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
     return [excess_replicate_noise(row, float(own), df) for row, own in zip(shift, within, strict=True)]
-
-
-def _fit_table(fit: xr.Dataset, side: Side) -> pd.DataFrame:
-    fit = with_contrast_dim(fit)
-    if "se" not in fit and side == "measured":
-        raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
-    fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
-    names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
-    data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
-    return _long_table(data, fit, "element")
 
 
 def _long_table(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
@@ -351,21 +347,6 @@ def match_elements(
     EstimateError
         If either side does not vary.
     """
-    of_all = _fill_p_and_q(measured)
-    virtual, _ = drop_controls(virtual)
-    of_test, controls = drop_controls(of_all)
-    both = of_test.merge(virtual, on="element", how="inner", suffixes=("", "_virtual"))
-    lost = {
-        "only virtual": len(set(virtual["element"]) - set(of_all["element"])),
-        "only measured": len(set(of_test["element"]) - set(virtual["element"])),
-        "controls": controls,
-    }
-    _check_enough_elements(both, virtual, of_test, contrast, others)
-    return _matched_arrays(both), lost
-
-
-def _fill_p_and_q(measured: pd.DataFrame) -> pd.DataFrame:
-    """Fill in missing df, p, and Benjamini-Hochberg's q over all elements of the contrast."""
     df = measured["df"].to_numpy(float) if "df" in measured else np.full(len(measured), np.inf)
     df = np.where(np.isfinite(df), df, np.inf)
     if "p" in measured:
@@ -377,7 +358,17 @@ def _fill_p_and_q(measured: pd.DataFrame) -> pd.DataFrame:
     _check_probabilities(p, "p", measured)
     q = measured["q"].to_numpy(float) if "q" in measured else weighted_bh(p, np.ones_like(p))
     _check_probabilities(q, "q", measured)
-    return measured.assign(df=df, p=p, q=q)
+    of_all = measured.assign(df=df, p=p, q=q)
+    virtual, _ = drop_controls(virtual)
+    of_test, controls = drop_controls(of_all)
+    both = of_test.merge(virtual, on="element", how="inner", suffixes=("", "_virtual"))
+    lost = {
+        "only virtual": len(set(virtual["element"]) - set(of_all["element"])),
+        "only measured": len(set(of_test["element"]) - set(virtual["element"])),
+        "controls": controls,
+    }
+    _check_enough_elements(both, virtual, of_test, contrast, others)
+    return _matched_arrays(both), lost
 
 
 def _check_probabilities(values: Array, name: str, measured: pd.DataFrame) -> None:

@@ -25,6 +25,7 @@ from causalgia.mpra.counts.log_ratios import (
 )
 from causalgia.multiplicity.fdr import weighted_bh
 from causalgia.notes import with_notes
+from causalgia.reporting import format_share
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Ints
 
@@ -265,7 +266,10 @@ def activity(
         | {"model_is": "replicates", "activity": method, "left_out": left_out},
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
-    covariance = _unit_covariances(counts, chosen, oligos)
+    ratios, used = cell_ratios(counts)
+    of = counts["oligo_index"].to_numpy()
+    found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
+    covariance = None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
@@ -278,8 +282,8 @@ def _silence_notes(counts: xr.Dataset) -> list[str]:
     if share < NOTED_SILENCE:
         return []
     return [
-        f"{share:.0%} of the cells that should have RNA have none, and mean activities take silent barcodes for weak "
-        "ones: differences shrink; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
+        f"{format_share(share)} of the cells that should have RNA have none; mean activities count silent barcodes as "
+        "weak ones, which shrinks differences; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
     ]
 
 
@@ -307,13 +311,6 @@ def _parallel_outcomes(
 def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
     own = {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
     return own | library_attrs(counts)
-
-
-def _unit_covariances(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
-    ratios, used = cell_ratios(counts)
-    of = counts["oligo_index"].to_numpy()
-    found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
-    return None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
 
 
 def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:

@@ -27,7 +27,8 @@ class NoiseModel:
         Between elements in their noise: sd of ``log h`` (natural log, mean 0), where h multiplies `sd_barcode` and
         `sd_replicate` (`simulate`: 0.4; without a pilot, planning takes 0).
     sd_count
-        Counting noise of one barcode in one replicate, for planning where no depth is given.
+        Counting noise of one barcode in one replicate, for planning where no depth is given; in place of
+        `sd_abundance`, `disp_rna`, `disp_dna` and `p_silent`, which are refused beside it.
     sd_abundance
         Between barcodes in their reads: their abundance in the pool, and in planning also their activity.
     disp_rna, disp_dna
@@ -52,7 +53,7 @@ class NoiseModel:
     Raises
     ------
     EstimateError
-        If a value is out of range; the message names it.
+        If a value is out of range, or counting noise is given twice; the message names it.
 
     Examples
     --------
@@ -94,6 +95,22 @@ class NoiseModel:
             raise EstimateError(
                 f"plasmid={quoted(self.plasmid)}: True where one DNA library serves all replicates, else False"
             )
+        if self.sd_count is not None and (beside := self.counting_values()):
+            raise EstimateError(
+                f"sd_count={quoted(self.sd_count)} is all that counting adds, so {', '.join(beside)} would have no "
+                "effect; leave sd_count out and give depth=, or leave the others out"
+            )
+
+    def counting_values(self) -> dict[str, float]:
+        """Return the values of the counting noise that are not the default.
+
+        Examples
+        --------
+        >>> NoiseModel(disp_rna=0.2).counting_values()
+        {'disp_rna': 0.2}
+        """
+        names = ("sd_abundance", "disp_rna", "disp_dna", "p_silent")
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(NoiseModel, name)}
 
 
 def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:

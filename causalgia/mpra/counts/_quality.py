@@ -16,6 +16,7 @@ from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.barcode_subsets import barcode_z, n_barcodes_seen, read_filters
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, oligo_means
 from causalgia.mpra.counts.replicate_faults import as_records, findings
+from causalgia.reporting import format_share
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
@@ -219,24 +220,16 @@ def describe_quality(quality: xr.Dataset) -> str:
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
-        lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
-    return "\n".join([*lines, *_replicate_lines(quality), *_floor_lines(quality), *_correlation_lines(quality)])
-
-
-def _floor_lines(quality: xr.Dataset) -> list[str]:
-    """Return the best DNA floor, and the cost of the one asked about."""
+        lines.append(f"read totals of an oligo are as precise as {format_share(share)} of its barcodes (median)")
+    # the best DNA floor, and the cost of the one asked about
     best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
     left_out, error = quality["floor_left_out"], quality["floor_error"]
-    line = (
-        f"min_dna: means of oligos are most precise with {best:g} (it leaves out {_at_floor(left_out, best):.1%} of "
-        "barcodes)"
-    )
+    lost = format_share(_at_floor(left_out, best), 1)
+    line = f"min_dna: means of oligos are most precise with {best:g}, which leaves out {lost} of the barcodes"
     if min_dna > 0 and _at_floor(error, min_dna) > WORTH:
-        line += (
-            f"; {min_dna:g} would leave out {_at_floor(left_out, min_dna):.1%}, and their squared error be "
-            f"{_at_floor(error, min_dna):.2f} times the least"
-        )
-    return [line]
+        lost = format_share(_at_floor(left_out, min_dna), 1)
+        line += f"; {min_dna:g} would leave out {lost}, for {_at_floor(error, min_dna):.2f} times the squared error"
+    return "\n".join([*lines, *_replicate_lines(quality), line, *_correlation_lines(quality)])
 
 
 def _at_floor(values: xr.DataArray, floor: float) -> float:
@@ -253,20 +246,22 @@ def _arm_line(one: xr.Dataset, arm: str) -> str:
 
 def _replicate_lines(quality: xr.Dataset) -> list[str]:
     floor, found, plasmid = quality.attrs["min_dna"], [], quality["empty"].ndim == 0
+
+    def shares(one: xr.Dataset) -> tuple[str, ...]:
+        return tuple(format_share(one[name].item(), 1) for name in ("empty", "below_floor"))
+
     if plasmid:
-        found.append(
-            f"one plasmid pool of DNA: {int(quality['dna_total']):,} reads, {quality['empty'].item():.1%} of its cells "
-            f"empty, {quality['below_floor'].item():.1%} under {floor:g}"
-        )
+        empty, below = shares(quality)
+        reads = f"{int(quality['dna_total']):,} reads"
+        found.append(f"one plasmid pool of DNA: {reads}, {empty} of its cells empty, {below} under {floor:g}")
     for name in quality["replicate"].to_numpy().tolist():
         one = quality.sel(replicate=name)
         dna, cells = "", ""
         if not plasmid:
+            empty, below = shares(one)
             dna = f"{int(one['dna_total']):,} DNA and "
-            cells = (
-                f"DNA empty in {one['empty'].item():.1%} of cells, under {floor:g} in {one['below_floor'].item():.1%}; "
-            )
-        absent = f"{one['dropouts'].item():.1%} of the oligos have no barcode in it"
+            cells = f"DNA empty in {empty} of cells, under {floor:g} in {below}; "
+        absent = f"{format_share(one['dropouts'].item(), 1)} of the oligos have no barcode in it"
         found.append(f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads; {cells}{absent}")
     return found
 
@@ -274,13 +269,13 @@ def _replicate_lines(quality: xr.Dataset) -> list[str]:
 def _correlation_lines(quality: xr.Dataset) -> list[str]:
     n = quality.sizes["replicate"]
     if n < 2:
-        return ["one replicate: how well it repeats is not known"]
+        return ["one replicate: repeatability is not known"]
     pairs, kinds = np.triu_indices(n, 1), ("activity", "barcode", "rna", "dna")
     least = {kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds}
     return [
         f"replicates correlate, at least: {least['activity']:.2f} in activities of oligos, {least['barcode']:.2f} in "
-        f"log ratios of barcodes, {least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; they share barcodes, so "
-        "this says nothing of how barcodes differ"
+        f"log ratios of barcodes, {least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; replicates share barcodes, "
+        "so these correlations do not include the noise between barcodes"
     ]
 
 
@@ -349,7 +344,8 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     x, of, dna = means.barcode[seen], of[seen], dna[seen]
     floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
     there = np.bincount(of, minlength=n) > 0
-    between = _between_oligo_variance(x, of, n, there)
+    mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
+    between = float(mean.var(ddof=1)) if len(mean) > 1 else 0.0
     left_out, oligos, error = np.zeros((3, len(floor)))
     for i, least in enumerate(floor):
         above = dna >= least
@@ -369,8 +365,3 @@ def _within_oligo_variance(x: Array, of: Ints, n: int) -> float:
     mean = np.bincount(of, x, n) / np.maximum(size, 1)
     df = int((size[size > 0] - 1).sum())
     return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")
-
-
-def _between_oligo_variance(x: Array, of: Ints, n: int, there: Mask) -> float:
-    mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
-    return float(mean.var(ddof=1)) if len(mean) > 1 else 0.0

@@ -82,7 +82,10 @@ def read_counts(
         _check_replicates(table, path)
         table = _select_rows(table, replicates, path)
     else:
-        columns = _select_columns(columns, replicates, path)
+        names = _select_replicates(columns.replicates, replicates, path)
+        of = [columns.replicates.index(name) for name in names]
+        dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
+        columns = _CountColumns(names, dna, [columns.rna[i] for i in of])
     del text
     _check_letters(table["barcode"].to_numpy(), path)
     _check_counts(table, [*columns.dna, *columns.rna], path)
@@ -186,13 +189,6 @@ def _check_one_kind(names: list[str], path: Path) -> None:
             f"replicates of one another; read one at a time, replicates={quoted(first)}, or, "
             "if they are replicates all the same, name them all there"
         )
-
-
-def _select_columns(columns: _CountColumns, chosen: Sequence[str] | None, path: Path) -> _CountColumns:
-    names = _select_replicates(columns.replicates, chosen, path)
-    of = [columns.replicates.index(name) for name in names]
-    dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
-    return _CountColumns(names, dna, [columns.rna[i] for i in of])
 
 
 def _select_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:

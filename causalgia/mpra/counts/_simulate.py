@@ -208,7 +208,14 @@ def _side_table_and_barcodes(
         raise CountsError(f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
     table["log2"] = log2
     if "barcode" in table.columns:
-        return _from_named_barcodes(table)
+        place, names = pd.factorize(table["oligo_name"])
+        first = table.drop_duplicates("oligo_name").reset_index(drop=True)
+        other = table["log2"].to_numpy(np.float64) != first["log2"].to_numpy(np.float64)[place]
+        if other.any():
+            raise CountsError(
+                f"oligo {quoted(names[place[int(np.argmax(other))]])} has two activities; give its rows one log2"
+            )
+        return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
     twice = table["oligo_name"].duplicated()
     if twice.any():
         raise CountsError(
@@ -217,17 +224,6 @@ def _side_table_and_barcodes(
     n = _barcode_numbers(n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
     letters = _random_barcodes(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
     return table, np.repeat(np.arange(len(table)), n), letters
-
-
-def _from_named_barcodes(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
-    place, names = pd.factorize(table["oligo_name"])
-    first = table.drop_duplicates("oligo_name").reset_index(drop=True)
-    other = table["log2"].to_numpy(np.float64) != first["log2"].to_numpy(np.float64)[place]
-    if other.any():
-        raise CountsError(
-            f"oligo {quoted(names[place[int(np.argmax(other))]])} has two activities; give its rows one log2"
-        )
-    return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
 
 
 def _barcode_numbers(n_barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:

@@ -75,7 +75,12 @@ def filter(
         if value is not None:
             as_positive(value, name, error=CountsError)
     if min_dna is not None:
-        counts = _filter_low_dna(counts, min_dna)
+        observed = dna_observed(counts)
+        n = observed.sum(axis=1)
+        mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(n, 1)
+        below, unknown = (n > 0) & (mean < min_dna), n == 0
+        lost = {"barcodes": _barcodes_by_arm(counts, below), "unknown": _barcodes_by_arm(counts, unknown)}
+        counts = _keep_barcodes(counts, ~(below | unknown), {"rule": "min_dna", "value": min_dna, **lost})
     if outliers is not None:
         outlying = np.abs(barcode_z(counts)) > outliers
         counts = _keep_barcodes(
@@ -98,15 +103,6 @@ def n_barcodes_seen(counts: xr.Dataset) -> Ints:
     """Return the barcodes with DNA above 0 of each oligo in each replicate; shape ``(n_oligos, 1 or R)``."""
     seen = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
     return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
-
-
-def _filter_low_dna(counts: xr.Dataset, least: float) -> xr.Dataset:
-    observed = dna_observed(counts)
-    n = observed.sum(axis=1)
-    mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(n, 1)
-    below, unknown = (n > 0) & (mean < least), n == 0
-    lost = {"barcodes": _barcodes_by_arm(counts, below), "unknown": _barcodes_by_arm(counts, unknown)}
-    return _keep_barcodes(counts, ~(below | unknown), {"rule": "min_dna", "value": least, **lost})
 
 
 def _filter_few_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:

@@ -54,7 +54,18 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
     elif isinstance(side_table, pd.DataFrame):
         side, where = side_table, "the side table"
     elif isinstance(side_table, str | Path):
-        side, where = _read_side_table(Path(side_table)), f"the side table {side_table}"
+        path = Path(side_table)
+        text = BytesIO(read_bytes(path, CountsError, unpack=True))
+        try:
+            lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
+        except ValueError as error:  # malformed table, or not UTF-8
+            raise CountsError(
+                f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text"
+            ) from error
+        # lines with more cells than the header were refused, because names would shift
+        used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
+        side = used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
+        where = f"the side table {side_table}"
     else:
         raise CountsError(f"side_table= is a {type(side_table).__name__}; give a path, a DataFrame, or a library")
     return _side_columns(side, where)
@@ -86,17 +97,6 @@ def other_library(name: str, known: Iterable[str]) -> str:
     same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
     other = next((one for one in known if same.fullmatch(one)), None)
     return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
-
-
-def _read_side_table(path: Path) -> pd.DataFrame:
-    """Read the table; lines with more cells than the header are refused, because names would shift."""
-    text = BytesIO(read_bytes(path, CountsError, unpack=True))
-    try:
-        lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
-    except ValueError as error:  # malformed table, or not UTF-8
-        raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
-    used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
-    return used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
 
 
 def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from scipy import special
 
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts._split_index import SplitIndex, split_index
+from causalgia.reporting import format_share
 from causalgia.types import Array, Ints
 
 READS, LEAST_CELLS, COPIED, SAME = 5, 20, 0.5, 0.95
@@ -110,7 +111,14 @@ def _find_copies(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
         pairs = []
         for i, j in combinations(range(len(names)), 2):
             both = observed[:, i] & observed[:, j]
-            pairs.append((names[i], names[j], _compare_reads(cells[both, i], cells[both, j])))
+            a = cells[both, i]
+            b = cells[both, j]
+            tops = _ceiling(a), _ceiling(b)
+            below = (a < tops[0]) & (b < tops[1])
+            free = a + b < min(tops)  # below the ceiling the split is not cut off
+            deep = below & (np.maximum(a, b) >= READS)
+            equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
+            pairs.append((names[i], names[j], _Likeness(equal, split_index(a[free], b[free]))))
         alike = [pair for pair in pairs if pair[2].alike]
         too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
         if alike and too_many:
@@ -148,8 +156,8 @@ class _Likeness(NamedTuple):
         leave = ("" if kind == "rna" else plasmid) + "leave one of the two out"
         if self.equal > COPIED:
             return (
-                f"have the same {kind.upper()} reads in {self.equal:.0%} of their cells: one is a copy of the other; "
-                f"{leave}"
+                f"have the same {kind.upper()} reads in {format_share(self.equal)} of their cells: one is a copy of "
+                f"the other; {leave}"
             )
         return (
             f"agree better in {kind.upper()} reads than counting noise allows: in {self.split.n_cells:,} barcodes the "
@@ -157,16 +165,6 @@ class _Likeness(NamedTuple):
             "libraries have 1 or more: one is a copy of the other, scaled or thinned, or these are not reads as they "
             f"were counted: then give the raw counts, and else {leave}"
         )
-
-
-def _compare_reads(a: Ints, b: Ints) -> _Likeness:
-    """Compare two columns of reads; cells at a ceiling do not count as agreement."""
-    tops = _ceiling(a), _ceiling(b)
-    below = (a < tops[0]) & (b < tops[1])
-    free = a + b < min(tops)  # below the ceiling the split is not cut off
-    deep = below & (np.maximum(a, b) >= READS)
-    equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
-    return _Likeness(equal, split_index(a[free], b[free]))
 
 
 def _ceiling(cells: Ints) -> float:

@@ -13,7 +13,7 @@ from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
-from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, widen_standard_error
+from causalgia.mpra.comparisons.prediction_powered_means import widen_standard_error
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.counts.log_ratios import group_sums
@@ -97,7 +97,10 @@ def average(
     ace, error, df, tau = (
         _plain_means(effect, se, codes) if method == "mean" else _random_effects_means(effect, se, codes, method)
     )
-    error, df = _widen_by_replicates(error, df, fit_replicate_noise(fitted))
+    noise = fit_replicate_noise(fitted)
+    error, df = error.copy(), df.astype(np.float64)
+    for g, k in np.ndindex(*error.shape):
+        error[g, k], df[g, k] = widen_standard_error(float(error[g, k]), float(df[g, k]), noise[k])
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
     columns = {"ace": ace, "se": error, "p": p, "log_p": log_p(ace, error, df), "lower": lower, "upper": upper}
     columns |= {"df": df} if np.isfinite(df).all() else {}
@@ -108,14 +111,6 @@ def average(
         attrs=_average_attrs(fitted, by, method, ci_prob),
     )
     return validate(annotate(found), "estimates")
-
-
-def _widen_by_replicates(error: Array, df: Array, noise: list[SharedNoise]) -> tuple[Array, Array]:
-    """Add the shared noise of replicates in each contrast, shape ``(G, K)`` each."""
-    wide, freedom = error.copy(), df.astype(np.float64)
-    for g, k in np.ndindex(*error.shape):
-        wide[g, k], freedom[g, k] = widen_standard_error(float(error[g, k]), float(df[g, k]), noise[k])
-    return wide, freedom
 
 
 def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -133,8 +128,8 @@ def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDA
     n = np.bincount(codes)
     if n.min() < 2:
         raise EstimateError(
-            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and one background has no spread; leave "
-            "it out, or give it more backgrounds"
+            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and the spread between backgrounds "
+            "cannot be estimated from one; leave it out, or measure more backgrounds"
         )
     return codes.astype(np.int64), np.asarray(names)
 
@@ -170,7 +165,7 @@ def _average_attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: flo
         "errors": "estimated" if of_backgrounds else "known",
         "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
         "effect_on": fitted.attrs.get("effect_on", "measured activity"),
-        "null": "the backgrounds that a group's elements are a sample of" if of_backgrounds else "these backgrounds",
+        "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
         "method": f"{method} over backgrounds",
     }
 

@@ -26,6 +26,7 @@ from causalgia.mpra.fits.hierarchical import hierarchical
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.mpra.fits.two_way import barcode_means, noise_sds, ratio_cells, two_way
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.reporting import format_share
 from causalgia.schema import validate
 from causalgia.types import Array, Ints
 from causalgia.workers import require_client
@@ -141,16 +142,6 @@ def fit(
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    _check_library_totals(counts)
-    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
-    if client is not None:
-        require_client(client)
-    fitted = _METHODS[method](counts, request, client)
-    return _fit_dataset(counts, request, fitted, method, control, ci_prob)
-
-
-def _check_library_totals(counts: xr.Dataset) -> None:
-    """Raise CountsError for a library without reads, whose size factor is unknown."""
     for name in ("dna_total", "rna_total"):
         total = np.atleast_1d(counts[name].to_numpy())
         if not total.all():
@@ -159,6 +150,11 @@ def _check_library_totals(counts: xr.Dataset) -> None:
                 f"{name[:3].upper()} library of replicate {which}: no read at all; leave the replicate out: "
                 "counts.sel(replicate=[...])"
             )
+    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
+    if client is not None:
+        require_client(client)
+    fitted = _METHODS[method](counts, request, client)
+    return _fit_dataset(counts, request, fitted, method, control, ci_prob)
 
 
 def _fit_dataset(
@@ -260,7 +256,14 @@ def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
     share = float(np.median(variance * ((1 / means.n) @ (request.weights**2).T) / found.se**2))
     df = means.df.sum()
     if share > _NEGLIGIBLE and variance > _SURE * np.sqrt(2 / df) * means.squares.sum() / df:
-        _warn_barcode_noise(share, noise["sd_barcode"])
+        sd_barcode = noise["sd_barcode"]
+        warnings.warn(
+            f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
+            f"which would add {format_share(share)} to the variance of the typical effect; for the effect of the arm "
+            "use method='hierarchical' or 'two_way'",
+            BarcodeNoiseWarning,
+            stacklevel=3,
+        )
     attrs: dict[str, float | str] = {"null": "these barcodes", "correlation": correlation, "barcode_share": share}
     return FittedEffects(found.ace, found.se, found.df, {}, attrs | dict(found.attrs) | noise)
 
@@ -310,16 +313,6 @@ def precision_weights(
     least = 1e-3 * float(np.median(root))
     at = np.maximum(np.interp(log_dna, trend.index.to_numpy(), trend.to_numpy()), least)
     return np.where(used, at**-4, 0.0)
-
-
-def _warn_barcode_noise(share: float, sd_barcode: float) -> None:
-    warnings.warn(
-        f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
-        f"which would add {share:.0%} to the variance of the typical effect; use method='hierarchical' or 'two_way' "
-        "for the effect of the arm",
-        BarcodeNoiseWarning,
-        stacklevel=4,
-    )
 
 
 _TRIM, _MARGIN = 0.15, 0.01

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -107,7 +106,13 @@ def infer_counts(
     causalgia.errors.ContrastError: ...
     """
     validate(counts, "counts")
-    _check_prior_and_draws(prior, n_draws, silent)
+    if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
+        raise InferenceError(
+            f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
+        )
+    as_int(n_draws, "n_draws", error=InferenceError)
+    if not isinstance(silent, bool):
+        raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
     n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)
     check_n_draws(n, accept_unconverged)
     request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
@@ -127,16 +132,6 @@ def infer_counts(
     for name in ("posterior", "constant_data"):
         groups[name].attrs = attrs
     return as_tree(groups)
-
-
-def _check_prior_and_draws(prior: Any, n_draws: Any, silent: Any) -> None:
-    if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
-        raise InferenceError(
-            f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
-        )
-    as_int(n_draws, "n_draws", error=InferenceError)
-    if not isinstance(silent, bool):
-        raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
 
 
 def model_counts(counts: xr.Dataset, request: FitRequest) -> tuple[CellCounts, int]:

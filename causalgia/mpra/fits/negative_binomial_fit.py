@@ -161,8 +161,20 @@ def _sandwich(reads: _BarcodeReads, weights: Array) -> _Sandwich:
     fit = regress(reads.rna, reads.dna, reads.used, reads.group, reads.shape, theta_by_arm=True)
     influence = fit.influence(weights, reads.group)
     element = reads.group // A
-    cell, df_cell = _cell_squares(influence, reads, reads.used & (fit.weight > 0))
-    of_barcode = influence.sum(axis=1) / (1 - _barcode_leverage(fit, reads))[:, None]
+    # squared residual influence of cells about barcodes and replicates; by the score equations the barcodes' own
+    # deviations cancel in the sum over the barcodes of a replicate, are not in V_replicate, and are not subtracted
+    used = reads.used & (fit.weight > 0)
+    rows = used.any(axis=1)
+    found = [
+        residual_squares(RatioCells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
+        for column in np.moveaxis(influence, 2, 0)
+    ]
+    cell, df_cell = np.stack([squares.sum(axis=1) for squares, _ in found], axis=-1), found[0][1].sum(axis=1)
+    # the share of each barcode in its arm's information, shape ``(B,)``; 0 for a lone barcode
+    own = fit.weight.sum(axis=1)
+    share = own / np.maximum(group_sums(own, reads.group, reads.shape).reshape(-1)[reads.group], 1e-300)
+    n = np.bincount(reads.group, minlength=int(np.prod(reads.shape)))[reads.group]
+    of_barcode = influence.sum(axis=1) / (1 - np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0))[:, None]
     of_replicate = group_sums(influence, element, (E,))
     seen = group_sums(reads.used, reads.group, reads.shape)
     return _Sandwich(
@@ -178,28 +190,6 @@ def _sandwich(reads: _BarcodeReads, weights: Array) -> _Sandwich:
         n_replicates=(np.min(seen, axis=1) > 0).sum(axis=1).astype(np.float64),
         products=barcode_products(fit, reads.used, reads.group, reads.shape),
     )
-
-
-def _cell_squares(influence: Array, reads: _BarcodeReads, used: Mask) -> tuple[Array, Array]:
-    """Return squared residual influence of cells about barcodes and replicates, ``(E, K)``, and its df, ``(E,)``.
-
-    By the score equations the barcodes' own deviations cancel in the sum over the barcodes of a replicate. They are not
-    in ``V_replicate``, and so must not be subtracted.
-    """
-    rows = used.any(axis=1)
-    found = [
-        residual_squares(RatioCells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
-        for column in np.moveaxis(influence, 2, 0)
-    ]
-    return np.stack([squares.sum(axis=1) for squares, _ in found], axis=-1), found[0][1].sum(axis=1)
-
-
-def _barcode_leverage(fit: Regression, reads: _BarcodeReads) -> Array:
-    """Return the share of each barcode in its arm's information, shape ``(B,)``; 0 for a lone barcode."""
-    own = fit.weight.sum(axis=1)
-    share = own / np.maximum(group_sums(own, reads.group, reads.shape).reshape(-1)[reads.group], 1e-300)
-    n = np.bincount(reads.group, minlength=int(np.prod(reads.shape)))[reads.group]
-    return np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0)
 
 
 def _moderate_sandwich(found: _Sandwich, request: FitRequest) -> FittedEffects:

@@ -413,7 +413,11 @@ def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = N
     ----------
     Holmes et al. (2020), doi:10.1093/bioinformatics/btz856.
     """
-    at, deleted, inserted = _trim_shared_bases(variant.position, variant.reference, variant.alternate)
+    at, deleted, inserted = variant.position, variant.reference, variant.alternate
+    while deleted and inserted and deleted[-1] == inserted[-1]:
+        deleted, inserted = deleted[:-1], inserted[:-1]
+    while deleted and inserted and deleted[0] == inserted[0]:
+        at, deleted, inserted = at + 1, deleted[1:], inserted[1:]
     left = right = ""
     if not (deleted and inserted):
         unit = deleted or inserted
@@ -422,14 +426,6 @@ def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = N
         right = _repeat_extension(genome, variant.chromosome, at + len(deleted), unit, 1, place)
     sequence = accession_of(variant.chromosome, assembly)
     return Spdi(sequence, at - len(left), left + deleted + right, left + inserted + right)
-
-
-def _trim_shared_bases(position: int, reference: str, alternate: str) -> tuple[int, str, str]:
-    while reference and alternate and reference[-1] == alternate[-1]:
-        reference, alternate = reference[:-1], alternate[:-1]
-    while reference and alternate and reference[0] == alternate[0]:
-        position, reference, alternate = position + 1, reference[1:], alternate[1:]
-    return position, reference, alternate
 
 
 def _repeat_extension(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:

@@ -89,7 +89,10 @@ def igvf_table(
     if format == "reporter_genomic_element":
         return _reference_track(data, library)
     assert counts is not None
-    table = variants(data, counts, library, contrast=_contrast_name(data, contrast))
+    known = data["contrast"].to_numpy().tolist()
+    if contrast is None and len(known) > 1:
+        raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
+    table = variants(data, counts, library, contrast=str(known[0]) if contrast is None else contrast)
     return table if format == "reporter_variant" else bed_track(table, _variant_loci(table, library), name="variant_id")
 
 
@@ -172,13 +175,6 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     0  u1:control  control
     """
     return read_table(path, format)
-
-
-def _contrast_name(fit: xr.Dataset, contrast: str | None) -> str:
-    known = fit["contrast"].to_numpy().tolist()
-    if contrast is None and len(known) > 1:
-        raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
-    return str(known[0]) if contrast is None else contrast
 
 
 def _variant_loci(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""Order files of a library, FASTA and CSV, and a small library for examples."""
+"""A library on disk: order files, FASTA and CSV, and the folder of all its files; a small library for examples."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +12,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import LibraryError, quoted
+from causalgia import store
+from causalgia.errors import LibraryError, OutcomesError, quoted
+from causalgia.mpra.formats.igvf import to_igvf
 from causalgia.mpra.formats.text_files import (
     check_distinguishable,
     check_names,
+    check_writable,
     construct_table,
     write_text,
 )
@@ -124,19 +128,16 @@ def _names_and_oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[l
     check_distinguishable(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
     if not names:
         raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
-    _check_one_length(oligos, names, str(path))
-    if "barcode" in library:
-        _check_unique_barcodes(library["barcode"].to_numpy(), names, str(path))
-    return names, oligos
-
-
-def _check_one_length(oligos: list[str], names: list[str], place: str) -> None:
+    place = str(path)
     shortest, longest = min(range(len(oligos)), key=lambda i: len(oligos[i])), max(map(len, oligos))
     if len(oligos[shortest]) < _SHORTEST * longest:
         raise LibraryError(
             f"{place}: {quoted(names[shortest])} has {len(oligos[shortest])} nt in a pool whose longest oligo has "
             f"{longest}: PCR prefers the short ones; order each length as a pool of its own, or put a filler in"
         )
+    if "barcode" in library:
+        _check_unique_barcodes(library["barcode"].to_numpy(), names, str(path))
+    return names, oligos
 
 
 def _check_unique_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
@@ -156,6 +157,114 @@ def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) 
     rows = construct_table(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()
+
+
+LIBRARY = "library.nc"
+_MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
+_WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
+    "oligos.fa": lambda library, path: to_fasta(library, path, overwrite=True),
+    "oligos.csv": lambda library, path: to_csv(library, path, overwrite=True),
+    "inserts.fa": lambda library, path: to_fasta(library, path, of="insert", overwrite=True),
+    "arms.tsv": lambda library, path: to_igvf(library, path, "side_table", overwrite=True),
+    "labels.tsv": lambda library, path: to_igvf(library, path, "labels", overwrite=True),
+    "reporter_sequence_design.tsv.gz": lambda library, path: to_igvf(
+        library, path, "reporter_sequence_design", overwrite=True
+    ),
+    _MAPPING: lambda library, path: to_igvf(library, path, "reporter_barcode_to_element_mapping", overwrite=True),
+}
+#: files of a library folder
+FILES = (LIBRARY, *_WRITERS)
+
+
+def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
+    """Write a library as a folder: order files, files for mapping reads, and the library for `read_library`.
+
+    ``oligos.csv`` and ``oligos.fa`` are the whole oligos for the vendor; ``inserts.fa`` is the mapping target of an
+    association; ``reporter_barcode_to_element_mapping.tsv.gz`` is the assignment of synthesized barcodes;
+    ``labels.tsv`` is for MPRAsnakeflow's plots; ``reporter_sequence_design.tsv.gz`` is IGVF's design; ``arms.tsv`` is
+    the side table for `causalgia.mpra.read_counts`. ``library.nc`` is written last: a folder that has it is complete.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`.
+    folder
+        Output folder; created if absent.
+    overwrite
+        Whether to overwrite existing files.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+
+    Raises
+    ------
+    LibraryError
+        If a file exists, or the library cannot be ordered (see `to_fasta`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalgia.mpra.formats.orders import two_arms
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> [path.name for path in write_library(two_arms(), folder)][:3]
+    ['oligos.fa', 'oligos.csv', 'inserts.fa']
+    >>> read_library(folder).identical(two_arms())
+    True
+    """
+    check_orderable(library, str(folder))
+    place = _make_folder(Path(folder))
+    for name in (*_WRITERS, LIBRARY):
+        check_writable(place / name, overwrite=overwrite)
+    (place / LIBRARY).unlink(missing_ok=True)
+    (place / _MAPPING).unlink(missing_ok=True)
+    names = [name for name in _WRITERS if name != _MAPPING or "barcode" in library]
+    written = [_WRITERS[name](library, place / name) for name in names]
+    try:
+        return (*written, store.save(library, place / LIBRARY))
+    except OutcomesError as error:
+        raise LibraryError(str(error)) from error
+
+
+def read_library(folder: str | PathLike[str]) -> xr.Dataset:
+    """Read a library written by `write_library`.
+
+    Parameters
+    ----------
+    folder
+        The folder, or its ``library.nc``.
+
+    Returns
+    -------
+    Dataset
+        Identical to what was written.
+
+    Raises
+    ------
+    LibraryError
+        If it is absent or damaged.
+    """
+    place = Path(folder)
+    try:
+        path = place / LIBRARY if place.is_dir() else place
+        there = path.exists()
+    except OSError as error:  # name too long, or no permission
+        raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not there:
+        raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
+    try:
+        return store.load(path, "library")
+    except OutcomesError as error:
+        raise LibraryError(str(error)) from error
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
+    return folder
 
 
 def two_arms() -> xr.Dataset:

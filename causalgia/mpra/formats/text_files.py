@@ -35,9 +35,11 @@ def check_names(names: Sequence[str], place: str) -> None:
     """
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
+        more = f" and {len(odd) - _SHOWN:,} more" if len(odd) > _SHOWN else ""
         raise LibraryError(
-            f"{place}: {_first_names(odd)}: a name begins with a letter and has letters, digits and + = _ . : - only; "
-            "rename (vendor_name() writes other characters as =HH, and given_name() reads them back)"
+            f"{place}: {', '.join(map(quoted, odd[:_SHOWN]))}{more}: a name begins with a letter and has letters, "
+            "digits and + = _ . : - only; rename (vendor_name() writes other characters as =HH, and given_name() reads "
+            "them back)"
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
@@ -58,7 +60,9 @@ def vendor_name(name: str) -> str:
     >>> vendor_name("7 copies")
     'n==7=20copies'
     """
-    text = "".join(c if NAME.fullmatch("n" + c) and c != "=" else _hex_escape(c) for c in name)
+    text = "".join(
+        c if NAME.fullmatch("n" + c) and c != "=" else "".join(f"={byte:02X}" for byte in c.encode()) for c in name
+    )
     return text if NAME.fullmatch(text) else f"n=={text}"
 
 
@@ -114,15 +118,6 @@ def check_distinguishable(sequences: Sequence[str], names: Sequence[str], exempt
             f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be told apart. Drop the unit in every "
             "arm, draw its background anew, or declare the copies duplicates (group 'duplicate')"
         )
-
-
-def _hex_escape(character: str) -> str:
-    return "".join(f"={byte:02X}" for byte in character.encode())
-
-
-def _first_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(quoted, names[:_SHOWN])) + more
 
 
 _LEVEL = 6

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 import causalgia
-from causalgia.checks import as_int, as_texts
+from causalgia.checks import as_int
 from causalgia.design import Design
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.libraries.backgrounds import Blocks, draw_units
@@ -29,6 +29,7 @@ from causalgia.mpra.libraries.barcode_sets import (
 from causalgia.mpra.libraries.constructs import Adapters, Construct, Oligos, construct
 from causalgia.mpra.libraries.oligos import (
     Controls,
+    GivenControls,
     InsertList,
     check_distinct_controls,
     check_own_names,
@@ -46,16 +47,14 @@ from causalgia.mpra.libraries.order_plan import (
     fit_insert_length,
     order_numbers,
 )
-from causalgia.mpra.libraries.rules import RuleChecker, SiteCount, check_construct, default_flags, default_rules
+from causalgia.mpra.libraries.rules import OligoRules, Rule, RuleChecker, SiteCount, check_construct, default_flags
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode, reverse_complement_word
-from causalgia.sequences.fasta import Source
-from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.attributes import store_design
 from causalgia.types import Array, Tokens
 
-_BARCODE_LENGTH = 15
+T = TypeVar("T")
 
 
 def library(
@@ -64,23 +63,13 @@ def library(
     oligo_length: int,
     adapters: Adapters,
     rng: RNG,
-    avoid: str | Iterable[str] | Mapping[str, int] | None = None,
+    rules: OligoRules | None = None,
+    controls: Controls | None = None,
     barcodes_per_oligo: int | None = None,
-    replicates: int | None = None,
-    budget: int | None = None,
+    barcode_rules: BarcodeRules | None = None,
+    n_replicates: int | None = None,
+    max_oligos: int | None = None,
     vendor: str | None = None,
-    scrambles: int = 100,
-    positives: Source = (),
-    negatives: Source = (),
-    duplicates: int = 20,
-    promoter_only: int | None = None,
-    gc: tuple[float, float] = (0.25, 0.65),
-    homopolymer: int = 10,
-    repeats: float = 0.25,
-    motifs: str | Motif | Sequence[str | Motif] = (),
-    barcode_length: int | None = None,
-    min_distance: int = 3,
-    seeds: str | Iterable[str] = (),
     redraws: int = 100,
 ) -> xr.Dataset:
     """Make the oligo library of a design.
@@ -108,43 +97,24 @@ def library(
         ``(left, junction, right)`` with the letters between insert and barcode.
     rng
         Seed, Generator or SeedSequence.
-    avoid
-        Enzymes (``"EcoRI"``) or sites, as letters, that no oligo may contain on either strand, junctions and barcodes
-        included, besides those of the construct's cloning steps. A mapping gives how often adapters and junction
-        contain a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is kept free of dam methylation,
-        which blocks it in common E. coli strains.
+    rules
+        Sites to avoid, GC content, runs and repeats; None: the defaults of `causalgia.mpra.OligoRules`.
+    controls
+        Scrambles, A/A pairs, the promoter alone, and your own controls; None: those of
+        `causalgia.mpra.Controls`.
     barcodes_per_oligo
         Synthesized barcodes of each insert. None: none (random barcodes, as in lentiMPRA).
-    replicates
+    barcode_rules
+        Length, distance and other rules of synthesized barcodes; None: the length of the construct, else 15, and the
+        defaults of `causalgia.mpra.BarcodeRules`. The sites of `rules`, the flanks of the barcode and the primers that
+        read the adapters are added.
+    n_replicates
         Planned replicates, recorded for the report and for `causalgia.mpra.power`.
-    budget
+    max_oligos
         Largest number of oligos. A larger library is refused, with what would fit; how to shrink it is your choice,
         since it changes the question.
     vendor
         ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and pool size are checked.
-    scrambles
-        Negative controls: dinucleotide shuffles of the units' backgrounds.
-    positives, negatives
-        Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
-        unchanged.
-    duplicates
-        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
-        ...; arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None without synthesized barcodes: there
-        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
-    promoter_only
-        Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
-        of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
-        None: six times `barcodes_per_oligo`, or 0 where barcodes are random or the junction lacks two intended sites
-        (`avoid`).
-    gc, homopolymer, repeats
-        Lowest and highest share of G and C in an insert; longest run of one base in the oligo, junctions included;
-        largest share of an insert in simple repeats.
-    motifs
-        Words or motifs that must not arise across a junction.
-    barcode_length, min_distance
-        Length of the synthesized barcodes and their Levenshtein distance; length None: that of the construct, else 15.
-    seeds
-        miRNAs, or their seeds, that no barcode may pair with.
     redraws
         Draws of a unit or scramble after the first, before giving up.
 
@@ -156,7 +126,7 @@ def library(
         ``parent, gc (row)`` of the background, and ``source_name`` of a given sequence (`Genomic`). Units are elements
         ``u0.3fa2c1``, ``u1.90bd77``, ... (or ``chr1:100-300.3fa2c1``, by the name of the sequence); after the point
         comes a fingerprint of the unit's inserts, so that units of two libraries cannot be confused in an order,
-        counts, a fit or a comparison. For `causalgia.mpra.report`: ``broken (rule, judged_arm)``, the draws that
+        counts, a fit or a comparison. For `causalgia.report`: ``broken (rule, judged_arm)``, the draws that
         broke a rule in an arm; ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the
         Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from those drawn first, and
         ``shift_by_chance (k)`` of two independent samples.
@@ -165,8 +135,8 @@ def library(
     ------
     LibraryError
         If lengths do not add up, an adapter contains a site, no background meets the rules (with the rule, the arm and
-        how often), a control breaks a rule or has a reserved name, the order exceeds `budget` or the vendor's limits,
-        or an option has the wrong type.
+        how often), a control breaks a rule or has a reserved name, the order exceeds `max_oligos` or the vendor's
+        limits, or an option has the wrong type.
     RandomnessError
         If `rng` is not a source of randomness.
 
@@ -189,54 +159,50 @@ def library(
     """
     if not isinstance(design, Design):
         raise LibraryError(f"a library is made from a cg.Design, not from a {type(design).__name__}")
+    rules = as_instance(OligoRules() if rules is None else rules, OligoRules, "rules")
+    controls = as_instance(Controls() if controls is None else controls, Controls, "controls")
     key, of = root_key(rng), construct(adapters)
-    synthesised = (
-        barcodes_per_oligo is not None and as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError) > 0
+    n_barcodes = (
+        0 if barcodes_per_oligo is None else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
     )
+    synthesised = n_barcodes > 0
     check_barcode_kind(of, synthesised=synthesised)
-    letters = barcode_length if barcode_length is not None else of.barcode_length or _BARCODE_LENGTH
-    letters = as_int(letters, "barcode_length", error=LibraryError) if synthesised else 0
+    oligo_rules = rules.of_construct(of)
+    tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesised else None
+    letters = tag_rules.length if tag_rules is not None else 0
     length = fit_insert_length(design, of, oligo_length=oligo_length, barcode_length=letters)
-    plus, minus = (read_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
-    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
-    halves = of.between_sites([rule.word for rule in rules if isinstance(rule, SiteCount) and rule.intended])
+    plus = read_controls(controls.positives, "positive", length=length)
+    minus = read_controls(controls.negatives, "negative", length=length)
+    halves = of.between_sites([rule.word for rule in oligo_rules if isinstance(rule, SiteCount) and rule.intended])
     numbers = order_numbers(
         design,
+        controls,
+        barcodes=n_barcodes,
+        given=(len(plus), len(minus)),
         fillable=synthesised and halves is not None,
-        barcodes_per_oligo=barcodes_per_oligo,
-        scrambles=scrambles,
-        duplicates=duplicates,
-        promoter_only=promoter_only,
-        positives=len(plus),
-        negatives=len(minus),
     )
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
-    pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
-    check_construct(of, rules, barcoded=synthesised)
-    checker = RuleChecker(of, rules)
-    tag_rules = (
-        None
-        if not synthesised
-        else BarcodeRules(
-            length=letters,
-            min_distance=min_distance,
-            avoid=tuple(rule.enzyme for rule in rules if isinstance(rule, SiteCount)),
-            flanks=(of.junction, of.right),
-            seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=LibraryError),
-            primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
-        )
-    )
+    pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, max_oligos=max_oligos)
+    check_construct(of, oligo_rules, barcoded=synthesised)
+    checker = RuleChecker(of, oligo_rules)
     request = _LibraryRequest(design, checker, numbers, key, as_int(redraws, "redraws", least=0, error=LibraryError))
     blocks, listed, broken = request.draw_inserts(plus, minus)
     alone = checker.for_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
     tags = None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
+    if n_replicates is not None:
+        n_replicates = as_int(n_replicates, "n_replicates", error=LibraryError)
+    order = {"n_replicates": n_replicates, "max_oligos": max_oligos, "vendor": vendor, "pool_size": pool_size}
     attrs = library_attributes(design, of, rng) | {
         "oligo_length": int(oligo_length),
         "rules": json.dumps(checker.names),
+        **{name: value for name, value in order.items() if value is not None},
     }
-    attrs |= _order_attrs(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
-    if synthesised:
-        attrs |= {"barcodes_per_oligo": numbers.barcodes, "barcode_length": letters, "min_distance": int(min_distance)}
+    if tag_rules is not None:
+        attrs |= {
+            "barcodes_per_oligo": n_barcodes,
+            "barcode_length": letters,
+            "min_distance": int(tag_rules.min_distance),
+        }
     promoter = None if alone is None else alone.construct
     if promoter is not None:
         attrs |= {"promoter_junction": promoter.junction}
@@ -245,11 +211,39 @@ def library(
     )
 
 
-def _order_attrs(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
-    """Return the given options of the order as attributes."""
-    if replicates is not None:
-        others["replicates"] = as_int(replicates, "replicates", error=LibraryError)
-    return {name: value for name, value in others.items() if value is not None}
+def as_instance(value: object, kind: type[T], name: str) -> T:
+    """Return a value of this class, or raise LibraryError naming the argument.
+
+    Examples
+    --------
+    >>> as_instance(100, Controls, "controls")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.LibraryError: controls=100 is of type int; give cg.mpra.Controls(...)
+    """
+    if not isinstance(value, kind):
+        what = f"{name}={quoted(value)} is of type {type(value).__name__}"
+        raise LibraryError(f"{what}; give cg.mpra.{kind.__name__}(...)")
+    return value
+
+
+def _tag_rules(given: BarcodeRules | None, of: Construct, oligo_rules: Sequence[Rule]) -> BarcodeRules:
+    """Return the rules of barcodes in an oligo: those given, its sites, the flanks of the barcode, and its primers."""
+    default = BarcodeRules(length=of.usual_barcode_length)
+    given = as_instance(default if given is None else given, BarcodeRules, "barcode_rules")
+    if any(given.flanks):
+        raise LibraryError(
+            f"barcode_rules= has flanks={given.flanks}, but the letters beside a barcode are those of the oligo; leave "
+            "flanks out"
+        )
+    sites = [rule.enzyme for rule in oligo_rules if isinstance(rule, SiteCount)]
+    ends = [end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END]
+    return replace(
+        given,
+        avoid=tuple(dict.fromkeys([*sites, *given.avoid])),
+        flanks=(of.junction, of.right),
+        primers=tuple(dict.fromkeys([*ends, *given.primers])),
+    )
 
 
 @dataclass(frozen=True)
@@ -262,7 +256,7 @@ class _LibraryRequest:
     key: int
     redraws: int
 
-    def draw_inserts(self, plus: Controls, minus: Controls) -> tuple[Blocks, InsertList, dict[str, int]]:
+    def draw_inserts(self, plus: GivenControls, minus: GivenControls) -> tuple[Blocks, InsertList, dict[str, int]]:
         """Return the units, all inserts in library order, and the rules that scrambles broke, with counts."""
         before = self.checker.without_barcodes() if self.numbers.barcodes else self.checker
         for controls, what in ((plus, "positive control"), (minus, "negative control")):
@@ -278,7 +272,7 @@ class _LibraryRequest:
         tests = unit_oligos(self.design, blocks, key=self.key)
         pairs = pair_oligos(tests, sample_pairs(self.numbers.pairs, len(tests), key=self.key))
         listed = (
-            tests.and_then(control_oligos(Controls(names, made), arm="scramble", group="negative"))
+            tests.and_then(control_oligos(GivenControls(names, made), arm="scramble", group="negative"))
             .and_then(control_oligos(minus, arm="negative", group="negative"))
             .and_then(control_oligos(plus, arm="positive", group="positive"))
             .and_then(pairs)
@@ -337,7 +331,27 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     """
     rows, flagged = _row_variables(drawn)
     _check_unique_names(rows["name"])
-    report = _report_variables(drawn)
+    # the numbers of the report as variables
+    blocks, arms = drawn.blocks, drawn.design.arm_names
+    rules = [*drawn.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules)]
+    by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
+    words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
+    shifts = np.array([composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words])
+    of_barcodes = {} if drawn.tags is None else drawn.tags.broken
+    report = {
+        "rule": np.array(rules, object),
+        "judged_arm": np.array(arms, object),
+        "k": words,
+        "broken": (("rule", "judged_arm"), np.array(by_arm, np.int64).reshape(len(rules), len(arms))),
+        "broken_scrambles": ("rule", np.array([drawn.control_broken.get(rule, 0) for rule in rules], np.int64)),
+        "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
+        "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
+        "n_draws": ((), blocks.n_draws),
+        "gc_proposed": ((), _gc_share(blocks.proposed)),
+        "gc_ordered": ((), _gc_share(blocks.backgrounds)),
+        "shift": ("k", shifts[:, 0]),
+        "shift_by_chance": ("k", shifts[:, 1]),
+    }
     # fastpath: otherwise pandas copies every text, and the barcodes of an insert no longer share its string
     dataset = xr.Dataset({name: xr.Variable(("row",), values, fastpath=True) for name, values in rows.items()})
     dataset = dataset.assign({**report, "flagged": ("flag", flagged)})
@@ -389,26 +403,20 @@ def _row_variables(drawn: DrawnLibrary) -> tuple[dict[str, NDArray[Any]], NDArra
         rows["barcode"] = np.array(decode(tags.barcodes), object)
         if drawn.promoter is not None:
             parts.append(_oligo_strings(drawn, drawn.promoter, None, tags.promoter))
-            alone = _promoter_rows(tags.promoter)
+            n = len(tags.promoter)
+            words = dict.fromkeys(("element", "arm", "group", "oligo_name"), "promoter")
+            words |= dict.fromkeys(("parent", "source_name", "insert"), "")
+            alone = {
+                **{name: np.full(n, word, object) for name, word in words.items()},
+                "unit": np.full(n, -1),
+                "draw": np.full(n, -1),
+                "gc": np.zeros(n),
+                "name": np.array([f"promoter_b{i + 1}" for i in range(n)], object),
+                "barcode": np.array(decode(tags.promoter), object),
+            }
             rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
     rows["oligo"] = np.concatenate([oligos for oligos, _ in parts])
     return rows, np.sum([flagged for _, flagged in parts], axis=0)
-
-
-def _promoter_rows(barcodes: Tokens) -> dict[str, NDArray[Any]]:
-    n = len(barcodes)
-    words = {"element": "promoter", "arm": "promoter", "group": "promoter", "oligo_name": "promoter"}
-    return {
-        **{
-            name: np.full(n, word, object)
-            for name, word in {**words, "parent": "", "source_name": "", "insert": ""}.items()
-        },
-        "unit": np.full(n, -1),
-        "draw": np.full(n, -1),
-        "gc": np.zeros(n),
-        "name": np.array([f"promoter_b{i + 1}" for i in range(n)], object),
-        "barcode": np.array(decode(barcodes), object),
-    }
 
 
 def _oligo_strings(
@@ -435,30 +443,6 @@ def _check_unique_names(names: Names) -> None:
                 "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
             )
         seen.add(name)
-
-
-def _report_variables(drawn: DrawnLibrary) -> dict[str, Any]:
-    """Return the numbers of the report as variables."""
-    blocks, arms = drawn.blocks, drawn.design.arm_names
-    rules = [*drawn.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules)]
-    by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
-    words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
-    shifts = np.array([composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words])
-    of_barcodes = {} if drawn.tags is None else drawn.tags.broken
-    return {
-        "rule": np.array(rules, object),
-        "judged_arm": np.array(arms, object),
-        "k": words,
-        "broken": (("rule", "judged_arm"), np.array(by_arm, np.int64).reshape(len(rules), len(arms))),
-        "broken_scrambles": ("rule", np.array([drawn.control_broken.get(rule, 0) for rule in rules], np.int64)),
-        "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
-        "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
-        "n_draws": ((), blocks.n_draws),
-        "gc_proposed": ((), _gc_share(blocks.proposed)),
-        "gc_ordered": ((), _gc_share(blocks.backgrounds)),
-        "shift": ("k", shifts[:, 0]),
-        "shift_by_chance": ("k", shifts[:, 1]),
-    }
 
 
 def _gc_share(tokens: Tokens) -> float:

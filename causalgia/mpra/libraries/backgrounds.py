@@ -101,17 +101,13 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, redraws: int, 
         drawing.draw(again, drawing.draws[again] + 1)
     blocks = drawing.blocks()
     if blocks.dropped:
-        _warn_dropped(blocks.dropped, design.n_units)
+        unit, why = next(iter(blocks.dropped.items()))
+        text = (
+            f"{len(blocks.dropped):,} of {design.n_units:,} units are in no arm of the library: no draw of them met "
+            f"the rules. Unit {unit}: {why}. cg.report names the others, and the shift from the null model"
+        )
+        warnings.warn(text, CausalgiaWarning, stacklevel=4)
     return blocks
-
-
-def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
-    unit, why = next(iter(dropped.items()))
-    text = (
-        f"{len(dropped):,} of {n_units:,} units are in no arm of the library: no draw of them met the rules. "
-        f"Unit {unit}: {why}. cg.mpra.report says of the others, and what it did to the null model"
-    )
-    warnings.warn(text, CausalgiaWarning, stacklevel=5)
 
 
 class _Drawing:

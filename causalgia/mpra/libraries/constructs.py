@@ -87,6 +87,11 @@ class Construct:
         named = {"left adapter": self.left, "junction": self.junction, "right adapter": self.right}
         return {part: letters for part, letters in named.items() if letters}
 
+    @property
+    def usual_barcode_length(self) -> int:
+        """Barcode length of the assay, 15 if it has none of its own."""
+        return self.barcode_length or 15
+
     def insert_length(self, oligo_length: int, *, barcode_length: int = 0) -> int:
         """Return the bases left for the insert in an oligo, with or without a barcode.
 
@@ -192,7 +197,22 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, Construct):
         return adapters
     if isinstance(adapters, str):
-        return _construct_from_table(adapters)
+        known, row = find_row(data_table("constructs"), adapters, "construct", cure="give (left, right) as letters")
+        if "left" not in row:
+            raise LibraryError(
+                f"the adapters of {row['title']} are not in the table ({row['note']}); give them as letters"
+            )
+        return Construct(
+            name=known,
+            left=row["left"],
+            junction=row.get("junction", ""),
+            right=row["right"],
+            avoid=tuple(row["avoid"]),
+            intended=tuple(row.get("intended", {}).items()),
+            barcodes=row["barcodes"],
+            barcode_length=row["barcode_length"],
+            note=row["note"] + ("" if row["verified"] else f" (not verified, {row['as_of']})"),
+        )
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise LibraryError(
@@ -212,23 +232,6 @@ def _as_adapter(letters: str) -> str:
     except SequenceError as error:
         raise LibraryError(f"adapter {quoted(letters)}: {error}") from error
     return letters.upper().replace("U", "T")
-
-
-def _construct_from_table(name: str) -> Construct:
-    known, row = find_row(data_table("constructs"), name, "construct", cure="give (left, right) as letters")
-    if "left" not in row:
-        raise LibraryError(f"the adapters of {row['title']} are not in the table ({row['note']}); give them as letters")
-    return Construct(
-        name=known,
-        left=row["left"],
-        junction=row.get("junction", ""),
-        right=row["right"],
-        avoid=tuple(row["avoid"]),
-        intended=tuple(row.get("intended", {}).items()),
-        barcodes=row["barcodes"],
-        barcode_length=row["barcode_length"],
-        note=row["note"] + ("" if row["verified"] else f" (not verified, {row['as_of']})"),
-    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import as_int
 from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
@@ -145,7 +146,7 @@ def _arms_of_units(design: Design, key: int) -> Ints:
     return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
-def control_oligos(controls: Controls, *, arm: str, group: str) -> InsertList:
+def control_oligos(controls: GivenControls, *, arm: str, group: str) -> InsertList:
     """Return controls as rows, each an element of its own."""
     n = len(controls)
     names = np.array(controls.names, object)
@@ -195,7 +196,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
 @dataclass(frozen=True)
-class Controls:
+class GivenControls:
     """Given sequences, ordered unchanged.
 
     Attributes
@@ -213,7 +214,51 @@ class Controls:
         return len(self.names)
 
 
-def read_controls(source: Source, what: str, *, length: int) -> Controls:
+@dataclass(frozen=True, kw_only=True)
+class Controls:
+    """Controls of a library: oligos that are ordered beside the units under their arms.
+
+    Attributes
+    ----------
+    scrambles
+        Negative controls: dinucleotide shuffles of the units' backgrounds.
+    positives, negatives
+        Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
+        unchanged.
+    duplicates
+        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
+        ...; arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None without synthesized barcodes: there
+        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
+    promoter_only
+        Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
+        of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
+        None: six for each barcode of an oligo, or 0 where barcodes are random or the junction lacks two intended sites
+        (`causalgia.mpra.OligoRules`, ``avoid``).
+
+    Raises
+    ------
+    LibraryError
+        If a number is not a whole number of at least 0.
+
+    Examples
+    --------
+    >>> Controls(scrambles=50, positives={"CMV": "ACGT" * 50}).duplicates
+    20
+    """
+
+    scrambles: int = 100
+    positives: Source = ()
+    negatives: Source = ()
+    duplicates: int = 20
+    promoter_only: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("scrambles", "duplicates", "promoter_only"):
+            if (value := getattr(self, name)) is not None or name != "promoter_only":
+                as_int(value, name, least=0, error=LibraryError)
+
+
+def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
     """Read given controls: strings (named `what` and a number), names -> strings, or a FASTA path.
 
     Raises
@@ -222,7 +267,7 @@ def read_controls(source: Source, what: str, *, length: int) -> Controls:
         If they cannot be read, have another length than the inserts, or an invalid name.
     """
     if isinstance(source, Sequence | Mapping) and not isinstance(source, str) and not len(source):
-        return Controls((), np.empty((0, length), np.uint8))
+        return GivenControls((), np.empty((0, length), np.uint8))
     try:
         read = as_sequences(source)
     except SequenceError as error:
@@ -239,7 +284,7 @@ def read_controls(source: Source, what: str, *, length: int) -> Controls:
                 f"{what} control {quoted(name)}: names begin with a letter and go on with letters, digits or + = _ . : "
                 "-, which every vendor's sheet takes; rename it"
             )
-    return Controls(names, read.tokens)
+    return GivenControls(names, read.tokens)
 
 
 def draw_scrambles(
@@ -292,7 +337,8 @@ def draw_scrambles(
     worst = max(counts, key=lambda rule: counts[rule])
     raise LibraryError(
         f"scramble {bad[0]}: not one of {redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
-        f"often: {worst}. Relax the rule, or give negative controls of your own: scrambles=0, negatives="
+        f"often: {worst}. Relax the rule, or give negative controls of your own: "
+        "controls=cg.mpra.Controls(scrambles=0, negatives=...)"
     )
 
 

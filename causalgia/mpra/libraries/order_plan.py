@@ -9,6 +9,7 @@ from causalgia.design import Design, Genomic
 from causalgia.design.intervention import Layout
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
+from causalgia.mpra.libraries.oligos import Controls
 
 _PROMOTER_TIMES = 6  # barcodes of the promoter alone per barcode of an oligo, as in the CRX library: 18 for 3
 
@@ -86,47 +87,46 @@ def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
 
 
 def order_numbers(
-    design: Design,
-    *,
-    fillable: bool,
-    barcodes_per_oligo: int | None,
-    scrambles: int,
-    duplicates: int,
-    promoter_only: int | None,
-    positives: int,
-    negatives: int,
+    design: Design, controls: Controls, *, barcodes: int, given: tuple[int, int], fillable: bool
 ) -> OrderNumbers:
     """Return the numbers of oligos of a library, before any unit is dropped.
 
-    `fillable`: the junction takes a filler, so the promoter alone can have the length of the pool.
+    Parameters
+    ----------
+    design, controls
+        The units under their arms, and the controls.
+    barcodes
+        Synthesized barcodes of each insert; 0 with random ones.
+    given
+        Numbers of positive and of negative controls.
+    fillable
+        Whether the junction takes a filler, so the promoter alone can have the length of the pool.
 
     Raises
     ------
     LibraryError
-        If a number is not whole, or the promoter alone would be a short oligo.
+        If the promoter alone would be a short oligo.
     """
-    barcodes = 0 if barcodes_per_oligo is None else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
-    pairs = as_int(duplicates, "duplicates", least=0, error=LibraryError)
     most = _PROMOTER_TIMES * barcodes if fillable else 0
-    promoter = most if promoter_only is None else as_int(promoter_only, "promoter_only", least=0, error=LibraryError)
+    promoter = most if controls.promoter_only is None else int(controls.promoter_only)
     if promoter and not fillable:
         cure = (
-            "it is ordered where the junction carries two cloning sites, between which a filler is cut out: say them, "
-            "avoid={'KpnI': 1, 'XbaI': 1}"
+            "it is ordered where the junction carries two cloning sites, between which a filler is cut out: name them, "
+            "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'XbaI': 1})"
             if barcodes
             else "without synthesised barcodes it has nothing to order"
         )
         raise LibraryError(
             f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
-            f"alone by itself (promoter_only=0); {cure}"
+            f"alone by itself, controls=cg.mpra.Controls(promoter_only=0); {cure}"
         )
     arms = len(design.named_arms) if design.assignment == "crossover" else 1
     return OrderNumbers(
         test=design.n_units * arms,
-        scrambles=as_int(scrambles, "scrambles", least=0, error=LibraryError),
-        positives=positives,
-        negatives=negatives,
-        pairs=pairs if barcodes else 0,
+        scrambles=int(controls.scrambles),
+        positives=given[0],
+        negatives=given[1],
+        pairs=int(controls.duplicates) if barcodes else 0,
         barcodes=barcodes,
         promoter=promoter,
     )
@@ -167,19 +167,20 @@ def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barco
 
 
 def check_order_limits(
-    numbers: OrderNumbers, *, oligo_length: int, vendor_name: str | None, budget: int | None
+    numbers: OrderNumbers, *, oligo_length: int, vendor_name: str | None, max_oligos: int | None
 ) -> int | None:
-    """Check budget and vendor limits; return the pool size of the vendor, if known.
+    """Check the limits of the order and of the vendor; return the pool size of the vendor, if known.
 
     Raises
     ------
     LibraryError
-        If the oligos are too long or too many for the vendor, or more than `budget`; with what would fit.
+        If the oligos are too long or too many for the vendor, or more than `max_oligos`; with what would fit.
     """
-    most = None if budget is None else as_int(budget, "budget", error=LibraryError)
+    most = None if max_oligos is None else as_int(max_oligos, "max_oligos", error=LibraryError)
     if most is not None and numbers.oligos > most:
         raise LibraryError(
-            f"{numbers.oligos:,} oligos ({numbers.words}) are more than budget={most:,}: {_what_fits(numbers, most)}"
+            f"{numbers.oligos:,} oligos ({numbers.words}) are more than max_oligos={most:,}: "
+            f"{_what_fits(numbers, most)}"
         )
     return None if vendor_name is None else pool_size_for(numbers.oligos, oligo_length, of=vendor(vendor_name))
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int, as_number, is_real
+from causalgia.checks import as_int, as_number, as_texts, is_real
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.constructs import Construct, Oligos, Site, intended_sites
+from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
 from causalgia.sequences.distinct import Distinct
@@ -104,7 +104,7 @@ class Homopolymers:
     """No run of one base in the whole oligo, junctions included, is longer than `longest`."""
 
     longest: int = 10
-    cure: str = "allow longer runs (homopolymer=), or choose a null model with fewer"
+    cure: str = "allow longer runs, rules=cg.mpra.OligoRules(homopolymer=...), or choose a null model with fewer"
 
     @property
     def name(self) -> str:
@@ -120,7 +120,7 @@ class GCContent:
 
     low: float = 0.25
     high: float = 0.65
-    cure: str = "widen gc=, or choose a null model of another GC content"
+    cure: str = "widen rules=cg.mpra.OligoRules(gc=...), or choose a null model of another GC content"
 
     @property
     def name(self) -> str:
@@ -155,7 +155,7 @@ class SimpleRepeats:
     """At most `share` of the insert's bases lie in simple tandem repeats (`causalgia.sequences.composition`)."""
 
     share: float = 0.25
-    cure: str = "allow more (repeats=), or mask repeats in the sequences that backgrounds come from"
+    cure: str = "allow more, rules=cg.mpra.OligoRules(repeats=...), or mask repeats in the sequences of the backgrounds"
 
     @property
     def name(self) -> str:
@@ -198,30 +198,23 @@ class JunctionMotif:
         return hit
 
 
-def default_rules(
-    of: Construct,
-    *,
-    avoid: str | Iterable[str] | Mapping[str, int] | None = None,
-    gc: tuple[float, float] = (0.25, 0.65),
-    homopolymer: int = 10,
-    repeats: float = 0.25,
-    motifs: str | Motif | Sequence[str | Motif] = (),
-) -> tuple[Rule, ...]:
-    """Return the rules that oligos must meet to be ordered.
+@dataclass(frozen=True, kw_only=True)
+class OligoRules:
+    """Rules that the oligos of a library keep, besides those of the construct.
 
-    Parameters
+    Attributes
     ----------
-    of
-        The construct; its intended sites are counted, not refused.
     avoid
-        Enzymes or letters of sites that must not arise, besides those of the construct's cloning steps; or a mapping to
-        the number of intended sites in the constant parts.
+        Enzymes (``"EcoRI"``) or sites, as letters, that no oligo may contain on either strand, junctions and barcodes
+        included, besides those of the construct's cloning steps. A mapping gives how often adapters and junction
+        contain a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is kept free of dam methylation,
+        which blocks it in common E. coli strains.
     gc
-        Lowest and highest share of G and C in the insert.
+        Lowest and highest share of G and C in an insert.
     homopolymer
-        Longest run of a base.
+        Longest run of one base in the oligo, junctions included.
     repeats
-        Largest share of the insert in simple tandem repeats.
+        Largest share of an insert in simple repeats.
     motifs
         Words or motifs that must not arise across a junction.
 
@@ -232,24 +225,52 @@ def default_rules(
 
     Examples
     --------
-    >>> from causalgia.mpra.libraries.constructs import construct
-    >>> [rule.name for rule in default_rules(construct("lentimpra"))][:3]
-    ['site EcoRI', 'site SbfI', 'homopolymer above 10']
+    >>> OligoRules(avoid="EcoRI", gc=[0.3, 0.6])
+    OligoRules(avoid=('EcoRI',), gc=(0.3, 0.6), homopolymer=10, repeats=0.25, motifs=())
     """
-    low, high = as_share_range(gc, "gc")
-    cut = _site_counts(of, () if avoid is None else avoid)
-    return (
-        *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
-        *(
-            BlockedSite(enzyme=s.name, methylation=s.methylation, words=s.blocked)
-            for s, n in cut.items()
-            if n and s.methylation
-        ),
-        Homopolymers(longest=as_int(homopolymer, "homopolymer", error=LibraryError)),
-        GCContent(low=low, high=high),
-        SimpleRepeats(share=as_number(repeats, "repeats", least=0, most=1, error=LibraryError)),
-        *(JunctionMotif(motif=motif) for motif in _as_words_or_motifs(motifs)),
-    )
+
+    avoid: str | Iterable[str] | Mapping[str, int] = ()
+    gc: tuple[float, float] = (0.25, 0.65)
+    homopolymer: int = 10
+    repeats: float = 0.25
+    motifs: Iterable[str | Motif] | Motif = ()
+
+    def __post_init__(self) -> None:
+        intended_sites(self.avoid)
+        if isinstance(self.avoid, str) or not isinstance(self.avoid, Mapping):
+            avoid = as_texts(self.avoid, "avoid", "enzymes or letters of sites", error=LibraryError)
+            object.__setattr__(self, "avoid", avoid)
+        object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
+        as_int(self.homopolymer, "homopolymer", error=LibraryError)
+        as_number(self.repeats, "repeats", least=0, most=1, error=LibraryError)
+        object.__setattr__(self, "motifs", _as_words_or_motifs(self.motifs))
+
+    def of_construct(self, of: Construct) -> tuple[Rule, ...]:
+        """Return these rules and those of a construct, whose intended sites are counted, not refused.
+
+        Examples
+        --------
+        >>> from causalgia.mpra.libraries.constructs import construct
+        >>> [rule.name for rule in OligoRules().of_construct(construct("lentimpra"))][:3]
+        ['site EcoRI', 'site SbfI', 'homopolymer above 10']
+        """
+        cut = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
+        known = {site.word: site for site in cut}
+        for asked, n in intended_sites(self.avoid).items():
+            site = known.setdefault(asked.word, asked)
+            cut[site] = max(n, cut.get(site, 0))
+        return (
+            *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
+            *(
+                BlockedSite(enzyme=s.name, methylation=s.methylation, words=s.blocked)
+                for s, n in cut.items()
+                if n and s.methylation
+            ),
+            Homopolymers(longest=int(self.homopolymer)),
+            GCContent(low=self.gc[0], high=self.gc[1]),
+            SimpleRepeats(share=float(self.repeats)),
+            *(JunctionMotif(motif=motif) for motif in _as_words_or_motifs(self.motifs)),
+        )
 
 
 def as_share_range(pair: Any, name: str) -> tuple[float, float]:
@@ -278,16 +299,6 @@ def _as_words_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
             raise LibraryError(f"motifs= has {quoted(one)}, neither a word nor a Motif; give words such as 'CACGTG'")
-    return found
-
-
-def _site_counts(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
-    """Return the sites of the construct's enzymes and of `avoid`, each once, with the intended numbers."""
-    found = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
-    known = {one.word: one for one in found}
-    for asked, n in intended_sites(avoid).items():
-        one = known.setdefault(asked.word, asked)
-        found[one] = max(n, found.get(one, 0))
     return found
 
 
@@ -342,13 +353,13 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         part, at = next((part, int(first[0])) for part, (_, first) in found.items() if first[0] >= 0)
         raise LibraryError(
             f"the {part} {parts[part]} carries {rule.enzyme} ({rule.word}) at {at} itself ({total} in the constant "
-            f"parts, {rule.intended} intended), so every oligo would be cut there; choose another enzyme in avoid=, or "
-            f"another adapter; if it is meant to be cut there, avoid={{'{rule.enzyme}': {total}}}"
+            f"parts, {rule.intended} intended), so every oligo would be cut there; choose another enzyme or another "
+            f"adapter; if it is meant to be cut there, rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})"
         )
     if total < rule.intended:
         raise LibraryError(
             f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} stand "
-            "there; correct the adapters, or how often the site is meant (avoid=)"
+            "there; correct the adapters, or how often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
         )
 
 
@@ -442,7 +453,8 @@ class RuleChecker:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
             raise LibraryError(
                 f"promoter_only=: not one of {_FILLERS} fillers of {length} bases between {before} and {after} was "
-                f"good; broken most often: {rule.name}. Order no promoter alone (promoter_only=0), or {rule.cure}"
+                f"good; broken most often: {rule.name}. Order no promoter alone, "
+                f"controls=cg.mpra.Controls(promoter_only=0), or {rule.cure}"
             )
         filled = replace(self.construct, junction=before + decode(fillers[good[0]])[0] + after)
         return RuleChecker(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))

@@ -12,13 +12,14 @@ import xarray as xr
 
 from causalgia.checks import as_int, as_number, as_positive, is_real
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.inputs import parse_toml, read_text
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
 from causalgia.mpra.planning._power import (
     Grid,
+    PlannedContrast,
     StandardError,
+    as_contrast,
     as_grid,
     average_power,
     design_error,
@@ -31,6 +32,48 @@ from causalgia.types import Array
 _LEAST_BACKGROUNDS = 2.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlannedLibrary:
+    """What every split of a planned library has in common, for `cheapest`.
+
+    Attributes
+    ----------
+    oligo_length
+        Length of the whole oligo, nt; its price depends on it.
+    n_controls
+        Constructs besides the arms: scrambles, positives.
+    n_elements
+        Number of elements whose own effects are wanted; None: the average over backgrounds, whose number is found.
+    prices
+        From `read_prices`; None: the packaged list, whose synthesis prices are placeholders.
+
+    Raises
+    ------
+    EstimateError
+        If a number is not whole, or `prices` is no price list.
+
+    Examples
+    --------
+    >>> PlannedLibrary(n_controls=150).oligo_length
+    200
+    """
+
+    oligo_length: int = 200
+    n_controls: int = 0
+    n_elements: int | None = None
+    prices: PriceList | None = None
+
+    def __post_init__(self) -> None:
+        as_int(self.oligo_length, "oligo_length", error=EstimateError)
+        as_int(self.n_controls, "n_controls", least=0, error=EstimateError)
+        if self.n_elements is not None:
+            as_int(self.n_elements, "n_elements", error=EstimateError)
+        if self.prices is not None and not isinstance(self.prices, PriceList):
+            raise EstimateError(
+                f"prices= is a {type(self.prices).__name__}; give cg.mpra.read_prices(path) of a price list"
+            )
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CandidateSplits:
     """Candidate splits along one dim (barcodes, replicates, depth), with their costs and errors."""
@@ -41,25 +84,24 @@ class CandidateSplits:
     inverse: xr.DataArray
     complete: xr.DataArray
     layers: Layers
+    library: PlannedLibrary
     prices: PriceList
-    length: int
-    arms: int
-    controls: int
+    contrast: PlannedContrast
     random: bool
     recovery: float
     target: dict[str, float]
-    alpha: float
-    ci_prob: float
-    elements: int | None
-    """Number of elements whose own effects are wanted; None: the mean over backgrounds."""
+
+    def constructs(self, n: Array) -> Array:
+        """Return the number of inserts for n backgrounds: each under every arm, and the controls."""
+        return n * len(self.contrast.weights) + self.library.n_controls
 
     def oligos(self, n: Array) -> Array:
         """Return the number of oligos for n backgrounds."""
-        return (n * self.arms + self.controls) * (1.0 if self.random else self.barcodes)
+        return self.constructs(n) * (1.0 if self.random else self.barcodes)
 
     def reads(self, n: Array) -> Array:
         """Return the reads of all RNA and DNA libraries, and those that associate random barcodes."""
-        known = (n * self.arms + self.controls) * self.barcodes * self.recovery
+        known = self.constructs(n) * self.barcodes * self.recovery
         libraries = self.replicates + (1 if self.layers.plasmid else self.replicates)
         return known * (self.depth * libraries + (self.prices.association_reads if self.random else 0.0))
 
@@ -67,26 +109,28 @@ class CandidateSplits:
         """Return the price of a library of n backgrounds."""
         p = self.prices
         fixed = p.per_library + self.replicates * p.per_replicate
-        return fixed + p.of_pool(self.oligos(n), self.length) + self.reads(n) / 1e6 * p.per_million_reads
+        return fixed + p.of_pool(self.oligos(n), self.library.oligo_length) + self.reads(n) / 1e6 * p.per_million_reads
 
     def half_width(self, n: Array) -> Array:
         """Return half widths for the effect in each element, or for the mean over n backgrounds."""
-        return np.broadcast_to(interval_half_width(self._error(n), self.ci_prob).to_numpy(), n.shape)
+        return np.broadcast_to(interval_half_width(self._error(n), self.contrast.ci_prob).to_numpy(), n.shape)
 
     def power(self, n: Array) -> Array:
         """Return the power of the test of each element, or of the mean over n backgrounds."""
-        effect = xr.DataArray(self.target["effect"])
-        return np.broadcast_to(average_power(effect, self._error(n), self.alpha).to_numpy(), n.shape)
+        effect, error = xr.DataArray(self.target["effect"]), self._error(n)
+        return np.broadcast_to(average_power(effect, error, self.contrast.level(effect, error)).to_numpy(), n.shape)
 
     def _error(self, n: Array) -> StandardError:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
-        return design_error(self.layers, self.inverse, R, None if self.elements is not None else at * self.complete)
+        return design_error(
+            self.layers, self.inverse, R, None if self.library.n_elements is not None else at * self.complete
+        )
 
     def backgrounds_needed(self) -> Array:
         """Return the backgrounds of each split: fewest that reach the target, or most within the limits; else inf."""
         start = np.full(len(self.barcodes), _LEAST_BACKGROUNDS)
-        if self.elements is not None:
-            n = np.full(len(start), float(self.elements))
+        if self.library.n_elements is not None:
+            n = np.full(len(start), float(self.library.n_elements))
             return np.where(self._reaches_target(n) & self._within_limits(n), n, np.inf)
         if "half_width" in self.target or "effect" in self.target:
             n = least_integer(self._reaches_target, start)
@@ -104,7 +148,7 @@ class CandidateSplits:
 
     def _within_limits(self, n: Array) -> Any:
         return (self.price(n) <= self.target.get("budget", np.inf)) & (
-            self.oligos(n) <= self.target.get("n_oligos", np.inf)
+            self.oligos(n) <= self.target.get("max_oligos", np.inf)
         )
 
     def best(self) -> xr.Dataset:
@@ -112,7 +156,7 @@ class CandidateSplits:
         n, p = self.backgrounds_needed(), self.prices
         can = np.isfinite(n)
         if not can.any():
-            limits = [f"{name}=" for name in ("budget", "n_oligos") if name in self.target]
+            limits = [f"{name}=" for name in ("budget", "max_oligos") if name in self.target]
             cure = f"raise {' or '.join(limits)}, " if limits else ""
             raise EstimateError(
                 f"no split reaches the target: {cure}ask for less, or allow more: n_barcodes=, n_replicates= or depth="
@@ -122,7 +166,7 @@ class CandidateSplits:
         keys = (wide, price) if "half_width" in self.target or "effect" in self.target else (price, wide)
         i = int(np.lexsort((*keys, ~can))[0])
         found = {
-            "n_backgrounds" if self.elements is None else "n_elements": int(n[i]),
+            "n_backgrounds" if self.library.n_elements is None else "n_elements": int(n[i]),
             "n_barcodes": int(self.barcodes[i]),
             "n_replicates": int(self.replicates[i]),
             "depth": float(self.depth[i]),
@@ -134,7 +178,7 @@ class CandidateSplits:
         }
         if "effect" in self.target:
             found["power"] = float(self.power(n)[i])
-        attrs = {"currency": p.currency, "prices": p.date, "note": p.note, "ci_prob": self.ci_prob}
+        attrs = {"currency": p.currency, "prices": p.date, "note": p.note, "ci_prob": self.contrast.ci_prob}
         return xr.Dataset(found, attrs=attrs)
 
 
@@ -144,27 +188,22 @@ def cheapest(
     effect: float | None = None,
     assurance: float = 0.8,
     budget: float | None = None,
-    n_oligos: int | None = None,
-    n_elements: int | None = None,
-    price: str | Path | None = None,
-    oligo_length: int = 200,
-    n_controls: int = 0,
+    max_oligos: int | None = None,
+    library: PlannedLibrary | None = None,
     n_barcodes: Grid = range(3, 101),
     n_replicates: Grid = range(2, 7),
     depth: Grid = (10, 20, 50, 100, 200),
+    contrast: PlannedContrast | None = None,
     noise: NoiseModel | None = None,
     pilot: xr.Dataset | None = None,
-    weights: tuple[float, ...] = (-1.0, 1.0),
-    alpha: float = 0.05,
-    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Find the best split of a library between backgrounds, barcodes, replicates and depth.
 
     With a target, ``half_width=`` or ``effect=`` (detected with probability `assurance`), return the cheapest library
-    that reaches it. Without one, return the narrowest interval within ``budget=`` or ``n_oligos=`` (or both). All
+    that reaches it. Without one, return the narrowest interval within ``budget=`` or ``max_oligos=`` (or both). All
     numbers of barcodes and replicates, and all depths given, are tried; the number of backgrounds is solved for
-    exactly. The estimand is the average effect over backgrounds, as in `power`; with ``n_elements=`` it is the effect
-    in each of that many elements.
+    exactly. The estimand is the average effect over backgrounds, as in `power`; for a library of ``n_elements`` it is
+    the effect in each of that many elements.
 
     Parameters
     ----------
@@ -172,28 +211,20 @@ def cheapest(
         Half width wanted, on log2.
     effect, assurance
         Instead: an effect that the test must detect, and the power.
-    budget, n_oligos
+    budget, max_oligos
         Largest price of the library, and largest number of oligos.
-    n_elements
-        Number of elements whose own effects are wanted; None: the average over backgrounds, whose number is found.
-    price
-        A price list (see `read_prices`); None: the packaged one, whose synthesis prices are placeholders.
-    oligo_length
-        Length of the whole oligo, nt.
-    n_controls
-        Constructs besides the arms (scrambles, positives).
+    library
+        Length of the oligos, number of controls, elements of interest and prices; None: the defaults of
+        `PlannedLibrary`.
     n_barcodes, n_replicates, depth
         Barcodes of an oligo, replicates (two or more), and mean reads of a barcode in a library: the numbers to try. By
         variance alone one barcode for each of many backgrounds is best, but a lone barcode shows neither its noise nor
         that it is an outlier.
+    contrast
+        As in `power`.
     noise, pilot
         As in `power`; a pilot of one contrast. Where barcodes are random (``barcode_dispersion`` of the noise), more of
         them need no more oligos, but more reads, also to associate them with oligos.
-    weights
-        Weights of the arms in the contrast, as in `power`, one for each arm of a background; an arm that is ordered
-        but not compared has 0.
-    alpha, ci_prob
-        As in `power`.
 
     Returns
     -------
@@ -218,16 +249,20 @@ def cheapest(
     >>> split = cheapest(half_width=0.1, noise=noise)
     >>> split["n_backgrounds"].item() > 100, split["n_barcodes"].item() < 10
     (True, True)
-    >>> best = cheapest(n_oligos=2_000, noise=noise)
+    >>> best = cheapest(max_oligos=2_000, noise=noise)
     >>> best["n_oligos"].item() <= 2_000 and best["n_backgrounds"].item() > 10 * best["n_barcodes"].item()
     True
     """
-    ci_prob, alpha, noise = as_ci_prob(ci_prob), as_probability(alpha, "alpha"), as_noise(noise, with_pilot=True)
-    target = _as_target(half_width, effect, assurance, budget, n_oligos)
+    contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
+    library = PlannedLibrary() if library is None else library
+    if not isinstance(library, PlannedLibrary):
+        raise EstimateError(f"library= is a {type(library).__name__}; give cg.mpra.PlannedLibrary(n_controls=...)")
+    target = _as_target(half_width, effect, assurance, budget, max_oligos)
     B, R, depths = _candidate_grid(n_barcodes, n_replicates, depth)
-    if n_elements is None:
+    if library.n_elements is None:
         check_tau_known(noise, pilot)
-    layers = layers_at_depth(noise, _pilot_of_one_contrast(pilot), weights, xr.DataArray(depths, dims="split"), None)
+    reads = xr.DataArray(depths, dims="split")
+    layers = layers_at_depth(noise, _pilot_of_one_contrast(pilot), contrast.weights, reads, reads)
     planned, place = np.unique(B, return_inverse=True)
     inverse, lost = (x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), noise))
     splits = CandidateSplits(
@@ -235,31 +270,27 @@ def cheapest(
         replicates=R,
         depth=depths,
         inverse=inverse,
-        complete=(1 - lost) ** float(np.count_nonzero(weights)),
+        complete=(1 - lost) ** float(contrast.n_compared),
         layers=layers,
-        prices=read_prices(price),
-        length=as_int(oligo_length, "oligo_length", error=EstimateError),
-        arms=len(weights),
-        controls=as_int(n_controls, "n_controls", least=0, error=EstimateError),
+        library=library,
+        prices=read_prices() if library.prices is None else library.prices,
+        contrast=contrast,
         random=noise.barcode_dispersion is not None,
         recovery=noise.recovery,
         target=target,
-        alpha=alpha,
-        ci_prob=ci_prob,
-        elements=None if n_elements is None else as_int(n_elements, "n_elements", error=EstimateError),
     )
     return splits.best()
 
 
-def _as_target(half_width: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
+def _as_target(half_width: Any, effect: Any, assurance: float, budget: Any, max_oligos: Any) -> dict[str, float]:
     if half_width is not None and effect is not None:
         raise EstimateError("give half_width= (an interval) or effect= (a test), and not both")
     if is_real(effect):
         effect = abs(effect)
-    options = {"half_width": half_width, "effect": effect, "budget": budget, "n_oligos": n_oligos}
+    options = {"half_width": half_width, "effect": effect, "budget": budget, "max_oligos": max_oligos}
     found = {k: as_positive(v, k, error=EstimateError) for k, v in options.items() if v is not None}
     if not found:
-        raise EstimateError("say what is wanted: half_width= or effect=, or what there is: budget= or n_oligos=")
+        raise EstimateError("say what is wanted: half_width= or effect=, or what there is: budget= or max_oligos=")
     return found | ({"assurance": as_probability(assurance, "assurance")} if effect is not None else {})
 
 
@@ -287,7 +318,7 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     if pilot.sizes["contrast"] > 1:
         names = [str(name) for name in pilot["contrast"].to_numpy()]
         raise EstimateError(
-            f"the pilot has several contrasts ({', '.join(names)}); give the components of one: arms={[names[0]]}"
+            f"the pilot has several contrasts ({', '.join(names)}); give the components of one, arms={[names[0]]}"
         )
     return pilot.isel(contrast=0)
 

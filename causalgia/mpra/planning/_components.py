@@ -54,7 +54,7 @@ def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
 def layers_at_depth(
     noise: NoiseModel,
     pilot: xr.Dataset | None,
-    weights: Any,
+    weights: tuple[float, ...],
     depth: xr.DataArray | None,
     depth_dna: xr.DataArray | None,
 ) -> Layers:
@@ -66,13 +66,17 @@ def layers_at_depth(
         If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of counting, or both describe
         counting.
     """
-    weights = as_weights(weights)
     if pilot is not None:
         check_pilot(pilot)
-        _check_counting_left_to_pilot(noise)
+        if beside := noise.counting_values():
+            name, value = next(iter(beside.items()))
+            raise EstimateError(
+                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) says what counting adds, as pilot= does; "
+                f"leave {name} out"
+            )
     plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
     found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(noise, name), pilot) for name in _OF_PILOT}
-    rna, dna = _counting_variances(noise, pilot, depth, depth if depth_dna is None else depth_dna)
+    rna, dna = _counting_variances(noise, pilot, depth, depth_dna)
     tau, common = (_optional_sd(name, getattr(noise, name), pilot) for name in ("tau", "sd_common"))
     return Layers(
         barcode=found["sd_barcode"] ** 2,
@@ -97,15 +101,6 @@ def as_weights(weights: Any) -> tuple[float, ...]:
     if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
         raise EstimateError(f"weights={quoted(weights)} do not sum to 0; (-1, 1) is a difference of two arms")
     return tuple(numbers.tolist())
-
-
-def _check_counting_left_to_pilot(noise: NoiseModel) -> None:
-    for name in ("sd_abundance", "disp_rna", "disp_dna", "p_silent"):
-        if (value := getattr(noise, name)) != NoiseModel.__dataclass_fields__[name].default:
-            raise EstimateError(
-                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) says what counting adds, as pilot= does; "
-                f"leave {name} out"
-            )
 
 
 def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
@@ -385,7 +380,14 @@ def components(
         "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
         "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
     }
-    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": _silent_share(counts, request, used)})
+    # the share of cells without RNA where the other replicates predict ten reads or more
+    rows = request.element >= 0
+    rna, cells = counts["rna"].to_numpy()[rows], used[rows]
+    scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
+    others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(cells.sum(axis=1, keepdims=True) - cells, 1)
+    expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
+    silent = float((rna[expected] == 0).mean()) if expected.any() else 0.0
+    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": silent})
     effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
     out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
     return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
@@ -481,16 +483,6 @@ def _dna_cell_variance(dna: NDArray[np.int64], has_dna: NDArray[np.bool_]) -> fl
             top += float(np.var(logs[both, r] - logs[both, s], ddof=1)) / 2 * int(both.sum())
             bottom += int(both.sum())
     return top / bottom if bottom else 0.0
-
-
-def _silent_share(counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_]) -> float:
-    """Return the share of cells without RNA where the other replicates predict ten reads or more."""
-    rows = request.element >= 0
-    rna, cells = counts["rna"].to_numpy()[rows], used[rows]
-    scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
-    others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(cells.sum(axis=1, keepdims=True) - cells, 1)
-    expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
-    return float((rna[expected] == 0).mean()) if expected.any() else 0.0
 
 
 def _effect_spread(

@@ -14,13 +14,77 @@ from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
-from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
+from causalgia.mpra.planning._components import Layers, as_weights, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import as_probability, rejection_probability, t_quantile
 from causalgia.schema import check_dataset
 from causalgia.types import Array
 
 Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedContrast:
+    """Contrast of arms that a library will measure, with its test and interval, for `power` and `cheapest`.
+
+    Attributes
+    ----------
+    weights
+        Weights of the arms, which sum to 0: ``(1, -1, -1, 1)`` is an interaction. For `cheapest` one for each arm of a
+        background; an arm that is ordered but not compared has 0.
+    alpha
+        Level of the two-sided test.
+    q, share_true
+        Instead of `alpha`: level of Benjamini-Hochberg, and share of elements that have an effect of the planned size.
+    ci_prob
+        Probability of the interval.
+
+    Raises
+    ------
+    EstimateError
+        If the weights do not sum to 0, or a level is no probability.
+
+    Examples
+    --------
+    >>> PlannedContrast(q=0.05).weights
+    (-1.0, 1.0)
+    """
+
+    weights: tuple[float, ...] = (-1.0, 1.0)
+    alpha: float = 0.05
+    q: float | None = None
+    share_true: float = 0.1
+    ci_prob: float = 0.95
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", as_weights(self.weights))
+        object.__setattr__(self, "ci_prob", as_ci_prob(self.ci_prob))
+        for name in ("alpha", "share_true") if self.q is None else ("alpha", "q", "share_true"):
+            as_probability(getattr(self, name), name)
+        if self.q is not None and self.alpha != type(self).alpha:
+            raise EstimateError(
+                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two levels of one test; give one of the two"
+            )
+
+    @property
+    def n_compared(self) -> int:
+        """Number of arms that are compared."""
+        return int(np.count_nonzero(self.weights))
+
+    def level(self, effect: xr.DataArray, error: StandardError) -> xr.DataArray:
+        """Return the level of one test, which depends on effect and error where `q` is given."""
+        if self.q is None:
+            return xr.DataArray(float(self.alpha))
+        return alpha_for_q(effect, error, q=float(self.q), share_true=float(self.share_true))
+
+
+def as_contrast(contrast: object) -> PlannedContrast:
+    """Return a planned contrast, the default one for None, or raise EstimateError."""
+    if contrast is None:
+        return PlannedContrast()
+    if not isinstance(contrast, PlannedContrast):
+        raise EstimateError(f"contrast= is a {type(contrast).__name__}; give cg.mpra.PlannedContrast(alpha=0.05)")
+    return contrast
 
 
 def power(
@@ -31,15 +95,11 @@ def power(
     n_backgrounds: Grid | None = None,
     depth: Grid | None = None,
     depth_dna: float | None = None,
+    contrast: PlannedContrast | None = None,
     noise: NoiseModel | None = None,
     pilot: xr.Dataset | None = None,
-    weights: tuple[float, ...] = (-1.0, 1.0),
     virtual: xr.Dataset | None = None,
     slope: float | None = None,
-    alpha: float | None = None,
-    q: float | None = None,
-    share_true: float = 0.1,
-    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Return standard error, interval half width and power of MPRA designs for a log2 effect.
 
@@ -58,23 +118,18 @@ def power(
         Mean RNA reads of a barcode in one library; None where the noise has ``sd_count``, or to use that of the pilot.
     depth_dna
         Mean DNA reads of a barcode in one library; None: as `depth`.
+    contrast
+        Weights of the arms, level of the test and probability of the interval; None: a difference of two arms at
+        ``alpha=0.05``.
     noise
         Noise and losses of the assay.
     pilot
         From `components`: supplies every layer of noise that `noise` leaves open. With a virtual trial its contrasts
         are matched by name; a pilot of one contrast serves for all.
-    weights
-        Weights of the arms in the contrast; ``(1, -1, -1, 1)`` is an interaction.
     virtual, slope
         Instead of `effect`: effects (or estimates) of a virtual trial, whose spread is also tau where `noise` gives
         none; and the measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier
         library, or 1 where the predictor predicts log2 activity itself.
-    alpha
-        Level of the two-sided test; without `q` 0.05.
-    q, share_true
-        Instead of alpha: level of Benjamini-Hochberg, and share of elements that have an effect of this size.
-    ci_prob
-        Probability of the interval.
 
     Returns
     -------
@@ -115,33 +170,42 @@ def power(
     >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)["power"].round(2).values
     array([0.73, 0.99])
     """
-    ci_prob, noise = as_ci_prob(ci_prob), as_noise(noise, with_pilot=True)
-    if alpha is not None and q is not None:
-        raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
-    alpha = as_probability(0.05 if alpha is None else alpha, "alpha")
-    of_dna = None if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
-    spread = None
+    contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     if (effect is None) == (virtual is None):
         raise EstimateError("give effect= (true log2 effects) or virtual= (effects of a virtual trial, with slope=)")
+    spread = None
     if virtual is not None:
         size, spread = virtual_effects(virtual, slope)
         pilot = None if pilot is None else match_pilot_contrasts(pilot, size)
     else:
         size = as_grid("effect", effect, -np.inf)
-    layers = layers_at_depth(noise, pilot, weights, None if depth is None else as_grid("depth", depth, 0), of_dna)
+    reads = None if depth is None else as_grid("depth", depth, 0)
+    reads_dna = reads if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
+    layers = layers_at_depth(noise, pilot, contrast.weights, reads, reads_dna)
     layers = layers if spread is None or noise.tau is not None else layers.with_tau(spread)
     B = as_grid("n_barcodes", n_barcodes, 0)
     R = as_grid("n_replicates", n_replicates, 1 if n_backgrounds is None else 2)
     inverse, lost = recovered_barcodes(B, noise)
-    if n_backgrounds is None:
-        n = None
-    else:
+    n = None
+    if n_backgrounds is not None:
         if spread is None:
             check_tau_known(noise, pilot)
-        n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(np.count_nonzero(weights))
-    return _power_dataset(
-        size, design_error(layers, inverse, R, n), lost, ci_prob, {"alpha": alpha, "q": q, "share": share_true}
-    )
+        n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(contrast.n_compared)
+    error = design_error(layers, inverse, R, n)
+    alpha = contrast.level(size, error)
+    found = {
+        "se": error.se(),
+        "half_width": interval_half_width(error, contrast.ci_prob),
+        "power": average_power(size, error, alpha),
+        "df": error.df(),
+        "alpha": alpha,
+        "lost": lost,
+    }
+    of_q = {} if contrast.q is None else {"q": contrast.q, "share_true": contrast.share_true}
+    question = "one element" if n is None else "mean over backgrounds"
+    out = xr.Dataset(found, attrs={"scale": "log2", "ci_prob": contrast.ci_prob, **of_q, "question": question})
+    order = ("contrast", "task", "effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
+    return out.transpose(*[dim for dim in order if dim in out.dims])
 
 
 def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
@@ -186,31 +250,6 @@ def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.D
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
     found = StandardError(parts, [n - 1, R - 1], [])
     return StandardError(found.parts, found.dfs, [(1.0, found.se())])
-
-
-def _power_dataset(
-    effect: xr.DataArray, error: StandardError, lost: xr.DataArray, ci_prob: float, test: dict[str, Any]
-) -> xr.Dataset:
-    q, share = test["q"], test["share"]
-    if q is None:
-        alpha = xr.DataArray(test["alpha"])
-    else:
-        q, share = as_probability(q, "q"), as_probability(share, "share_true")
-        alpha = alpha_for_q(effect, error, q=q, share_true=share)
-    columns = {
-        "se": error.se(),
-        "half_width": interval_half_width(error, ci_prob),
-        "power": average_power(effect, error, alpha),
-        "df": error.df(),
-        "alpha": alpha,
-        "lost": lost,
-    }
-    attrs = {"scale": "log2", "ci_prob": ci_prob} | ({} if q is None else {"q": q, "share_true": share})
-    out = xr.Dataset(
-        columns, attrs=attrs | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
-    )
-    order = ("contrast", "task", "effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
-    return out.transpose(*[dim for dim in order if dim in out.dims])
 
 
 LEAST = 2

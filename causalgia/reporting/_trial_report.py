@@ -48,37 +48,20 @@ _MEMBERS = {
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
-def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
-    """Report the results of a trial, estimates or decisions as text.
-
-    Outcomes are described by population, units, arms in do-notation, predictor and analysis. Estimates and decisions
-    have the estimand, a table of effects, and sentences: one for each decision, with estimand, size, interval, verdict
-    and number of units, and for an undecided effect the approximate number of units of a new trial that would decide
-    it; for estimates if they are few. Fixed placebo words are summarized in one line.
+def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
+    """Report outcomes, estimates or decisions as text; `causalgia.report` is this for results of a trial.
 
     Parameters
     ----------
     dataset
-        From `causalgia.run` or `causalgia.from_frame`; from `causalgia.estimate`, with or without `causalgia.adjust`;
-        or decisions from `causalgia.decide`. `causalgia.mpra.report` reports libraries, counts and fits.
+        Outcomes, estimates or decisions.
     rows
         ``"summary"``, or ``"all"`` for a line for each placebo word.
-
-    Returns
-    -------
-    str
-        Text for a terminal or a notebook, no wider than the names need.
 
     Raises
     ------
     OutcomesError
         If it is another Dataset; a posterior goes through `causalgia.decide` first.
-
-    Notes
-    -----
-    The first line names what was measured: ``attrs["effect_on"]``, or the predictor of a trial; it is "Effect" alone
-    for tables from elsewhere. The line of placebo words has their number, the mean and range of their estimates, and
-    from 40 words the central 95 %, which is wider than that of their true effects (`placebo_region`).
 
     Examples
     --------
@@ -97,7 +80,7 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     ...         "ci_prob": 0.95,
     ...     },
     ... )
-    >>> print(report(estimates))
+    >>> print(trial_report(estimates))
     Effect: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
     <BLANKLINE>
     contrast     ACE     95 % interval

@@ -8,12 +8,13 @@ import xarray as xr
 from causalgia.errors import LibraryError, OutcomesError, printable
 from causalgia.inputs import parse_json
 from causalgia.mpra.comparisons.sides import with_contrast_dim
-from causalgia.mpra.counts._quality import describe_counts, describe_quality
+from causalgia.mpra.counts._quality import describe_counts as describe_counts
+from causalgia.mpra.counts._quality import describe_quality as describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.multiplicity import weighted_bh
-from causalgia.reporting import p_clause
+from causalgia.reporting import format_share, p_clause
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import word_hits
@@ -27,56 +28,13 @@ _NOISE = {
 }
 _SHOWN_ELEMENTS = 5
 _AT_THE_BOUND = (
-    "  the correlation as seen is above its ceiling, so that of the true effects is at its bound: by chance, or the "
-    "standard errors are too large"
+    "  the observed correlation is above its ceiling, so that of the true effects is at its bound, by chance or "
+    "because the standard errors are too large"
 )
 _NOTHING_LEFT = (
-    "  effects of one side differ by no more than their errors explain, so the correlation of the true effects cannot "
-    "be estimated"
+    "  effects of one side vary no more than their errors, so the correlation of the true effects cannot be estimated"
 )
 _SHOWN_RULES, _MOST_ARMS = 5, 12
-
-
-def report(dataset: xr.Dataset) -> str:
-    """Return a text report of a library, of counts and their quality, of a fit, or of a concordance.
-
-    Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are reported by
-    `causalgia.report`.
-
-    Parameters
-    ----------
-    dataset
-        From `causalgia.mpra.read_counts` or `filter`: barcodes, and what filters dropped. From
-        `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and agreement of replicates. From
-        `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
-        them, the share of redrawn units, and the shift of GC content and k-mers. From `causalgia.mpra.fit`: elements
-        fitted and left out, noise of barcodes and replicates, and for each contrast the average over test elements and
-        the number with an effect. From `causalgia.mpra.concordance`: for each contrast the correlations with the noise
-        ceiling, the line, the signs of hits, and the elements off the line.
-
-    Raises
-    ------
-    OutcomesError
-        If it is of another kind.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
-    >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
-    >>> print(cg.mpra.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
-    200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
-    ...
-    """
-    if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
-        return printable(describe_concordance(dataset))
-    if isinstance(dataset, xr.Dataset) and {"ace", "n_barcodes", "weight"} <= set(dataset.variables):
-        return printable(describe_fit(dataset))
-    if isinstance(dataset, xr.Dataset) and "never_seen" in dataset:
-        return printable(describe_quality(dataset))
-    if isinstance(dataset, xr.Dataset) and "oligo_index" in dataset:
-        return printable(describe_counts(dataset))
-    return printable(describe_library(dataset))
 
 
 def describe_fit(fit: xr.Dataset) -> str:
@@ -95,7 +53,7 @@ def describe_fit(fit: xr.Dataset) -> str:
     two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
     ...
     """
-    fit = with_contrast_dim(fit)
+    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
     lines = [_fit_header(fit), *_fit_left_out_lines(fit), *_fit_noise_lines(fit)]
     for name in fit["contrast"].to_numpy().astype(str).tolist():
         lines += _contrast_lines(fit.sel(contrast=[name]), name)
@@ -130,8 +88,8 @@ def _fit_noise_lines(fit: xr.Dataset) -> list[str]:
     lines = [f"  sd on log2: {sds}"] if sds else []
     if "silent" in fit:
         by_arm = fit["silent"].mean("element")
-        arms = ", ".join(f"{100 * float(by_arm.sel(arm=arm)):.1f} % in {arm}" for arm in by_arm["arm"].to_numpy())
-        lines.append(f"  taken for silent, and not for weak: {arms} of the cells")
+        arms = ", ".join(f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}" for arm in by_arm["arm"].to_numpy())
+        lines.append(f"  cells counted as silent, not as weak: {arms}")
     return lines
 
 
@@ -245,9 +203,10 @@ def _slope_lines(one: xr.Dataset) -> list[str]:
     best = one.sel(line="errors_and_scatter")
     slope = _with_ci(best, "slope")
     slope = f"({slope})" if best["slope"].item() < 0 else slope
+    inside = format_share(best["coverage"].item())
     lines = [
-        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual, true effects scatter "
-        f"about it by {best['scatter'].item():.2g}; {best['coverage'].item():.0%} inside their predictive intervals",
+        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects scatter about the line by "
+        f"{best['scatter'].item():.2g}; {inside} of the elements are inside their predictive intervals",
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())
@@ -306,7 +265,7 @@ def describe_library(library: xr.Dataset) -> str:
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
-    >>> print(cg.mpra.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
+    >>> print(cg.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
     200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
     ...
     """
@@ -333,7 +292,10 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "positive" not in groups:
-        lines.append("no positive control: sequences that are active in your cells are yours to give (positives=)")
+        lines.append(
+            "no positive control: give sequences that are active in your cells, "
+            "controls=cg.mpra.Controls(positives=...)"
+        )
     if "barcode" not in library:
         lines.append(
             "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
@@ -366,15 +328,14 @@ def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
 def _plan_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
     parts = []
-    if "replicates" in attrs:
+    if "n_replicates" in attrs:
         n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
-        barcodes = attrs.get("barcodes_per_oligo", "...")
-        call = (
-            f"cg.mpra.power(effect, n_barcodes={barcodes}, n_replicates={attrs['replicates']}, n_backgrounds={n}, ...)"
-        )
-        parts.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
-    if "budget" in attrs:
-        parts.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
+        barcodes, replicates = attrs.get("barcodes_per_oligo", "..."), attrs["n_replicates"]
+        call = f"cg.mpra.power(effect, n_barcodes={barcodes}, n_replicates={replicates}, n_backgrounds={n}, ...)"
+        parts.append(f"{replicates} replicates planned, whose power is that of {call}")
+    if "max_oligos" in attrs:
+        most = int(attrs["max_oligos"])
+        parts.append(f"{most - library.sizes['row']:,} of the {most:,} oligos allowed are left")
     if "vendor" in attrs:
         pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
         parts.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
@@ -385,7 +346,8 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
     n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
     rules = _rule_names(library)
     lines = [f"rules: {', '.join(rules)}", *_uncounted_sites(library)]
-    lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
+    redrawn = format_share(library["share_redrawn"].item(), 1)
+    lines.append(f"{redrawn} of the units were drawn anew; {n_draws:,} draws in all")
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
             order = np.argsort(-by_arm, kind="stable")[:_SHOWN_RULES]
@@ -424,7 +386,8 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
         if n and not rules & {f"site {enzyme}", f"site {word}"}:
             found[enzyme] = n
     return [
-        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, say avoid={found}"
+        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, give "
+        f"rules=cg.mpra.OligoRules(avoid={found})"
     ] * bool(found)
 
 
@@ -438,7 +401,7 @@ def _dropped_lines(library: xr.Dataset) -> list[str]:
 
 
 def _shift_lines(library: xr.Dataset) -> list[str]:
-    before, after = float(library["gc_proposed"]), float(library["gc_ordered"])
+    before, after = (format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered"))
     words = "; ".join(
         f"{k}-mers {shift:.1e} bits ({chance:.1e})"
         for k, shift, chance in zip(
@@ -446,6 +409,6 @@ def _shift_lines(library: xr.Dataset) -> list[str]:
         )
     )
     return [
-        f"null model: GC {before:.2%} as drawn first, {after:.2%} as ordered; Jensen-Shannon divergence (of two "
+        f"null model: GC {before} as drawn first, {after} as ordered; Jensen-Shannon divergence (of two "
         f"independent samples): {words}"
     ]
