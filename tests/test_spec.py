@@ -644,3 +644,11 @@ def test_a_library_that_is_not_understood(tmp_path, mpra, said):
     with pytest.raises(DesignError, match=said) as caught:
         read_library_spec(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("table", ["experiment = 3", "experiment = []", "analysis = 3", "no_such = 1"])
+def test_an_analysis_is_not_read_from_tables_of_another_kind(tmp_path, table):
+    path = tmp_path / "trial.toml"
+    path.write_text(table)
+    with pytest.raises(DesignError, match=r"trial\.toml: .*(must be a table|has no key 'no_such')"):
+        read_analysis(path, kept=Analysis())

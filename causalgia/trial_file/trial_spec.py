@@ -17,7 +17,7 @@ from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.attributes import analysis_json, check_analysis
 from causalgia.trial_file.experiment_table import ExperimentSpec, read_experiment
 from causalgia.trial_file.library_table import LibrarySpec, library_options
-from causalgia.trial_file.trial_tables import PREDICTOR, check_tables, with_absolute_paths
+from causalgia.trial_file.trial_tables import PREDICTOR, TOP, check_tables, with_absolute_paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,11 +204,12 @@ def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis
         If the file cannot be read, is not TOML, or its [analysis] is invalid.
     """
     plain = parse_toml(_read_file(path), DesignError, source=str(path))
-    table = plain.get("analysis", {})
-    if kept is not None and "experiment" in plain:
-        rope = plain["experiment"].get("rope")  # an experiment's region of practical equivalence may stand there
-        table = {**kept.to_dict(), **table, **({} if rope is None else {"rope": rope})}
     try:
+        check_table(plain, "", TOP)
+        table = plain.get("analysis", {})
+        if kept is not None and "experiment" in plain:
+            rope = plain["experiment"].get("rope")  # an experiment's region of practical equivalence may stand there
+            table = {**kept.to_dict(), **table, **({} if rope is None else {"rope": rope})}
         return Analysis.from_dict(table)
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
