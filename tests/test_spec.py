@@ -650,5 +650,5 @@ def test_a_library_that_is_not_understood(tmp_path, mpra, said):
 def test_an_analysis_is_not_read_from_tables_of_another_kind(tmp_path, table):
     path = tmp_path / "trial.toml"
     path.write_text(table)
-    with pytest.raises(DesignError, match=r"trial\.toml: .*(must be a table|has no key 'no_such')"):
+    with pytest.raises(DesignError, match=r"trial\.toml: .*(must be a table|no key 'no_such')"):
         read_analysis(path, kept=Analysis())
