@@ -11,7 +11,7 @@ from causalgia.analysis import Rope
 from causalgia.checks import as_count, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
-from causalgia.experiments._copies import LEAST_GAP, departure
+from causalgia.experiments._copies import LEAST_GAP, copies_in_words, departure
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
@@ -161,10 +161,6 @@ def _single_site_name(word: str, place: int) -> str:
     return f"{word} at {place}"
 
 
-def _copies_text(n: int) -> str:
-    return f"{n} {'copy' if n == 1 else 'copies'}"
-
-
 Rows = dict[str, dict[str, float]]
 
 
@@ -173,7 +169,7 @@ def _dose_contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], place
         _copies_arm_name(word, n): {_copies_arm_name(word, n): 1.0, CONTROL: -1.0} for word in ladder for n in numbers
     }
     rises = {n: rise_weights({_copies_arm_name(word, n): score for word, score in ladder.items()}) for n in numbers}
-    rows |= {f"{_WEAK_TO_STRONG}{_copies_text(n)}": weighted_sum([(1, rise)]) for n, rise in rises.items()}
+    rows |= {f"{_WEAK_TO_STRONG}{copies_in_words(n)}": weighted_sum([(1, rise)]) for n, rise in rises.items()}
     for word in ladder:
         growth = rise_weights({CONTROL: 0.0} | {_copies_arm_name(word, n): n for n in numbers})
         rows[f"{_NONE_TO_ALL}{word}"] = weighted_sum([(1, growth)])
@@ -220,7 +216,7 @@ def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
 
 def _linear_share_text(rows: xr.Dataset) -> str:
     shares = [
-        f"{100 * row.item():.0f} % with {_copies_text(n)}"
+        f"{100 * row.item():.0f} % with {copies_in_words(n)}"
         for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
     ]
     return f"a straight line in bits explains this share of the variance between words: {', '.join(shares)}."

@@ -11,10 +11,11 @@ import numpy as np
 from causalgia.analysis import Rope
 from causalgia.checks import as_count
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.settings import as_null_model, as_site, as_start, consensus_word
+from causalgia.experiments.kit.settings import as_null_model, as_site, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task, variance_limits
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
@@ -122,7 +123,7 @@ def flanks(
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     as_null_model(null)
-    core, width = consensus_word(as_site(word, "word")), as_count(width, "width")
+    core, width = as_pattern(as_site(word, "word")).word, as_count(width, "width")
     at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(

@@ -11,12 +11,13 @@ import numpy as np
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
+from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
 from causalgia.experiments.kit.sites import further_sites_in_words
-from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task, trend_in_words
+from causalgia.experiments.kit.variance import DOES, effect_in_words, listed, per_unit, rows_by_task, trend_in_words
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -119,7 +120,7 @@ def spacing(
 
 def _as_fixed_word(site: str | Motif, name: str) -> str:
     """Return the fixed letters of a site."""
-    (word,) = settings.as_words([settings.consensus_word(settings.as_site(site, name))], name)
+    (word,) = settings.as_words([as_pattern(settings.as_site(site, name)).word], name)
     return word
 
 
@@ -235,17 +236,11 @@ _BESIDE = {
     "negligible": "equal to it within the ROPE at",
     "undecided": "undecided at",
 }
-_DOES_ALONE = {
-    "increases": "increases the outcome",
-    "decreases": "decreases the outcome",
-    "negligible": "is negligible",
-    "undecided": "is undecided",
-}
 
 
 def _spacing_sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
-    alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
+    alone = f"one site alone {DOES[one['verdict'].item()]}, {effect_in_words(one)}"
     compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
     beside = f"compared with the sum of each site's effect alone, the pair is {compared}"
     text = f"two sites {_pair_text(rows)}; {alone}; {beside}"

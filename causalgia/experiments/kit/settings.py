@@ -118,17 +118,6 @@ def _is_pattern(value: object) -> bool:
         return False
 
 
-def consensus_word(value: str | Motif) -> str:
-    """Return a word unchanged, or the consensus of a motif.
-
-    Examples
-    --------
-    >>> consensus_word("UGCAUG")
-    'UGCAUG'
-    """
-    return as_pattern(value).word
-
-
 def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
     """Return distinct words of A C G T (U), at least `least` of them.
 
