@@ -503,7 +503,7 @@ def test_messages_name_options_and_commands_not_arguments_and_functions(trial, r
     text = QUICK + '[arms.mutant]\nembed = "AGCGAAG"\nat = 20\n[mpra]\noligo_length = 90\nadapters = "lentimpra"\n'
     trial.write_text(text.replace("n_units = 300", "n_units = 20"))
     made = call("mpra", "design", trial, "--out", tmp_path / "library").stdout
-    assert "yours to give (positives in [mpra])" in made
+    assert "active in your cells, positives in [mpra]" in made
     assert "(causalgia.mpra.split_duplicates, in Python, of the counts)" in made
     call("run", trial, "--out", tmp_path / "mutant")
     shown = call("estimate", tmp_path / "mutant").stdout

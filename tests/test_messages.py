@@ -22,7 +22,7 @@ _BOUNDED = {
     "design/null_model.py": {"_extras"},
     "_run/_run.py": {"_with_looks"},
     "lazy_names.py": {"get"},
-    "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
+    "predict/fingerprint.py": {"read", "_array"},
 }
 
 

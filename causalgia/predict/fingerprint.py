@@ -259,7 +259,7 @@ def _text(_: _Reader, value: Any) -> Iterable[bytes]:
 _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...] = (
     (enum.Enum, lambda r, x: (b"member", _qualified_name(type(x)), x.name.encode(), r.read(x.value))),
     (np.ndarray, lambda r, x: r._held(r._array(x))),
-    (np.generic, lambda _, x: (b"scalar", repr(x.dtype.str).encode(), x.tobytes())),
+    (np.generic, lambda _, x: (b"scalar", f"'{x.dtype.str}'".encode(), x.tobytes())),
     (np.dtype, _text),
     (PurePath, _text),
     (re.Pattern, lambda r, x: (b"pattern", r.read((x.pattern, x.flags)))),
