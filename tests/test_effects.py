@@ -634,6 +634,20 @@ def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> No
     assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
 
 
+def test_rounding_of_the_log_of_a_mean_is_alike_for_large_and_small_outcomes() -> None:
+    """Powers of two change no digit of an outcome: the bound depends on the size of the logarithm alone."""
+    arms = ["c", "c", "A", "A"]
+    bounds = []
+    for size in (2.0**-100, 2.0**100):
+        outcomes = xr.Dataset(
+            {"outcome": (("unit", "task"), size * np.array([[0.5], [1.5], [0.75], [1.25]]))},
+            coords={"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", arms)},
+        )
+        bounds.append(contrast(outcomes, control="c", scale="log_of_means")["rounding"].values.ravel())
+    np.testing.assert_allclose(bounds[0], bounds[1], rtol=1e-12)
+    assert (bounds[0] > 100 * np.log(2) * np.finfo(float).eps).all()
+
+
 def test_what_is_done_is_written_as_a_signed_sum() -> None:
     asked = {"one": {"GATA1": 1, "placebo": -1}, "parts": {"placebo": 0.5, "TAL1": 1.5, "GATA1": -2}}
     said = contrast(crossover(np.eye(3)), contrasts=asked)["do"].values.tolist()

@@ -309,3 +309,13 @@ def test_effects_far_within_their_noise_have_the_normal_posterior(n: int) -> Non
     np.testing.assert_allclose(mine.lfsr, other.lfsr, atol=2e-3)
     tau = [answer.nodes.weight @ answer.nodes.tau for answer in (mine, other)]
     assert tau[0] == pytest.approx(tau[1], rel=0.02)
+
+
+def test_two_groups_of_effects_are_both_in_reach_of_the_center() -> None:
+    """Heavy tails, 14 effects about 0 and 12 about 6: the centre has mass far on one side of its mode."""
+    rng = np.random.default_rng(0)
+    effect = np.r_[rng.normal(0, 0.5, 14), rng.normal(6, 0.5, 12)]
+    here, there = (student(s * effect, Noise(np.full(26, 0.1)), Prior(tau_scale=0.01), nu=0.5) for s in (1, -1))
+    np.testing.assert_allclose(there.mean, -here.mean, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(there.sd, here.sd, rtol=1e-9)
+    assert there.log_evidence == pytest.approx(here.log_evidence, abs=1e-9)
