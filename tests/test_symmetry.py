@@ -17,6 +17,7 @@ from causalgia.multiplicity import equivalence, placebo_rank, placebo_region, se
 pytestmark = pytest.mark.filterwarnings(f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}")
 
 ROPE = (-0.5, 1.0)
+EFFECT = ("contrast", "task")
 
 
 def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5) -> xr.Dataset:
@@ -45,6 +46,20 @@ def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5) -> xr.Dataset
 
 def effects(outcomes: xr.Dataset) -> xr.Dataset:
     return cg.contrast(outcomes, control="control")
+
+
+def drawn_from(estimates: xr.Dataset, size: float) -> dict[str, xr.Dataset]:
+    """Return draws of a flat posterior, the same but for their unit and sign, with the estimates beside them."""
+    names = ["K562", "HepG2", "WTC11"]
+    noise = np.random.default_rng(3).standard_normal((2, 300, estimates.sizes["contrast"], 3))
+    drawn = noise[..., [names.index(task) for task in estimates["task"].values.tolist()]]
+    ace = estimates["ace"] + np.sign(size) * estimates["se"] * xr.DataArray(drawn, dims=("chain", "draw", *EFFECT))
+    kept = estimates[["se", "n_units", "n_clusters", "skewness", "largest_ice", "control_sd"]]
+    return {
+        "posterior": xr.Dataset({"ace": ace}, attrs={"converged": "yes"}),
+        "observed_data": xr.Dataset({"effect": estimates["ace"]}),
+        "constant_data": kept.assign_attrs(estimates.attrs),
+    }
 
 
 def among_words(effects: xr.Dataset) -> xr.Dataset:
@@ -96,13 +111,29 @@ WORDS: dict[str, Verb] = {
     "decide placebo": (decide, {"rope": "placebo"}),
     "decide placebo tail": (decide, {"rope": "placebo tail"}),
 }
-TABLES = {"crossover": CROSSOVER, "parallel": PARALLEL, "words": WORDS}
+DRAWS: dict[str, Verb] = {
+    "local": (cg.decide, {"rope": ROPE}),
+    "bayes_fdr": (cg.decide, {"rope": ROPE, "error": "bayes_fdr", "level": 0.8}),
+    "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6}),
+    "rare": (cg.decide, {"rope": ROPE, "rare": 0.1}),
+}
+TABLES = {"crossover": CROSSOVER, "parallel": PARALLEL, "words": WORDS, "draws": DRAWS}
 EVERY = pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in TABLES.items() for name in table])
 MEASURED = {
     *("ace", "se", "lower", "upper", "control_sd", "largest_ice", "sd", "sd_se", "sd_lower", "sd_upper", "quantiles"),
-    *("quantile_lower", "quantile_upper", "slope", "lower_tost", "upper_tost", "rope_lower", "rope_upper", "mean"),
+    *(
+        "raw",
+        "quantile_lower",
+        "quantile_upper",
+        "slope",
+        "lower_tost",
+        "upper_tost",
+        "rope_lower",
+        "rope_upper",
+        "mean",
+    ),
 }
-TURNED = {"ace", "skewness", "slope", "mean", "quantiles"}
+TURNED = {"ace", "raw", "skewness", "slope", "mean", "quantiles"}
 SIDES = [
     *(("lower", "upper"), ("lower_tost", "upper_tost"), ("rope_lower", "rope_upper"), ("p_lower", "p_upper")),
     *(("quantile_lower", "quantile_upper"), ("p_below", "p_above"), ("p_placebo_below", "p_placebo_above")),
@@ -119,6 +150,8 @@ def ask(
     verb, given = TABLES[kind][name]
     if given.get("rope") == ROPE:
         given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
+    if kind == "draws":
+        return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
     outcomes = change(trial(parallel=kind == "parallel", n_arms=44 if kind == "words" else 5))
     of = effects(outcomes)
     found = verb(among_words(of) if kind == "words" else of, **given)
