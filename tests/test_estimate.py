@@ -1001,3 +1001,12 @@ def test_block_effects_of_weights_that_do_not_cancel_keep_their_level(size: floa
     y = np.array([10.0, 12.0, 20.0, 25.0, 30.0, 31.0])[:, None]
     found = block_effects(y, arm, block, size * np.array([[0.0, 1.0], [-1.0, 1.0]]))[..., 0] / size
     np.testing.assert_allclose(found, [[12.0, 2.0], [25.0, 5.0], [31.0, 1.0]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["population x predictors", "next predictor"])
+def test_the_largest_ice_is_that_of_any_predictor(target: str) -> None:
+    rng = np.random.default_rng(4)
+    ice = rng.normal(size=(30, 1, 2, 4))
+    ice[7, 0, 0, 2], ice[3, 0, 1, 0] = -50.0, 40.0
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)})
+    assert estimate(effects, target=target)["largest_ice"].values.ravel().tolist() == [50, 40]
