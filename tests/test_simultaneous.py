@@ -24,6 +24,7 @@ from causalgia.multiplicity import (
     selected_intervals,
     simultaneous,
 )
+from causalgia.multiplicity.multivariate_t import product_probability
 from causalgia.schema import validate
 
 CASE = Path(__file__).parent / "reference" / "shared_control"
@@ -452,3 +453,10 @@ def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> 
 
     found = equicoordinate(np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]]))
     assert inside(found) == pytest.approx(0.95, abs=1e-5)
+
+
+@pytest.mark.parametrize("loading", [0.5, 0.97, 0.99])
+def test_a_statistic_that_is_nearly_the_common_one_beside_an_independent_one(loading: float) -> None:
+    """Of loadings l and 0 the correlation is 0: the probability is a product."""
+    found = product_probability(2.0, np.array([loading, 0.0]), np.inf, True)
+    assert found == pytest.approx((2 * stats.norm.cdf(2.0) - 1) ** 2, rel=1e-12)

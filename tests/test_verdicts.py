@@ -26,7 +26,7 @@ from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean
 from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
-from causalgia.verdicts.rare_effects import few_real_sequences
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share
 from causalgia.verdicts.rope import Region, left_out_sentence, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
@@ -1048,3 +1048,13 @@ def test_the_local_error_beside_a_band_is_that_of_each_effect_alone() -> None:
         beyond = [2 * stats.t.sf((sign * mean[k] - 0.2) / se[k], 49) for sign in (1, -1)]
         inside = max(stats.t.sf((0.2 - sign * mean[k]) / se[k], 49) for sign in (1, -1))
         assert found[k] == pytest.approx(min(*beyond, inside), rel=1e-6)
+
+
+def test_half_of_the_units_of_a_parallel_trial_have_the_treatment() -> None:
+    table = {"ace": ("contrast", [1.0, 2.0]), "n_units": ("contrast", [600, 90]), "n_clusters": ("contrast", [60, 9])}
+    parallel = xr.Dataset(table, attrs={"assignment": "parallel, blocked"})
+    assert independent_draws(parallel).tolist() == [30, 4.5]
+    assert independent_draws(parallel.drop_vars("n_clusters")).tolist() == [300, 45]
+    assert independent_draws(parallel.assign_attrs(assignment="crossover")).tolist() == [60, 9]
+    assert missed_share(parallel).tolist() == [0.1, 3 / 4.5]
+    assert missed_share(parallel.assign(n_clusters=("contrast", [0, 2]))).tolist() == [0, 1]
