@@ -25,9 +25,11 @@ from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean
 from causalgia.verdicts._decide import band_error
+from causalgia.verdicts.evidence import union_interval
+from causalgia.verdicts.placebo_words import resolution_note
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share
-from causalgia.verdicts.rope import Region, left_out_sentence, select_tasks, tasks_that_vary
+from causalgia.verdicts.rope import Region, left_out_sentence, rope_region, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -1058,3 +1060,79 @@ def test_half_of_the_units_of_a_parallel_trial_have_the_treatment() -> None:
     assert independent_draws(parallel.assign_attrs(assignment="crossover")).tolist() == [60, 9]
     assert missed_share(parallel).tolist() == [0.1, 3 / 4.5]
     assert missed_share(parallel.assign(n_clusters=("contrast", [0, 2]))).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("rope", "null", "ends"),
+    [
+        (0.3, 0.0, "(-0.3, 0.3)"),
+        (-0.3, 0.0, "(-0.3, 0.3)"),
+        (1e301, 0.0, "(-0.1, 0.1)"),
+        (-1e301, 0.0, "(-0.1, 0.1)"),
+        (1.2, 1.0, "(0.8, 1.2); rope=0 asks for the direction alone, about 1"),
+        (0.9, 1.0, "(0.9, 1.1); rope=0 asks for the direction alone, about 1"),
+        (1, 1.0, "(0.9, 1.1); rope=0 asks for the direction alone, about 1"),
+    ],
+)
+def test_a_region_of_one_number_is_answered_by_its_two_ends(rope: float, null: float, ends: str) -> None:
+    effects = xr.Dataset({"ace": (EFFECT, [[0.5]])})
+    with pytest.raises(DecisionError) as caught:
+        rope_region(rope, effects, null)
+    assert str(caught.value).endswith("a region has two ends: rope=" + ends)
+
+
+def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
+    sd = np.array([[1.0, 0.5], [1.0, 0.0]])
+    effects = xr.Dataset(
+        {"ace": (EFFECT, sd), "control_sd": (EFFECT, sd)}, {"task": ["x", "y"], "contrast": ["a", "b"]}
+    )
+    with pytest.raises(DecisionError, match=r"contrast b: the control arm's outcomes do not vary \(task y\)"):
+        rope_region("0.2 sd", effects, 0.0)
+    found = rope_region("0.2 sd", effects.isel(contrast=[0]), 1.0)
+    np.testing.assert_allclose([found.lower, found.upper], [[[0.8, 0.9]], [[1.2, 1.1]]])
+    assert found.label == "0.2 sd of the control arm (relative to its mean) about 1"
+
+
+@pytest.mark.parametrize(
+    ("n", "law", "few"), [(1, "two_scales", None), (1, "normal", "one effect cannot show its law")]
+)
+def test_thirty_effects_show_their_law(law: str, alone: str | None) -> None:
+    for size, words in ((1, alone), (29, "29 effects cannot show the law"), (30, None)):
+        draws = posterior(np.random.default_rng(0).normal(size=(400, size)))
+        draws["posterior"].attrs |= {"law": law, "converged": "yes"}
+        caution = decide(draws, rope=(-0.1, 0.1)).attrs.get("caution", "")
+        assert caution.startswith(words) if words else not caution
+
+
+def test_words_that_are_just_enough_need_no_note() -> None:
+    """Two of four effects beyond the region, at .05: 2 / (M + 1) <= .05 * 2 / 4 takes 79 words."""
+    for m, noted in ((79, False), (78, True)):
+        word = np.arange(m + 4) >= 4
+        table = xr.Dataset({"ace": (EFFECT, np.zeros((m + 4, 2)))}).assign_coords(placebo_word=("contrast", word))
+        could_be = np.zeros((m + 4, 2), dtype=bool)
+        could_be[:2, 1] = could_be[4:, 0] = True  # words themselves do not count
+        said = resolution_note(table, could_be, 0.05)
+        assert (said is not None) == noted
+    assert said is not None
+    assert "2 of 4 effects" in said
+    assert "with 78 words no p-value of a direction is below 0.025; 79 words are needed" in said
+    assert resolution_note(table, np.zeros_like(could_be), 0.05) is None
+
+
+def test_the_interval_of_two_claims_is_the_union_of_theirs() -> None:
+    one = xr.Dataset({"ace": (EFFECT, [[1.0, -1.0, 0.5, 2.0]]), "se": (EFFECT, np.full((1, 4), 0.5))})
+    directional, negligible = np.array([[0.95, 0.8, 0.0, 0.9]]), np.array([[0.5, 0.99, 0.9, 0.0]])
+    lower, upper = union_interval(one, directional, negligible, unseen=0.25)
+    z = stats.norm.ppf
+    half = np.array([z(0.975) * 0.5, 0.25 + z(0.995) * 0.5, 0.25 + z(0.95) * 0.5, z(0.95) * 0.5])
+    np.testing.assert_allclose(upper[0] - one["ace"].values[0], half)
+    np.testing.assert_allclose(one["ace"].values[0] - lower[0], half)
+
+
+def test_an_atom_without_estimates_beside_it_stays_a_point() -> None:
+    draws = np.zeros((400, 1))
+    draws[0] = 1.0
+    tree = posterior(draws)
+    tree["posterior"].attrs["converged"] = "yes"
+    found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
+    assert (found["lower"].item(), found["upper"].item()) == (0, 0)
