@@ -1093,9 +1093,7 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
     assert found.label == "0.2 sd of the control arm (relative to its mean) about 1"
 
 
-@pytest.mark.parametrize(
-    ("n", "law", "few"), [(1, "two_scales", None), (1, "normal", "one effect cannot show its law")]
-)
+@pytest.mark.parametrize(("law", "alone"), [("two_scales", None), ("normal", "one effect cannot show its law")])
 def test_thirty_effects_show_their_law(law: str, alone: str | None) -> None:
     for size, words in ((1, alone), (29, "29 effects cannot show the law"), (30, None)):
         draws = posterior(np.random.default_rng(0).normal(size=(400, size)))
