@@ -1134,3 +1134,11 @@ def test_an_atom_without_estimates_beside_it_stays_a_point() -> None:
     tree["posterior"].attrs["converged"] = "yes"
     found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
     assert (found["lower"].item(), found["upper"].item()) == (0, 0)
+
+
+@pytest.mark.parametrize("n", [2, 20, 59, 60])
+def test_the_error_of_an_exact_effect_is_the_rule_of_three(n: int) -> None:
+    table = {"ace": (EFFECT, [[1.0, 2.0]]), "se": (EFFECT, [[0.0, 0.3]]), "n_units": (EFFECT, [[n, 500]])}
+    found = decide(xr.Dataset(table, {"contrast": ["a"], "task": ["x", "y"]}), rope=(-0.1, 0.1))
+    assert found["local_error"].values[0, 0] == pytest.approx(min(3 / n, 1) if n < 60 else 0)
+    assert found["local_error"].values[0, 1] < 1e-9
