@@ -1142,3 +1142,15 @@ def test_the_error_of_an_exact_effect_is_the_rule_of_three(n: int) -> None:
     found = decide(xr.Dataset(table, {"contrast": ["a"], "task": ["x", "y"]}), rope=(-0.1, 0.1))
     assert found["local_error"].values[0, 0] == pytest.approx(min(3 / n, 1) if n < 60 else 0)
     assert found["local_error"].values[0, 1] < 1e-9
+
+
+def test_decisions_keep_the_coordinates_of_their_own_dims_alone() -> None:
+    names = {"contrast": ["a", "b"], "task": ["x"], "arm": ["a", "b", "c"]}
+    table = xr.Dataset({"ace": (EFFECT, [[1.0], [0.0]]), "se": (EFFECT, [[0.1], [0.1]])}, names)
+    table["covariance"] = (("contrast", "contrast_", "task"), 0.01 * np.eye(2)[:, :, None])
+    table = table.assign_coords(
+        contrast_=["a", "b"], twin=("contrast_", [1, 2]), site=("place", [3, 4]), motif=("contrast", ["m", "n"])
+    )
+    found = decide(table.assign_coords(copies=("arm", [0, 1, 2])), rope=(-0.5, 0.5))
+    assert set(found.coords) == {"contrast", "task", "arm", "copies", "motif"}
+    assert set(found.dims) == {"contrast", "task", "arm"}
