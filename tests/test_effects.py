@@ -15,6 +15,7 @@ from scipy import sparse
 import causalgia as cg
 from causalgia.effects import contrast
 from causalgia.effects.functions_of_means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
+from causalgia.effects.scales import on_scale
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
 from causalgia.numerics.row_blocks import as_dense
 
@@ -646,6 +647,25 @@ def test_rounding_of_the_log_of_a_mean_is_alike_for_large_and_small_outcomes() -
         bounds.append(contrast(outcomes, control="c", scale="log_of_means")["rounding"].values.ravel())
     np.testing.assert_allclose(bounds[0], bounds[1], rtol=1e-12)
     assert (bounds[0] > 100 * np.log(2) * np.finfo(float).eps).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_is_half_a_unit_in_the_last_place_whatever_the_sign(dtype: Any) -> None:
+    y = np.array([0.3, 1.0, 1e-20, 1e20, 0.0], dtype=dtype)
+    for values in (y, -y):
+        bound = on_scale(xr.DataArray(values), "identity", "counts")[1]
+        size = np.abs(values.astype(float))
+        assert (bound >= np.spacing(np.abs(values)) / 2).all()
+        np.testing.assert_allclose(bound, np.spacing(np.abs(values)) / 2 + 5 * np.finfo(float).eps * size, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("scale", "slope"), [("log", 1.0), ("log2", 1 / np.log(2)), ("logit", None)])
+@pytest.mark.parametrize("y", [1e-6, 0.25, 0.5, 0.9])
+def test_rounding_on_a_scale_is_that_of_the_outcome_times_the_slope(scale: Any, slope: float | None, y: float) -> None:
+    put, bound = on_scale(xr.DataArray(np.array([y])), scale, "share")
+    of_outcome = np.spacing(y) / 2 + 4 * np.finfo(float).eps * y
+    moved = of_outcome * (1 / (y * (1 - y)) if slope is None else slope / y)
+    assert bound.item() == pytest.approx(moved + np.finfo(float).eps * abs(put.item()), rel=1e-9)
 
 
 def test_what_is_done_is_written_as_a_signed_sum() -> None:

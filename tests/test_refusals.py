@@ -12,9 +12,18 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError, ContrastError, DecisionError, EstimateError, InferenceError, OutcomesError
-from causalgia.estimation import from_effects
+from causalgia.estimation import errors_in_variables, from_effects, heterogeneity, modification, random_effects
 from causalgia.estimation.variance_moderation import moderate_unequal
-from causalgia.multiplicity import hierarchical_p, placebo_region
+from causalgia.multiplicity import (
+    equicoordinate,
+    hierarchical_p,
+    multivariate_t_max,
+    placebo_region,
+    selected_intervals,
+    sign_flip_max_t,
+    storey_q,
+    weighted_bh,
+)
 from causalgia.posterior import prior_predictive
 from causalgia.posterior.density_grids import gauss_rule, support_grid
 from causalgia.posterior.error_covariance import noise_of
@@ -45,6 +54,10 @@ def one_task_each() -> pd.DataFrame:
     cells["y"] = np.random.default_rng(0).normal(size=len(cells))
     both = pd.concat([cells.assign(task="x"), cells.assign(task="y")])
     return pd.concat([both, cells[cells["arm"] == "A"].assign(arm="B", task="x")], ignore_index=True)
+
+
+def line(x: np.ndarray, y: np.ndarray) -> Any:
+    return errors_in_variables(x, y, y_covariance=np.eye(len(y)))
 
 
 def factorial(*means: tuple[float, float]) -> xr.Dataset:
@@ -136,7 +149,50 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "error", "words"), REFUSED)
+def with_one(value: float, n: int = 4) -> np.ndarray:
+    """Return numbers of which the third is this one."""
+    out = np.arange(1.0, n + 1)
+    out[2] = value
+    return out
+
+
+MODIFIED = xr.Dataset(
+    {"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(12, 1, 1)))},
+    {"unit": np.arange(12), "contrast": ["a"], "task": ["x"], "dose": ("unit", with_one(np.nan, 12))},
+)
+ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
+    (lambda: line(with_one(np.nan), np.arange(4.0)), EstimateError, "finite"),
+    (lambda: line(np.arange(4.0), with_one(np.inf)), EstimateError, "finite"),
+    (lambda: from_effects(with_one(np.nan), se=1.0), CausalgiaError, "effect"),
+    (lambda: from_effects(np.arange(4.0), se=with_one(-1.0)), CausalgiaError, "standard error|se"),
+    (lambda: from_effects(np.arange(4.0), se=with_one(np.nan)), CausalgiaError, "standard error|se"),
+    (lambda: from_effects(np.arange(4.0), covariance=np.diag(with_one(0.0))), CausalgiaError, "variance"),
+    (lambda: random_effects(with_one(np.nan), np.ones(4)), EstimateError, "2. is nan"),
+    (lambda: random_effects(np.arange(4.0), with_one(0.0)), EstimateError, "variance"),
+    (lambda: random_effects(np.arange(4.0), with_one(np.nan)), EstimateError, "finite|variance"),
+    (lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)), EstimateError, "rope"),
+    (lambda: heterogeneity(MODIFIED, quantiles=(0.5, 1.0)), EstimateError, "quantiles"),
+    (lambda: heterogeneity(MODIFIED, quantiles=(0.0, 0.5)), EstimateError, "quantiles"),
+    (lambda: modification(MODIFIED, by="dose"), EstimateError, "dose"),
+    (lambda: of_cells(CELLS.assign(y=with_one(np.inf, 16))), OutcomesError, "row 2: 'y' is not finite"),
+    (lambda: of_cells(CELLS.assign(arm=["c", "A", None, *["c", "A"] * 6, "A"])), OutcomesError, "row 2: column 'arm'"),
+    (lambda: weighted_bh(np.full(4, 0.1), with_one(-1.0)), EstimateError, "weights"),
+    (lambda: weighted_bh(np.full(4, 0.1), with_one(np.inf)), EstimateError, "weights"),
+    (lambda: storey_q([0.1, 0.2, 1.5, 0.4]), EstimateError, "p"),
+    (
+        lambda: sign_flip_max_t(np.outer(with_one(np.nan), [1.0, 2.0]), rng=0),
+        EstimateError,
+        "unit 2, contrast 0: the ICE is nan",
+    ),
+    (lambda: sign_flip_max_t(np.ones((4, 1)), np.array([0, 0, 2, 2]), rng=0), EstimateError, "cluster"),
+    (lambda: multivariate_t_max(with_one(np.nan), np.eye(4)), EstimateError, "finite"),
+    (lambda: multivariate_t_max(np.ones(4), np.diag(with_one(0.0))), EstimateError, "contrast 2 has no variance"),
+    (lambda: equicoordinate(np.diag([1.0, np.nan])), EstimateError, "finite|correlation"),
+    (lambda: selected_intervals(ESTIMATES, select=np.zeros(4, dtype=bool)), EstimateError, "select"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "words"), [*REFUSED, *ONE_AMONG_OTHERS])
 def test_it_is_refused_by_name(call: Callable[[], Any], error: type[CausalgiaError], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
