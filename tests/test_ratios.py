@@ -570,3 +570,16 @@ def test_denominators_are_relative_changes_of_the_divisor() -> None:
         asked = {"scale": scale} | ({"ceiling": 9.0} if scale == "bliss" else {})
         found = contrast(outcomes, interaction=["a", "b"], **asked)["denominator"].values.ravel()
         np.testing.assert_allclose(found, divisor, rtol=1e-12, err_msg=scale)
+
+
+@pytest.mark.parametrize(("scale", "null"), [("ratio", 1), ("log_of_means", 0)])
+def test_arms_that_differ_by_rounding_have_exactly_no_effect(scale: Any, null: float) -> None:
+    y = np.array([0.3, 0.6, 0.7])[:, None] * (1 + np.array([0.0, 3 * np.finfo(float).eps]))
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, {"arm": ["c", "A"], "task": ["K562"]})
+    effects = contrast(outcomes, control="c", scale=scale)
+    assert (effects["zero"].item(), effects["constant"].item()) == (null == 0, True)
+    np.testing.assert_array_equal(effects["ice"].mean("unit"), null)
+    with pytest.warns(DegenerateWarning):
+        found = cg.estimate(effects)
+    assert found["ace"].item() == null
+    assert found["p"].item() == 1
