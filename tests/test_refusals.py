@@ -26,7 +26,8 @@ from causalgia.multiplicity import (
 )
 from causalgia.posterior import prior_predictive
 from causalgia.posterior.density_grids import gauss_rule, support_grid
-from causalgia.posterior.error_covariance import noise_of
+from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
 
 TREE = np.array([-1, 0, 0, 1])
@@ -156,20 +157,25 @@ def with_one(value: float, n: int = 4) -> np.ndarray:
     return out
 
 
+SOME = np.arange(4.0)
 MODIFIED = xr.Dataset(
     {"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(12, 1, 1)))},
     {"unit": np.arange(12), "contrast": ["a"], "task": ["x"], "dose": ("unit", with_one(np.nan, 12))},
 )
 ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (lambda: line(with_one(np.nan), np.arange(4.0)), EstimateError, "finite"),
-    (lambda: line(np.arange(4.0), with_one(np.inf)), EstimateError, "finite"),
+    (lambda: line(SOME, with_one(np.inf)), EstimateError, "finite"),
+    (lambda: errors_in_variables(SOME, SOME, y_covariance=with_one(np.inf)), EstimateError, "all finite"),
+    (lambda: errors_in_variables(SOME, SOME, y_covariance=np.diag(with_one(np.nan))), EstimateError, "all finite"),
+    (lambda: spike_and_slab(SOME, Noise(np.ones(4)), Prior(), weight=(2.0, np.inf)), InferenceError, "at least 1"),
+    (lambda: spike_and_slab(SOME, Noise(np.ones(4)), Prior(), weight=(0.9, 2.0)), InferenceError, "at least 1"),
     (lambda: from_effects(with_one(np.nan), se=1.0), CausalgiaError, "effect"),
-    (lambda: from_effects(np.arange(4.0), se=with_one(-1.0)), CausalgiaError, "standard error|se"),
-    (lambda: from_effects(np.arange(4.0), se=with_one(np.nan)), CausalgiaError, "standard error|se"),
-    (lambda: from_effects(np.arange(4.0), covariance=np.diag(with_one(0.0))), CausalgiaError, "variance"),
+    (lambda: from_effects(SOME, se=with_one(-1.0)), CausalgiaError, "standard error|se"),
+    (lambda: from_effects(SOME, se=with_one(np.nan)), CausalgiaError, "standard error|se"),
+    (lambda: from_effects(SOME, covariance=np.diag(with_one(0.0))), CausalgiaError, "variance"),
     (lambda: random_effects(with_one(np.nan), np.ones(4)), EstimateError, "2. is nan"),
-    (lambda: random_effects(np.arange(4.0), with_one(0.0)), EstimateError, "variance"),
-    (lambda: random_effects(np.arange(4.0), with_one(np.nan)), EstimateError, "finite|variance"),
+    (lambda: random_effects(SOME, with_one(0.0)), EstimateError, "variance"),
+    (lambda: random_effects(SOME, with_one(np.nan)), EstimateError, "finite|variance"),
     (lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)), EstimateError, "rope"),
     (lambda: heterogeneity(MODIFIED, quantiles=(0.5, 1.0)), EstimateError, "quantiles"),
     (lambda: heterogeneity(MODIFIED, quantiles=(0.0, 0.5)), EstimateError, "quantiles"),

@@ -1090,7 +1090,7 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
         rope_region("0.2 sd", effects, 0.0)
     found = rope_region("0.2 sd", effects.isel(contrast=[0]), 1.0)
     np.testing.assert_allclose([found.lower, found.upper], [[[0.8, 0.9]], [[1.2, 1.1]]])
-    assert found.label == "0.2 sd of the control arm (relative to its mean) about 1"
+    assert found.label == "0.2 sd of the control arm (relative to its mean) about 1 = 0.2 (x), 0.1 (y)"
 
 
 @pytest.mark.parametrize(("law", "alone"), [("two_scales", None), ("normal", "one effect cannot show its law")])
