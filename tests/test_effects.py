@@ -668,6 +668,17 @@ def test_rounding_on_a_scale_is_that_of_the_outcome_times_the_slope(scale: Any, 
     assert bound.item() == pytest.approx(moved + np.finfo(float).eps * abs(put.item()), rel=1e-9)
 
 
+def test_what_is_asked_goes_before_what_was_planned() -> None:
+    outcomes = crossover(np.random.default_rng(0).normal(size=(5, 3)))
+    planned = outcomes.assign_attrs(analysis=cg.Analysis(control="placebo").to_json())
+    assert contrast(planned)["contrast"].values.tolist() == ["GATA1", "TAL1"]
+    assert "exploratory" not in contrast(planned, control="placebo").attrs
+    asked = contrast(planned, control="TAL1")
+    assert asked["contrast"].values.tolist() == ["placebo", "GATA1"]
+    assert "control" in asked.attrs["exploratory"]
+    xr.testing.assert_identical(asked["ice"], contrast(outcomes, control="TAL1")["ice"])
+
+
 def test_what_is_done_is_written_as_a_signed_sum() -> None:
     asked = {"one": {"GATA1": 1, "placebo": -1}, "parts": {"placebo": 0.5, "TAL1": 1.5, "GATA1": -2}}
     said = contrast(crossover(np.eye(3)), contrasts=asked)["do"].values.tolist()

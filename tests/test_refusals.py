@@ -26,6 +26,7 @@ from causalgia.multiplicity import (
 )
 from causalgia.posterior import prior_predictive
 from causalgia.posterior.density_grids import gauss_rule, support_grid
+from causalgia.posterior.engine_input import average_over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
@@ -182,6 +183,12 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (lambda: modification(MODIFIED, by="dose"), EstimateError, "dose"),
     (lambda: of_cells(CELLS.assign(y=with_one(np.inf, 16))), OutcomesError, "row 2: 'y' is not finite"),
     (lambda: of_cells(CELLS.assign(arm=["c", "A", None, *["c", "A"] * 6, "A"])), OutcomesError, "row 2: column 'arm'"),
+    (
+        lambda: of_cells(CELLS.assign(source=["p", "q", *["r"] * 14]), parent="source"),
+        OutcomesError,
+        "unit 0: 'source' changes between its rows",
+    ),
+    (lambda: average_over_predictors(ESTIMATES.expand_dims("model", axis=-1)), InferenceError, "has one predictor"),
     (lambda: weighted_bh(np.full(4, 0.1), with_one(-1.0)), EstimateError, "weights"),
     (lambda: weighted_bh(np.full(4, 0.1), with_one(np.inf)), EstimateError, "weights"),
     (lambda: storey_q([0.1, 0.2, 1.5, 0.4]), EstimateError, "p"),
