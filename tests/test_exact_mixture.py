@@ -471,3 +471,12 @@ def test_draws_given_the_scale_are_those_of_a_mixture_of_normals() -> None:
     sd = np.sqrt((weight * (variance + center**2)).sum(axis=0) - mean**2)
     assert (np.abs(drawn.mean(axis=0) - location - mean) < 4 * sd / np.sqrt(n)).all()
     np.testing.assert_allclose(drawn.std(axis=0), sd, rtol=0.04)
+
+
+def test_scales_that_are_given_are_in_the_unit_of_the_effects() -> None:
+    effect, variance, scales = np.array([0.1, -0.2, 0.4, 3.0, -0.1]), np.full(5, 0.04), np.array([0.0, 0.3, 2.0])
+    here = mixture(effect, Noise(variance), Prior(mu_sd=1.0), scales=scales)
+    there = mixture(32 * effect, Noise(32**2 * variance), Prior(mu_sd=32.0), scales=32 * scales)
+    np.testing.assert_allclose(there.mean, 32 * here.mean, rtol=1e-9)
+    np.testing.assert_allclose(there.sd, 32 * here.sd, rtol=1e-9)
+    np.testing.assert_allclose(there.lfsr, here.lfsr, rtol=1e-9)
