@@ -741,3 +741,12 @@ def test_errors_that_grow_in_one_family_are_noted(grows: str) -> None:
     table = from_effects(effect, se=se).assign_coords(sort=("contrast", sort))
     notes = cg.infer(table, family="sort", law="normal", n_draws=10, rng=0)["posterior"].attrs["notes"]
     assert ("standard errors grow with the effects" in notes) == bool(grows)
+
+
+def test_effects_of_heavy_tails_are_less_often_in_conflict_with_their_prior() -> None:
+    """One effect of 8: a Student-t of 2.5 df and scale tau has five times the variance of a normal."""
+    prior, noise = Prior(mu_sd=0.1, tau="half_normal", tau_scale=1), Noise(np.array([0.01]))
+    for effect, thin, heavy in ((2.0, False, False), (8.0, True, False), (12.0, True, True)):
+        given = np.array([effect]), noise, prior
+        assert (bool(prior_conflict(*given)), bool(prior_conflict(*given, nu=2.5))) == (thin, heavy)
+        assert bool(prior_conflict(*given, nu=1e6)) == thin

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 import causalgia as cg
 from causalgia.errors import InferenceError
@@ -297,3 +297,16 @@ def test_left_out_densities_of_correlated_errors_are_those_of_all_components_enu
     error = inverse.reshape(100, -1, 3).mean(axis=1).std(axis=0, ddof=1) / 10  # of batches
     assert (np.abs(inverse.mean(axis=0) - expected) < 4 * error).all()
     assert (error < 0.04 * np.array(expected)).all()
+
+
+@pytest.mark.parametrize("residual", [0.2, -4.0])
+def test_weights_given_one_estimate_are_those_of_its_two_components(residual: float) -> None:
+    """Of a flat prior and one estimate: ``E[w_1 | d] = (2 f_1 + f_2) / (3 (f_1 + f_2))``."""
+    variance, noise, n = np.array([0.0, 9.0]), np.array([0.7]), 3_000
+    law = np.empty((1, 0)), np.empty(0), variance, np.ones(2)
+    start = np.full(2, 0.5), np.empty(0)
+    drawn, _ = draw_weights(np.array([residual]), noise, *law, start, n, np.random.default_rng(1))
+    first, second = norm.pdf(residual, 0, np.sqrt(noise + variance))
+    error = drawn[:, 0].reshape(50, -1).mean(axis=1).std(ddof=1) / np.sqrt(50)  # of batches
+    assert error < 0.01
+    assert abs(drawn[:, 0].mean() - (2 * first + second) / (3 * (first + second))) < 4 * error
