@@ -649,6 +649,14 @@ def test_rounding_of_the_log_of_a_mean_is_alike_for_large_and_small_outcomes() -
     assert (bounds[0] > 100 * np.log(2) * np.finfo(float).eps).all()
 
 
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_rounding_of_a_mean_counts_by_its_size(size: float) -> None:
+    """Of exact outcomes eight units of float64 a mean remain, times the slope: A B / 0 three times, and AB."""
+    y = size * np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [9.0, 9.0]])
+    found = of_four_means(y, np.zeros((4, 2)), excess_over_multiplicative, "name")
+    np.testing.assert_allclose(found.bound, 8 * np.finfo(float).eps * size * (3 * 6 + 9), rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rounding_is_half_a_unit_in_the_last_place_whatever_the_sign(dtype: Any) -> None:
     y = np.array([0.3, 1.0, 1e-20, 1e20, 0.0], dtype=dtype)

@@ -299,14 +299,15 @@ def test_left_out_densities_of_correlated_errors_are_those_of_all_components_enu
     assert (error < 0.04 * np.array(expected)).all()
 
 
-@pytest.mark.parametrize("residual", [0.2, -4.0])
+@pytest.mark.parametrize("residual", [0.2, -4.0, 300.0])
 def test_weights_given_one_estimate_are_those_of_its_two_components(residual: float) -> None:
     """Of a flat prior and one estimate: ``E[w_1 | d] = (2 f_1 + f_2) / (3 (f_1 + f_2))``."""
     variance, noise, n = np.array([0.0, 9.0]), np.array([0.7]), 3_000
     law = np.empty((1, 0)), np.empty(0), variance, np.ones(2)
     start = np.full(2, 0.5), np.empty(0)
     drawn, _ = draw_weights(np.array([residual]), noise, *law, start, n, np.random.default_rng(1))
-    first, second = norm.pdf(residual, 0, np.sqrt(noise + variance))
+    heights = norm.logpdf(residual, 0, np.sqrt(noise + variance))
+    first, second = np.exp(heights - heights.max())
     error = drawn[:, 0].reshape(50, -1).mean(axis=1).std(ddof=1) / np.sqrt(50)  # of batches
     assert error < 0.01
     assert abs(drawn[:, 0].mean() - (2 * first + second) / (3 * (first + second))) < 4 * error
