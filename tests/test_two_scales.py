@@ -272,3 +272,10 @@ def test_a_smaller_model_with_covariates_has_effects_evenly_spaced_by_rank() -> 
     rows = [int(np.flatnonzero(effect == e)[0]) for e in fewer.effect]
     np.testing.assert_array_equal(fewer.shared.columns, columns[rows])
     assert np.diff(np.searchsorted(np.sort(effect), fewer.effect)).max() <= 3
+
+
+def test_the_evidence_in_another_unit_is_that_of_a_flat_center() -> None:
+    """Each of K estimates has a density, and the flat mu takes one of the K units back."""
+    effect = np.array([-0.3, 0.2, 0.5, 0.1, 8.0])
+    here, there = (two_scales(size * effect, Noise(np.full(5, size**2))).log_evidence for size in (1.0, 32.0))
+    assert there - here == pytest.approx(-4 * np.log(32), abs=1e-6)

@@ -1154,3 +1154,8 @@ def test_decisions_keep_the_coordinates_of_their_own_dims_alone() -> None:
     found = decide(table.assign_coords(copies=("arm", [0, 1, 2])), rope=(-0.5, 0.5))
     assert set(found.coords) == {"contrast", "task", "arm", "copies", "motif"}
     assert set(found.dims) == {"contrast", "task", "arm"}
+
+
+def test_a_posterior_without_spread_needs_no_known_number_of_units() -> None:
+    one, n = np.ones(3), np.full(3, 100)
+    assert more_units(one, np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0, 1.0]), n, z=2.0).tolist() == [-1, -1, 300]
