@@ -1159,3 +1159,16 @@ def test_decisions_keep_the_coordinates_of_their_own_dims_alone() -> None:
 def test_a_posterior_without_spread_needs_no_known_number_of_units() -> None:
     one, n = np.ones(3), np.full(3, 100)
     assert more_units(one, np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0, 1.0]), n, z=2.0).tolist() == [-1, -1, 300]
+
+
+@pytest.mark.parametrize("raw", [2.0, -2.0, 0.3])
+def test_an_atom_of_nearly_all_draws_is_widened_by_the_interval_of_the_estimate(raw: float) -> None:
+    draws = np.zeros((400, 1))
+    draws[:3] = raw
+    names = {"contrast": ["c0"], "task": ["K562"]}
+    beside = {"observed_data": xr.Dataset({"effect": (EFFECT, [[raw]])}, names)}
+    tree = posterior(draws, **beside, constant_data=xr.Dataset({"se": (EFFECT, [[0.5]])}, names))
+    tree["posterior"].attrs["converged"] = "yes"
+    found, half = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9), stats.norm.ppf(0.95) * 0.5
+    assert found["lower"].item() == pytest.approx(min(0, raw - half))
+    assert found["upper"].item() == pytest.approx(max(0, raw + half))
