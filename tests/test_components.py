@@ -325,3 +325,9 @@ def test_an_arm_of_two_motifs_is_an_instance_of_neither() -> None:
 def test_fixed_effects_that_are_no_finite_matrix_are_refused(X: np.ndarray) -> None:
     with pytest.raises(EstimateError, match="give finite numbers of shape"):
         lay_out(X, {"unit": np.array([0, 0, 1, 1])})
+
+
+def test_two_units_are_enough_to_vary() -> None:
+    y = np.random.default_rng(0).normal(size=(2, 3, 1))
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, {"arm": ["c", "A", "B"], "task": ["K562"]})
+    assert np.isfinite(variance_components(outcomes)["variance"]).any()

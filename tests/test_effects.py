@@ -15,6 +15,7 @@ from scipy import sparse
 import causalgia as cg
 from causalgia.effects import contrast
 from causalgia.effects.functions_of_means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
+from causalgia.effects.scales import on_scale
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
 from causalgia.numerics.row_blocks import as_dense
 
@@ -632,6 +633,58 @@ def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> No
     with pytest.warns(DegenerateWarning):
         estimates = cg.estimate(found)
     assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
+
+
+def test_rounding_of_the_log_of_a_mean_is_alike_for_large_and_small_outcomes() -> None:
+    """Powers of two change no digit of an outcome: the bound depends on the size of the logarithm alone."""
+    arms = ["c", "c", "A", "A"]
+    bounds = []
+    for size in (2.0**-100, 2.0**100):
+        outcomes = xr.Dataset(
+            {"outcome": (("unit", "task"), size * np.array([[0.5], [1.5], [0.75], [1.25]]))},
+            coords={"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", arms)},
+        )
+        bounds.append(contrast(outcomes, control="c", scale="log_of_means")["rounding"].values.ravel())
+    np.testing.assert_allclose(bounds[0], bounds[1], rtol=1e-12)
+    assert (bounds[0] > 100 * np.log(2) * np.finfo(float).eps).all()
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_rounding_of_a_mean_counts_by_its_size(size: float) -> None:
+    """Of exact outcomes eight units of float64 a mean remain, times the slope: A B / 0 three times, and AB."""
+    y = size * np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [9.0, 9.0]])
+    found = of_four_means(y, np.zeros((4, 2)), excess_over_multiplicative, "name")
+    np.testing.assert_allclose(found.bound, 8 * np.finfo(float).eps * size * (3 * 6 + 9), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_is_half_a_unit_in_the_last_place_whatever_the_sign(dtype: Any) -> None:
+    y = np.array([0.3, 1.0, 1e-20, 1e20, 0.0], dtype=dtype)
+    for values in (y, -y):
+        bound = on_scale(xr.DataArray(values), "identity", "counts")[1]
+        size = np.abs(values.astype(float))
+        assert (bound >= np.spacing(np.abs(values)) / 2).all()
+        np.testing.assert_allclose(bound, np.spacing(np.abs(values)) / 2 + 5 * np.finfo(float).eps * size, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("scale", "slope"), [("log", 1.0), ("log2", 1 / np.log(2)), ("logit", None)])
+@pytest.mark.parametrize("y", [1e-6, 0.25, 0.5, 0.9])
+def test_rounding_on_a_scale_is_that_of_the_outcome_times_the_slope(scale: Any, slope: float | None, y: float) -> None:
+    put, bound = on_scale(xr.DataArray(np.array([y])), scale, "share")
+    of_outcome = np.spacing(y) / 2 + 4 * np.finfo(float).eps * y
+    moved = of_outcome * (1 / (y * (1 - y)) if slope is None else slope / y)
+    assert bound.item() == pytest.approx(moved + np.finfo(float).eps * abs(put.item()), rel=1e-9)
+
+
+def test_what_is_asked_goes_before_what_was_planned() -> None:
+    outcomes = crossover(np.random.default_rng(0).normal(size=(5, 3)))
+    planned = outcomes.assign_attrs(analysis=cg.Analysis(control="placebo").to_json())
+    assert contrast(planned)["contrast"].values.tolist() == ["GATA1", "TAL1"]
+    assert "exploratory" not in contrast(planned, control="placebo").attrs
+    asked = contrast(planned, control="TAL1")
+    assert asked["contrast"].values.tolist() == ["placebo", "GATA1"]
+    assert "control" in asked.attrs["exploratory"]
+    xr.testing.assert_identical(asked["ice"], contrast(outcomes, control="TAL1")["ice"])
 
 
 def test_what_is_done_is_written_as_a_signed_sum() -> None:

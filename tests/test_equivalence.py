@@ -206,3 +206,17 @@ def test_within_its_floor_of_an_end_no_effect_is_told_from_it(sign: float) -> No
         np.testing.assert_allclose(clear["not_above"], [0, 0, close, 1, 0, 1], atol=1e-12)
         np.testing.assert_allclose(clear["above"], [1, 1, 1, close, 1, 0], atol=1e-12)
         np.testing.assert_allclose(clear["below"], [close, 1, 1, 1, 1, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_was_not_drawn_counts_before_the_floor(sign: float) -> None:
+    """At 1, with .99 that was not drawn, the effect is within rounding of 0, the lower end, and clear of the upper."""
+    table = xr.Dataset(
+        {name: (("contrast", "task"), [[x]]) for name, x in {"ace": sign, "se": 1e-4, "floor": 0.1}.items()}
+    )
+    lower, upper = sorted([0.0, sign * 5.0])
+    found = one_sided_p(table, lower, upper, unseen=0.99)
+    near, far = (found.not_below, found.not_above) if sign > 0 else (found.not_above, found.not_below)
+    assert (near.item(), far.item()) == (1, 0)
+    without = one_sided_p(table, lower, upper)
+    assert without.inside.item() == 0

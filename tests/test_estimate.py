@@ -1001,3 +1001,24 @@ def test_block_effects_of_weights_that_do_not_cancel_keep_their_level(size: floa
     y = np.array([10.0, 12.0, 20.0, 25.0, 30.0, 31.0])[:, None]
     found = block_effects(y, arm, block, size * np.array([[0.0, 1.0], [-1.0, 1.0]]))[..., 0] / size
     np.testing.assert_allclose(found, [[12.0, 2.0], [25.0, 5.0], [31.0, 1.0]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["population x predictors", "next predictor"])
+def test_the_largest_ice_is_that_of_any_predictor(target: str) -> None:
+    rng = np.random.default_rng(4)
+    ice = rng.normal(size=(30, 1, 2, 4))
+    ice[7, 0, 0, 2], ice[3, 0, 1, 0] = -50.0, 40.0
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)})
+    assert estimate(effects, target=target)["largest_ice"].values.ravel().tolist() == [50, 40]
+
+
+def test_one_outcome_on_the_line_of_its_arm_makes_no_arm_exact() -> None:
+    """Residuals of 1, -2 and 1 in both arms but for one unit, which lies on the line."""
+    x = np.array([0.0, 1.0, 2.0, 1.0] * 2)
+    y = np.array([1.0, -2.0, 1.0, 0.0, 3.0, 0.0, 3.0, 2.0])
+    coords = {"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c"] * 4 + ["A"] * 4), "x": ("unit", x)}
+    outcomes = xr.Dataset({"outcome": (("unit", "task"), y[:, None])}, coords)
+    for covariates in (None, "x"):
+        found = estimate(contrast(outcomes, control="c"), covariates=covariates)
+        assert not found["exact"].any()
+        assert found["se"].item() > 0.5

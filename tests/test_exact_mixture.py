@@ -28,7 +28,7 @@ from causalgia.posterior.mixture import (
     scale_grid,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior.scale_mixture import Components, Node, residual_rows, window_of
+from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, whole_window, window_of
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -448,3 +448,35 @@ def test_no_other_center_is_likelier() -> None:
     found = mixture(effect, noise, wide, mode="estimate", **given).nodes.coefficients[0, 0]
     best = minimize_scalar(height, bounds=(found - 0.5, found + 0.5), method="bounded", options={"xatol": 1e-6})
     assert found == pytest.approx(best.x, abs=1e-3)
+
+
+def test_draws_given_the_scale_are_those_of_a_mixture_of_normals() -> None:
+    """A narrow and a wide component: of a small residual the draws are shrunken, of a large one they are not."""
+    components, noise = Components(np.array([0.25, 9.0]), np.array([0.7, 0.3])), np.array([1.0, 1.0, 0.25])
+    residual, location, scale = np.array([0.3, -4.0, 2.5]), np.array([0.0, 1.0, -2.0]), 1.5
+    n, window = 20_000, whole_window(3, components)
+    drawn = draw_effects(
+        *(np.tile(x, (n, 1)) for x in (residual, location)),
+        noise,
+        np.full(n, scale),
+        components,
+        window,
+        np.random.default_rng(0),
+    )
+    prior = scale**2 * components.variance[:, None]
+    weight = components.weight[:, None] * norm.pdf(residual, 0, np.sqrt(prior + noise))
+    weight /= weight.sum(axis=0)
+    center, variance = prior / (prior + noise) * residual, prior * noise / (prior + noise)
+    mean = (weight * center).sum(axis=0)
+    sd = np.sqrt((weight * (variance + center**2)).sum(axis=0) - mean**2)
+    assert (np.abs(drawn.mean(axis=0) - location - mean) < 4 * sd / np.sqrt(n)).all()
+    np.testing.assert_allclose(drawn.std(axis=0), sd, rtol=0.04)
+
+
+def test_scales_that_are_given_are_in_the_unit_of_the_effects() -> None:
+    effect, variance, scales = np.array([0.1, -0.2, 0.4, 3.0, -0.1]), np.full(5, 0.04), np.array([0.0, 0.3, 2.0])
+    here = mixture(effect, Noise(variance), Prior(mu_sd=1.0), scales=scales)
+    there = mixture(32 * effect, Noise(32**2 * variance), Prior(mu_sd=32.0), scales=32 * scales)
+    np.testing.assert_allclose(there.mean, 32 * here.mean, rtol=1e-9)
+    np.testing.assert_allclose(there.sd, 32 * here.sd, rtol=1e-9)
+    np.testing.assert_allclose(there.lfsr, here.lfsr, rtol=1e-9)

@@ -393,3 +393,15 @@ def test_selected_effects_are_covered_as_the_oracle_covers_them():
     assert abs(found["low rank"][0] - found["oracle"][0]) < 0.05
     assert found["whole"][0] < 0.65
     assert found["low rank"][1] < 0.75 * found["low rank"][2]
+
+
+def test_loadings_too_many_for_one_product_have_the_same_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    effect, noise = rng.normal(size=12), Noise(rng.uniform(0.2, 1, 12), rng.normal(0, 0.6, (12, 2)))
+    whole = normal(effect, noise, Prior())
+    drawn = whole.draw(5, np.random.default_rng(0)).ace
+    monkeypatch.setattr("causalgia.posterior.normal._PAIRS", 0)
+    one_by_one = normal(effect, noise, Prior())
+    np.testing.assert_allclose(one_by_one.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(one_by_one.sd, whole.sd, rtol=1e-12)
+    np.testing.assert_allclose(one_by_one.draw(5, np.random.default_rng(0)).ace, drawn, rtol=1e-9)

@@ -9,10 +9,11 @@ from scipy.stats import t as student_t
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, log_prior_tau
+from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
+from causalgia.posterior.factor_scores import linear_part
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, residual_rows
-from causalgia.posterior.student_t import student, t_components
+from causalgia.posterior.student_t import StudentModel, hyper_posterior, student, t_components
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -309,3 +310,16 @@ def test_effects_far_within_their_noise_have_the_normal_posterior(n: int) -> Non
     np.testing.assert_allclose(mine.lfsr, other.lfsr, atol=2e-3)
     tau = [answer.nodes.weight @ answer.nodes.tau for answer in (mine, other)]
     assert tau[0] == pytest.approx(tau[1], rel=0.02)
+
+
+def test_two_groups_of_effects_are_both_in_reach_of_the_center() -> None:
+    """Heavy tails, 14 effects about 0 and 12 about 3: the centre has mass far on one side of its mode."""
+    rng = np.random.default_rng(0)
+    effect, noise, prior = (
+        np.r_[rng.normal(0, 0.5, 14), rng.normal(3, 0.5, 12)],
+        Noise(np.full(26, 0.1)),
+        Prior(tau_scale=0.01),
+    )
+    shared = linear_part(fixed_effects_design(26, None, prior), noise)
+    here, there = (hyper_posterior(StudentModel(s * effect, noise.variances, shared, prior, 1.0)) for s in (1, -1))
+    assert there.surface.log_total == pytest.approx(here.surface.log_total, abs=1e-9)

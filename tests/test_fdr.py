@@ -235,3 +235,11 @@ def test_what_is_no_list_of_p_is_refused(p: Any) -> None:
     for adjusted in (storey_q, lambda x: weighted_bh(x, [1.0, 1.0])):
         with pytest.raises(EstimateError, match=r"give shape \(K,\)"):
             adjusted(p)
+
+
+def test_a_family_at_the_very_level_is_selected() -> None:
+    found = hierarchical_q([0.05, 0.05, 0.5], np.array([0, 0, 1]), alpha=0.05)
+    assert found.simes.tolist() == [0.05, 0.5]
+    assert found.simes_adjusted.tolist() == [0.1, 0.5]
+    assert not found.selected.any()
+    assert hierarchical_q([0.05, 0.05], np.array([0, 1]), alpha=0.05).selected.tolist() == [True, True]

@@ -247,3 +247,15 @@ def test_units_exactly_at_an_end_of_the_region_are_inside() -> None:
     assert found["above"].item() == pytest.approx(1 / 20)
     assert found["below"].item() == pytest.approx(2 / 20)
     assert found["beyond"].item() == pytest.approx(3 / 20)
+
+
+def test_an_interval_of_a_quantile_is_open_where_its_rank_is_below_the_first() -> None:
+    n, seen = 100, set()
+    for prob in np.linspace(0.02, 0.12, 101):
+        share = np.mean(np.arange(n) <= np.quantile(np.arange(n), prob))
+        se = max(np.sqrt(share * (1 - share) / (n - 1)), np.sqrt(prob * (1 - prob) / n))
+        rank = int(np.floor(n * (prob - stats.t.isf(0.025, n - 1) * se)))
+        _, lower, _, is_open = quantile_of(np.arange(float(n)), prob, None, 0.95)
+        assert (lower, is_open) == (max(rank, 1) - 1, rank < 1)
+        seen.add(rank)
+    assert {0, 1, 2} <= seen

@@ -731,3 +731,22 @@ def test_decisions_name_the_families_of_the_law():
     assert cg.decide(posterior, rope=(-0.1, 0.1)).attrs["law_family"] == "sort"
     with pytest.raises(InferenceError, match="leave family= out for all contrasts of a task"):
         cg.infer(estimates, family="all", rng=0)
+
+
+@pytest.mark.parametrize("grows", ["a", "b", ""])
+def test_errors_that_grow_in_one_family_are_noted(grows: str) -> None:
+    rng = np.random.default_rng(0)
+    effect, sort = rng.normal(size=80), np.repeat(["a", "b"], 40)
+    se = np.where(sort == grows, 0.1 + 0.4 * np.abs(effect), 0.3)
+    table = from_effects(effect, se=se).assign_coords(sort=("contrast", sort))
+    notes = cg.infer(table, family="sort", law="normal", n_draws=10, rng=0)["posterior"].attrs["notes"]
+    assert ("standard errors grow with the effects" in notes) == bool(grows)
+
+
+def test_effects_of_heavy_tails_are_less_often_in_conflict_with_their_prior() -> None:
+    """One effect of 8: a Student-t of 2.5 df and scale tau has five times the variance of a normal."""
+    prior, noise = Prior(mu_sd=0.1, tau="half_normal", tau_scale=1), Noise(np.array([0.01]))
+    for effect, thin, heavy in ((2.0, False, False), (8.0, True, False), (12.0, True, True)):
+        given = np.array([effect]), noise, prior
+        assert (bool(prior_conflict(*given)), bool(prior_conflict(*given, nu=2.5))) == (thin, heavy)
+        assert bool(prior_conflict(*given, nu=1e6)) == thin

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import multivariate_normal, norm
 
 import causalgia as cg
 from causalgia.errors import InferenceError
@@ -271,3 +273,41 @@ def test_few_effects_under_an_atom_with_a_whole_covariance_have_no_leave_one_out
         warnings.simplefilter("ignore")
         with pytest.raises(InferenceError, match="spike and slab of fewer than 30 effects"):
             cg.infer(table, law="spike_and_slab", log_likelihood=True, rng=0)
+
+
+def test_left_out_densities_of_correlated_errors_are_those_of_all_components_enumerated() -> None:
+    """At fixed weights ``E[1 / p(d_k | others)] = p(others) / p(d)``, a sum over 2^3 components each."""
+    effect, variance, weight = np.array([0.4, -1.5, 2.5]), np.array([0.0, 4.0]), np.array([0.6, 0.4])
+    whole = np.array([[1.0, 0.4, 0.2], [0.4, 0.8, 0.0], [0.2, 0.0, 0.5]])
+    column, precision = np.array([[1.0], [0.5], [1.0]]), np.array([2.0])
+    marginal = whole + column @ column.T / precision
+
+    def evidence(rows: list[int]) -> float:
+        total = 0.0
+        for component in product((0, 1), repeat=len(rows)):
+            covariance = marginal[np.ix_(rows, rows)] + np.diag(variance[list(component)])
+            of_these = multivariate_normal.pdf(effect[rows], np.zeros(len(rows)), covariance)
+            total += weight[list(component)].prod() * float(of_these)
+        return total
+
+    counts, n = 1e9 * weight, 6_000  # so many pseudo-counts hold the weights
+    given = (effect, whole, column, precision, variance, counts, weight)
+    inverse = np.exp(-left_out_log_density(*given, n, np.random.default_rng(0)))
+    expected = [evidence([i for i in range(3) if i != k]) / evidence([0, 1, 2]) for k in range(3)]
+    error = inverse.reshape(100, -1, 3).mean(axis=1).std(axis=0, ddof=1) / 10  # of batches
+    assert (np.abs(inverse.mean(axis=0) - expected) < 4 * error).all()
+    assert (error < 0.04 * np.array(expected)).all()
+
+
+@pytest.mark.parametrize("residual", [0.2, -4.0, 300.0])
+def test_weights_given_one_estimate_are_those_of_its_two_components(residual: float) -> None:
+    """Of a flat prior and one estimate: ``E[w_1 | d] = (2 f_1 + f_2) / (3 (f_1 + f_2))``."""
+    variance, noise, n = np.array([0.0, 9.0]), np.array([0.7]), 3_000
+    law = np.empty((1, 0)), np.empty(0), variance, np.ones(2)
+    start = np.full(2, 0.5), np.empty(0)
+    drawn, _ = draw_weights(np.array([residual]), noise, *law, start, n, np.random.default_rng(1))
+    heights = norm.logpdf(residual, 0, np.sqrt(noise + variance))
+    first, second = np.exp(heights - heights.max())
+    error = drawn[:, 0].reshape(50, -1).mean(axis=1).std(ddof=1) / np.sqrt(50)  # of batches
+    assert error < 0.01
+    assert abs(drawn[:, 0].mean() - (2 * first + second) / (3 * (first + second))) < 4 * error

@@ -166,3 +166,9 @@ def test_effects_below_zero_are_those_above_it_mirrored(method: Any, knapp_hartu
         np.testing.assert_allclose(getattr(down, name + "lower"), -getattr(up, name + "upper"), rtol=1e-9)
     for name in ("p", "se", "tau2", "tau2_lower", "tau2_upper", "Q", "Q_p", "H2", "I2", "blup_se"):
         np.testing.assert_allclose(getattr(down, name), getattr(up, name), rtol=1e-7, err_msg=name)
+
+
+def test_equal_effects_have_no_heterogeneity() -> None:
+    found = random_effects(np.zeros(3), [0.1, 0.2, 0.3])
+    assert (found.Q, found.I2, found.tau2) == (0, 0, 0)
+    assert found.p[0] == pytest.approx(1)

@@ -312,3 +312,11 @@ def test_edits_that_cannot_be_read_are_refused(text):
     outcomes = run({"control": cg.Placebo(WORD, at=40), "GATA": cg.Embed(WORD, at=96)}).assign_attrs(edits=text)
     with pytest.raises(OutcomesError, match="edits"):
         cg.contrast(outcomes, contrasts={"x": {"GATA": -1.0, "control": 1.0}})
+
+
+def test_the_contrast_of_a_design_is_looked_at_when_it_is_run_and_no_more():
+    outcomes = run({"control": cg.Placebo(WORD, at=80), "GATA": cg.Embed(WORD, at=96)})
+    del outcomes.attrs["notes"]
+    assert notes_of(cg.contrast(outcomes)) == []
+    (note,) = notes_of(cg.contrast(outcomes, control="control"))
+    assert "differ in place" in note

@@ -540,3 +540,46 @@ def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(sign: float)
         found = estimate(contrast(outcomes, control="c", scale="ratio"))
     assert found["se"].item() == 0
     assert found["ace"].item() == pytest.approx(2 * sign)
+
+
+@pytest.mark.parametrize("control", [(1.0, 3.0), (2.0, 2.0)])
+def test_parallel_arms_whose_means_differ_by_rounding_have_the_ratio_one(control: tuple[float, float]) -> None:
+    """The control varies, so that its mean is less certain than that of the treatment, or as certain."""
+    y = np.array([*control, 2.0, 2.0 + 4 * np.spacing(2.0)])
+    coords = {"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c", "c", "A", "A"])}
+    for sign in (1.0, -1.0):
+        outcomes = xr.Dataset({"outcome": (("unit", "task"), sign * y[:, None])}, coords)
+        assert contrast(outcomes, control="c", scale="ratio")["ratio"].item() == 1
+
+
+def test_denominators_are_relative_changes_of_the_divisor() -> None:
+    """Each unit's divisor relative to its mean: exactly that where the divisor is linear in an outcome."""
+    y = np.random.default_rng(1).uniform(2, 3, (9, 4)) + np.array([0, 0, 0.5, 1.5])
+    coords = {"arm": ["0", "B", "A", "AB"], "a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords | {"task": ["K562"]})
+    rate = np.exp2(y.mean(axis=0)) * np.log(2)
+    below = np.exp2(y.mean(axis=0)) @ [-1, 1, 1, 0]
+    away = y - y.mean(axis=0)
+    expected = {
+        "bpnet": y[:, 2] / y[:, 2].mean(),
+        "excess_over_multiplicative": y[:, 0] / y[:, 0].mean(),
+        "bliss": (9 - y[:, 0]) / (9 - y[:, 0]).mean(),
+        "cooperativity": 1 + away @ (rate * [-1, 1, 1, 0]) / below,
+    }
+    for scale, divisor in expected.items():
+        asked = {"scale": scale} | ({"ceiling": 9.0} if scale == "bliss" else {})
+        found = contrast(outcomes, interaction=["a", "b"], **asked)["denominator"].values.ravel()
+        np.testing.assert_allclose(found, divisor, rtol=1e-12, err_msg=scale)
+
+
+@pytest.mark.parametrize(("scale", "null"), [("ratio", 1), ("log_of_means", 0)])
+def test_arms_that_differ_by_rounding_have_exactly_no_effect(scale: Any, null: float) -> None:
+    y = np.array([0.3, 0.6, 0.7])[:, None] * (1 + np.array([0.0, 3 * np.finfo(float).eps]))
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, {"arm": ["c", "A"], "task": ["K562"]})
+    effects = contrast(outcomes, control="c", scale=scale)
+    assert (effects["zero"].item(), effects["constant"].item()) == (null == 0, True)
+    np.testing.assert_array_equal(effects["ice"].mean("unit"), null)
+    with pytest.warns(DegenerateWarning):
+        found = cg.estimate(effects)
+    assert found["ace"].item() == null
+    assert found["p"].item() == 1

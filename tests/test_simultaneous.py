@@ -24,6 +24,7 @@ from causalgia.multiplicity import (
     selected_intervals,
     simultaneous,
 )
+from causalgia.multiplicity.multivariate_t import product_probability
 from causalgia.schema import validate
 
 CASE = Path(__file__).parent / "reference" / "shared_control"
@@ -452,3 +453,23 @@ def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> 
 
     found = equicoordinate(np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]]))
     assert inside(found) == pytest.approx(0.95, abs=1e-5)
+
+
+@pytest.mark.parametrize("loading", [0.5, 0.97, 0.99])
+def test_a_statistic_that_is_nearly_the_common_one_beside_an_independent_one(loading: float) -> None:
+    """Of loadings l and 0 the correlation is 0: the probability is a product."""
+    found = product_probability(2.0, np.array([loading, 0.0]), np.inf, True)
+    assert found == pytest.approx((2 * stats.norm.cdf(2.0) - 1) ** 2, rel=1e-12)
+
+
+def test_estimates_of_unequal_df_meet_at_their_normal_scores() -> None:
+    """Without correlation the band is Sidak's: each t quantile at one tail probability, and so are the p."""
+    df, t = np.array([4.0, 30.0]), np.array([3.0, -1.5])
+    table = from_effects(t * [0.5, 2.0], covariance=np.diag([0.25, 4.0])).assign(df=(("contrast", "task"), df[:, None]))
+    tail = (1 - 0.95**0.5) / 2
+    band = simultaneous(table, method="dunnett")
+    np.testing.assert_allclose(band["critical"].values.ravel(), stats.t.isf(tail, df), rtol=1e-6)
+    np.testing.assert_allclose(band["upper"].values.ravel(), (t + stats.t.isf(tail, df)) * [0.5, 2.0], rtol=1e-6)
+    p = 2 * stats.t.sf(np.abs(t), df)
+    adjusted = adjust(table, method="dunnett")["p_adjusted"].values.ravel()
+    np.testing.assert_allclose(adjusted, 1 - (1 - p) ** 2, rtol=1e-6)

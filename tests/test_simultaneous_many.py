@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from causalgia.multiplicity import bootstrap_t
-from causalgia.multiplicity.bootstrap_t import MOST_RESAMPLED, bootstrap_t_max
+from causalgia.multiplicity.bootstrap_t import MOST_RESAMPLED, _merge_clusters, bootstrap_t_max
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -57,3 +57,18 @@ def test_contrasts_that_move_together_keep_their_band(monkeypatch):
     twice = bootstrap_t_max(np.hstack([one, one]), n_draws=4_999, rng=1)
     assert twice.critical == pytest.approx(bootstrap_t_max(one, n_draws=4_999, rng=1).critical, rel=1e-5)
     assert twice.critical == pytest.approx(1.96, abs=0.09)
+
+
+def test_merged_clusters_keep_their_sums_and_columns_of_zeros() -> None:
+    n = 3 * MOST_RESAMPLED + 5
+    rng = np.random.default_rng(0)
+    sums, sizes = np.stack([rng.normal(size=n), np.zeros(n)]).astype(np.float32), rng.integers(1, 4, n).astype(float)
+    merged, blocks = _merge_clusters(sums, sizes, np.random.default_rng(1))
+    assert merged.shape == (2, MOST_RESAMPLED)
+    assert blocks.sum() == sizes.sum()
+    assert (merged[1] == 0).all()
+    assert (merged[0] ** 2).mean() == pytest.approx(1, rel=1e-5)
+    order = np.random.default_rng(1).permutation(n)
+    first = sums[0, order[:3]].astype(float).sum()
+    whole = np.array([part.sum() for part in np.array_split(sums[0, order].astype(float), MOST_RESAMPLED)])
+    assert merged[0, 0] == pytest.approx(first / np.sqrt((whole**2).mean()), rel=0.05)

@@ -12,9 +12,10 @@ import causalgia as cg
 from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.factor_scores import LinearPart
 from causalgia.posterior.lattice import Lattice, build_lattice
 from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.two_scales_hyper import log_prior
+from causalgia.posterior.two_scales_hyper import TwoScaleModel, log_prior
 
 
 def by_brute_force(effect: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -257,3 +258,24 @@ def test_probabilities_below_any_number_are_shares_of_draws() -> None:
     draws = answer.draw(20_000, rng).ace
     for x in (np.full(6, -10.0), np.full(6, 15.0), effect):
         np.testing.assert_allclose(answer.below(x), (draws <= x).mean(axis=0), atol=4.5 * 0.5 / np.sqrt(20_000))
+
+
+def test_a_smaller_model_with_covariates_has_effects_evenly_spaced_by_rank() -> None:
+    rng = np.random.default_rng(2)
+    effect, columns = rng.normal(size=1_000), np.column_stack([np.ones(1_000), rng.normal(size=1_000)])
+    shared = LinearPart(columns, np.array([0.0, 1.0]), 2)
+    fewer = TwoScaleModel(effect, 1 + effect**2, shared, np.ones(1_000)).fewer()
+    assert len(fewer.effect) == 500
+    assert (np.diff(fewer.effect) > 0).all()
+    assert (fewer.effect[0], fewer.effect[-1]) == (effect.min(), effect.max())
+    np.testing.assert_array_equal(fewer.noise, 1 + fewer.effect**2)
+    rows = [int(np.flatnonzero(effect == e)[0]) for e in fewer.effect]
+    np.testing.assert_array_equal(fewer.shared.columns, columns[rows])
+    assert np.diff(np.searchsorted(np.sort(effect), fewer.effect)).max() <= 3
+
+
+def test_the_evidence_in_another_unit_is_that_of_a_flat_center() -> None:
+    """Each of K estimates has a density, and the flat mu takes one of the K units back."""
+    effect = np.array([-0.3, 0.2, 0.5, 0.1, 8.0])
+    here, there = (two_scales(size * effect, Noise(np.full(5, size**2))).log_evidence for size in (1.0, 32.0))
+    assert there - here == pytest.approx(-4 * np.log(32), abs=1e-6)

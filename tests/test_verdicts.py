@@ -25,9 +25,11 @@ from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean
 from causalgia.verdicts._decide import band_error
+from causalgia.verdicts.evidence import union_interval
+from causalgia.verdicts.placebo_words import resolution_note
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
-from causalgia.verdicts.rare_effects import few_real_sequences
-from causalgia.verdicts.rope import Region, left_out_sentence, select_tasks, tasks_that_vary
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share
+from causalgia.verdicts.rope import Region, left_out_sentence, rope_region, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -1048,3 +1050,125 @@ def test_the_local_error_beside_a_band_is_that_of_each_effect_alone() -> None:
         beyond = [2 * stats.t.sf((sign * mean[k] - 0.2) / se[k], 49) for sign in (1, -1)]
         inside = max(stats.t.sf((0.2 - sign * mean[k]) / se[k], 49) for sign in (1, -1))
         assert found[k] == pytest.approx(min(*beyond, inside), rel=1e-6)
+
+
+def test_half_of_the_units_of_a_parallel_trial_have_the_treatment() -> None:
+    table = {"ace": ("contrast", [1.0, 2.0]), "n_units": ("contrast", [600, 90]), "n_clusters": ("contrast", [60, 9])}
+    parallel = xr.Dataset(table, attrs={"assignment": "parallel, blocked"})
+    assert independent_draws(parallel).tolist() == [30, 4.5]
+    assert independent_draws(parallel.drop_vars("n_clusters")).tolist() == [300, 45]
+    assert independent_draws(parallel.assign_attrs(assignment="crossover")).tolist() == [60, 9]
+    assert missed_share(parallel).tolist() == [0.1, 3 / 4.5]
+    assert missed_share(parallel.assign(n_clusters=("contrast", [0, 2]))).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("rope", "null", "ends"),
+    [
+        (0.3, 0.0, "(-0.3, 0.3)"),
+        (-0.3, 0.0, "(-0.3, 0.3)"),
+        (1e301, 0.0, "(-0.1, 0.1)"),
+        (-1e301, 0.0, "(-0.1, 0.1)"),
+        (1.2, 1.0, "(0.8, 1.2); rope=0 asks for the direction alone, about 1"),
+        (0.9, 1.0, "(0.9, 1.1); rope=0 asks for the direction alone, about 1"),
+        (1, 1.0, "(0.9, 1.1); rope=0 asks for the direction alone, about 1"),
+    ],
+)
+def test_a_region_of_one_number_is_answered_by_its_two_ends(rope: float, null: float, ends: str) -> None:
+    effects = xr.Dataset({"ace": (EFFECT, [[0.5]])})
+    with pytest.raises(DecisionError) as caught:
+        rope_region(rope, effects, null)
+    assert str(caught.value).endswith("a region has two ends: rope=" + ends)
+
+
+def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
+    sd = np.array([[1.0, 0.5], [1.0, 0.0]])
+    effects = xr.Dataset(
+        {"ace": (EFFECT, sd), "control_sd": (EFFECT, sd)}, {"task": ["x", "y"], "contrast": ["a", "b"]}
+    )
+    with pytest.raises(DecisionError, match=r"contrast b: the control arm's outcomes do not vary \(task y\)"):
+        rope_region("0.2 sd", effects, 0.0)
+    found = rope_region("0.2 sd", effects.isel(contrast=[0]), 1.0)
+    np.testing.assert_allclose([found.lower, found.upper], [[[0.8, 0.9]], [[1.2, 1.1]]])
+    assert found.label == "0.2 sd of the control arm (relative to its mean) about 1 = 0.2 (x), 0.1 (y)"
+
+
+@pytest.mark.parametrize(("law", "alone"), [("two_scales", None), ("normal", "one effect cannot show its law")])
+def test_thirty_effects_show_their_law(law: str, alone: str | None) -> None:
+    for size, words in ((1, alone), (29, "29 effects cannot show the law"), (30, None)):
+        draws = posterior(np.random.default_rng(0).normal(size=(400, size)))
+        draws["posterior"].attrs |= {"law": law, "converged": "yes"}
+        caution = decide(draws, rope=(-0.1, 0.1)).attrs.get("caution", "")
+        assert caution.startswith(words) if words else not caution
+
+
+def test_words_that_are_just_enough_need_no_note() -> None:
+    """Two of four effects beyond the region, at .05: 2 / (M + 1) <= .05 * 2 / 4 takes 79 words."""
+    for m, noted in ((79, False), (78, True)):
+        word = np.arange(m + 4) >= 4
+        table = xr.Dataset({"ace": (EFFECT, np.zeros((m + 4, 2)))}).assign_coords(placebo_word=("contrast", word))
+        could_be = np.zeros((m + 4, 2), dtype=bool)
+        could_be[:2, 1] = could_be[4:, 0] = True  # words themselves do not count
+        said = resolution_note(table, could_be, 0.05)
+        assert (said is not None) == noted
+    assert said is not None
+    assert "2 of 4 effects" in said
+    assert "with 78 words no p-value of a direction is below 0.025; 79 words are needed" in said
+    assert resolution_note(table, np.zeros_like(could_be), 0.05) is None
+
+
+def test_the_interval_of_two_claims_is_the_union_of_theirs() -> None:
+    one = xr.Dataset({"ace": (EFFECT, [[1.0, -1.0, 0.5, 2.0]]), "se": (EFFECT, np.full((1, 4), 0.5))})
+    directional, negligible = np.array([[0.95, 0.8, 0.0, 0.9]]), np.array([[0.5, 0.99, 0.9, 0.0]])
+    lower, upper = union_interval(one, directional, negligible, unseen=0.25)
+    z = stats.norm.ppf
+    half = np.array([z(0.975) * 0.5, 0.25 + z(0.995) * 0.5, 0.25 + z(0.95) * 0.5, z(0.95) * 0.5])
+    np.testing.assert_allclose(upper[0] - one["ace"].values[0], half)
+    np.testing.assert_allclose(one["ace"].values[0] - lower[0], half)
+
+
+def test_an_atom_without_estimates_beside_it_stays_a_point() -> None:
+    draws = np.zeros((400, 1))
+    draws[0] = 1.0
+    tree = posterior(draws)
+    tree["posterior"].attrs["converged"] = "yes"
+    found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
+    assert (found["lower"].item(), found["upper"].item()) == (0, 0)
+
+
+@pytest.mark.parametrize("n", [2, 20, 59, 60])
+def test_the_error_of_an_exact_effect_is_the_rule_of_three(n: int) -> None:
+    table = {"ace": (EFFECT, [[1.0, 2.0]]), "se": (EFFECT, [[0.0, 0.3]]), "n_units": (EFFECT, [[n, 500]])}
+    found = decide(xr.Dataset(table, {"contrast": ["a"], "task": ["x", "y"]}), rope=(-0.1, 0.1))
+    assert found["local_error"].values[0, 0] == pytest.approx(min(3 / n, 1) if n < 60 else 0)
+    assert found["local_error"].values[0, 1] < 1e-9
+
+
+def test_decisions_keep_the_coordinates_of_their_own_dims_alone() -> None:
+    names = {"contrast": ["a", "b"], "task": ["x"], "arm": ["a", "b", "c"]}
+    table = xr.Dataset({"ace": (EFFECT, [[1.0], [0.0]]), "se": (EFFECT, [[0.1], [0.1]])}, names)
+    table["covariance"] = (("contrast", "contrast_", "task"), 0.01 * np.eye(2)[:, :, None])
+    table = table.assign_coords(
+        contrast_=["a", "b"], twin=("contrast_", [1, 2]), site=("place", [3, 4]), motif=("contrast", ["m", "n"])
+    )
+    found = decide(table.assign_coords(copies=("arm", [0, 1, 2])), rope=(-0.5, 0.5))
+    assert set(found.coords) == {"contrast", "task", "arm", "copies", "motif"}
+    assert set(found.dims) == {"contrast", "task", "arm"}
+
+
+def test_a_posterior_without_spread_needs_no_known_number_of_units() -> None:
+    one, n = np.ones(3), np.full(3, 100)
+    assert more_units(one, np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0, 1.0]), n, z=2.0).tolist() == [-1, -1, 300]
+
+
+@pytest.mark.parametrize("raw", [2.0, -2.0, 0.3])
+def test_an_atom_of_nearly_all_draws_is_widened_by_the_interval_of_the_estimate(raw: float) -> None:
+    draws = np.zeros((400, 1))
+    draws[:3] = raw
+    names = {"contrast": ["c0"], "task": ["K562"]}
+    beside = {"observed_data": xr.Dataset({"effect": (EFFECT, [[raw]])}, names)}
+    tree = posterior(draws, **beside, constant_data=xr.Dataset({"se": (EFFECT, [[0.5]])}, names))
+    tree["posterior"].attrs["converged"] = "yes"
+    found, half = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9), stats.norm.ppf(0.95) * 0.5
+    assert found["lower"].item() == pytest.approx(min(0, raw - half))
+    assert found["upper"].item() == pytest.approx(max(0, raw + half))

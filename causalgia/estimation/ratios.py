@@ -334,7 +334,7 @@ class WorkingScale:
 
     def width(self, size: Array | float) -> Array:
         """Transform a small distance from the effects to the working scales."""
-        return np.asarray(size / np.where(self.logs, np.abs(self.ace), 1.0))
+        return np.asarray(size / np.where(self.logs, self.ace, 1.0))
 
     def limits(
         self, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0

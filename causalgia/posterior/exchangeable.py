@@ -52,7 +52,7 @@ def errors_grow_with_effects(effect: Array, se: Array) -> bool:
         return False
     table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
     r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
-    p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
+    p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, 1e-300))))
     return (p < _BY_CHANCE / 2) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
 
 

@@ -1,0 +1,233 @@
+"""Input that is refused at the edge of what is taken: each refusal beside its nearest neighbour that has an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import CausalgiaError, ContrastError, DecisionError, EstimateError, InferenceError, OutcomesError
+from causalgia.estimation import errors_in_variables, from_effects, heterogeneity, modification, random_effects
+from causalgia.estimation.variance_moderation import moderate_unequal
+from causalgia.multiplicity import (
+    equicoordinate,
+    hierarchical_p,
+    multivariate_t_max,
+    placebo_region,
+    selected_intervals,
+    sign_flip_max_t,
+    storey_q,
+    weighted_bh,
+)
+from causalgia.posterior import prior_predictive
+from causalgia.posterior.density_grids import gauss_rule, support_grid
+from causalgia.posterior.engine_input import average_over_predictors
+from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.prior import Prior
+
+TREE = np.array([-1, 0, 0, 1])
+FRAME = pd.DataFrame({"seq": ["s1", "s1", "s2", "s2"], "arm": [0, 1, 0, 1], "y": [1.0, 2.0, 1.5, 3.5], "gc": 0.5})
+CELLS = pd.DataFrame(
+    {"unit": np.repeat(range(8), 2), "arm": ["c", "A"] * 8, "model": [0, 0, 1, 1] * 4, "y": np.arange(16.0) % 5}
+)
+ESTIMATES = from_effects([0.1, 0.4, -0.3, 0.2], se=0.2, names=["a", "b", "c", "d"])
+
+
+def of_frame(frame: pd.DataFrame = FRAME, **given: Any) -> xr.Dataset:
+    return cg.from_frame(frame, **({"outcome": "y", "arm": "arm", "unit": "seq"} | given))
+
+
+def of_cells(frame: Any = CELLS, **given: Any) -> xr.Dataset:
+    return cg.estimation.from_incomplete(
+        frame, **({"outcome": "y", "arm": "arm", "unit": "unit", "control": "c", "model": "model"} | given)
+    )
+
+
+def one_task_each() -> pd.DataFrame:
+    """Return cells of six units by three predictors, of two tasks; arm B has the first task alone."""
+    rows = [(u, m, arm) for u in range(6) for m in range(3) for arm in ("c", "A")]
+    cells = pd.DataFrame(rows, columns=["unit", "model", "arm"])
+    cells["y"] = np.random.default_rng(0).normal(size=len(cells))
+    both = pd.concat([cells.assign(task="x"), cells.assign(task="y")])
+    return pd.concat([both, cells[cells["arm"] == "A"].assign(arm="B", task="x")], ignore_index=True)
+
+
+def line(x: np.ndarray, y: np.ndarray) -> Any:
+    return errors_in_variables(x, y, y_covariance=np.eye(len(y)))
+
+
+def factorial(*means: tuple[float, float]) -> xr.Dataset:
+    """Return outcomes of a 2 x 2 factorial in two tasks, with these means of 0, B, A and AB."""
+    y = np.array(means) + np.array([-0.25, 0.25, 0.0])[:, None, None]
+    levels = {"a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)}, {"arm": ["0", "B", "A", "AB"], "task": ["x", "y"]} | levels
+    )
+
+
+def words(second: np.ndarray, se: float = 0.01) -> xr.Dataset:
+    """Return estimates of placebo words in two tasks, usable in the first."""
+    ace = np.column_stack([np.random.default_rng(0).normal(size=len(second)), second])
+    table = xr.Dataset({"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), np.full(ace.shape, se))})
+    return table.assign_coords(task=["x", "y"], placebo_word=("contrast", np.full(len(second), True)))
+
+
+REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
+    (lambda: of_frame(covariates=[3]), OutcomesError, "takes the name of a column as text, not int"),
+    (lambda: of_frame(covariates=3), OutcomesError, "takes names of columns, not int"),
+    (lambda: of_frame(covariates=["gc", "y"]), OutcomesError, "'y' is the column of the outcome or the arm"),
+    (lambda: of_frame(covariates=["arm"]), OutcomesError, "'arm' is the column of the outcome or the arm"),
+    (lambda: of_frame(FRAME.assign(arm=[(0, []), 1, (0, []), 1])), OutcomesError, "holds values that are not names"),
+    (lambda: hierarchical_p([0.1, 0.2, 0.3, -0.1], TREE, [4, 2, 2, 1]), EstimateError, "1 numbers that are not betwe"),
+    (lambda: hierarchical_p([0.1, 0.2, 1.1, 1.2], TREE, [4, 2, 2, 1]), EstimateError, "2 numbers that are not betwe"),
+    (lambda: hierarchical_p(0.1, np.array([-1]), [1]), EstimateError, r"shape \(\)"),
+    (lambda: hierarchical_p([0.1, 0.2, 0.3], TREE, [4, 2, 2, 1]), EstimateError, "3 p-values, 4 parents and 4 sizes"),
+    (lambda: hierarchical_p([0.1] * 4, TREE, [4, 2, 2]), EstimateError, "4 p-values, 4 parents and 3 sizes"),
+    (lambda: hierarchical_p([0.1] * 4, TREE[:, None], [4, 2, 2, 1]), EstimateError, "the number of an earlier one"),
+    (lambda: hierarchical_p([0.1] * 4, TREE * 1.0, [4, 2, 2, 1]), EstimateError, "the number of an earlier one"),
+    (lambda: hierarchical_p([0.1] * 4, np.array([-1, 1, 0, 1]), [4, 2, 2, 1]), EstimateError, "of an earlier one"),
+    (lambda: hierarchical_p([0.1] * 4, np.array([-2, 0, 0, 1]), [4, 2, 2, 1]), EstimateError, "of an earlier one"),
+    (lambda: hierarchical_p([0.1] * 4, TREE, [4, 2, 2, 0]), EstimateError, "a positive, finite part"),
+    (lambda: hierarchical_p([0.1] * 4, TREE, [np.inf, 2, 2, 1]), EstimateError, "a positive, finite part"),
+    (lambda: hierarchical_p([0.1] * 4, TREE, [4, 2, 2.1, 1]), EstimateError, "node 0 has 4, and its children 4.1"),
+    (lambda: hierarchical_p([0.1] * 4, TREE, [9, 2, 2, 3]), EstimateError, "node 1 has 2, and its children 3 togeth"),
+    (lambda: cg.adjust([0.1, 0.2], method="bhh"), EstimateError, "method 'bhh' is none of 'auto'|is none of auto"),  # type: ignore[arg-type]
+    (lambda: of_cells("cells.csv"), OutcomesError, "takes a pandas DataFrame"),
+    (lambda: of_cells(CELLS[:0]), OutcomesError, "takes a pandas DataFrame"),
+    (lambda: of_cells(CELLS.assign(y="high")), OutcomesError, "'y' is not numeric"),
+    (lambda: of_cells(CELLS.assign(y=np.inf)), OutcomesError, "row 0: 'y' is not finite"),
+    (lambda: of_cells(CELLS[CELLS["arm"] == "c"]), EstimateError, "the only arm is the control 'c'"),
+    (lambda: of_cells(one_task_each(), task="task"), EstimateError, "contrast 'B' has no cell in task 'y'"),
+    (lambda: prior_predictive(ESTIMATES, prior=Prior(tau="uniform", tau_scale=np.inf), rng=0), InferenceError, "flat"),
+    (
+        lambda: cg.infer(ESTIMATES.assign_coords(x=("contrast", [0.0, 1, np.nan, 2])), covariates="x", rng=0),
+        InferenceError,
+        "contrast c: covariate 'x' is nan",
+    ),
+    (lambda: noise_of(ESTIMATES.expand_dims("model"), "effect"), InferenceError, "the dim 'model'"),
+    (
+        lambda: cg.posterior.profile(
+            ESTIMATES.expand_dims("model", axis=-1).assign_coords(x=("contrast", np.arange(4.0))), along="x", rng=0
+        ),
+        InferenceError,
+        "takes one predictor",
+    ),
+    (
+        lambda: cg.contrast(factorial((1, 1), (2, 2), (3, -3), (4, 4)), interaction=["a", "b"], scale="bpnet"),
+        ContrastError,
+        "divides by -3, which must be positive",
+    ),
+    (
+        lambda: cg.contrast(factorial((1, 1), (2, 2), (3, 3), (4, -4)), interaction=["a", "b"], scale="log"),
+        ContrastError,
+        "needs positive outcomes, and arm AB, task y has -4.25",
+    ),
+    (
+        lambda: cg.contrast(factorial((1, 1), (2, 2), (3, 3), (4, -4)), control="0", scale="log_of_means"),
+        ContrastError,
+        "arm 'AB' has the mean -4",
+    ),
+    (lambda: placebo_region(words(np.zeros(40))), EstimateError, "task y: the placebo words spread"),
+    (lambda: placebo_region(words(np.r_[50.0, np.zeros(99)], 0.0)), EstimateError, "task y: nearly all placebo words"),
+    (
+        lambda: cg.estimation.variance_components(factorial((1, 1), (2, 2), (3, 3), (4, 4)).isel(unit=[0])),
+        EstimateError,
+        "1 unit gives no var",
+    ),
+    (lambda: support_grid(lambda u: -np.inf, 0.0, 1.0), InferenceError, "nowhere finite"),
+    (
+        lambda: cg.decide(
+            {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), np.ones((2, 50, 0)))})}, rope=0
+        ),
+        DecisionError,
+        "no draws or no effects",
+    ),
+]
+
+
+def with_one(value: float, n: int = 4) -> np.ndarray:
+    """Return numbers of which the third is this one."""
+    out = np.arange(1.0, n + 1)
+    out[2] = value
+    return out
+
+
+SOME = np.arange(4.0)
+MODIFIED = xr.Dataset(
+    {"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(12, 1, 1)))},
+    {"unit": np.arange(12), "contrast": ["a"], "task": ["x"], "dose": ("unit", with_one(np.nan, 12))},
+)
+ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
+    (lambda: line(with_one(np.nan), np.arange(4.0)), EstimateError, "finite"),
+    (lambda: line(SOME, with_one(np.inf)), EstimateError, "finite"),
+    (lambda: errors_in_variables(SOME, SOME, y_covariance=with_one(np.inf)), EstimateError, "all finite"),
+    (lambda: errors_in_variables(SOME, SOME, y_covariance=np.diag(with_one(np.nan))), EstimateError, "all finite"),
+    (lambda: spike_and_slab(SOME, Noise(np.ones(4)), Prior(), weight=(2.0, np.inf)), InferenceError, "at least 1"),
+    (lambda: spike_and_slab(SOME, Noise(np.ones(4)), Prior(), weight=(0.9, 2.0)), InferenceError, "at least 1"),
+    (lambda: from_effects(with_one(np.nan), se=1.0), CausalgiaError, "effect"),
+    (lambda: from_effects(SOME, se=with_one(-1.0)), CausalgiaError, "standard error|se"),
+    (lambda: from_effects(SOME, se=with_one(np.nan)), CausalgiaError, "standard error|se"),
+    (lambda: from_effects(SOME, covariance=np.diag(with_one(0.0))), CausalgiaError, "variance"),
+    (lambda: random_effects(with_one(np.nan), np.ones(4)), EstimateError, "2. is nan"),
+    (lambda: random_effects(SOME, with_one(0.0)), EstimateError, "variance"),
+    (lambda: random_effects(SOME, with_one(np.nan)), EstimateError, "finite|variance"),
+    (lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)), EstimateError, "rope"),
+    (lambda: heterogeneity(MODIFIED, quantiles=(0.5, 1.0)), EstimateError, "quantiles"),
+    (lambda: heterogeneity(MODIFIED, quantiles=(0.0, 0.5)), EstimateError, "quantiles"),
+    (lambda: modification(MODIFIED, by="dose"), EstimateError, "dose"),
+    (lambda: of_cells(CELLS.assign(y=with_one(np.inf, 16))), OutcomesError, "row 2: 'y' is not finite"),
+    (lambda: of_cells(CELLS.assign(arm=["c", "A", None, *["c", "A"] * 6, "A"])), OutcomesError, "row 2: column 'arm'"),
+    (
+        lambda: of_cells(CELLS.assign(source=["p", "q", *["r"] * 14]), parent="source"),
+        OutcomesError,
+        "unit 0: 'source' changes between its rows",
+    ),
+    (lambda: average_over_predictors(ESTIMATES.expand_dims("model", axis=-1)), InferenceError, "has one predictor"),
+    (lambda: weighted_bh(np.full(4, 0.1), with_one(-1.0)), EstimateError, "weights"),
+    (lambda: weighted_bh(np.full(4, 0.1), with_one(np.inf)), EstimateError, "weights"),
+    (lambda: storey_q([0.1, 0.2, 1.5, 0.4]), EstimateError, "p"),
+    (
+        lambda: sign_flip_max_t(np.outer(with_one(np.nan), [1.0, 2.0]), rng=0),
+        EstimateError,
+        "unit 2, contrast 0: the ICE is nan",
+    ),
+    (lambda: sign_flip_max_t(np.ones((4, 1)), np.array([0, 0, 2, 2]), rng=0), EstimateError, "cluster"),
+    (lambda: multivariate_t_max(with_one(np.nan), np.eye(4)), EstimateError, "finite"),
+    (lambda: multivariate_t_max(np.ones(4), np.diag(with_one(0.0))), EstimateError, "contrast 2 has no variance"),
+    (lambda: equicoordinate(np.diag([1.0, np.nan])), EstimateError, "finite|correlation"),
+    (lambda: selected_intervals(ESTIMATES, select=np.zeros(4, dtype=bool)), EstimateError, "select"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "words"), [*REFUSED, *ONE_AMONG_OTHERS])
+def test_it_is_refused_by_name(call: Callable[[], Any], error: type[CausalgiaError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_parts_as_large_as_their_whole_and_certain_p_values_are_taken() -> None:
+    found = hierarchical_p([0.0, 0.5, np.nan, 1.0], TREE, [4, 2, 2, 2])
+    np.testing.assert_array_equal(found, [0.0, 1.0, np.nan, 1.0])
+    two = hierarchical_p(np.array([[0.001, 0.2], [0.01, 0.1]]), np.array([-1, 0]), [4, 2])
+    np.testing.assert_allclose(two, [[0.001, 0.2], [0.02, 0.2]])
+    apart = hierarchical_p([0.01, 0.01], np.array([-1, -1]), [1, 3])  # two wholes: the sizes of both count
+    np.testing.assert_allclose(apart, [0.04, 0.04 / 3])
+
+
+def test_one_known_variance_has_nothing_to_be_moderated_by() -> None:
+    found = moderate_unequal(np.array([4.0, 0.0, 0.0]), np.array([3.0, 0.0, 0.0]))
+    assert found.variance.tolist() == [4.0, 4.0, 4.0]
+    assert found.df.tolist() == [3.0, 0.0, 0.0]
+    assert (float(found.prior_variance), float(found.prior_df)) == (4.0, 0.0)
+
+
+def test_two_points_have_two_nodes_however_many_are_asked_for() -> None:
+    nodes, weight = gauss_rule(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 7)
+    np.testing.assert_allclose(nodes, [0, 1], atol=1e-12)
+    np.testing.assert_allclose(weight, [0.25, 0.75])

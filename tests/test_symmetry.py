@@ -1,0 +1,204 @@
+"""Changes that may not matter: the sign of the outcome, its unit, and the tasks and contrasts beside one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import CausalgiaWarning
+from causalgia.estimation import heterogeneity, modification
+from causalgia.multiplicity import equivalence, placebo_rank, placebo_region, selected_intervals, simultaneous
+
+pytestmark = pytest.mark.filterwarnings(f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}")
+
+ROPE = (-0.5, 1.0)
+EFFECT = ("contrast", "task")
+
+
+def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5) -> xr.Dataset:
+    """Skewed outcomes of three tasks, that share parents in a crossover; the last arm has a large effect."""
+    rng = np.random.default_rng(7)
+    parent = np.arange(n) % 24
+    y = (
+        rng.exponential(size=(n, n_arms, 3))
+        + rng.normal(size=(n_arms, 3))
+        + rng.normal(size=(24, n_arms, 1))[parent]
+        + 4
+    )
+    y[:, -1] += [3.0, -2.5, 0.9]
+    arms = ["control", *(f"arm{a}" for a in range(1, n_arms))]
+    coords: dict[str, Any] = {"unit": np.arange(n), "gc": ("unit", rng.uniform(0.3, 0.6, n))}
+    coords |= {"arm": arms, "task": ["K562", "HepG2", "WTC11"]}
+    attrs = {"scale": "counts"}
+    if parallel:
+        given = np.arange(n) % n_arms
+        assigned = ("unit", [arms[a] for a in given])
+        return xr.Dataset(
+            {"outcome": (("unit", "task"), y[np.arange(n), given])}, coords | {"assigned": assigned}, attrs
+        )
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords | {"parent": ("unit", parent)}, attrs)
+
+
+def effects(outcomes: xr.Dataset) -> xr.Dataset:
+    return cg.contrast(outcomes, control="control")
+
+
+def drawn_from(estimates: xr.Dataset, size: float) -> dict[str, xr.Dataset]:
+    """Return draws of a flat posterior, the same but for their unit and sign, with the estimates beside them."""
+    names = ["K562", "HepG2", "WTC11"]
+    noise = np.random.default_rng(3).standard_normal((2, 300, estimates.sizes["contrast"], 3))
+    drawn = noise[..., [names.index(task) for task in estimates["task"].values.tolist()]]
+    ace = estimates["ace"] + np.sign(size) * estimates["se"] * xr.DataArray(drawn, dims=("chain", "draw", *EFFECT))
+    kept = estimates[["se", "n_units", "n_clusters", "skewness", "largest_ice", "control_sd"]]
+    return {
+        "posterior": xr.Dataset({"ace": ace}, attrs={"converged": "yes"}),
+        "observed_data": xr.Dataset({"effect": estimates["ace"]}),
+        "constant_data": kept.assign_attrs(estimates.attrs),
+    }
+
+
+def among_words(effects: xr.Dataset) -> xr.Dataset:
+    """Return the effects with all contrasts but the first and the last as placebo words."""
+    n = effects.sizes["contrast"]
+    return effects.assign_coords(placebo_word=("contrast", [0 < k < n - 1 for k in range(n)]))
+
+
+Verb = tuple[Callable[..., Any], dict[str, Any]]
+
+
+def of_estimates(verb: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda effects, **given: verb(cg.estimate(effects), **given)
+
+
+def of_selected(effects: xr.Dataset) -> xr.Dataset:
+    return selected_intervals(cg.adjust(effects), select=0.2)
+
+
+decide = of_estimates(cg.decide)
+CROSSOVER: dict[str, Verb] = {
+    "estimate": (cg.estimate, {}),
+    "units": (cg.estimate, {"cluster": "none"}),
+    "parents": (cg.estimate, {"target": "parents"}),
+    "clusters": (cg.estimate, {"weights": "clusters"}),
+    "heterogeneity": (heterogeneity, {"rope": ROPE}),
+    "modification": (modification, {}),
+    "equivalence": (equivalence, {"rope": ROPE}),
+    "selected": (of_selected, {}),
+    **{f"adjust {m}": (cg.adjust, {"method": m}) for m in ("bh", "by", "holm", "hochberg", "bonferroni")},
+    "adjust bootstrap_t": (cg.adjust, {"method": "bootstrap_t", "n_draws": 999, "rng": 0}),
+    "adjust sign_flip": (cg.adjust, {"method": "sign_flip", "n_flips": 999, "rng": 0}),
+    "band bootstrap_t": (simultaneous, {"method": "bootstrap_t", "n_draws": 999, "rng": 0}),
+    "band bonferroni": (simultaneous, {"method": "bonferroni"}),
+    **{f"decide {m}": (decide, {"rope": ROPE, "error": m}) for m in ("bh", "holm")},
+    "decide bootstrap_t": (cg.decide, {"rope": ROPE, "error": "bootstrap_t", "rng": 0}),
+    "decide in sd": (decide, {"rope": "0.4 sd"}),
+    "decide direction": (decide, {"rope": 0}),
+    "decide rare": (decide, {"rope": ROPE, "rare": 0.1}),
+}
+OF_EITHER = ("estimate", "equivalence", "selected", "adjust holm", "band bonferroni", "decide bh", "decide in sd")
+PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
+    "covariates": (cg.estimate, {"covariates": "gc"}),
+    "band dunnett": (simultaneous, {"method": "dunnett"}),
+}
+WORDS: dict[str, Verb] = {
+    "rank": (placebo_rank, {}),
+    "region": (placebo_region, {}),
+    "decide placebo": (decide, {"rope": "placebo"}),
+    "decide placebo tail": (decide, {"rope": "placebo tail"}),
+}
+DRAWS: dict[str, Verb] = {
+    "local": (cg.decide, {"rope": ROPE}),
+    "bayes_fdr": (cg.decide, {"rope": ROPE, "error": "bayes_fdr", "level": 0.8}),
+    "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6}),
+    "rare": (cg.decide, {"rope": ROPE, "rare": 0.1}),
+}
+TABLES = {"crossover": CROSSOVER, "parallel": PARALLEL, "words": WORDS, "draws": DRAWS}
+EVERY = pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in TABLES.items() for name in table])
+MEASURED = {
+    *("ace", "se", "lower", "upper", "control_sd", "largest_ice", "sd", "sd_se", "sd_lower", "sd_upper", "quantiles"),
+    *(
+        "raw",
+        "quantile_lower",
+        "quantile_upper",
+        "slope",
+        "lower_tost",
+        "upper_tost",
+        "rope_lower",
+        "rope_upper",
+        "mean",
+    ),
+}
+TURNED = {"ace", "raw", "skewness", "slope", "mean", "quantiles"}
+SIDES = [
+    *(("lower", "upper"), ("lower_tost", "upper_tost"), ("rope_lower", "rope_upper"), ("p_lower", "p_upper")),
+    *(("quantile_lower", "quantile_upper"), ("p_below", "p_above"), ("p_placebo_below", "p_placebo_above")),
+    *((f"below{end}", f"above{end}") for end in ("", "_se", "_lower", "_upper")),
+]
+OTHER_SIDE = dict(SIDES) | {above: below for below, above in SIDES}
+OTHER_VERDICT = {"increases": "decreases", "decreases": "increases"}
+
+
+def ask(
+    kind: str, name: str, change: Callable[[xr.Dataset], xr.Dataset] = lambda y: y, size: float = 1.0
+) -> xr.Dataset:
+    """Return the answer of a verb on changed outcomes, with the region in their unit and on their side."""
+    verb, given = TABLES[kind][name]
+    if given.get("rope") == ROPE:
+        given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
+    if kind == "draws":
+        return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
+    outcomes = change(trial(parallel=kind == "parallel", n_arms=44 if kind == "words" else 5))
+    of = effects(outcomes)
+    found = verb(among_words(of) if kind == "words" else of, **given)
+    return found.drop_vars(["mean", "sd"]) if name == "modification" else found  # those of the covariate
+
+
+def check_equal(found: xr.Dataset, expected: xr.Dataset) -> None:
+    """Hold the variables, but for a root of the covariance, which is not unique, and its second dim of contrasts."""
+    assert set(found.data_vars) == set(expected.data_vars)
+    for name in {*map(str, found.data_vars)} - {"factor", "covariance"}:
+        here, there = found[name].transpose(*expected[name].dims).to_numpy(), expected[name].to_numpy()
+        if here.dtype.kind == "U":
+            assert here.tolist() == there.tolist(), name
+        else:
+            np.testing.assert_allclose(here, there, rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+@EVERY
+def test_a_task_has_the_answer_that_it_has_alone(kind: str, name: str) -> None:
+    whole = ask(kind, name)
+    for task in ("WTC11", "HepG2"):
+        alone = ask(kind, name, lambda y, task=task: y.sel(task=[task]))
+        rows = {"contrast": alone["contrast"]} if "contrast" in alone.dims else {}  # those that are selected
+        check_equal(alone, whole.sel(task=[task], **rows))
+
+
+@EVERY
+def test_outcomes_in_another_unit_have_effects_in_that_unit(kind: str, name: str) -> None:
+    size = 2.0**-40  # changes no digit
+    found = ask(kind, name, lambda y: y.assign(outcome=size * y["outcome"]), size)
+    check_equal(found.assign({v: found[v] / size for v in MEASURED & set(found.data_vars)}), ask(kind, name))
+
+
+@EVERY
+def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(kind: str, name: str) -> None:
+    found = ask(kind, name, lambda y: y.assign(outcome=-y["outcome"]), -1.0)
+    turned = {}
+    for v in map(str, found.data_vars):
+        column = found[OTHER_SIDE.get(v, v)]
+        if v in TURNED or (v in OTHER_SIDE and v in MEASURED):
+            column = -column
+        turned[v] = column.isel(prob=slice(None, None, -1)).drop_vars("prob") if "prob" in column.dims else column
+    if "verdict" in turned:
+        said = found["verdict"]
+        turned["verdict"] = said.copy(data=np.vectorize(lambda v: OTHER_VERDICT.get(v, v))(said.to_numpy()))
+    here = ask(kind, name)
+    check_equal(xr.Dataset(turned), here)
+    for key, value in here.attrs.items():
+        if "rope" not in key:  # which is written in numbers
+            assert found.attrs[key] == (pytest.approx(value) if isinstance(value, float) else value), key
