@@ -107,7 +107,7 @@ def _nb(counts: np.ndarray, level: np.ndarray, dispersion: float) -> np.ndarray:
 
 @pytest.mark.long
 def test_posterior_of_one_plasmid_pool_with_few_reads() -> None:
-    """The DNA is what one knows least. One test, for it takes a minute and a half to draw: 3,000 draws do not suffice."""
+    """The DNA is what one knows least. One test, for it draws for a minute and a half: 3,000 draws do not suffice."""
     counts, effect = counts_and_truth(24, 5, depth_dna=8, plasmid=True)
     tree = cg.mpra.infer_counts(counts, control="control", n_draws=6_000, rng=5)
     groups = tree_datasets(tree)
