@@ -9,8 +9,9 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.calibration import judged, mean_row, rank_row, share_row
-from causalgia.calibration._calibrate import aa_design, centered_truth
+from causalgia.calibration._calibrate import aa_design, centered_truth, ranks_from_the_prior
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
+from causalgia.estimation import from_effects
 
 ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
@@ -160,6 +161,19 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
         judged([row, row])
     with pytest.raises(EstimateError, match="alpha=2"):
         judged([row], alpha=2)
+
+
+def test_a_control_that_does_not_vary_in_one_trial_has_no_prior_to_rank_in() -> None:
+    """Few backgrounds have a site of their own: in some trials the untreated arm is constant."""
+    known = from_effects([0.0, 1.0], se=0.5)
+    still = known.assign(control_sd=(("contrast", "task"), np.zeros((2, 1))))
+    assert ranks_from_the_prior(known, cg.Prior(), "normal", seed=0) is not None
+    assert ranks_from_the_prior(still, cg.Prior(), "normal", seed=0) is None
+    arms = {"a": cg.Untreated(), "b": cg.Embed("AGATAA", at=20)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
+    table = cg.calibrate(design, cg.zoo.oracle("gata1_like"), n_trials=6, rng=1)
+    ranked = table["n_trials"].sel(row="SBC rank: b, K562")
+    assert 0 < int(ranked) < 6
 
 
 def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:

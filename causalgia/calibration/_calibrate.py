@@ -362,7 +362,8 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
     """Return the rank of effects drawn from the prior among draws of their posterior, (contrast, task).
 
     ``(mu, tau, delta)`` are drawn from the prior, and estimates with the standard errors of this trial, taken as known
-    and independent. None if the prior is improper, or a standard error is 0.
+    and independent. None if the prior is improper or without a unit (the control arm does not
+    vary), or a standard error is 0.
 
     Parameters
     ----------
@@ -393,6 +394,8 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
         own = prior
         if prior.standardized and "control_sd" in estimates:  # on the scale of the effects
             unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, t] ** 2).mean()))
+            if not unit > 0:  # the control arm does not vary: the prior has no unit
+                return None
             own = Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardized=False)
         columns.append(_ranks(se[:, t], own, drawn_from, generator))
     return np.stack(columns, axis=1)
