@@ -15,7 +15,7 @@ import xarray as xr
 from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia._run import run
 from causalgia.analysis import Analysis
-from causalgia.calibration.binomial_bands import Row, judged, mean_row, rank_row, share_row, verdict_rows
+from causalgia.calibration.binomial_bands import Row, mean_row, rank_row, rate_table, share_row, verdict_rows
 from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
 from causalgia.design.design import check_design
@@ -316,7 +316,7 @@ def _calibration_table(
     more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(results, truth, estimates, random=random)
     why += [f"posterior: {result.without}" for result in results if result.without][:1]
-    table = judged(rows, alpha=alpha).assign(ace=estimates["ace"])
+    table = rate_table(rows, alpha=alpha).assign(ace=estimates["ace"])
     if aa_p_values is not None:
         table["p_same"] = aa_p_values
     table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
