@@ -497,9 +497,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
 def test_messages_name_options_and_commands_not_arguments_and_functions(trial, results, tmp_path):
     (tmp_path / "empty" / "trial.zarr").mkdir(parents=True)
     refused("show", tmp_path / "empty", said="no trial is stored there; causalgia run --store makes one")
-    refused(
-        "mpra", "cheapest", said="say what is wanted: --half-width or --effect, or what there is: --budget or --oligos"
-    )
+    refused("mpra", "cheapest", said="give a goal (--half-width or --effect) or a limit (--budget or --oligos)")
     text = QUICK + '[arms.mutant]\nembed = "AGCGAAG"\nat = 20\n[mpra]\noligo_length = 90\nadapters = "lentimpra"\n'
     trial.write_text(text.replace("n_units = 300", "n_units = 20"))
     made = call("mpra", "design", trial, "--out", tmp_path / "library").stdout

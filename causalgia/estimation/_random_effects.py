@@ -259,9 +259,12 @@ def _decorrelate(y: Array, X: Array, variance: npt.ArrayLike | None, covariance:
         raise EstimateError(f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, {len(y)})")
     v, U = np.linalg.eigh((V + V.T) / 2)
     if v[0] <= 1e-12 * len(y) * v[-1]:
+        what = f"least eigenvalue {v[0]:.2g}"
         raise EstimateError(
-            f"the covariance is singular or not positive definite (least eigenvalue {v[0]:.2g}): some effect is a sum "
-            "of others; leave it out, or give variance= alone"
+            f"the matrix is not a covariance ({what}); check it, or give variance= alone"
+            if v[0] < -1e-9 * len(y) * v[-1]
+            else f"the covariance is singular ({what}): some effect is a sum of others; leave it out, or give "
+            "variance= alone"
         )
     return _Decorrelated(U.T @ y, U.T @ X, v, U)
 
