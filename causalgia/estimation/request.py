@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.checks import is_real
-from causalgia.choices import TARGETS
+from causalgia.choices import TARGETS, Target
 from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.types import Array, Codes
@@ -224,7 +224,7 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     return grouping(effects, "parent", "target='parents'")
 
 
-def as_target(effects: xr.Dataset, target: str | None) -> str:
+def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     """Return the target; None is new elements and replicates for measured outcomes, else new units.
 
     Raises
