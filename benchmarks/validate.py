@@ -42,7 +42,7 @@ from validation import (
 )
 from validation.checks import Check
 
-from causalgia.calibration import Row, judged
+from causalgia.calibration import Row, rate_table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
@@ -76,7 +76,7 @@ _CLAIMS = {
 
 def table(rows: list[Row]) -> xr.Dataset:
     """Return all rows judged together: the error rate of the table is shared by its rows."""
-    return judged(rows, alpha=0.001)
+    return rate_table(rows, alpha=0.001)
 
 
 def _cell(name: str) -> str:

@@ -24,7 +24,7 @@ from causalgia.multiplicity.families import family_codes
 from causalgia.notes import notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import keeps_effects, validate
-from causalgia.stopping import by_sequence, watched_by_sequence
+from causalgia.stopping import by_sequence, is_monitored
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def _posterior_and_decisions(
 
     effects, estimates = None if effects is None else select_tasks(effects, tasks), select_tasks(estimates, tasks)
     posterior, exact = None, _has_no_spread(estimates)
-    if asked.error == "auto" and watched_by_sequence(kept, estimates):
+    if asked.error == "auto" and is_monitored(kept, estimates):
         by_tests = _decide_effects(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
         return None, by_sequence(by_tests, kept)
     error, why = deciding_error(estimates, asked)

@@ -79,7 +79,7 @@ def _are_factors(value: object) -> bool:
 
 
 ANALYSIS: Keys = {
-    "control": NAME,
+    "control": (is_text, 'text that is not empty: the name of an arm, such as "0"'),
     "contrasts": (
         _are_contrasts,
         "tables of arm = weight, or text such as 'A - B', each with a name and finite weights that sum to 0",
@@ -90,7 +90,7 @@ ANALYSIS: Keys = {
     "block": NAME,
     "covariates": (are_texts, 'a list of coordinates of the units, such as ["gc"]'),
     "target": one_of(*TARGETS),
-    "ci_prob": (is_share, "a number between 0 and 1"),
+    "ci_prob": (lambda value: is_share(value) and value >= 0.5, "a number from 0.5 to below 1, such as 0.95"),
     "weights": one_of("units", "clusters"),
     "moderate": (lambda value: isinstance(value, bool), "true or false"),
     "adjust": one_of(*METHODS),
@@ -100,7 +100,7 @@ ANALYSIS: Keys = {
     "error": one_of(*ERRORS),
     "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
     "rare": (_is_rare, 'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"'),
-    "level": (is_share, "a number between 0 and 1"),
+    "level": (lambda value: is_share(value) and value > 0.5, "a number above 0.5 and below 1, such as 0.95"),
     "prior": SUBTABLE,
 }
 

@@ -134,7 +134,7 @@ def test_other_things_are_refused() -> None:
     with pytest.raises(OutcomesError, match="estimates: not an xarray Dataset"):
         adjust(None)  # type: ignore[call-overload]
     for thing in (P, estimates(P)["p"]):
-        with pytest.raises(EstimateError, match=r"p has shape \(12, 2\); give one p-value for each"):
+        with pytest.raises(EstimateError, match=r"p has shape \(12, 2\); give a list of K p-values, K at least 1"):
             adjust(thing)  # type: ignore[call-overload]
     with pytest.raises(EstimateError, match="no contrasts"):
         adjust(estimates(P).isel(contrast=[]))

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
 from causalgia.errors import SequenceError
+from causalgia.sequences import read_fasta
 from causalgia.sequences.alphabet import (
     IUPAC,
     as_token_array,
@@ -208,3 +209,12 @@ def test_parse_word_refuses(word, message):
 
 def test_parse_word_reads_the_iupac_code():
     assert parse_word("uN") == ("UN", ((3,), (0, 1, 2, 3)))
+
+
+@pytest.mark.parametrize("value", [3, None, 2.5])
+def test_strings_and_a_path_are_asked_for_by_name(value):
+    with pytest.raises(SequenceError, match="strings=.* is no sequence; give one string such as 'ACGT'"):
+        encode(value)
+    for path in (value, ["a.fa", "b.fa"], b"a.fa"):
+        with pytest.raises(SequenceError, match="path=.* is not a path; give that of one FASTA file"):
+            read_fasta(path)

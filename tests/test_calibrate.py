@@ -8,9 +8,10 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.calibration import judged, mean_row, rank_row, share_row
-from causalgia.calibration._calibrate import aa_design, centered_truth
+from causalgia.calibration import mean_row, rank_row, rate_table, share_row
+from causalgia.calibration._calibrate import aa_design, centered_truth, ranks_from_the_prior
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
+from causalgia.estimation import from_effects
 
 ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
@@ -146,7 +147,7 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
 def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
     hits = np.arange(1000) < 960
     low, high = stats.binom.ppf([0.0005, 0.9995], 1000, 0.95) / 1000
-    table = judged([share_row("coverage", hits, 0.95)], alpha=0.001)
+    table = rate_table([share_row("coverage", hits, 0.95)], alpha=0.001)
     np.testing.assert_allclose([table["lower"].item(), table["upper"].item()], [low, high])
     assert share_row("a", hits, 0.95, "at least").band(0.001)[1] == np.inf
     assert not share_row("a", hits, 0.90, "at most").passes(0.001)
@@ -157,9 +158,22 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
     np.testing.assert_allclose(row.band(0.01)[1], stats.t.isf(0.005, 399) * x.std(ddof=1) / 20)
     assert rank_row("r", np.zeros(200, int), 99).value < 1e-10
     with pytest.raises(EstimateError, match="different names"):
-        judged([row, row])
+        rate_table([row, row])
     with pytest.raises(EstimateError, match="alpha=2"):
-        judged([row], alpha=2)
+        rate_table([row], alpha=2)
+
+
+def test_a_control_that_does_not_vary_in_one_trial_has_no_prior_to_rank_in() -> None:
+    """Few backgrounds have a site of their own: in some trials the untreated arm is constant."""
+    known = from_effects([0.0, 1.0], se=0.5)
+    still = known.assign(control_sd=(("contrast", "task"), np.zeros((2, 1))))
+    assert ranks_from_the_prior(known, cg.Prior(), "normal", seed=0) is not None
+    assert ranks_from_the_prior(still, cg.Prior(), "normal", seed=0) is None
+    arms = {"a": cg.Untreated(), "b": cg.Embed("AGATAA", at=20)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
+    table = cg.calibrate(design, cg.zoo.oracle("gata1_like"), n_trials=6, rng=1)
+    ranked = table["n_trials"].sel(row="SBC rank: b, K562")
+    assert 0 < int(ranked) < 6
 
 
 def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:

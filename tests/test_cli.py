@@ -382,7 +382,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
     refused("analyze", results, "--rope", "small", said="--rope = 'small' must be two numbers")
     refused("analyze", results, "--error", "fdr", said="--error = 'fdr' must be one of")
     refused("analyze", results, "--law", "ash", said="--law = 'ash' must be one of")
-    refused("analyze", results, "--level", "95", said="--level = 95.0 must be a number between 0 and 1")
+    refused("analyze", results, "--level", "95", said="--level = 95.0 must be a number above 0.5")
     refused("analyze", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
     refused("analyze", tmp_path / "no", said="is not a folder")
     trial.write_text(QUICK.replace("rope = [-0.1, 0.1]", ""))
@@ -474,7 +474,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     refused("show", tmp_path / "nowhere", said=["is not a folder", "causalgia run trial.toml --out"])
     refused("show", tmp_path, said="holds no outcomes.nc")
     refused("estimate", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
-    refused("estimate", results, "--ci-prob", "2", said="--ci-prob = 2.0 must be a number between 0 and 1")
+    refused("estimate", results, "--ci-prob", "2", said="--ci-prob = 2.0 must be a number from 0.5")
     refused("estimate", results, "--target", "people", said="--target = 'people' must be one of")
     refused("estimate", results, "--adjust", "fdr", said="--adjust = 'fdr' must be one of")
     refused("estimate", results, "--cluster", "nobody", said="no coordinate 'nobody'")
@@ -497,9 +497,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
 def test_messages_name_options_and_commands_not_arguments_and_functions(trial, results, tmp_path):
     (tmp_path / "empty" / "trial.zarr").mkdir(parents=True)
     refused("show", tmp_path / "empty", said="no trial is stored there; causalgia run --store makes one")
-    refused(
-        "mpra", "cheapest", said="say what is wanted: --half-width or --effect, or what there is: --budget or --oligos"
-    )
+    refused("mpra", "cheapest", said="give a goal (--half-width or --effect) or a limit (--budget or --oligos)")
     text = QUICK + '[arms.mutant]\nembed = "AGCGAAG"\nat = 20\n[mpra]\noligo_length = 90\nadapters = "lentimpra"\n'
     trial.write_text(text.replace("n_units = 300", "n_units = 20"))
     made = call("mpra", "design", trial, "--out", tmp_path / "library").stdout

@@ -257,7 +257,7 @@ def test_what_is_refused(folder, tmp_path):
     )
     refused("mpra", "power", "--effect", "big", said="--effect 'big' must be a number")
     refused("mpra", "power", "--pilot", counts, said="--pilot needs --design")
-    refused("mpra", "cheapest", said="say what is wanted")
+    refused("mpra", "cheapest", said="give a goal")
     refused("mpra", "compare", folder / "virtual", tmp_path / "no.csv", said="no such file or folder")
     refused("mpra", "compare", folder / "virtual", folder / "LIB", said="holds no fit.nc")
     refused("mpra", "compare", folder / "virtual", folder / "measured", said="say which one was measured")
@@ -386,7 +386,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", "--q", "2"): "--q",
     ("mpra", "power", "--sd-barcode", "-1"): "--sd-barcode",
     ("mpra", "power", "--tau", "nan"): "--tau nan",
-    ("mpra", "cheapest"): "say what is wanted: --half-width or --effect, or what there is: --budget or --oligos",
+    ("mpra", "cheapest"): "give a goal (--half-width or --effect) or a limit (--budget or --oligos)",
     ("mpra", "cheapest", "--half-width", ".1", "--effect", "1"): "give --half-width (an interval) or --effect (a test)",
     ("mpra", "cheapest", "--half-width", "nan"): "--half-width",
     ("mpra", "cheapest", "--half-width", "1e-9"): "--max-barcodes, --max-replicates or --depth",

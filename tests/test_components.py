@@ -18,7 +18,7 @@ import xarray as xr
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
-from causalgia.estimation import estimate, fit_variances, lay_out, reml, respond, variance_components
+from causalgia.estimation import estimate, fit_variances, mixed_layout, reml, respond, variance_components
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -139,7 +139,7 @@ def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
     y = rng.normal(size=1_000)[u] + 0.3 * rng.normal(size=(1_000, 10))[u, a] + 0.5 * rng.normal(size=5)[p]
     y = y + 0.2 * rng.normal(size=(10, 5))[a, p] + 0.4 * rng.normal(size=len(u))
     groups = {"unit": u, "predictor": p, "unit_by_arm": u * 10 + a, "predictor_by_arm": p * 10 + a}
-    fit = fit_variances(respond(lay_out(np.eye(10)[a], groups), y))
+    fit = fit_variances(respond(mixed_layout(np.eye(10)[a], groups), y))
     truth = np.array([1.0, 0.25, 0.09, 0.04, 0.16])
     assert (np.abs(fit.variance - truth) < 4 * fit.se).all()
 
@@ -324,7 +324,7 @@ def test_an_arm_of_two_motifs_is_an_instance_of_neither() -> None:
 @pytest.mark.parametrize("X", [np.ones(4), np.array([[1.0], [np.nan], [1.0], [1.0]])])
 def test_fixed_effects_that_are_no_finite_matrix_are_refused(X: np.ndarray) -> None:
     with pytest.raises(EstimateError, match="give finite numbers of shape"):
-        lay_out(X, {"unit": np.array([0, 0, 1, 1])})
+        mixed_layout(X, {"unit": np.array([0, 0, 1, 1])})
 
 
 def test_two_units_are_enough_to_vary() -> None:

@@ -298,8 +298,11 @@ def test_an_unknown_control_lists_arms_and_near_names() -> None:
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ({}, "exactly one of control=, contrasts= and interaction=, not none"),
-        ({"control": "placebo", "interaction": ["A", "B"]}, "not control and interaction"),
+        ({}, "no contrast was given: say control=, contrasts= or interaction=; the arms are 'placebo'"),
+        (
+            {"control": "placebo", "interaction": ["A", "B"]},
+            "control= and interaction= are given; they are two questions",
+        ),
         ({"contrasts": {}}, "is empty"),
         ({"contrasts": {"c": {"GATA1": 1, "SPI1": -1}}}, "'SPI1' is not an arm"),
         ({"contrasts": {"c": {"GATA1": 1}}}, "sum to 1; an effect needs weights that sum to 0"),

@@ -352,6 +352,20 @@ def test_ready_made_estimates_that_cannot_vary_like_that(replaced: Any, match: s
         verb(_with_covariance(*replaced))
 
 
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        ([[1.0, 2.0], [2.0, 1.0]], r"the matrix is not a covariance \(least eig.* -1\)"),
+        (np.ones((2, 2)), "is singular"),
+    ],
+)
+def test_a_matrix_that_is_no_covariance_is_not_called_singular(matrix: Any, words: str) -> None:
+    with pytest.raises(EstimateError, match=words):
+        from_effects([1.0, 2.0], covariance=matrix)
+    with pytest.raises(EstimateError, match=words):
+        cg.estimation.random_effects([1.0, 2.0], covariance=matrix)
+
+
 def test_a_singular_or_single_precision_covariance_is_one() -> None:
     ice = np.random.default_rng(0).normal(size=(40, 2))
     with pytest.warns(DegenerateWarning):

@@ -239,19 +239,19 @@ def test_rules_that_are_none_are_refused(asked, said):
         barcodes(3, rng=0, **asked)
 
 
-OPTIONS = "n length min_distance distance avoid gc homopolymer all_four_bases flanks seeds primers"
+OPTIONS = "n_barcodes length min_distance distance avoid gc homopolymer all_four_bases flanks seeds primers"
 
 
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused(name):
     for value in (None, 0.5, float("nan"), b"ACGT", object(), ("a", None), [[]], 10**30, np.arange(3)):
         with pytest.raises(LibraryError):
-            barcodes(**{"n": 3, "length": 9, "rng": 0, name: value})
+            barcodes(**{"n_barcodes": 3, "length": 9, "rng": 0, name: value})
 
 
 def test_no_barcode_at_all_is_refused():
     for n in (0, 2.5, "3"):
-        with pytest.raises(LibraryError, match="whole number of at least 1"):
+        with pytest.raises(LibraryError, match="n_barcodes=.*whole number of at least 1"):
             barcodes(n, length=9, rng=0)
 
 

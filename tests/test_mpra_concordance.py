@@ -286,6 +286,11 @@ def test_refuses_an_error_rate_that_is_none(rng, alpha):
         cg.mpra.concordance(*simulated(rng), alpha=alpha)
 
 
+def test_a_level_is_no_error_rate_of_hits(rng):
+    with pytest.raises(EstimateError, match=r"alpha=0.95 is an error rate of 0.5 or more; alpha=0.05"):
+        cg.mpra.concordance(*simulated(rng), alpha=0.95)
+
+
 @pytest.mark.parametrize("contrasts", [{}, "effect", ["effect"]])
 def test_refuses_contrasts_that_are_no_mapping(rng, contrasts):
     with pytest.raises(ContrastError, match="measured name -> virtual name: {'effect': 'effect'}"):

@@ -421,6 +421,7 @@ def test_barcodes_are_those_of_a_library_where_it_has_them():
         ({"depth_rna": -1.0}, "depth_rna=-1.0 must be a number of at least 0"),
         ({"sd_count": 0.5}, "sd_count=0.5 is for planning"),
         ({"tau": 0.4}, "tau=0.4 is for planning"),
+        ({"n_barcodes": 0}, "n_barcodes=0 leaves no oligo a barcode"),
         ({"n_barcodes": [1, 2]}, "one for each of the 40 oligos"),
         ({"n_barcodes": 2.5}, "n_barcodes= holds fractions"),
     ],

@@ -156,12 +156,10 @@ OPTIONS = (
 
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
-    optional = {"vendor", "barcodes_per_oligo", "n_replicates", "max_oligos", "promoter_only"}
+    optional = {"vendor", "barcodes_per_oligo", "n_replicates", "max_oligos", "promoter_only", "duplicates"}
     asked = {"barcodes_per_oligo": 1, "barcode_length": 10, "oligo_length": 100, "adapters": BARCODED, "duplicates": 1}
     for value in FOREIGN:
         if (name in optional and value is None) or (name == "repeats" and value == 0.5):
-            continue
-        if name == "motifs" and value == {"no": 1}:  # keys are words
             continue
         with pytest.raises(LibraryError):
             library_of(pair(4), rng=0, **{**asked, name: value})
@@ -459,9 +457,37 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
         assert len(set(one)) == 1
         assert len(one) == len(two) == 6
     assert len(set(column(barcoded, "insert", group="duplicate"))) == 20
-    without = bare(pair(20), duplicates=20)
+    without = bare(pair(20))
     assert not (without["group"].values == "duplicate").any()
     assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.report(without)
+
+
+def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
+    with pytest.raises(LibraryError, match="duplicates=5: an oligo under two names needs synthesised barcodes"):
+        bare(pair(20), duplicates=5)
+    order = {"oligo_length": 230, "adapters": "lentimpra", "rng": 7}
+    design = pair(5, length=200)
+    with pytest.raises(LibraryError, match="barcode_rules= are of synthesised barcodes"):
+        cg.mpra.library(design, barcode_rules=cg.mpra.BarcodeRules(length=15), **order)
+    kept, zero = (
+        cg.mpra.library(design, controls=cg.mpra.Controls(scrambles=5, duplicates=n), **order) for n in (None, 0)
+    )
+    np.testing.assert_array_equal(kept["oligo"].values, zero["oligo"].values)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cg.mpra.Controls(positives=-1), "positives=-1 are no sequences"),
+        (lambda: cg.mpra.Controls(negatives=b"ACGT"), "negatives=.* are no sequences"),
+        (lambda: cg.mpra.Controls(duplicates=-1), "duplicates=-1 must be a whole number"),
+        (lambda: cg.mpra.OligoRules(motifs="zzz"), "motifs= has 'zzz': word 'zzz': letter 'z'"),
+        (lambda: cg.mpra.OligoRules(motifs=["CACGTG", "AC-T"]), "motifs= has 'AC-T'"),
+    ],
+)
+def test_controls_and_motifs_are_checked_where_they_are_given(call, message):
+    with pytest.raises(LibraryError, match=message):
+        call()
 
 
 def test_names_can_be_ordered_and_arms_do_not_collide():

@@ -397,7 +397,7 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
     [
         ({}, r"sd_barcode is not given.* or give noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\.\)"),
         ({"sd_barcode": 0.5}, r"NoiseModel\(sd_replicate=\.\.\.\), about 0\.15"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1}, r"give depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1}, r"say depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "disp_rna": 0.2}, "disp_rna would have no effect"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "sd_abundance": 0.2}, "leave sd_count out and give"),
@@ -418,7 +418,7 @@ def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
 
 
 def test_what_cannot_be_bought_is_said() -> None:
-    with pytest.raises(EstimateError, match="say what is wanted"):
+    with pytest.raises(EstimateError, match="give a goal .half_width= or effect=. or a limit"):
         cheapest(**NOISE)
     with pytest.raises(EstimateError, match="raise budget"):
         cheapest(half_width=0.1, budget=100, **NOISE)

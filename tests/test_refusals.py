@@ -11,7 +11,15 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, ContrastError, DecisionError, EstimateError, InferenceError, OutcomesError
+from causalgia.errors import (
+    CausalgiaError,
+    ContrastError,
+    DecisionError,
+    DesignError,
+    EstimateError,
+    InferenceError,
+    OutcomesError,
+)
 from causalgia.estimation import errors_in_variables, from_effects, heterogeneity, modification, random_effects
 from causalgia.estimation.variance_moderation import moderate_unequal
 from causalgia.multiplicity import (
@@ -178,6 +186,13 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (lambda: random_effects(SOME, with_one(0.0)), EstimateError, "variance"),
     (lambda: random_effects(SOME, with_one(np.nan)), EstimateError, "finite|variance"),
     (lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)), EstimateError, "rope"),
+    (lambda: heterogeneity(MODIFIED, rope=0.1), EstimateError, "rope=0.1 is not two numbers"),  # type: ignore[arg-type]
+    (lambda: heterogeneity(MODIFIED, ci_prob=0.05), EstimateError, "ci_prob=0.05 is below 0.5.* give ci_prob=0.95"),
+    (lambda: cg.estimate(MODIFIED, ci_prob=0.05), EstimateError, "ci_prob=0.05 is below 0.5"),
+    (lambda: random_effects([1.0, 2.0], [1.0, 1.0], ci_prob=0.05), EstimateError, "ci_prob=0.05 is below 0.5"),
+    (lambda: cg.Analysis(control="c", ci_prob=0.05), DesignError, "ci_prob = 0.05 must be a number from 0.5"),
+    (lambda: cg.Analysis(control="c", level=0.05), DesignError, "level = 0.05 must be a number above 0.5"),
+    (lambda: cg.Analysis(control=0.0), DesignError, "control = 0.0 must be text that is not empty: the name of an arm"),  # type: ignore[arg-type]
     (lambda: heterogeneity(MODIFIED, quantiles=(0.5, 1.0)), EstimateError, "quantiles"),
     (lambda: heterogeneity(MODIFIED, quantiles=(0.0, 0.5)), EstimateError, "quantiles"),
     (lambda: modification(MODIFIED, by="dose"), EstimateError, "dose"),

@@ -367,6 +367,33 @@ def test_outcomes_that_are_empty_or_not_finite_have_no_randomization_p(y: Any, t
     blocks = None if block is None else np.array(block, dtype=np.intp)
     with pytest.raises(EstimateError, match="empty or not finite"):
         randomization_test(np.array(y, dtype=float), np.array(treated, dtype=bool), blocks)
+    with pytest.raises(EstimateError, match="empty or not finite"):
+        sign_flip_test(np.array(y, dtype=float), blocks)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sign_flip_test("abc"), "ice does not hold numbers alone"),  # type: ignore[arg-type]
+        (lambda: sign_flip_test(np.ones((2, 2))), r"ice has shape \(2, 2\); give one effect"),
+        (lambda: sign_flip_test(np.ones(3), np.array([0, 2, 2])), "cluster=.* is not a whole number from 0"),
+        (lambda: sign_flip_test(np.ones(3), np.array([0, 1])), r"cluster has shape \(2,\), and there are 3 units"),
+        (lambda: randomization_test([1, 2, 3], [True, False]), r"treated has shape \(2,\), and there are 3"),  # type: ignore[arg-type]
+        (lambda: randomization_test(["a", "b"], [True, False]), "y does not hold numbers alone"),  # type: ignore[arg-type]
+        (lambda: randomization_test(np.ones(2), ["A", "B"]), "is not True or False for each unit"),  # type: ignore[arg-type]
+        (lambda: randomization_test(np.ones(2), [1, 2]), "is not True or False for each unit"),  # type: ignore[arg-type]
+        (lambda: randomization_test(np.ones(2), [1, 0], ["a", "a"]), "block=.* is not a whole number"),  # type: ignore[arg-type]
+    ],
+)
+def test_exact_tests_name_what_they_cannot_use(call: Any, message: str) -> None:
+    with pytest.raises(EstimateError, match=message):
+        call()
+
+
+def test_lists_are_tested_as_arrays_are() -> None:
+    y, treated = [1.0, 2.0, 3.0, 9.0], [False, False, True, True]
+    assert randomization_test(y, treated) == randomization_test(np.array(y), np.array(treated))  # type: ignore[arg-type]
+    assert sign_flip_test([1, 2, 4], [0, 0, 1]) == sign_flip_test(np.array([1.0, 2.0, 4.0]), np.array([0, 0, 1]))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [0.0, -0.1, 1.5, np.nan])

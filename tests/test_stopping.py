@@ -14,7 +14,7 @@ import causalgia as cg
 from causalgia import store
 from causalgia.errors import CausalgiaError, DecisionError, DegenerateWarning, DesignError, EstimateError
 from causalgia.stopping import (
-    clusters_to_meet,
+    clusters_for_rare,
     confidence_sequence,
     sequence_critical,
     unseen_share,
@@ -382,11 +382,11 @@ def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(
 def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
     assert cg.analyze(stopped_trial(error="bh"), rng=0).attrs["evidence"] == "tests"
     outcomes = stopped_trial()
-    assert cg.stopping.watched_by_sequence(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
+    assert cg.stopping.is_monitored(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
     for other in (cg.contrast(outcomes, control="GATA1"), cg.contrast(outcomes.isel(unit=slice(9)), control="placebo")):
-        assert not cg.stopping.watched_by_sequence(outcomes, cg.estimate(other))
+        assert not cg.stopping.is_monitored(outcomes, cg.estimate(other))
     precise = cg.run(trial(), oracle(), rng=3, until=cg.Precision(half_width=9), progress=False)
-    assert not cg.stopping.watched_by_sequence(precise, cg.estimate(cg.contrast(precise, control="untreated")))
+    assert not cg.stopping.is_monitored(precise, cg.estimate(cg.contrast(precise, control="untreated")))
 
 
 # the how-to
@@ -456,7 +456,7 @@ def test_what_keeps_a_trial_from_ending_is_named():
     said = f"undecided: 400 clusters of the {needed:,} needed because of the skewness of 'rare' in HepG2"
     assert (look.stop, look.words) == (False, said)
     few = outcomes.isel(unit=slice(4, 60))
-    of_four = clusters_to_meet(0.01, alpha=0.05 / 4)
+    of_four = clusters_for_rare(0.01, alpha=0.05 / 4)
     said = f"undecided: 56 clusters of the {of_four} needed to see an effect on 1 % of backgrounds"
     assert cg.Decided(rope=0).look(few).words == said
     assert cg.Decided(rope=0, rare=0.1).look(few).words.endswith("of the 100 needed")
@@ -548,7 +548,7 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (lambda: cg.Decided(rope=0, rare=True), DecisionError, "rare=True is not between 0 and 1"),
         (lambda: cg.Decided(rope=0, largest=0), EstimateError, "largest=0 must be a positive number"),
         (lambda: cg.Decided(rope=0, largest=np.nan), EstimateError, "largest=nan must be a positive number"),
-        (lambda: clusters_to_meet(1.0, alpha=0.05), EstimateError, "rare and alpha between 0 and 1"),
+        (lambda: clusters_for_rare(1.0, alpha=0.05), EstimateError, "rare and alpha between 0 and 1"),
         (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and start of 1 or more"),
         (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
     ],

@@ -24,6 +24,7 @@ WRONG = {
     "cg.estimation.hetrogeneity": 'Module has no attribute "hetrogeneity"',
     "cg.estimate(x, clustr=3)": 'Unexpected keyword argument "clustr"',
     'cg.Uniform(length="long")': 'Argument "length" to "Uniform" has incompatible type "str"',
+    'cg.estimate(cg.contrast(x), target="parnts")': 'Argument "target" to "estimate" has incompatible type',
     "cg.run(design)": 'Missing positional argument "predictor"',
 }
 

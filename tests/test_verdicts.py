@@ -689,7 +689,7 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         (estimates, {"rare": "some"}, "rare='some' is neither"),
         (estimates, {"level": 1.0}, "level=1.0 is not between 0.5 and 1"),
         (tree, {"ci_prob": "wide"}, "ci_prob='wide' is not between"),
-        (estimates, {"ci_prob": 0.9}, "tests print the interval of its own level that decided: give level="),
+        (estimates, {"ci_prob": 0.9}, "a test reports the interval that its level implies; set level="),
     ):
         with pytest.raises(DecisionError, match=said):
             decide(x, rope=(-1, 1), **choice)
@@ -732,7 +732,7 @@ def test_the_band_decides() -> None:
         assert (found["more_units"].where(said == "undecided", 1) > 0).all()
         np.testing.assert_array_equal(said != "undecided", found["q"] <= 0.1)
     assert "caution" in decide(effects, rope=0, error="bootstrap_t", rng=0).attrs
-    with pytest.raises(DecisionError, match="give level=, not ci_prob="):
+    with pytest.raises(DecisionError, match="set level= and leave ci_prob= out"):
         decide(effects, rope=0, error="bootstrap_t", rng=0, ci_prob=0.9)
 
 

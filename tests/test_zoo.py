@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import causalgia as cg
-from causalgia.errors import ContrastError, MissingExtraError, PredictorError
+from causalgia.errors import ContrastError, DesignError, MissingExtraError, PredictorError
 from causalgia.sequences import Motif, encode
 from causalgia.zoo import (
     Bump,
@@ -480,11 +480,19 @@ def test_the_control_has_a_default_that_is_said(arms: dict, control: str, why: s
     for said in (
         made.true_ace(design, control),
         made.true_ace(design, control=control),
-        cg.zoo.true_ace(made, design, control),
+        cg.zoo.true_ace(design, made, control),
     ):
         xr.testing.assert_equal(said, truth)
         assert said.attrs["control_is"] == "as given"
-    xr.testing.assert_identical(cg.zoo.true_ace(made, design), truth)
+    xr.testing.assert_identical(cg.zoo.true_ace(design, made), truth)
+
+
+def test_swapped_arguments_of_true_ace_are_named() -> None:
+    design = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
+    with pytest.raises(DesignError, match="true_ace.design, oracle.*swapped: give the design first"):
+        cg.zoo.true_ace(oracle("additive"), design)
+    with pytest.raises(PredictorError, match="int is not a network of the zoo"):
+        cg.zoo.true_ace(design, 3)
 
 
 def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:

@@ -311,7 +311,7 @@ def test_named_contrasts_are_weighted_sums_of_the_arms_truths() -> None:
         plain = sum(w * against.sel(contrast=arm) for arm, w in weights.items() if arm != "untreated")
         np.testing.assert_allclose(found.sel(contrast=name), plain, atol=1e-13)
     xr.testing.assert_equal(made.true_ace(rna(SPACED, contrasts=ASKED)), found)
-    xr.testing.assert_equal(cg.zoo.true_ace(made, rna(SPACED), contrasts=ASKED), found)
+    xr.testing.assert_equal(cg.zoo.true_ace(rna(SPACED), made, contrasts=ASKED), found)
 
 
 def test_a_design_whose_contrasts_have_a_control_says_it_and_control_overrules_contrasts() -> None:

@@ -18,7 +18,7 @@ from causalgia.numerics.moments import skewness as skewness_of
 from causalgia.stopping import (
     Decided,
     Precision,
-    clusters_to_meet,
+    clusters_for_rare,
     confidence_sequence,
     least_clusters,
     unseen_share,
@@ -70,7 +70,7 @@ def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
 
     def limits(now: Interim) -> tuple[Array, Array, Array]:
         alpha = (1 - rule.level) / now.mean.shape[-1]
-        start = max(rule.start, clusters_to_meet(rule.rare, alpha=alpha)) if rare else rule.start
+        start = max(rule.start, clusters_for_rare(rule.rare, alpha=alpha)) if rare else rule.start
         largest = np.maximum(now.largest.max(axis=-1, keepdims=True), rule.largest or 0.0)
         unseen = unseen_share(now.n, alpha=alpha) * largest if rare else 0.0
         n = np.maximum(now.n, start)  # the clock, whose first looks do not count
@@ -242,7 +242,7 @@ def clustered_limits(ice: Array, n_parents: int, rule: Decided) -> tuple[Array, 
     mean, groups = ice.mean(axis=0), len(sums)
     residuals = sums - sizes[:, None] * mean
     se = np.sqrt((residuals**2 / (1 - sizes / n)[:, None]).sum(axis=0)) / n  # CR2
-    start = max(rule.start, clusters_to_meet(rule.rare, alpha=alpha))
+    start = max(rule.start, clusters_for_rare(rule.rare, alpha=alpha))
     clock = max(n / min(start, n), 1.0) * start
     largest = np.maximum(np.abs(ice).max(axis=0), np.abs(sums).max(axis=0) * groups / n)
     unseen = unseen_share(groups, alpha=alpha) * largest

@@ -15,7 +15,7 @@ import xarray as xr
 from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia._run import run
 from causalgia.analysis import Analysis
-from causalgia.calibration.binomial_bands import Row, judged, mean_row, rank_row, share_row, verdict_rows
+from causalgia.calibration.binomial_bands import Row, mean_row, rank_row, rate_table, share_row, verdict_rows
 from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
 from causalgia.design.design import check_design
@@ -316,7 +316,7 @@ def _calibration_table(
     more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(results, truth, estimates, random=random)
     why += [f"posterior: {result.without}" for result in results if result.without][:1]
-    table = judged(rows, alpha=alpha).assign(ace=estimates["ace"])
+    table = rate_table(rows, alpha=alpha).assign(ace=estimates["ace"])
     if aa_p_values is not None:
         table["p_same"] = aa_p_values
     table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
@@ -362,7 +362,8 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
     """Return the rank of effects drawn from the prior among draws of their posterior, (contrast, task).
 
     ``(mu, tau, delta)`` are drawn from the prior, and estimates with the standard errors of this trial, taken as known
-    and independent. None if the prior is improper, or a standard error is 0.
+    and independent. None if the prior is improper or without a unit (the control arm does not
+    vary), or a standard error is 0.
 
     Parameters
     ----------
@@ -393,6 +394,8 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
         own = prior
         if prior.standardized and "control_sd" in estimates:  # on the scale of the effects
             unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, t] ** 2).mean()))
+            if not unit > 0:  # the control arm does not vary: the prior has no unit
+                return None
             own = Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardized=False)
         columns.append(_ranks(se[:, t], own, drawn_from, generator))
     return np.stack(columns, axis=1)

@@ -154,7 +154,7 @@ def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exac
     return Row(name, p, 0.5, int(counts.sum()), claim, "p", 0.0)
 
 
-def judged(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
+def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     """Return a table of rows with their bands, at an error rate for the whole table.
 
     Parameters
@@ -177,7 +177,7 @@ def judged(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
 
     Examples
     --------
-    >>> table = judged([share_row("coverage", np.arange(1000) < 951, 0.95)])
+    >>> table = rate_table([share_row("coverage", np.arange(1000) < 951, 0.95)])
     >>> bool(table["passes"].all()), table["lower"].values.round(3)
     (True, array([0.926]))
     """

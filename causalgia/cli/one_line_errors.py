@@ -56,8 +56,8 @@ def in_shell(text: str) -> str:
     Examples
     --------
     >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error", "--tau"}))
-    >>> in_shell("say what is wanted: half_width=, or what there is: budget= or max_oligos=")
-    'say what is wanted: --half-width, or what there is: --budget or --oligos'
+    >>> in_shell("give a goal (half_width=) or a limit (budget= or max_oligos=)")
+    'give a goal (--half-width) or a limit (--budget or --oligos)'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
     >>> in_shell("tau is not given; give noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike")

@@ -51,10 +51,11 @@ def requested_weights(
         if x is not None
     ]
     if len(given) != 1:
-        named = " and ".join(given) or "none"
+        listed = ", ".join(map(quoted, arms[:12])) + (", ..." if len(arms) > 12 else "")
         raise ContrastError(
-            f"give exactly one of control=, contrasts= and interaction=, not {named}; one of the arms is "
-            f"{quoted(arms[0])}"
+            f"no contrast was given: say control=, contrasts= or interaction=; the arms are {listed}"
+            if not given
+            else f"{' and '.join(f'{name}=' for name in given)} are given; they are two questions: say one of them"
         )
     if control is not None:
         return _control_weights(str(control), arms)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         randomization_test,
         sign_flip_test,
     )
-    from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, lay_out, reml, respond
+    from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, mixed_layout, reml, respond
     from causalgia.estimation.parallel import (
         ArmFit,
         add_covariate_sampling,
@@ -91,10 +91,10 @@ __all__ = [
     "hypotheses",
     "interaction_across_scales",
     "joint_test",
-    "lay_out",
     "mean_curve_wave",
     "mean_ice",
     "mean_of_cluster_means",
+    "mixed_layout",
     "moderate",
     "moderate_unequal",
     "modification",

@@ -11,6 +11,7 @@ import scipy
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.choices import Target
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -50,7 +51,7 @@ def estimate(
     cluster: str = "auto",
     block: str | None = None,
     covariates: str | Iterable[str] | None = None,
-    target: str | None = None,
+    target: Target | None = None,
     ci_prob: float = 0.95,
     weights: Literal["units", "clusters"] = "units",
     moderate: bool | None = None,

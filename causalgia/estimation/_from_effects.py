@@ -397,10 +397,15 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     correlation = matrix / sd / sd[:, None]
     check_symmetric(correlation, labels, variances)
     least = float(np.linalg.eigvalsh(correlation)[0])
+    if least < -1e-9 * n:
+        raise EstimateError(
+            f"the matrix is not a covariance (least eigenvalue of its correlation {least:.2g}); check it, or give se= "
+            "alone"
+        )
     if not least > 1e-12 * n:
         raise EstimateError(
-            f"the covariance of the {n} effects is singular or not positive definite (least eigenvalue of "
-            f"the correlation {least:.2g}): some contrast is a sum of others; leave it out, or give se= alone"
+            f"the covariance of the {n} effects is singular (least eigenvalue of the correlation "
+            f"{least:.2g}): some contrast is a sum of others; leave it out, or give se= alone"
         )
     return (matrix + matrix.T) / 2
 

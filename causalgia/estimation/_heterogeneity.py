@@ -16,7 +16,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.from_moments import has_moments, needs_units_error
-from causalgia.estimation.request import Request, check_clusters, clusters
+from causalgia.estimation.request import Request, as_ci_prob, check_clusters, clusters
 from causalgia.numerics.moments import centered, group_sums
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
@@ -25,7 +25,7 @@ from causalgia.types import Array, Codes
 def heterogeneity(
     effects: xr.Dataset,
     *,
-    rope: tuple[float, float] | float | None = None,
+    rope: tuple[float, float] | int | None = None,
     quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
     cluster: str = "auto",
     ci_prob: float = 0.95,
@@ -40,8 +40,7 @@ def heterogeneity(
     effects
         From `contrast`, of a crossover.
     rope
-        Region of practical equivalence on attrs["contrast_scale"]: its two ends; a number r means (-r, r); None: no
-        shares.
+        Region of practical equivalence on attrs["contrast_scale"]: its two ends, or 0; None: no shares.
     quantiles
         Probabilities of the quantiles.
     cluster
@@ -79,7 +78,7 @@ def heterogeneity(
     (1.99, 0.47, array([-1.9, -0.4,  0.9,  2.3,  4.2]))
     """
     ice, ends, probs = individual_effects(effects, "heterogeneity"), _as_rope(rope), _as_probabilities(quantiles)
-    ci_prob = float(_as_probabilities([ci_prob], "ci_prob")[0])
+    ci_prob = as_ci_prob(ci_prob)
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
         check_clusters(groups, len(groups.labels))
@@ -234,11 +233,11 @@ def quantile_of(
 def _as_rope(rope: Any) -> tuple[float, float] | None:
     if rope is None:
         return None
-    pair = (-rope, rope) if is_real_number(rope) else rope
+    pair = (0.0, 0.0) if is_real_number(rope) and rope == 0 else rope
     try:
         lower, upper = (float(x) for x in pair)
     except (TypeError, ValueError):
-        raise EstimateError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)") from None
+        raise EstimateError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1), or 0") from None
     if not (np.isfinite([lower, upper]).all() and lower <= upper):
         raise EstimateError(
             f"rope={quoted(rope)} does not go from a lower to an upper number; for example rope=(-0.1, 0.1)"
@@ -246,15 +245,15 @@ def _as_rope(rope: Any) -> tuple[float, float] | None:
     return lower, upper
 
 
-def _as_probabilities(values: Any, name: str = "quantiles") -> Array:
+def _as_probabilities(values: Any) -> Array:
     try:
         probs = np.asarray([float(p) for p in values])
     except (TypeError, ValueError):
         raise EstimateError(
-            f"{name}={quoted(values)} are not probabilities; for example {name}=(0.05, 0.5, 0.95)"
+            f"quantiles={quoted(values)} are not probabilities; for example quantiles=(0.05, 0.5, 0.95)"
         ) from None
     if not len(probs) or not ((probs > 0) & (probs < 1)).all() or len(set(probs.tolist())) < len(probs):
-        raise EstimateError(f"{name}={quoted(values)}: give different numbers between 0 and 1; for example 0.95")
+        raise EstimateError(f"quantiles={quoted(values)}: give different numbers between 0 and 1; for example 0.95")
     return probs
 
 

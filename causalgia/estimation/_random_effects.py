@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.request import as_ci_prob
 from causalgia.types import Array
 
 Method = Literal["REML", "ML", "DL", "PM", "FE"]
@@ -158,8 +158,7 @@ def random_effects(
     """
     if method not in get_args(Method):
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
-    if not is_real(ci_prob) or not 0 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
+    ci_prob = as_ci_prob(ci_prob)
     y, X = _design_matrix(effect, covariates)
     table = _decorrelate(y, X, variance, covariance)
     fixed = _fit_at(table, 0.0)
@@ -259,9 +258,12 @@ def _decorrelate(y: Array, X: Array, variance: npt.ArrayLike | None, covariance:
         raise EstimateError(f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, {len(y)})")
     v, U = np.linalg.eigh((V + V.T) / 2)
     if v[0] <= 1e-12 * len(y) * v[-1]:
+        what = f"least eigenvalue {v[0]:.2g}"
         raise EstimateError(
-            f"the covariance is singular or not positive definite (least eigenvalue {v[0]:.2g}): some effect is a sum "
-            "of others; leave it out, or give variance= alone"
+            f"the matrix is not a covariance ({what}); check it, or give variance= alone"
+            if v[0] < -1e-9 * len(y) * v[-1]
+            else f"the covariance is singular ({what}): some effect is a sum of others; leave it out, or give "
+            "variance= alone"
         )
     return _Decorrelated(U.T @ y, U.T @ X, v, U)
 

@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import ice_without_rounding
-from causalgia.estimation.mixed_model import fit_variances, lay_out, respond, same_partition
+from causalgia.estimation.mixed_model import fit_variances, mixed_layout, respond, same_partition
 from causalgia.estimation.request import contrast_labels, parents_if_shared
 from causalgia.numerics.moments import group_sums
 from causalgia.numerics.row_blocks import weights_of
@@ -205,7 +205,7 @@ def _reml_variances(cells: Cells, known: Identified) -> tuple[Array, Array]:
         residuals = residuals - cells.fixed @ np.linalg.lstsq(cells.fixed, residuals, rcond=None)[0]
         variance = (residuals**2).sum(axis=0, keepdims=True) / df
         return variance, variance * np.sqrt(2 / df)
-    layout = lay_out(cells.fixed, known.groups)
+    layout = mixed_layout(cells.fixed, known.groups)
     fits = [fit_variances(respond(layout, y)) for y in cells.rows.T]
     return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
 

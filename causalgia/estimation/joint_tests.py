@@ -159,8 +159,8 @@ def randomization_test(
     Raises
     ------
     EstimateError
-        If an arm is empty (in some block), there are too many assignments to enumerate, or Welch's t is requested with
-        blocks or with one unit in an arm.
+        If outcomes are not finite numbers, `treated` is not true or false for each, an arm is empty (in some block),
+        there are too many assignments to enumerate, or Welch's t is requested with blocks or with one unit in an arm.
 
     References
     ----------
@@ -171,10 +171,12 @@ def randomization_test(
     >>> randomization_test(np.array([1.0, 2.0, 3.0, 9.0]), np.array([False, False, True, True])).p
     0.3333333333333333
     """
-    codes = np.zeros(len(y), dtype=np.intp) if block is None else np.asarray(block)
+    y = _as_values(y, "y", "outcome")
+    treated = _as_treated(treated, len(y))
+    codes = np.zeros(len(y), dtype=np.intp) if block is None else _as_codes(block, "block", len(y))
     parts = [np.flatnonzero(codes == b) for b in range(int(codes.max(initial=-1)) + 1)]
-    _check_randomization(y, treated, parts, statistic)
-    about = np.asarray(y, dtype=np.float64) - np.mean(y)
+    _check_randomization(treated, parts, statistic)
+    about = y - np.mean(y)
     if statistic == "welch_t":
         every = (_welch_t(about, rows) for rows in _assignments(len(y), int(treated.sum())))
         return _tail_shares(float(_welch_t(about, treated[None])[0]), every)
@@ -202,14 +204,16 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     Raises
     ------
     EstimateError
-        If there are too many flips to enumerate; `causalgia.multiplicity.sign_flip_max_t` draws them.
+        If effects are not finite numbers, or there are too many flips to enumerate;
+        `causalgia.multiplicity.sign_flip_max_t` draws them.
 
     Examples
     --------
     >>> sign_flip_test(np.array([1.0, 2.0, 0.5])).p
     0.25
     """
-    sums = np.asarray(ice, dtype=np.float64) if cluster is None else group_sums(ice, cluster)
+    ice = _as_values(ice, "ice", "effect")
+    sums = ice if cluster is None else group_sums(ice, _as_codes(cluster, "cluster", len(ice)))
     _check_enumerable(2 ** len(sums), "flips")
     observed = float(sums.sum() / len(ice))
     return _tail_shares(observed, (signs @ sums / len(ice) for signs in _sign_flips(len(sums))))
@@ -263,11 +267,9 @@ def _tail_shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
     return RandomizationTest(observed, n, *(counts / n).tolist())
 
 
-def _check_randomization(y: Array, treated: Mask, parts: list[Codes], statistic: str) -> None:
+def _check_randomization(treated: Mask, parts: list[Codes], statistic: str) -> None:
     if statistic not in ("difference", "welch_t"):
         raise EstimateError(f"statistic={quoted(statistic)} is neither 'difference' nor 'welch_t'")
-    if not parts or not np.isfinite(y).all():
-        raise EstimateError("the outcomes are empty or not finite; nothing can be tested")
     least = 1 if statistic == "difference" else 2
     if statistic == "welch_t" and len(parts) > 1:
         raise EstimateError("statistic='welch_t' is for trials without blocks; use statistic='difference'")
@@ -278,6 +280,44 @@ def _check_randomization(y: Array, treated: Mask, parts: list[Codes], statistic:
                 f"block {b} has {n} treated and {len(part) - n} control units; {least} or more of each are needed"
             )
     _check_enumerable(prod(comb(len(part), int(treated[part].sum())) for part in parts), "assignments")
+
+
+def _as_values(values: Any, name: str, what: str) -> Array:
+    """Return one finite number a unit as floats, or raise EstimateError."""
+    try:
+        y = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"{name} does not hold numbers alone ({error}); give one {what} for each unit") from error
+    if y.ndim != 1:
+        raise EstimateError(f"{name} has shape {y.shape}; give one {what} for each unit, shape (n,)")
+    if not len(y) or not np.isfinite(y).all():
+        raise EstimateError(f"the {what}s are empty or not finite; leave units without {what} out")
+    return y
+
+
+def _as_treated(treated: Any, n: int) -> Mask:
+    """Return whether each unit was treated: True and False, or 1 and 0."""
+    values = np.asarray(treated)
+    if values.shape != (n,):
+        raise EstimateError(f"treated has shape {values.shape}, and there are {n} outcomes; give one value for each")
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise EstimateError(
+            f"treated={quoted(values.tolist())} is not True or False for each unit; say treated=arm == {quoted('name')}"
+        )
+    return values.astype(bool)
+
+
+def _as_codes(codes: Any, name: str, n: int) -> Codes:
+    """Return the group of each unit, 0 to G - 1."""
+    values = np.asarray(codes)
+    if values.shape != (n,):
+        raise EstimateError(f"{name} has shape {values.shape}, and there are {n} units; give one value for each")
+    if values.dtype.kind not in "biuf" or not np.array_equal(found := np.unique(values), np.arange(len(found))):
+        raise EstimateError(
+            f"{name}={quoted(values.tolist())} is not a whole number from 0 to G - 1 for each unit, no group empty; "
+            f"say {name}=pandas.factorize(labels)[0]"
+        )
+    return values.astype(np.intp)
 
 
 def _check_enumerable(n: int, what: str) -> None:

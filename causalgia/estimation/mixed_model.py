@@ -58,8 +58,8 @@ def fit_variances(table: Table) -> Variances:
 
     Examples
     --------
-    >>> from causalgia.estimation.mixed_model import lay_out, respond
-    >>> layout = lay_out(np.ones((6, 1)), {"unit": np.array([0, 0, 1, 1, 2, 2])})
+    >>> from causalgia.estimation.mixed_model import mixed_layout, respond
+    >>> layout = mixed_layout(np.ones((6, 1)), {"unit": np.array([0, 0, 1, 1, 2, 2])})
     >>> fit_variances(respond(layout, np.array([1.0, 2.0, 2.0, 4.0, 6.0, 8.0]))).variance.round(4)
     array([7.3333, 1.5   ])
     """
@@ -287,7 +287,7 @@ def reml(
     """
     if df not in ("satterthwaite", "kenward_roger"):
         raise EstimateError(f"df={quoted(df)} is neither 'satterthwaite' nor 'kenward_roger'")
-    table = respond(lay_out(X, groups), y)
+    table = respond(mixed_layout(X, groups), y)
     if table.scale == 0:
         raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
     theta = maximize(table)
@@ -455,12 +455,12 @@ class Table:
         return np.asarray(self.layout.Z.T @ self.sides)
 
 
-def lay_out(X: Array, groups: Mapping[str, Codes]) -> Layout:
+def mixed_layout(X: Array, groups: Mapping[str, Codes]) -> Layout:
     """Check fixed effects and groupings, and factor the matrices that all responses share.
 
     Examples
     --------
-    >>> lay_out(np.ones((3, 1)), {"unit": np.array([0, 0, 1])}).owner
+    >>> mixed_layout(np.ones((3, 1)), {"unit": np.array([0, 0, 1])}).owner
     array([0, 0])
     """
     X = np.asarray(X, dtype=np.float64)
@@ -495,7 +495,7 @@ def respond(layout: Layout, y: Array) -> Table:
 
     Examples
     --------
-    >>> layout = lay_out(np.ones((3, 1)), {"unit": np.array([0, 0, 1])})
+    >>> layout = mixed_layout(np.ones((3, 1)), {"unit": np.array([0, 0, 1])})
     >>> respond(layout, np.array([1.0, 2.0, 6.0])).start
     array([3.])
     """

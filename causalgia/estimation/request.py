@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.checks import is_real
-from causalgia.choices import TARGETS
+from causalgia.choices import TARGETS, Target
 from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.types import Array, Codes
@@ -224,7 +224,7 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     return grouping(effects, "parent", "target='parents'")
 
 
-def as_target(effects: xr.Dataset, target: str | None) -> str:
+def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     """Return the target; None is new elements and replicates for measured outcomes, else new units.
 
     Raises
@@ -261,4 +261,9 @@ def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
     """
     if not is_real(ci_prob) or ci_prob <= least or not ci_prob < 1:
         raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for example ci_prob=0.95")
+    if ci_prob < 0.5:
+        raise EstimateError(
+            f"ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the interval, not its error: give "
+            f"ci_prob={1 - ci_prob:g}"
+        )
     return float(ci_prob)

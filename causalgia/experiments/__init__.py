@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._word_screen import word_screen
     from causalgia.experiments.kit.answer import Answer, Finding
     from causalgia.experiments.kit.catalogue import build, entries
-    from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+    from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
     from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
     from causalgia.experiments.kit.variance import pairing_gain
 else:
@@ -49,8 +49,8 @@ __all__ = [
     "Entry",
     "Experiment",
     "Finding",
-    "Found",
     "Fraction",
+    "TrialResults",
     "across_predictors",
     "affinity",
     "agreement",

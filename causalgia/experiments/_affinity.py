@@ -16,7 +16,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import p_clause
 
@@ -152,7 +152,7 @@ def _as_dna(word: str) -> str:
     return word.upper().replace("U", "T")
 
 
-def _read_affinity(found: Found) -> Finding:
+def _read_affinity(found: TrialResults) -> Finding:
     import xarray as xr
 
     estimates, decisions = found.steps.estimates, found.steps.decisions

@@ -9,7 +9,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, as_start
 from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
@@ -116,7 +116,7 @@ def _interaction_name(bias: str) -> str:
     return bias.replace("bias", "interaction")
 
 
-def _read_bias(found: Found) -> Finding:
+def _read_bias(found: TrialResults) -> Finding:
     return Finding(sentences=sentences_by_task(found.steps.decisions, _bias_text))
 
 

@@ -14,7 +14,7 @@ from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.effects.scales import is_log
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.tile_contexts import (
     as_span_inside,
     as_tile_sequences,
@@ -228,7 +228,7 @@ def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Da
     return xr.Dataset({name: (dims, v) for name, v in columns.items()}, coords={dim: coords[dim] for dim in dims})
 
 
-def _read_context(found: Found) -> Finding:
+def _read_context(found: TrialResults) -> Finding:
     outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):

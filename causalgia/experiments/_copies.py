@@ -9,7 +9,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, rise_weights
 from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, centered_starts
 from causalgia.experiments.kit.sites import further_sites_in_words
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
@@ -141,7 +141,7 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
     return rows
 
 
-def read_copies(found: Found) -> Finding:
+def read_copies(found: TrialResults) -> Finding:
     """Return sentences on whether copies are additive: the verdicts on curvature and excess, and the rise."""
     n = max(found.experiment.labels["copies"].values())
     sentences = []
@@ -191,7 +191,7 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
     return "more than additive" if verdict == does else "saturating"
 
 
-def _read_site_copies(found: Found) -> Finding:
+def _read_site_copies(found: TrialResults) -> Finding:
     """Return the sentences on copies, and those on unintended further sites."""
     every = copies_in_words(max(found.experiment.labels["copies"].values()))
     key = derive(found.key, "further sites")

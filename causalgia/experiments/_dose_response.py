@@ -13,7 +13,14 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import LEAST_GAP, copies_in_words, departure
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    analysis_for,
+    rise_weights,
+    weighted_sum,
+)
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.settings import as_null_model, as_positions, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task, trend_in_words
@@ -187,7 +194,7 @@ def _dose_contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], place
     return rows
 
 
-def _read_dose_response(found: Found) -> Finding:
+def _read_dose_response(found: TrialResults) -> Finding:
     sentences = tuple(_dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions))
     line = _linear_share(found.steps.estimates)
     if line.sizes["word"] < 3:

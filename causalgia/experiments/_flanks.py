@@ -14,7 +14,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.settings import as_null_model, as_site, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task, variance_limits
 from causalgia.sequences import Motif, find_instances
@@ -176,7 +176,7 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
     )
 
 
-def _read_flanks(core: str, found: Found) -> Finding:
+def _read_flanks(core: str, found: TrialResults) -> Finding:
     core_effect = found.steps.decisions.sel(contrast="core")
     sentences = tuple(
         f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: {effect_in_words(row)}."

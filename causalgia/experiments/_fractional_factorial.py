@@ -14,7 +14,7 @@ from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.fractions import LETTERS, Fraction, Word, fraction
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.settings import as_null_model, evenly_spaced_starts
@@ -286,7 +286,7 @@ def _factorial_arm(interventions: Mapping[str, Intervention], high: Sequence[boo
     return Arm(" + ".join(present) or "untreated", combined, dict(zip(interventions, map(int, high), strict=True)))
 
 
-def _read_screen(screen: Fraction, found: Found) -> Finding:
+def _read_screen(screen: Fraction, found: TrialResults) -> Finding:
     runs, aliases = len(screen.signs), found.experiment.labels["aliases"]
     design = f"{screen.notation}: all {runs} runs"
     if screen.resolution is not None:

@@ -15,7 +15,7 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.tile_contexts import (
     as_spans_inside,
     as_task,
@@ -254,7 +254,7 @@ _WORDS = {
 }
 
 
-def _read_greedy_round(found: Found) -> Finding:
+def _read_greedy_round(found: TrialResults) -> Finding:
     return sentence_for_each_task(found, lambda rows: f"of the remaining tiles {verdict_counts(rows, _WORDS)}")
 
 

@@ -12,7 +12,7 @@ from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform,
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.settings import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
@@ -270,7 +270,7 @@ def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _read_hairpin(found: Found) -> Finding:
+def _read_hairpin(found: TrialResults) -> Finding:
     return Finding(sentences=sentences_by_task(found.steps.decisions, _hairpin_text))
 
 

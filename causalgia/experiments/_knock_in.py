@@ -15,7 +15,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif, check_no_overlap
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif, find_instances
@@ -171,7 +171,7 @@ def _share_with_unintended_motif(arm: Intervention, given: Genomic, place: Place
     return float((found.made if meant else found.made | found.written).mean())
 
 
-def _read_knock_in(place: Place, more: dict[str, float], found: Found) -> Finding:
+def _read_knock_in(place: Place, more: dict[str, float], found: TrialResults) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
     label, sentences = as_pattern(place.pattern).label, []
     for task, rows in rows_by_task(found.steps.decisions):

@@ -10,7 +10,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     as_tiles_and_protected,
@@ -185,7 +185,7 @@ _GAINED = {
 }
 
 
-def _read_tiles(found: Found, *, words: dict[str, str]) -> Finding:
+def _read_tiles(found: TrialResults, *, words: dict[str, str]) -> Finding:
     return sentence_for_each_task(
         found, lambda rows: f"of {rows.sizes['contrast']} tiles {verdict_counts(rows, words)}"
     )

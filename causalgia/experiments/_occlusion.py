@@ -15,7 +15,7 @@ from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif
 from causalgia.experiments.kit.sites import Sites, motif_sites, share_with_motif
 from causalgia.experiments.kit.variance import effect_in_words, nested_split, rows_by_task, split_in_words
@@ -155,7 +155,7 @@ def _occlusion_labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[st
     return labels
 
 
-def _read_occlusion(sites: Sites, found: Found) -> Finding:
+def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     fills, share = list(dict.fromkeys(found.experiment.labels["fill"].values())), found.experiment.labels["with_motif"]
     sentences = [
         _occlusion_sentence(sites, rows, task, fill)

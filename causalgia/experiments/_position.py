@@ -12,7 +12,14 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    analysis_for,
+    rise_weights,
+    weighted_sum,
+)
 from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -99,7 +106,7 @@ def position(
     )
 
 
-def _read_position(found: Found) -> Finding:
+def _read_position(found: TrialResults) -> Finding:
     from causalgia.estimation import joint_test
 
     estimates, places = found.steps.estimates, found.experiment.labels["place"]
@@ -119,7 +126,7 @@ def _read_position(found: Found) -> Finding:
     return Finding(datasets=datasets, sentences=tuple(sentences))
 
 
-def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:
+def _simultaneous_band(found: TrialResults, names: list[str]) -> xr.Dataset:
     """Return simultaneous intervals of all places: by resampling, or by a multivariate t for moments."""
     from causalgia.multiplicity import simultaneous
 

@@ -15,7 +15,14 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for, rise_weights, weighted_sum
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    analysis_for,
+    rise_weights,
+    weighted_sum,
+)
 from causalgia.experiments.kit.sites import further_sites_in_words
 from causalgia.experiments.kit.variance import DOES, effect_in_words, listed, per_unit, rows_by_task, trend_in_words
 from causalgia.sequences import Motif
@@ -211,12 +218,12 @@ def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int)
     return rows
 
 
-def _read_spacing(found: Found) -> Finding:
+def _read_spacing(found: TrialResults) -> Finding:
     sentences = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
     return Finding(sentences=(*sentences, *_further_site_sentences(found)))
 
 
-def _further_site_sentences(found: Found) -> Iterator[str]:
+def _further_site_sentences(found: TrialResults) -> Iterator[str]:
     """Yield the frequency of unintended further sites at each distance."""
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):

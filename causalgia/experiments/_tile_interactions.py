@@ -12,7 +12,7 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.tile_contexts import (
     as_protected_spans,
     as_spans_inside,
@@ -160,7 +160,7 @@ def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
 _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}
 
 
-def _read_tile_interactions(found: Found) -> Finding:
+def _read_tile_interactions(found: TrialResults) -> Finding:
     return sentence_for_each_task(found, _tile_interactions_text)
 
 

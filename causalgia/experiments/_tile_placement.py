@@ -9,7 +9,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, rise_weights
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, rise_weights
 from causalgia.experiments.kit.tile_contexts import (
     TileContext,
     as_tile_sequences,
@@ -146,7 +146,7 @@ _FALLS = {
 }
 
 
-def _read_placement(found: Found) -> Finding:
+def _read_placement(found: TrialResults) -> Finding:
     (tile,) = found.experiment.labels["tile"].values()
     return sentence_for_each_task(found, lambda rows: _placement_text(rows, tile))
 

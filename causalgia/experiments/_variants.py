@@ -16,7 +16,7 @@ from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreate
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
@@ -253,7 +253,7 @@ def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
     }
 
 
-def _read_sampled_contexts(found: Found) -> Finding:
+def _read_sampled_contexts(found: TrialResults) -> Finding:
     import xarray as xr
 
     tables = found.steps.decisions, found.steps.estimates
@@ -269,7 +269,7 @@ def _read_sampled_contexts(found: Found) -> Finding:
     return Finding(datasets={"variants": table}, sentences=tuple(sentences))
 
 
-def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
+def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: TrialResults) -> Finding:
     """Return sentences on the mean effect and, unless only moments were kept, a row for each variant."""
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"

@@ -10,7 +10,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _alphabet_of(word: str) -> str:
     return "ACGU" if "U" in word else "ACGT"
 
 
-def _read_mutagenesis(found: Found) -> Finding:
+def _read_mutagenesis(found: TrialResults) -> Finding:
     word = found.experiment.arm_names[1]
     sentences = sentences_by_task(found.steps.decisions, lambda rows: _mutagenesis_text(rows, word))
     return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=sentences)

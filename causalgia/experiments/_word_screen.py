@@ -16,7 +16,7 @@ from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untrea
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.prior import Prior
 from causalgia.streams import derive
@@ -190,7 +190,7 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
     return list(found)[:n]
 
 
-def _read_word_screen(found: Found) -> Finding:
+def _read_word_screen(found: TrialResults) -> Finding:
     decisions = found.steps.decisions
     estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
     placebo = estimates["placebo_word"].to_numpy()

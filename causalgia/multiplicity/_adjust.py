@@ -246,7 +246,7 @@ def _as_p_array(given: Any) -> Array:
     if values.dtype.kind in "bcmMUS":
         raise EstimateError(f"p has dtype {values.dtype}, not floats; give p-values between 0 and 1")
     if p.ndim != 1 or not p.size:
-        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more joint, as (K,)")
+        raise EstimateError(f"p has shape {p.shape}; give a list of K p-values, K at least 1")
     wrong = ~((p >= 0) & (p <= 1))
     if wrong.any():
         k = int(np.argmax(wrong))

@@ -107,8 +107,11 @@ def sample_size(
     >>> int(sample_size(sd=1.0, effect=0.0, rope=(-0.5, 0.5))["n_units"])
     36
     """
-    if (half_width is None) == (rope is None and effect is None):
-        raise EstimateError("give half_width= (an interval), rope= (a verdict) or effect= (a test), not two of them")
+    if half_width is None and rope is None and effect is None:
+        raise EstimateError("no goal is given: say half_width= (an interval), rope= (a verdict) or effect= (a test)")
+    if half_width is not None and not (rope is None and effect is None):
+        other = "effect= (a test)" if rope is None else "rope= (a verdict)"
+        raise EstimateError(f"half_width= (an interval) and {other} are two goals; give one of them")
     level, ci_prob, wanted = as_level(level), as_ci_prob(ci_prob), as_probability(assurance, "assurance")
     if half_width is not None and level != _USUAL:
         raise EstimateError(
@@ -325,7 +328,10 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
 def _as_effect(plan: Pilot, effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
     if effect is None and plan.ace is None:
-        raise EstimateError("sd= says nothing of the effect; give effect= too, or a pilot")
+        raise EstimateError(
+            "sd= does not tell the size of the effect; give effect= (the true effect to plan for) beside sd=, or a "
+            "pilot instead"
+        )
     if effect is not None and not (isinstance(effect, int | float | np.number) and np.isfinite(effect)):
         raise EstimateError(f"effect={quoted(effect)} is not a finite number")
     return None if effect is None else plan.put(float(effect), f"effect={quoted(effect)}")
@@ -339,8 +345,10 @@ def _check_reached(
     where = plan.name(np.isinf(clusters))
     if (plan.floor > 0)[np.isinf(clusters)].any():
         cure = "the predictors' own variance leaves it open; train more predictors"
+    elif rope is None or rope[0] == rope[1]:
+        cure = f"the effect is {plan.null:g} (or too near it), which is no effect; plan for another effect="
     elif effect is not None or plan.se is None or (plan.se == 0).any():
-        ends = tuple(float(f"{plan.back(end):g}") for end in ((0.0,) if rope is None else rope))
+        ends = tuple(float(f"{plan.back(end):g}") for end in rope)
         cure = f"the effect lies on (or too near) an end of the region {ends}; move the region or the effect"
     else:
         cure = "ask less assurance"

@@ -110,10 +110,13 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     >>> read_pilot(None, 2.0).per_cluster
     array(4.)
     """
-    if (pilot is None) == (sd is None):
+    if pilot is None and sd is None:
         raise EstimateError(
-            "give a pilot (effects, estimates, or a table with effect, se and n_units) or sd=, not both"
+            "no pilot is given; give effects, estimates, or a table with effect, se and n_units, or instead sd= (the "
+            "sd of the ICE)"
         )
+    if pilot is not None and sd is not None:
+        raise EstimateError("a pilot and sd= are given, and the pilot has an sd of its own; leave one of them out")
     if sd is not None:
         one, variance = np.ones(()), np.asarray(as_positive(sd, "sd") ** 2)
         return Pilot(xr.Dataset(), (), None, None, None, variance, 0 * one, 1.0, one, one, "population")

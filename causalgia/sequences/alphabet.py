@@ -6,7 +6,7 @@ need no preparation. Ambiguous letters (N, R, Y, ...) raise an error unless a ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -82,6 +82,10 @@ def encode(
     array([[0, 1, 2, 3],
            [3, 2, 1, 0]], dtype=uint8)
     """
+    if not isinstance(strings, Iterable):
+        raise SequenceError(
+            f"strings={quoted(strings)} is no sequence; give one string such as 'ACGT', or a list of such"
+        )
     records = [strings] if isinstance(strings, str) else list(strings)
     labels: Sequence[str | int] = range(len(records)) if names is None else names
     if len(labels) != len(records):

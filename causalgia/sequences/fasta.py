@@ -254,8 +254,8 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     Raises
     ------
     SequenceError
-        If the file cannot be read, is not FASTA, has an empty, unnamed or repeated record, unequal lengths, or letters
-        that are not bases. The message names the file, and the record or line.
+        If `path` is no path, or the file cannot be read, is not FASTA, has an empty, unnamed or repeated record,
+        unequal lengths, or letters that are not bases. The message names the file, and the record or line.
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -267,6 +267,8 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     >>> read_fasta(path).names
     ('a', 'b')
     """
+    if not isinstance(path, str | PathLike):
+        raise SequenceError(f"path={quoted(path)} is not a path; give that of one FASTA file, such as 'peaks.fa'")
     source = str(path)
     names, bodies = parse_fasta(read_text(path), source=source)
     _check_unique_names(names, place=f"{source}: ")

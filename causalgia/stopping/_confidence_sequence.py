@@ -116,7 +116,7 @@ def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
     return np.asarray(np.maximum(start, 25 * np.asarray(skewness, dtype=np.float64) ** 2))
 
 
-def clusters_to_meet(rare: float, *, alpha: float) -> int:
+def clusters_for_rare(rare: float, *, alpha: float) -> int:
     """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2.
 
     ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. No statistic of the drawn
@@ -136,19 +136,18 @@ def clusters_to_meet(rare: float, *, alpha: float) -> int:
 
     Examples
     --------
-    >>> clusters_to_meet(0.01, alpha=0.05), clusters_to_meet(0.05, alpha=0.05), clusters_to_meet(0.01, alpha=0.005)
+    >>> clusters_for_rare(0.01, alpha=0.05), clusters_for_rare(0.05, alpha=0.05), clusters_for_rare(0.01, alpha=0.005)
     (368, 72, 597)
     """
     if not 0 < rare < 1 or not 0 < alpha < 1:
         raise EstimateError(
-            f"the clusters that meet a rare effect need rare and alpha between 0 and 1, not rare={quoted(rare)}, "
-            f"alpha={quoted(alpha)}"
+            f"clusters_for_rare takes rare and alpha between 0 and 1, not rare={quoted(rare)}, alpha={quoted(alpha)}"
         )
     return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
 
 
 def missed_by(n: float, *, alpha: float) -> float:
-    """Return the share of backgrounds that n clusters all miss with probability alpha / 2 (see `clusters_to_meet`).
+    """Return the share of backgrounds that n clusters all miss with probability alpha / 2 (see `clusters_for_rare`).
 
     Examples
     --------
@@ -186,14 +185,14 @@ _OF_ONE_LOOK = ("lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "raw
 _ROUNDING = 1e-9
 
 
-def watched_by_sequence(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
+def is_monitored(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
     """Return whether a confidence sequence (`Decided`) monitored these effects: the same contrasts and tasks.
 
     The middle of its last interval is then the estimate, which distinguishes another control or scale.
 
     Examples
     --------
-    >>> watched_by_sequence(xr.Dataset(), xr.Dataset())
+    >>> is_monitored(xr.Dataset(), xr.Dataset())
     False
     """
     if "look_counts" not in outcomes or "ace" not in estimates:
@@ -217,7 +216,7 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     decisions
-        Of the same effects (`watched_by_sequence`), with their regions.
+        Of the same effects (`is_monitored`), with their regions.
     outcomes
         Of a trial with ``until=Decided(...)``.
     """

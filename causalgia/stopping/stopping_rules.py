@@ -22,7 +22,7 @@ from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.stopping._confidence_sequence import (
     START,
-    clusters_to_meet,
+    clusters_for_rare,
     least_clusters,
     missed_by,
     sequence_critical,
@@ -308,13 +308,13 @@ class Decided(Rule):
 
     @property
     def _first_look(self) -> int:
-        return max(self.start, clusters_to_meet(self.rare, alpha=1 - self.level))
+        return max(self.start, clusters_for_rare(self.rare, alpha=1 - self.level))
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._interim(outcomes)
         alpha = (1 - self.level) / int(now.awaited.sum())
-        start = max(self.start, clusters_to_meet(self.rare, alpha=alpha))
+        start = max(self.start, clusters_for_rare(self.rare, alpha=alpha))
         # time in units, from the number that contains `start` clusters: information on a mean of clusters grows at most
         # as fast as the units, and a faster clock only widens the interval
         clock = max(now.n_units / now.units_at(start), 1.0) * start

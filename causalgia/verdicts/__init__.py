@@ -12,8 +12,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.verdicts._decide import decide
-    from causalgia.verdicts.error_rates import Ruled, more_units, rule, running_mean
+    from causalgia.verdicts.error_rates import Verdicts, more_units, rule, running_mean
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["Ruled", "decide", "more_units", "rule", "running_mean"]
+__all__ = ["Verdicts", "decide", "more_units", "rule", "running_mean"]

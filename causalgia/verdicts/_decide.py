@@ -150,8 +150,7 @@ def decide(
     check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
     if kind != "posterior" and ci_prob is not None:
-        what = "a band of probability `level`" if kind == "effects" else "the interval of its own level that decided"
-        raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
+        raise DecisionError("a test reports the interval that its level implies; set level= and leave ci_prob= out")
     attrs: dict[str, Any] = {"level": level, "error": error}
     if kind == "effects":
         out = _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)

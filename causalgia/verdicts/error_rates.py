@@ -21,7 +21,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Ruled:
+class Verdicts:
     """Verdicts on K effects.
 
     Attributes
@@ -47,7 +47,7 @@ class Ruled:
     share_negligible: float = 1.0
 
 
-def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
+def rule(errors: Array, *, alpha: float, error: Rule) -> Verdicts:
     """Return the claim of least error for each effect where the error rate is at most `alpha`, else "undecided".
 
     ``"local"`` bounds each verdict's own error; ``"bayes_fdr"`` calls the largest set whose mean error is at most
@@ -88,7 +88,7 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
         q = running_mean(least, negligible)
     called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
     shares = (_error_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
-    return Ruled(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
+    return Verdicts(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
 
 
 def _error_share(claims: int, n: int, error: Rule) -> float:

@@ -33,9 +33,10 @@ from causalgia.design import (
     Untreated,
 )
 from causalgia.design.contrasts import Contrasts, contrasts_of
+from causalgia.design.design import check_design
 from causalgia.design.pattern_interventions import Patterned, admissible, count_orders
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import ContrastError, DesignError, quoted
+from causalgia.errors import ContrastError, DesignError, PredictorError, quoted
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 
 
 def true_ace(
-    oracle: Oracle,
     design: Design,
+    oracle: Oracle,
     control: str | None = None,
     *,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
@@ -64,10 +65,10 @@ def true_ace(
 
     Parameters
     ----------
-    oracle
-        The predictor.
     design
         The trial; its `n_units` and assignment are ignored, and parents have equal weights.
+    oracle
+        The predictor.
     control
         Name of the arm that is subtracted from each of the others. None, without `contrasts`: the contrasts that the
         design names; else the only `Untreated` arm, else the first arm. ``attrs["control_is"]`` gives the reason.
@@ -89,8 +90,10 @@ def true_ace(
     ------
     ContrastError
         If the design has no arm of a name, weights do not sum to 0, or both a control and contrasts are given.
+    DesignError
+        If the first argument is not a design.
     PredictorError
-        If the oracle does not take sequences of the arms' lengths.
+        If the oracle is none, or does not take sequences of the arms' lengths.
 
     Examples
     --------
@@ -107,6 +110,12 @@ def true_ace(
     >>> abs(additive.true_ace(design, contrasts=both).item()) < 1e-9
     True
     """
+    check_design(design, oracle, "true_ace(design, oracle)")
+    if not hasattr(oracle, "true_ace"):
+        raise PredictorError(
+            f"true_ace(design, oracle): {type(oracle).__name__} is not a network of the zoo, whose effects are known; "
+            "give one of cg.zoo.oracle(...)"
+        )
     request = _requested_contrasts(design, control, contrasts)
     n_units = as_int(n_units, "n_units", least=2)
     weights = _weights_by_arm(request.contrasts, design.arm_names)

@@ -201,7 +201,7 @@ class Oracle(Predictor):
         """Return the true average causal effect of each contrast; see `true_ace`."""
         from causalgia.zoo._true_ace import true_ace
 
-        return true_ace(self, design, control, contrasts=contrasts, n_units=n_units, rng=rng)
+        return true_ace(design, self, control, contrasts=contrasts, n_units=n_units, rng=rng)
 
     def module(self) -> Twin:
         """Return the same function as a PyTorch network on one-hot (n, 4, length), in the dtype of its input.

@@ -30,7 +30,7 @@ _IN_BASES = frozenset({"distance", "spacing", "place", "position", "start", "sto
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class TrialResults:
     """Results of the verbs on one trial, from which an entry of the catalogue derives its finding.
 
     Attributes
@@ -52,7 +52,7 @@ class Found:
     key: int
 
 
-def contrasts_only(found: Found) -> Finding:  # noqa: ARG001 - the signature of every reader
+def contrasts_only(found: TrialResults) -> Finding:  # noqa: ARG001 - the signature of every reader
     """Return an empty finding, for an experiment whose contrasts are its answer."""
     return Finding()
 
@@ -70,7 +70,7 @@ class Entry:
     doi
         DOI of the paper that asked it first.
     read
-        Function from the results (`Found`) to the finding.
+        Function from the results (`TrialResults`) to the finding.
     draw
         Figure of an answer for one task; None: a forest plot of the contrasts.
     zoo
@@ -85,7 +85,7 @@ class Entry:
     question: str
     estimand: str
     doi: str
-    read: Callable[[Found], Finding] = contrasts_only
+    read: Callable[[TrialResults], Finding] = contrasts_only
     draw: Callable[[Answer], Axes] | None = None
     zoo: str = "rbfox1_like"
     claims: Claims = "confirmatory"
@@ -195,7 +195,7 @@ class Experiment(Design):
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
         done = apply_verbs(outcomes, self.analysis.asking(self.asked), rng=derive(key, "steps"))
-        found = Found(
+        found = TrialResults(
             experiment=self,
             steps=replace(
                 done,

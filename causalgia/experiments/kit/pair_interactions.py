@@ -11,7 +11,7 @@ import numpy as np
 
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import Experiment, Found
+from causalgia.experiments.kit.experiment import Experiment, TrialResults
 from causalgia.experiments.kit.variance import effect_in_words, pairing_gain, rows_by_task
 from causalgia.reporting import p_clause
 from causalgia.streams import derive
@@ -34,7 +34,7 @@ _WAVE_COLUMNS = ["cos", "sin", "amplitude", "amplitude_se", "phase_bp", "phase_b
 _ESTIMATE_COLUMNS = ["ace", "se", "df", "p", "lower", "upper"]
 
 
-def read_pair(found: Found) -> Finding:
+def read_pair(found: TrialResults) -> Finding:
     """Return scales, helical phase, period and the gain of pairing, with sentences on the interactions."""
     datasets: dict[str, xr.Dataset] = {}
     if found.outcomes is not None:
@@ -146,7 +146,7 @@ def _concatenate_curves(name: str, curves: list[_Curve], read: _CurveReader) -> 
     return {name: whole.assign_coords({"curve": [curve.name for curve, _ in tables], **labels})}
 
 
-def _wave_of_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
+def _wave_of_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
     """Return the wave of 10.5 bp beside a decay; None where trend and wave fit the mean curve exactly.
 
     Its p is the larger of two: that between units, and that against the residuals of the mean curve. The trend is
@@ -170,7 +170,7 @@ def _wave_of_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
     return between.assign(of_curve | {"p": np.maximum(between["p"], whole["p"])})
 
 
-def _wave_of_mean_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
+def _wave_of_mean_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
     """Return the wave of the mean curve; None where trend and wave fit it exactly and cannot be tested."""
     import xarray as xr
 
@@ -194,7 +194,7 @@ def _wave_of_mean_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
     return xr.Dataset(values | {"best_period": best, "fit": "mean_curve"})
 
 
-def _period_posterior(found: Found, curve: _Curve) -> xr.Dataset:
+def _period_posterior(found: TrialResults, curve: _Curve) -> xr.Dataset:
     """Return the posterior of period, amplitude and place of the first peak, and the evidence for a period.
 
     Standard errors are at least a thousandth of the range of the curve.
@@ -225,7 +225,7 @@ def _period_posterior(found: Found, curve: _Curve) -> xr.Dataset:
     return whole
 
 
-def _pair_sentences(found: Found, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
+def _pair_sentences(found: TrialResults, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
     decisions = found.steps.decisions
     for begins, table in rows_by_task(decisions):
         cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
@@ -354,7 +354,7 @@ def draw_pair(answer: Answer) -> Axes:
     return profile(largest, along="distance", by="order", effect="Excess over the sum of both sites alone")
 
 
-def read_pairs(found: Found) -> Finding:
+def read_pairs(found: TrialResults) -> Finding:
     """Return the distance of the largest interaction of each pair of motifs, with sentences."""
     decisions = found.steps.decisions
     sides = ["upstream", "downstream"]

@@ -20,7 +20,7 @@ from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Found, analysis_for
+from causalgia.experiments.kit.experiment import TrialResults, analysis_for
 from causalgia.experiments.kit.settings import as_positions
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
@@ -99,7 +99,7 @@ def population_text(null: Genomic) -> str:
     return f"over sequences like these {n:,}, {null.n_draws:,} draws of each"
 
 
-def sentence_for_each_task(found: Found, text: Callable[[xr.Dataset], str]) -> Finding:
+def sentence_for_each_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
     """Return a sentence for each task (and predictor): the text of its decisions and the target population."""
     null = found.experiment.null
     assert isinstance(null, Genomic)

@@ -133,13 +133,13 @@ def _residual_name(residual: str, each: str) -> str:
 
 def _fit_components(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array] | None:
     """Return variances and their standard errors, (components, responses) each; None where no fit converges."""
-    from causalgia.estimation import fit_variances, lay_out, respond
+    from causalgia.estimation import fit_variances, mixed_layout, respond
 
     if not groups:
         variance = rows.var(axis=0, ddof=1)[None]
         return variance, variance * np.sqrt(2 / (len(rows) - 1))
     try:
-        layout = lay_out(np.ones((len(rows), 1)), groups)
+        layout = mixed_layout(np.ones((len(rows), 1)), groups)
         fits = [fit_variances(respond(layout, y)) for y in rows.T]
     except EstimateError:
         return None

@@ -108,6 +108,8 @@ def concordance(
     1.7
     """
     ci_prob, alpha = as_ci_prob(ci_prob), as_probability(alpha, "alpha")
+    if alpha >= 0.5:
+        raise EstimateError(f"alpha={alpha:g} is an error rate of 0.5 or more; alpha=0.05 goes with a level of 0.95")
     n_bins = as_int(n_bins, "n_bins", error=EstimateError)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)

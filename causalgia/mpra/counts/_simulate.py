@@ -222,6 +222,8 @@ def _side_table_and_barcodes(
             f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give each a name of its own"
         )
     n = _barcode_numbers(n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
+    if not n.any():
+        raise CountsError(f"n_barcodes={quoted(n_barcodes)} leaves no oligo a barcode; give 1 or more to some oligo")
     letters = _random_barcodes(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
     return table, np.repeat(np.arange(len(table)), n), letters
 

@@ -167,6 +167,10 @@ def library(
     )
     synthesised = n_barcodes > 0
     check_barcode_kind(of, synthesised=synthesised)
+    if barcode_rules is not None and not synthesised:
+        raise LibraryError(
+            "barcode_rules= are of synthesised barcodes, and those of this library are random; leave barcode_rules= out"
+        )
     oligo_rules = rules.of_construct(of)
     tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesised else None
     letters = tag_rules.length if tag_rules is not None else 0

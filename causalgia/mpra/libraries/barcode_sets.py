@@ -132,7 +132,7 @@ def _mirna_seed(text: str) -> str:
 
 
 def barcodes(
-    n: int,
+    n_barcodes: int,
     *,
     length: int,
     min_distance: int = 3,
@@ -161,7 +161,7 @@ def barcodes(
 
     Parameters
     ----------
-    n
+    n_barcodes
         Number of barcodes.
     length
         Letters of a barcode, 4 to 32.
@@ -193,7 +193,7 @@ def barcodes(
     Returns
     -------
     list
-        n strings, in random order. None contains a polyA signal, AATAAA or ATTAAA.
+        The barcodes, in random order. None contains a polyA signal, AATAAA or ATTAAA.
 
     Raises
     ------
@@ -227,7 +227,7 @@ def barcodes(
         seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=LibraryError),
         primers=as_texts(primers, "primers", "primers", error=LibraryError),
     )
-    return decode(draw_barcodes(n, rules, rng=rng)[0])
+    return decode(draw_barcodes(n_barcodes, rules, rng=rng)[0])
 
 
 def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dict[str, int]]:
@@ -244,7 +244,7 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    as_int(n, "n", error=LibraryError)
+    as_int(n, "n_barcodes", error=LibraryError)
     found, failed, passed = distant_words(
         n,
         rules.length,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -227,8 +228,8 @@ class Controls:
         unchanged.
     duplicates
         A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
-        ...; arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None without synthesized barcodes: there
-        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
+        ...; arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0:
+        there `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
     promoter_only
         Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
         of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
@@ -238,24 +239,31 @@ class Controls:
     Raises
     ------
     LibraryError
-        If a number is not a whole number of at least 0.
+        If a number is not a whole number of at least 0, or controls of your own are neither strings nor a path.
 
     Examples
     --------
-    >>> Controls(scrambles=50, positives={"CMV": "ACGT" * 50}).duplicates
-    20
+    >>> Controls(scrambles=50, positives={"CMV": "ACGT" * 50}).scrambles
+    50
     """
 
     scrambles: int = 100
     positives: Source = ()
     negatives: Source = ()
-    duplicates: int = 20
+    duplicates: int | None = None
     promoter_only: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("scrambles", "duplicates", "promoter_only"):
-            if (value := getattr(self, name)) is not None or name != "promoter_only":
+            if (value := getattr(self, name)) is not None or name == "scrambles":
                 as_int(value, name, least=0, error=LibraryError)
+        for name in ("positives", "negatives"):
+            value = getattr(self, name)
+            if not isinstance(value, str | PathLike | Iterable) or isinstance(value, bytes):
+                raise LibraryError(
+                    f"{name}={quoted(value)} are no sequences; give strings, names -> strings, or the path of a FASTA "
+                    "file; () for none"
+                )
 
 
 def read_controls(source: Source, what: str, *, length: int) -> GivenControls:

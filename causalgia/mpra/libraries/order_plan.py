@@ -13,6 +13,8 @@ from causalgia.mpra.libraries.oligos import Controls
 
 _PROMOTER_TIMES = 6  # barcodes of the promoter alone per barcode of an oligo, as in the CRX library: 18 for 3
 
+_PAIRS = 20  # A/A pairs of a library with synthesized barcodes, if the controls do not say
+
 
 @dataclass(frozen=True)
 class OrderNumbers:
@@ -105,8 +107,13 @@ def order_numbers(
     Raises
     ------
     LibraryError
-        If the promoter alone would be a short oligo.
+        If the promoter alone would be a short oligo, or A/A pairs were asked for without synthesized barcodes.
     """
+    if controls.duplicates and not barcodes:
+        raise LibraryError(
+            f"duplicates={controls.duplicates}: an oligo under two names needs synthesised barcodes to tell them "
+            "apart; leave duplicates out, and split the barcodes of the counts at random (cg.mpra.split_duplicates)"
+        )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
     promoter = most if controls.promoter_only is None else int(controls.promoter_only)
     if promoter and not fillable:
@@ -126,7 +133,7 @@ def order_numbers(
         scrambles=int(controls.scrambles),
         positives=given[0],
         negatives=given[1],
-        pairs=int(controls.duplicates) if barcodes else 0,
+        pairs=(_PAIRS if controls.duplicates is None else int(controls.duplicates)) if barcodes else 0,
         barcodes=barcodes,
         promoter=promoter,
     )

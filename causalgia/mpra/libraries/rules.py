@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_number, as_texts, is_real
-from causalgia.errors import LibraryError, quoted
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
@@ -299,6 +299,11 @@ def _as_words_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
             raise LibraryError(f"motifs= has {quoted(one)}, neither a word nor a Motif; give words such as 'CACGTG'")
+        if isinstance(one, str):
+            try:
+                parse_word(one)
+            except SequenceError as error:
+                raise LibraryError(f"motifs= has {quoted(one)}: {error}; give words such as 'CACGTG'") from error
     return found
 
 

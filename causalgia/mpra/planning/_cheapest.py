@@ -290,7 +290,7 @@ def _as_target(half_width: Any, effect: Any, assurance: float, budget: Any, max_
     options = {"half_width": half_width, "effect": effect, "budget": budget, "max_oligos": max_oligos}
     found = {k: as_positive(v, k, error=EstimateError) for k, v in options.items() if v is not None}
     if not found:
-        raise EstimateError("say what is wanted: half_width= or effect=, or what there is: budget= or max_oligos=")
+        raise EstimateError("give a goal (half_width= or effect=) or a limit (budget= or max_oligos=)")
     return found | ({"assurance": as_probability(assurance, "assurance")} if effect is not None else {})
 
 

@@ -45,9 +45,9 @@ def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
     """
     if noise.tau is None and pilot is None:
         raise EstimateError(
-            "tau is not given: the sd of the effect between backgrounds, which most of an average's error is made of; "
-            "take it from a pilot (cg.mpra.components) or a virtual trial, or give noise=cg.mpra.NoiseModel(tau=...), "
-            "0 if all are alike"
+            "tau is not given: the sd of the effect between backgrounds, usually the largest part of the error of an "
+            "average; take it from a pilot (cg.mpra.components) or a virtual trial, or give "
+            "noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike"
         )
 
 
@@ -143,7 +143,7 @@ def _counting_variances(
         return rna + more_rna, dna + more_dna
     if depth is None:
         raise EstimateError(
-            "what does counting add? give depth= (mean reads of a barcode in a library), or "
+            "the counting noise is not given: say depth= (mean reads per barcode) or "
             "noise=cg.mpra.NoiseModel(sd_count=...)"
         )
     counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
