@@ -137,7 +137,7 @@ class Analysis:
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
     level
-        Probability with which verdicts hold.
+        Probability with which verdicts hold, between 0.5 and 1.
     error
         Error rate that verdicts control. ``"bh"``, ``"holm"``, ``"bootstrap_t"``: tests, valid for any true effects.
         ``"local"``, ``"bayes_fdr"``: the posterior bounds the error of each verdict, or the mean error of a set;
@@ -198,6 +198,13 @@ class Analysis:
         if len(questions) > 1:
             raise DesignError(f"Analysis: {' and '.join(questions)} are two questions; keep one of them")
         self._check_kinds(plain["contrasts"])
+        regions = plain["rope"].values() if isinstance(plain["rope"], dict) else [plain["rope"]]
+        for region in regions if self.scale == "ratio" else []:
+            if isinstance(region, list) and not region[0] <= 1 <= region[1]:
+                raise DesignError(
+                    f"Analysis: rope = {shown(region)} does not contain 1, which is no effect on scale='ratio'; for "
+                    "example rope=(0.9, 1.1)"
+                )
         self._check_prediction()
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))

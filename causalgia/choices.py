@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from typing import Literal, TypeAlias, get_args
 
 from causalgia.checks import is_number
@@ -98,12 +99,12 @@ def is_rope(value: object) -> bool:
     --------
     >>> [is_rope(value) for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)]
     [True, True, True, True, True]
-    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", 0.1)]
-    [False, False, False, False]
+    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
+    [False, False, False, False, False]
     """
     if isinstance(value, str):
         in_sd = _SD_ROPE.fullmatch(value)
-        return is_placebo_rope(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
+        return is_placebo_rope(value) or (in_sd is not None and 0 < float(value.replace("sd", "")) < inf)
     if isinstance(value, dict):
         return bool(value) and all(map(_is_interval, value.values()))
     return _is_interval(value) or (is_number(value) and value == 0)

@@ -443,13 +443,13 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     check_dataset(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
-            raise OutcomesError(f"{kind}: no dim {quoted(dim)}; a Dataset from {_MAKERS[kind]} has it")
+            raise OutcomesError(f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}")
     for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         _validate_names(dataset, name, kind)
     if kind == "counts" and "oligo_index" in dataset:
         _validate_oligo_index(dataset)
     if kind == "outcomes" and "outcome" not in dataset:
-        raise OutcomesError(f"outcomes: no variable 'outcome'; a Dataset from {_MAKERS[kind]} has it")
+        raise OutcomesError(f"outcomes: no variable 'outcome'{_reason_and_cure(dataset, 'outcome', kind)}")
     if kind == "effects" and "ice" not in dataset and not {"outcome", "assigned"} <= set(dataset.variables):
         raise OutcomesError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
@@ -469,6 +469,20 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     from causalgia.effect_table import as_effect_table
 
     return as_effect_table(dataset)
+
+
+def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
+    """Return why a Dataset lacks a dim or variable, and what to do: it is of another kind, or one name was selected."""
+    if lacking in dataset.coords and not dataset[lacking].dims:
+        return f", because one was selected; a list keeps it: .sel({lacking}=[{quoted(dataset[lacking].item())}])"
+    contrasted = {"ice", "ice_mean"} & {*dataset.variables} or ("outcome" in dataset and "contrast" in dataset.dims)
+    if kind in ("effects", "outcomes") and "ace" in dataset:
+        return "; these are estimates already: give them to cg.adjust, cg.infer or cg.decide"
+    if kind == "outcomes" and contrasted:
+        return "; these are effects already: give them to cg.estimate"
+    if kind == "effects" and "outcome" in dataset and not contrasted:
+        return "; these are outcomes: contrast them first, effects = cg.contrast(outcomes, control=...)"
+    return f"; a Dataset from {_MAKERS[kind]} has it"
 
 
 def check_dataset(dataset: object, kind: Kind) -> None:

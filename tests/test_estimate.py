@@ -642,7 +642,7 @@ def test_array_functions_say_what_they_need() -> None:
         estimate(effects_of(crossover()).isel(contrast=[]))
     with pytest.raises(EstimateError, match="no 'weight"):
         estimate(effects_of(parallel()).drop_vars("weight"))
-    with pytest.raises(OutcomesError, match="no dim .contrast.; a Dataset from cg.contrast has it"):
+    with pytest.raises(OutcomesError, match="no dim .contrast.; these are outcomes: contrast them first"):
         estimate(crossover())
 
 

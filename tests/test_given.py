@@ -477,7 +477,7 @@ def test_outcomes_are_told_the_way_to_estimates(outcomes: xr.Dataset, verb: Any)
     [
         (([], []), {}, r"effect has shape \(0,\)"),
         (([[1.0]], [1.0]), {}, r"effect has shape \(1, 1\)"),
-        (([1.0],), {}, "give either se= .* or covariance="),
+        (([1.0],), {}, "give se= .* or covariance="),
         (([1.0, 2.0], [1.0, 1.0]), {"df": [3, np.inf]}, "df is infinite for some contrasts"),
         (([object()], [1.0]), {}, "effect does not hold numbers alone"),
         (([1.0, 2.0], [1.0, 1.0, 1.0]), {}, r"se has shape \(3,\), and there are 2 effects"),
@@ -505,3 +505,53 @@ def test_a_joint_test_of_effects_that_determine_each_other_is_refused() -> None:
     table = from_effects([1.0, 2.0], covariance=np.eye(2))
     with pytest.raises(EstimateError, match="the covariance of the 2 contrasts is singular"):
         joint_test(table.assign(covariance=(("contrast", "contrast_", "task"), np.ones((2, 2, 1)))))
+
+
+SCREEN = from_effects(np.random.default_rng(0).normal(size=40), se=0.3, names=[f"word {k}" for k in range(40)])
+
+
+def _frame(decisions: xr.Dataset) -> pd.DataFrame:
+    return decisions.to_dataframe()
+
+
+def _long_frame(decisions: xr.Dataset) -> pd.DataFrame:
+    return decisions.to_dataframe().reset_index()
+
+
+@pytest.mark.parametrize("form", [xr.Dataset.copy, _frame, _long_frame])
+def test_decisions_from_a_posterior_are_not_estimates(form: Any) -> None:
+    shrunken = form(cg.decide(cg.infer(SCREEN, rng=1), rope=(-0.3, 0.3)))
+    for verb in (
+        lambda: cg.decide(shrunken, rope=(-0.3, 0.3)),
+        lambda: cg.infer(shrunken, rng=0),
+        lambda: from_effects(shrunken),
+        lambda: cg.multiplicity.simultaneous(shrunken, method="bonferroni"),
+    ):
+        with pytest.raises(EstimateError, match="decisions from a posterior, whose effects are shrunken; give the est"):
+            verb()
+
+
+@pytest.mark.parametrize("form", [_frame, _long_frame])
+def test_a_table_of_decisions_by_tests_is_read_back_as_estimates(form: Any) -> None:
+    table = form(cg.decide(SCREEN, rope=(-0.3, 0.3)))
+    again = cg.decide(table, rope=(-0.3, 0.3))
+    np.testing.assert_array_equal(again["verdict"], cg.decide(SCREEN, rope=(-0.3, 0.3))["verdict"])
+    assert "verdict" in again.data_vars
+    assert "verdict" not in from_effects(table).variables
+    np.testing.assert_allclose(
+        cg.infer(table, rng=0)["moments"]["mean"], cg.infer(SCREEN, rng=0)["moments"]["mean"], rtol=1e-12
+    )
+    np.testing.assert_allclose(cg.adjust(table, method="bh")["p_adjusted"], cg.adjust(SCREEN)["p_adjusted"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["lfsr", "mean", "tau", "raw", "prior_unit", "p_zero"])
+def test_columns_of_a_table_may_have_the_names_of_results(name: str) -> None:
+    table = pd.DataFrame({"effect": SCREEN["ace"].values.ravel(), "se": 0.3, name: 9.0})
+    plain = cg.infer(table[["effect", "se"]], rng=0)
+    found = cg.infer(table, rng=0)
+    np.testing.assert_array_equal(found["moments"]["mean"], plain["moments"]["mean"])
+    np.testing.assert_array_equal(found["constant_data"]["prior_unit"], plain["constant_data"]["prior_unit"])
+    for one, other in ((table, table[["effect", "se"]]), (found, plain)):
+        verdicts = cg.decide(one, rope=(-0.3, 0.3))
+        np.testing.assert_array_equal(verdicts["verdict"], cg.decide(other, rope=(-0.3, 0.3))["verdict"])
+        assert not (verdicts["lfsr"] == 9.0).any()

@@ -246,3 +246,193 @@ def test_two_points_have_two_nodes_however_many_are_asked_for() -> None:
     nodes, weight = gauss_rule(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 7)
     np.testing.assert_allclose(nodes, [0, 1], atol=1e-12)
     np.testing.assert_allclose(weight, [0.25, 0.75])
+
+
+CALLS: list[int] = []
+
+
+def _gc(x: np.ndarray) -> np.ndarray:
+    CALLS.append(len(x))
+    return x[:, 1:3].sum((1, 2))[:, None] + 1.0
+
+
+PREDICTOR = cg.FunctionPredictor(_gc, tasks=["GC"], scale="counts")
+LOG = cg.FunctionPredictor(_gc, tasks=["GC"], scale="log2 counts")
+ARMS = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=10)}
+PARENTS = ["ACGTACCGTTAGCATGACTGACCATGACTG", "GATTACAGATTACACCATGGTTCAAGGCTA", "CCGTATTGCAACGTATGCCATTAGGACATC"]
+PLAIN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=400)
+
+
+@pytest.mark.parametrize(
+    ("design", "predictor", "analysis", "until", "message"),
+    [
+        (PLAIN, LOG, {"scale": "ratio"}, None, "already on 'log2 counts'"),
+        (PLAIN, LOG, {"scale": "log"}, None, "already on 'log2 counts'"),
+        (PLAIN, PREDICTOR, {"target": "next predictor"}, None, "two or more predictors, and there is one"),
+        (PLAIN, PREDICTOR, {"target": "parents"}, None, "400 of them would have one"),
+        (
+            cg.Design(null=cg.DinucleotideShuffle(of=PARENTS), arms=ARMS, n_units=5),
+            PREDICTOR,
+            {"target": "parents"},
+            None,
+            "needs two or more units of each parent, and 1 of them would have one",
+        ),
+        (PLAIN, PREDICTOR, {"scale": "ratio"}, cg.Decided(rope=(-0.1, 0.1)), "does not contain 1, which is no effect"),
+    ],
+)
+def test_an_analysis_that_could_not_be_carried_out_is_refused_before_a_prediction(
+    design: Any, predictor: Any, analysis: dict[str, Any], until: Any, message: str
+) -> None:
+    CALLS.clear()
+    with pytest.raises(CausalgiaError, match=message):
+        cg.run(design, predictor, rng=0, analysis=cg.Analysis(control="none", **analysis), until=until)
+    assert not CALLS
+
+
+def test_two_units_of_each_parent_are_enough_for_new_shuffles_of_them() -> None:
+    design = cg.Design(null=cg.DinucleotideShuffle(of=PARENTS), arms=ARMS, n_units=6)
+    outcomes = cg.run(design, PREDICTOR, rng=0, analysis=cg.Analysis(control="none", target="parents"))
+    assert cg.estimate(cg.contrast(outcomes, control="none"), target="parents").sizes["contrast"] == 1
+
+
+def test_a_level_that_no_verdict_takes_is_no_plan() -> None:
+    with pytest.raises(DesignError, match=r"level = 0.3 must be a number between 0.5 and 1"):
+        cg.Analysis(level=0.3)
+    with pytest.raises(DecisionError, match=r"level=0.3 is not between 0.5 and 1"):
+        cg.decide(ESTIMATES, rope=0, level=0.3)
+    assert cg.Analysis(level=0.6).level == 0.6
+
+
+RATIOS = ESTIMATES.assign(ace=ESTIMATES["ace"] + 1).assign_attrs(transform="ratio", null_value=1.0)
+
+
+@pytest.mark.parametrize("rope", [(-0.1, 0.1), {"effect": (-0.1, 0.1)}, (1.2, 1.4)])
+def test_a_region_of_ratios_contains_1(rope: Any) -> None:
+    example = r"does not contain 1, which is no effect .*rope=\(0.9, 1.1\)"
+    with pytest.raises(DecisionError, match=example):
+        cg.decide(RATIOS, rope=rope)
+    with pytest.raises(DesignError, match=example):
+        cg.Analysis(control="none", scale="ratio", rope=rope)
+    inside = {"effect": (0.9, 1.1)} if isinstance(rope, dict) else (0.9, 1.1)
+    assert cg.decide(RATIOS, rope=inside)["verdict"].size == 4
+    assert cg.Analysis(control="none", scale="ratio", rope=inside).scale == "ratio"
+
+
+def test_a_region_on_one_side_of_0_is_a_region() -> None:
+    with pytest.raises(DecisionError, match="does not contain 1"):
+        cg.multiplicity.equivalence(RATIOS, rope=(-0.1, 0.1))
+    assert cg.multiplicity.equivalence(RATIOS, rope=(0.5, 1.5))["verdict"].size == 4
+    assert cg.decide(ESTIMATES, rope=(0.1, 0.5))["verdict"].size == 4
+
+
+@pytest.mark.parametrize(
+    ("rope", "message"),
+    [
+        ({"effect": "0.2 sd"}, "task effect: rope='0.2 sd' is not two numbers; .*by task is in numbers"),
+        ({"effect": (1, 0)}, "task effect: rope=.* is reversed"),
+        ("1e400 sd", "rope='1e400 sd' is not a region"),
+    ],
+)
+def test_regions_that_are_none_name_the_task_or_the_text(rope: Any, message: str) -> None:
+    with pytest.raises(DecisionError, match=message):
+        cg.decide(ESTIMATES.assign(control_sd=ESTIMATES["se"]), rope=rope)
+    if isinstance(rope, str):
+        with pytest.raises(DesignError, match="must be two numbers"):
+            cg.Analysis(rope=rope)
+
+
+SCREENED = from_effects(np.random.default_rng(0).normal(size=30), se=0.3)
+
+
+def test_the_number_of_draws_that_is_advised_suffices() -> None:
+    with pytest.raises(DecisionError, match=r"give level=0.997 or less, or more draws: .*n_draws=100000"):
+        cg.decide(cg.infer(SCREENED, rng=0), rope=(-0.1, 0.1), level=0.9999)
+    few = cg.infer(SCREENED.isel(contrast=[0, 1]), rng=0, n_draws=100_000)
+    assert cg.decide(few, rope=(-0.1, 0.1), level=0.9999)["verdict"].size == 2
+
+
+def test_a_law_is_no_family() -> None:
+    with pytest.raises(InferenceError, match="family='normal' is a law, .*did you mean law='normal'"):
+        cg.infer(SCREENED, family="normal", rng=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1e15, 1e30, 1e100, 1e-150])
+@pytest.mark.parametrize("law", ["normal", "student_t", "spike_and_slab"])
+def test_effects_far_from_the_scale_of_the_prior_have_no_posterior(size: float, law: Any) -> None:
+    effects = np.array([10.0, 11.0, 9.0])
+    with pytest.raises(InferenceError, match="too far from the scale of the prior .*divide effects and"):
+        cg.infer(from_effects(effects * size, se=size), law=law, rng=0)
+    prior = Prior(mu_sd=20 * size, tau_scale=10 * size, standardized=False)
+    if 1 < size < 1e50 and law != "spike_and_slab":
+        found = cg.infer(from_effects(effects * size, se=size), law=law, prior=prior, rng=0)
+        assert float(found["moments"]["mean"][0, 0]) / size == pytest.approx(10, abs=0.5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_effects_without_a_square_have_no_verdict() -> None:
+    for effects, se, rope in (([1e155, 2e155], 1e154, (-1e154, 1e154)), ([1.0, 2.0], 1.0, (-1e155, 1e155))):
+        for verb in (cg.decide, cg.multiplicity.equivalence):
+            with pytest.raises(EstimateError, match="contrast 0: .* has a square beyond float64; divide them all"):
+                verb(from_effects(effects, se=se), rope=rope)
+    found = cg.decide(from_effects([1e153, 0.0], se=1e152), rope=(-5e152, 5e152))
+    assert found["verdict"].values.ravel().tolist() == ["increases", "negligible"]
+
+
+def test_errors_and_covariance_are_given_together_only_where_they_agree() -> None:
+    with pytest.raises(EstimateError, match="give se= .* or covariance=; or both, which then have to agree"):
+        from_effects([1.0, 2.0])
+    both, one = (from_effects([1.0, 2.0], covariance=np.eye(2), **se) for se in ({"se": [1.0, 1.0]}, {}))
+    assert both.identical(one)
+    with pytest.raises(EstimateError, match="is not the root of its variance"):
+        from_effects([1.0, 2.0], se=[1.0, 2.0], covariance=np.eye(2))
+    with pytest.raises(EstimateError, match="from_effects: effect=None; give the effects"):
+        from_effects(None)  # type: ignore[arg-type]
+
+
+def test_terms_of_broom_name_the_contrasts() -> None:
+    broom = pd.DataFrame({"term": ["GATA1", "TAL1"], "estimate": [1.0, 0.0], "std.error": [0.1, 0.1]})
+    assert cg.decide(broom, rope=(-0.5, 0.5))["contrast"].values.tolist() == ["GATA1", "TAL1"]
+    named = broom.set_index(pd.Index(["a", "b"]))
+    assert cg.decide(named, rope=(-0.5, 0.5))["contrast"].values.tolist() == ["a", "b"]
+    assert from_effects(broom.assign(contrast=["x", "y"]))["contrast"].values.tolist() == ["x", "y"]
+
+
+MADE = cg.run(PLAIN, PREDICTOR, rng=0)
+EFFECTS = cg.contrast(MADE, control="none")
+MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(control="none"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [
+        (lambda: cg.decide(None, rope=0), "cg.decide takes estimates .*a posterior .* or effects .*, not None"),
+        (lambda: cg.decide(3, rope=0), "cg.decide takes estimates .*, not int"),
+        (lambda: cg.decide([], rope=0), "cg.decide takes estimates .*, not list"),
+        (lambda: cg.decide({}, rope=0), "cg.decide takes estimates .*, not {}"),
+        (lambda: cg.decide(np.ones(3), rope=0), "cg.decide takes estimates .*, not ndarray"),
+        (
+            lambda: cg.decide(pd.DataFrame({"eff": [1.0], "stderr": [0.1]}), rope=0),
+            "without 'effect' and 'se', with 'eff'",
+        ),
+        (
+            lambda: cg.infer(pd.DataFrame({"estimate": [1.0], "stderr": [0.1]}), rng=0),
+            "a DataFrame without 'se', with ",
+        ),
+        (lambda: cg.decide(MOMENTS, rope=0), r"estimates = cg.estimate\(moments\)"),
+        (lambda: cg.adjust(MOMENTS), r"estimates = cg.estimate\(moments\)"),
+        (lambda: cg.multiplicity.simultaneous(MOMENTS, rng=0), r"estimates = cg.estimate\(moments\)"),
+        (lambda: cg.sample_size(MOMENTS, half_width=0.1), r"estimates = cg.estimate\(moments\)"),
+        (lambda: cg.estimate(MADE), "these are outcomes: contrast them first, effects = cg.contrast"),
+        (lambda: cg.estimate(cg.estimate(EFFECTS)), "these are estimates already: give them to cg.adjust, cg.infer or"),
+        (lambda: cg.contrast(EFFECTS, control="none"), "these are effects already: give them to cg.estimate"),
+        (lambda: cg.contrast(MOMENTS, control="none"), "these are effects already: give them to cg.estimate"),
+        (
+            lambda: cg.decide(cg.estimate(EFFECTS).sel(contrast="GATA"), rope=0),
+            r"because one was selected; a list keeps it: .sel\(contrast=\['GATA'\]\)",
+        ),
+        (lambda: cg.adjust(cg.estimate(EFFECTS).sel(contrast="GATA")), r"\.sel\(contrast=\['GATA'\]\)"),
+    ],
+)
+def test_a_verb_says_what_it_was_given_and_what_to_do(verb: Callable[[], Any], message: str) -> None:
+    with pytest.raises(CausalgiaError, match=message):
+        verb()

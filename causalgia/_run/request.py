@@ -7,19 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
+import numpy as np
+import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.design.design import check_design
+from causalgia.effects.functions_of_means import check_scale_of_means
+from causalgia.effects.scales import OF_MEANS, check_not_log
 from causalgia.errors import DesignError, quoted
+from causalgia.estimation.request import OVER_PREDICTORS
+from causalgia.multiplicity.tost import rope_ends
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Source
-from causalgia.streams import RNG
+from causalgia.streams import RNG, derive
 from causalgia.trial.attributes import check_analysis, known_tasks
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.turns import Trial
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -63,6 +70,10 @@ class RunRequest:
     ------
     DesignError
         If the design, the analysis or the stopping rule is none, or two of them do not go together.
+    ContrastError
+        If the scale of the analysis is impossible for the predictor's answers.
+    DecisionError
+        If the region of the stopping rule does not contain 1 and the analysis is of ratios.
     PredictorError
         If the predictor is none.
     """
@@ -95,6 +106,22 @@ class RunRequest:
                 raise DesignError(f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}")
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
+            self._check_outcomes(self.analysis)
+
+    def _check_outcomes(self, analysis: Analysis) -> None:
+        """Raise for an analysis of what the predictor's outcomes cannot show."""
+        crossover = self.design.assignment == "crossover"
+        check_scale_of_means(analysis.scale, None, analysis.interaction, crossover, self.predictor.scale)
+        if analysis.scale not in ("identity", *OF_MEANS):
+            check_not_log(analysis.scale, self.predictor.scale)
+        if analysis.target in OVER_PREDICTORS and len(self.predictor.models or ()) < 2:
+            raise DesignError(
+                f"[analysis]: target = {quoted(analysis.target)} needs the answers of two or more predictors, and "
+                "there is one; run the trial on cg.Ensemble([...]), or leave target= out"
+            )
+        rope = getattr(self.until, "rope", None)
+        if analysis.scale == "ratio" and isinstance(rope, tuple):
+            rope_ends(rope, 1.0)
 
     def _check_until(self, until: object) -> None:
         if not isinstance(until, Until):
@@ -116,6 +143,19 @@ class RunRequest:
     def set_up(self) -> TrialSetup:
         """Return the trial before its first answer; only real sequences are predicted, to compare them with units."""
         setup = set_up_trial(self.design, self.predictor, rng=self.rng, analysis=self.analysis, client=self.client)
+        if self.analysis is not None and self.analysis.target == "parents":
+            self._check_parents(setup.trial)
         if self.real is not None and (notes := overlap_notes(self.design, self.predictor, self.real)):
             setup.attrs["notes"] = "\n".join([*notes, *([setup.attrs["notes"]] if "notes" in setup.attrs else [])])
         return setup
+
+    def _check_parents(self, trial: Trial) -> None:
+        """Raise DesignError if a parent has one unit, and none therefore a spread between its units."""
+        n = self.design.n_units
+        parents = trial.design.drawn.parents(np.arange(n, dtype=np.uint64), key=derive(trial.key, "null"), n_units=n)
+        lone = int((np.bincount(pd.factorize(parents)[0]) < 2).sum())
+        if lone:
+            raise DesignError(
+                f"[analysis]: target = 'parents' needs two or more units of each parent, and {lone:,} of them would "
+                "have one; draw more units of them (n_units=), or leave target= out"
+            )

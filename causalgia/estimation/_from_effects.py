@@ -30,6 +30,7 @@ TASK = "effect"
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
 _VARIABLES = frozenset(row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims)
 _ELSEWHERE = frozenset(r.name for r in _ON_ESTIMATES if not {("contrast", "task"), ("contrast",)} & set(r.dims))
+_ON_DECISIONS = frozenset(row.name for row in SCHEMA if {"decisions", "estimates"} & {*row.datasets} == {"decisions"})
 _NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "df"}
 
 
@@ -51,9 +52,10 @@ def from_effects(
         arguments with names must have the same ones in the same order. Or a table with the columns ``effect`` and
         ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` may be given as well.
     se
-        Their standard errors, shape ``(K,)`` or one number; the errors are independent.
+        Their standard errors, shape ``(K,)`` or one number; the errors are independent, unless there is a covariance.
     covariance
-        Their covariance, shape ``(K, K)``, taken as known; standard errors follow from it.
+        Their covariance, shape ``(K, K)``, taken as known; standard errors follow from it. With `se` as well, its
+        diagonal has to be their squares.
     df
         Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
     names
@@ -81,6 +83,7 @@ def from_effects(
     array([0.0619, 0.4237])
     """
     if isinstance(effect, pd.DataFrame | xr.Dataset):
+        check_not_shrunken(effect)
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         named = [name for name, value in beside.items() if value is not None]
         if named:
@@ -93,6 +96,11 @@ def from_effects(
                 "from_effects: these are estimates already (they have 'ace'); give them to the verb itself"
             )
         return _estimates_of_columns(effect, as_ci_prob(ci_prob))
+    if effect is None:
+        raise EstimateError(
+            "from_effects: effect=None; give the effects and their standard errors, from_effects([1.2, 0.1], se=[0.3, "
+            "0.2]), or a table with columns 'effect' and 'se'"
+        )
     return _estimates_of_tasks({TASK: _as_given_effects(effect, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
 
 
@@ -108,7 +116,7 @@ def _as_given_effects(
     labels = contrast_names(names, len(ace))
     check_none(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
     if se is None and covariance is None:
-        raise EstimateError("give either se= (independent errors) or covariance=")
+        raise EstimateError("give se= (independent errors) or covariance=; or both, which then have to agree")
     matrix = None if covariance is None else _as_covariance(covariance, labels)
     errors = _as_standard_errors(se, matrix, labels)
     freedom = np.full(len(ace), np.inf) if df is None else _as_positive_array(df, "df", labels, "None is normal")
@@ -146,7 +154,8 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
 def as_estimates(table: Any) -> xr.Dataset:
     """Return estimates as they are, or make them from a table with ``effect`` and ``se`` (or ``covariance``).
 
-    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in broom and marginaleffects. If
+    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in broom and marginaleffects, whose
+    column ``term`` names the contrasts where neither a column ``contrast`` nor the index does. If
     contrasts were selected from estimates, their covariance is reduced to these.
 
     Parameters
@@ -174,6 +183,7 @@ def as_estimates(table: Any) -> xr.Dataset:
     >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
+    check_not_shrunken(table)
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = estimates_of_elements(table) if "element" in table["ace"].dims else table
         estimates = with_aligned_covariance(validate(table, "estimates"))
@@ -191,8 +201,31 @@ def as_estimates(table: Any) -> xr.Dataset:
     return _estimates_of_columns(table)
 
 
+def check_not_shrunken(table: Any) -> None:
+    """Raise EstimateError for decisions from a posterior, whose effects are shrunken.
+
+    Examples
+    --------
+    >>> check_not_shrunken(xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"evidence": "posterior"}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: these are decisions from a posterior, whose effects are shrunken; ...
+    """
+    if isinstance(table, pd.DataFrame):
+        shrunken = {"verdict", "rope_lower", "raw"} <= {*table.columns}
+    else:
+        shrunken = isinstance(table, xr.Dataset) and table.attrs.get("evidence") == "posterior"
+    if shrunken:
+        raise EstimateError(
+            "these are decisions from a posterior, whose effects are shrunken; give the estimates that cg.infer took, "
+            "or decide on the posterior itself: cg.decide(posterior, rope=...)"
+        )
+
+
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table = with_effect_columns(table)
+    if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {*table.columns}:  # to be decided anew
+        table = table.drop(columns=list(_ON_DECISIONS & {*table.columns}))
     tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
     return _estimates_of_tasks({task: _read_task(one) for task, one in tables.items()}, ci_prob)
@@ -300,7 +333,9 @@ def check_has_errors(estimates: xr.Dataset) -> None:
 def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
     """Return the columns of a table, the names of its rows, and its covariance."""
     if isinstance(table, pd.DataFrame):
-        named = table.set_index("contrast") if "contrast" in table.columns else table
+        name = next((name for name in ("contrast", "term") if name in table.columns), None)
+        unnamed = isinstance(table.index, pd.RangeIndex)  # the index of a table that is read from a file
+        named = table.set_index(name) if name == "contrast" or (name and unnamed) else table
         if not named.columns.is_unique:
             raise OutcomesError("estimates: two columns of the table have one name; rename or drop one")
         return {str(c): named[c].to_numpy() for c in named}, named.index, None
@@ -341,7 +376,15 @@ def _not_estimates_message(table: Any) -> str:
                 "these are outcomes; contrast them first: effects = cg.contrast(outcomes, control=...), and then "
                 "estimates = cg.estimate(effects)"
             )
+        if "ice_mean" in table:
+            return "these are moments of effects; estimate them first: estimates = cg.estimate(moments)"
         described = f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
+    elif isinstance(table, pd.DataFrame):
+        known = with_effect_columns(table).columns
+        lacks = " and ".join(quoted(name) for name in ("effect", "se") if name not in known)
+        described = (
+            f"a DataFrame without {lacks}, with {', '.join(quoted(str(name)) for name in table) or 'no columns'}"
+        )
     else:
         described = type(table).__name__
     return (

@@ -43,7 +43,7 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, check_dataset
+from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 
@@ -292,7 +292,8 @@ def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
         return as_estimates(given) if hasattr(given, "columns") else given
     of_elsewhere = "effect" in given and bool({"se", "covariance"} & set(given.variables))
     of_elements = "ace" in given and "element" in given["ace"].dims
-    return as_estimates(given) if of_elsewhere or of_elements or "outcome" in given else as_effect_table(given)
+    of_others = "outcome" in given or "ice_mean" in given  # which the error names
+    return as_estimates(given) if of_elsewhere or of_elements or of_others else as_effect_table(given)
 
 
 def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | None) -> _FamilyAnswers:
@@ -356,7 +357,7 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     """Return p with contrast as its first dim, each NaN or between 0 and 1."""
     check_dataset(estimates, "estimates")
     if "contrast" not in estimates.dims:
-        raise OutcomesError("estimates: no dim 'contrast'; a Dataset from cg.estimate has it")
+        validate(estimates, "estimates")  # which says why
     if "p" not in estimates:
         check_has_errors(estimates)
         raise EstimateError("the estimates have no p-values; take them from cg.estimate or cg.from_effects")

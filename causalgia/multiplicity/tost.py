@@ -89,6 +89,15 @@ def one_sided_p(
     (array([0.0228]), array([0.9772]))
     """
     ace, se, df = ace_se_df(estimates)
+    largest = np.maximum(np.maximum(np.abs(ace - lower), np.abs(ace - upper)), np.maximum(np.abs(ace), se))
+    beyond = ~(largest < np.sqrt(np.finfo(float).max))
+    if beyond.any():
+        k = int(np.argwhere(beyond)[0][0])
+        name = estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
+        raise EstimateError(
+            f"contrast {name!s}: the effect, its error or its distance from the rope has a square beyond float64; "
+            "divide them all by a constant first"
+        )
     working = working_scale_of(estimates, ace, se, df, ci_prob)
     (over_lower, se_lower), (over_upper, se_upper) = working.against(lower), working.against(upper)
     further = np.where(working.unclear, unseen, working.width(unseen))
@@ -151,9 +160,10 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
-    low, high = rope_ends(rope)
+    rope_ends(rope)
     ci_prob = as_ci_prob(ci_prob, least=0.5)
     table = estimates_of(estimates)
+    low, high = rope_ends(rope, null_value(table))
     p = one_sided_p(table, low, high, ci_prob=ci_prob)
     lower, upper = t_limits(table, ci_prob)
     open_ended = np.isinf(lower) | (units_lacking_for_exact(table, ci_prob) > 0)
@@ -181,13 +191,21 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     )
 
 
-def rope_ends(rope: Any) -> tuple[float, float]:
+def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     """Return the two ends of a rope as floats.
+
+    Parameters
+    ----------
+    rope
+        ``(lower, upper)``.
+    null
+        No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may lie on one side.
 
     Raises
     ------
     DecisionError
-        If it is not two finite numbers, the lower one first, with something between them.
+        If it is not two finite numbers, the lower one first, with something between them; or does not contain 1 on a
+        scale of ratios.
 
     Examples
     --------
@@ -212,6 +230,11 @@ def rope_ends(rope: Any) -> tuple[float, float]:
         raise DecisionError(
             f"rope={quoted(rope)} has no width, and no effect is surely a point; widen it, for example rope=(-0.1, "
             "0.1), or ask cg.decide(..., rope=0) for the direction alone"
+        )
+    if null and not low <= null <= high:
+        raise DecisionError(
+            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a scale of ratios; for example "
+            f"rope=({null - 0.1:g}, {null + 0.1:g})"
         )
     return low, high
 

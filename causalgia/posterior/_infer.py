@@ -57,6 +57,7 @@ from causalgia.workers import mapped
 if TYPE_CHECKING:
     from distributed import Client
 
+_LEAST_RATIO, _MOST_RATIO = 1e-100, 1e12  # of standard errors to the scale of the prior
 _MOST_AUTO = 4_000_000  # numbers: 32 MB
 _MOST_WHOLE = 200  # effects under an atom with a whole covariance: 10 s; the time grows with the cube
 _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
@@ -132,8 +133,8 @@ def infer(
     ------
     InferenceError
         If a choice is unknown, contrasts of a family differ in kind, an se is 0 or missing, contrasts of a known
-        covariance repeat each other, the scale is a ratio, the posterior is improper, or ``log_likelihood=True`` has no
-        closed form.
+        covariance repeat each other, the scale is a ratio, an se is far from the prior's scale,
+        the posterior is improper, or ``log_likelihood=True`` has no closed form.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size is below 400, unless it is accepted.
     ClusterError
@@ -172,6 +173,11 @@ def infer(
     _check_choices(law, engine, n_draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
+    if isinstance(family, str) and family in LAWS and family not in estimates:
+        raise InferenceError(
+            f"family={quoted(family)} is a law, and family= is a coordinate on contrast; did you mean "
+            f"law={quoted(family)}?"
+        )
     names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
     names = [name for name in [family, *names_of_x] if isinstance(name, str)]
     table = as_labeled_estimates(estimates, names)
@@ -187,6 +193,7 @@ def infer(
         + _few_df_note(table)
         + _growing_errors_note(table, families)
     )
+    _check_magnitude(table, families, law_used)
     law = law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [choose_engine(engine, law, family.noise) for family in families]:
         check_n_draws(n, accept_unconverged)
@@ -313,6 +320,23 @@ def _check_null_value(table: xr.Dataset) -> None:
         "error='bootstrap_t' (in an analysis: cg.Analysis(..., error='bh'))"
     )
     raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: {cure}")
+
+
+def _check_magnitude(table: xr.Dataset, families: list[FamilyData], law: str) -> None:
+    """Raise for standard errors so far from the scale of the prior that float64, or any data, says nothing of both."""
+    for family in families:
+        mixed = law == "spike_and_slab" and not has_few_effects(family)
+        if (law == "two_scales" and family.by_predictor is None) or mixed:
+            continue  # as in `_warn_of_conflict`
+        scale, se = family.prior.tau_scale, float(np.sqrt(family.noise.marginal.max()))
+        if np.isfinite(scale) and not _LEAST_RATIO < se / scale < _MOST_RATIO:
+            task = table["task"].to_numpy()[family.task]
+            raise InferenceError(
+                f"task {task!s}: a standard error of {se:.3g} is too far from the scale of the prior "
+                f"(tau_scale={scale:.3g} in its unit); divide effects and standard errors by a constant first, or give "
+                f"a prior on their scale: prior=cg.Prior(mu_sd={20 * se:.3g}, tau_scale={10 * se:.3g}, "
+                "standardized=False)"
+            )
 
 
 def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None) -> None:

@@ -193,7 +193,12 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
 
 
-_OF_RESULT = ("chain", "draw", "group", "covariate", "family")
+_OF_RESULT = (
+    *("chain", "draw", "group", "covariate", "family"),
+    *("ace", "ace_slab", "ace_model", "mu", "beta", "tau", "tau_gamma", "tau_narrow", "tau_wide", "share_narrow"),
+    *("mean", "sd", "lfsr", "lfdr", "shrinkage", "lower_unshrunken", "upper_unshrunken"),
+    *("effect", "effect_model", "se", "se_model", "prior_unit"),
+)
 
 
 def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
@@ -312,8 +317,8 @@ def result_coordinates(
     """Return the coordinates of a result: those of the estimates on contrast, task and model, groups, covariates."""
     coords = {
         str(name): c
-        for name, c in estimates.coords.items()
-        if c.dims and set(c.dims) <= {"contrast", "task", "model"} and name not in _OF_RESULT
+        for name, c in estimates.drop_vars(_OF_RESULT, errors="ignore").coords.items()
+        if c.dims and set(c.dims) <= {"contrast", "task", "model"}
     }
     coords |= {} if labels is None else {"group": labels}
     return coords | ({"covariate": list(covariates)} if covariates else {})

@@ -19,6 +19,7 @@ from causalgia.estimation import mean_ice
 from causalgia.estimation.crossover_estimates import ice_without_rounding, placebo_words
 from causalgia.estimation.request import Request, clusters
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
+from causalgia.multiplicity.tost import rope_ends
 from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.stopping._confidence_sequence import (
     START,
@@ -321,7 +322,8 @@ class Decided(Rule):
         critical = sequence_critical(clock, alpha=alpha, start=start)
         half = critical * now.se + self._unseen(now, alpha=alpha)
         lower, upper = now.ace - half, now.ace + half
-        low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
+        null = now.null_value
+        low, high = rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
         needed, missed = self._clusters_needed(now, start=start), missed_by(start, alpha=alpha)
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)

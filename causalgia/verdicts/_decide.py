@@ -170,7 +170,15 @@ _Kind: TypeAlias = Literal["effects", "estimates", "posterior"]
 def _kind_of_evidence(x: Any) -> _Kind:
     if has_effects(x):
         return "effects"
-    return "estimates" if isinstance(x, xr.Dataset | pd.DataFrame) else "posterior"
+    if isinstance(x, xr.Dataset | pd.DataFrame):
+        return "estimates"
+    if not (isinstance(x, xr.DataTree) or hasattr(x, "groups") or (isinstance(x, Mapping) and len(x))):
+        what = quoted(x) if x is None or isinstance(x, Mapping) else f"{type(x).__name__}"
+        raise DecisionError(
+            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table with columns 'effect' and 'se'), "
+            f"a posterior (of cg.infer) or effects (of cg.contrast), not {what}"
+        )
+    return "posterior"
 
 
 def _as_error(error: Any, kind: _Kind) -> Any:

@@ -21,6 +21,7 @@ _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor"),
 )
+_OF_DECISIONS = ("raw", "missed_share", "p_zero", "lower_slab", "upper_slab")  # nor a column of that name
 NEVER = 2.0
 
 
@@ -135,6 +136,8 @@ def distance_to_rope(evidence: Evidence) -> Array:
 
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
+    source = source.drop_vars(_OF_DECISIONS, errors="ignore")
+    ace = ace.drop_vars(_OF_DECISIONS, errors="ignore")
     carried = [name for name in _CARRIED if name in source.variables]
     coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
     columns = source[carried].drop_attrs()  # drop_attrs of a single column would also clear its coordinates

@@ -221,8 +221,10 @@ def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - level) < 1:
         enough = f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
+        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - level) - 1e-6)))  # ten of them in error
         raise DecisionError(
-            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., n_draws=4000)"
+            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: "
+            f"cg.infer(..., n_draws={needed})"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 

@@ -77,7 +77,8 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     Raises
     ------
     DecisionError
-        If there is no rope, or an impossible one, or the effects lack what it asks for.
+        If there is no rope, or an impossible one, one without 1 on a scale of ratios, or the effects lack what it asks
+        for.
     EstimateError
         If there are too few placebo words.
 
@@ -96,8 +97,8 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     if isinstance(rope, str):
         return _placebo_word_region(effects, rope)
     if isinstance(rope, Mapping):
-        return _region_by_task(rope, ace)
-    low, high = rope_ends(rope)
+        return _region_by_task(rope, ace, null)
+    low, high = rope_ends(rope, null)
     return Region(np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high))
 
 
@@ -115,21 +116,29 @@ def _range_label(low: float, high: float) -> str:
     return f"{low:.4g} to {high:.4g}"
 
 
-def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
+def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray, null: float) -> Region:
     tasks = [str(task) for task in ace["task"].to_numpy()]
     if set(rope) != set(tasks):
         raise DecisionError(
             f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are {quoted(tasks)}; give a rope "
             "for each"
         )
-    pairs = np.array([rope_ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
+    ends = []
+    for task in tasks:
+        try:
+            ends.append(rope_ends(rope[task], null))
+        except DecisionError as error:
+            one = "; a region by task is in numbers" if isinstance(rope[task], str) else ""
+            raise DecisionError(f"task {task}: {error}{one}") from None
+    pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    return Region(lower, upper, "; ".join(f"{_range_label(*rope_ends(rope[task]))} ({task})" for task in tasks))
+    labels = (f"{_range_label(*pair)} ({task})" for task, pair in zip(tasks, ends, strict=True))
+    return Region(lower, upper, "; ".join(labels))
 
 
 def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     found = _IN_SD.fullmatch(rope)
-    if found is None or not float(found[1]) > 0:
+    if found is None or not 0 < float(found[1]) < np.inf:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
