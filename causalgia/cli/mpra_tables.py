@@ -376,8 +376,10 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         echo(f"{arm}: {counts}")
     echo(f"{verdict_method(decisions)}\n")
     if decisions.sizes["contrast"] > _MOST_ROWS:
-        echo(f"The {_MOST_ROWS} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        n = decisions.sizes["contrast"]
         decisions = largest_contrasts(decisions, most=_MOST_ROWS)
+        each = f", each in {decisions.sizes['task']} contrasts" if decisions.sizes["task"] > 1 else ""
+        echo(f"The {decisions.sizes['contrast']} elements of {n:,} with the largest effects{each}; all are in {EFFECTS}:")
     print_table(decisions, contrast="element", task="contrast")
 
 
