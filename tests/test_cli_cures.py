@@ -70,3 +70,31 @@ def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     rows = [line for line in table.partition("\n\n")[0].splitlines()[2:] if line]
     assert len(rows) == 60
     assert len({row.split()[0] for row in rows}) == 20
+
+
+def test_estimates_leave_the_verdicts_where_they_are(results):
+    call("analyze", results, "--error", "local", "--keep-draws")
+    kept = {name: (results / name).read_bytes() for name in ("decisions.nc", "posterior.nc")}
+    printed = call("estimate", results).stdout
+    assert "Removed" not in printed
+    assert "Kept" not in printed
+    other = call("estimate", results, "--control", "untreated").stdout
+    assert (
+        "Kept decisions.nc: its verdicts are of another analysis than these estimates: they differ in control." in other
+    )
+    assert kept == {name: (results / name).read_bytes() for name in kept}
+    shown = call("show", results).stdout
+    assert shown.index("minus untreated") < shown.index("The verdicts in decisions.nc are of another analysis")
+    assert shown.index("The verdicts in decisions.nc") < shown.index("minus placebo", shown.index("minus untreated"))
+    assert shown.count("Verdicts on the ROPE") == 1
+
+
+def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
+    out = tmp_path / "many words"
+    trial.write_text(QUICK.replace("n = 3", "n = 100").replace("n_units = 300", "n_units = 20"))
+    call("run", trial, "--out", out)
+    printed = call("analyze", out).stdout
+    hint = next(line for line in printed.splitlines() if line.startswith("These are the largest"))
+    command = shlex.split(hint.partition(": ")[2])
+    assert command[0] == "causalgia"
+    assert call(*command[1:]).stdout.count("\nplacebo ") >= 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -33,9 +34,11 @@ from causalgia.cli.folder import (
     is_written_by_causalgia,
     load_outcomes,
     make_folder,
+    other_analysis,
     output_folder,
     remove_outdated,
     run_in_folder,
+    show_all_command,
     write_answer,
     write_outcomes,
     write_text,
@@ -54,7 +57,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.tables import echo, print_answers, print_written
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, OutcomesError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -318,10 +321,13 @@ def estimate(
     analysis = folder_analysis(folder, outcomes, {**given, "family": family})
     _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
-    remove_outdated(folder, DECISIONS, POSTERIOR, *answer_figures(folder))
     store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences)
     print_written(folder, ESTIMATES, FOREST)
+    if (folder / DECISIONS).is_file():
+        with suppress(OutcomesError):  # a damaged file is left as it is
+            if other := other_analysis(estimates, store.load(folder / DECISIONS, "decisions")):
+                echo(f"Kept {DECISIONS}: its verdicts are of another analysis than these estimates: {other}.")
     echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
 
 
@@ -401,7 +407,12 @@ def show(
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
-    print_answers(store.load(folder / ESTIMATES, "estimates"), decisions, all_rows=all_rows, in_sentences=sentences)
+    estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
+    if decisions is not None and (other := other_analysis(estimates, decisions)):
+        print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command)
+        echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")
+        estimates = decisions
+    print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command)
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
@@ -433,7 +444,14 @@ def _print_and_draw(
     from causalgia.plot import save_forest
 
     try:
-        print_answers(estimates, decisions, truth=truth, all_rows=all_rows, in_sentences=in_sentences)
+        print_answers(
+            estimates,
+            decisions,
+            truth=truth,
+            all_rows=all_rows,
+            in_sentences=in_sentences,
+            command=show_all_command(folder),
+        )
     finally:
         save_forest(estimates if decisions is None else decisions, folder / FOREST, truth=truth)
 

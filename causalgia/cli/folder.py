@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
 STORE = "trial.zarr"
+_OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
 
@@ -217,6 +219,22 @@ def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) 
         echo(f"Removed {', '.join(gone)}: not of these results.")
 
 
+def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
+    """Return how the analysis of decisions differs from that of estimates, apart from settings of verdicts, or ""."""
+    from causalgia.analysis import analysis_in_attrs
+
+    fields = analysis_in_attrs(decisions.attrs).differs(analysis_in_attrs(estimates.attrs))
+    if fields := tuple(field for field in fields if field not in _OF_VERDICTS):
+        return f"they differ in {', '.join(fields)}"
+    known = set(estimates["contrast"].to_numpy().tolist())
+    return "" if known.issuperset(decisions["contrast"].to_numpy().tolist()) else "they have other contrasts"
+
+
+def show_all_command(folder: Path) -> str:
+    """Return the command that prints every contrast of a folder."""
+    return f"causalgia show {shlex.quote(str(folder))} --all"
+
+
 @contextmanager
 def output_folder(folder: Path) -> Iterator[Path]:
     """Create a folder for the body of the context; on an error, remove created folders that are still empty."""
@@ -379,7 +397,13 @@ def write_answer(
         write_text(folder / name, text)
     try:
         echo(f"{answer.question}\n")
-        print_answers(answer.estimates, decisions, all_rows=all_rows, in_sentences=in_sentences)
+        print_answers(
+            answer.estimates,
+            decisions,
+            all_rows=all_rows,
+            in_sentences=in_sentences,
+            command=show_all_command(folder),
+        )
     finally:
         for name, task in _task_by_figure(answer).items():
             answer.save(folder / name, task=task)

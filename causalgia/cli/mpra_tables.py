@@ -341,7 +341,7 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
         echo("One replicate was measured: the average is that of this replicate, without variation between replicates.")
     found = average(fitted.isel(element=test), by=None, ci_prob=level)
     found = found.isel(contrast=0, drop=True).rename(task="contrast").expand_dims(task=["measured"], axis=1)
-    print_answers(found)
+    print_answers(found, all_rows=True)
 
 
 def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
@@ -351,7 +351,8 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
 
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
-    print_answers(estimate(contrast(load_outcomes(folder), **asked), ci_prob=level))
+    found = estimate(contrast(load_outcomes(folder), **asked), ci_prob=level)
+    print_answers(found, command=f"causalgia estimate {shlex.quote(str(folder))} --all")
 
 
 def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
@@ -379,7 +380,9 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         n = decisions.sizes["contrast"]
         decisions = largest_contrasts(decisions, most=_MOST_ROWS)
         each = f", each in {decisions.sizes['task']} contrasts" if decisions.sizes["task"] > 1 else ""
-        echo(f"The {decisions.sizes['contrast']} elements of {n:,} with the largest effects{each}; all are in {EFFECTS}:")
+        echo(
+            f"The {decisions.sizes['contrast']} elements of {n:,} with the largest effects{each}; all are in {EFFECTS}:"
+        )
     print_table(decisions, contrast="element", task="contrast")
 
 

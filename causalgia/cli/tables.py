@@ -29,15 +29,18 @@ def print_answers(
     truth: xr.DataArray | None = None,
     all_rows: bool = False,
     in_sentences: bool = False,
+    command: str = "",
 ) -> None:
     """Print the answer of an experiment, the estimand, one table, its notes, and optional sentences.
 
-    The table shows verdicts with their own intervals if there are decisions, else effects.
+    The table shows verdicts with their own intervals if there are decisions, else effects. Of many contrasts the
+    largest are shown, with the `command` that prints all.
     """
     from causalgia.reporting import sentences
     from causalgia.reporting._trial_report import estimand, shape_lines
     from causalgia.reporting.verdict_sentences import verdict_method
 
+    verdicts_alone = estimates is decisions  # whose estimand names their method
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
     if decisions is not None:  # notes of decisions include those of estimates
@@ -47,14 +50,16 @@ def print_answers(
     if decisions is None:
         parts += [_rich_table(estimates, which, truth), *shape_lines(estimates)]
     else:
-        parts += [verdict_method(decisions), _rich_table(decisions, which, truth), *shape_lines(decisions)]
+        parts += [] if verdicts_alone else [verdict_method(decisions)]
+        parts += [_rich_table(decisions, which, truth), *shape_lines(decisions)]
     if in_sentences:
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
     if decisions is not None and "answer" in decisions.attrs:
         echo(f"{decisions.attrs['answer']}\n")
     _print_parts(parts)
     if more:
-        echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
+        few = "is 1 more contrast" if more == 1 else f"are {more:,} more contrasts"
+        echo(f"These are the largest; there {few}{command and f': {command}'}\n")
 
 
 def print_table(dataset: xr.Dataset, **headings: str) -> None:
