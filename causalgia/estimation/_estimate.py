@@ -20,6 +20,7 @@ from causalgia.estimation.crossover_estimates import (
     estimate_crossover,
     ice_without_rounding,
     is_unclustered_population,
+    uses_random_arms,
     words_as_levels,
 )
 from causalgia.estimation.from_moments import estimate_from_moments, has_moments
@@ -183,8 +184,10 @@ def _load_unless_streamed(effects: xr.Dataset, request: Request) -> xr.Dataset:
 
 def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Dataset:
     check_one_unit(effects, request)
+    # effects on these units need several draws of a random arm
+    or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
     warnings.warn(
-        "one unit: the effects stand without standard error, p and interval; draw more units, or ask target='units'",
+        f"one unit: the effects stand without standard error, p and interval; draw more units{or_fixed}",
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )
