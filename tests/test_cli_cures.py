@@ -9,7 +9,6 @@ import pytest
 from test_cli import QUICK, call, refused
 
 import causalgia as cg
-from causalgia import store
 
 TRIAL = """
 name = "bench"
@@ -98,3 +97,60 @@ def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
     command = shlex.split(hint.partition(": ")[2])
     assert command[0] == "causalgia"
     assert call(*command[1:]).stdout.count("\nplacebo ") >= 100
+
+
+def test_a_library_is_shown_and_nothing_is_run_into_it(bench):
+    shown = call("show", bench / "LIB").stdout
+    assert shown.startswith("180 oligos of 230 nt")
+    assert shown.endswith(f"Next: causalgia mpra predict trial.toml --design {bench / 'LIB'} --out virtual\n")
+    refused("estimate", bench / "LIB", said=["oligo library without outcomes", "causalgia mpra predict"])
+
+
+def test_measured_effects_are_pointed_at(analyzed):
+    folder, _ = analyzed
+    shown = call("show", folder).stdout
+    assert "No estimates yet" not in shown
+    assert "are in effects.csv; the fit is in fit.nc" in shown
+    call(*shlex.split(shown.splitlines()[-1].partition(": causalgia ")[2]))
+
+
+@pytest.mark.parametrize("rope", ["abc", "placebo", "0.2 sd", "0.1,-0.1"])
+def test_a_region_of_the_bench_is_on_log2(bench, tmp_path, rope):
+    asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", tmp_path / "x")
+    found = call(*asked, f"--rope={rope}", code=2)
+    assert "must be two numbers on log2" in found.stderr
+    assert "placebo," not in found.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_option_without_its_value_points_at_its_command():
+    refused("mpra", "analyze", "c.tsv", "--design", "LIB", "--rope", said="see `causalgia mpra analyze --help`")
+    refused("--bogus", said="see `causalgia --help`")
+
+
+TWO_TASKS = QUICK.replace("rope = [-0.1, 0.1]", "rope = {K562 = [-0.1, 0.1], HepG = [-0.1, 0.1]}")
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_a_region_for_an_unknown_task_is_refused_first(trial, tmp_path, verb):
+    trial.write_text(TWO_TASKS)
+    out = ("--out", tmp_path / "out") if verb == "run" else ()
+    refused(verb, trial, *out, said=[str(trial), "[analysis.rope]", "'HepG'", "HepG2"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
+    trial.write_text(QUICK.replace("n_units = 300", "n_units = 1"))
+    call("run", trial, "--out", tmp_path / "drawn")
+    warned = call("estimate", tmp_path / "drawn").stderr
+    assert "draw more units\n" in warned
+    trial.write_text(trial.read_text().replace('placebo = "AGATAAG"\nat', 'embed = "AGCTAAG"\nat'))
+    call("run", trial, "--out", tmp_path / "fixed")
+    warned = call("estimate", tmp_path / "fixed").stderr
+    assert "or ask --target units" in warned
+    call("estimate", tmp_path / "fixed", "--target", "units")
+
+
+def test_one_error_rate_of_a_planned_test():
+    refused("mpra", "power", "--q", "0.1", "--alpha", "0.05", said=["--q", "--alpha", "give one"])
+    assert "Error rate of the two-sided test" in " ".join(call("mpra", "power", "--help").stdout.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -16,8 +17,11 @@ import causalgia
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
 from causalgia.cli.folder import (
     DECISIONS,
+    EFFECTS,
     ESTIMATES,
+    FIT,
     FOREST,
+    LIBRARY,
     OUTCOMES,
     POSTERIOR,
     SPEC,
@@ -48,6 +52,7 @@ from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
 from causalgia.cli.options import (
     DaskOption,
     WorkersOption,
+    check_tasks,
     dask_client,
     folder_analysis,
     folder_experiment,
@@ -230,7 +235,11 @@ def check(
     from causalgia.trial_file import read_spec
 
     spec = read_spec(spec_file)
-    raise typer.Exit(print_check(spec, load_spec_predictor(spec, spec_file, device)))
+    predictor = load_spec_predictor(spec, spec_file, device)
+    check_tasks(spec, predictor, spec_file)
+    code = print_check(spec, predictor)
+    check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -263,6 +272,7 @@ def run(
     spec = read_spec(spec_file)
     check_run_folder(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
     predictor = load_spec_predictor(spec, spec_file, device)
+    check_tasks(spec, predictor, spec_file)
     with output_folder(out) as folder, dask_client(dask, workers) as client:
         outcomes, written = run_in_folder(
             folder,
@@ -399,9 +409,19 @@ def show(
     from causalgia.analysis import kept_analysis
     from causalgia.reporting import trial_report
 
+    if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
+        from causalgia import mpra, report
+
+        echo(in_shell(report(mpra.read_library(folder))))
+        echo(f"\nNext: causalgia mpra predict trial.toml --design {shlex.quote(str(folder))} --out virtual")
+        return
     outcomes = load_outcomes(folder)
     echo(trial_report(outcomes, rows="all" if all_rows else "summary"))
     echo()
+    if not (folder / ESTIMATES).is_file() and (folder / FIT).is_file():
+        echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
+        echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
+        return
     if not (folder / ESTIMATES).is_file():
         echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
         return

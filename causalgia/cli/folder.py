@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
-STORE = "trial.zarr"
+STORE, LIBRARY = "trial.zarr", "library.nc"
+FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
@@ -158,6 +159,11 @@ def load_outcomes(folder: Path) -> xr.Dataset:
         from causalgia import store
 
         if not (folder / OUTCOMES).is_file():
+            if (folder / LIBRARY).is_file():
+                raise OutcomesError(
+                    f"{folder} holds an oligo library without outcomes; predict them with: causalgia mpra predict "
+                    f"trial.toml --design {folder} --out virtual"
+                )
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
             raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
         return store.load(folder / OUTCOMES, "outcomes")

@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import Target
-from causalgia.cli.folder import check_usable, load_outcomes
+from causalgia.choices import Target, is_rope
+from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.options import parse_rope
 from causalgia.cli.tables import echo, print_answers, print_table
-from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    ContrastError,
+    DecisionError,
+    LibraryError,
+    OutcomesError,
+    printable,
+    quoted,
+)
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import from_column
 
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
-FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
+COMPARISON = "comparison.csv"
 _MOST_ROWS = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
@@ -42,6 +51,23 @@ def parse_numbers(text: str, option: str) -> list[float] | float:
     if not found:
         raise OutcomesError(f"{option} {quoted(text)} must be a number, or several: 5,10,20")
     return found[0] if len(found) == 1 else found
+
+
+def parse_log2_rope(text: str) -> Any:
+    """Return the region of ``mpra analyze --rope``: two numbers on log2, or 0.
+
+    Raises
+    ------
+    DecisionError
+        If it is anything else; placebo words and sd of the control's outcomes belong to trials on a predictor.
+    """
+    found = parse_rope(text)
+    if isinstance(found, str) or not is_rope(found):
+        raise DecisionError(
+            f"--rope {quoted(text)} must be two numbers on log2, the lower first: --rope=-0.1,0.1, the effects too "
+            "small to matter; or --rope 0, the direction alone"
+        )
+    return found
 
 
 def parse_flanks(text: str | None) -> tuple[str, str]:
