@@ -154,3 +154,57 @@ def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
 def test_one_error_rate_of_a_planned_test():
     refused("mpra", "power", "--q", "0.1", "--alpha", "0.05", said=["--q", "--alpha", "give one"])
     assert "Error rate of the two-sided test" in " ".join(call("mpra", "power", "--help").stdout.split())
+
+
+_ONE_ARM = 'n_units = 50\nrng = 3\nnull = {kind = "uniform", length = 60}\npredictor = {zoo = "gata1_like"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "unsaid"),
+    [
+        (
+            '[arms."GATA1, core broken"]\nembed = "GATA"\ndelete = [1, 3]\nat = 3',
+            '[arms."GATA1, core broken"] has embed and delete: one intervention an arm; combine them with '
+            "steps = [{embed = ...}, {delete = ...}]",
+            "levels",
+        ),
+        ('[arms."a b"]\nembedd = "GATA"', '[arms."a b"] has no key', "arms.a b"),
+        (
+            '[arms.X]\nembed = "AGAXAAG"\nat = 3',
+            'a motif by its name or file is {file = "motifs.meme", motif = "GATA1"}',
+            "in Python",
+        ),
+    ],
+)
+def test_errors_of_arms_are_in_the_words_of_the_file(trial, text, said, unsaid):
+    trial.write_text(f"{_ONE_ARM}[arms.untreated]\n{text}\n")
+    found = call("check", trial, code=2).stderr
+    assert said in found
+    assert unsaid not in found
+
+
+def test_a_missing_file_of_sequences_is_named_by_its_table(trial):
+    shuffled = _ONE_ARM.replace('kind = "uniform", length = 60', 'kind = "dinucleotide_shuffle", of = "peaks.fa"')
+    trial.write_text(f"{shuffled}[arms.untreated]\n")
+    found = call("check", trial, code=2).stderr
+    assert "[null]: of: " in found
+    assert "peaks.fa: no such file" in found
+    assert "Shuffle(" not in found
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [('"4"', "a position counted from 0, or a list such as [4, 12]"), ("[]", "give 1 position or more")],
+)
+def test_positions_are_a_list(tmp_path, given, said):
+    path = tmp_path / "spacing.toml"
+    call("init", "--experiment", "spacing", path)
+    path.write_text(path.read_text().replace("distances = [4, 6, 9]", f"distances = {given}"))
+    refused("check", path, said=said)
+
+
+def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
+    refused("estimate", results, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'? The")
+    asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", bench / "none")
+    refused(*asked, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'")
+    refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")

@@ -157,7 +157,7 @@ def counts_question(
         )
     if control not in known:
         hint = nearest(control, known, most=3) or "."
-        raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
+        raise ContrastError(f"control {quoted(control)} is not an arm{hint} The arms are {listed(known)}")
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]
@@ -171,7 +171,7 @@ def _check_arms(option: str, given: list[str], known: list[str]) -> None:
     for arm in given:
         if arm not in known:
             hint = nearest(arm, known, most=3) or "."
-            raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
+            raise ContrastError(f"{option} {quoted(arm)} is not an arm{hint} The arms are {listed(known)}")
 
 
 def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:

