@@ -208,3 +208,40 @@ def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
     asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", bench / "none")
     refused(*asked, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'")
     refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")
+
+
+def test_what_is_under_the_table_says_family_and_levels(results):
+    estimated = call("estimate", results, "--adjust", "holm").stdout
+    assert "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebo words." in estimated
+    assert "p-values are adjusted for all" not in call("estimate", results, "--all").stdout
+    assert "Levels differ because" in call("analyze", results).stdout
+
+
+def test_a_plan_is_in_words_and_says_where_it_ends():
+    asked = ("mpra", "cheapest", "--oligos", "1000")
+    printed = call(*asked, "--max-replicates", "3").stdout
+    assert "n_backgrounds" not in printed
+    assert "price, USD" in printed
+    assert "At the edge of what was tried: replicates (--max-replicates)" in printed
+    assert "(--depth)" not in call(*asked, "--depth", "100").stdout
+
+
+def test_names_with_commas_are_quoted_in_lists(bench):
+    printed = call("show", bench / "LIB").stdout
+    assert "40 'placebo', 40 'GATA1, far', 40 'GATA1, near', 40 'GATA1'" in printed
+
+
+def test_an_empty_table_is_called_empty(tmp_path, analyzed):
+    (tmp_path / "empty.csv").write_text("\n")
+    refused("mpra", "compare", tmp_path / "empty.csv", analyzed[0], said="empty.csv: is empty; give columns")
+
+
+def test_a_new_folder_is_named(tmp_path):
+    assert f"in the new folder {tmp_path / 'new'}." in call("init", tmp_path / "new" / "x.toml").stdout
+    assert "new folder" not in call("init", tmp_path / "y.toml").stdout
+
+
+def test_the_parts_of_a_measured_report_are_one_line_apart(analyzed):
+    before, _, _ = analyzed[1].partition("Quality of the counts:")
+    assert before.endswith("\n\n")
+    assert not before.endswith("\n\n\n")

@@ -214,11 +214,12 @@ def init(
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
+    made = "" if path.parent.exists() else f" in the new folder {path.parent}"
     make_folder(path.parent)
     for place, text in files.items():
         write_text(place, text)
     example_names = [place.name for place in files if place != path]
-    echo(f"Wrote {', '.join([str(path), *example_names])}. Next: causalgia run {path} --out results")
+    echo(f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run {path} --out results")
 
 
 @app.command()

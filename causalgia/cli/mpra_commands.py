@@ -33,6 +33,8 @@ from causalgia.cli.mpra_tables import (
     parse_flanks,
     parse_log2_rope,
     parse_numbers,
+    plan_limits,
+    plan_table,
     planning_noise,
     power_table,
     print_average,
@@ -233,7 +235,7 @@ def power(
     )
     settings: dict[str, tuple[str | None, str]] = {
         "n_barcodes": (barcodes, "barcodes of each oligo"),
-        "n_replicates": (replicates, "replicates"),
+        "n_replicates": (replicates, "replicate" if replicates == "1" else "replicates"),
         "n_backgrounds": (backgrounds, "backgrounds"),
         "depth": (depth or "the pilot's", "reads of a barcode in one library"),
     }
@@ -313,8 +315,9 @@ def cheapest(
         depth=parse_numbers(depth, "--depth"),
     )
     echo(assumed_noise(noise, known, average=True))
-    for name, value in found.data_vars.items():
-        echo(f"{name:<15}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<15}{value.item():,}")
+    echo(plan_table(found))
+    if at := plan_limits(found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")):
+        echo(f"At the edge of what was tried: {', '.join(at)}; a better plan may lie beyond.")
     echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
 
 

@@ -22,6 +22,7 @@ from causalgia.errors import (
     DecisionError,
     LibraryError,
     OutcomesError,
+    comma_list,
     printable,
     quoted,
 )
@@ -152,7 +153,7 @@ def counts_question(
         control = None if kept.control is None else str(kept.control)
     if control is None:
         raise ContrastError(
-            f"which arm is the control? give --control, one of {', '.join(known)}; or --contrasts; or control, "
+            f"which arm is the control? give --control, one of {comma_list(known)}; or --contrasts; or control, "
             "contrasts or interaction in the trial's [analysis]"
         )
     if control not in known:
@@ -188,7 +189,7 @@ def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> l
     if not beside and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any():
         raise ContrastError(
             f"--control: no element has {quoted(control)} and another arm beside it, so nothing can be compared with "
-            f"it; the arms are {', '.join(map(printable, arms))}"
+            f"it; the arms are {comma_list(map(printable, arms))}"
         )
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
@@ -300,6 +301,49 @@ def power_table(found: xr.Dataset) -> str:
     return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 
+_PLAN = {
+    "n_backgrounds": "backgrounds",
+    "n_barcodes": "barcodes of each oligo",
+    "n_replicates": "replicates",
+    "depth": "reads of a barcode in one library, mean",
+    "n_oligos": "oligos",
+    "lost": "share of the backgrounds that lose an arm",
+    "n_reads": "reads in all",
+    "half_width": "half width of the interval of the average effect, on log2",
+    "power": "power",
+}
+
+
+def plan_table(plan: xr.Dataset) -> str:
+    """Return the plan of `causalgia.mpra.cheapest` as lines of a value and its meaning.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> print(plan_table(xr.Dataset({"n_oligos": 996, "price": 6617.3}, attrs={"currency": "USD"})))
+      996  oligos
+    6,617  price, USD
+    """
+    names = _PLAN | {"price": f"price, {plan.attrs['currency']}"}
+    rows = {
+        str(name): f"{value.item():,.4g}" if value.dtype.kind == "f" else f"{value.item():,}"
+        for name, value in plan.data_vars.items()
+    }
+    width = max(map(len, rows.values()))
+    return "\n".join(f"{value:>{width}}  {names.get(name, name)}" for name, value in rows.items())
+
+
+def plan_limits(plan: xr.Dataset, barcodes: int, replicates: int, depths: list[float] | float) -> list[str]:
+    """Return the settings of a plan at the largest value tried, with the options that raise it."""
+    tried = {"n_barcodes": (float(barcodes), "--max-barcodes"), "n_replicates": (float(replicates), "--max-replicates")}
+    tried |= {} if isinstance(depths, float) else {"depth": (max(depths), "--depth")}
+    return [
+        f"{_PLAN[name].partition(',')[0]} ({option})"
+        for name, (most, option) in tried.items()
+        if name in plan and plan[name] == most
+    ]
+
+
 def check_files_free(folder: Path, force: bool, *names: str) -> None:
     """Raise if files would be overwritten or the folder is not writable."""
     check_usable(folder)
@@ -385,7 +429,7 @@ def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
     """Print the quality of counts, and what filters left of them."""
     from causalgia import report
 
-    echo("\nQuality of the counts:")
+    echo("Quality of the counts:")
     echo(in_shell(report(quality)))
     echo(in_shell(report(counts)))
 
@@ -420,6 +464,8 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
             f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
         )
     text = read_text(path, OutcomesError)
+    if not text.strip():
+        raise OutcomesError(f"{path}: is empty; give columns element effect se")
     try:
         table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
     except Exception as error:  # the python engine raises whatever csv does

@@ -209,10 +209,11 @@ def _estimates_dataset(
     (p, lower, upper, others), exact = limits, e.se == 0
     if exact.any() and not answer.by_definition:
         of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
-        n = int(answer.n_clusters.max())
+        n, n_exact = int(answer.n_clusters.max()), int(exact.sum())
+        do, their = ("does", "its interval is a point") if n_exact == 1 else ("do", "their intervals are points")
         warnings.warn(
-            f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: their "
-            f"intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
+            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {n} independent units: "
+            f"{their}, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )

@@ -152,7 +152,8 @@ def _from_table(table: Any, name: str | None) -> Motif:
     if why:
         what = "this" if why[0] == ":" else type(table).__name__
         raise SequenceError(
-            f"a motif cannot be made of {what}{why}; give a JASPAR name, a word, a path, a Motif, or w rows of A, C, G, T"
+            f"a motif cannot be made of {what}{why}; give a JASPAR name, a word, a path, a Motif, or w "
+            "rows of A, C, G, T"
         )
     rows = _by_labels(numbers, *_table_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
