@@ -107,7 +107,10 @@ def check_key(table: Table, key: str, what: str) -> None:
 
 def similar_names(name: str, known: Iterable[str], *, most: int = 1) -> list[str]:
     """Return the known names that are spelled most like a name, the nearest first; none if none is near."""
-    return difflib.get_close_matches(name, list(known), n=most, cutoff=0.5)
+    names = list(known)
+    same = [one for one in names if one.casefold() == name.casefold()]
+    close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
+    return list(dict.fromkeys([*same, *close]))[:most]
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 1) -> str:

@@ -40,6 +40,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import takewhile
 
 __all__ = [
@@ -109,6 +110,18 @@ def quoted(value: object) -> str:
         return _cut(printable(repr(value)), _QUOTED)
     except ValueError:  # Python converts no int of more than 4,300 digits
         return f"{type(value).__name__} with more digits than can be written"
+
+
+def comma_list(names: Iterable[object]) -> str:
+    """Return names separated by commas, each in quotes if one of them has a comma itself.
+
+    Examples
+    --------
+    >>> print(comma_list(["GATA1", "CTCF"]), "|", comma_list(["GATA1", "GATA1, core broken"]))
+    GATA1, CTCF | 'GATA1', 'GATA1, core broken'
+    """
+    texts = [str(name) for name in names]
+    return ", ".join(map(quoted, texts) if any("," in text for text in texts) else texts)
 
 
 def quoted_apart(one: object, other: object) -> tuple[str, str]:

@@ -98,7 +98,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
         )
     if not any(found.terms.values()):
         what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
-        raise ContrastError(f"{_noun(of)} {quoted(text)}: {what}; for example {quoted(_example_hypothesis(names))}")
+        raise ContrastError(f"{_noun(of)} {quoted(text)}: {what}; for example {quoted(_example(names, of))}")
     return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
 
 
@@ -194,8 +194,10 @@ def check_distinct(rows: dict[str, Linear]) -> None:
         known[key] = name
 
 
-def _example_hypothesis(names: Sequence[str]) -> str:
+def _example(names: Sequence[str], of: str) -> str:
     shown = [backticked(name) for name in names[:2]] or ["A", "B"]
+    if of == "arm":  # whose weights sum to zero
+        return f"{shown[0]} - {shown[1] if len(shown) > 1 else 'control'}"
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
 
 
@@ -230,7 +232,7 @@ class _Parser:
     def _error(self, what: str) -> ContrastError:
         return ContrastError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example "
-            f"{quoted(_example_hypothesis(self.names))}, names with spaces or signs in backticks"
+            f"{quoted(_example(self.names, self.of))}, names with spaces or signs in backticks"
         )
 
     def _next(self, *values: str) -> str:

@@ -422,7 +422,7 @@ def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
         (lambda s: tile_placement(s, tile=(0, 20), at=[10, 60], tss=(40, 50)), "overlaps 0-20"),
         (lambda s: tile_placement(s, tile=(0, 20), at=[30, 60], tss=(40, 50)), "protected tss=40-50 overlap"),
         (lambda s: tile_placement(s, tile=(0, 20), at=[60, 90], tss=(40, 50)), "at: a copy=90-110 leaves the sequence"),
-        (lambda s: tile_placement(s, tile=(0, 20), at=[60], tss=(40, 50)), "2 positions or more"),
+        (lambda s: tile_placement(s, tile=(0, 20), at=[60], tss=(40, 50)), "give 2 positions or more"),
         (lambda s: tile_copies(s, tile=(0, 20), at=[60, 70], tss=(40, 50)), "overlaps 60-80"),
         (lambda s: tile_interactions(s, tiles=[(i, i + 5) for i in range(0, 35, 5)]), "2\\^7 = 128 arms"),
         (lambda s: tile_interactions(s, tiles=[(0, 20)]), "2 or more"),

@@ -160,7 +160,7 @@ def test_tables_of_counts_and_of_probabilities():
         (np.ones((4, 7)), "transpose it"),
         ([[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]], "transpose it"),  # every column sums to 10
         ([[1, 2, 3]], "give one row for each position"),
-        (3, "a motif cannot be made of int (it is no table); give a JASPAR name"),
+        (3, "a motif cannot be made of this: 3 is no table; give a JASPAR name"),
         ([[0.2, 0.2, 0.2, 0.2]], "are not four probabilities that sum to 1"),
         ([[1, -1, 1, 1]], "Motif.from_pwm() takes log-odds"),
         ([[1, np.nan, 1, 1]], "Motif.from_pwm() takes log-odds"),
@@ -168,7 +168,7 @@ def test_tables_of_counts_and_of_probabilities():
         ({"A": [1]}, "neither its rows nor its columns are: rows A, columns without labels"),
         ({"A": [1], "C": [1, 2], "G": [1], "T": [1]}, "a motif cannot be made of dict"),
         ({}, "neither its rows nor its columns are"),
-        (None, "a motif cannot be made of NoneType (it is no table); give a JASPAR name"),
+        (None, "a motif cannot be made of this: None is no table; give a JASPAR name"),
     ],
 )
 def test_other_tables_are_refused(table, message):

@@ -33,5 +33,5 @@ def test_contrasts_that_do_not_vary_are_decided_by_no_law(k: int, still: int, er
 
 @pytest.mark.parametrize("text", ["", " ", "-", "= 0", "1 - 1"])
 def test_an_analysis_of_a_text_without_arms_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(cg.errors.DesignError, match="for example 'A - B = 0'"):
+    with pytest.raises(cg.errors.DesignError, match="for example 'A - B'"):
         cg.Analysis(contrasts=[text])

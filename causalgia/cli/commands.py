@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -15,8 +17,11 @@ import causalgia
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
 from causalgia.cli.folder import (
     DECISIONS,
+    EFFECTS,
     ESTIMATES,
+    FIT,
     FOREST,
+    LIBRARY,
     OUTCOMES,
     POSTERIOR,
     SPEC,
@@ -33,9 +38,11 @@ from causalgia.cli.folder import (
     is_written_by_causalgia,
     load_outcomes,
     make_folder,
+    other_analysis,
     output_folder,
     remove_outdated,
     run_in_folder,
+    show_all_command,
     write_answer,
     write_outcomes,
     write_text,
@@ -45,6 +52,7 @@ from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
 from causalgia.cli.options import (
     DaskOption,
     WorkersOption,
+    check_tasks,
     dask_client,
     folder_analysis,
     folder_experiment,
@@ -54,7 +62,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.tables import echo, print_answers, print_written
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, OutcomesError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -206,11 +214,12 @@ def init(
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
+    made = "" if path.parent.exists() else f" in the new folder {path.parent}"
     make_folder(path.parent)
     for place, text in files.items():
         write_text(place, text)
     example_names = [place.name for place in files if place != path]
-    echo(f"Wrote {', '.join([str(path), *example_names])}. Next: causalgia run {path} --out results")
+    echo(f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run {path} --out results")
 
 
 @app.command()
@@ -227,7 +236,11 @@ def check(
     from causalgia.trial_file import read_spec
 
     spec = read_spec(spec_file)
-    raise typer.Exit(print_check(spec, load_spec_predictor(spec, spec_file, device)))
+    predictor = load_spec_predictor(spec, spec_file, device)
+    check_tasks(spec, predictor, spec_file)
+    code = print_check(spec, predictor)
+    check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -260,6 +273,7 @@ def run(
     spec = read_spec(spec_file)
     check_run_folder(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
     predictor = load_spec_predictor(spec, spec_file, device)
+    check_tasks(spec, predictor, spec_file)
     with output_folder(out) as folder, dask_client(dask, workers) as client:
         outcomes, written = run_in_folder(
             folder,
@@ -318,10 +332,13 @@ def estimate(
     analysis = folder_analysis(folder, outcomes, {**given, "family": family})
     _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
-    remove_outdated(folder, DECISIONS, POSTERIOR, *answer_figures(folder))
     store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences)
     print_written(folder, ESTIMATES, FOREST)
+    if (folder / DECISIONS).is_file():
+        with suppress(OutcomesError):  # a damaged file is left as it is
+            if other := other_analysis(estimates, store.load(folder / DECISIONS, "decisions")):
+                echo(f"Kept {DECISIONS}: its verdicts are of another analysis than these estimates: {other}.")
     echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
 
 
@@ -393,15 +410,30 @@ def show(
     from causalgia.analysis import kept_analysis
     from causalgia.reporting import trial_report
 
+    if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
+        from causalgia import mpra, report
+
+        echo(in_shell(report(mpra.read_library(folder))))
+        echo(f"\nNext: causalgia mpra predict trial.toml --design {shlex.quote(str(folder))} --out virtual")
+        return
     outcomes = load_outcomes(folder)
     echo(trial_report(outcomes, rows="all" if all_rows else "summary"))
     echo()
+    if not (folder / ESTIMATES).is_file() and (folder / FIT).is_file():
+        echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
+        echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
+        return
     if not (folder / ESTIMATES).is_file():
         echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
-    print_answers(store.load(folder / ESTIMATES, "estimates"), decisions, all_rows=all_rows, in_sentences=sentences)
+    estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
+    if decisions is not None and (other := other_analysis(estimates, decisions)):
+        print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command)
+        echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")
+        estimates = decisions
+    print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command)
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
@@ -433,7 +465,14 @@ def _print_and_draw(
     from causalgia.plot import save_forest
 
     try:
-        print_answers(estimates, decisions, truth=truth, all_rows=all_rows, in_sentences=in_sentences)
+        print_answers(
+            estimates,
+            decisions,
+            truth=truth,
+            all_rows=all_rows,
+            in_sentences=in_sentences,
+            command=show_all_command(folder),
+        )
     finally:
         save_forest(estimates if decisions is None else decisions, folder / FOREST, truth=truth)
 

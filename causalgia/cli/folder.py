@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
-STORE = "trial.zarr"
+STORE, LIBRARY = "trial.zarr", "library.nc"
+FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
+_OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
 
@@ -156,6 +159,11 @@ def load_outcomes(folder: Path) -> xr.Dataset:
         from causalgia import store
 
         if not (folder / OUTCOMES).is_file():
+            if (folder / LIBRARY).is_file():
+                raise OutcomesError(
+                    f"{folder} holds an oligo library without outcomes; predict them with: causalgia mpra predict "
+                    f"trial.toml --design {folder} --out virtual"
+                )
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
             raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
         return store.load(folder / OUTCOMES, "outcomes")
@@ -215,6 +223,22 @@ def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) 
         (folder / name).unlink()
     if gone := [name for name in found if name not in rewritten]:
         echo(f"Removed {', '.join(gone)}: not of these results.")
+
+
+def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
+    """Return how the analysis of decisions differs from that of estimates, apart from settings of verdicts, or ""."""
+    from causalgia.analysis import analysis_in_attrs
+
+    fields = analysis_in_attrs(decisions.attrs).differs(analysis_in_attrs(estimates.attrs))
+    if fields := tuple(field for field in fields if field not in _OF_VERDICTS):
+        return f"they differ in {', '.join(fields)}"
+    known = set(estimates["contrast"].to_numpy().tolist())
+    return "" if known.issuperset(decisions["contrast"].to_numpy().tolist()) else "they have other contrasts"
+
+
+def show_all_command(folder: Path) -> str:
+    """Return the command that prints every contrast of a folder."""
+    return f"causalgia show {shlex.quote(str(folder))} --all"
 
 
 @contextmanager
@@ -379,7 +403,13 @@ def write_answer(
         write_text(folder / name, text)
     try:
         echo(f"{answer.question}\n")
-        print_answers(answer.estimates, decisions, all_rows=all_rows, in_sentences=in_sentences)
+        print_answers(
+            answer.estimates,
+            decisions,
+            all_rows=all_rows,
+            in_sentences=in_sentences,
+            command=show_all_command(folder),
+        )
     finally:
         for name, task in _task_by_figure(answer).items():
             answer.save(folder / name, task=task)

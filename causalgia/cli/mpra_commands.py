@@ -9,11 +9,18 @@ from typing import Annotated
 
 import typer
 
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, output_folder, remove_outdated, write_text
+from causalgia.cli.folder import (
+    DECISIONS,
+    EFFECTS,
+    ESTIMATES,
+    FIT,
+    OUTCOMES,
+    output_folder,
+    remove_outdated,
+    write_text,
+)
 from causalgia.cli.mpra_tables import (
     COMPARISON,
-    EFFECTS,
-    FIT,
     assumed_noise,
     average_target,
     check_files_free,
@@ -24,7 +31,10 @@ from causalgia.cli.mpra_tables import (
     effects_table,
     measured_effects,
     parse_flanks,
+    parse_log2_rope,
     parse_numbers,
+    plan_limits,
+    plan_table,
     planning_noise,
     power_table,
     print_average,
@@ -37,7 +47,6 @@ from causalgia.cli.mpra_tables import (
     virtual_effects,
 )
 from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
-from causalgia.cli.options import parse_rope
 from causalgia.cli.tables import echo, print_written
 from causalgia.errors import OutcomesError
 from causalgia.spreadsheet import to_csv
@@ -178,7 +187,7 @@ def power(
     tau: _Tau = None,
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
-    alpha: Annotated[float | None, typer.Option(help="Level of the two-sided test; default: 0.05.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Error rate of the two-sided test; default: 0.05.")] = None,
     q: Annotated[float | None, typer.Option(help="False discovery rate, instead of --alpha.")] = None,
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
@@ -196,6 +205,10 @@ def power(
     """
     from causalgia import mpra
 
+    if alpha is not None and q is not None:
+        raise OutcomesError(
+            "--q bounds the false discovery rate instead of --alpha, the error rate of a test; give one"
+        )
     noise, known = planning_noise(
         pilot,
         library_folder,
@@ -222,7 +235,7 @@ def power(
     )
     settings: dict[str, tuple[str | None, str]] = {
         "n_barcodes": (barcodes, "barcodes of each oligo"),
-        "n_replicates": (replicates, "replicates"),
+        "n_replicates": (replicates, "replicate" if replicates == "1" else "replicates"),
         "n_backgrounds": (backgrounds, "backgrounds"),
         "depth": (depth or "the pilot's", "reads of a barcode in one library"),
     }
@@ -302,8 +315,9 @@ def cheapest(
         depth=parse_numbers(depth, "--depth"),
     )
     echo(assumed_noise(noise, known, average=True))
-    for name, value in found.data_vars.items():
-        echo(f"{name:<15}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<15}{value.item():,}")
+    echo(plan_table(found))
+    if at := plan_limits(found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")):
+        echo(f"At the edge of what was tried: {', '.join(at)}; a better plan may lie beyond.")
     echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
 
 
@@ -345,6 +359,7 @@ def analyze(
     """
     from causalgia import Analysis, adjust, decide, infer, mpra, store
 
+    region = parse_log2_rope(rope)
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
@@ -357,7 +372,7 @@ def analyze(
         if crossover:
             fitted = mpra.fit(counts, **vars(asked), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
-            decisions = decide(evidence, rope=parse_rope(rope), error=error.value, level=level)
+            decisions = decide(evidence, rope=region, error=error.value, level=level)
         remove_outdated(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
         said = {"analysis": Analysis(**asked.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(said), folder / OUTCOMES)

@@ -11,11 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import Target
-from causalgia.cli.folder import check_usable, load_outcomes
+from causalgia.choices import Target, is_rope
+from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.options import parse_rope
 from causalgia.cli.tables import echo, print_answers, print_table
-from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    ContrastError,
+    DecisionError,
+    LibraryError,
+    OutcomesError,
+    comma_list,
+    printable,
+    quoted,
+)
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import from_column
 
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
-FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
+COMPARISON = "comparison.csv"
 _MOST_ROWS = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
@@ -42,6 +52,23 @@ def parse_numbers(text: str, option: str) -> list[float] | float:
     if not found:
         raise OutcomesError(f"{option} {quoted(text)} must be a number, or several: 5,10,20")
     return found[0] if len(found) == 1 else found
+
+
+def parse_log2_rope(text: str) -> Any:
+    """Return the region of ``mpra analyze --rope``: two numbers on log2, or 0.
+
+    Raises
+    ------
+    DecisionError
+        If it is anything else; placebo words and sd of the control's outcomes belong to trials on a predictor.
+    """
+    found = parse_rope(text)
+    if isinstance(found, str) or not is_rope(found):
+        raise DecisionError(
+            f"--rope {quoted(text)} must be two numbers on log2, the lower first: --rope=-0.1,0.1, the effects too "
+            "small to matter; or --rope 0, the direction alone"
+        )
+    return found
 
 
 def parse_flanks(text: str | None) -> tuple[str, str]:
@@ -126,12 +153,12 @@ def counts_question(
         control = None if kept.control is None else str(kept.control)
     if control is None:
         raise ContrastError(
-            f"which arm is the control? give --control, one of {', '.join(known)}; or --contrasts; or control, "
+            f"which arm is the control? give --control, one of {comma_list(known)}; or --contrasts; or control, "
             "contrasts or interaction in the trial's [analysis]"
         )
     if control not in known:
         hint = nearest(control, known, most=3) or "."
-        raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
+        raise ContrastError(f"control {quoted(control)} is not an arm{hint} The arms are {listed(known)}")
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]
@@ -145,7 +172,7 @@ def _check_arms(option: str, given: list[str], known: list[str]) -> None:
     for arm in given:
         if arm not in known:
             hint = nearest(arm, known, most=3) or "."
-            raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
+            raise ContrastError(f"{option} {quoted(arm)} is not an arm{hint} The arms are {listed(known)}")
 
 
 def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
@@ -162,7 +189,7 @@ def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> l
     if not beside and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any():
         raise ContrastError(
             f"--control: no element has {quoted(control)} and another arm beside it, so nothing can be compared with "
-            f"it; the arms are {', '.join(map(printable, arms))}"
+            f"it; the arms are {comma_list(map(printable, arms))}"
         )
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
@@ -274,6 +301,49 @@ def power_table(found: xr.Dataset) -> str:
     return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 
+_PLAN = {
+    "n_backgrounds": "backgrounds",
+    "n_barcodes": "barcodes of each oligo",
+    "n_replicates": "replicates",
+    "depth": "reads of a barcode in one library, mean",
+    "n_oligos": "oligos",
+    "lost": "share of the backgrounds that lose an arm",
+    "n_reads": "reads in all",
+    "half_width": "half width of the interval of the average effect, on log2",
+    "power": "power",
+}
+
+
+def plan_table(plan: xr.Dataset) -> str:
+    """Return the plan of `causalgia.mpra.cheapest` as lines of a value and its meaning.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> print(plan_table(xr.Dataset({"n_oligos": 996, "price": 6617.3}, attrs={"currency": "USD"})))
+      996  oligos
+    6,617  price, USD
+    """
+    names = _PLAN | {"price": f"price, {plan.attrs['currency']}"}
+    rows = {
+        str(name): f"{value.item():,.4g}" if value.dtype.kind == "f" else f"{value.item():,}"
+        for name, value in plan.data_vars.items()
+    }
+    width = max(map(len, rows.values()))
+    return "\n".join(f"{value:>{width}}  {names.get(name, name)}" for name, value in rows.items())
+
+
+def plan_limits(plan: xr.Dataset, barcodes: int, replicates: int, depths: list[float] | float) -> list[str]:
+    """Return the settings of a plan at the largest value tried, with the options that raise it."""
+    tried = {"n_barcodes": (float(barcodes), "--max-barcodes"), "n_replicates": (float(replicates), "--max-replicates")}
+    tried |= {} if isinstance(depths, float) else {"depth": (max(depths), "--depth")}
+    return [
+        f"{_PLAN[name].partition(',')[0]} ({option})"
+        for name, (most, option) in tried.items()
+        if name in plan and plan[name] == most
+    ]
+
+
 def check_files_free(folder: Path, force: bool, *names: str) -> None:
     """Raise if files would be overwritten or the folder is not writable."""
     check_usable(folder)
@@ -341,7 +411,7 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
         echo("One replicate was measured: the average is that of this replicate, without variation between replicates.")
     found = average(fitted.isel(element=test), by=None, ci_prob=level)
     found = found.isel(contrast=0, drop=True).rename(task="contrast").expand_dims(task=["measured"], axis=1)
-    print_answers(found)
+    print_answers(found, all_rows=True)
 
 
 def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
@@ -351,14 +421,15 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
 
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
-    print_answers(estimate(contrast(load_outcomes(folder), **asked), ci_prob=level))
+    found = estimate(contrast(load_outcomes(folder), **asked), ci_prob=level)
+    print_answers(found, command=f"causalgia estimate {shlex.quote(str(folder))} --all")
 
 
 def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
     """Print the quality of counts, and what filters left of them."""
     from causalgia import report
 
-    echo("\nQuality of the counts:")
+    echo("Quality of the counts:")
     echo(in_shell(report(quality)))
     echo(in_shell(report(counts)))
 
@@ -376,8 +447,12 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         echo(f"{arm}: {counts}")
     echo(f"{verdict_method(decisions)}\n")
     if decisions.sizes["contrast"] > _MOST_ROWS:
-        echo(f"The {_MOST_ROWS} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        n = decisions.sizes["contrast"]
         decisions = largest_contrasts(decisions, most=_MOST_ROWS)
+        each = f", each in {decisions.sizes['task']} contrasts" if decisions.sizes["task"] > 1 else ""
+        echo(
+            f"The {decisions.sizes['contrast']} elements of {n:,} with the largest effects{each}; all are in {EFFECTS}:"
+        )
     print_table(decisions, contrast="element", task="contrast")
 
 
@@ -389,6 +464,8 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
             f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
         )
     text = read_text(path, OutcomesError)
+    if not text.strip():
+        raise OutcomesError(f"{path}: is empty; give columns element effect se")
     try:
         table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
     except Exception as error:  # the python engine raises whatever csv does

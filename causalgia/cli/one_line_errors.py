@@ -50,6 +50,9 @@ def set_options(options: frozenset[str]) -> None:
     _options.set(options)
 
 
+_command: ContextVar[str] = ContextVar("command", default="causalgia")
+
+
 def in_shell(text: str) -> str:
     """Return a message with Python arguments and functions replaced by options, trial-file keys and commands.
 
@@ -81,6 +84,8 @@ def in_shell(text: str) -> str:
 
 def _shell_call(found: re.Match[str]) -> str:
     name, arguments = found[1], found[2] or ""
+    if name == "motif" and arguments.startswith("('"):  # a word of the trial file
+        return '{file = "motifs.meme", motif = "GATA1"}'
     if (key := _trial_file_key(name)) is not None:
         return key
     if name not in _COMMANDS:
@@ -178,6 +183,7 @@ class OneLineGroup(TyperGroup):
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         del standalone_mode
         try:
+            _command.set("causalgia")
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except StoppedError as error:
@@ -198,6 +204,7 @@ class OneLineGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         found = super().resolve_command(ctx, args)
+        _command.set(f"{ctx.command_path} {found[0]}")
         set_options(frozenset(name for parameter in getattr(found[1], "params", ()) for name in parameter.opts))
         return found
 
@@ -248,7 +255,7 @@ def _print_error(message: str, code: int) -> int:
 
 def _usage_message(error: Any) -> str:
     """Return the message for a wrong command line, with a pointer to the help."""
-    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
+    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else _command.get()
     message = str(error.format_message()).rstrip(".")
     for pattern, plain in _PLAIN.items():
         message = re.sub(pattern, plain, message)

@@ -124,6 +124,16 @@ def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager
     return connected(dask) if dask is not None else local_cluster(workers or 0)
 
 
+def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
+    """Raise DesignError if the analysis of a trial file names a task that its predictor lacks, as far as known."""
+    from causalgia.trial.attributes import check_analysis, known_tasks
+
+    try:
+        check_analysis(spec.analysis.asking(spec.design.asked), spec.design, known_tasks(predictor))
+    except CausalgiaError as error:
+        raise DesignError(f"{spec_file}: {error}") from error
+
+
 def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
     """Return the predictor of a trial file, on the device of the command line if given."""
     from causalgia.trial_file import check_device

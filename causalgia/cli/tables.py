@@ -29,37 +29,64 @@ def print_answers(
     truth: xr.DataArray | None = None,
     all_rows: bool = False,
     in_sentences: bool = False,
+    command: str = "",
 ) -> None:
     """Print the answer of an experiment, the estimand, one table, its notes, and optional sentences.
 
-    The table shows verdicts with their own intervals if there are decisions, else effects.
+    The table shows verdicts with their own intervals if there are decisions, else effects. Of many contrasts the
+    largest are shown, with the `command` that prints all.
     """
     from causalgia.reporting import sentences
     from causalgia.reporting._trial_report import estimand, shape_lines
     from causalgia.reporting.verdict_sentences import verdict_method
 
+    verdicts_alone = estimates is decisions  # whose estimand names their method
     which: Rows = "all" if all_rows else "summary"
+    under = [] if which == "all" else _family_lines(estimates)
+    under += [] if decisions is None else _level_lines(decisions)
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
     if decisions is not None:  # notes of decisions include those of estimates
         estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
     lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
     parts: list[str | Table] = ["\n".join(lines)]
     if decisions is None:
-        parts += [_rich_table(estimates, which, truth), *shape_lines(estimates)]
+        parts += [_rich_table(estimates, which, truth), *under, *shape_lines(estimates)]
     else:
-        parts += [verdict_method(decisions), _rich_table(decisions, which, truth), *shape_lines(decisions)]
+        parts += [] if verdicts_alone else [verdict_method(decisions)]
+        parts += [_rich_table(decisions, which, truth), *under, *shape_lines(decisions)]
     if in_sentences:
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
     if decisions is not None and "answer" in decisions.attrs:
-        echo(f"{decisions.attrs['answer']}\n")
+        _print_parts([decisions.attrs["answer"]])
     _print_parts(parts)
     if more:
-        echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
+        few = "is 1 more contrast" if more == 1 else f"are {more:,} more contrasts"
+        echo(f"These are the largest; there {few}{command and f': {command}'}\n")
 
 
 def print_table(dataset: xr.Dataset, **headings: str) -> None:
     """Print the table of estimates or decisions alone, with other headings where they are given."""
     _print_parts([_rich_table(dataset, "all", None, headings)])
+
+
+def _family_lines(estimates: xr.Dataset) -> list[str]:
+    """Return a line on the number of contrasts that p-values are adjusted for, if placebo words are not printed."""
+    from causalgia.estimation.crossover_estimates import placebo_words
+
+    n, n_words = estimates.sizes["contrast"], int(placebo_words(estimates).sum())
+    if not n_words or estimates.attrs.get("family") != "the contrasts of one task":
+        return []
+    return [f"p-values are adjusted for all {n:,} contrasts of one task, of which {n_words:,} are placebo words."]
+
+
+def _level_lines(decisions: xr.Dataset) -> list[str]:
+    """Return a line on intervals of different levels."""
+    if "interval_level" not in decisions or decisions.attrs.get("evidence") != "tests":
+        return []
+    levels = decisions["interval_level"].to_numpy()
+    if (levels == levels.flat[0]).all():
+        return []
+    return ["Levels differ because each interval has the level of the adjusted test that gave its verdict."]
 
 
 def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:

@@ -21,6 +21,7 @@ from causalgia.estimation.crossover_estimates import (
     estimate_crossover,
     ice_without_rounding,
     is_unclustered_population,
+    uses_random_arms,
     words_as_levels,
 )
 from causalgia.estimation.from_moments import estimate_from_moments, has_moments
@@ -184,8 +185,10 @@ def _load_unless_streamed(effects: xr.Dataset, request: Request) -> xr.Dataset:
 
 def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Dataset:
     check_one_unit(effects, request)
+    # effects on these units need several draws of a random arm
+    or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
     warnings.warn(
-        "one unit: the effects stand without standard error, p and interval; draw more units, or ask target='units'",
+        f"one unit: the effects stand without standard error, p and interval; draw more units{or_fixed}",
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )
@@ -207,10 +210,11 @@ def _estimates_dataset(
     (p, lower, upper, others), exact = limits, e.se == 0
     if exact.any() and not answer.by_definition:
         of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
-        n = int(answer.n_clusters.max())
+        n, n_exact = int(answer.n_clusters.max()), int(exact.sum())
+        do, their = ("does", "its interval is a point") if n_exact == 1 else ("do", "their intervals are points")
         warnings.warn(
-            f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: their "
-            f"intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
+            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {n} independent units: "
+            f"{their}, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )

@@ -172,7 +172,7 @@ def _stratum_weights(strata: Grouping, request: Request) -> Array:
 
 def _estimate_units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
     check_no_cluster(request, "these units are fixed")
-    random = _uses_random_arms(effects)
+    random = uses_random_arms(effects)
     if not random.any():
         groups = clusters(effects, request) if request.weights == "clusters" else None
         means = centered(ice)[0] if groups is None else centered(centered(ice, groups.codes)[0])[0]
@@ -270,7 +270,7 @@ def _moderation_clause(prior: Moderated, what: str) -> str:
     return f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior df)"
 
 
-def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+def uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
     if "random" not in effects.coords or "weight" not in effects:
         return np.zeros(effects.sizes["contrast"], dtype=bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import LibraryError, OutcomesError, printable
+from causalgia.errors import LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import parse_json
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import describe_counts as describe_counts
@@ -64,7 +64,8 @@ def _fit_header(fit: xr.Dataset) -> str:
     groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
     by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
     arms = fit["arm"].to_numpy().astype(str).tolist()
-    under = f"{', '.join(arms[:-1])} and {arms[-1]}"
+    shown = [quoted(arm) for arm in arms] if any("," in arm for arm in arms) else arms
+    under = f"{', '.join(shown[:-1])} and {shown[-1]}"
     replicates = int(fit.attrs["n_replicates"])
     return (
         f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
@@ -219,8 +220,8 @@ def _hits_line(one: xr.Dataset) -> list[str]:
     if n == 0:
         return ["  no measured effect is a hit"]
     return [
-        f"  {n:,} measured hits: sign as predicted in {_with_ci(one, 'sign_agreement')}, found by the size of the "
-        f"virtual effect with AUROC {_with_ci(one, 'auroc')}"
+        f"  {n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in {_with_ci(one, 'sign_agreement')}, found by "
+        f"the size of the virtual effect with AUROC {_with_ci(one, 'auroc')}"
     ]
 
 
@@ -289,6 +290,8 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     if len(tests) > _MOST_ARMS:
         n = int((groups == "test").sum())
         counts = [(f"under {len(tests):,} arms", "test", n), *(row for row in counts if row[1] != "test")]
+    if any("," in arm for arm, _, _ in counts):
+        counts = [(quoted(arm), group, n) for arm, group, n in counts]
     shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "positive" not in groups:
@@ -360,7 +363,9 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
             lines.append(f"  {rule}: broken by draws {arms}{more}")
     for name, what in (("broken_scrambles", "scrambles"), ("broken_barcodes", "barcodes in their oligo")):
         total = int(library[name].sum())
-        lines += [f"  {total:,} {what} broke a rule and were exchanged"] if total else []
+        kind = what if total != 1 else what.replace("s ", " ", 1).removesuffix("s")
+        were = "were" if total != 1 else "was"
+        lines += [f"  {total:,} {kind} broke a rule and {were} exchanged"] if total else []
     flags = [
         f"{int(n):,} {flag}"
         for flag, n in zip(library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True)

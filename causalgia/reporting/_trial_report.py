@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.notes import notes_of
 from causalgia.reporting.rounded_numbers import format_effect, format_number
@@ -332,7 +332,7 @@ def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: 
     chosen = [i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]]
     names = [_effect_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
     more = f" and {len(chosen) - _NAMED:,} more" if len(chosen) > _NAMED else ""
-    return ", ".join(names) + more
+    return comma_list(names) + more
 
 
 def _effect_name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:

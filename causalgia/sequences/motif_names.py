@@ -146,12 +146,13 @@ def _from_table(table: Any, name: str | None) -> Motif:
     label = "PFM" if name is None else name
     try:
         numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
-        why = "" if numbers.ndim else " (it is no table)"
+        why = "" if numbers.ndim else f": {quoted(table)} is no table"
     except (TypeError, ValueError, OverflowError) as error:
         why = f" ({error})"
     if why:
+        what = "this" if why[0] == ":" else type(table).__name__
         raise SequenceError(
-            f"a motif cannot be made of {type(table).__name__}{why}; give a JASPAR name, a word, a path, a Motif, or w "
+            f"a motif cannot be made of {what}{why}; give a JASPAR name, a word, a path, a Motif, or w "
             "rows of A, C, G, T"
         )
     rows = _by_labels(numbers, *_table_labels(table))

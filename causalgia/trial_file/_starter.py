@@ -18,6 +18,7 @@ from causalgia import experiments
 from causalgia.design import NullModel, Uniform
 from causalgia.experiments import Entry, entries
 from causalgia.trial_file.experiment_table import experiment_parameters
+from causalgia.trial_file.trial_tables import toml_key
 
 _WIDTH = 116
 _FACTORY = """\
@@ -160,7 +161,7 @@ def toml_value(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)} = {toml_value(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence | range):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     return repr(value)
@@ -210,7 +211,7 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
         )
     null = default if isinstance(default, NullModel) else Uniform(length=41)
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
-    lines = "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
+    lines = "".join(f"{toml_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
@@ -240,10 +241,6 @@ def _setting_line(name: str, value: Any) -> str:
 
 def _comment(text: str) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in textwrap.wrap(text, _WIDTH, drop_whitespace=False) or [""])
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _parameter_sentences(make: object) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from causalgia.analysis import Analysis
 from causalgia.checks import Table, check_key, check_table
-from causalgia.design import Arm, Design, null_from_dict, placebos
+from causalgia.design import Arm, Design, NullModel, null_from_dict, placebos
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment
@@ -167,7 +167,7 @@ def _read_file(path: str | Path) -> str:
 def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None]:
     """Return the design and the analysis of a checked file with absolute paths, and its experiment if it has one."""
     if "experiment" in table:
-        null = null_from_dict(table["null"]) if "null" in table else None
+        null = _read_null(table["null"]) if "null" in table else None
         experiment = read_experiment(table, null)
         built = experiment.build()
         return built, built.analysis, experiment
@@ -175,7 +175,7 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
         check_key(table, key, "a trial")
     rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
     analysis = Analysis.from_dict(table.get("analysis", {}))
-    null = null_from_dict(table["null"])
+    null = _read_null(table["null"])
     arms = [Arm.from_dict(name, arm) for name, arm in table["arms"].items()]
     if "placebos" in table:
         given = table["placebos"]
@@ -186,6 +186,13 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
             raise DesignError(f"[placebos]: {error}") from error
         arms += [Arm(name, word) for name, word in words.items()]
     return Design(null=null, arms=arms, n_units=table["n_units"], **rest), analysis, None
+
+
+def _read_null(table: Table) -> NullModel:
+    try:
+        return null_from_dict(table)
+    except CausalgiaError as error:  # which names the class and its argument
+        raise DesignError(re.sub(r"^(?:cg\.)?[A-Z]\w+\((\w+)=\.\.\.\)", r"[null]: \1", str(error))) from error
 
 
 def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis:
@@ -229,7 +236,7 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
     try:
         check_tables(plain)
         table = with_absolute_paths(plain, Path(path).resolve().parent)
-        null = null_from_dict(table["null"]) if "null" in table else None
+        null = _read_null(table["null"]) if "null" in table else None
         return read_experiment(table, null).build()
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error

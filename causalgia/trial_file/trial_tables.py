@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -98,7 +99,7 @@ def check_tables(plain: Table) -> None:
     if "null" in plain:
         check_null(plain["null"])
     for name, arm in plain.get("arms", {}).items():
-        check_arm(arm, f"[arms.{name}]")
+        check_arm(arm, f"[arms.{toml_key(name)}]")
 
 
 def check_null(plain: Table) -> None:
@@ -116,11 +117,29 @@ def check_null(plain: Table) -> None:
             check_key(plain, field.name, f"[null] of kind '{kind}'")
 
 
+def toml_key(key: str) -> str:
+    """Return a key as written in TOML: quoted unless it is one word.
+
+    Examples
+    --------
+    >>> toml_key("GATA1"), toml_key("GATA1, core broken")
+    ('GATA1', '"GATA1, core broken"')
+    """
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
 def check_arm(plain: object, place: str) -> Table:
     """Return the table of an arm after checking its keys; values are checked when the arm is created."""
     if not isinstance(plain, dict):
         raise DesignError(f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}')
-    check_keys(plain, place, [*_arm_keys(plain), "levels"])
+    allowed = [*_arm_keys(plain), "levels"]
+    verbs = [key for key in plain if key in INTERVENTIONS or key == "steps"]
+    if any(verb not in allowed for verb in verbs):
+        steps = ", ".join(f"{{{verb} = ...}}" for verb in verbs if verb != "steps")
+        raise DesignError(
+            f"{place} has {' and '.join(verbs)}: one intervention an arm; combine them with steps = [{steps}]"
+        )
+    check_keys(plain, place, allowed)
     if not isinstance(plain.get("levels", {}), dict):
         raise DesignError(f"{place}: levels = {shown(plain['levels'])} must be a table such as {{distance = 10}}")
     if "steps" in plain:

@@ -41,10 +41,12 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     >>> as_positions([4, 12], "at")
     (4, 12)
     """
-    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+    if isinstance(values, str):
+        raise DesignError(f"{name}={quoted(values)} is text; give a position counted from 0, or a list such as [4, 12]")
+    listed = list(values) if isinstance(values, Iterable) else [values]
     places = tuple(as_position(value, name) for value in listed)
     if len(places) < least:
-        raise DesignError(f"{name}={quoted(values)}: {least} positions or more are needed")
+        raise DesignError(f"{name}={quoted(values)}: give {least} position{'s' if least > 1 else ''} or more")
     if len(set(places)) < len(places):
         raise DesignError(f"{name}={quoted(values)} names a position twice; name each once")
     return places

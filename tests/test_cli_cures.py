@@ -1,0 +1,247 @@
+"""The command line does as it says: counts are true, hints run as printed, and nothing is lost unsaid."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+import pytest
+from test_cli import QUICK, call, refused
+
+import causalgia as cg
+
+TRIAL = """
+name = "bench"
+n_units = 40
+rng = 7
+null = {kind = "uniform", length = 200}
+predictor = {zoo = "gata1_like"}
+analysis = {control = "placebo"}
+mpra = {oligo_length = 230, adapters = "lentimpra", scrambles = 20}
+[arms]
+placebo = {placebo = "AGATAAG", at = 96}
+"GATA1, far" = {embed = "AGATAAG", at = 36}
+"GATA1, near" = {embed = "AGATAAG", at = 66}
+GATA1 = {embed = "AGATAAG", at = 96}
+"""
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A library of four arms, and its counts analyzed."""
+    where = tmp_path_factory.mktemp("bench")
+    (where / "trial.toml").write_text(TRIAL)
+    call("mpra", "design", where / "trial.toml", "--out", where / "LIB")
+    library = cg.mpra.read_library(where / "LIB")
+    frame = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
+    frame = frame.assign(log2=np.where(frame["arm"] == "GATA1", 1.0, 0.0))
+    counts = cg.mpra.simulate(
+        frame, n_barcodes=12, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.4, sd_replicate=0.1), rng=5
+    )
+    cg.mpra.to_igvf(counts, where / "counts.tsv.gz", "reporter_experiment_barcode")
+    return where
+
+
+@pytest.fixture(scope="module")
+def analyzed(bench):
+    """The folder of the analyzed counts, and what was printed."""
+    printed = call("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", bench / "measured")
+    return bench / "measured", printed.stdout
+
+
+@pytest.fixture
+def trial(tmp_path):
+    path = tmp_path / "trial.toml"
+    path.write_text(QUICK)
+    return path
+
+
+@pytest.fixture
+def results(trial, tmp_path):
+    call("run", trial, "--out", tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_the_number_of_elements_printed_is_the_number_named(analyzed):
+    _, printed = analyzed
+    before, _, table = printed.partition("The 20 elements of 40 with the largest effects, each in 3 contrasts;")
+    assert before
+    rows = [line for line in table.partition("\n\n")[0].splitlines()[2:] if line]
+    assert len(rows) == 60
+    assert len({row.split()[0] for row in rows}) == 20
+
+
+def test_estimates_leave_the_verdicts_where_they_are(results):
+    call("analyze", results, "--error", "local", "--keep-draws")
+    kept = {name: (results / name).read_bytes() for name in ("decisions.nc", "posterior.nc")}
+    printed = call("estimate", results).stdout
+    assert "Removed" not in printed
+    assert "Kept" not in printed
+    other = call("estimate", results, "--control", "untreated").stdout
+    assert (
+        "Kept decisions.nc: its verdicts are of another analysis than these estimates: they differ in control." in other
+    )
+    assert kept == {name: (results / name).read_bytes() for name in kept}
+    shown = call("show", results).stdout
+    assert shown.index("minus untreated") < shown.index("The verdicts in decisions.nc are of another analysis")
+    assert shown.index("The verdicts in decisions.nc") < shown.index("minus placebo", shown.index("minus untreated"))
+    assert shown.count("Verdicts on the ROPE") == 1
+
+
+def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
+    out = tmp_path / "many words"
+    trial.write_text(QUICK.replace("n = 3", "n = 100").replace("n_units = 300", "n_units = 20"))
+    call("run", trial, "--out", out)
+    printed = call("analyze", out).stdout
+    hint = next(line for line in printed.splitlines() if line.startswith("These are the largest"))
+    command = shlex.split(hint.partition(": ")[2])
+    assert command[0] == "causalgia"
+    assert call(*command[1:]).stdout.count("\nplacebo ") >= 100
+
+
+def test_a_library_is_shown_and_nothing_is_run_into_it(bench):
+    shown = call("show", bench / "LIB").stdout
+    assert shown.startswith("180 oligos of 230 nt")
+    assert shown.endswith(f"Next: causalgia mpra predict trial.toml --design {bench / 'LIB'} --out virtual\n")
+    refused("estimate", bench / "LIB", said=["oligo library without outcomes", "causalgia mpra predict"])
+
+
+def test_measured_effects_are_pointed_at(analyzed):
+    folder, _ = analyzed
+    shown = call("show", folder).stdout
+    assert "No estimates yet" not in shown
+    assert "are in effects.csv; the fit is in fit.nc" in shown
+    call(*shlex.split(shown.splitlines()[-1].partition(": causalgia ")[2]))
+
+
+@pytest.mark.parametrize("rope", ["abc", "placebo", "0.2 sd", "0.1,-0.1"])
+def test_a_region_of_the_bench_is_on_log2(bench, tmp_path, rope):
+    asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", tmp_path / "x")
+    found = call(*asked, f"--rope={rope}", code=2)
+    assert "must be two numbers on log2" in found.stderr
+    assert "placebo," not in found.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_option_without_its_value_points_at_its_command():
+    refused("mpra", "analyze", "c.tsv", "--design", "LIB", "--rope", said="see `causalgia mpra analyze --help`")
+    refused("--bogus", said="see `causalgia --help`")
+
+
+TWO_TASKS = QUICK.replace("rope = [-0.1, 0.1]", "rope = {K562 = [-0.1, 0.1], HepG = [-0.1, 0.1]}")
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_a_region_for_an_unknown_task_is_refused_first(trial, tmp_path, verb):
+    trial.write_text(TWO_TASKS)
+    out = ("--out", tmp_path / "out") if verb == "run" else ()
+    refused(verb, trial, *out, said=[str(trial), "[analysis.rope]", "'HepG'", "HepG2"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
+    trial.write_text(QUICK.replace("n_units = 300", "n_units = 1"))
+    call("run", trial, "--out", tmp_path / "drawn")
+    warned = call("estimate", tmp_path / "drawn").stderr
+    assert "draw more units\n" in warned
+    trial.write_text(trial.read_text().replace('placebo = "AGATAAG"\nat', 'embed = "AGCTAAG"\nat'))
+    call("run", trial, "--out", tmp_path / "fixed")
+    warned = call("estimate", tmp_path / "fixed").stderr
+    assert "or ask --target units" in warned
+    call("estimate", tmp_path / "fixed", "--target", "units")
+
+
+def test_one_error_rate_of_a_planned_test():
+    refused("mpra", "power", "--q", "0.1", "--alpha", "0.05", said=["--q", "--alpha", "give one"])
+    assert "Error rate of the two-sided test" in " ".join(call("mpra", "power", "--help").stdout.split())
+
+
+_ONE_ARM = 'n_units = 50\nrng = 3\nnull = {kind = "uniform", length = 60}\npredictor = {zoo = "gata1_like"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "unsaid"),
+    [
+        (
+            '[arms."GATA1, core broken"]\nembed = "GATA"\ndelete = [1, 3]\nat = 3',
+            '[arms."GATA1, core broken"] has embed and delete: one intervention an arm; combine them with '
+            "steps = [{embed = ...}, {delete = ...}]",
+            "levels",
+        ),
+        ('[arms."a b"]\nembedd = "GATA"', '[arms."a b"] has no key', "arms.a b"),
+        (
+            '[arms.X]\nembed = "AGAXAAG"\nat = 3',
+            'a motif by its name or file is {file = "motifs.meme", motif = "GATA1"}',
+            "in Python",
+        ),
+    ],
+)
+def test_errors_of_arms_are_in_the_words_of_the_file(trial, text, said, unsaid):
+    trial.write_text(f"{_ONE_ARM}[arms.untreated]\n{text}\n")
+    found = call("check", trial, code=2).stderr
+    assert said in found
+    assert unsaid not in found
+
+
+def test_a_missing_file_of_sequences_is_named_by_its_table(trial):
+    shuffled = _ONE_ARM.replace('kind = "uniform", length = 60', 'kind = "dinucleotide_shuffle", of = "peaks.fa"')
+    trial.write_text(f"{shuffled}[arms.untreated]\n")
+    found = call("check", trial, code=2).stderr
+    assert "[null]: of: " in found
+    assert "peaks.fa: no such file" in found
+    assert "Shuffle(" not in found
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [('"4"', "a position counted from 0, or a list such as [4, 12]"), ("[]", "give 1 position or more")],
+)
+def test_positions_are_a_list(tmp_path, given, said):
+    path = tmp_path / "spacing.toml"
+    call("init", "--experiment", "spacing", path)
+    path.write_text(path.read_text().replace("distances = [4, 6, 9]", f"distances = {given}"))
+    refused("check", path, said=said)
+
+
+def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
+    refused("estimate", results, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'? The")
+    asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", bench / "none")
+    refused(*asked, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'")
+    refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")
+
+
+def test_what_is_under_the_table_says_family_and_levels(results):
+    estimated = call("estimate", results, "--adjust", "holm").stdout
+    assert "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebo words." in estimated
+    assert "p-values are adjusted for all" not in call("estimate", results, "--all").stdout
+    assert "Levels differ because" in call("analyze", results).stdout
+
+
+def test_a_plan_is_in_words_and_says_where_it_ends():
+    asked = ("mpra", "cheapest", "--oligos", "1000")
+    printed = call(*asked, "--max-replicates", "3").stdout
+    assert "n_backgrounds" not in printed
+    assert "price, USD" in printed
+    assert "At the edge of what was tried: replicates (--max-replicates)" in printed
+    assert "(--depth)" not in call(*asked, "--depth", "100").stdout
+
+
+def test_names_with_commas_are_quoted_in_lists(bench):
+    printed = call("show", bench / "LIB").stdout
+    assert "40 'placebo', 40 'GATA1, far', 40 'GATA1, near', 40 'GATA1'" in printed
+
+
+def test_an_empty_table_is_called_empty(tmp_path, analyzed):
+    (tmp_path / "empty.csv").write_text("\n")
+    refused("mpra", "compare", tmp_path / "empty.csv", analyzed[0], said="empty.csv: is empty; give columns")
+
+
+def test_a_new_folder_is_named(tmp_path):
+    assert f"in the new folder {tmp_path / 'new'}." in call("init", tmp_path / "new" / "x.toml").stdout
+    assert "new folder" not in call("init", tmp_path / "y.toml").stdout
+
+
+def test_the_parts_of_a_measured_report_are_one_line_apart(analyzed):
+    before, _, _ = analyzed[1].partition("Quality of the counts:")
+    assert before.endswith("\n\n")
+    assert not before.endswith("\n\n\n")
