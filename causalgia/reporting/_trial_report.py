@@ -401,7 +401,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "stopped": attrs.get("stopped"),
         "analysis": attrs.get("analysis"),
     }
-    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arm_lines(outcomes, every_arm)]
+    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arm_lines(outcomes, of_effects, every_arm)]
     return printable("\n".join(lines))
 
 
@@ -412,8 +412,8 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
-def _arm_lines(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
-    if "contrast" in outcomes.coords:
+def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:
+    if of_effects:  # a sequential trial also has the contrasts of its looks, beside its arms
         names = [str(name) for name in outcomes["contrast"].to_numpy()]
         do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
         width = max(map(len, names), default=0)

@@ -1,0 +1,40 @@
+"""What reports say of trials: each line agrees with the others, and with what was computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+
+UNTIL = [cg.Precision(half_width=0.02, control="pl"), cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05)]
+
+
+@pytest.mark.parametrize("until", UNTIL)
+@pytest.mark.parametrize("n_arms", [2, 4])
+def test_outcomes_of_a_sequential_trial_are_reported_by_arm(until, n_arms):
+    found = {"pl": cg.Placebo("AGATAAG", at=9), "G": cg.Embed("AGATAAG", at=9), "a": cg.Untreated()}
+    arms = dict(list({**found, "C": cg.Embed("CACGTG", at=30)}.items())[:n_arms])
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1, until=until)
+    assert outcomes.sizes["contrast"] == n_arms - 1
+    lines = cg.report(outcomes).splitlines()
+    assert f"{n_arms} arms:" in lines
+    assert "  G   do(x[9:16] = AGATAAG)" in lines
+    assert sum(line.startswith("  ") for line in lines) == n_arms
+
+
+def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm():
+    design = cg.Design(
+        null=cg.Uniform(length=60),
+        arms={"a": cg.Untreated(), "pl": cg.Placebo("AGATAAG", at=9), "G": cg.Embed("AGATAAG", at=9)},
+        contrasts={"specific": {"G": 1.0, "pl": -1.0}},
+        n_units=200,
+    )
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1, until=cg.Precision(half_width=0.02))
+    assert cg.report(outcomes).splitlines()[-3:] == [
+        "  a   do()",
+        "  pl  do(x[9:16] ~ rearranged AGATAAG)",
+        "  G   do(x[9:16] = AGATAAG)",
+    ]
