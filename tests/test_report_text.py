@@ -38,3 +38,30 @@ def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm
         "  pl  do(x[9:16] ~ rearranged AGATAAG)",
         "  G   do(x[9:16] = AGATAAG)",
     ]
+
+
+def one_effect(**columns) -> xr.Dataset:
+    table = {name: (("contrast", "task"), np.array([[value]])) for name, value in columns.items()}
+    return xr.Dataset(table, coords={"contrast": ["G"], "task": ["K562"]})
+
+
+def trial(predictor=None, n_units=100, **choice) -> xr.Dataset:
+    arms = {"a": cg.Untreated(), "pl": cg.Placebo("AGATAAG", at=9), "G": cg.Embed("AGATAAG", at=9)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=n_units)
+    return cg.run(design, predictor or cg.zoo.oracle("gata1_like"), rng=1, **choice)
+
+
+@pytest.mark.parametrize(
+    ("method", "named"), [("bootstrap_t", "bootstrap-t"), ("bonferroni", "bonferroni"), ("dunnett", "dunnett")]
+)
+def test_a_simultaneous_interval_says_that_it_is_one(method, named):
+    band = cg.multiplicity.simultaneous(cg.contrast(trial(), control="pl"), method=method, rng=1)
+    text = cg.report(band)
+    line = f"95 % simultaneous interval ({named}, the contrasts of one task); p is of each contrast alone."
+    assert line in text.splitlines()
+    assert "95 % simultaneous interval" in cg.reporting.cells(band)[0]
+    assert "t with n - 1 df (SE and p)." in text
+    assert ("t intervals cover" in text) == (method != "bootstrap_t")
+    alone = cg.report(cg.estimate(cg.contrast(trial(), control="pl")))
+    assert "simultaneous" not in alone
+    assert "simultaneous" not in cg.report(cg.decide(band, rope=(-0.1, 0.1)))

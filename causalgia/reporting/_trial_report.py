@@ -29,6 +29,7 @@ from causalgia.reporting.table import rows as rows_of
 from causalgia.reporting.verdict_sentences import (
     exact_in_words,
     is_decided,
+    is_simultaneous,
     trial_history,
     verdict_in_words,
     verdict_method,
@@ -116,9 +117,14 @@ def estimand(estimates: xr.Dataset) -> str:
     claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
     measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
-    second = [_count_clause(estimates), attrs.get("assignment"), attrs.get("method")]
+    together = is_simultaneous(estimates)
+    method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
+    second = [_count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]
+    if together:
+        level, band = 100 * float(attrs["ci_prob"]), str(attrs["band"]).replace("_", "-")
+        sentences.append(f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of each contrast alone.")
     sentences += [verdict_method(estimates)] if is_decided(estimates) else []
     sentences += trial_history(attrs)
     sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
@@ -290,11 +296,12 @@ def _skewness_line(estimates: xr.Dataset) -> str:
         return ""
     n = int(_sample_size(estimates)[worst])
     skewness = abs(float(a[worst])) * np.sqrt(n)
-    beware = (
-        "verdicts are by Hall's transformed t"
-        if estimates.attrs.get("evidence") == "tests"
-        else "t intervals cover less than their nominal level"
-    )
+    if estimates.attrs.get("evidence") == "tests":
+        beware = "verdicts are by Hall's transformed t"
+    elif is_simultaneous(estimates) and estimates.attrs["band"] == "bootstrap_t":
+        beware = "p, by a t, is less exact than its digits"
+    else:
+        beware = "t intervals cover less than their nominal level"
     return (
         f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
         f"{int(np.ceil(ENOUGH * skewness**2)):,} {_unit_noun(estimates)} would be enough, and there are {n:,}); "

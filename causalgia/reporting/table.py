@@ -13,7 +13,7 @@ from causalgia.errors import OutcomesError
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, is_large
-from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided
+from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided, is_simultaneous
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -163,6 +163,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
     kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
+    kind = "simultaneous interval" if is_simultaneous(estimates) else kind
     heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
     first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
     verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}

@@ -31,6 +31,11 @@ def is_decided(dataset: xr.Dataset) -> bool:
     return "verdict" in dataset and "rope_lower" in dataset
 
 
+def is_simultaneous(dataset: xr.Dataset) -> bool:
+    """Return whether the intervals are those of `causalgia.multiplicity.simultaneous`, unchanged by a decision."""
+    return "band" in dataset.attrs and not is_decided(dataset)
+
+
 def verdict_method(decisions: xr.Dataset) -> str:
     """Return in words how verdicts were reached: region, method and error rate, guarantees and assumptions.
 
