@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.errors import OutcomesError
 
 UNTIL = [cg.Precision(half_width=0.02, control="pl"), cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05)]
 
@@ -65,3 +67,31 @@ def test_a_simultaneous_interval_says_that_it_is_one(method, named):
     alone = cg.report(cg.estimate(cg.contrast(trial(), control="pl")))
     assert "simultaneous" not in alone
     assert "simultaneous" not in cg.report(cg.decide(band, rope=(-0.1, 0.1)))
+
+
+DESIGN = cg.Design(null=cg.Uniform(length=60), arms={"a": cg.Untreated(), "G": cg.Embed("GATA", at=9)}, n_units=9)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (DESIGN, "a Design; run it first: outcomes = cg.run"),
+        (cg.Analysis(control="a"), "an Analysis; it is a plan"),
+        (cg.experiments.copies(), "an Experiment; run it first"),
+        (pd.DataFrame({"effect": [1.0]}), "a DataFrame; make a Dataset of it first: cg.from_frame"),
+        ([1.0], "a list; print it"),
+        ("outcomes.nc", "a str; read the file first"),
+        (xr.Dataset({"sd": 1.0}), "another Dataset, of 'sd'; print it"),
+    ],
+)
+def test_what_is_no_result_is_named_with_the_cure(given, said):
+    with pytest.raises(OutcomesError, match=r"report takes outcomes \(cg.run, cg.from_frame\)") as error:
+        cg.report(given)
+    assert f"and this is {said}" in str(error.value)
+
+
+def test_a_check_and_the_dataset_of_a_plan_are_no_results():
+    effects = cg.contrast(trial(), control="pl")
+    for given in (cg.check(DESIGN, cg.zoo.oracle("gata1_like")), cg.sample_size(effects, half_width=0.01)):
+        with pytest.raises(OutcomesError, match=r"report takes outcomes .*print\(check\)|of 'n_units', .*; print it"):
+            cg.report(given)

@@ -223,14 +223,14 @@ def test_the_estimand_of_a_real_trial_names_what_was_done():
 
 
 def test_only_estimates_are_reported():
-    with pytest.raises(OutcomesError, match="no dim 'contrast'"):
+    with pytest.raises(OutcomesError, match="and this is another Dataset, of nothing; print it"):
         report(xr.Dataset())
     posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0)
     for draws in (posterior, posterior["posterior"], {"posterior": posterior["posterior"]}):
         for say in (report, reporting.rows):
             with pytest.raises(OutcomesError, match=r"decide first: cg.decide\(posterior, rope="):
                 say(draws)
-    with pytest.raises(OutcomesError, match="not an xarray Dataset but list"):
+    with pytest.raises(OutcomesError, match="and this is a list; print it"):
         report([1.0])
 
 
