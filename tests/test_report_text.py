@@ -95,3 +95,50 @@ def test_a_check_and_the_dataset_of_a_plan_are_no_results():
     for given in (cg.check(DESIGN, cg.zoo.oracle("gata1_like")), cg.sample_size(effects, half_width=0.01)):
         with pytest.raises(OutcomesError, match=r"report takes outcomes .*print\(check\)|of 'n_units', .*; print it"):
             cg.report(given)
+
+
+def test_an_exact_effect_has_no_p_value():
+    """Two units that agree: p is 0 because nothing varies, which is no p-value."""
+    found = one_effect(ace=1.0, se=0.0, lower=1.0, upper=1.0, p=0.0, exact=True, n_units=2, n_clusters=2)
+    header, (line,) = cg.reporting.cells(found)
+    assert dict(zip(header, line, strict=True))["p"] == "exact"
+    assert "exact" not in header
+    header, (line,) = cg.reporting.cells(found.assign(p=found["p"] + 1))
+    assert (header[-2:], line[-2:]) == (["exact", "p"], ["exact", "1.0"])
+    many = cg.decide(found.assign(n_units=found["n_units"] + 998, n_clusters=found["n_units"] + 998), rope=(-0.1, 0.1))
+    assert many["q"].item() == 0
+    text = cg.report(many)
+    assert "increases, above the ROPE -0.1 to 0.1; 1,000 units" in text
+    assert "q = 0" not in text
+    assert cg.reporting.cells(many)[1][0][-2:] == ["exact", "1,000"]
+
+
+def test_p_values_have_two_digits():
+    assert [cg.reporting.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)] == [
+        "0.00030",
+        "0.00071",
+        "0.0049",
+        "0.050",
+        "0.32",
+        "1.0",
+    ]
+
+
+def test_a_region_in_sd_has_the_digits_of_its_sentences():
+    found = one_effect(ace=1.0, se=0.1, lower=0.8, upper=1.2, p=0.01, control_sd=0.186849)
+    text = cg.report(cg.decide(found, rope="0.2 sd"))
+    assert "0.2 sd of the control arm = 0.03737: " in text
+    assert "above the ROPE -0.03737 to 0.03737" in text
+    wide = cg.report(cg.decide(found, rope=(-123456.0, 123456.0)))
+    assert wide.count("-123500 to 123500") == 2
+
+
+def test_a_table_and_its_sentences_have_one_notation():
+    text = cg.report(cg.from_effects([1.234e9, 123456.0], [3.3e6, 1234.0], names=["large", "small"]))
+    assert text.count("1.235e+05") == 2
+    assert "123500" not in text
+
+
+def test_an_interval_of_rounding_has_two_digits():
+    row = {"ace": -1.3e-18, "se": 2.1e-33, "lower": -1.201270971279325e-14, "upper": 1.201270971279325e-14}
+    assert cg.reporting.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")

@@ -352,7 +352,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     half = 0.2 * (control.std(ddof=1) / control.mean())
     np.testing.assert_allclose(in_sd["rope_lower"], 1 - half)
     np.testing.assert_allclose(in_sd["rope_upper"], 1 + half)
-    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = {half:.3g}"
+    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = {half:.4g}"
     assert verdicts(in_sd) == ["negligible", "increases"]
     post = cg.infer(cg.estimate(cg.contrast(outcomes, control="0", scale="log_of_means")), rng=0)
     assert float(post["moments"]["lfsr"][0, 0]) == pytest.approx(0.025, abs=0.002)  # half of p = .048, one-sided

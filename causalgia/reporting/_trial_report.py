@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.notes import notes_of
-from causalgia.reporting.rounded_numbers import format_effect, format_number
+from causalgia.reporting.rounded_numbers import format_effect, format_number, is_large
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
     Row,
@@ -136,19 +136,19 @@ def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    each = len(effects) <= _FEW or is_decided(estimates)
-    lines = [sentence(estimates, row) for row in effects] if each else []
+    each, large = len(effects) <= _FEW or is_decided(estimates), any(map(is_large, effects))
+    lines = [sentence(estimates, row, scientific=large) for row in effects] if each else []
     of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
     groups = [] if rows == "all" else placebo_groups(table, names)
     return lines + [_summary_sentence(group, names, of_what) for group in groups]
 
 
-def sentence(estimates: xr.Dataset, row: Row) -> str:
-    """Return one row of `rows` as a complete sentence."""
+def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
+    """Return one row of `rows` as a complete sentence; `scientific`: in scientific notation, as a table with it."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
     control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
-    ace, interval = format_effect(row)
+    ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
     level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
     at = f" ({100 * level:.4g} %)" if interval and level else ""

@@ -192,6 +192,7 @@ def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[di
         shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
     if is_decided(estimates):
         shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
+        shown = [line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown]
     summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
     return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
@@ -203,8 +204,8 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
     if row.get("truth") is not None:
         line["truth"] = format_number(row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific)
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
-    line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
+    line["exact"] = "exact" if exact and row.get("p") != 0 else ""  # else the column of p says it
     return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from causalgia.checks import four_digits
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
-from causalgia.reporting.rounded_numbers import format_p, format_rope_end, p_clause
+from causalgia.reporting.rounded_numbers import format_p, p_clause
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     >>> verdict_in_words(row, {"error": "bootstrap_t"})
     'undecided on the ROPE -0.1 to 0.1; a new trial of about 400 units would decide it with even odds'
     """
-    verdict, (low, high) = str(row["verdict"]), (format_rope_end(row[name]) for name in ("rope_lower", "rope_upper"))
+    verdict, (low, high) = str(row["verdict"]), (four_digits(row[name]) for name in ("rope_lower", "rope_upper"))
     direction_only, region = row["rope_lower"] == row["rope_upper"], f"the ROPE {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
