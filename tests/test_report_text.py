@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import OutcomesError
+from causalgia.errors import DegenerateWarning, OutcomesError
 
 UNTIL = [cg.Precision(half_width=0.02, control="pl"), cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05)]
 
@@ -142,3 +142,75 @@ def test_a_table_and_its_sentences_have_one_notation():
 def test_an_interval_of_rounding_has_two_digits():
     row = {"ace": -1.3e-18, "se": 2.1e-33, "lower": -1.201270971279325e-14, "upper": 1.201270971279325e-14}
     assert cg.reporting.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")
+
+
+def test_a_ratio_is_described_as_a_quotient():
+    counts = cg.FunctionPredictor(lambda x: 9 + x[:, 0].sum(1), tasks=["A"], scale="counts")
+    effects = cg.contrast(trial(counts), control="a", scale="ratio")
+    assert effects["do"].values.tolist() == ["do(x[9:16] ~ rearranged AGATAAG) / do()", "do(x[9:16] = AGATAAG) / do()"]
+    text = cg.report(cg.estimate(effects))
+    assert "G: do(x[9:16] = AGATAAG) / do()\n" in text
+    assert "ratio of means, delta method; t with n - 1 df." in text
+    assert "−" not in text
+    half = cg.contrast(trial(counts), contrasts={"x": {"G": 1.0, "a": -0.5, "pl": -0.5}}, scale="ratio")
+    assert half["do"].item().endswith("= AGATAAG) / do()^0.5 / do(x[9:16] ~ rearranged AGATAAG)^0.5")
+
+
+def test_a_sequential_report_says_one_share_that_could_be_missed():
+    stopped = "all clear; effects on fewer than 1 % of backgrounds could be missed"
+    found = one_effect(ace=0.0, se=0.001, lower=-0.01, upper=0.01, p=0.9, n_units=5_000, n_clusters=5_000)
+    found = found.assign_attrs(stopped=stopped, target="population", predictor_fingerprint="85e98db9")
+    assert "fewer than 1 %" in cg.report(found)
+    text = cg.report(cg.decide(found, rope=(-0.1, 0.1)))
+    assert "Effects on fewer than 0.06 % of backgrounds could be missed." in text
+    assert "Sequential trial: all clear." in text
+    assert "fewer than 1 %" not in text
+
+
+def test_a_caution_and_a_note_say_a_thing_once():
+    text = cg.report(cg.decide(cg.infer(cg.from_effects([0.2, 1.0], 0.1), rng=0), rope=(-0.1, 0.1)))
+    said = "2 effects are too few to estimate their distribution; a normal law was assumed"
+    assert text.count(said) == 1
+    assert "Note: The unshrunken 95 % interval of each effect is in moments" in text
+
+
+def test_two_units_leave_part_of_the_population_unseen():
+    said = "with 2 units, effects confined to part of the population would be missed"
+    wrote = cg.FunctionPredictor(lambda x: 1.0 * (x[:, 0, 9:12].sum(1) == 3), tasks=["A"], scale="s")
+    arms = {"a": cg.Embed("CCC", at=9), "A": cg.Embed("AAA", at=9)}
+    two = cg.run(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=2), wrote, rng=1)
+    with pytest.warns(DegenerateWarning, match="do not vary at all over 2"):
+        found = cg.estimate(cg.contrast(two, control="a"))
+    text = cg.report(cg.decide(found, rope=(-1.1, 1.1)))
+    assert text.count(said) == 2
+    assert text.count(said[1:]) == 3  # of all verdicts, of the exact effect, and of its verdict
+    assert f"\nW{said[1:]}.\n" in text
+    assert "100 %" not in text
+    assert "3/n" not in text
+
+
+def test_given_effects_are_reported_as_given():
+    assert cg.report(cg.from_effects([0.2, 1.0], 0.1)).startswith("Effects and standard errors as given.\n")
+
+
+def test_outcomes_name_the_predictor_and_the_analysis():
+    asked = cg.Analysis(control="pl", rope=(-0.1, 0.1))
+    outcomes = trial(analysis=asked)
+    lines = cg.report(outcomes).splitlines()
+    assert f"predictor   {outcomes.attrs['predictor_fingerprint']}" in lines
+    assert "analysis    control='pl', rope=[-0.1, 0.1]" in lines
+    named = cg.report(outcomes.assign_attrs(predictor="the oracle")).splitlines()
+    assert f"predictor   the oracle ({outcomes.attrs['predictor_fingerprint']})" in named
+
+
+def test_a_concordance_counts_and_names_what_it_measures():
+    rng = np.random.default_rng(1)
+    true = np.linspace(-0.1, 0.1, 40)
+    true[0] = 9.0
+    virtual = pd.DataFrame({"element": np.arange(40), "effect": true})
+    measured = pd.DataFrame({"element": np.arange(40), "effect": true + rng.normal(0, 0.5, 40), "se": 0.5})
+    text = cg.report(cg.mpra.concordance(virtual, measured))
+    assert "  observed correlation " in text
+    assert " (ceiling with this noise: " in text
+    assert "  1 measured hit: sign" in text
+    assert "scatter about the line by 0;" not in text

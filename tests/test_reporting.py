@@ -389,8 +389,8 @@ def test_a_report_of_decisions_reads_as_settled():
     said = report(decided(error="local")).splitlines()
     assert said[4] == (
         "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken "
-        "effects, directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one "
-        "that gave the verdict."
+        "effects, directions at p <= 0.025 a side and negligible at 0.05, not adjusted. Each interval is that "
+        "of the test that gave the verdict."
     )
     assert said[5] == "Assuming no rare, large effects."
     table = said[7:11]
@@ -452,8 +452,8 @@ def test_the_first_line_names_what_the_effect_is_on():
     assert report(measured).startswith("Effect on measured activity: ACE")
     assert report(estimates()).startswith("Effect: ACE on log counts")
     elsewhere = cg.from_effects([0.2, 1.0], 0.1)
-    assert report(elsewhere).startswith("Effect: ACE on ")
-    assert report(cg.decide(elsewhere, rope=0)).startswith("Effect: ACE on ")
+    assert report(elsewhere).startswith("Effects and standard errors as given.")
+    assert report(cg.decide(elsewhere, rope=0)).startswith("Effects and standard errors as given.")
 
 
 def test_a_rope_in_sd_is_shown_as_a_number():
@@ -504,8 +504,12 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
 @pytest.mark.parametrize(
     ("choice", "heading", "said"),
     [
-        ({"error": "bh"}, "q (bh)", "each kind adjusted by Benjamini-Hochberg within the contrasts of one task"),
-        ({"error": "holm"}, "q (holm)", "each kind adjusted by Holm within the contrasts of one task"),
+        (
+            {"error": "bh"},
+            "q (bh)",
+            "Directions and 'negligible' are adjusted separately (Benjamini-Hochberg, over the contrasts of a task).",
+        ),
+        ({"error": "holm"}, "q (holm)", "are adjusted separately (Holm, over the contrasts of a task)."),
         (
             {"rope": "placebo"},
             "q (bh)",

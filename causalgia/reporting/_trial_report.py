@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
+from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.reporting.rounded_numbers import format_effect, format_number, is_large
 from causalgia.reporting.table import (
@@ -117,6 +118,11 @@ def estimand(estimates: xr.Dataset) -> str:
     claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
     measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
+    if not (measured_on or attrs.get("control") or attrs.get("estimand") or "do" in estimates.variables):
+        scale = attrs.get("contrast_scale") or attrs.get("scale")
+        first = (
+            f"Effects{' and standard errors' if 'se' in estimates else ''} as given{f', on {scale}' if scale else ''}."
+        )
     together = is_simultaneous(estimates)
     method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
     second = [_count_clause(estimates), attrs.get("assignment"), method]
@@ -124,10 +130,23 @@ def estimand(estimates: xr.Dataset) -> str:
     sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]
     if together:
         level, band = 100 * float(attrs["ci_prob"]), str(attrs["band"]).replace("_", "-")
-        sentences.append(f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of each contrast alone.")
-    sentences += [verdict_method(estimates)] if is_decided(estimates) else []
-    sentences += trial_history(attrs)
-    sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
+        sentences.append(
+            f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of each contrast alone."
+        )
+    verdicts = verdict_method(estimates) if is_decided(estimates) else ""
+    history = dict(attrs)
+    if (
+        " could be missed." in verdicts and "stopped" in attrs
+    ):  # by its verdicts, and not by the rule that it stopped by
+        history["stopped"] = re.sub(
+            r"; effects on fewer than \S+ % of backgrounds could be missed", "", attrs["stopped"]
+        )
+    said = str(attrs.get("caution", "")).split("; ")
+    notes = [
+        "; ".join(part for part in note.rstrip(".").split("; ") if part not in said) for note in notes_of(estimates)
+    ]
+    sentences += [verdicts, *trial_history(history)]
+    sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
     return "\n".join(part for part in sentences if part)
 
 
@@ -393,23 +412,35 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
     attrs = outcomes.attrs
     assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
-    digest = f" ({attrs['predictor_fingerprint']})" if "predictor_fingerprint" in attrs else ""
+    digest = attrs.get("predictor_fingerprint", "")
+    predictor = f"{attrs['predictor']}{digest and f' ({digest})'}" if "predictor" in attrs else digest
     facts = {
         "trial": attrs.get("name"),
         "population": attrs.get("null"),
         "units": f"{n_units:,}{assignment}",
         "kept": ("effects alone" if "ice" in outcomes else "moments of the effects alone") if of_effects else None,
         "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'an unnamed scale')}",
-        "predictor": f"{attrs.get('predictor', '')}{digest}".strip(),
+        "predictor": predictor,
         "design": attrs.get("design_fingerprint"),
         "reserved": attrs.get("reserved"),
         "seed": attrs.get("rng"),
         "confirms": attrs.get("confirms"),
         "stopped": attrs.get("stopped"),
-        "analysis": attrs.get("analysis"),
+        "analysis": _analysis_text(attrs.get("analysis")),
     }
-    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arm_lines(outcomes, of_effects, every_arm)]
+    lines = [
+        *(f"{name:<12}{fact}" for name, fact in facts.items() if fact),
+        *_arm_lines(outcomes, of_effects, every_arm),
+    ]
     return printable("\n".join(lines))
+
+
+def _analysis_text(stored: str | None) -> str | None:
+    """Return what an analysis in ``attrs["analysis"]`` says, as its arguments: "control='placebo', level=0.9"."""
+    if stored is None:
+        return None
+    plain = parse_json(stored, OutcomesError, source="attrs['analysis'] of the outcomes")
+    return ", ".join(f"{name}={value!r}" for name, value in plain.items()) if isinstance(plain, dict) else stored
 
 
 def tasks_in_words(outcomes: xr.Dataset) -> str:

@@ -114,7 +114,7 @@ def order_numbers(
             "it is ordered where the junction carries two cloning sites, between which a filler is cut out: name them, "
             "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'XbaI': 1})"
             if barcodes
-            else "without synthesised barcodes it has nothing to order"
+            else "this construct adds barcodes by PCR, so no promoter-only oligo is ordered"
         )
         raise LibraryError(
             f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
