@@ -7,11 +7,13 @@ schema is the only interface between trials, which write `outcomes`, and inferen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from causalgia.checks import nearest
 from causalgia.errors import OutcomesError, quoted
+from causalgia.lazy_names import unknown_name
 from causalgia.numerics.row_blocks import first_where, is_finite
 
 if TYPE_CHECKING:
@@ -24,6 +26,12 @@ Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "deci
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # which would take any name
+
+    def __getattr__(name: str) -> Any:
+        raise unknown_name(__name__, name, __all__)
 
 
 @dataclass(frozen=True)
@@ -429,8 +437,9 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If it is not a Dataset, a required variable or dim is absent, a variable has other dims or another dtype than in
-        the schema, names in a coordinate repeat, or a value is not finite. The message names the variable.
+        If the kind is unknown, it is not a Dataset, a required variable or dim is absent, a variable has other dims or
+        another dtype than in the schema, names in a coordinate repeat, or a value is not finite. The message names the
+        variable.
 
     Examples
     --------
@@ -472,9 +481,13 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
 
 
 def check_dataset(dataset: object, kind: Kind) -> None:
-    """Raise OutcomesError if a value is not an xarray Dataset."""
+    """Raise OutcomesError if a kind is unknown, or a value is not an xarray Dataset."""
     import xarray as xr
 
+    if kind not in get_args(Kind):
+        kinds = list(get_args(Kind))
+        near = nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
+        raise OutcomesError(f"kind={quoted(kind)} is no kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
             f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one from {_MAKERS[kind]}"

@@ -185,7 +185,7 @@ def test_two_units_leave_part_of_the_population_unseen():
     assert text.count(said) == 2
     assert text.count(said[1:]) == 3  # of all verdicts, of the exact effect, and of its verdict
     assert f"\nW{said[1:]}.\n" in text
-    assert "100 %" not in text
+    assert "100 % of backgrounds" not in text
     assert "3/n" not in text
 
 
