@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import xarray as xr
 
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.reporting import Rows, trial_report
+from causalgia.schema import keeps_effects
 
 #: describing function of each kind of Dataset of the bench, and variables that no other kind has
 _OF_BENCH = {
@@ -15,6 +18,22 @@ _OF_BENCH = {
     "describe_counts": {"oligo_index"},
     "describe_library": {"oligo", "insert"},
 }
+
+_TAKES = (
+    "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), estimates (cg.estimate, cg.from_effects), "
+    "decisions (cg.decide) and results of cg.mpra (library, read_counts, filter, quality, fit, concordance)"
+)
+_INSTEAD = {
+    "Answer": "it reports itself: print(answer)",
+    "Check": "it reports itself: print(check)",
+    "Design": "run it first: outcomes = cg.run(design, predictor, rng=0)",
+    "Experiment": "run it first: print(experiment.analyze(cg.run(experiment, predictor, rng=0)))",
+    "Analysis": "it is a plan: give it to cg.run(..., analysis=), and report the outcomes",
+    "DataFrame": "make a Dataset of it first: cg.from_frame for outcomes, cg.from_effects for effects with se",
+    "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
+    "Results": "report one of its parts: cg.report(results.outcomes)",
+}
+"""Class of what is no result of a trial -> what to do instead."""
 
 
 def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
@@ -48,7 +67,7 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     Raises
     ------
     OutcomesError
-        If it is another Dataset; a posterior goes through `causalgia.decide` first.
+        If it is anything else; a posterior goes through `causalgia.decide` first.
 
     Notes
     -----
@@ -68,6 +87,7 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     variables = set(dataset.variables) if isinstance(dataset, xr.Dataset) else set()
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
     if name is None:
+        _check_reportable(dataset)
         return trial_report(dataset, rows=rows)
     if rows != "summary" and name != "describe_fit":
         raise OutcomesError(f"rows={quoted(rows)} is for placebo words and elements, and this Dataset has none")
@@ -75,3 +95,18 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
 
     text = printable(getattr(text_reports, name)(dataset))
     return text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"
+
+
+def _check_reportable(given: Any) -> None:
+    """Raise unless it is a result of a trial, or a posterior, whose error has a cure of its own."""
+    if (isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData") and "posterior" in given:
+        return
+    if not isinstance(given, xr.Dataset):
+        kind = type(given).__name__
+        article = "an" if kind[0] in "AEIOUaeiou" else "a"
+        instead = _INSTEAD.get(kind, "print it")
+        raise OutcomesError(f"{_TAKES}, and this is {article} {kind}; {instead}")
+    effects = "ace" in given and {"contrast", "element"} & set(given["ace"].dims)
+    if not (effects or keeps_effects(given) or "outcome" in given or {"chain", "draw"} <= set(given.dims)):
+        names = ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4]) or "nothing"
+        raise OutcomesError(f"{_TAKES}, and this is another Dataset, of {names}; print it, which shows its variables")

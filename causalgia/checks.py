@@ -142,6 +142,18 @@ def shown(value: object) -> str:
 Span = tuple[int, int]
 
 
+def four_digits(value: float) -> str:
+    """Return a number as text with four significant digits, and without an exponent below 1e7.
+
+    Examples
+    --------
+    >>> four_digits(-0.1), four_digits(0.123456), four_digits(123456.0), four_digits(1.23456e7)
+    ('-0.1', '0.1235', '123500', '1.235e+07')
+    """
+    text = f"{value:.4g}"
+    return f"{float(text):.0f}" if 1e4 <= abs(float(text)) < 1e7 else text
+
+
 def as_count(value: object, name: str) -> int:
     """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is below 2^32."""
     most = 32 if name == "length" else 48

@@ -65,6 +65,19 @@ ERRORS = get_args(Error)
 LEAST_FOR_A_LAW = 30
 """Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
 
+
+def too_few_for_a_law(n: int, law: str) -> str:
+    """Return the sentence on effects that are too few to estimate the law that they are draws of.
+
+    Examples
+    --------
+    >>> too_few_for_a_law(2, "two_scales")
+    '2 effects are too few to estimate their distribution; a two scales law was assumed'
+    """
+    few = f"{n} effects are too few to estimate their" if n != 1 else "one effect is too few to estimate a"
+    return f"{few} distribution; a {law.replace('_', ' ')} law was assumed"
+
+
 LEAST_DF = 20
 """Smallest degrees of freedom at which a posterior may treat the standard error as known."""
 

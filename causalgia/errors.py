@@ -42,6 +42,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 __all__ = [
     "BarcodeNoiseWarning",
@@ -81,6 +82,17 @@ _LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # which would take any name
+
+    def __getattr__(name: str) -> object:
+        import difflib
+        import sys
+
+        near = [] if name.startswith("_") else difflib.get_close_matches(name, __all__, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", obj=sys.modules[__name__])
 
 
 def printable(text: str) -> str:

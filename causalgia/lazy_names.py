@@ -4,9 +4,35 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
+
+_OTHER_WORDS = {"describe": "report"}
+
+
+def unknown_name(module: str, name: str, known: Iterable[str], rooms: Iterable[str] = ()) -> AttributeError:
+    """Return the error of a module without a name: with the room that has it, or else the nearest name of its own.
+
+    Examples
+    --------
+    >>> raise unknown_name("causalgia.store", "loa", ["load", "save"])
+    Traceback (most recent call last):
+    ...
+    AttributeError: module 'causalgia.store' has no attribute 'loa'; did you mean 'load'?
+    """
+    from causalgia.checks import nearest
+
+    hint = ""
+    if not name.startswith("_"):
+        known = list(known)
+        packages = [importlib.import_module(f"{module}.{room}") for room in rooms]
+        homes = [package.__name__ for package in packages if name in getattr(package, "__all__", ())]
+        other = _OTHER_WORDS.get(name, "")
+        hint = f"; did you mean {', '.join(f'{home}.{name}' for home in homes)}?" if homes else nearest(name, known)
+        hint = f"; did you mean {other!r}?" if other in known else hint
+    # with the name given to the error, Python 3.12 would suggest it again
+    return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", obj=sys.modules[module])
 
 
 def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -56,11 +82,7 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
     def get(name: str) -> Any:
         if name.startswith("__") or name not in homes():
-            from causalgia.checks import nearest
-
-            hint = "" if name.startswith("_") else nearest(name, names())
-            message = f"module {package!r} has no attribute {name!r}{hint}"
-            raise AttributeError(message, obj=sys.modules[package])  # with the name, Python 3.12 would suggest it again
+            raise unknown_name(package, name, names(), [room for room, home in homes().items() if home == package])
         home = homes()[name]
         if home == package:
             return importlib.import_module(f"{package}.{name}")

@@ -7,11 +7,13 @@ schema is the only interface between trials, which write `outcomes`, and inferen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from causalgia.checks import nearest
 from causalgia.errors import OutcomesError, quoted
+from causalgia.lazy_names import unknown_name
 from causalgia.numerics.row_blocks import first_where, is_finite
 
 if TYPE_CHECKING:
@@ -24,6 +26,12 @@ Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "deci
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # which would take any name
+
+    def __getattr__(name: str) -> Any:
+        raise unknown_name(__name__, name, __all__)
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("n_barcodes", ("outcomes",), (("unit", "arm"),), "i", "barcodes behind a measured outcome, at the least"),
     Variable("assigned", ("outcomes", "effects"), (("unit",),), "U", "the arm a unit received (parallel trials)"),
-    Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
+    Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomized"),
     Variable(
         "do",
         ("outcomes", "effects", "moments", "estimates", "decisions"),
@@ -348,7 +356,7 @@ SCHEMA: tuple[Variable, ...] = (
     _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
     _library("insert", "U", "what the design made: background with its arm applied"),
     _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
-    _library("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
+    _library("barcode", "U", "barcode that is synthesized with the oligo, if any", required=False),
     _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
     _library("parent", "U", "source sequence of the oligo's background", required=False),
     _library("source_name", "U", "name of the given sequence that the background is, if it is one", required=False),
@@ -429,8 +437,9 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If it is not a Dataset, a required variable or dim is absent, a variable has other dims or another dtype than in
-        the schema, names in a coordinate repeat, or a value is not finite. The message names the variable.
+        If the kind is unknown, it is not a Dataset, a required variable or dim is absent, a variable has other dims or
+        another dtype than in the schema, names in a coordinate repeat, or a value is not finite. The message names the
+        variable.
 
     Examples
     --------
@@ -486,9 +495,13 @@ def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
 
 
 def check_dataset(dataset: object, kind: Kind) -> None:
-    """Raise OutcomesError if a value is not an xarray Dataset."""
+    """Raise OutcomesError if a kind is unknown, or a value is not an xarray Dataset."""
     import xarray as xr
 
+    if kind not in get_args(Kind):
+        kinds = list(get_args(Kind))
+        near = nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
+        raise OutcomesError(f"kind={quoted(kind)} is no kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
             f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one from {_MAKERS[kind]}"

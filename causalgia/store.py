@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -19,6 +19,7 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
+from causalgia.lazy_names import unknown_name
 from causalgia.schema import Kind, validate
 
 __all__ = ["load", "read_netcdf", "read_tree", "save", "write_netcdf"]
@@ -34,6 +35,12 @@ _REFUSED = 3
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # which would take any name
+
+    def __getattr__(name: str) -> Any:
+        raise unknown_name(__name__, name, __all__)
 
 
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
@@ -287,7 +294,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     OutcomesError
-        If an attribute cannot be stored, or the file cannot be written.
+        If it is not a Dataset, an attribute cannot be stored, or the file cannot be written.
 
     Examples
     --------
@@ -297,6 +304,11 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     >>> load(save(dataset, folder / "estimates.nc"), "estimates").identical(dataset)
     True
     """
+    if not isinstance(dataset, xr.Dataset):
+        raise OutcomesError(
+            f"save writes an xarray Dataset, and this is {type(dataset).__name__}; make one of a table with "
+            "cg.from_frame (outcomes) or cg.from_effects (effects with standard errors)"
+        )
     target = Path(path)
     _check_attrs(dataset, target)
     plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})

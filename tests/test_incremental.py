@@ -737,7 +737,7 @@ def test_a_normalization_of_several_dims_is_done_in_full():
     torch.manual_seed(0)
     predictor = trusting(settled(Does(body, a=conv(c_out=8), n=nn.LayerNorm([2, 4]), head=nn.Linear(8, 1))), 41)
     assert largest_deviation(predictor, 41, borders(41)) < 1e-11
-    assert "'n' (LayerNorm): it normalises over several dims" in predictor.incremental_report()
+    assert "'n' (LayerNorm): it normalizes over several dims" in predictor.incremental_report()
 
 
 def test_a_parameter_of_the_networks_own_is_a_constant():

@@ -110,7 +110,7 @@ BAD_TABLES = {
         bad("\t7\t", "\t-7\t"),
         r"line 4: dna_count_1 of oligo 'b' is -7; give the reads as they were counted",
     ),
-    "fractional": (bad("\t9\t", "\t9.5\t"), r"line 4: rna_count_1 of oligo 'b' is 9.5.*not normalised"),
+    "fractional": (bad("\t9\t", "\t9.5\t"), r"line 4: rna_count_1 of oligo 'b' is 9.5.*not normalized"),
     "infinite": (bad("\t9\t", "\tinf\t"), r"line 4: rna_count_1 of oligo 'b' is inf"),
     "text": (bad("\t9\t", "\tnine\t"), r"line 4: rna_count_1 of oligo 'b' is 'nine'; a count is a whole number"),
     "stripped tabs": (bad("CCC\ta\t4\t0\t\t\n", "CCC\ta\t4\t0\n"), r"line 3: 4 cells under a header of 6.*stripping"),

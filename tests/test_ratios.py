@@ -363,7 +363,8 @@ def test_the_estimand_is_said(scale: Any, estimand: str, on: str) -> None:
         contrast(two_arms(control, 2 * control + 1).assign_attrs(scale="counts"), control="0", scale=scale)
     )
     assert (found.attrs["estimand"], found.attrs["contrast_scale"]) == (estimand, on)
-    assert found.attrs["method"].startswith("function of means by the delta method, as mean ICE")
+    what = "ratio of means" if scale == "ratio" else "log of means"
+    assert found.attrs["method"] == f"{what}, delta method; t with n - 1 df"
 
 
 # what is refused

@@ -61,7 +61,9 @@ def interrupted(path: Path, **options: object) -> None:
 def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
     path = tmp_path / "trial.zarr"
     interrupted(path, keep=keep)
-    with pytest.raises(StoreError, match=r"the predictor differs .*; if its answers are the same .*same_answers=True"):
+    with pytest.raises(
+        StoreError, match=r"the predictor differs .*; if the predictor gives the same answers, same_answers=True"
+    ):
         cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep)
     found = cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep, same_answers=True)
     whole = cg.run(DESIGN, predictor(mended), rng=3, keep=keep)

@@ -352,7 +352,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     half = 0.2 * (control.std(ddof=1) / control.mean())
     np.testing.assert_allclose(in_sd["rope_lower"], 1 - half)
     np.testing.assert_allclose(in_sd["rope_upper"], 1 + half)
-    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = {half:.3g}"
+    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = {half:.4g}"
     assert verdicts(in_sd) == ["negligible", "increases"]
     post = cg.infer(cg.estimate(cg.contrast(outcomes, control="0", scale="log_of_means")), rng=0)
     assert float(post["moments"]["lfsr"][0, 0]) == pytest.approx(0.025, abs=0.002)  # half of p = .048, one-sided
@@ -847,7 +847,9 @@ def test_one_effect_is_its_own_estimate_and_carries_no_caution_of_a_law() -> Non
     assert "caution" not in found.attrs
     assert "its posterior is not shrunken" in cg.report(found)
     shrunken = cg.decide(cg.infer(alone, law="normal", rng=0), rope=(-0.2, 0.2))
-    assert shrunken.attrs["caution"].startswith("one effect cannot show its law: it was assumed")
+    assert shrunken.attrs["caution"].startswith(
+        "one effect is too few to estimate a distribution; a normal law was assumed"
+    )
 
 
 @pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
@@ -1093,9 +1095,9 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
     assert found.label == "0.2 sd of the control arm (relative to its mean) about 1 = 0.2 (x), 0.1 (y)"
 
 
-@pytest.mark.parametrize(("law", "alone"), [("two_scales", None), ("normal", "one effect cannot show its law")])
+@pytest.mark.parametrize(("law", "alone"), [("two_scales", None), ("normal", "one effect is too few")])
 def test_thirty_effects_show_their_law(law: str, alone: str | None) -> None:
-    for size, words in ((1, alone), (29, "29 effects cannot show the law"), (30, None)):
+    for size, words in ((1, alone), (29, "29 effects are too few to estimate their distribution"), (30, None)):
         draws = posterior(np.random.default_rng(0).normal(size=(400, size)))
         draws["posterior"].attrs |= {"law": law, "converged": "yes"}
         caution = decide(draws, rope=(-0.1, 0.1)).attrs.get("caution", "")

@@ -155,7 +155,11 @@ def effect_labels(
     words = effect_attrs(
         measured_on(outcomes), weights, question.scale, "crossover", question.control, question.interaction
     )
-    coords = {"contrast": list(weights), "task": list(predictor.tasks), **do_coordinate(outcomes, weights)}
+    coords = {
+        "contrast": list(weights),
+        "task": list(predictor.tasks),
+        **do_coordinate(outcomes, weights, question.scale),
+    }
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
     names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))

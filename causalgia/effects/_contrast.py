@@ -146,7 +146,8 @@ def contrast(
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), as_dense(W))
-    effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do_coordinate(outcomes, weights))
+    do = do_coordinate(outcomes, weights, scale)
+    effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
     as_planned, edits = from_analysis or (stored and question == planned), str(effects.attrs.pop("edits", ""))
     sentences = [] if as_planned else duplicate_notes(weights)
     if edits and not (as_planned or interaction):

@@ -20,23 +20,25 @@ def measured_on(outcomes: xr.Dataset) -> str:
     return scale if isinstance(scale, str) else quoted(scale)
 
 
-def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
-    """Return the coordinate ``do (contrast)``, the signed sum of those of the arms, if they have one."""
+def do_coordinate(outcomes: xr.Dataset, weights: Weights, scale: str) -> dict[str, Any]:
+    """Return the coordinate ``do (contrast)``, the signed sum (or quotient) of those of the arms, if any."""
     if "do" not in outcomes.variables:
         return {}
     text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
-    return {"do": ("contrast", [_signed_sum(w, text) for w in weights.values()])}
+    return {"do": ("contrast", [_signed_sum(w, text, ratio=scale == "ratio") for w in weights.values()])}
 
 
-def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
-    """Return weights as '+' and '−' terms, the positive ones first, eight at most."""
+def _signed_sum(w: dict[str, float], text: Mapping[str, str], *, ratio: bool) -> str:
+    """Return '+' and '−' terms, of a ratio '×' and '/' factors; the positive ones first, eight at most."""
     terms = sorted(w.items(), key=lambda item: item[1] < 0)
-    pieces = [
-        f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"
-        for arm, value in terms[: len(terms) if len(terms) <= _MOST_TERMS + 1 else _MOST_TERMS]
-    ]
+    plus, minus, power = ("×", "/", "^{:.4g}") if ratio else ("+", "−", "{:.4g} ")
+    pieces = []
+    for arm, value in terms[: len(terms) if len(terms) <= _MOST_TERMS + 1 else _MOST_TERMS]:
+        size = "" if abs(value) == 1 else power.format(abs(value))
+        pieces.append(f"{minus if value < 0 else plus} {text[arm] + size if ratio else size + text[arm]}")
     more = len(terms) - len(pieces)
-    return " ".join([*pieces, *([f"± {more:,} more"] if more else [])]).removeprefix("+ ")
+    rest = f"{'×/' if ratio else '±'} {more:,} more"
+    return " ".join([*pieces, *([rest] if more else [])]).removeprefix(f"{plus} ")
 
 
 def effect_attrs(

@@ -53,9 +53,10 @@ def limits_of_means(
         the distance needed.
     """
     scale = effects.attrs["transform"]
-    answer = _multiplied_by_ratio(
-        replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects
-    )
+    words = scale.replace("_", " ")
+    what = {"ratio": "ratio of means", "log_of_means": "log of means"}.get(scale, f"{words}, a function of means")
+    spread = answer.method.removeprefix("mean ICE; ").removeprefix("s^2 / n, ")
+    answer = _multiplied_by_ratio(replace(answer, method=f"{what}, delta method; {spread}"), effects)
     e, null = answer.estimate, OF_MEANS[scale]
     divides = "denominator" in effects or "ratio" in effects
     below = _divisor_pieces(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)

@@ -145,7 +145,7 @@ def describe_concordance(concordance: xr.Dataset) -> str:
     >>> measured = pd.DataFrame({"element": np.arange(100), "effect": true + rng.normal(0, 0.5, size=100), "se": 0.5})
     >>> print(describe_concordance(concordance(virtual, measured)))
     effect: 100 elements, virtual effects on the predictor's scale, measured ones on log2
-      correlation 0.86 [0.80, 0.90] as seen, of at most 0.86 with this noise; of the true effects 1.00 [0.95, 1.00]; ...
+      observed correlation 0.86 [0.80, 0.90] (ceiling with this noise: 0.86); correlation of the true effects 1.00 ...
     """
     if "noise_ceiling" not in concordance:
         raise OutcomesError("no concordance: there is no 'noise_ceiling'; give cg.mpra.concordance(virtual, measured)")
@@ -189,10 +189,11 @@ def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
     sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
     seen, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
     of_truth = (
-        f"of at most {ceiling:.2f} with this noise; of the true effects {_with_ci(one, 'pearson_disattenuated')}; "
+        f" (ceiling with this noise: {ceiling:.2f}); correlation of the true effects "
+        f"{_with_ci(one, 'pearson_disattenuated')}"
     )
     return [
-        f"  correlation {_with_ci(one, 'pearson')} as seen, {of_truth if ceiling else ''}of ranks "
+        f"  observed correlation {_with_ci(one, 'pearson')}{of_truth if ceiling else ''}; of ranks "
         f"{one['spearman'].item():.2f}",
         f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability "
         f"{max(sides[2], 0):.2f} and {max(sides[3], 0):.2f}",
@@ -205,9 +206,11 @@ def _slope_lines(one: xr.Dataset) -> list[str]:
     slope = _with_ci(best, "slope")
     slope = f"({slope})" if best["slope"].item() < 0 else slope
     inside = format_share(best["coverage"].item())
+    scatter = best["scatter"].item()
+    about = f"scatter about the line by {scatter:.2g}" if scatter else "do not scatter about the line"
     lines = [
-        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects scatter about the line by "
-        f"{best['scatter'].item():.2g}; {inside} of the elements are inside their predictive intervals",
+        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects {about}; "
+        f"{inside} of the elements are inside their predictive intervals",
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())
@@ -367,11 +370,11 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
         were = "were" if total != 1 else "was"
         lines += [f"  {total:,} {kind} broke a rule and {were} exchanged"] if total else []
     flags = [
-        f"{int(n):,} {flag}"
+        f"{int(n):,} with {flag}"
         for flag, n in zip(library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True)
         if n
     ]
-    return [*lines, *([f"ordered although vendors make them less evenly: {', '.join(flags)}"] if flags else [])]
+    return [*lines, *([f"kept, although vendors synthesize them less evenly: {', '.join(flags)}"] if flags else [])]
 
 
 def _rule_names(library: xr.Dataset) -> list[str]:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_whole
-from causalgia.choices import LAWS, LEAST_DF, Law
+from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words
@@ -265,8 +265,8 @@ def _law_note(law: str, used: str, rows: list[Any]) -> list[str]:
     if least >= FEW:
         return []
     return [
-        f"{least} effects cannot show the law that they are draws of: the {used.replace('_', ' ')} law was assumed; "
-        "the unshrunken 95 % interval of each effect is in moments (lower_unshrunken, upper_unshrunken)"
+        f"{too_few_for_a_law(least, used)}; the unshrunken 95 % interval of each effect is in moments "
+        "(lower_unshrunken, upper_unshrunken)"
     ]
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
+from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
-from causalgia.reporting.rounded_numbers import format_effect, format_number
+from causalgia.reporting.rounded_numbers import format_effect, format_number, is_large
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
     Row,
@@ -29,6 +30,7 @@ from causalgia.reporting.table import rows as rows_of
 from causalgia.reporting.verdict_sentences import (
     exact_in_words,
     is_decided,
+    is_simultaneous,
     trial_history,
     verdict_in_words,
     verdict_method,
@@ -116,12 +118,35 @@ def estimand(estimates: xr.Dataset) -> str:
     claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
     measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
-    second = [_count_clause(estimates), attrs.get("assignment"), attrs.get("method")]
+    if not (measured_on or attrs.get("control") or attrs.get("estimand") or "do" in estimates.variables):
+        scale = attrs.get("contrast_scale") or attrs.get("scale")
+        first = (
+            f"Effects{' and standard errors' if 'se' in estimates else ''} as given{f', on {scale}' if scale else ''}."
+        )
+    together = is_simultaneous(estimates)
+    method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
+    second = [_count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]
-    sentences += [verdict_method(estimates)] if is_decided(estimates) else []
-    sentences += trial_history(attrs)
-    sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
+    if together:
+        level, band = 100 * float(attrs["ci_prob"]), str(attrs["band"]).replace("_", "-")
+        sentences.append(
+            f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of each contrast alone."
+        )
+    verdicts = verdict_method(estimates) if is_decided(estimates) else ""
+    history = dict(attrs)
+    if (
+        " could be missed." in verdicts and "stopped" in attrs
+    ):  # by its verdicts, and not by the rule that it stopped by
+        history["stopped"] = re.sub(
+            r"; effects on fewer than \S+ % of backgrounds could be missed", "", attrs["stopped"]
+        )
+    said = str(attrs.get("caution", "")).split("; ")
+    notes = [
+        "; ".join(part for part in note.rstrip(".").split("; ") if part not in said) for note in notes_of(estimates)
+    ]
+    sentences += [verdicts, *trial_history(history)]
+    sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
     return "\n".join(part for part in sentences if part)
 
 
@@ -130,19 +155,19 @@ def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    each = len(effects) <= _FEW or is_decided(estimates)
-    lines = [sentence(estimates, row) for row in effects] if each else []
+    each, large = len(effects) <= _FEW or is_decided(estimates), any(map(is_large, effects))
+    lines = [sentence(estimates, row, scientific=large) for row in effects] if each else []
     of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
     groups = [] if rows == "all" else placebo_groups(table, names)
     return lines + [_summary_sentence(group, names, of_what) for group in groups]
 
 
-def sentence(estimates: xr.Dataset, row: Row) -> str:
-    """Return one row of `rows` as a complete sentence."""
+def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
+    """Return one row of `rows` as a complete sentence; `scientific`: in scientific notation, as a table with it."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
     control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
-    ace, interval = format_effect(row)
+    ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
     level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
     at = f" ({100 * level:.4g} %)" if interval and level else ""
@@ -290,11 +315,12 @@ def _skewness_line(estimates: xr.Dataset) -> str:
         return ""
     n = int(_sample_size(estimates)[worst])
     skewness = abs(float(a[worst])) * np.sqrt(n)
-    beware = (
-        "verdicts are by Hall's transformed t"
-        if estimates.attrs.get("evidence") == "tests"
-        else "t intervals cover less than their nominal level"
-    )
+    if estimates.attrs.get("evidence") == "tests":
+        beware = "verdicts are by Hall's transformed t"
+    elif is_simultaneous(estimates) and estimates.attrs["band"] == "bootstrap_t":
+        beware = "p, by a t, is less exact than its digits"
+    else:
+        beware = "t intervals cover less than their nominal level"
     return (
         f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
         f"{int(np.ceil(ENOUGH * skewness**2)):,} {_unit_noun(estimates)} would be enough, and there are {n:,}); "
@@ -386,23 +412,35 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
     attrs = outcomes.attrs
     assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
-    digest = f" ({attrs['predictor_fingerprint']})" if "predictor_fingerprint" in attrs else ""
+    digest = attrs.get("predictor_fingerprint", "")
+    predictor = f"{attrs['predictor']}{digest and f' ({digest})'}" if "predictor" in attrs else digest
     facts = {
         "trial": attrs.get("name"),
         "population": attrs.get("null"),
         "units": f"{n_units:,}{assignment}",
         "kept": ("effects alone" if "ice" in outcomes else "moments of the effects alone") if of_effects else None,
         "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'an unnamed scale')}",
-        "predictor": f"{attrs.get('predictor', '')}{digest}".strip(),
+        "predictor": predictor,
         "design": attrs.get("design_fingerprint"),
         "reserved": attrs.get("reserved"),
         "seed": attrs.get("rng"),
         "confirms": attrs.get("confirms"),
         "stopped": attrs.get("stopped"),
-        "analysis": attrs.get("analysis"),
+        "analysis": _analysis_text(attrs.get("analysis")),
     }
-    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arm_lines(outcomes, every_arm)]
+    lines = [
+        *(f"{name:<12}{fact}" for name, fact in facts.items() if fact),
+        *_arm_lines(outcomes, of_effects, every_arm),
+    ]
     return printable("\n".join(lines))
+
+
+def _analysis_text(stored: str | None) -> str | None:
+    """Return what an analysis in ``attrs["analysis"]`` says, as its arguments: "control='placebo', level=0.9"."""
+    if stored is None:
+        return None
+    plain = parse_json(stored, OutcomesError, source="attrs['analysis'] of the outcomes")
+    return ", ".join(f"{name}={value!r}" for name, value in plain.items()) if isinstance(plain, dict) else stored
 
 
 def tasks_in_words(outcomes: xr.Dataset) -> str:
@@ -412,8 +450,8 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
-def _arm_lines(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
-    if "contrast" in outcomes.coords:
+def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:
+    if of_effects:  # a sequential trial also has the contrasts of its looks, beside its arms
         names = [str(name) for name in outcomes["contrast"].to_numpy()]
         do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
         width = max(map(len, names), default=0)

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
+from causalgia.checks import four_digits
+
 _MISSING, _LEAST_P = "n/a", 1e-4
 _LARGE, _MOST_DECIMALS, _MOST_DIGITS = 1e7, 7, 16
+_FAR_WIDER = 100
 
 
 def format_share(share: float, digits: int = 0) -> str:
@@ -59,9 +62,13 @@ def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[
         return ace, ""
     if math.isinf(lower) and math.isinf(upper):
         return ace, "unbounded"
-    if math.isfinite(upper - lower) and (not row.get("se") or "interval_level" in row):
+    if math.isfinite(upper - lower):
         quantile = NormalDist().inv_cdf((1 + (row.get("interval_level") or 0.95)) / 2)
-        se = min((upper - lower) / 2 / quantile or se, row.get("se") or math.inf)
+        implied = (upper - lower) / 2 / quantile
+        if not row.get("se") or "interval_level" in row:
+            se = min(implied or se, row.get("se") or math.inf)
+        elif implied > _FAR_WIDER * se:  # the rounding of the predictor's answers, beside which the error is nothing
+            se = implied
     rope = [row[name] for name in ("rope_lower", "rope_upper") if math.isfinite(row.get(name) or math.nan)]
     left = f"[{_format_limit(lower, se, rope, scientific)}" if math.isfinite(lower) else "(-inf"
     right = f"{_format_limit(upper, se, rope, scientific)}]" if math.isfinite(upper) else "inf)"
@@ -87,24 +94,13 @@ def _format_limit(limit: float, se: float, rope: Sequence[float], scientific: bo
         return f"{limit:.1g}"
     for end in rope:
         if math.isclose(limit, end, rel_tol=1e-12):
-            return rounded if math.isclose(float(rounded), end, rel_tol=1e-12) else format_rope_end(end)
+            return rounded if math.isclose(float(rounded), end, rel_tol=1e-12) else four_digits(end)
     for _ in range(4):
         se /= 10
         if all((limit < end) == (float(rounded) < end) and (limit > end) == (float(rounded) > end) for end in rope):
             break
         rounded = format_number(limit, se, scientific=scientific)
     return rounded
-
-
-def format_rope_end(end: float) -> str:
-    """Return an end of a region of practical equivalence as text: four significant digits.
-
-    Examples
-    --------
-    >>> format_rope_end(-0.1), format_rope_end(0.123456)
-    ('-0.1', '0.1235')
-    """
-    return f"{end:.4g}"
 
 
 def format_se(se: float, *, scientific: bool = False) -> str:
@@ -142,7 +138,7 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     if math.isnan(value):
         return _MISSING
     if not se > 0 or not math.isfinite(se) or math.isinf(value):
-        return f"{value:.4g}"
+        return four_digits(value)
     decimals = 1 - int(f"{se:.1e}".partition("e")[2])
     rounded = round(value, decimals) + 0.0
     if scientific or decimals > _MOST_DECIMALS or abs(value) >= _LARGE:
@@ -154,7 +150,7 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
 
 
 def format_p(p: float, *, exact: bool = False, below: float | None = None) -> str:
-    """Return a p-value for a reader: three decimals, two significant digits below 0.001, and ``<1e-4`` below that.
+    """Return a p-value for a reader: two significant digits, and ``<1e-4`` below that.
 
     Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the number.
 
@@ -163,14 +159,14 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     p
         The p-value, or another probability of error; "n/a" if it is NaN.
     exact
-        Whether nothing varies, so that a p-value of 0 is printed as 0.
+        Whether nothing varies, so that a 0 is no p-value, and "exact" is printed.
     below
         The smallest probability other than 0 that the method can find (1 / draws), which a `p` of 0 is below.
 
     Examples
     --------
     >>> format_p(0.0312), format_p(0.00027), format_p(3.2e-41), format_p(0.0, exact=True), format_p(math.nan)
-    ('0.031', '0.00027', '<1e-4', '0', 'n/a')
+    ('0.031', '0.00027', '<1e-4', 'exact', 'n/a')
     >>> format_p(0.0, below=1 / 4000)
     '<0.0003'
     """
@@ -179,12 +175,14 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     if below and p == 0:
         return f"<{below:.1g}"
     if p < _LEAST_P:
-        return "0" if exact and p == 0 else "<1e-4"
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.2g}"
+        return "exact" if exact and p == 0 else "<1e-4"
+    return f"{p:#.2g}"
 
 
 def p_clause(p: float, *, name: str = "p", exact: bool = False, below: float | None = None) -> str:
     """Return a p-value, or a probability of error of another `name`, as a clause of a sentence; see `format_p`.
+
+    It is empty where nothing varies and there is no such probability.
 
     Examples
     --------
@@ -192,4 +190,6 @@ def p_clause(p: float, *, name: str = "p", exact: bool = False, below: float | N
     ('p = 0.031', 'p < 1e-4', 'q = 0.012')
     """
     text = format_p(p, exact=exact, below=below)
+    if text == "exact":
+        return ""
     return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}"

@@ -13,7 +13,7 @@ from causalgia.errors import OutcomesError
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, is_large
-from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided
+from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided, is_simultaneous
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -163,6 +163,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
     kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
+    kind = "simultaneous interval" if is_simultaneous(estimates) else kind
     heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
     first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
     verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
@@ -191,6 +192,7 @@ def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[di
         shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
     if is_decided(estimates):
         shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
+        shown = [line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown]
     summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
     return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
@@ -202,8 +204,8 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
     if row.get("truth") is not None:
         line["truth"] = format_number(row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific)
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
-    line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
+    line["exact"] = "exact" if exact and row.get("p") != 0 else ""  # else the column of p says it
     return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from causalgia.checks import four_digits
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
-from causalgia.reporting.rounded_numbers import format_p, format_rope_end, p_clause
+from causalgia.reporting.rounded_numbers import format_p, p_clause
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def is_decided(dataset: xr.Dataset) -> bool:
     return "verdict" in dataset and "rope_lower" in dataset
 
 
+def is_simultaneous(dataset: xr.Dataset) -> bool:
+    """Return whether the intervals are those of `causalgia.multiplicity.simultaneous`, unchanged by a decision."""
+    return "band" in dataset.attrs and not is_decided(dataset)
+
+
 def verdict_method(decisions: xr.Dataset) -> str:
     """Return in words how verdicts were reached: region, method and error rate, guarantees and assumptions.
 
@@ -40,7 +46,8 @@ def verdict_method(decisions: xr.Dataset) -> str:
     >>> attrs = {"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"}
     >>> print(verdict_method(xr.Dataset(attrs=attrs)))
     Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
-directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one that gave the verdict.
+directions at p <= 0.025 a side and negligible at 0.05, not adjusted. Each interval is that of the test that gave the \
+verdict.
     """
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
@@ -86,9 +93,15 @@ def _error_control(attrs: Mapping[Any, Any]) -> str:
     kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
     kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
     apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))
-    adjusted = f", each kind adjusted by {apart}{within}" if apart else ", not adjusted"
-    deciding = "the interval is the one that gave the verdict"
-    return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; {deciding}"
+    deciding = "Each interval is that of the test that gave the verdict"
+    tests = f"one-sided tests of the unshrunken effects, {kinds}"
+    if not apart:
+        return f"{tests}, not adjusted. {deciding}"
+    over = f"over {str(attrs.get('families', 'all contrasts')).replace(' of one task', ' of a task')}"
+    how = f"Directions and 'negligible' are adjusted separately ({apart}, {over})"
+    if _is_point(str(attrs.get("rope", ""))):
+        how = f"Directions are adjusted ({apart}, {over})"
+    return f"{tests}. {how}. {deciding}"
 
 
 def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
@@ -101,7 +114,8 @@ def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
-    sentence = missed_share_sentence(share)
+    counts = {name: int(decisions[name].min()) for name in ("n_units", "n_clusters") if name in decisions}
+    sentence = _missed(share, counts)
     lines = [f"{sentence[:1].upper()}{sentence[1:]}."]
     rare, n, k = float(attrs["rare"]), float(independent_draws(decisions).min()), decisions.sizes["contrast"]
     needed = (3 + math.log(k)) / rare
@@ -113,6 +127,15 @@ def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
             f"{n:,.0f}."
         )
     return lines
+
+
+def _missed(share: float, row: Mapping[str, Any]) -> str:
+    """Return a clause on effects that could be missed: 3/n of the population, or any part of it where that is all."""
+    if share < 1 or "n_units" not in row:
+        return missed_share_sentence(share)
+    n = row.get("n_clusters", row["n_units"])
+    noun = f"{'unit' if n == row['n_units'] else 'cluster'}{'s' if n != 1 else ''}"
+    return f"with {n:,} {noun}, effects confined to part of the population would be missed"
 
 
 def _rare_effects_note(decisions: xr.Dataset) -> str:
@@ -181,7 +204,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     >>> verdict_in_words(row, {"error": "bootstrap_t"})
     'undecided on the ROPE -0.1 to 0.1; a new trial of about 400 units would decide it with even odds'
     """
-    verdict, (low, high) = str(row["verdict"]), (format_rope_end(row[name]) for name in ("rope_lower", "rope_upper"))
+    verdict, (low, high) = str(row["verdict"]), (four_digits(row[name]) for name in ("rope_lower", "rope_upper"))
     direction_only, region = row["rope_lower"] == row["rope_upper"], f"the ROPE {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
@@ -189,7 +212,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs, clause=True)
     missable = verdict == "negligible" and bool(row.get("missed_share"))
-    missed = f"; {missed_share_sentence(row['missed_share'])}" if missable else ""
+    missed = f"; {_missed(row['missed_share'], row)}" if missable else ""
     return f"{verdict}, {_SIDE[verdict]} {low if direction_only else region}{error and f' ({error})'}{missed}"
 
 
@@ -202,8 +225,8 @@ def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool
 
 
 def _missing_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    missed = missed_share_sentence(row["missed_share"]).replace("could be missed", "could not have been seen")
-    return f": {missed}; it takes {math.ceil(3 / float(attrs['rare']) - _ROUNDING):,} independent backgrounds"
+    needed = math.ceil(3 / float(attrs["rare"]) - _ROUNDING)
+    return f": {_missed(row['missed_share'], row)}; it takes {needed:,} independent backgrounds"
 
 
 def _more_units_clause(row: Mapping[str, Any]) -> str:
@@ -225,4 +248,6 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     n = row.get("n_clusters") or row.get("n_units")
     if not n or attrs.get("target") == "units":
         return " (exact: no unit differs)"
-    return f" (exact: no unit differs; up to 3/n = {min(3 / n, 1):.2g} of the population may still differ, 95 %)"
+    if n <= 3:
+        return f" (exact: no unit differs; {_missed(1.0, {'n_units': n, **row})})"
+    return f" (exact: no unit differs; up to 3/n = {3 / n:.2g} of the population may still differ, 95 %)"

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from causalgia.analysis import analysis_in_attrs, exploratory_attrs
 from causalgia.checks import is_real
-from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error
+from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error, too_few_for_a_law
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
@@ -236,10 +236,10 @@ def _law_caution(found: Evidence) -> dict[str, str]:
     alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # a single effect is not shrunken
     if n >= LEAST_FOR_A_LAW or alone:
         return {}
-    few = f"{n} effects cannot show the law that they are draws of" if n != 1 else "one effect cannot show its law"
+    few = too_few_for_a_law(n, str(found.effects.attrs.get("law", "normal")))
     return {
-        "caution": f"{few}: it was assumed, and error rates of the posterior hold only on average over effects drawn "
-        "from that law; cg.decide(estimates, ...) tests each effect"
+        "caution": f"{few}; error rates of the posterior hold only on average over effects drawn from that law; "
+        "cg.decide(estimates, ...) tests each effect"
     }
 
 

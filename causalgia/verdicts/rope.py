@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.checks import is_real
+from causalgia.checks import four_digits, is_real
 from causalgia.choices import is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -113,7 +113,7 @@ def _direction_region(rope: float | np.number, ace: xr.DataArray, null: float) -
 
 
 def _range_label(low: float, high: float) -> str:
-    return f"{low:.4g} to {high:.4g}"
+    return f"{four_digits(low)} to {four_digits(high)}"
 
 
 def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray, null: float) -> Region:
@@ -164,12 +164,12 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
 
 def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
     """Return "0.123", or "0.123 (K562), 0.2 (HepG2)"; the range where more than three tasks, or contrasts, differ."""
-    texts = np.vectorize(lambda x: f"{x:.3g}")(np.moveaxis(half, 1, 0).reshape(half.shape[1], -1))
+    texts = np.vectorize(four_digits)(np.moveaxis(half, 1, 0).reshape(half.shape[1], -1))
     if (texts == texts[0, 0]).all():
         return str(texts[0, 0])
     if (texts == texts[:, :1]).all() and len(texts) <= _FEW_TASKS and "task" in effects.coords:
         return ", ".join(f"{x} ({task})" for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True))
-    return f"{half.min():.3g} to {half.max():.3g}"
+    return _range_label(half.min(), half.max())
 
 
 def _missing_sd_reason(effects: xr.Dataset) -> str:

@@ -189,7 +189,7 @@ class Experiment(Design):
         fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
         if fingerprint != self.fingerprint:
             raise OutcomesError(
-                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyse "
+                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyze "
                 "them with the experiment that was run"
             )
         key = root_key(_stored_seed(outcomes) if rng is None else rng)

@@ -220,7 +220,9 @@ def describe_quality(quality: xr.Dataset) -> str:
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
-        lines.append(f"read totals of an oligo are as precise as {format_share(share)} of its barcodes (median)")
+        lines.append(
+            f"summing reads over barcodes is as precise as {format_share(share)} of the barcodes would be (median)"
+        )
     # the best DNA floor, and the cost of the one asked about
     best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
     left_out, error = quality["floor_left_out"], quality["floor_error"]

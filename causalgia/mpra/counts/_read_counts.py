@@ -222,7 +222,7 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
             i = int(np.argmax(wrong))
             raise CountsError(
                 f"{file_line(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the "
-                "reads as they were counted (whole, at least 0, below 2^53), not normalised"
+                "reads as they were counted (whole, at least 0, below 2^53), not normalized"
             )
 
 

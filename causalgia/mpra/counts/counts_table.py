@@ -361,7 +361,7 @@ def _as_count_cells(
         i = tuple(np.argwhere(wrong)[0])
         raise CountsError(
             f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they were counted (whole, at least "
-            "0, below 2^53), not normalised"
+            "0, below 2^53), not normalized"
         )
     return cells.astype(np.int64), present
 

@@ -73,8 +73,8 @@ def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
     if synthesised and of.barcodes == "random":
         raise LibraryError(
             f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
-            "synthesised one would stand at the insert, with no site to put the reporter between them; leave "
-            "barcodes_per_oligo= out, or choose a construct of synthesised barcodes, 'melnikov'"
+            "synthesized one would stand at the insert, with no site to put the reporter between them; leave "
+            "barcodes_per_oligo= out, or choose a construct of synthesized barcodes, 'melnikov'"
             if of.name
             else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
             "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
@@ -83,7 +83,7 @@ def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
     if not synthesised and of.barcodes == "synthesised":
         named = f"adapters={quoted(of.name)}" if of.name else "adapters=(left, junction, right)"
         raise LibraryError(
-            f"{named}: its barcodes are synthesised with the oligo; say how many of each insert, "
+            f"{named}: its barcodes are synthesized with the oligo; say how many of each insert, "
             "barcodes_per_oligo=10, or choose adapters=(left, right), whose barcodes are added later"
         )
 
@@ -121,7 +121,7 @@ def order_numbers(
             "it is ordered where the junction carries two cloning sites, between which a filler is cut out: name them, "
             "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'XbaI': 1})"
             if barcodes
-            else "without synthesised barcodes it has nothing to order"
+            else "this construct adds barcodes by PCR, so no promoter-only oligo is ordered"
         )
         raise LibraryError(
             f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "

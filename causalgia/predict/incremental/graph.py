@@ -484,9 +484,9 @@ def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
 def _layer_norm(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     if call.module is None or laid.axis != 1 or tuple(call.module.normalized_shape) != laid.rest:
-        raise NotLocalError("it normalises over positions")
+        raise NotLocalError("it normalizes over positions")
     if len(laid.rest) != 1:
-        raise NotLocalError("it normalises over several dims")
+        raise NotLocalError("it normalizes over several dims")
     step = Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=call.module.forward)
     reader.add(node, step, laid)
 
@@ -496,7 +496,7 @@ def _batch_norm(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(source)
     norm = call.module
     if norm is None or norm.running_mean is None or laid.axis == 1:
-        raise NotLocalError("it normalises by what other rows or positions hold")
+        raise NotLocalError("it normalizes by what other rows or positions hold")
     scale = torch.rsqrt(norm.running_var.double() + norm.eps)
     scale = scale if norm.weight is None else scale * norm.weight.detach().double()
     shift = -norm.running_mean.double() * scale

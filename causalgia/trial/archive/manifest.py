@@ -132,8 +132,8 @@ class Manifest:
 
 
 _SAME_ANSWERS = (
-    "; if its answers are the same nevertheless, same_answers=True (--same-answers) asks it for some of those that are "
-    "kept, and takes them over"
+    "; if the predictor gives the same answers, same_answers=True (--same-answers) checks some stored answers and "
+    "continues the trial"
 )
 
 
