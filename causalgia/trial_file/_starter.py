@@ -353,7 +353,7 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 
 
 def _example_fasta(words: Mapping[int, str]) -> str:
-    """Return fixed random sequences as FASTA, with words at the given positions, each lacking in one of 30 sequences."""
+    """Return fixed random sequences as FASTA, with words at given positions, each lacking in one sequence of 30."""
     from causalgia.sequences import decode
 
     lines = []
@@ -367,7 +367,7 @@ def _example_fasta(words: Mapping[int, str]) -> str:
 
 
 def _example_vcf(fasta: str) -> str:
-    """Return a VCF with a variant in each of the first 24 sequences: 12 in the word of the weak enhancer, 12 beside it."""
+    """Return a VCF of a variant in each of the first 24 sequences: 12 in the word of the weak enhancer, 12 beside."""
     lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
     for number, letters in enumerate(fasta.splitlines()[1 : 2 * _N_VARIANTS : 2]):
         at = 308 if number < _N_VARIANTS // 2 else 340
