@@ -237,7 +237,9 @@ def _draw_affinity(answer: Answer) -> Axes:
     found = answer.findings["line"].isel(task=0)
     found = found.isel(model=0) if "model" in found.dims else found
     line = (found["intercept"].item(), found["slope"].item())
-    return against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+    axes = against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+    axes.set_xlabel("log10 K_D", parse_math=False)
+    return axes
 
 
 AFFINITY = Entry(
