@@ -127,7 +127,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("n_barcodes", ("outcomes",), (("unit", "arm"),), "i", "barcodes behind a measured outcome, at the least"),
     Variable("assigned", ("outcomes", "effects"), (("unit",),), "U", "the arm a unit received (parallel trials)"),
-    Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
+    Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomized"),
     Variable(
         "do",
         ("outcomes", "effects", "moments", "estimates", "decisions"),
@@ -348,7 +348,7 @@ SCHEMA: tuple[Variable, ...] = (
     _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
     _library("insert", "U", "what the design made: background with its arm applied"),
     _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
-    _library("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
+    _library("barcode", "U", "barcode that is synthesized with the oligo, if any", required=False),
     _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
     _library("parent", "U", "source sequence of the oligo's background", required=False),
     _library("source_name", "U", "name of the given sequence that the background is, if it is one", required=False),

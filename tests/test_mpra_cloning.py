@@ -189,7 +189,7 @@ def test_random_barcodes_are_not_synthesized(name):
 
 
 def test_synthesized_barcodes_are_asked_for_and_have_a_junction():
-    with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesised with the oligo"):
+    with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesized with the oligo"):
         cg.mpra.library(design(), oligo_length=197, adapters="melnikov", rules=cg.mpra.OligoRules(avoid=()), rng=0)
     with pytest.raises(LibraryError, match=r"give the letters that stand there, adapters=\(left, junction, right\)"):
         cg.mpra.library(design(), oligo_length=184, adapters=("ACGTA", "TTGCA"), barcodes_per_oligo=2, rng=0)

@@ -170,7 +170,7 @@ def _estimate_with_blocks(
         df = "t with G - 1 df" if groups.name == block.name else f"CR2 by {groups.name}, Satterthwaite df"
         method = f"mean of the effects inside each {block.name}, drawn from a population of them; {df}"
         return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
-    check_no_cluster(request, "units were randomised one by one inside fixed blocks")
+    check_no_cluster(request, "units were randomized one by one inside fixed blocks")
     fits = fit_arms_by_stratum(trial.Y, trial.arm, trial.used.tolist(), block.codes, rounding=trial.rounding)
     answer = residual_df(fits, trial.W)
     method = (
@@ -205,7 +205,7 @@ def _estimate_without_blocks(
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     covariates = _covariate_matrix(effects, trial, request)
     if request.target == "units":
-        check_no_cluster(request, "units were randomised one by one, and these are all there are")
+        check_no_cluster(request, "units were randomized one by one, and these are all there are")
     groups = clusters(effects, request) if request.target == "population" else None
     if groups is not None:
         return _estimate_with_clusters(trial, groups, covariates, request)

@@ -70,7 +70,7 @@ def affinity(
         Standard error of each log10 K_D, in the form of `kd`, or one number for all; None: K_D are exact. It is about
         ``se / (K_D ln 10)`` for a standard error of K_D: 0.043 for one of 10 %.
     at
-        0-based start; None: the centre (of the longest word).
+        0-based start; None: the center (of the longest word).
     n_units
         Backgrounds.
     rope

@@ -55,7 +55,7 @@ def copies(
     word
         The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
-        0-based starts of two or more copies, in the order in which they are added. None: three copies about the centre
+        0-based starts of two or more copies, in the order in which they are added. None: three copies about the center
         of the background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.

@@ -67,7 +67,7 @@ def hairpin(
         Bases between the arms of the stem.
     start
         0-based start of the hairpin. None: the word is the first of the loop; without `at` either, the hairpin lies in
-        the centre of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
+        the center of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
         17 in the loop from 17 to 24, and at 9 in the stem.
     n_units
         Backgrounds.

@@ -54,7 +54,7 @@ def variants(
     region.
 
     In sampled contexts (`null`: random, shuffled or other real sequences), the alleles with `flank` genomic bases on
-    each side are embedded at the centre of the same backgrounds, and there is a contrast for each variant: its average
+    each side are embedded at the center of the same backgrounds, and there is a contrast for each variant: its average
     effect over contexts, as in a reporter assay.
 
     Parameters

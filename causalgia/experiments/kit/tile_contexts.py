@@ -371,7 +371,7 @@ class TileContext:
         return at, at + self.width
 
     def distance(self, at: int) -> float:
-        """Return the distance between the centres of a copy and the promoter, in bases."""
+        """Return the distance between the centers of a copy and the promoter, in bases."""
         return abs(sum(self.place(at)) - sum(self.tss)) / 2
 
     def with_copies(self, strands: Mapping[int, Strand]) -> Intervention:

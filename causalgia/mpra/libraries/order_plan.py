@@ -60,7 +60,7 @@ class OrderNumbers:
         return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
 
 
-def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
+def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
     """Raise LibraryError for synthesized barcodes with a construct of random ones, or the reverse.
 
     Raises
@@ -68,20 +68,20 @@ def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
     LibraryError
         With the kind of barcodes of the construct.
     """
-    if synthesised and of.barcodes == "random":
+    if synthesized and of.barcodes == "random":
         raise LibraryError(
             f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
-            "synthesised one would stand at the insert, with no site to put the reporter between them; leave "
-            "barcodes_per_oligo= out, or choose a construct of synthesised barcodes, 'melnikov'"
+            "synthesized one would stand at the insert, with no site to put the reporter between them; leave "
+            "barcodes_per_oligo= out, or choose a construct of synthesized barcodes, 'melnikov'"
             if of.name
             else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
             "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
             "transcribed together)"
         )
-    if not synthesised and of.barcodes == "synthesised":
+    if not synthesized and of.barcodes == "synthesized":
         named = f"adapters={quoted(of.name)}" if of.name else "adapters=(left, junction, right)"
         raise LibraryError(
-            f"{named}: its barcodes are synthesised with the oligo; say how many of each insert, "
+            f"{named}: its barcodes are synthesized with the oligo; say how many of each insert, "
             "barcodes_per_oligo=10, or choose adapters=(left, right), whose barcodes are added later"
         )
 
@@ -114,7 +114,7 @@ def order_numbers(
             "it is ordered where the junction carries two cloning sites, between which a filler is cut out: name them, "
             "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'XbaI': 1})"
             if barcodes
-            else "without synthesised barcodes it has nothing to order"
+            else "without synthesized barcodes it has nothing to order"
         )
         raise LibraryError(
             f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
