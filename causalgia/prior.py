@@ -21,7 +21,7 @@ class Prior:
     Parameters
     ----------
     mu_sd
-        Standard deviation of the normal prior of mu (centre 0); ``inf`` is flat.
+        Standard deviation of the normal prior of mu (center 0); ``inf`` is flat.
     tau
         Prior of tau > 0: ``"half_t"`` (3 degrees of freedom), ``"half_normal"``, ``"half_cauchy"``, or ``"uniform"`` on
         (0, tau_scale).

@@ -83,3 +83,17 @@ def test_a_miss_is_said(monkeypatch):
 def test_figures_have_names_of_their_own():
     for targets in PARTS.values():
         assert len({target.key for target in targets}) == len(targets)
+
+
+def test_sizes_on_the_page_of_large_trials_stand_under_their_headers():
+    from performed import scale
+
+    results = json.loads((HERE / "performed" / "scale.json").read_text())
+    lines = scale.page(results).splitlines()
+    header = next(line for line in lines if line.startswith("| predictions | "))
+    row = next(line for line in lines if line.startswith("| 10^12 |"))
+    cells = dict(zip(header.split(" | "), row.split(" | "), strict=True))
+    (disk,) = [line for line in lines if line.startswith("- Disk: ")]
+    assert f"{cells['outcomes']} as outcomes" in disk
+    assert f"{cells['effects']} as effects" in disk
+    assert f"{cells['moments |'].removesuffix(' |')} as moments" in disk

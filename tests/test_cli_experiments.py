@@ -19,7 +19,7 @@ from causalgia.cli.folder import write_answer
 from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.kit.answer import largest_contrasts
-from causalgia.trial_file import read_spec, settings_of, starter
+from causalgia.trial_file import example_files, read_spec, settings_of, starter
 
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
@@ -94,6 +94,8 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path):
     decisions = store.load(tmp_path / "results" / "decisions.nc", "decisions")
     assert set(decisions["contrast"].values) == set(spec.design.named_contrasts)
     assert np.isfinite(decisions["ace"]).all()
+    if {"example.fa", "negatives.fa"} & {*example_files(name)}:
+        assert "undecided" not in decisions["verdict"].values  # 60 sequences and more for each exact effect
 
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):

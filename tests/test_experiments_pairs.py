@@ -12,7 +12,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.effects._contrast import cell_interactions
-from causalgia.errors import DesignError, EstimateError
+from causalgia.errors import DegenerateWarning, DesignError, EstimateError
 from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain
 from causalgia.experiments.kit.pair_interactions import ORDERS, _interaction_counts, _period_sentences
@@ -76,6 +76,18 @@ def test_recovery_of_direction_in_the_pluripotency_oracle():
     assert nanog["verdict"].sel(contrast="direction +-").item() == "negligible"
     assert nanog["verdict"].sel(contrast="orientation +- against ++").item() == "decreases"
     assert any("downstream minus upstream, ++: -" in said for said in answer.sentences)
+    assert sum("downstream or upstream of the first" in said for said in answer.sentences) == 1
+
+
+def test_the_sentences_of_a_pair_without_interaction_are_few():
+    experiment = cg.experiments.motif_pair(
+        cg.Uniform(length=80), distances=[20, 30], orientations=["++"], n_units=60, rope=(-0.1, 0.1)
+    )
+    nothing = cg.zoo.Oracle(cg.zoo.Word("AGCCATCA", 1.0), scale="score")
+    with pytest.warns(DegenerateWarning) as warned:
+        answer = experiment.analyze(cg.run(experiment, nothing, rng=0, progress=False), rng=0)
+    assert len([one for one in warned if "do not vary at all" in str(one.message)]) == 1
+    assert not any("downstream minus upstream" in said for said in answer.sentences)
 
 
 def test_a_cell_is_the_factorial_of_its_two_embeds():

@@ -513,3 +513,11 @@ def test_what_has_no_agreement_is_refused() -> None:
         null_models(copies(), nulls={"a": uniform, "b": cg.Genomic(of=["A" * 41, "C" * 41])})
     with pytest.raises(DesignError, match="two null models or more"):
         null_models(copies(), nulls={"a": uniform})
+
+
+def test_an_undecided_order_of_loop_open_and_stem_is_said_in_words():
+    experiment = cg.experiments.hairpin(n_units=2)
+    with pytest.warns(DegenerateWarning):
+        answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0, progress=False), rng=0)
+    assert answer.sentences[0].startswith("Task VTS1: loop and open undecided; open and stem undecided: ")
+    assert answer.sentences[-1].startswith("4 effects do not vary, so no verdict: 2 of the 60 units needed")

@@ -12,7 +12,7 @@ from catalogue_truth import assert_estimates, assert_verdicts
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import DesignError, EstimateError, PredictorError
+from causalgia.errors import DegenerateWarning, DesignError, EstimateError, PredictorError
 from causalgia.experiments import (
     context_dependence,
     greedy_round,
@@ -535,3 +535,16 @@ def test_a_row_without_units_of_its_own_never_appears() -> None:
         answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     assert isinstance(answer.estimates, xr.Dataset)
     assert (answer.estimates["n_clusters"] == 12).all()
+
+
+def test_sentence_and_table_of_context_dependence_agree_on_exact_effects():
+    experiment = context_dependence(sequences(20), element=TILES[0], n_draws=2, rope=(-0.1, 0.1))
+    gate = Oracle(Gate((FIRST, SECOND), bonus=4.0, logic="and"), scale="activity")
+    with pytest.warns(DegenerateWarning):
+        answer = experiment.analyze(cg.run(experiment, gate, rng=0, progress=False), rng=0)
+    assert answer.decisions["verdict"].item() == "undecided"
+    assert "may or may not depend on its context (undecided)" in answer.sentences[0]
+    assert "the element alone minus the wild type -4.000 [-4.000, -4.000] (undecided)" in answer.sentences[0]
+    assert answer.sentences[1] == (
+        "1 effect does not vary, so no verdict: 20 of the 60 units needed, or more for several contrasts."
+    )

@@ -353,7 +353,10 @@ def test_words_of_one_effect_have_no_line_in_words():
     constant = Oracle(Word("GAGAGAGAGA", 1.0), scale="score")
     with pytest.warns(DegenerateWarning):
         answer = experiment.analyze(cg.run(experiment, constant, rng=0, progress=False), rng=0)
-    assert answer.sentences == ("Task outcome: all words have the one effect 0, whatever their K_D.",)
+    assert answer.sentences == (
+        "Task outcome: all words have the one effect 0, whatever their K_D.",
+        "3 effects do not vary, so no verdict: 50 of the 60 units needed, or more for several contrasts.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -396,7 +399,7 @@ def test_copies_add_or_saturate(oracle, word, shape):
     experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
     answer = assert_recovers(experiment, oracle)
     assert f"1 to 3 copies are {shape} relative to the same sites alone, " in answer.sentences[0]
-    assert f"by number they are {shape}, " in answer.sentences[0]
+    assert f"by number they are {shape}: " in answer.sentences[0]
 
 
 def test_trends_over_copies_are_effects_over_their_whole_range():
@@ -453,7 +456,7 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
     assert "copies are additive relative to the same sites alone" in answer.sentences[0]
-    assert " beyond 3 times the first, by place, not by number: single sites differ." in answer.sentences[0]
+    assert " short of 3 times the first; the sites differ, so place explains this." in answer.sentences[0]
     assert "by number they are" not in answer.sentences[0]  # the later places are worth less
 
 
@@ -463,27 +466,27 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         (
             "increases",
             "negligible",
-            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place, not by number:",
+            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites differ, so place explains",
         ),
         (
             "increases",
             "undecided",
-            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, which place and number may both",
+            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; place or number may explain this",
         ),
         (
             "negligible",
             "increases",
-            "all 3 are 0.500 [0.400, 0.600] beyond 3 times the first, by place and number together",
+            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites differ, so place and number",
         ),
         (
             "increases",
             "increases",
-            "by number they are more than additive, 0.500 [0.400, 0.600] beyond 3 times",
+            "by number they are more than additive: 3 copies exceed 3 times the first by 0.500 [0.400, 0.600]",
         ),
         (
             "undecided",
             "negligible",
-            "by number they are not clearly additive or otherwise, 0.500 [0.400, 0.600]",
+            "by number they are not clearly additive or otherwise: 3 copies exceed 3 times",
         ),
     ],
 )
@@ -608,3 +611,19 @@ def test_each_task_of_each_member_has_its_own_sentence(name):
     assert len(of_each) == 4
     assert of_each[0].startswith("Task a, ")
     assert of_each[3].startswith("Task b, ")
+
+
+def test_copies_below_their_multiple_fall_short_of_it():
+    from causalgia.experiments._copies import _number_or_place_text
+
+    names = ["rise", "curvature", "excess over single sites"]
+    columns = {
+        "verdict": ["increases", "decreases", "negligible"],
+        "ace": [3.0, -0.5, 0.0],
+        "lower": [2.0, -0.7, -0.1],
+        "upper": [4.0, -0.4, 0.1],
+    }
+    rows = xr.Dataset({name: ("contrast", values) for name, values in columns.items()}, coords={"contrast": names})
+    assert _number_or_place_text(rows, 3) == (
+        "3 copies fall 0.500 [0.400, 0.700] short of 3 times the first; the sites differ, so place explains this"
+    )

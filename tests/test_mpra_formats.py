@@ -83,7 +83,7 @@ def refused(message: str, error: type[Exception] = LibraryError):
 
 @pytest.fixture(scope="module")
 def barcoded() -> xr.Dataset:
-    """A library with synthesised barcodes, scrambles, duplicates and a promoter alone."""
+    """A library with synthesized barcodes, scrambles, duplicates and a promoter alone."""
     design = cg.Design(
         null=cg.Uniform(length=60),
         arms={"untreated": cg.Untreated(), "GATA + 1": cg.Embed("AGATAAG", at=20)},

@@ -41,7 +41,7 @@ def test_each_effect_is_a_point_and_each_word_too():
     assert words[:, 0] == pytest.approx(np.linspace(-0.1, 0.1, 40))
     assert np.all(np.abs(words[:, 1] - 2) < 0.5)
     assert labels(axes) == ["GATA1", "core broken", "40 placebo words"]
-    assert axes.get_xlabel() == "ACE on log counts, minus placebo"
+    assert axes.get_xlabel() == "ACE on log counts, minus placebo\n95 % intervals"
     assert axes.get_title("left") == "K562"
 
 
@@ -72,7 +72,7 @@ def test_open_intervals_end_in_arrows_and_ratios_stand_about_1(tmp_path):
     found = open_ratio()
     for table in (found, cg.decide(found, rope=(0.5, 9.0))):
         axes = forest(table)
-        assert axes.get_xlabel().endswith(", divided by placebo")
+        assert axes.get_xlabel().partition("\n")[0].endswith(", divided by placebo")
         assert 1.0 in [line.get_xdata()[0] for line in axes.lines]
         assert 0.0 not in [line.get_xdata()[0] for line in axes.lines]
         below, above = (np.asarray(c.get_offsets())[0] for c in axes.collections if c.get_label() == "_unbounded")

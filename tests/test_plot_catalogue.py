@@ -59,8 +59,8 @@ def test_a_profile_of_other_effects_names_them():
     axes = plot.profile(table(), along="distance", effect="Excess over the sum")
     assert axes.get_ylabel() == "Excess over the sum on log counts, minus placebo"
     said = {text.get_text() for text in axes.get_legend().get_texts()}
-    assert {"above 0", "below 0", "undecided"} <= said
-    assert not {"increases", "decreases"} & said
+    assert {"increases", "decreases", "undecided"} <= said
+    assert not {"above 0", "below 0"} & said  # the words of the verdicts, as in every table
 
 
 def test_ropes_that_differ_go_along_and_no_rope_is_no_band():
@@ -115,7 +115,7 @@ def test_a_scatter_has_the_error_of_both_and_a_line():
     )
     axes = plot.against(measured, x="affinity", line=(1.0, 0.5))
     assert points(axes, "_decided") == pytest.approx(np.array([[-3, 0.02], [-2, -0.5], [-1, 1.0]]))
-    (line,) = [line for line in axes.lines if line.get_label() == "fitted line"]
+    (line,) = [line for line in axes.lines if line.get_label().startswith("line ")]
     assert line.get_ydata().tolist() == pytest.approx([-0.5, 0.5])
     across = next(c for c in axes.collections if isinstance(c, LineCollection)).get_segments()
     assert across[0][:, 0] == pytest.approx([-3 - 0.588, -3 + 0.588])
@@ -188,10 +188,10 @@ def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     assert mpl.colors.to_hex(axes.images[0].to_rgba(0.0)) == "#ffffff"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["B", "A"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "20"]
-    assert sorted(float(text.get_text()) for text in axes.texts) == [-3.0, 1.0, 2.0]
+    assert sorted(float(text.get_text().replace("\N{MINUS SIGN}", "-")) for text in axes.texts) == [-3.0, 1.0, 2.0]
     errors = grid().assign(se=(EFFECT, np.full((4, 1), 0.013))).drop_vars(["lower", "upper"], errors="ignore")
     precise = plot.heatmap(errors, rows="first", columns="step")
-    assert sorted(text.get_text() for text in precise.texts) == ["-3.000", "1.000", "2.000"]
+    assert sorted(text.get_text() for text in precise.texts) == ["1.000", "2.000", "\N{MINUS SIGN}3.000"]
     assert len(axes.figure.axes) == 2
     numbers = grid(step=("contrast", [20.0, 1e5 / 3, 0.05401, 5.0]))
     texts = [label.get_text() for label in plot.heatmap(numbers, rows="first", columns="step").get_xticklabels()]
@@ -260,3 +260,37 @@ def test_global_state_is_left_as_it_was():
     before = dict(mpl.rcParams)
     drawn()
     assert dict(mpl.rcParams) == before
+
+
+def test_the_level_of_the_intervals_is_on_the_axis():
+    from causalgia.plot.style import interval_label
+
+    table = xr.Dataset({"lower": ("contrast", [0.0, 1.0])}, attrs={"ci_prob": 0.9})
+    assert interval_label(table) == "90 % intervals"
+    mixed = table.assign(interval_level=("contrast", [0.93, 0.985]))
+    assert interval_label(mixed) == "intervals of the tests that gave the verdicts"
+    assert interval_label(mixed.isel(contrast=[1])) == "98.5 % intervals"
+    assert interval_label(table.drop_vars("lower")) == ""
+
+
+def test_eight_arms_of_barcodes_look_different():
+    from causalgia.plot import barcodes
+
+    arms = [f"arm {i}" for i in range(8)]
+    quality = xr.Dataset({"n_barcodes": ("oligo", np.arange(8))}, coords={"arm": ("oligo", arms)})
+    axes = barcodes(quality)
+    assert len({(line.get_edgecolor(), str(line.get_linestyle())) for line in axes.patches}) == 8
+
+
+def test_a_long_title_is_above_the_legend():
+    from causalgia.plot.style import legend, new_figure, title
+
+    axes = new_figure(4.0, 3.0).add_subplot()
+    for name in ("slope 1.20 [1.10, 1.30]", "true effects, expected", "mean of a bin"):
+        axes.plot([0, 1], [0, 1], label=name)
+    title(axes, "a long name of a contrast of GATA1")
+    legend(axes)
+    figure = axes.get_figure()
+    figure.draw_without_rendering()
+    heading, box = axes._left_title.get_window_extent(), axes.get_legend().get_window_extent()
+    assert not heading.overlaps(box)

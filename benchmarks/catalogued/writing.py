@@ -224,7 +224,7 @@ with the settings of its paper as defaults; `outcomes = cg.run(experiment, predi
 _OVERVIEW = """Each experiment asks an oracle of the zoo, whose effects are known on paper. z is (estimate -
 truth) / SE; the bound is the quantile, at 1 in 10,000, of the largest |z| of that many contrasts. A verdict is
 judged where the truth lies more than five standard errors from both bounds of the region of practical
-equivalence; where placebo words make that region, after the mean miss that they share with all words is taken off."""
+equivalence; if the region comes from placebo words, the mean error common to all words is subtracted first."""
 _TRAINED = """Five small networks were trained on noisy answers of each oracle, from different seeds, and disagree
 as networks do (`cg.zoo.ensemble("rbfox1_like")`, `("vts1_like")`). Intervals and verdicts are about a network
 that would be trained again (`target="population x predictors"`): they count the disagreement of the five, which

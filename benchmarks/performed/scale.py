@@ -28,10 +28,10 @@ bare processes against one: what those lose to the machine (memory, other work) 
 _BYTES = """
 ## Bytes, and what the client can take in
 
-What is moved goes from worker to client; it is counted where it is written, with every message of the cluster, and the
-trial itself, which each worker is sent once, is left out. What is kept is on the disk of the client (`store=`). A store
-of moments has one size, however long the trial. The client, with a scheduler in its own process, reads answers, writes
-the store and sends turns: its rate bounds how many workers it can feed.
+Bytes moved are those sent from workers to the client, excluding the trial itself, which each worker receives once. They
+are counted where they are written, with every message of the cluster. What is kept is on the disk of the client
+(`store=`). A store of moments has one size, however long the trial. The client, with a scheduler in its own process,
+reads answers, writes the store and sends turns: its rate bounds how many workers it can feed.
 
 | `keep=` | moved for a prediction | on disk for a prediction | on disk once | a client takes in | which feeds |
 |---|---:|---:|---:|---:|---|
@@ -91,7 +91,7 @@ def _kept_row(results: Results, keep: str) -> str:
 def _row(results: Results, power: int) -> str:
     n = 10.0**power
     hours = " | ".join(_hours(n / rate) for rate in results["rates"].values())
-    kept = " | ".join(size(_on_disk(results, keep, n)) for keep in results["on_disk"])
+    kept = " | ".join(size(_on_disk(results, keep, n)) for keep in ("outcomes", "effects", "moments"))
     return f"| 10^{power} | {hours} | {size(n * results['moved']['outcomes'])} | {kept} |\n"
 
 

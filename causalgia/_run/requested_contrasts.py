@@ -136,7 +136,7 @@ _MOST_WEIGHTS = 2**25
 def effect_labels(
     question: ContrastRequest, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False
 ) -> xr.Dataset:
-    """Return effects without units and numbers, labelled as by `causalgia.contrast`.
+    """Return effects without units and numbers, labeled as by `causalgia.contrast`.
 
     Parameters
     ----------

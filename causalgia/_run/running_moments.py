@@ -289,7 +289,7 @@ def has_moments(state: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
-    """Return moments as a labelled Dataset.
+    """Return moments as a labeled Dataset.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Arra
     Parameters
     ----------
     x
-        Centred covariates, shape ``(n, q)``.
+        Centered covariates, shape ``(n, q)``.
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster

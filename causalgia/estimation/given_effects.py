@@ -33,7 +33,7 @@ def labels_of(values: Any) -> list[Labels]:
 
 
 def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
-    """Return the names shared by labelled arguments, or None if none has any.
+    """Return the names shared by labeled arguments, or None if none has any.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def fit_arms(
     cluster
         Cluster of each unit, shape ``(n,)``; without it each unit is one.
     covariates
-        Centred at their mean over all n units, shape ``(n, p)``.
+        Centered at their mean over all n units, shape ``(n, p)``.
     rounding
         Bound on the rounding of each outcome, shape ``(n, R)``; without it outcomes are exact.
 
@@ -267,7 +267,7 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
     Parameters
     ----------
     fits
-        From `fit_arms` with clusters labelled 0 to G - 1.
+        From `fit_arms` with clusters labeled 0 to G - 1.
     W
         Weights of K contrasts over all arms, shape ``(K, A)``.
     n_clusters
@@ -323,7 +323,7 @@ def add_covariate_sampling(
     W
         Weights of K contrasts over all arms, shape ``(K, A)``.
     covariates
-        Centred, shape ``(n, p)``.
+        Centered, shape ``(n, p)``.
     cluster
         Cluster of each unit, 0 to G - 1, or None, shape ``(n,)``.
 

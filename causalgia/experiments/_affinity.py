@@ -70,7 +70,7 @@ def affinity(
         Standard error of each log10 K_D, in the form of `kd`, or one number for all; None: K_D are exact. It is about
         ``se / (K_D ln 10)`` for a standard error of K_D: 0.043 for one of 10 %.
     at
-        0-based start; None: the centre (of the longest word).
+        0-based start; None: the center (of the longest word).
     n_units
         Backgrounds.
     rope
@@ -237,7 +237,9 @@ def _draw_affinity(answer: Answer) -> Axes:
     found = answer.findings["line"].isel(task=0)
     found = found.isel(model=0) if "model" in found.dims else found
     line = (found["intercept"].item(), found["slope"].item())
-    return against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+    axes = against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+    axes.set_xlabel("log10 K_D", parse_math=False)
+    return axes
 
 
 AFFINITY = Entry(

@@ -48,7 +48,7 @@ def composition_bias(
         0-based start of the letters, or several; None: one base before the end of the background (of 41 bases 34, as
         published, beside 2).
     word, word_at
-        The site and its 0-based start (None: the centre); published are CAAAUU, UUAUUU and UUGCAC at 17.
+        The site and its 0-based start (None: the center); published are CAAAUU, UUAUUU and UUGCAC at 17.
     n_units
         Backgrounds.
     rope

@@ -247,7 +247,7 @@ def _read_context(found: TrialResults) -> Finding:
         own = {
             name: table.sel({dim: where[dim] for dim in where if dim in table.dims}) for name, table in tables.items()
         }
-        sentences.append(f"{start}: {_element_sentence(element, own, null)}")
+        sentences.append(f"{start}: {_element_sentence(element, row.isel(contrast=0), own, null)}")
     return Finding(datasets=tables, sentences=tuple(sentences))
 
 
@@ -259,13 +259,18 @@ _WORDS = {
 }
 
 
-def _element_sentence(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
+def _element_sentence(element: str, change: xr.Dataset, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
+    """Return the verdict on the index, undecided where too few exact effects are, and that on the change."""
     row = tables["index"]
+    verdict, of_change = str(row["verdict"].item()), str(change["verdict"].item())
+    if of_change == "undecided" and "exact" in change and change["exact"].item():
+        verdict = of_change
     ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
     index = f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
     if row["unbounded"].item():
         index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
-    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {index}, {population_text(null)}"
+    text = f"element {element} {_WORDS[verdict]}: {index}, {population_text(null)}"
+    text += f"; the element alone minus the wild type {effect_in_words(change)} ({of_change})"
     if len(null.parents_given) == 1 or "of each sequence" not in tables:
         return f"{text}."
     verdicts = tables["of each sequence"]["verdict"].to_numpy()

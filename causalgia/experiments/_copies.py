@@ -55,7 +55,7 @@ def copies(
     word
         The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
-        0-based starts of two or more copies, in the order in which they are added. None: three copies about the centre
+        0-based starts of two or more copies, in the order in which they are added. None: three copies about the center
         of the background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.
@@ -162,15 +162,18 @@ def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
     in the same way, from the sum of the same sites alone.
     """
     rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
-    size = f"{effect_in_words(curvature)} beyond {n} times the first"
+    size = f"{n} copies exceed {n} times the first by {effect_in_words(curvature)}"
+    if curvature["ace"].item() < 0:
+        ends = {"ace": -curvature["ace"], "lower": -curvature["upper"], "upper": -curvature["lower"]}
+        size = f"{n} copies fall {effect_in_words(curvature.assign(ends))} short of {n} times the first"
     by_number, beside = departure(rise, curvature), departure(rise, excess)
     if by_number in (beside, UNCLEAR):
-        return f"by number they are {by_number}, {size}"
+        return f"by number they are {by_number}: {size}"
     cause = {
-        "additive": "by place, not by number: single sites differ",
-        UNCLEAR: "which place and number may both explain",
+        "additive": "the sites differ, so place explains this",
+        UNCLEAR: "place or number may explain this",
     }
-    return f"all {n} are {size}, {cause.get(beside, 'by place and number together: single sites differ')}"
+    return f"{size}; {cause.get(beside, 'the sites differ, so place and number together explain this')}"
 
 
 def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:

@@ -85,7 +85,7 @@ def flanks(
     word
         The core; a motif's consensus.
     at
-        0-based start of the core; None: the centre.
+        0-based start of the core; None: the center.
     width
         Bases of each flank.
     n_flanks

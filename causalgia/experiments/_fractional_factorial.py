@@ -246,7 +246,7 @@ def _check_pair_fits(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern
 def _grammar_arm(
     null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, ...], high: Sequence[bool]
 ) -> Arm:
-    """Return the arm of these levels: two sites about the centre of the background."""
+    """Return the arm of these levels: two sites about the center of the background."""
     chosen = [as_pattern(pair[level]) for pair, level in zip(sites.values(), high, strict=False)]
     gap = gaps[high[3]]
     strands: list[Any] = ["-" if minus else "+" for minus in high[4:]]

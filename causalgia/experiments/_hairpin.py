@@ -67,7 +67,7 @@ def hairpin(
         Bases between the arms of the stem.
     start
         0-based start of the hairpin. None: the word is the first of the loop; without `at` either, the hairpin lies in
-        the centre of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
+        the center of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
         17 in the loop from 17 to 24, and at 9 in the stem.
     n_units
         Backgrounds.
@@ -283,7 +283,17 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     """Return the order of loop, open and stem by the verdicts on the two interactions, with all effects."""
     text = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}
-    order = f"loop {_LOOP_TO_OPEN[verdict['word x loop']]} open"
+    relations = {
+        "loop, open": _LOOP_TO_OPEN[verdict["word x loop"]],
+        "open, stem": _OPEN_TO_STEM.get(verdict.get("word x stem", ""), ""),
+    }
+    order = f"loop {relations['loop, open']} open"
+    order += f" {relations['open, stem']} stem" if relations["open, stem"] else ""
+    if "?" in relations.values():
+        order = "; ".join(
+            f"{left} and {right} undecided" if sign == "?" else f"{left} {sign} {right}"
+            for (left, right), sign in ((pair.split(", "), sign) for pair, sign in relations.items() if sign)
+        )
     because = (
         f"the word has an effect of {text[_WORD[LOOP]]} in the loop and {text[_WORD[OPEN]]} in the open at the same "
         f"place (difference {text['word x loop']}, {verdict['word x loop']})"
@@ -291,7 +301,7 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     if "word x stem" not in text:
         return f"{order}: {because}; the stem is too short to hold the word."
     return (
-        f"{order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {text[_WORD[STEM]]} in the stem with its "
+        f"{order}: {because}; {text[_WORD[STEM]]} in the stem with its "
         f"complement, and in the open at these places {text[_WORD[BESIDE]]} of the word and {text[COMPLEMENT]} of the "
         f"complement (stem minus both {text['word x stem']}, {verdict['word x stem']})."
     )

@@ -73,7 +73,7 @@ def knock_in(
         A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a table (each unit then gets its own
         sampled instance).
     at
-        0-based start; None: the centre.
+        0-based start; None: the center.
     placebo
         Control word of the motif's width, such as the motif with a broken core; None: a fresh rearrangement for each
         unit that does not carry the motif.

@@ -95,7 +95,7 @@ def motif_pair(
     orders
         ``"downstream"``: the second motif lies downstream of the first; ``"upstream"``: upstream of it.
     at
-        0-based start of the first motif; None: the centre.
+        0-based start of the first motif; None: the center.
     n_units
         Backgrounds.
     rope
@@ -282,7 +282,7 @@ def motif_pairs(
     distances
         Bases between starts. (Those of the paper begin at 11, where a site of 12 bases would overlap the next.)
     at
-        0-based start of the upstream site; None: the centre.
+        0-based start of the upstream site; None: the center.
     n_units
         Backgrounds.
     rope

@@ -92,7 +92,7 @@ def necessity(
     >>> experiment = cg.experiments.necessity(sequences, tile_width=60, rope=(-0.5, 0.5))
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over sequences like these ...
+    Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, in the population ...
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     spans, _ = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
@@ -216,7 +216,10 @@ def verdict_counts(
         rows = decisions.isel(contrast=verdicts == verdict)
         n = rows.sizes["contrast"]
         shown = f" ({(largest or _largest_tiles)(rows)})" if verdict in ("increases", "decreases") else ""
-        parts += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
+        does = f"{'is' if n == 1 else 'are'} {word}"
+        if f"{word}s" == verdict:  # a verb
+            does = verdict if n == 1 else word
+        parts += [f"{n} {does}{shown}"] if n else []
     return ", ".join(parts)
 
 

@@ -133,7 +133,7 @@ def _as_fixed_word(site: str | Motif, name: str) -> str:
 
 @dataclass(frozen=True)
 class _SitePair:
-    """Two sites about a centre."""
+    """Two sites about a center."""
 
     first: str
     second: str

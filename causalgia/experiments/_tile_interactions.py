@@ -166,10 +166,11 @@ def _read_tile_interactions(found: TrialResults) -> Finding:
 
 def _tile_interactions_text(decisions: xr.Dataset) -> str:
     order = decisions["order"].to_numpy()
-    together = effect_in_words(decisions.sel(contrast=TOGETHER))
+    whole = decisions.sel(contrast=TOGETHER)
+    together = f"{effect_in_words(whole)} together ({whole['verdict'].item()})"
     single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
     return (
-        f"the effect of the tiles is {together} together; of {single.sizes['contrast']} single terms "
+        f"the effect of the tiles is {together}; of {single.sizes['contrast']} single terms "
         f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions {verdict_counts(joint, _WORDS)}"
     )
 

@@ -42,7 +42,7 @@ def tile_placement(
     In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, in both
     orientations. Contrasts: each place and strand against the context alone; ``orientation``, forward minus reversed,
     at each place and on average; and ``distance``, the rise of the least-squares line through the effects (mean of both
-    strands) from the nearest copy to the farthest, by the distance between the centres of copy and promoter. The rise
+    strands) from the nearest copy to the farthest, by the distance between the centers of copy and promoter. The rise
     is an effect over the whole range and is compared with the ROPE as it is.
 
     Places do not overlap, so all arms shuffle the same blocks and share their shuffled bases. At its own place the tile

@@ -32,7 +32,7 @@ MEAN = "alternate minus reference"
 _FLANK, _N_UNITS, _MOST_NAMED = 10, 1_000, 5
 _FROM_DECISIONS = {"ace": "effect", "lower": "lower", "upper": "upper", "verdict": "verdict"}
 _FROM_ESTIMATES = {"ace": "raw", "se": "se", "p": "p", "p_adjusted": "p_adjusted"}
-_VERDICTS = {"increases": "increasing", "decreases": "decreasing", "negligible": "negligible", "undecided": "undecided"}
+_VERDICTS = {"increases": "increase", "decreases": "decrease", "negligible": "negligible", "undecided": "undecided"}
 
 
 def variants(
@@ -54,7 +54,7 @@ def variants(
     region.
 
     In sampled contexts (`null`: random, shuffled or other real sequences), the alleles with `flank` genomic bases on
-    each side are embedded at the centre of the same backgrounds, and there is a contrast for each variant: its average
+    each side are embedded at the center of the same backgrounds, and there is a contrast for each variant: its average
     effect over contexts, as in a reporter assay.
 
     Parameters
@@ -105,7 +105,7 @@ def variants(
     >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40)
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task K562: of 2 variants in their own contexts 1 is decreasing (rs1: -1.0...), 1 is negligible, each exact ...
+    Task K562: of 2 variants in their own contexts 1 decreases (rs1: -1.0...), 1 is negligible, each exact ...
     >>> answer.findings["variants"].sel(task="K562").to_dataframe()[["position", "reference", "alternate", "verdict"]]
              position reference alternate     verdict
     variant...

@@ -44,7 +44,7 @@ def word_mutagenesis(
     word
         A word of A C G T (U).
     at
-        0-based start; None: the centre.
+        0-based start; None: the center.
     n_units
         Backgrounds.
     rope

@@ -71,7 +71,7 @@ def word_screen(
     words
         The words to screen, of one width, instead of all.
     at
-        0-based start; None: the centre.
+        0-based start; None: the center.
     n_placebos
         Placebo words, 40 or more: distinct random words from a fixed stream, other than the given `words`; at most 64
         of width 3. None: 400 for 1,000 words or more (to estimate the tail), else 100. Where all words are screened,

@@ -212,7 +212,7 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
 
 
 def _shrink_to_center(ace: Array, center: Array, true: Array, own: Array) -> Array:
-    """Return estimates shrunken towards the centre by their own errors; exact ones are unchanged to the bit."""
+    """Return estimates shrunken towards the center by their own errors; exact ones are unchanged to the bit."""
     total = true + np.maximum(own, 0.0)
     return np.asarray(
         ace + (center - ace) * (1 - np.sqrt(np.divide(true, total, out=np.ones_like(total), where=total > 0)))

@@ -100,7 +100,7 @@ def verdict_probability(
 
     Verdicts are those of `causalgia.decide` by tests: one-sided t tests against the ends of the rope at
     ``(1 - level) / 2`` a side, and two one-sided tests (TOST) inside it at ``1 - level``. The estimate is
-    ``N(centre, spread^2)`` with estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
+    ``N(center, spread^2)`` with estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
     effect, and is larger for an uncertain one. Where `negligible` is False that verdict is excluded.
 
     Raises

@@ -175,7 +175,9 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
 
 def _draw_histogram(axes: Axes, values: Any, edges: Array, label: str, number: int) -> None:
     found = np.histogram(values, bins=edges)[0]
-    axes.stairs(found, edges, color=MODELS[number % len(MODELS)], lw=1.4, label=label, zorder=3)
+    times, color = divmod(number, len(MODELS))
+    dashes = ("-", "--", ":", "-.")[times % 4]
+    axes.stairs(found, edges, color=MODELS[color], ls=dashes, lw=1.4, label=label, zorder=3)
 
 
 def _check_quality(quality: xr.Dataset, name: str, figure: str) -> None:
@@ -188,7 +190,12 @@ def _finish_counts(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y, **AS_IT_IS)
     axes.grid(color=GRID, lw=0.6)
     strip(axes, "top", "right")
-    legend(axes)
+    if len(axes.get_legend_handles_labels()[1]) <= len(MODELS):
+        legend(axes)
+        return
+    beside = axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    for text in beside.get_texts():
+        text.set(**AS_IT_IS)
 
 
 _LINE = "errors_and_scatter"

@@ -25,6 +25,7 @@ from causalgia.plot.style import (
     axes_or_new,
     axis_label,
     color_of,
+    interval_label,
     legend,
     null_value,
     numbers_on_contrasts,
@@ -76,7 +77,7 @@ def profile(
     task
         The task; required if there are several.
     effect
-        Name of the effects on the axis: ``"ACE"``, or another such as ``"Interaction"``, which is above or below 0.
+        Name of the effects on the axis: ``"ACE"``, or another such as ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -133,7 +134,7 @@ def against(
         A numeric coordinate of the contrasts; contrasts without it (NaN) are left out. Horizontal bars are 1.96
         standard errors on either side, if there is a coordinate ``{x}_se``.
     line
-        Intercept and slope of a fitted line, drawn over the range of `x`.
+        Intercept and slope of a line, drawn over the range of `x`.
     task
         The task; required if there are several.
     ax
@@ -263,7 +264,8 @@ def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> No
     if len(line) != 2 or not np.isfinite(np.asarray(line, dtype=float)).all():
         raise ContrastError(f"against: line={quoted(line)} must be an intercept and a slope, two finite numbers")
     ends = np.array([min(places), max(places)])
-    axes.plot(ends, line[0] + line[1] * ends, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label="fitted line")
+    label = f"line {line[0]:.3g} {line[1]:+.3g} x".replace("-", "\N{MINUS SIGN}")
+    axes.plot(ends, line[0] + line[1] * ends, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=label)
 
 
 def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
@@ -281,9 +283,12 @@ def _name_points(axes: Axes, found: Placed) -> None:
     if len(found) > _LABELED:
         return
     look: dict[str, Any] = {"fontsize": 7.5, "color": GRAY, "textcoords": "offset points", **AS_IT_IS}
+    middle = sum(x for _, x in found) / len(found)
     for row, x in found:
-        if "model" not in row:
-            axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)
+        if "model" not in row:  # towards the middle, so that no name leaves the axes
+            side = {"xytext": (5, 4)} if x <= middle else {"xytext": (-5, 4), "ha": "right"}
+            name = axes.annotate(shortened(row["contrast"]), (x, row["ace"]), **side, **look)
+            name.set_bbox({"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 0.5})
 
 
 def _finish_curve(
@@ -299,7 +304,9 @@ def _finish_curve(
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
-    axes.set_ylabel(fill(axis_label(table.attrs, effect), _WIDE), fontsize=9.5, **AS_IT_IS)
+    levels = interval_label(table)
+    label = fill(axis_label(table.attrs, effect), _WIDE) + (f"\n{levels}" if levels else "")
+    axes.set_ylabel(label, fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
@@ -311,5 +318,5 @@ def _finish_curve(
     if has_verdicts:
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
         drawn = drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn
-        add_verdicts_to_legend(axes, drawn, effect)
+        add_verdicts_to_legend(axes, drawn)
     legend(axes)

@@ -25,6 +25,7 @@ from causalgia.plot.style import (
     axes_or_new,
     axis_label,
     color_of,
+    interval_label,
     legend,
     new_figure,
     null_value,
@@ -258,7 +259,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
     axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS)
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
-        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=GRAY)
+        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labeled", fontsize=8, color=GRAY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
@@ -297,7 +298,8 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
 
 def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
-    axes.set_xlabel(axis_label(estimates.attrs), fontsize=9.5, **AS_IT_IS)
+    levels = interval_label(estimates)
+    axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)

@@ -171,7 +171,7 @@ def _write_values(axes: Axes, grid: Array, texts: NDArray[np.object_], center: f
             dark = abs(number - center) > 0.62 * away
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
             text = str(texts[row, column]) or format_number(number, away / 10)
-            axes.text(column, row, text, color="white" if dark else "#1b1f24", **look)
+            axes.text(column, row, text.replace("-", "\N{MINUS SIGN}"), color="white" if dark else "#1b1f24", **look)
 
 
 def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:

@@ -160,34 +160,55 @@ def axis_label(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
     return f"{effect} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
 
 
-def add_verdicts_to_legend(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
-    """Add a line to the legend for every verdict of the Dataset, also those of other panels.
+def interval_label(table: xr.Dataset) -> str:
+    """Return the level of the intervals of estimates or decisions, "95 % intervals"; empty where there are none.
 
-    An average effect increases or decreases the outcome; other effects, such as interactions, are above or below 0.
+    Examples
+    --------
+    >>> interval_label(xr.Dataset({"lower": 0.0}, attrs={"ci_prob": 0.95}))
+    '95 % intervals'
     """
-    labels = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
+    levels = np.unique(
+        table["interval_level"].to_numpy() if "interval_level" in table else table.attrs.get("ci_prob", [])
+    )
+    if "lower" not in table or not levels.size:
+        return ""
+    if len(levels) > 1:
+        return "intervals of the tests that gave the verdicts"
+    return f"{100 * float(levels[0]):.4g} % intervals"
+
+
+def add_verdicts_to_legend(axes: Axes, table: xr.Dataset) -> None:
+    """Add a line to the legend for every verdict of the Dataset, also those of other panels."""
     present = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
     for verdict, color in VERDICTS.items():
         if verdict in present and "model" not in table.dims:
             fill = "none" if verdict == "undecided" else color
-            axes.scatter([], [], s=26, facecolors=fill, edgecolors=color, lw=1.4, label=labels.get(verdict, verdict))
+            axes.scatter([], [], s=26, facecolors=fill, edgecolors=color, lw=1.4, label=verdict)
+
+
+_TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
 def title(axes: Axes, task: str) -> None:
     """Write the task above the axes."""
-    axes.set_title(shortened(task), fontsize=10.5, loc="left", color=INK, **AS_IT_IS)
+    axes.set_title(shortened(task), **_TITLE, **AS_IT_IS)
 
 
 def legend(axes: Axes) -> None:
-    """Put a legend above the axes, if it has more than one line."""
+    """Put a legend above the axes, if it has more than one line; a long title goes above it."""
     _, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
         width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
         fit = int(width / (0.4 + 0.06 * max(map(len, labels))))  # inches of a handle, and of a letter
         look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-        for text in axes.legend(ncols=max(1, min(len(labels), 3, fit)), **look, **place).get_texts():
+        columns = max(1, min(len(labels), 3, fit))
+        for text in axes.legend(ncols=columns, **look, **place).get_texts():
             text.set(**AS_IT_IS)
+        heading = axes.get_title("left")
+        if heading and 0.08 * len(heading) + columns * (0.4 + 0.06 * max(map(len, labels))) > width:
+            axes.set_title(heading, pad=8 + 13 * -(-len(labels) // columns), **_TITLE, **AS_IT_IS)
 
 
 def strip(axes: Axes, *sides: str) -> None:

@@ -172,7 +172,7 @@ def _starting_values(data: CellCounts) -> _StartingValues:
 
 
 def _latent_variable(name: str, center: Any, sd: Any, start: Array, centered: bool) -> Any:
-    """Return latent values ~ N(centre, sd^2), centered or non-centered."""
+    """Return latent values ~ N(center, sd^2), centered or non-centered."""
     pm = import_quietly("pymc")
     if centered:
         return pm.Normal(name, center, sd, shape=start.shape, initval=start)

@@ -324,7 +324,7 @@ def result_coordinates(
     return coords | ({"covariate": list(covariates)} if covariates else {})
 
 
-_EFFECTS_EACH = 10  # effects for each coefficient of the centre
+_EFFECTS_EACH = 10  # effects for each coefficient of the center
 _NOTHING = 1e-8
 
 

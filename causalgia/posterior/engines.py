@@ -271,7 +271,7 @@ def _from_summary(found: Sampled, values: dict[str, Array], tails: EffectSummary
 
 
 def _marginal_components(family: FamilyData) -> Components:
-    """Return the mixture of the effects about their centre, as if errors were independent."""
+    """Return the mixture of the effects about their center, as if errors were independent."""
     marginal, effect = family.noise.marginal, family.effect
     if family.covariates is not None:
         fit = mixture(effect, Noise(marginal), family.prior, covariates=family.covariates)

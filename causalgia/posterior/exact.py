@@ -28,7 +28,7 @@ class Draws:
     mu: Array
     """Centre of the effects, (n,)."""
     tau: Array
-    """Spread of the effects about their centre, (n,); scale of z in ``delta = mu + x' beta + tau z``."""
+    """Spread of the effects about their center, (n,); scale of z in ``delta = mu + x' beta + tau z``."""
     beta: Array
     """Coefficients of the covariates, (n, q); q = 0 where there are none."""
     law: dict[str, Array] = field(default_factory=dict)
@@ -71,8 +71,8 @@ class Exact:
     lfdr: Array
     """Posterior probability that the effect is 0, (K,)."""
     shrinkage: Array
-    """Shrinkage factor from the estimate towards the centre, (K,): ``E[s^2 / (tau^2 + s^2)]`` over the posterior of tau
-    under a normal law; 0 leaves the estimate, 1 replaces it by the centre."""
+    """Shrinkage factor from the estimate towards the center, (K,): ``E[s^2 / (tau^2 + s^2)]`` over the posterior of tau
+    under a normal law; 0 leaves the estimate, 1 replaces it by the center."""
     nodes: Nodes
     """Posterior of the hyperparameters."""
     log_evidence: float
@@ -152,7 +152,7 @@ def rescale_prior(prior: Prior, unit: float) -> Prior:
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Fixed effects of the centre, ``mu + x' beta``, and their normal prior about 0."""
+    """Fixed effects of the center, ``mu + x' beta``, and their normal prior about 0."""
 
     columns: Array
     """Intercept and centered covariates, (K, 1 + q)."""
@@ -161,7 +161,7 @@ class Design:
 
 
 def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Design:
-    """Return the design of the centre of n effects: covariates centered, so that mu is the effect at their mean.
+    """Return the design of the center of n effects: covariates centered, so that mu is the effect at their mean.
 
     The prior of beta is as wide as that of mu per sd of the covariate: ``beta ~ N(0, (mu_sd / sd(x))^2)``.
 

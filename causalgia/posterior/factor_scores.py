@@ -1,4 +1,4 @@
-"""Coefficients of the centre and factor scores of the noise, shared by all effects, by Laplace's method.
+"""Coefficients of the center and factor scores of the noise, shared by all effects, by Laplace's method.
 
 With noise ``Sigma = L L' + D`` an estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)`` and the noise
 independent: given c = (b, f) the rows are independent, and the posterior of c is nearly normal about
@@ -37,10 +37,10 @@ class LinearPart:
     precision: Array
     """Prior precision of each coefficient, (m,); 0 is flat, 1 a factor score."""
     n_center: int
-    """Number of columns of the centre of the effects; the others are factors of the noise."""
+    """Number of columns of the center of the effects; the others are factors of the noise."""
 
     def split(self, coefficients: Array) -> tuple[Array, Array]:
-        """Return the centre of the effects and the whole linear part, (..., K) each, at coefficients (..., m)."""
+        """Return the center of the effects and the whole linear part, (..., K) each, at coefficients (..., m)."""
         center = coefficients[..., : self.n_center] @ self.columns[:, : self.n_center].T
         return center, center + coefficients[..., self.n_center :] @ self.columns[:, self.n_center :].T
 
@@ -64,7 +64,7 @@ class SharedMode:
 
 
 def linear_part(design: Design | None, noise: Noise) -> LinearPart:
-    """Return the linear part of a centre (None: the centre is 0) and the noise's factors.
+    """Return the linear part of a center (None: the center is 0) and the noise's factors.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def shared_mode(effect: Array, noise: Array, components: Components, shared: Lin
     effect, noise
         Estimates and their independent noise variances, (K,).
     components
-        Prior of the effects about their centre.
+        Prior of the effects about their center.
     shared
         Linear part of the estimates.
     start
@@ -129,7 +129,7 @@ def row_nodes(
 ) -> list[Node]:
     """Return nodes of each row's linear part, where the coefficients are normal.
 
-    A row depends on the coefficients through its linear part and its centre only, which are jointly normal. The linear
+    A row depends on the coefficients through its linear part and its center only, which are jointly normal. The linear
     part is divided into eleven equally likely strata; within each, effects are normal given their component.
 
     Parameters
@@ -139,7 +139,7 @@ def row_nodes(
     effect
         Estimates, (K,).
     components
-        Prior of the effects about their centre.
+        Prior of the effects about their center.
     shared
         Linear part of the estimates.
     value, root

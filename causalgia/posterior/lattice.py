@@ -46,7 +46,7 @@ class Spacing:
     """Spacing of the points of a lattice, and order of the interpolating polynomials."""
 
     step: float
-    """In ``u`` near the centre."""
+    """In ``u`` near the center."""
     bend: float
     """Beyond this u the step grows with u."""
     order: int
@@ -225,18 +225,18 @@ class Cells:
     size: Array
     """Of each cell, (N, d)."""
     slope: Array
-    """Gradient of the log density at the centres, (N, d)."""
+    """Gradient of the log density at the centers, (N, d)."""
     bend: Array
     """Approximate second derivatives along the axes, (N, d)."""
     weight: Array
     """Probabilities, (N,); sum to 1."""
     state: Array
-    """States of the density at the centres, (N, s)."""
+    """States of the density at the centers, (N, s)."""
     log_total: float
     """Log of the integral of the unnormalised density."""
 
     def under(self, height: Array, slope: Array, *, bent: bool = False) -> Cells:
-        """Return these cells with the probabilities of another log density, given with its gradient at their centres.
+        """Return these cells with the probabilities of another log density, given with its gradient at their centers.
 
         If `bent`, its second derivatives are those of the first density, else 0.
         """

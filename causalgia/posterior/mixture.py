@@ -56,8 +56,8 @@ def mixture(
 
     ``delta_k ~ centre_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a grid, and the weights
     are set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed
-    form and draws are independent. The centre is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``),
-    plus ``x' beta``; centre and factor scores of the noise are found together with the weights, by turns, at the joint
+    form and draws are independent. The center is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``),
+    plus ``x' beta``; center and factor scores of the noise are found together with the weights, by turns, at the joint
     maximum, and are then normal about it (Laplace). The uncertainty of the weights is not included: with few effects
     use `spike_and_slab`.
 
@@ -72,7 +72,7 @@ def mixture(
     mode
         Location of the spike.
     covariates
-        Of each effect, (K, q): centered, so that the spike is at the centre of an effect with mean covariates.
+        Of each effect, (K, q): centered, so that the spike is at the center of an effect with mean covariates.
     scales
         Prior sd of the components, (J,), ascending, 0 the spike, in the unit of the effects; None: `scale_grid`.
     prior_count
@@ -81,8 +81,8 @@ def mixture(
     Returns
     -------
     Exact
-        ``nodes`` is the one fitted mixture, its tau the sd of an effect about its centre; ``log_evidence`` is the log
-        likelihood at the weights, with centre and scores integrated.
+        ``nodes`` is the one fitted mixture, its tau the sd of an effect about its center; ``log_evidence`` is the log
+        likelihood at the weights, with center and scores integrated.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def mixture(
 
 @dataclass(frozen=True, eq=False)
 class _Pointwise:
-    """Log densities of estimates with drawn weights, centre and scores: the fitted ones depend on each estimate."""
+    """Log densities of estimates with drawn weights, center and scores: the fitted ones depend on each estimate."""
 
     effect: Array
     noise: Array
@@ -239,12 +239,12 @@ def _alternate_maxima(
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
             if not mode.peaked:
                 raise InferenceError(
-                    "the effects do not settle the centre or a factor score: its posterior is not peaked; take "
+                    "the effects do not settle the center or a factor score: its posterior is not peaked; take "
                     "engine='nuts'"
                 )
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
-    raise InferenceError("weights and centre did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
+    raise InferenceError("weights and center did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
 
 
 def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
@@ -333,7 +333,7 @@ def _draw_slab_effects(
 
 
 def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:
-    """Prepend the 0 of a fixed centre to the other coefficients."""
+    """Prepend the 0 of a fixed center to the other coefficients."""
     return coefficients if n_mu else np.hstack([np.zeros((len(coefficients), 1)), coefficients])
 
 

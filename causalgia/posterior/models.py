@@ -55,7 +55,7 @@ def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design,
     prior
         Of tau; an infinite scale is flat.
     fixed
-        Intercept and covariates of the centre, with the prior sd of mu and beta.
+        Intercept and covariates of the center, with the prior sd of mu and beta.
     nu
         Degrees of freedom of z; None: normal.
 
@@ -143,7 +143,7 @@ def _factor_variable(noise: Noise) -> Any:
 
 
 def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
-    """Return ``(ace - centre) / tau`` at z, and add its prior and the Jacobian of z to the model."""
+    """Return ``(ace - center) / tau`` at z, and add its prior and the Jacobian of z to the model."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     variances, axes = _noise_axes(noise)
     total = tau**2 + variances

@@ -51,7 +51,7 @@ class Gaussian(Protocol):
 
     @property
     def design(self) -> Design:
-        """Columns of the centre, (K, p), up to a rotation, and the prior sd of b."""
+        """Columns of the center, (K, p), up to a rotation, and the prior sd of b."""
 
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,)."""
@@ -109,7 +109,7 @@ def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, 
 
 
 def draw_shrunken(effect: Array, center: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
-    """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
+    """Return one draw of independent effects, (n, K): ``d - pull (d - center) + tau sqrt(pull) z``.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ def sample_hierarchy(
     prior, covariates
         As in `hyper.fixed_effects_design`.
     nu
-        Degrees of freedom of the effects about their centre; None: normal.
+        Degrees of freedom of the effects about their center; None: normal.
     draws, key
         As in `sample_nuts`.
     """

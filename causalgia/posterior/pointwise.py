@@ -68,7 +68,7 @@ def deferred_mixture_density(
 
 
 def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
-    """Return ``log p(d_k | all other estimates, centre, tau)`` under the normal law, (n, K).
+    """Return ``log p(d_k | all other estimates, center, tau)`` under the normal law, (n, K).
 
     Estimates that share errors are not independent given the law; the density of estimate k is then conditional on the
     others. With ``Q = (Sigma + tau^2 I)^-1`` and residuals r it is normal
@@ -77,11 +77,11 @@ def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
     Parameters
     ----------
     residual
-        Estimates minus their centre in each draw, (n, K).
+        Estimates minus their center in each draw, (n, K).
     noise
         Sigma.
     tau
-        Sd of the effects about their centre in each draw, (n,).
+        Sd of the effects about their center in each draw, (n,).
 
     References
     ----------

@@ -64,7 +64,7 @@ def prior_conflict(
     prior
         In the unit of the effects.
     nu
-        Degrees of freedom of the effects about their centre; None: normal.
+        Degrees of freedom of the effects about their center; None: normal.
     about_zero
         Whether the prior has no mu, as a spike and slab: the spread is then about 0, and compared with that of the
         slab, the widest of the prior.

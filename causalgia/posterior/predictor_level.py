@@ -48,7 +48,7 @@ class PredictorLevel:
     lfdr: Array
     """P(delta = 0), (K,)."""
     shrinkage: Array
-    """Shrinkage factor towards the centre, (K,)."""
+    """Shrinkage factor towards the center, (K,)."""
     tau_gamma: Array
     """Nodes, (T,)."""
     weight: Array

@@ -134,9 +134,9 @@ class Node:
     residual_sd: Array | float = 0.0
     """Change of the linear part for one sd within the region, (K,)."""
     location_sd: Array | float = 0.0
-    """Change of the centre with it, (K,)."""
+    """Change of the center with it, (K,)."""
     location_rest: Array | float = 0.0
-    """Sd of the centre within the region given the linear part, (K,)."""
+    """Sd of the center within the region given the linear part, (K,)."""
 
 
 @dataclass(frozen=True, eq=False)

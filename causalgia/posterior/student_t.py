@@ -177,7 +177,7 @@ def t_components(nu: float, farthest: float) -> Components:
     nu
         Degrees of freedom.
     farthest
-        Largest distance from the centre at which the density is needed, in units of the scale: nodes extend to the
+        Largest distance from the center at which the density is needed, in units of the scale: nodes extend to the
         lambda of a value there.
 
     References
@@ -227,7 +227,7 @@ class StudentModel:
         return np.asarray(self.grain * np.sinh(u))
 
     def components(self, tau: float, least: float | None = None) -> Components:
-        """Return the prior of effects about their centre, with nodes for the outliers at the smallest tau."""
+        """Return the prior of effects about their center, with nodes for the outliers at the smallest tau."""
         excess = np.sqrt(max(float((self.effect**2 - self.noise).max()), 0.0))
         unit = t_components(self.nu, excess / max(least or tau, 1e-30 * (1 + excess)))
         return Components(tau**2 * unit.variance, unit.weight)

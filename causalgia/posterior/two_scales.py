@@ -66,7 +66,7 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     Returns
     -------
     Exact
-        In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect about its centre,
+        In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect about its center,
         ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``.
         ``lfdr`` is 0. ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
 
@@ -304,7 +304,7 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
 
     Columns are (m, K), the sums (2, 6, K).
     """
-    line = np.empty((5, len(effect)))  # centre, linear part and its sd, slope of the centre in it, variance left
+    line = np.empty((5, len(effect)))  # center, linear part and its sd, slope of the center in it, variance left
     a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
         _linear_moments_kernel(columns, n_center, value[i], root[i], a, b, line)

@@ -1,4 +1,4 @@
-"""Hyperparameters of the law of two scales: posterior of scales, shares, centre and factor scores."""
+"""Hyperparameters of the law of two scales: posterior of scales, shares, center and factor scores."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def from_bed(
 ) -> Sequences:
     r"""Cut windows of exactly `length` out of a genome, one centered on each interval of a BED file.
 
-    The centre c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"`` (column 10 of narrowPeak), and
+    The center c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"`` (column 10 of narrowPeak), and
     the window is ``[c - length // 2, c - length // 2 + length)``: an interval of `length` bases is its own window.
     With ``stranded=True`` windows of minus-strand intervals are reverse-complemented (after the cut). Names are
     ``chrom:start-end`` of the window, from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.

@@ -241,10 +241,10 @@ class Window:
 def read_bed(
     path: str | PathLike[str], *, length: int, center: Literal["middle", "summit"], stranded: bool
 ) -> list[Window]:
-    """Read a BED file, plain or gzip-compressed, as windows of `length` around the intervals' centres.
+    """Read a BED file, plain or gzip-compressed, as windows of `length` around the intervals' centers.
 
     Comments, ``track`` and ``browser`` lines and blank lines are skipped; columns are separated by tabs, or by blanks
-    on lines without tabs. `from_bed` defines the centre.
+    on lines without tabs. `from_bed` defines the center.
 
     Raises
     ------

@@ -51,7 +51,7 @@ def motif(
     what
         A string as above; a path to MEME or JASPAR text; a motif, which is returned; or a table, w rows of A, C, G,
         T, of counts or of probabilities (rows that sum to 1). A table with labels is read by them: a mapping letter
-        -> numbers, a DataFrame or DataArray of which one axis is labelled with A, C, G and T (or U), in any order.
+        -> numbers, a DataFrame or DataArray of which one axis is labeled with A, C, G and T (or U), in any order.
     taxon
         Taxonomic group in which a name is looked up; None looks in all. It does not restrict identifiers.
     release
@@ -184,7 +184,7 @@ def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
 
 
 def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None) -> NDArray[np.float64]:
-    """Return w rows of A, C, G, T of a labelled table; an unlabelled one is returned as it is."""
+    """Return w rows of A, C, G, T of a labeled table; an unlabelled one is returned as it is."""
     if rows is None and columns is None:
         return numbers
     down, across = _order_of_bases(rows), _order_of_bases(columns)

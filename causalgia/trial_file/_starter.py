@@ -269,7 +269,9 @@ def _first_sentence(text: str) -> str:
 
 
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"  # of the oracle 'long_range'
-_N, _LENGTH = 24, 600
+_N, _LENGTH = 360, 600  # one exact effect of 6 is decided from 6 * 3 / 0.05 = 360 sequences
+_CYCLE = 30  # of so many sequences one lacks each word, so that effects vary; none of the first 24, which have variants
+_N_VARIANTS = 24
 
 #: setting -> value that suits the example sequences
 _SETTINGS: dict[str, Any] = {
@@ -348,23 +350,24 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 
 
 def _example_fasta(words: Mapping[int, str]) -> str:
-    """Return fixed random sequences as FASTA, with words at the given positions."""
+    """Return fixed random sequences as FASTA, with words at given positions, each lacking in one sequence of 30."""
     from causalgia.sequences import decode
 
     lines = []
     drawn = Uniform(length=_LENGTH).sample(_N, rng=len(words))["sequence"]
     for number, letters in enumerate(decode(drawn.to_numpy()), start=1):
-        for place, word in words.items():
-            letters = letters[:place] + word + letters[place + len(word) :]
+        for lacking, (place, word) in enumerate(words.items()):
+            if number % _CYCLE != _CYCLE - 1 - lacking:
+                letters = letters[:place] + word + letters[place + len(word) :]
         lines.append(f">example_{number}\n{letters}\n")
     return "".join(lines)
 
 
 def _example_vcf(fasta: str) -> str:
-    """Return a VCF with one variant per sequence: in the weak enhancer's word for the first half, else beside it."""
+    """Return a VCF of a variant in each of the first 24 sequences: 12 in the word of the weak enhancer, 12 beside."""
     lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
-    for number, letters in enumerate(fasta.splitlines()[1::2]):
-        at = 308 if number < _N // 2 else 340
+    for number, letters in enumerate(fasta.splitlines()[1 : 2 * _N_VARIANTS : 2]):
+        at = 308 if number < _N_VARIANTS // 2 else 340
         alternate = "C" if letters[at] != "C" else "A"
         lines.append(f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
 """Verdicts on effect size: increases, decreases, negligible or undecided.
 
-`decide` gives verdicts on labelled estimates, effects or posteriors. Functions of arrays: `rule` (verdicts from
+`decide` gives verdicts on labeled estimates, effects or posteriors. Functions of arrays: `rule` (verdicts from
 errors), `running_mean` (error rate of a set) and `more_units`.
 """
 

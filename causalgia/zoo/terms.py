@@ -190,7 +190,7 @@ class Saturating(Term):
 
 
 class Gain(ABC):
-    """Factor of each window by its start i = 0, 1, ..., with centre c (by default the middle window)."""
+    """Factor of each window by its start i = 0, 1, ..., with center c (by default the middle window)."""
 
     center: float | None
 
@@ -228,7 +228,7 @@ class Slope(Gain):
 
 @dataclass(frozen=True)
 class Bump(Gain):
-    """``exp(-(i - c)^2 / (2 sd^2))``: a peak at the centre.
+    """``exp(-(i - c)^2 / (2 sd^2))``: a peak at the center.
 
     Examples
     --------

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+
 from causalgia.analysis import Analysis, Rope
 from causalgia.choices import ROPE_IN_WORDS, Error, is_placebo_rope
 from causalgia.design import Design, Genomic
-from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, OutcomesError, quoted
+from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.schema import check_dataset
@@ -206,13 +208,15 @@ class Experiment(Design):
             outcomes=outcomes if "outcome" in outcomes else None,
             key=derive(key, "reading"),
         )
-        finding, over = self.entry.read(found), over_predictors(found.steps.effects)
+        with warnings.catch_warnings():  # those of the estimates have been given
+            warnings.filterwarnings("ignore", message=".* do not vary at all over", category=DegenerateWarning)
+            finding, over = self.entry.read(found), over_predictors(found.steps.effects)
         return Answer(
             question=self.question,
             estimates=found.steps.estimates,
             decisions=found.steps.decisions,
             findings={**finding.datasets, **over.datasets},
-            sentences=(*finding.sentences, *over.sentences),
+            sentences=(*finding.sentences, *over.sentences, *_too_few_for_exact(found.steps.decisions)),
             figure=self.entry.draw,
         )
 
@@ -233,6 +237,26 @@ class Experiment(Design):
     def __repr__(self) -> str:
         size = f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} contrasts, {self.n_units:,} units"
         return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
+
+
+def _too_few_for_exact(decisions: xr.Dataset) -> tuple[str, ...]:
+    """Return a sentence on exact effects that are undecided for want of units; empty where there are none."""
+    from causalgia.multiplicity.tost import units_lacking_for_exact
+
+    if "se" not in decisions or "level" not in decisions.attrs:
+        return ()
+    level = float(decisions.attrs["level"])
+    few = units_lacking_for_exact(decisions, level)
+    undecided = decisions["verdict"].transpose(*decisions["ace"].dims).to_numpy() == "undecided"
+    if not (undecided & (few > 0)).any():
+        return ()
+    n = decisions["n_clusters" if "n_clusters" in decisions else "n_units"].broadcast_like(decisions["ace"])
+    there = int(n.transpose(*decisions["ace"].dims).to_numpy()[undecided & (few > 0)].min())
+    n_few = int((undecided & (few > 0)).sum())
+    return (
+        f"{n_few:,} {'effect does' if n_few == 1 else 'effects do'} not vary, so no verdict: {there} of the "
+        f"{np.ceil(round(3 / (1 - level), 9)):.0f} units needed, or more for several contrasts.",
+    )
 
 
 def _stored_seed(outcomes: xr.Dataset) -> int:

@@ -231,12 +231,17 @@ def _pair_sentences(found: TrialResults, datasets: dict[str, xr.Dataset]) -> Ite
         cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
         pairs = table.isel(contrast=table["asks"].to_numpy() == "pair")
         yield f"{begins}: {_pair_verdicts_text(pairs)}; {_interaction_counts(cells)}; {_strongest_interaction(cells)}."
-        for name in table["contrast"].to_numpy()[table["asks"].to_numpy() == "direction"]:
+        directions = table["contrast"].to_numpy()[table["asks"].to_numpy() == "direction"]
+        for name in directions if cells["ace"].any() else ():  # where all interactions are 0, so are their differences
             row = table.sel(contrast=name)
             yield (
                 f"{begins}: interaction downstream minus upstream, {str(name).removeprefix('direction ')}: "
                 f"{effect_in_words(row)}, {row['verdict'].item()}."
             )
+    yield (
+        "Arrangements: the strands of the first and the second motif (+ or -), the place of the second (downstream or "
+        "upstream of the first), and the distance from start to start in bp."
+    )
     if "period" in datasets:
         yield from _period_sentences(datasets["period"], datasets.get("phase"))
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
@@ -325,7 +330,7 @@ def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[
         if phase is not None and best["curve"].item() in phase["curve"].to_numpy():
             wave = phase.sel(curve=best["curve"].item())
             where += f", {p_clause(wave['p'].item())} for the wave at {TURN} bp beside a decay"
-            where += f" (by permutation of distances {p_clause(wave['p_permutation'].item())})"
+            where += f" and {p_clause(wave['p_permutation'].item())} by permutation of distances"
             where += "" if wave["fit"].item() == "unitwise" else ", of the mean curve alone, for units hardly differ"
         if evidence < 1:
             yield f"Task {task}: no clear helical phase (at most {arrangement}: {where})."

@@ -79,7 +79,7 @@ def evenly_spaced_starts(length: int, width: int, n: int) -> tuple[int, ...]:
 
 
 def as_start(value: object, name: str, length: int, width: int) -> int:
-    """Return a valid 0-based start; None: the start that centres a site of this width.
+    """Return a valid 0-based start; None: the start that centers a site of this width.
 
     Examples
     --------

@@ -89,14 +89,14 @@ def population_text(null: Genomic) -> str:
     Examples
     --------
     >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, 0))
-    'over sequences like these 2, 10 draws of each'
+    'in the population of these 2 sequences, 10 draws of each'
     >>> population_text(as_tile_sequences(["ACGTAC"], 10, 0))
     'in this one sequence, over 10 draws'
     """
     n = len(set(null.parent_names))
     if n == 1:
         return f"in this one sequence, over {null.available:,} draws"
-    return f"over sequences like these {n:,}, {null.n_draws:,} draws of each"
+    return f"in the population of these {n:,} sequences, {null.n_draws:,} draws of each"
 
 
 def sentence_for_each_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
@@ -371,7 +371,7 @@ class TileContext:
         return at, at + self.width
 
     def distance(self, at: int) -> float:
-        """Return the distance between the centres of a copy and the promoter, in bases."""
+        """Return the distance between the centers of a copy and the promoter, in bases."""
         return abs(sum(self.place(at)) - sum(self.tss)) / 2
 
     def with_copies(self, strands: Mapping[int, Strand]) -> Intervention:

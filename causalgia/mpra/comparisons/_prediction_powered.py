@@ -149,8 +149,8 @@ def prediction_powered(
     conditions["draw"] = check_draw(few, many, units.cluster, units.cluster_rest, list(names))
     answers = []
     for k, name in enumerate(names):
-        labelled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
-        answers.append(_powered_estimate(labelled, few[:, k], many[:, k], units, noise[name]))
+        labeled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
+        answers.append(_powered_estimate(labeled, few[:, k], many[:, k], units, noise[name]))
     out = _estimates_dataset(answers, list(names), units, ci_prob)
     out = out.assign_attrs(_powered_attrs(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}

@@ -165,14 +165,14 @@ def library(
     n_barcodes = (
         0 if barcodes_per_oligo is None else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
     )
-    synthesised = n_barcodes > 0
-    check_barcode_kind(of, synthesised=synthesised)
-    if barcode_rules is not None and not synthesised:
+    synthesized = n_barcodes > 0
+    check_barcode_kind(of, synthesized=synthesized)
+    if barcode_rules is not None and not synthesized:
         raise LibraryError(
-            "barcode_rules= are of synthesised barcodes, and those of this library are random; leave barcode_rules= out"
+            "barcode_rules= are of synthesized barcodes, and those of this library are random; leave barcode_rules= out"
         )
     oligo_rules = rules.of_construct(of)
-    tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesised else None
+    tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesized else None
     letters = tag_rules.length if tag_rules is not None else 0
     length = fit_insert_length(design, of, oligo_length=oligo_length, barcode_length=letters)
     plus = read_controls(controls.positives, "positive", length=length)
@@ -183,11 +183,11 @@ def library(
         controls,
         barcodes=n_barcodes,
         given=(len(plus), len(minus)),
-        fillable=synthesised and halves is not None,
+        fillable=synthesized and halves is not None,
     )
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
     pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, max_oligos=max_oligos)
-    check_construct(of, oligo_rules, barcoded=synthesised)
+    check_construct(of, oligo_rules, barcoded=synthesized)
     checker = RuleChecker(of, oligo_rules)
     request = _LibraryRequest(design, checker, numbers, key, as_int(redraws, "redraws", least=0, error=LibraryError))
     blocks, listed, broken = request.draw_inserts(plus, minus)

@@ -64,7 +64,7 @@ class Construct:
     intended
         Enzymes whose site the constant parts contain on purpose, and how often.
     barcodes
-        ``"synthesised"`` in the oligo, after the junction, or ``"random"``: added later, by PCR.
+        ``"synthesized"`` in the oligo, after the junction, or ``"random"``: added later, by PCR.
     barcode_length
         Barcode length of the assay; None if not specified.
     note
@@ -220,7 +220,7 @@ def construct(adapters: Adapters) -> Construct:
             "as letters"
         )
     left, *junction, right = map(_as_adapter, parts)
-    barcodes = "synthesised" if junction else "random"
+    barcodes = "synthesized" if junction else "random"
     return Construct(left=left, junction="".join(junction), right=right, barcodes=barcodes)
 
 

@@ -62,7 +62,7 @@ class OrderNumbers:
         return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
 
 
-def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
+def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
     """Raise LibraryError for synthesized barcodes with a construct of random ones, or the reverse.
 
     Raises
@@ -70,7 +70,7 @@ def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
     LibraryError
         With the kind of barcodes of the construct.
     """
-    if synthesised and of.barcodes == "random":
+    if synthesized and of.barcodes == "random":
         raise LibraryError(
             f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
             "synthesized one would stand at the insert, with no site to put the reporter between them; leave "
@@ -80,7 +80,7 @@ def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
             "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
             "transcribed together)"
         )
-    if not synthesised and of.barcodes == "synthesised":
+    if not synthesized and of.barcodes == "synthesized":
         named = f"adapters={quoted(of.name)}" if of.name else "adapters=(left, junction, right)"
         raise LibraryError(
             f"{named}: its barcodes are synthesized with the oligo; say how many of each insert, "
@@ -111,7 +111,7 @@ def order_numbers(
     """
     if controls.duplicates and not barcodes:
         raise LibraryError(
-            f"duplicates={controls.duplicates}: an oligo under two names needs synthesised barcodes to tell them "
+            f"duplicates={controls.duplicates}: an oligo under two names needs synthesized barcodes to tell them "
             "apart; leave duplicates out, and split the barcodes of the counts at random (cg.mpra.split_duplicates)"
         )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
