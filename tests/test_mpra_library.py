@@ -463,11 +463,11 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
 
 
 def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
-    with pytest.raises(LibraryError, match="duplicates=5: an oligo under two names needs synthesised barcodes"):
+    with pytest.raises(LibraryError, match="duplicates=5: an oligo under two names needs synthesized barcodes"):
         bare(pair(20), duplicates=5)
     order = {"oligo_length": 230, "adapters": "lentimpra", "rng": 7}
     design = pair(5, length=200)
-    with pytest.raises(LibraryError, match="barcode_rules= are of synthesised barcodes"):
+    with pytest.raises(LibraryError, match="barcode_rules= are of synthesized barcodes"):
         cg.mpra.library(design, barcode_rules=cg.mpra.BarcodeRules(length=15), **order)
     kept, zero = (
         cg.mpra.library(design, controls=cg.mpra.Controls(scrambles=5, duplicates=n), **order) for n in (None, 0)
