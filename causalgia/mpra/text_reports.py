@@ -220,8 +220,8 @@ def _hits_line(one: xr.Dataset) -> list[str]:
     if n == 0:
         return ["  no measured effect is a hit"]
     return [
-        f"  {n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in {_with_ci(one, 'sign_agreement')}, found by "
-        f"the size of the virtual effect with AUROC {_with_ci(one, 'auroc')}"
+        f"  {n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in {_with_ci(one, 'sign_agreement')}, found "
+        f"by the size of the virtual effect with AUROC {_with_ci(one, 'auroc')}"
     ]
 
 
