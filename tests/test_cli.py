@@ -339,7 +339,9 @@ def test_analyze_infers_and_keeps_draws_where_asked(results):
     assert (results / "posterior.nc").stat().st_size > 10_000
     call("estimate", results)
     assert (results / "posterior.nc").exists()
-    assert not (results / "decisions.nc").exists()
+    assert (results / "decisions.nc").exists()
+    assert "Verdicts on the" in call("show", results).stdout
+    (results / "decisions.nc").unlink()
     assert "No verdicts yet. Next: causalgia analyze" in call("show", results).stdout
 
 

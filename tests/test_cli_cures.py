@@ -152,7 +152,15 @@ def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
 
 
 def test_one_error_rate_of_a_planned_test():
-    refused("mpra", "power", "--q", "0.1", "--alpha", "0.05", said=["--q", "--alpha", "give one"])
+    refused(
+        "mpra",
+        "power",
+        "--q",
+        "0.1",
+        "--alpha",
+        "0.05",
+        said="--alpha 0.05 and --q 0.1 are two levels of one test; give one",
+    )
     assert "Error rate of the two-sided test" in " ".join(call("mpra", "power", "--help").stdout.split())
 
 

@@ -206,9 +206,7 @@ def power(
     from causalgia import mpra
 
     if alpha is not None and q is not None:
-        raise OutcomesError(
-            "--q bounds the false discovery rate instead of --alpha, the error rate of a test; give one"
-        )
+        raise OutcomesError(f"--alpha {alpha:g} and --q {q:g} are two levels of one test; give one of the two")
     noise, known = planning_noise(
         pilot,
         library_folder,
