@@ -101,12 +101,12 @@ def cheapest_split(
     prices = Prices(
         prediction=as_positive(price_per_prediction, "price_per_prediction"),
         parent=_as_price(price_per_parent, "price_per_parent"),
-        level=_as_price(price_per_predictor, "price_per_predictor"),
-        arms=1.0 if words else 2.0,
+        member=_as_price(price_per_predictor, "price_per_predictor"),
+        arms_per_member=1.0 if words else 2.0,
         shared=1.0 if words else 0.0,
         max_parents=_as_limit(max_parents, "max_parents", 2),
         max_units=_as_limit(max_units_per_parent, "max_units_per_parent", 1),
-        max_levels=_as_limit(max_predictors, "max_predictors", LEAST_WORDS if words else 2),
+        max_members=_as_limit(max_predictors, "max_predictors", LEAST_WORDS if words else 2),
     )
     names = set(components["component"].to_numpy().astype(str))
     least = 1 if "predictor" not in names else LEAST_WORDS if words else 2
@@ -116,7 +116,7 @@ def cheapest_split(
         arms = np.diff(weights_of(pilot).indptr).astype(np.float64)
     rows = {}
     for where in np.ndindex(shape):
-        own = replace(prices, arms=float(arms[where[0]]))
+        own = replace(prices, arms_per_member=float(arms[where[0]]))
         rows[where] = _split_of_cell(components, where, own, wanted, least, ci_prob)
     return _splits_dataset(components, rows, {"words": words, "least": least, "ci_prob": ci_prob, "half_width": wanted})
 
@@ -158,10 +158,10 @@ def _sources_of_cell(components: xr.Dataset, where: tuple[int, ...]) -> tuple[So
     if unknown:
         raise EstimateError(f"component {quoted(min(unknown))} has no place in a split; give the components of effects")
     own, rest = (v["background"], v["residual"]) if crossed else (v["background + residual"], 0.0)
-    level = v.get("predictor", 0.0)
+    member = v.get("predictor", 0.0)
     if not shared:
-        return Sources(own, 0.0, level, rest, 0.0), False
-    return Sources(v["parent"], own, level, v.get("parent_by_predictor", 0.0), rest), True
+        return Sources(own, 0.0, member, rest, 0.0), False
+    return Sources(v["parent"], own, member, v.get("parent_by_predictor", 0.0), rest), True
 
 
 def _split_of_cell(
@@ -169,17 +169,17 @@ def _split_of_cell(
 ) -> dict[str, float]:
     sources, shared = _sources_of_cell(components, where)
     prices = prices if shared else replace(prices, max_units=1.0)
-    prices = prices if least > 1 else replace(prices, max_levels=1.0)
-    found = cheapest(sources, prices, half_width, least_levels=least, ci_prob=ci_prob)
+    prices = prices if least > 1 else replace(prices, max_members=1.0)
+    found = cheapest(sources, prices, half_width, least_members=least, ci_prob=ci_prob)
     if found is None:
         limits = {"max_parents": prices.max_parents, "max_units_per_parent": prices.max_units}
         finite = [name for name, most in limits.items() if np.isfinite(most)]
         cure = f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
-        if least > 1 and np.isfinite(prices.max_levels):
-            cure = f"{prices.max_levels:g} predictors (or words) leave too much between them; raise max_predictors"
+        if least > 1 and np.isfinite(prices.max_members):
+            cure = f"{prices.max_members:g} predictors (or words) leave too much between them; raise max_predictors"
         raise EstimateError(f"{_cell_name(components, where)}: no split reaches a half width of {half_width:g}: {cure}")
-    parents, units, levels = (np.array(float(x)) for x in found)
-    if prices.predictions(parents, units, float(levels)) >= 2**63:
+    parents, units, members = (np.array(float(x)) for x in found)
+    if prices.predictions(parents, units, float(members)) >= 2**63:
         raise EstimateError(
             f"{_cell_name(components, where)}: a half width of {half_width:g} takes more predictions than can be "
             "counted; ask for a wider one"
@@ -188,10 +188,10 @@ def _split_of_cell(
         "n_parents": float(parents),
         "units_per_parent": float(units),
         "n_units": float(parents * units),
-        "levels": float(levels),
-        "n_predictions": float(prices.predictions(parents, units, float(levels))),
-        "price": float(prices.price(parents, units, float(levels))),
-        "half_width": float(sources.half_width(parents, units, float(levels), ci_prob)),
+        "members": float(members),
+        "n_predictions": float(prices.predictions(parents, units, float(members))),
+        "price": float(prices.price(parents, units, float(members))),
+        "half_width": float(sources.half_width(parents, units, float(members), ci_prob)),
     }
 
 
@@ -208,11 +208,11 @@ def _splits_dataset(
     shape = components["variance"].shape[1:]
     keys = next(iter(rows.values()))
     columns = {key: np.array([rows[where][key] for where in np.ndindex(shape)]).reshape(shape) for key in keys}
-    levels = columns.pop("levels").astype(np.int64)
+    members = columns.pop("members").astype(np.int64)
     for key in ("n_parents", "units_per_parent", "n_units", "n_predictions"):
         columns[key] = columns[key].astype(np.int64)
     if settings["least"] > 1:
-        columns["n_words" if settings["words"] else "n_predictors"] = levels
+        columns["n_words" if settings["words"] else "n_predictors"] = members
     target = "population" if settings["least"] == 1 else _WORDS if settings["words"] else "population x predictors"
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
     variance = components["variance"]
@@ -232,86 +232,86 @@ def _splits_dataset(
 
 #: largest number of units of a parent that is tried
 MOST_UNITS = 100_000
-#: numbers of levels, and of units of a parent, up to which each is tried; above, a grid in steps of 5 % is refined
-EACH_LEVEL, EACH_UNIT = 64, 512
+#: numbers of members, and of units of a parent, up to which each is tried; above, a grid in steps of 5 % is refined
+EACH_MEMBER, EACH_UNIT = 64, 512
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Variance components of an ICE: parents, backgrounds inside them, levels, and interactions with levels.
+    """Variance components of an ICE: parents, backgrounds in them, members (predictors or words), and interactions.
 
     Attributes
     ----------
     parent, background
         Variance between parents, and between the shuffles of one.
-    level
-        Variance between predictors (or words); 0 with one level.
-    parent_by_level, rest
-        Variance of a parent's own effect in a level, and of the rest.
+    member
+        Variance between predictors (or words); 0 with one member.
+    parent_by_member, rest
+        Variance of a parent's own effect in a member, and of the rest.
     """
 
     parent: float
     background: float
-    level: float
-    parent_by_level: float
+    member: float
+    parent_by_member: float
     rest: float
 
-    def parts(self, parents: Array, units: Array, levels: float) -> Array:
-        """Return the squared standard error by source: parents, levels, their interaction."""
+    def parts(self, parents: Array, units: Array, members: float) -> Array:
+        """Return the squared standard error by source: parents, members, their interaction."""
         drawn = (self.parent + self.background / units) / parents
-        both = (self.parent_by_level + self.rest / units) / (parents * levels)
-        return np.stack([drawn, np.full_like(drawn, self.level / levels), both])
+        both = (self.parent_by_member + self.rest / units) / (parents * members)
+        return np.stack([drawn, np.full_like(drawn, self.member / members), both])
 
-    def half_width(self, parents: Array, units: Array, levels: float, ci_prob: float) -> Array:
+    def half_width(self, parents: Array, units: Array, members: float, ci_prob: float) -> Array:
         """Return the half width with Satterthwaite's degrees of freedom over the sources."""
-        parts = self.parts(parents, units, levels)
-        if levels == 1:
+        parts = self.parts(parents, units, members)
+        if members == 1:
             parts, df = parts.sum(axis=0, keepdims=True), parents - 1
         else:
-            each = np.stack([parents - 1, np.full_like(parents, levels - 1), (parents - 1) * (levels - 1)])
+            each = np.stack([parents - 1, np.full_like(parents, members - 1), (parents - 1) * (members - 1)])
             df = satterthwaite(parts, each)
         return np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * np.sqrt(parts.sum(axis=0)))
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices, and upper limits of parents, units and levels.
+    """Prices, and upper limits of parents, units and members.
 
     Attributes
     ----------
-    prediction, parent, level
+    prediction, parent, member
         Price of one prediction, of one parent, of one more predictor (or word).
-    arms
-        Predictions of one unit by one level.
+    arms_per_member
+        Predictions of one unit by one member.
     shared
-        Predictions of one unit that all levels share (the control of words).
-    max_parents, max_units, max_levels
-        Most parents, units of each, and levels.
+        Predictions of one unit that all members share (the control of words).
+    max_parents, max_units, max_members
+        Most parents, units of each, and members.
     """
 
     prediction: float
     parent: float
-    level: float
-    arms: float
+    member: float
+    arms_per_member: float
     shared: float
     max_parents: float
     max_units: float
-    max_levels: float
+    max_members: float
 
-    def predictions(self, parents: Array, units: Array, levels: float) -> Array:
+    def predictions(self, parents: Array, units: Array, members: float) -> Array:
         """Return the number of predictions."""
-        return np.asarray(parents * units * (self.arms * levels + self.shared))
+        return np.asarray(parents * units * (self.arms_per_member * members + self.shared))
 
-    def price(self, parents: Array, units: Array, levels: float) -> Array:
+    def price(self, parents: Array, units: Array, members: float) -> Array:
         """Return the price of a split."""
-        made = self.predictions(parents, units, levels)
-        return np.asarray(self.prediction * made + self.parent * parents + self.level * levels)
+        made = self.predictions(parents, units, members)
+        return np.asarray(self.prediction * made + self.parent * parents + self.member * members)
 
 
 def cheapest(
-    sources: Sources, prices: Prices, half_width: float, *, least_levels: int = 1, ci_prob: float = 0.95
+    sources: Sources, prices: Prices, half_width: float, *, least_members: int = 1, ci_prob: float = 0.95
 ) -> tuple[int, int, int] | None:
-    """Find the cheapest numbers of parents, units of each and levels that reach a half width; None if none do.
+    """Find the cheapest numbers of parents, units of each and members that reach a half width; None if none do.
 
     Parameters
     ----------
@@ -321,17 +321,17 @@ def cheapest(
         Prices and limits.
     half_width
         Required half width.
-    least_levels
-        1 if levels are not drawn; else their smallest number.
+    least_members
+        1 if members are not drawn; else their smallest number.
     ci_prob
         Probability of the interval.
 
     Notes
     -----
-    For each number of levels, Cochran's closed-form number of units, ``sqrt(within / between * price of a parent /
+    For each number of members, Cochran's closed-form number of units, ``sqrt(within / between * price of a parent /
     price of a unit)``, bounds the price from above; a normal quantile bounds it from below. Every number of units
-    between is tried, with the smallest number of parents for each. Ties go to fewer levels, then to fewer units. Above
-    64 levels and 512 units a grid in steps of 5 % is refined around its best point, so that the price is minimal up to
+    between is tried, with the smallest number of parents for each. Ties go to fewer members, then to fewer units. Above
+    64 members and 512 units a grid in steps of 5 % is refined around its best point, so that the price is minimal up to
     rounding to whole parents.
 
     References
@@ -345,11 +345,11 @@ def cheapest(
     (105, 6, 1)
     """
     goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
-    enough = least_levels if least_levels == 1 else 20 + 50 * sources.level / goal
-    tried = _search_grid(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
-    best, price = _cheapest_over_levels(sources, prices, half_width, tried, (None, np.inf), ci_prob)
-    while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_LEVEL)).size:
-        best, price = _cheapest_over_levels(sources, prices, half_width, between, (best, price), ci_prob)
+    enough = least_members if least_members == 1 else 20 + 50 * sources.member / goal
+    tried = _search_grid(least_members, min(prices.max_members, enough), EACH_MEMBER)
+    best, price = _cheapest_over_members(sources, prices, half_width, tried, (None, np.inf), ci_prob)
+    while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_MEMBER)).size:
+        best, price = _cheapest_over_members(sources, prices, half_width, between, (best, price), ci_prob)
         tried = np.union1d(tried, between)
     return best
 
@@ -375,7 +375,7 @@ def _refined_grid(tried: Array, best: float, most: int) -> Array:
     return np.setdiff1d(between, tried)
 
 
-def _cheapest_over_levels(
+def _cheapest_over_members(
     sources: Sources,
     prices: Prices,
     half_width: float,
@@ -383,89 +383,89 @@ def _cheapest_over_levels(
     known: tuple[_Split | None, float],
     ci_prob: float,
 ) -> tuple[_Split | None, float]:
-    """Return the cheapest split among these numbers of levels and a known one, and its price."""
+    """Return the cheapest split among these numbers of members and a known one, and its price."""
     best, price = known
     goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
-    for levels in tried.astype(int).tolist():
-        if _price_bound(sources, prices, goal, np.inf, levels) >= price:
+    for members in tried.astype(int).tolist():
+        if _price_bound(sources, prices, goal, np.inf, members) >= price:
             break
-        if _price_bound(sources, prices, goal, levels, levels) < price:
-            found = _cheapest_at_levels(sources, prices, half_width, levels, price, ci_prob)
+        if _price_bound(sources, prices, goal, members, members) < price:
+            found = _cheapest_at_members(sources, prices, half_width, members, price, ci_prob)
             best, price = (found[0], found[1]) if found is not None else (best, price)
     return best, price
 
 
-def _parents_bound(sources: Sources, goal: float, units: Array, levels: float) -> Array:
+def _parents_bound(sources: Sources, goal: float, units: Array, members: float) -> Array:
     """Return a lower bound on the number of parents, by the normal quantile; inf if no number suffices."""
-    parts = sources.parts(np.ones_like(units), units, levels)
+    parts = sources.parts(np.ones_like(units), units, members)
     left = goal - parts[1]
     return np.where(left > 0, np.maximum(2.0, np.floor((parts[0] + parts[2]) / np.where(left > 0, left, 1.0))), np.inf)
 
 
 def _price_bound(sources: Sources, prices: Prices, goal: float, drawn: float, paid: int) -> float:
-    """Return a lower bound on the price of splits with `drawn` levels, of which `paid` are paid for."""
+    """Return a lower bound on the price of splits with `drawn` members, of which `paid` are paid for."""
     fewest = float(_parents_bound(sources, goal, np.array(np.inf), drawn))
     if np.isinf(fewest) or fewest > prices.max_parents:
         return np.inf
     return float(prices.price(np.array(fewest), np.array(1.0), paid))
 
 
-def _cheapest_at_levels(
-    sources: Sources, prices: Prices, half_width: float, levels: int, below: float, ci_prob: float
+def _cheapest_at_members(
+    sources: Sources, prices: Prices, half_width: float, members: int, below: float, ci_prob: float
 ) -> tuple[tuple[int, int, int], float] | None:
-    """Return the cheapest split with this number of levels, and its price, if that is below `below`."""
+    """Return the cheapest split with this number of members, and its price, if that is below `below`."""
     goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
-    fewest = float(_parents_bound(sources, goal, np.array(np.inf), levels))
-    unit = prices.prediction * (prices.arms * levels + prices.shared)
+    fewest = float(_parents_bound(sources, goal, np.array(np.inf), members))
+    unit = prices.prediction * (prices.arms_per_member * members + prices.shared)
     # Cochran's number of units of a parent, and a coarse grid
-    within, between = sources.background + sources.rest / levels, sources.parent + sources.parent_by_level / levels
+    within, between = sources.background + sources.rest / members, sources.parent + sources.parent_by_member / members
     ideal = np.sqrt(within / between * prices.parent / unit) if between > 0 else MOST_UNITS
     likely = np.concatenate([[1.0, np.floor(ideal), np.ceil(ideal)], np.geomspace(1, MOST_UNITS, 60).round()])
     likely = np.unique(np.clip(likely, 1.0, min(prices.max_units, float(MOST_UNITS))))
-    first = _cheapest_units(sources, prices, half_width, likely, levels, ci_prob)
+    first = _cheapest_units(sources, prices, half_width, likely, members, ci_prob)
     if np.isinf(first[1]):
         return None
     bound = min(below, first[1])
-    most = (bound - prices.parent * fewest - prices.level * levels) / (unit * fewest)
+    most = (bound - prices.parent * fewest - prices.member * members) / (unit * fewest)
     units = _search_grid(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
-    found = _cheapest_units(sources, prices, half_width, units, levels, ci_prob)
+    found = _cheapest_units(sources, prices, half_width, units, members, ci_prob)
     while np.isfinite(found[1]) and (finer := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
-        again = _cheapest_units(sources, prices, half_width, finer, levels, ci_prob)
+        again = _cheapest_units(sources, prices, half_width, finer, members, ci_prob)
         found, units = (again if again[1] < found[1] else found), np.union1d(units, finer)
     return found if found[1] < below else None
 
 
 def _cheapest_units(
-    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, ci_prob: float
+    sources: Sources, prices: Prices, half_width: float, units: Array, members: int, ci_prob: float
 ) -> tuple[tuple[int, int, int], float]:
     """Return the cheapest of these numbers of units, each with its fewest parents, and its price (inf if none)."""
-    parents = _least_parents(sources, prices, half_width, units, levels, ci_prob)
+    parents = _least_parents(sources, prices, half_width, units, members, ci_prob)
     serves = np.isfinite(parents)
-    price = np.where(serves, prices.price(np.where(serves, parents, 2.0), units, levels), np.inf)
+    price = np.where(serves, prices.price(np.where(serves, parents, 2.0), units, members), np.inf)
     i = int(price.argmin())
-    return (int(parents[i]) if serves[i] else 0, int(units[i]), levels), float(price[i])
+    return (int(parents[i]) if serves[i] else 0, int(units[i]), members), float(price[i])
 
 
 def _least_parents(
-    sources: Sources, prices: Prices, half_width: float, units: Array, levels: int, ci_prob: float
+    sources: Sources, prices: Prices, half_width: float, units: Array, members: int, ci_prob: float
 ) -> Array:
     """Return the smallest number of parents for each number of units, inf where no number suffices.
 
-    The half width increases again where many parents leave few degrees of freedom, those of the levels: the search ends
-    where the levels have 99 % of the variance.
+    The half width increases again where many parents leave few degrees of freedom, those of the members: the search
+    ends where the members have 99 % of the variance.
     """
     goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
-    start = _parents_bound(sources, goal, units, levels)
+    start = _parents_bound(sources, goal, units, members)
     possible = np.isfinite(start) & (start <= prices.max_parents)
     if not possible.any():
         return np.full(len(units), np.inf)
     ones = np.ones(possible.sum())
-    parts = sources.parts(ones, units[possible], levels)
-    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + ci_prob / 2) * np.sqrt(parts[1]) > half_width
+    parts = sources.parts(ones, units[possible], members)
+    unreachable = t_quantile(max(members - 1.0, 1.0), 0.5 + ci_prob / 2) * np.sqrt(parts[1]) > half_width
     hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=unreachable)
     most = np.minimum(prices.max_parents, np.where(unreachable, np.ceil(hopeless), MOST))
     found = least_integer(
-        lambda p: sources.half_width(p, units[possible], levels, ci_prob) <= half_width,
+        lambda p: sources.half_width(p, units[possible], members, ci_prob) <= half_width,
         start[possible],
         ratio=1.05,
         most=most,
