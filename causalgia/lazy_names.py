@@ -35,6 +35,18 @@ def unknown_name(module: str, name: str, known: Iterable[str], rooms: Iterable[s
     return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", obj=sys.modules[module])
 
 
+def of_module(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a module: an error with the nearest name, and the names of ``__all__``."""
+
+    def names() -> list[str]:
+        return sorted(sys.modules[module].__all__)
+
+    def get(name: str) -> Any:
+        raise unknown_name(module, name, names())
+
+    return get, names
+
+
 def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a package that imports its names on first use.
 

@@ -7,13 +7,13 @@ schema is the only interface between trials, which write `outcomes`, and inferen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from causalgia.checks import nearest
 from causalgia.errors import OutcomesError, quoted
-from causalgia.lazy_names import unknown_name
+from causalgia.lazy_names import of_module
 from causalgia.numerics.row_blocks import first_where, is_finite
 
 if TYPE_CHECKING:
@@ -24,14 +24,8 @@ __all__ = ["SCHEMA", "Kind", "Variable", "annotate", "keeps_effects", "validate"
 Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "library", "counts"]
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
-
-
 if not TYPE_CHECKING:  # which would take any name
-
-    def __getattr__(name: str) -> Any:
-        raise unknown_name(__name__, name, __all__)
+    __getattr__, __dir__ = of_module(__name__)
 
 
 @dataclass(frozen=True)
@@ -402,8 +396,6 @@ RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }
 
-_OF_EFFECTS: frozenset[Kind] = frozenset({"effects", "moments", "estimates", "decisions"})
-
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "sequences": ("unit", "position"),
     "outcomes": ("unit", "task"),
@@ -426,8 +418,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     dataset
         The Dataset to check.
     kind
-        ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"``, ``"decisions"``, ``"library"``
-        or ``"counts"``.
+        What it holds.
 
     Returns
     -------
@@ -437,9 +428,8 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If the kind is unknown, it is not a Dataset, a required variable or dim is absent, a variable has other dims or
-        another dtype than in the schema, names in a coordinate repeat, or a value is not finite. The message names the
-        variable.
+        If the kind is unknown, it is not a Dataset, a variable or dim is absent or of another shape or dtype than in
+        the schema, names in a coordinate repeat, or a value is not finite. The message names the variable.
 
     Examples
     --------
@@ -473,7 +463,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
             raise OutcomesError(
                 f"{kind}: no variable {quoted(row.name)} ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
             )
-    if kind not in _OF_EFFECTS:
+    if kind not in {"effects", "moments", "estimates", "decisions"}:
         return dataset
     from causalgia.effect_table import as_effect_table
 
@@ -545,14 +535,11 @@ def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
 
 def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if tuple(map(str, array.dims)) not in row.dims:
-        expected = " or ".join(str(d) for d in row.dims)
-        raise OutcomesError(
-            f"{kind}: {quoted(row.name)} has dims {array.dims}, not {expected}; transpose or rename them"
-        )
+        dims = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
+        raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {dims}; transpose or rename them")
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
-        raise OutcomesError(
-            f"{kind}: {quoted(row.name)} has dtype {array.dtype}, not kind {quoted(row.dtype)}; cast it first"
-        )
+        dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
+        raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
     if row.dtype == "f" and not is_finite(array.data):
         value, where = first_where(array.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(

@@ -19,7 +19,7 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
-from causalgia.lazy_names import unknown_name
+from causalgia.lazy_names import of_module
 from causalgia.schema import Kind, validate
 
 __all__ = ["load", "read_netcdf", "read_tree", "save", "write_netcdf"]
@@ -33,14 +33,8 @@ _ROOM = 2**30
 _REFUSED = 3
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
-
-
 if not TYPE_CHECKING:  # which would take any name
-
-    def __getattr__(name: str) -> Any:
-        raise unknown_name(__name__, name, __all__)
+    __getattr__, __dir__ = of_module(__name__)
 
 
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
