@@ -337,7 +337,7 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
         ("moments", design_of(1), DesignError, "one unit"),
         ("moments", design_of(null=few_parents(1)), EstimateError, "share the one parent"),
         ("moments", replace(plain, analysis=replace(plain.analysis, target="units")), DesignError, "target='units'"),
-        ("effects", replace(plain, analysis=replace(plain.analysis, scale="ratio")), DesignError, "scale='ratio'"),
+        ("effects", replace(plain, analysis=replace(plain.analysis, scale="ratio")), ContrastError, "scale='ratio'"),
         ("effects", logs, ContrastError, "already on 'log counts'"),
         ("effects", design_of(10**11), DesignError, "more than this machine's memory"),
         ("effects", "copies", DesignError, "not a cg.Design"),
@@ -346,6 +346,10 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
             kept(design, spy, keep, None if "memory" in words else tmp_path / "trial.zarr")
     with pytest.raises(DesignError, match="until="):
         cg.run(design_of(), spy, rng=0, keep="moments", until=cg.Precision(half_width=0.1))
+    counts = cg.FunctionPredictor(lambda x: asked.append(len(x)) or x[:, 0].sum(1), tasks=["y"], scale="counts")
+    ratios = replace(plain, analysis=replace(plain.analysis, scale="ratio"))
+    with pytest.raises(DesignError, match="scale='ratio'"):
+        kept(ratios, counts, "effects", tmp_path / "trial.zarr")
     assert not asked
     assert not (tmp_path / "trial.zarr").exists()
 

@@ -113,7 +113,7 @@ def test_several_tasks_and_models():
     assert_same(found, held(design, both))
 
 
-@pytest.mark.filterwarnings("ignore:1 of 6 contrasts do not vary:causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("ignore:1 of 6 contrasts do(es)? not vary:causalgia.errors.DegenerateWarning")
 def test_the_scale_of_the_analysis():
     positive = cg.zoo.Oracle(cg.zoo.Word("TGCATG"), cg.zoo.Word("GCG", 0.3), link="exp", scale="counts")
     experiment = cg.experiments.copies(n_units=100)

@@ -596,7 +596,7 @@ def test_a_report_of_many_arms_counts_them():
 
 
 def test_a_report_is_of_a_result():
-    with pytest.raises(OutcomesError, match="a Dataset from cg.estimate"):
+    with pytest.raises(OutcomesError, match="this is another Dataset, of 'sequence'"):
         cg.report(cg.Uniform(length=9).sample(2, rng=0))
     with pytest.raises(OutcomesError, match="library: .* a Dataset from"):
         cg.report(bare(pair(2)).drop_vars("arm"))

@@ -179,7 +179,7 @@ def test_two_units_leave_part_of_the_population_unseen():
     wrote = cg.FunctionPredictor(lambda x: 1.0 * (x[:, 0, 9:12].sum(1) == 3), tasks=["A"], scale="s")
     arms = {"a": cg.Embed("CCC", at=9), "A": cg.Embed("AAA", at=9)}
     two = cg.run(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=2), wrote, rng=1)
-    with pytest.warns(DegenerateWarning, match="do not vary at all over 2"):
+    with pytest.warns(DegenerateWarning, match="do(es)? not vary at all over 2"):
         found = cg.estimate(cg.contrast(two, control="a"))
     text = cg.report(cg.decide(found, rope=(-1.1, 1.1)))
     assert text.count(said) == 2

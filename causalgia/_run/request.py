@@ -18,7 +18,6 @@ from causalgia.effects.functions_of_means import check_scale_of_means
 from causalgia.effects.scales import OF_MEANS, check_not_log
 from causalgia.errors import DesignError, quoted
 from causalgia.estimation.request import OVER_PREDICTORS
-from causalgia.multiplicity.tost import rope_ends
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Source
@@ -121,6 +120,8 @@ class RunRequest:
             )
         rope = getattr(self.until, "rope", None)
         if analysis.scale == "ratio" and isinstance(rope, tuple):
+            from causalgia.multiplicity.tost import rope_ends
+
             rope_ends(rope, 1.0)
 
     def _check_until(self, until: object) -> None:

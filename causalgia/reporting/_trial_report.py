@@ -440,7 +440,7 @@ def _analysis_text(stored: str | None) -> str | None:
     if stored is None:
         return None
     plain = parse_json(stored, OutcomesError, source="attrs['analysis'] of the outcomes")
-    return ", ".join(f"{name}={value!r}" for name, value in plain.items()) if isinstance(plain, dict) else stored
+    return ", ".join(f"{name}={quoted(value)}" for name, value in plain.items()) if isinstance(plain, dict) else stored
 
 
 def tasks_in_words(outcomes: xr.Dataset) -> str:

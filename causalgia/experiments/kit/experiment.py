@@ -209,7 +209,7 @@ class Experiment(Design):
             key=derive(key, "reading"),
         )
         with warnings.catch_warnings():  # those of the estimates have been given
-            warnings.filterwarnings("ignore", message=".* do not vary at all over", category=DegenerateWarning)
+            warnings.filterwarnings("ignore", message=".* do(es)? not vary at all over", category=DegenerateWarning)
             finding, over = self.entry.read(found), over_predictors(found.steps.effects)
         return Answer(
             question=self.question,
