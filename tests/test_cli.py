@@ -432,7 +432,8 @@ def test_interactions_and_contrasts_go_through(trial, tmp_path):
 
 def test_show_before_and_after_estimates(results):
     before = call("show", results).stdout
-    for said in ("uniform random sequences of 60 bp", "GATA1      do(x[20:27] = AGATAAG)", "zoo: gata1_like", '"rope"'):
+    arm = "GATA1      do(x[20:27] = AGATAAG)"
+    for said in ("uniform random sequences of 60 bp", arm, "zoo: gata1_like", "rope=[-0.1, 0.1]"):
         assert said in before
     assert "No estimates yet. Next: causalgia analyze" in before
     call("estimate", results)
