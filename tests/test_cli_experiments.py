@@ -134,7 +134,7 @@ def test_run_answers_as_python_does(copies):
     written = store.load(folder / "results" / "decisions.nc", "decisions")
     assert written["ace"].values == pytest.approx(answer.decisions["ace"].values)
     assert written["copies"].values[:3].tolist() == [1, 2, 3]
-    assert answer.sentences[0] in said
+    assert answer.sentences[0] in " ".join(said.split())  # the command wraps it
     assert "Wrote outcomes.nc, trial.toml, estimates.nc, decisions.nc, experiment.png in" in said
     kept = store.load(folder / "results" / "outcomes.nc", "outcomes")
     assert kept["outcome"].values == pytest.approx(outcomes["outcome"].values)

@@ -296,7 +296,7 @@ def test_two_units_of_each_parent_are_enough_for_new_shuffles_of_them() -> None:
 
 
 def test_a_level_that_no_verdict_takes_is_no_plan() -> None:
-    with pytest.raises(DesignError, match=r"level = 0.3 must be a number between 0.5 and 1"):
+    with pytest.raises(DesignError, match=r"level = 0.3 must be a number above 0.5 and below 1"):
         cg.Analysis(level=0.3)
     with pytest.raises(DecisionError, match=r"level=0.3 is not between 0.5 and 1"):
         cg.decide(ESTIMATES, rope=0, level=0.3)
