@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 import xarray as xr
 
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.reporting import Rows, trial_report
+from causalgia.reporting.table import check_not_draws
 from causalgia.schema import keeps_effects
 
 #: describing function of each kind of Dataset of the bench, and variables that no other kind has
@@ -98,15 +100,14 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
 
 
 def _check_reportable(given: Any) -> None:
-    """Raise unless it is a result of a trial, or a posterior, whose error has a cure of its own."""
-    if (isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData") and "posterior" in given:
-        return
+    """Raise unless it is a result of a trial; the error of a posterior has a cure of its own."""
+    check_not_draws(given)
     if not isinstance(given, xr.Dataset):
         kind = type(given).__name__
         article = "an" if kind[0] in "AEIOUaeiou" else "a"
-        instead = _INSTEAD.get(kind, "print it")
+        instead = _INSTEAD["str"] if isinstance(given, PathLike) else _INSTEAD.get(kind, "print it")
         raise OutcomesError(f"{_TAKES}, and this is {article} {kind}; {instead}")
     effects = "ace" in given and {"contrast", "element"} & set(given["ace"].dims)
-    if not (effects or keeps_effects(given) or "outcome" in given or {"chain", "draw"} <= set(given.dims)):
+    if not (effects or keeps_effects(given) or "outcome" in given):
         names = ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4]) or "nothing"
         raise OutcomesError(f"{_TAKES}, and this is another Dataset, of {names}; print it, which shows its variables")

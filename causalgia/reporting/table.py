@@ -71,15 +71,20 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     ...
     causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
     """
-    draws = isinstance(estimates, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(estimates.dims)
-    tree = not isinstance(estimates, xr.Dataset) and hasattr(estimates, "__contains__") and "posterior" in estimates
-    if draws or tree:
+    check_not_draws(estimates)
+    of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
+    return validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
+
+
+def check_not_draws(given: Any) -> None:
+    """Raise `OutcomesError` for a posterior and for its group of draws, in either generation of ArviZ."""
+    draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(given.dims)
+    trees = isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
+    if draws or (trees and "posterior" in given):
         raise OutcomesError(
             "a posterior holds draws, and a report or a figure is of verdicts; decide first: cg.decide(posterior, "
             "rope=(-0.1, 0.1))"
         )
-    of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
-    return validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
 
 
 def cells(
