@@ -382,7 +382,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", "--recovery", "2"): "--recovery",
     ("mpra", "power", "--alpha", "2"): "--alpha",
     ("mpra", "power", "--alpha", "0"): "for example --alpha 0.05",
-    ("mpra", "power", "--alpha", ".1", "--q", ".05"): "--alpha 0.1 and --q 0.05 are two levels of one test",
+    ("mpra", "power", "--alpha", ".1", "--q", ".05"): "--alpha 0.1 and --q 0.05 are two error rates of one test",
     ("mpra", "power", "--q", "2"): "--q",
     ("mpra", "power", "--sd-barcode", "-1"): "--sd-barcode",
     ("mpra", "power", "--tau", "nan"): "--tau nan",

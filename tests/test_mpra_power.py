@@ -401,7 +401,10 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "disp_rna": 0.2}, "disp_rna would have no effect"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "sd_abundance": 0.2}, "leave sd_count out and give"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 0.01, "q": 0.1}, "two levels of one test"),
+        (
+            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 0.01, "q": 0.1},
+            "two error rates of one test",
+        ),
         ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "tau": 0.5, "n_backgrounds": 1}, "n_backgrounds=1"),

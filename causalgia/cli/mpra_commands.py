@@ -205,8 +205,6 @@ def power(
     """
     from causalgia import mpra
 
-    if alpha is not None and q is not None:
-        raise OutcomesError(f"--alpha {alpha:g} and --q {q:g} are two levels of one test; give one of the two")
     noise, known = planning_noise(
         pilot,
         library_folder,
@@ -227,7 +225,7 @@ def power(
         n_replicates=parse_numbers(replicates, "--replicates"),
         n_backgrounds=None if backgrounds is None else parse_numbers(backgrounds, "--backgrounds"),
         depth=None if depth is None else parse_numbers(depth, "--depth"),
-        contrast=mpra.PlannedContrast(alpha=0.05 if alpha is None else alpha, q=q),
+        contrast=mpra.PlannedContrast(alpha=alpha, q=q),
         noise=noise,
         pilot=known,
     )

@@ -33,9 +33,10 @@ class PlannedContrast:
         Weights of the arms, which sum to 0: ``(1, -1, -1, 1)`` is an interaction. For `cheapest` one for each arm of a
         background; an arm that is ordered but not compared has 0.
     alpha
-        Level of the two-sided test.
+        Error rate of the two-sided test; None: 0.05, unless `q` is given.
     q, share_true
-        Instead of `alpha`: level of Benjamini-Hochberg, and share of elements that have an effect of the planned size.
+        Instead of `alpha`: false discovery rate of Benjamini-Hochberg, and share of elements that have an effect of the
+        planned size.
     ci_prob
         Probability of the interval.
 
@@ -51,7 +52,7 @@ class PlannedContrast:
     """
 
     weights: tuple[float, ...] = (-1.0, 1.0)
-    alpha: float = 0.05
+    alpha: float | None = None
     q: float | None = None
     share_true: float = 0.1
     ci_prob: float = 0.95
@@ -59,11 +60,13 @@ class PlannedContrast:
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights(self.weights))
         object.__setattr__(self, "ci_prob", as_ci_prob(self.ci_prob))
-        for name in ("alpha", "share_true") if self.q is None else ("alpha", "q", "share_true"):
-            as_probability(getattr(self, name), name)
-        if self.q is not None and self.alpha != type(self).alpha:
+        for name in ("alpha", "q", "share_true"):
+            if (value := getattr(self, name)) is not None or name == "share_true":
+                as_probability(value, name)
+        if self.q is not None and self.alpha is not None:
             raise EstimateError(
-                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two levels of one test; give one of the two"
+                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two error rates of one test; give one of "
+                "the two"
             )
 
     @property
@@ -72,9 +75,9 @@ class PlannedContrast:
         return int(np.count_nonzero(self.weights))
 
     def level(self, effect: xr.DataArray, error: StandardError) -> xr.DataArray:
-        """Return the level of one test, which depends on effect and error where `q` is given."""
+        """Return the error rate of one test, which depends on effect and error where `q` is given."""
         if self.q is None:
-            return xr.DataArray(float(self.alpha))
+            return xr.DataArray(0.05 if self.alpha is None else float(self.alpha))
         return alpha_for_q(effect, error, q=float(self.q), share_true=float(self.share_true))
 
 
