@@ -24,3 +24,22 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the folder 'shared' beside the repository is absent")
     return SHARED
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Path:
+    """The file of a small trial on a zoo predictor."""
+    from test_cli import QUICK
+
+    path = tmp_path / "trial.toml"
+    path.write_text(QUICK)
+    return path
+
+
+@pytest.fixture
+def results(trial: Path, tmp_path: Path) -> Path:
+    """The folder of that trial, run from the command line."""
+    from test_cli import call
+
+    call("run", trial, "--out", tmp_path / "results")
+    return tmp_path / "results"

@@ -69,19 +69,6 @@ def refused(*args, said):
         assert words in found.stderr, found.stderr
 
 
-@pytest.fixture
-def trial(tmp_path):
-    path = tmp_path / "trial.toml"
-    path.write_text(QUICK)
-    return path
-
-
-@pytest.fixture
-def results(trial, tmp_path):
-    call("run", trial, "--out", tmp_path / "results")
-    return tmp_path / "results"
-
-
 def test_version_and_help():
     assert call("--version").stdout == f"causalgia {cg.__version__}\n"
     assert "causalgia run trial.toml --out results" in call("--help").stdout

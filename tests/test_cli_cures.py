@@ -49,19 +49,6 @@ def analyzed(bench):
     return bench / "measured", printed.stdout
 
 
-@pytest.fixture
-def trial(tmp_path):
-    path = tmp_path / "trial.toml"
-    path.write_text(QUICK)
-    return path
-
-
-@pytest.fixture
-def results(trial, tmp_path):
-    call("run", trial, "--out", tmp_path / "results")
-    return tmp_path / "results"
-
-
 def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     _, printed = analyzed
     before, _, table = printed.partition("The 20 elements of 40 with the largest effects, each in 3 contrasts;")
@@ -159,7 +146,7 @@ def test_one_error_rate_of_a_planned_test():
         "0.1",
         "--alpha",
         "0.05",
-        said="--alpha 0.05 and --q 0.1 are two levels of one test; give one",
+        said="--alpha 0.05 and --q 0.1 are two error rates of one test; give one",
     )
     assert "Error rate of the two-sided test" in " ".join(call("mpra", "power", "--help").stdout.split())
 
