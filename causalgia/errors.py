@@ -124,16 +124,21 @@ def quoted(value: object) -> str:
         return f"{type(value).__name__} with more digits than can be written"
 
 
+def quoted_if_commas(names: Iterable[object]) -> list[str]:
+    """Return names for a list separated by commas: each in quotes if one of them has a comma itself."""
+    texts = [str(name) for name in names]
+    return list(map(quoted, texts)) if any("," in text for text in texts) else texts
+
+
 def comma_list(names: Iterable[object]) -> str:
-    """Return names separated by commas, each in quotes if one of them has a comma itself.
+    """Return names separated by commas, as `quoted_if_commas` writes them.
 
     Examples
     --------
     >>> print(comma_list(["GATA1", "CTCF"]), "|", comma_list(["GATA1", "GATA1, core broken"]))
     GATA1, CTCF | 'GATA1', 'GATA1, core broken'
     """
-    texts = [str(name) for name in names]
-    return ", ".join(map(quoted, texts) if any("," in text for text in texts) else texts)
+    return ", ".join(quoted_if_commas(names))
 
 
 def quoted_apart(one: object, other: object) -> tuple[str, str]:

@@ -546,5 +546,5 @@ def test_sentence_and_table_of_context_dependence_agree_on_exact_effects():
     assert "may or may not depend on its context (undecided)" in answer.sentences[0]
     assert "the element alone minus the wild type -4.000 [-4.000, -4.000] (undecided)" in answer.sentences[0]
     assert answer.sentences[1] == (
-        "1 effect does not vary, so no verdict: 20 of the 60 units needed, or more for several contrasts."
+        "1 effect does not vary and has no verdict: that takes 60 units, more for several contrasts, and there are 20."
     )

@@ -37,7 +37,7 @@ def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
 
     Parameters
     ----------
-    given
+    arguments
         Argument -> its value.
 
     Raises

@@ -16,7 +16,7 @@ _SAMPLED = ("population", "parents")
 def transformed(t: Array, a: Array) -> Array:
     """Return ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6``, which removes the effect of skewness on t.
 
-    The studentised mean of n skewed observations has a long tail on the side of the short tail of the observations:
+    The studentized mean of n skewed observations has a long tail on the side of the short tail of the observations:
     ``P(t <= x) = Phi(x) + a (2 x^2 + 1) phi(x) / 6 + O(1/n)`` with ``a = skewness / sqrt(n)``. g is increasing and
     removes that term.
 

@@ -222,8 +222,10 @@ def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
 
 
 def _linear_share_text(rows: xr.Dataset) -> str:
+    from causalgia.reporting import format_share
+
     shares = [
-        f"{100 * row.item():.0f} % with {copies_in_words(n)}"
+        f"{format_share(row.item())} with {copies_in_words(n)}"
         for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
     ]
     return f"a straight line in bits explains this share of the variance between words: {', '.join(shares)}."

@@ -284,16 +284,17 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     text = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}
     relations = {
-        "loop, open": _LOOP_TO_OPEN[verdict["word x loop"]],
-        "open, stem": _OPEN_TO_STEM.get(verdict.get("word x stem", ""), ""),
+        ("loop", "open"): _LOOP_TO_OPEN[verdict["word x loop"]],
+        ("open", "stem"): _OPEN_TO_STEM.get(verdict.get("word x stem", ""), ""),
     }
-    order = f"loop {relations['loop, open']} open"
-    order += f" {relations['open, stem']} stem" if relations["open, stem"] else ""
     if "?" in relations.values():
         order = "; ".join(
             f"{left} and {right} undecided" if sign == "?" else f"{left} {sign} {right}"
-            for (left, right), sign in ((pair.split(", "), sign) for pair, sign in relations.items() if sign)
+            for (left, right), sign in relations.items()
+            if sign
         )
+    else:
+        order = "loop" + "".join(f" {sign} {right}" for (_, right), sign in relations.items() if sign)
     because = (
         f"the word has an effect of {text[_WORD[LOOP]]} in the loop and {text[_WORD[OPEN]]} in the open at the same "
         f"place (difference {text['word x loop']}, {verdict['word x loop']})"

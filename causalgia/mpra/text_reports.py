@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import LibraryError, OutcomesError, printable, quoted
+from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import describe_counts as describe_counts
@@ -63,9 +63,8 @@ def describe_fit(fit: xr.Dataset) -> str:
 def _fit_header(fit: xr.Dataset) -> str:
     groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
     by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
-    arms = fit["arm"].to_numpy().astype(str).tolist()
-    shown = [quoted(arm) for arm in arms] if any("," in arm for arm in arms) else arms
-    under = f"{', '.join(shown[:-1])} and {shown[-1]}"
+    *others, last = quoted_if_commas(fit["arm"].to_numpy())
+    under = f"{', '.join(others)} and {last}"
     replicates = int(fit.attrs["n_replicates"])
     return (
         f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
@@ -293,9 +292,10 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     if len(tests) > _MOST_ARMS:
         n = int((groups == "test").sum())
         counts = [(f"under {len(tests):,} arms", "test", n), *(row for row in counts if row[1] != "test")]
-    if any("," in arm for arm, _, _ in counts):
-        counts = [(quoted(arm), group, n) for arm, group, n in counts]
-    shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
+    shown = ", ".join(
+        f"{n:,} {name}{f' ({group})' if group not in ('test', arm) else ''}"
+        for name, (arm, group, n) in zip(quoted_if_commas(arm for arm, _, _ in counts), counts, strict=True)
+    )
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "positive" not in groups:
         lines.append(
@@ -364,11 +364,13 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
                 else ""
             )
             lines.append(f"  {rule}: broken by draws {arms}{more}")
-    for name, what in (("broken_scrambles", "scrambles"), ("broken_barcodes", "barcodes in their oligo")):
+    for name, one, many in (
+        ("broken_scrambles", "scramble", "scrambles"),
+        ("broken_barcodes", "barcode in its oligo", "barcodes in their oligo"),
+    ):
         total = int(library[name].sum())
-        kind = what if total != 1 else what.replace("s ", " ", 1).removesuffix("s")
-        were = "were" if total != 1 else "was"
-        lines += [f"  {total:,} {kind} broke a rule and {were} exchanged"] if total else []
+        exchanged = f"{one} broke a rule and was" if total == 1 else f"{many} broke a rule and were"
+        lines += [f"  {total:,} {exchanged} exchanged"] if total else []
     flags = [
         f"{int(n):,} with {flag}"
         for flag, n in zip(library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True)

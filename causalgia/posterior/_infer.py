@@ -323,7 +323,7 @@ def _check_null_value(table: xr.Dataset) -> None:
 
 
 def _check_magnitude(table: xr.Dataset, families: list[FamilyData], law: str) -> None:
-    """Raise for standard errors so far from the scale of the prior that float64, or any data, says nothing of both."""
+    """Raise where standard errors are so far from the scale of the prior that one of the two alone decides."""
     for family in families:
         mixed = law == "spike_and_slab" and not has_few_effects(family)
         if (law == "two_scales" and family.by_predictor is None) or mixed:

@@ -14,7 +14,7 @@ from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
-from causalgia.reporting.rounded_numbers import format_effect, format_number, is_large
+from causalgia.reporting.rounded_numbers import format_effect, format_number, format_share, is_large
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
     Row,
@@ -135,12 +135,8 @@ def estimand(estimates: xr.Dataset) -> str:
         )
     verdicts = verdict_method(estimates) if is_decided(estimates) else ""
     history = dict(attrs)
-    if (
-        " could be missed." in verdicts and "stopped" in attrs
-    ):  # by its verdicts, and not by the rule that it stopped by
-        history["stopped"] = re.sub(
-            r"; effects on fewer than \S+ % of backgrounds could be missed", "", attrs["stopped"]
-        )
+    if " could be missed." in verdicts and "stopped" in attrs:  # the share of the verdicts, not of the stopping rule
+        history["stopped"] = _MISSED.sub("", attrs["stopped"])
     said = str(attrs.get("caution", "")).split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in said) for note in notes_of(estimates)
@@ -288,6 +284,7 @@ def _count_range(counts: NDArray[np.int64]) -> str:
 
 
 _NAMED = 3
+_MISSED = re.compile(r"; effects on fewer than \S+ % of backgrounds could be missed")
 _HALF = 0.5
 
 
@@ -336,7 +333,7 @@ def _leverage_line(estimates: xr.Dataset) -> str:
         return ""
     one = _unit_noun(estimates).removesuffix("s")
     effects = _largest_effects(estimates, leverage > _HALF, leverage)
-    most = f"{100 * leverage.max():.0f} %"
+    most = format_share(leverage.max())
     if np.count_nonzero(leverage > _HALF) == 1:
         return f"One {one} carries {most} of the variance of {effects}."
     return f"In each of {effects}, one {one} carries at least half of the variance, up to {most}."

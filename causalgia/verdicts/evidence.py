@@ -21,7 +21,8 @@ _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor"),
 )
-_OF_DECISIONS = ("raw", "missed_share", "p_zero", "lower_slab", "upper_slab")  # nor a column of that name
+_OF_DECISIONS = ("raw", "missed_share", "p_zero", "lower_slab", "upper_slab")
+"""Columns that decisions write themselves, so that none of that name is carried over."""
 NEVER = 2.0
 
 

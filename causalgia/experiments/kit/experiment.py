@@ -253,9 +253,11 @@ def _too_few_for_exact(decisions: xr.Dataset) -> tuple[str, ...]:
     n = decisions["n_clusters" if "n_clusters" in decisions else "n_units"].broadcast_like(decisions["ace"])
     there = int(n.transpose(*decisions["ace"].dims).to_numpy()[undecided & (few > 0)].min())
     n_few = int((undecided & (few > 0)).sum())
+    needed = np.ceil(round(3 / (1 - level), 9))
+    vary = "effect does not vary and has" if n_few == 1 else "effects do not vary and have"
     return (
-        f"{n_few:,} {'effect does' if n_few == 1 else 'effects do'} not vary, so no verdict: {there} of the "
-        f"{np.ceil(round(3 / (1 - level), 9)):.0f} units needed, or more for several contrasts.",
+        f"{n_few:,} {vary} no verdict: that takes {needed:.0f} units, more for several contrasts, and there are "
+        f"{there}.",
     )
 
 

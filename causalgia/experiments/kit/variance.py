@@ -179,13 +179,13 @@ def split_in_words(split: xr.Dataset) -> str:
     >>> split_in_words(found.assign_coords(component=["flank", "background"]).squeeze(["contrast", "task"]))
     'flank sd 2.00 [1.61, 2.65] (80 %), background sd 1.00 [0.14, 1.92] (20 %)'
     """
-    from causalgia.reporting.rounded_numbers import format_effect
+    from causalgia.reporting import format_effect, format_share
 
     parts = []
     for name in split["component"].to_numpy():
         one = {k: split[k].sel(component=name).item() for k in ("sd", "lower", "upper", "share")}
         size, interval = format_effect({"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]})
-        parts.append(f"{name} sd {size} {interval} ({100 * one['share']:.0f} %)")
+        parts.append(f"{name} sd {size} {interval} ({format_share(one['share'])})")
     return ", ".join(parts)
 
 
