@@ -47,7 +47,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("long_text"), Room("notes"), Room("prior")),
     (Room("schema"),),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
-    (Room("numerics"), Room("inputs"), Room("choices")),
+    (Room("variables"), Room("numerics"), Room("inputs"), Room("choices")),
     (Room("lazy_names"),),
     (Room("checks"),),
     (

@@ -20,8 +20,8 @@ from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.notes import Edit
-from causalgia.schema import RESERVED
 from causalgia.streams import derive
+from causalgia.variables import RESERVED
 
 Level: TypeAlias = str | int | float | bool
 Levels: TypeAlias = tuple[tuple[str, Level], ...]

@@ -13,8 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.schema import RESERVED, annotate, validate
+from causalgia.schema import annotate, validate
 from causalgia.types import Codes
+from causalgia.variables import RESERVED
 
 Labels: TypeAlias = npt.NDArray[Any]
 

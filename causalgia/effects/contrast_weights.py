@@ -22,7 +22,7 @@ from causalgia.expressions import (
     hypothesis_name,
     read_hypothesis,
 )
-from causalgia.schema import RESERVED
+from causalgia.variables import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 Contrasts: TypeAlias = Mapping[str, Mapping[Any, float] | str] | Sequence[str] | str

@@ -1,0 +1,377 @@
+"""Variables of all Datasets: a row each, with Datasets, dims, type and meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "library", "counts"]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the schema: Datasets, dims, type and meaning of a variable."""
+
+    name: str
+    datasets: tuple[Kind, ...]
+    dims: tuple[tuple[str, ...], ...]
+    """All valid dims, in order."""
+    dtype: str
+    """Valid numpy kinds: 'f' float, 'i' integers, 'u' unsigned, 'b' bool, 'U' text, '*' any."""
+    meaning: str
+    required: bool = False
+
+
+_EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
+
+
+def _estimate(
+    name: str, meaning: str, *, dtype: str = "f", required: bool = False, decisions: bool = False
+) -> Variable:
+    kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
+    return Variable(name, kinds, _EFFECT, dtype, meaning, required)
+
+
+def _moment(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+    return Variable(name, ("moments",), _EFFECT, dtype, meaning, required)
+
+
+def _decision(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+    return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
+
+
+def _look(name: str, meaning: str) -> Variable:
+    dims = (("look", "contrast", "task"), ("look", "contrast", "task", "model"))
+    return Variable(name, ("outcomes",), dims, "f", meaning)
+
+
+def _library(
+    name: str, dtype: str, meaning: str, *, dims: tuple[str, ...] = ("row",), required: bool = True
+) -> Variable:
+    return Variable(name, ("library",), (dims,), dtype, meaning, required)
+
+
+def _library_summary(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variable:
+    return _library(name, dtype, meaning, dims=dims, required=False)
+
+
+def _count(name: str, dtype: str, meaning: str) -> Variable:
+    dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
+    return Variable(name, ("counts",), dims, dtype, meaning, required=True)
+
+
+def _total_reads(name: str, meaning: str) -> Variable:
+    dims = (("replicate",), ()) if name.startswith("dna") else (("replicate",),)
+    return Variable(name, ("counts",), dims, "i", meaning, required=True)
+
+
+def _oligo(name: str, meaning: str) -> Variable:
+    return Variable(name, ("counts",), (("oligo",),), "U", meaning, required=True)
+
+
+SCHEMA: tuple[Variable, ...] = (
+    # sequences drawn by a null model
+    Variable(
+        "sequence",
+        ("sequences",),
+        (("unit", "position"),),
+        "u",
+        "tokens of each background: 0 1 2 3 = A C G T",
+        required=True,
+    ),
+    Variable(
+        "parent",
+        ("sequences", "outcomes", "effects"),
+        (("unit",),),
+        "*",
+        "the source sequence a unit was made from: its FASTA name, else its index; units that share one are dependent",
+    ),
+    Variable("gc", ("sequences", "outcomes", "effects"), (("unit",),), "f", "share of G and C in the background"),
+    # outcomes of a trial
+    Variable(
+        "outcome",
+        ("outcomes", "effects"),
+        (
+            ("unit", "arm", "task"),
+            ("unit", "arm", "task", "model"),
+            ("unit", "task"),
+            ("unit", "task", "model"),
+        ),
+        "f",
+        "potential outcome Y(arm), on attrs['scale']; without the arm dim where each unit received one arm",
+    ),
+    Variable(
+        "sampling_covariance",
+        ("outcomes",),
+        (("unit", "arm", "arm_"),),
+        "f",
+        "covariance of a unit's measured outcomes (mean over replicates), for new barcodes and new replicates",
+    ),
+    Variable("n_barcodes", ("outcomes",), (("unit", "arm"),), "i", "barcodes behind a measured outcome, at the least"),
+    Variable("assigned", ("outcomes", "effects"), (("unit",),), "U", "the arm a unit received (parallel trials)"),
+    Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomized"),
+    Variable(
+        "do",
+        ("outcomes", "effects", "moments", "estimates", "decisions"),
+        (("arm",), ("contrast",)),
+        "U",
+        "the intervention of an arm, or of each arm of a contrast, in do-notation",
+    ),
+    Variable(
+        "kind",
+        ("outcomes", "effects", "moments", "estimates", "decisions"),
+        (("arm",),),
+        "U",
+        "the arm's intervention in a word, such as 'placebo_word'",
+    ),
+    Variable(
+        "random",
+        ("outcomes", "effects", "moments", "estimates", "decisions"),
+        (("arm",),),
+        "b",
+        "whether the intervention draws anything of its own",
+    ),
+    # interim looks of a sequential trial, and its design
+    Variable("look_n_units", ("outcomes",), (("look",),), "i", "units that a look at the trial so far saw"),
+    Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
+    Variable("look_counts", ("outcomes",), (("look",),), "b", "whether a look had clusters enough for a verdict"),
+    _look("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
+    _look("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
+    Variable(
+        "design",
+        ("outcomes", "moments"),
+        (("byte",),),
+        "u",
+        "the design as JSON, by zlib, where an attribute is too short",
+    ),
+    # contrasts
+    Variable(
+        "ice",
+        ("effects",),
+        (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
+        "f",
+        "individual causal effect: the weighted sum of a unit's outcomes, on attrs['contrast_scale']",
+    ),
+    Variable(
+        "constant",
+        ("effects", "moments"),
+        _EFFECT,
+        "b",
+        "whether the ICE of all units are one number within the rounding of each unit's own outcomes (crossover)",
+    ),
+    Variable("zero", ("effects", "moments"), _EFFECT, "b", "whether that one number may be 0 (crossover)"),
+    Variable(
+        "answer_floor",
+        ("outcomes",),
+        (("transform", "task"), ("transform", "task", "model")),
+        "f",
+        "largest error of the predictor's own arithmetic in an answer, by scale of the contrast; 0 where impossible",
+    ),
+    Variable(
+        "floor",
+        ("effects", "moments", "estimates", "decisions"),
+        _EFFECT,
+        "f",
+        "effect that the predictor's own arithmetic can make of nothing: sum of |weights| times the error of an answer",
+    ),
+    Variable(
+        "rounding",
+        ("effects",),
+        (("unit", "task"), ("unit", "task", "model")),
+        "f",
+        "bound on the rounding error of one outcome, from its dtype; a spread within it is none (parallel trials)",
+    ),
+    Variable(
+        "denominator",
+        ("effects",),
+        (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
+        "f",
+        "what the contrast divides by, relative to it: influence values of mean 1 (a ratio in a crossover)",
+    ),
+    Variable("ratio", ("effects",), _EFFECT, "f", "ratio of the arms' means (a ratio in a parallel trial)"),
+    Variable(
+        "weight",
+        ("effects", "moments", "estimates", "decisions"),
+        (("contrast", "arm"),),
+        "f",
+        "weight of each arm in the contrast; rows sum to 0",
+    ),
+    # moments of the ICE, where a trial stored nothing else
+    _moment("ice_mean", "mean of the ICE over units", required=True),
+    _moment("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
+    _moment("ice_skewness", "skewness of the ICE over units", required=True),
+    _moment("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
+    _moment("ice_least", "least ICE of any unit"),
+    _moment("ice_most", "largest ICE of any unit"),
+    Variable(
+        "ice_quantile",
+        ("moments",),
+        (("quantile", "contrast", "task"), ("quantile", "contrast", "task", "model")),
+        "f",
+        "quantiles of the ICE over units, each known to attrs['relative_error'] of its distance from about the mean",
+    ),
+    Variable(
+        "ice_correlation",
+        ("moments",),
+        (("contrast", "contrast_", "task"), ("contrast", "contrast_", "task", "model")),
+        "f",
+        "correlation of the ICE over units (independent units, up to 512 contrasts); 0 where one is constant",
+    ),
+    Variable(
+        "ice_sum",
+        ("moments",),
+        (("cluster", "contrast", "task"), ("cluster", "contrast", "task", "model")),
+        "f",
+        "sum over the units of a parent (beyond 512 contrasts of independent units: of a random group) of ICE - mean",
+    ),
+    Variable("cluster_size", ("moments",), (("cluster",),), "i", "units of each of these clusters"),
+    # estimates
+    _estimate("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
+    _estimate("se", "standard error of the ACE for attrs['target']", decisions=True),
+    _estimate("df", "degrees of freedom of the t interval", decisions=True),
+    _estimate("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
+    _estimate("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
+    _estimate("lower", "lower limit at attrs['ci_prob']", decisions=True),
+    _estimate("upper", "upper limit at attrs['ci_prob']", decisions=True),
+    _estimate("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
+    _estimate(
+        "skewness",
+        "skewness of the independent contributions (ICE of units, sums by cluster, outcomes of both arms): that of the "
+        "ACE's error times the square root of n_clusters",
+        decisions=True,
+    ),
+    _estimate(
+        "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
+    ),
+    _estimate("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
+    _estimate(
+        "below_floor", "zero within rounding: the effect is at most its floor, and p is 1", dtype="b", decisions=True
+    ),
+    _estimate("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
+    Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
+    _estimate("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
+    Variable(
+        "covariance",
+        ("estimates",),
+        (("contrast", "contrast_", "task"), ("contrast", "contrast_", "task", "model")),
+        "f",
+        "covariance of the vector of ACEs (up to 512 contrasts)",
+    ),
+    Variable(
+        "factor",
+        ("estimates",),
+        (("cluster", "contrast", "task"), ("cluster", "contrast", "task", "model")),
+        "f",
+        "factor of that covariance, covariance = factor' factor (beyond 512 contrasts)",
+    ),
+    Variable(
+        "control_sd",
+        ("effects", "moments", "estimates", "decisions"),
+        _EFFECT,
+        "f",
+        "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
+    ),
+    _estimate("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
+    _estimate(
+        "unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b", decisions=True
+    ),
+    Variable(
+        "placebo_word",
+        ("moments", "estimates", "decisions"),
+        (("contrast",),),
+        "*",
+        "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
+    ),
+    # multiplicity
+    _estimate("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
+    _estimate("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
+    _estimate("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
+    _estimate("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimate("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
+    _estimate("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
+    _estimate("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimate("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimate("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
+    _estimate("selected", "whether the effect was selected in this task (or model)", dtype="b"),
+    Variable(
+        "fcr_ci_prob",
+        ("estimates",),
+        (("task",), ("task", "model")),
+        "f",
+        "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
+    ),
+    # decisions
+    _decision("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decision("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
+    _decision("p_rope", "probability that the effect lies inside the region of practical equivalence"),
+    _decision("p_above", "probability that the effect lies above the region"),
+    _decision("p_below", "probability that the effect lies below the region"),
+    _decision("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
+    _decision("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
+    _decision("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
+    _decision("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
+    _decision("q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"),
+    _decision("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
+    _decision("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
+    _decision("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decision("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decision("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
+    # MPRA: library of oligos
+    _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
+    _library(
+        "element",
+        "U",
+        "block that the oligo belongs to: one background under each of its arms; a unit's holds their fingerprint",
+    ),
+    _library("arm", "U", "arm of the design, or what kind of control"),
+    _library("group", "U", "test, negative, positive, promoter or duplicate"),
+    _library("name", "U", "name of the ordered oligo, unique"),
+    _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
+    _library("insert", "U", "what the design made: background with its arm applied"),
+    _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
+    _library("barcode", "U", "barcode that is synthesized with the oligo, if any", required=False),
+    _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
+    _library("parent", "U", "source sequence of the oligo's background", required=False),
+    _library("source_name", "U", "name of the given sequence that the background is, if it is one", required=False),
+    _library("gc", "f", "share of G and C of the background; of the insert where there is none", required=False),
+    # of variant tiles, from VariantTiles.annotate; empty text and -1 for an oligo that is no allele of one
+    _library("variant", "U", "name of the variant that the oligo carries an allele of", required=False),
+    _library("SPDI", "U", "the variant in canonical SPDI", required=False),
+    _library("allele", "U", "ref or alt", required=False),
+    _library("variant_class", "U", "SNV or indel", required=False),
+    _library("variant_pos", "i", "where the canonical form begins in the insert, from 0", required=False),
+    _library("assembly", "U", "assembly of the genome, where it was said", required=False),
+    _library("chromosome", "U", "chromosome of the insert", required=False),
+    _library("start", "i", "first base of the insert on it, from 0", required=False),
+    _library("end", "i", "one past the last base of the insert on it, by its own allele", required=False),
+    _library_summary("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
+    _library_summary("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
+    _library_summary(
+        "broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", ("rule",)
+    ),
+    _library_summary("why", "U", "why a unit of the design is in no arm of the library", ("dropped",)),
+    _library_summary("flagged", "i", "oligos that are ordered although they are made less evenly", ("flag",)),
+    _library_summary("share_redrawn", "f", "share of the units that were drawn anew", ()),
+    _library_summary("n_draws", "i", "draws of units, of those that are ordered and of the others", ()),
+    _library_summary("gc_proposed", "f", "share of G and C of the backgrounds as drawn first", ()),
+    _library_summary("gc_ordered", "f", "share of G and C of the backgrounds as ordered", ()),
+    _library_summary("shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", ("k",)),
+    _library_summary("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
+    # MPRA: barcode counts
+    Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
+    _count("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
+    _count("rna", "i", "reads of the barcode's RNA"),
+    _count("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _count("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _total_reads("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
+    _total_reads("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
+    _oligo("element", "block that the oligo belongs to: one background under each of its arms"),
+    _oligo("arm", "arm of the oligo"),
+    _oligo("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
+)
+
+#: names not allowed for factors and covariates, because the schema uses them
+RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "library", "counts"}) | {
+    *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
+}
