@@ -2,7 +2,7 @@
 
 Run `python benchmarks/reading.py` (`--quick` for a smaller one). 1.2 million barcodes of 20,000 oligos, 4 replicates,
 a twentieth of the cells empty, gzip. What `read_counts` does beyond parsing: cells are counted in every line, barcodes
-are of letters and unique, counts whole, oligos known, and the table becomes a labelled Dataset. The peak of memory is
+are of letters and unique, counts whole, oligos known, and the table becomes a labeled Dataset. The peak of memory is
 that of a process of its own, less what imports took.
 """
 

@@ -165,7 +165,7 @@ print(f"all copies beyond the sum of single sites: {100 * beyond[0] / beyond[1]:
 #
 # ## Does the distance of two sites matter?
 #
-# Two sites lie symmetrically about a centre, and each of their places has an arm with one site alone. After these are subtracted, what
+# Two sites lie symmetrically about a center, and each of their places has an arm with one site alone. After these are subtracted, what
 # remains is the effect of the distance, and not of the position.
 
 # %%

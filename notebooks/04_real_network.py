@@ -296,7 +296,7 @@ if folder:
 # %% [markdown]
 # Each motif raises its own task. Two GATA sites are sub-additive ten bases apart, and additive or slightly synergistic farther apart. Two
 # Dref sites are strongly synergistic, most at short distances; even for developmental activity, which one alone hardly moves. And does that
-# hold elsewhere in the sequence? The pair of Dref sites once more, its first site at the centre:
+# hold elsewhere in the sequence? The pair of Dref sites once more, its first site at the center:
 
 # %%
 if folder:

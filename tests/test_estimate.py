@@ -52,7 +52,7 @@ def effects_of(outcomes: xr.Dataset) -> xr.Dataset:
 
 
 def parallel(n: int = 60, n_arms: int = 2, *, seed: int = 0, parents: int | None = None, blocks: int = 0) -> xr.Dataset:
-    """A randomised trial with unequal arms; a covariate x, a second one z."""
+    """A randomized trial with unequal arms; a covariate x, a second one z."""
     rng = np.random.default_rng(seed)
     whole = crossover(n, n_arms, seed=seed, parents=parents, tasks=1)
     arm = np.concatenate(

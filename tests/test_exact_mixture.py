@@ -434,7 +434,7 @@ def test_probabilities_below_a_number_are_shares_of_draws(tau: Any, shared: bool
 
 
 def test_no_other_center_is_likelier() -> None:
-    """The estimated centre against the best of given ones, the weights of each at their own best."""
+    """The estimated center against the best of given ones, the weights of each at their own best."""
     rng = np.random.default_rng(0)
     noise = Noise(rng.uniform(0.3, 1.5, 80))
     own = np.where(np.arange(80) < 25, rng.normal(1.5, 2, 80), 0.0)

@@ -291,7 +291,7 @@ def test_bad_input_is_refused_with_its_cure() -> None:
 
 
 def test_draws_about_a_far_center_have_the_moments_that_are_exact() -> None:
-    """An effect at 0 is the outlier among effects of 10: which scales may hold it is read about their centre."""
+    """An effect at 0 is the outlier among effects of 10: which scales may hold it is read about their center."""
     effect = np.r_[10 + np.random.default_rng(0).normal(0, 0.5, 30), 0.0]
     answer = student(effect, Noise(np.full(31, 0.25)), Prior(mu_sd=20, tau_scale=1))
     ace = answer.draw(20_000, np.random.default_rng(1)).ace
@@ -313,7 +313,7 @@ def test_effects_far_within_their_noise_have_the_normal_posterior(n: int) -> Non
 
 
 def test_two_groups_of_effects_are_both_in_reach_of_the_center() -> None:
-    """Heavy tails, 14 effects about 0 and 12 about 3: the centre has mass far on one side of its mode."""
+    """Heavy tails, 14 effects about 0 and 12 about 3: the center has mass far on one side of its mode."""
     rng = np.random.default_rng(0)
     effect, noise, prior = (
         np.r_[rng.normal(0, 0.5, 14), rng.normal(3, 0.5, 12)],

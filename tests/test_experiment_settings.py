@@ -182,7 +182,7 @@ def test_a_region_that_cannot_be_is_refused_when_the_experiment_is_made(name):
 
 @pytest.mark.parametrize("name", OF_BACKGROUNDS)
 def test_default_places_follow_the_length_of_the_background(name):
-    """Nothing of a default lies where a site of 41-nt RNA would: what is written is about the centre, or spread."""
+    """Nothing of a default lies where a site of 41-nt RNA would: what is written is about the center, or spread."""
     build = getattr(cg.experiments, name)
     written = []
     for length in (150, 151):

@@ -44,7 +44,7 @@ def written(base, start, stop, seed=1):
 
 
 def settled(module):
-    """Return a network in float64 whose normalisations have learned something."""
+    """Return a network in float64 whose normalizations have learned something."""
     generator = torch.Generator().manual_seed(3)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and part.running_mean is not None:
@@ -127,9 +127,9 @@ BODIES = {
     "many channels": seq(conv(c_out=40, padding=2), nn.ReLU(), conv(40, 33, 4, dilation=2)),
     "many channels, one filter": seq(conv(c_out=40), nn.ReLU(), conv(40, 1, 9, padding=4)),
     "kernel 1": seq(conv(k=1), nn.SiLU(), conv(6, 6, 1)),
-    "normalised": seq(conv(), nn.BatchNorm1d(6), nn.ReLU(), nn.BatchNorm1d(6), nn.Dropout(0.4)),
-    "normalised after pooling": seq(conv(), nn.ReLU(), nn.MaxPool1d(2), nn.BatchNorm1d(6, affine=False)),
-    "input normalised": seq(nn.BatchNorm1d(4), conv(padding=2)),
+    "normalized": seq(conv(), nn.BatchNorm1d(6), nn.ReLU(), nn.BatchNorm1d(6), nn.Dropout(0.4)),
+    "normalized after pooling": seq(conv(), nn.ReLU(), nn.MaxPool1d(2), nn.BatchNorm1d(6, affine=False)),
+    "input normalized": seq(nn.BatchNorm1d(4), conv(padding=2)),
     "max pool": seq(conv(padding=2), nn.ReLU(), nn.MaxPool1d(2), conv(6, 6, 3), nn.MaxPool1d(3, 2)),
     "max pool, padded": seq(conv(), nn.MaxPool1d(5, 3, padding=2, ceil_mode=True)),
     "max pool, dilated": seq(conv(), nn.MaxPool1d(3, 2, dilation=4, padding=1)),

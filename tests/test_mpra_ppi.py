@@ -110,7 +110,7 @@ def test_replicates_share_noise_by_two_way_analysis_of_variance(rng):
     assert not shared_noise(np.ones((5, 3))).pieces.any()
 
 
-# --- the labelled verb
+# --- the labeled verb
 
 
 def test_finds_measured_units_by_name_in_any_order(rng):

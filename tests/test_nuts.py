@@ -62,7 +62,7 @@ def test_strong_data_are_centered_and_weak_are_not() -> None:
     assert [v.name for v in model.deterministics] == ["mu", "ace"]
     mu, ace = center_and_effects(model, b=np.zeros(1), tau=2.0, z=z)
     assert abs(ace[0] - (5.0 + 1e-4 * 2.0)) < 1e-6  # the estimate, in its own se
-    assert abs(ace[1] - (mu + 2.0 * 0.5)) < 1e-5  # the centre, in tau
+    assert abs(ace[1] - (mu + 2.0 * 0.5)) < 1e-5  # the center, in tau
 
 
 def test_correlated_errors_are_parameterized_on_the_axes_of_sigma() -> None:

@@ -1,4 +1,4 @@
-"""The labelled verb of smooth profiles: names, groups, tasks, and what it refuses."""
+"""The labeled verb of smooth profiles: names, groups, tasks, and what it refuses."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_spacing_confounded_with_position():
         assert abs(float(truth.sel(contrast=name))) < 0.05
         off = abs(float((estimates["ace"] - truth).sel(contrast=name)))
         assert off <= 4 * float(estimates["se"].sel(contrast=name)) + 1e-9
-    # the two sites stand about one centre at every distance, and each place has an arm of its own
+    # the two sites stand about one center at every distance, and each place has an arm of its own
     starts = [tuple(map(int, re.findall(r"at (\d+)", name))) for name in experiment.arm_names if "," in name]
     assert starts == [(15, 21), (10, 26)]
     assert {f"UGCAUG at {start}" for both in starts for start in both} <= set(experiment.arm_names)

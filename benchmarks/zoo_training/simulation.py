@@ -86,7 +86,7 @@ class Labeled:
 
 
 def simulate(story: str, n: int, *, noise: float, key: int) -> Labeled:
-    """Return n labelled sequences of a story; the sd of the noise is `noise` times that of the oracle's answers.
+    """Return n labeled sequences of a story; the sd of the noise is `noise` times that of the oracle's answers.
 
     Examples
     --------

@@ -321,4 +321,5 @@ def _title(setup: TrialSetup, n: int) -> str:
     design = setup.trial.design
     arms, units = f"{len(design.named_arms):,} arms", f"{design.n_units:,} unit{'s' if design.n_units > 1 else ''}"
     looked = f"{n} of {units}" if n < design.n_units else units
-    return f"{quoted(setup.trial.predictor)} on {looked} under {arms} ({design.assignment}): {design.drawn.describe()}"
+    trial = f"{looked} under {arms} ({design.assignment}): {design.drawn.describe()}"
+    return f"{type(setup.trial.predictor).__name__} on {trial}"

@@ -228,7 +228,9 @@ _ALIKE = 1e-6
 
 def answers(constant: str, sample: ProbeUnits) -> Finding:
     """Report that answers are finite, and whether they vary."""
-    text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {len(sample.arms)} arms"
+    n, n_arms = len(sample.arms), len(sample.trial.design.named_arms)
+    arms = f"{n} arms" if n == n_arms else f"{n} of {n_arms:,} arms, those of contrasts spread evenly"
+    text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {arms}"
     if constant:
         return Finding("answers", "warn", f"{text}, but one and the same for every sequence ({constant})")
     return Finding("answers", "ok", text)

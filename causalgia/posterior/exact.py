@@ -122,7 +122,7 @@ TAIL = {"half_t": _HALF_T_DF + 1, "half_cauchy": 2.0, "half_normal": 40.0, "unif
 
 
 def log_prior_tau(prior: Prior, tau: Array) -> Array:
-    """Return the log prior density of tau, normalised; a flat prior has density 1.
+    """Return the log prior density of tau, normalized; a flat prior has density 1.
 
     Examples
     --------

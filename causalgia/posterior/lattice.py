@@ -233,7 +233,7 @@ class Cells:
     state: Array
     """States of the density at the centers, (N, s)."""
     log_total: float
-    """Log of the integral of the unnormalised density."""
+    """Log of the integral of the unnormalized density."""
 
     def under(self, height: Array, slope: Array, *, bent: bool = False) -> Cells:
         """Return these cells with the probabilities of another log density, given with its gradient at their centers.

@@ -184,7 +184,7 @@ def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
 
 
 def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None) -> NDArray[np.float64]:
-    """Return w rows of A, C, G, T of a labeled table; an unlabelled one is returned as it is."""
+    """Return w rows of A, C, G, T of a labeled table; an unlabeled one is returned as it is."""
     if rows is None and columns is None:
         return numbers
     down, across = _order_of_bases(rows), _order_of_bases(columns)

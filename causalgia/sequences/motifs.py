@@ -468,7 +468,7 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
 
 
 def _check_not_homer(counts: list[tuple[float, ...]], place: str) -> None:
-    """Refuse four unlabelled rows of four that are positions: each sums to 1, and a column does not."""
+    """Refuse four unlabeled rows of four that are positions: each sums to 1, and a column does not."""
     columns = list(zip(*counts, strict=True))
     if len(columns) == 4 and all(map(_sums_to_one, counts)) and not all(map(_sums_to_one, columns)):
         msg = (

@@ -247,7 +247,7 @@ def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.D
     unit = xr.DataArray(layers.unit(inverse, R))
     if n is None:
         nodes = [
-            (w, labelled_sqrt(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)
+            (w, labeled_sqrt(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)
         ]
         return StandardError([unit], [xr.DataArray(np.inf)], nodes)
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
@@ -314,7 +314,7 @@ class StandardError:
 
     def se(self) -> xr.DataArray:
         """Return the root mean square standard error."""
-        return labelled_sqrt(sum(self.parts[1:], self.parts[0]))
+        return labeled_sqrt(sum(self.parts[1:], self.parts[0]))
 
     def df(self) -> xr.DataArray:
         """Return Satterthwaite's degrees of freedom."""
@@ -350,7 +350,7 @@ def average_power(effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.
     return sum(found[1:], found[0])
 
 
-def labelled_sqrt(variance: xr.DataArray) -> xr.DataArray:
+def labeled_sqrt(variance: xr.DataArray) -> xr.DataArray:
     """Return the square root of a DataArray, labels kept."""
     return variance.copy(data=np.sqrt(variance.to_numpy()))
 
