@@ -102,10 +102,18 @@ if TYPE_CHECKING:
     from causalgia.effects import contrast
     from causalgia.effects._from_frame import from_frame
     from causalgia.estimation import estimate, from_effects
-    from causalgia.multiplicity import adjust
+    from causalgia.multiplicity import adjust, simultaneous
     from causalgia.planning import sample_size
     from causalgia.posterior import infer
-    from causalgia.predict import Ensemble, FunctionPredictor, OnnxPredictor, TorchPredictor, load_predictor
+    from causalgia.predict import (
+        Ensemble,
+        FunctionPredictor,
+        OnnxPredictor,
+        TorchPredictor,
+        Track,
+        Window,
+        load_predictor,
+    )
     from causalgia.prior import Prior
     from causalgia.sequences import motif, read_fasta
     from causalgia.stopping import Decided, Precision
@@ -137,8 +145,10 @@ __all__ = [
     "Scramble",
     "Shuffle",
     "TorchPredictor",
+    "Track",
     "Uniform",
     "Untreated",
+    "Window",
     "adjust",
     "analyze",
     "calibrate",
@@ -159,6 +169,7 @@ __all__ = [
     "report",
     "run",
     "sample_size",
+    "simultaneous",
 ]
 
 

@@ -42,7 +42,7 @@ Method = Literal[
 ]
 """Multiplicity adjustments (`causalgia.adjust`, which also takes ``"hierarchical"``)."""
 
-Band = Literal["auto", "bootstrap_t", "dunnett", "bonferroni"]
+Band = Literal["auto", "bootstrap_t", "dunnett", "sup_t", "bonferroni"]
 """Simultaneous bands (`causalgia.multiplicity.simultaneous`)."""
 
 Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]

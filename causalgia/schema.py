@@ -6,6 +6,7 @@ schema is the only interface between trials, which write `outcomes`, and inferen
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -19,7 +20,7 @@ from causalgia.variables import SCHEMA, Kind, Variable
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SCHEMA", "Kind", "Variable", "annotate", "keeps_effects", "validate"]
+__all__ = ["SCHEMA", "Kind", "Variable", "annotate", "check_no_positions", "keeps_effects", "validate"]
 
 
 if not TYPE_CHECKING:  # which would take any name
@@ -38,7 +39,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
+def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.Dataset:
     """Check a Dataset against the schema and return it; effects as `causalgia.effect_table.EffectTable`.
 
     Lazy variables (dask) are read once, a few blocks at a time.
@@ -49,6 +50,9 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         The Dataset to check.
     kind
         What it holds.
+    positions
+        Whether outcomes, effects, moments and estimates may have a dim ``position`` before ``task``, as those of a
+        predictor with a `causalgia.Track` have.
 
     Returns
     -------
@@ -70,6 +74,8 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     causalgia.errors.OutcomesError: outcomes: no dim 'unit'; a Dataset from cg.run or cg.from_frame has it
     """
     check_dataset(dataset, kind)
+    if kind in _OF_POSITIONS and not positions:
+        check_no_positions(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise OutcomesError(f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}")
@@ -98,6 +104,25 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     from causalgia.effect_table import as_effect_table
 
     return as_effect_table(dataset)
+
+
+def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
+    """Raise OutcomesError for curves, with a dim position, where one number for each task is needed.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> check_no_positions(xr.Dataset({"ace": ("position", [1.0])}), "estimates")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: estimates: they have a dim 'position', and one number for each task is needed ...
+    """
+    if "position" in dataset.dims:
+        raise OutcomesError(
+            f"{kind}: they have a dim 'position', and one number for each task is needed here; read windows of the "
+            "track out, cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)]), or take one position, "
+            ".isel(position=...). Curves have cg.contrast, cg.estimate, cg.simultaneous(over='position') and cg.report"
+        )
 
 
 def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
@@ -163,10 +188,16 @@ def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
     return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
 
 
+_OF_POSITIONS = ("outcomes", "effects", "moments", "estimates", "decisions")
+
+
 def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
-    if tuple(map(str, array.dims)) not in row.dims:
-        dims = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
-        raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {dims}; transpose or rename them")
+    dims = tuple(map(str, array.dims))
+    if kind in _OF_POSITIONS and ("position", "task") in pairwise(dims):
+        dims = tuple(dim for dim in dims if dim != "position")
+    if dims not in row.dims:
+        wrong = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
+        raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {wrong}; transpose or rename them")
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
@@ -225,6 +256,9 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
     for row in SCHEMA:
-        if row.name in dataset.variables and tuple(map(str, dataset[row.name].dims)) in row.dims:
+        if row.name not in dataset.variables:
+            continue
+        dims = tuple(map(str, dataset[row.name].dims))
+        if dims in row.dims or tuple(dim for dim in dims if dim != "position") in row.dims:
             dataset[row.name].attrs.setdefault("meaning", row.meaning)
     return dataset

@@ -45,7 +45,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("store"),),
     (Room("analysis"),),
     (Room("long_text"), Room("notes"), Room("prior")),
-    (Room("schema"),),
+    (Room("schema"), Room("positions")),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
     (Room("variables"), Room("numerics"), Room("inputs"), Room("choices")),
     (Room("lazy_names"),),

@@ -191,9 +191,7 @@ def made(design: cg.Design, predictor: cg.Predictor) -> tuple[RunningMoments, li
     """An empty `RunningMoments`, and what it takes of each turn."""
     question = contrast_request(design, predictor, design.planned(), keep="moments")
     parents = shared_parents(design, question.analysis, key=3)
-    summary = RunningMoments(
-        question, ContrastReduction.of(question, predictor), parents=parents, models=predictor.models is not None
-    )
+    summary = RunningMoments(question, ContrastReduction.of(question, predictor), parents=parents)
     begun = set_up_trial(design, predictor, rng=3, analysis=None)
     cut = begun.probe()
     sent = pickle.loads(pickle.dumps(summary))
@@ -307,7 +305,7 @@ def test_ends_do_not_notice_order_repetition_or_models_apart():
     low, high = np.max([t["low"] for t in turns], axis=0), np.min([t["high"] for t in turns], axis=0)
     np.testing.assert_array_equal(whole.constant, low <= high)
     np.testing.assert_array_equal(whole.zero, (low <= high) & (low <= 0) & (high >= 0))
-    assert whole.constant_tasks == []
+    assert whole.constant_tasks(("task", "model")) == []
 
 
 def test_one_answer_for_everything_is_said(tmp_path):

@@ -80,7 +80,7 @@ def _build_outcomes(setup: TrialSetup, parts: list[NamedArrays]) -> None:
     """Build the outcomes Dataset as a trial does at its end."""
     kept = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    validate(outcomes_dataset(setup.frame, kept, whole), "outcomes")
+    validate(outcomes_dataset(setup.frame, kept, whole), "outcomes", positions=True)
 
 
 def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
@@ -192,7 +192,8 @@ def store_bytes(setup: TrialSetup) -> dict[str, int]:
 
 
 def _answers_per_sequence(predictor: Predictor) -> int:
-    return len(predictor.tasks) * len(predictor.models or ("",))
+    n_positions = 1 if predictor.positions is None else len(predictor.positions)
+    return n_positions * len(predictor.tasks) * len(predictor.models or ("",))
 
 
 def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:

@@ -225,11 +225,9 @@ def _refusal_at_other_lengths(sample: ProbeUnits) -> str:
 
 
 def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
-    """Return values ([contrasts, ]tasks[, models]) with labels."""
+    """Return values ([contrasts, ][positions, ]tasks[, models]) with labels."""
     coords: dict[str, Any] = {"contrast": list(contrasts)} if contrasts else {}
-    coords["task"] = list(predictor.tasks)
-    if predictor.models is not None:
-        coords["model"] = list(predictor.models)
+    coords |= predictor.coordinates
     return xr.DataArray(values, dims=tuple(coords), coords=coords)
 
 

@@ -180,7 +180,7 @@ def _hold_outcomes(request: RunRequest, setup: TrialSetup, reduction: AllOutcome
         turns = range(len(plan))
         for job in run_turns(setup.trial, plan, turns, reduction=reduction, client=client, advance=done):
             gathered.put(*job)
-        return validate(label(gathered.parts), "outcomes")
+        return validate(label(gathered.parts), "outcomes", positions=True)
 
 
 def _run_until(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:

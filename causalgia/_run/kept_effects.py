@@ -17,6 +17,7 @@ from causalgia._run.requested_contrasts import (
     extremes,
     set_up_contrasts,
     warn_constant_tasks,
+    which_tasks,
 )
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.control_sd import pooled_sd, sd_attrs, shared_arm_sds
@@ -40,19 +41,17 @@ class EffectsReduction:
     ----------
     reduction
         Computes the contrasts of a turn.
-    models
-        Whether the predictor is an ensemble.
     """
 
     name = "effects"
 
-    def __init__(self, reduction: ContrastReduction, *, models: bool) -> None:
-        self._reduction, self._models = reduction, models
+    def __init__(self, reduction: ContrastReduction) -> None:
+        self._reduction = reduction
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dims of the reduced arrays."""
-        last = ("task", "model") if self._models else ("task",)
+        last = self._reduction.dims
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *last)}
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
@@ -144,11 +143,9 @@ class SharedRanges:
         """Whether that number may be 0."""
         return self.constant & (self._ends["low"] <= 0) & (self._ends["high"] >= 0)
 
-    @property
-    def constant_tasks(self) -> list[int]:
-        """Tasks that have one answer for every sequence, in every model."""
-        same = self._ends["least"] == self._ends["most"]
-        return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
+    def constant_tasks(self, dims: tuple[str, ...]) -> list[int]:
+        """Return the tasks that have one answer for every sequence, in every model; `dims` are those of an answer."""
+        return which_tasks(self._ends["least"] == self._ends["most"], dims)
 
 
 def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRanges) -> xr.Dataset:
@@ -175,7 +172,7 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     found = annotate(effects)
     if is_lazy(raw["ice"]):
         return as_effect_table(found)  # stored values were checked to be finite when they were predicted
-    return validate(found, "effects")
+    return validate(found, "effects", positions=True)
 
 
 def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
@@ -221,14 +218,13 @@ def run_effects(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep the individual effects of its contrasts."""
     setup, ranges = set_up_contrasts(request), SharedRanges()
     found = (_hold_effects if request.path is None else _store_effects)(request, setup, ranges)
-    warn_constant_tasks(ranges.constant_tasks, found)
+    warn_constant_tasks(ranges.constant_tasks(request.predictor.dims), found)
     return found
 
 
 def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsAndRanges]:
     """Return the reduction of a unit, and that of a turn with its ranges."""
-    models = setup.trial.predictor.models is not None
-    return EffectsReduction(setup.reduction, models=models), EffectsAndRanges(setup.reduction, models=models)
+    return EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
 
 
 def _hold_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:

@@ -129,6 +129,11 @@ class RunRequest:
             raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
         if self.design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
+        if "position" in self.predictor.dims:
+            raise DesignError(
+                "until= watches one number for each task, and the predictor answers a track; watch a window of it: "
+                "reduce=[cg.Window(...)]"
+            )
         until.schedule(self.design.n_units)  # which refuses units that are too few to decide anything
         if self.keep != "outcomes":
             raise DesignError(

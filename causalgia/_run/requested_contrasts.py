@@ -157,11 +157,9 @@ def effect_labels(
     )
     coords = {
         "contrast": list(weights),
-        "task": list(predictor.tasks),
+        **predictor.coordinates,
         **do_coordinate(outcomes, weights, question.scale),
     }
-    if predictor.models is not None:
-        coords["model"] = list(predictor.models)
     names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
         placebo_words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
@@ -187,6 +185,8 @@ class ContrastReduction:
         The arms whose sd is a unit of the contrasts.
     scale, measured_on
         The transformation of the outcomes, and the scale of the predictor, in words.
+    dims
+        The dims of an answer.
     """
 
     names: dict[str, list[str]]
@@ -195,6 +195,7 @@ class ContrastReduction:
     measured: NDArray[np.intp]
     scale: str
     measured_on: str
+    dims: tuple[str, ...]
 
     @classmethod
     def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
@@ -207,6 +208,7 @@ class ContrastReduction:
             measured=question.measured,
             scale=question.scale,
             measured_on=predictor.scale,
+            dims=predictor.dims,
         )
 
     def effects(self, outcome: NDArray[Any]) -> NamedArrays:
@@ -234,7 +236,7 @@ class ContrastReduction:
         return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
 
     def _check(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> None:
-        dims = ("unit", "arm", "task", "model")[: outcome.ndim]
+        dims = ("unit", "arm", *self.dims)[: outcome.ndim]
         y = xr.DataArray(outcome, dims=dims, coords=self.names)
         check_scale(y.isel(arm=arms), self.scale, self.measured_on)
 
@@ -265,7 +267,7 @@ class ContrastTrialSetup(TrialSetup):
         names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
         if self.trial.floor is not None:
             floor = self._floor
-            names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
+            names["floor"] = (("contrast", *self.trial.predictor.dims), floor)
         kept = store_design(names, self.trial.design)
         return kept if self.sparing else kept.drop_vars("design", errors="ignore")
 
@@ -292,6 +294,18 @@ def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
     question = contrast_request(request.design, request.predictor, request.analysis, keep=request.keep)
     setup = request.set_up()
     return ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=request.keep == "moments")
+
+
+def which_tasks(holds: NDArray[np.bool_], dims: tuple[str, ...]) -> list[int]:
+    """Return the tasks for which something holds everywhere, of an array with the dims of an answer.
+
+    Examples
+    --------
+    >>> which_tasks(np.array([[True, False], [True, True]]), ("position", "task"))
+    [0]
+    """
+    by_task = np.moveaxis(holds, dims.index("task"), 0)
+    return [int(task) for task in np.flatnonzero(by_task.reshape(len(by_task), -1).all(axis=1))]
 
 
 def warn_constant_tasks(constant: list[int], found: xr.Dataset) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from causalgia._run.requested_contrasts import (
     extremes,
     set_up_contrasts,
     warn_constant_tasks,
+    which_tasks,
 )
 from causalgia.analysis import Analysis
 from causalgia.design import Design
@@ -52,13 +52,13 @@ class TurnMoments:
 
     name = "moments"
 
-    def __init__(self, reduction: ContrastReduction, *, models: bool) -> None:
-        self._reduction, self._models = reduction, models
+    def __init__(self, reduction: ContrastReduction) -> None:
+        self._reduction = reduction
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dims of each array that `reduce` returns."""
-        last = ("task", "model") if self._models else ("task",)
+        last = self._reduction.dims
         of_effects, of_arms = ("contrast", *last), ("measured", *last)
         return {
             "ice": ("unit", *of_effects),
@@ -88,8 +88,6 @@ class RunningMoments(TurnMoments):
         Computes the contrasts of a turn.
     parents
         Names of the parents that units share, or None.
-    models
-        Whether the predictor is an ensemble.
 
     References
     ----------
@@ -99,9 +97,9 @@ class RunningMoments(TurnMoments):
     """
 
     def __init__(
-        self, question: ContrastRequest, reduction: ContrastReduction, *, parents: tuple[Any, ...] | None, models: bool
+        self, question: ContrastRequest, reduction: ContrastReduction, *, parents: tuple[Any, ...] | None
     ) -> None:
-        super().__init__(reduction, models=models)
+        super().__init__(reduction)
         self._question = question
         self._names, self._parents = parents, None if parents is None else pd.Index(parents)
         self._answers: dict[str, NDArray[Any]] = {}
@@ -120,13 +118,13 @@ class RunningMoments(TurnMoments):
         """Return the accumulator of the covariance: sums by parent, products, or sums by random group."""
         if self._parents is not None:
             return Sums(len(self._parents))
-        if n_contrasts <= MAX_COVARIANCE:
+        if n_contrasts <= MAX_COVARIANCE and "position" not in self._reduction.dims:
             return Products()
         groups = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * n_contrasts * n_answers))
         return Sums(min(self._question.design.n_units, groups))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(TurnMoments, models=self._models), (self._reduction,)
+        return TurnMoments, (self._reduction,)
 
     @property
     def n(self) -> int:
@@ -137,7 +135,7 @@ class RunningMoments(TurnMoments):
         """Add the next turn: the result of `reduce`, and ``parent`` (units,)."""
         if self.n == 0:
             self._begin(parts["ice"].shape[2:])
-            self._powers = _powers(parts["ice"], parts["arms"])
+            self._powers = _powers(parts["ice"], parts["arms"], self._reduction.dims)
         for name, better in (("least", np.minimum), ("most", np.maximum)):
             self._answers[name] = better(self._answers.get(name, parts[name]), parts[name])
         before = self.n
@@ -202,7 +200,7 @@ class RunningMoments(TurnMoments):
             or not origin.size
         ):
             raise wrong
-        empty = RunningMoments(self._question, self._reduction, parents=self._names, models=self._models)
+        empty = RunningMoments(self._question, self._reduction, parents=self._names)
         effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
         parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
         parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}
@@ -220,8 +218,7 @@ class RunningMoments(TurnMoments):
     @property
     def constant_tasks(self) -> list[int]:
         """Tasks that have one answer for every sequence, in every model."""
-        same = self._answers["least"] == self._answers["most"]
-        return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
+        return which_tasks(self._answers["least"] == self._answers["most"], self._reduction.dims)
 
     def moments(self) -> dict[str, NDArray[Any]]:
         """Return the moments, as arrays by name, ``(..., K, tasks[, models])``: the input of `moments_dataset`."""
@@ -268,12 +265,12 @@ class RunningMoments(TurnMoments):
         return np.asarray(values).reshape(*values.shape[:-1], *self._powers.shape)
 
 
-def _powers(ice: Array, arms: Array) -> NDArray[np.int64]:
-    """Return a power of two for each task whose first numbers are outside 1e-100 to 1e100, (tasks[, models])."""
-    over = (0, 1, 3)[: ice.ndim - 1]
-    peak = np.maximum(np.abs(ice).max(axis=over), np.abs(arms).max(axis=over))
+def _powers(ice: Array, arms: Array, dims: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return a power of two for each answer whose first numbers are outside 1e-100 to 1e100, one for all models."""
+    peak = np.maximum(np.abs(ice).max(axis=(0, 1)), np.abs(arms).max(axis=(0, 1)))
+    peak = peak.max(axis=dims.index("model"), keepdims=True) if "model" in dims else peak
     powers = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0)
-    return np.broadcast_to(powers.reshape(-1, *[1] * (ice.ndim - 3)), ice.shape[2:]).astype(np.int64)
+    return np.broadcast_to(powers, ice.shape[2:]).astype(np.int64)
 
 
 def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
@@ -307,15 +304,16 @@ def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> x
     if missing := sorted((_ALWAYS | together) - moments.keys()):
         raise KeyError(", ".join(missing))
     found = names.copy()
+    last = tuple(dim for dim in ("position", "task", "model") if dim in names.coords)
     for name, values in moments.items():
         if name in _DIMS:
-            found[name] = ((*_DIMS[name], "task", "model")[: values.ndim], values)
+            found[name] = ((*_DIMS[name], *last)[: values.ndim], values)
     attrs = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
     found["ice_quantile"].attrs["relative_error"] = attrs.pop("relative_error")
     found = found.assign_coords(quantile=QUANTILES).assign_attrs({name: x for name, x in attrs.items() if x != ""})
     if "ice_correlation" in found:
         found = found.assign_coords(contrast_=names["contrast"].to_numpy())
-    return validate(annotate(found), "moments")
+    return validate(annotate(found), "moments", positions=True)
 
 
 _OF_CONTRAST = ("mean", "sd", "least", "most", "skewness", "leverage")
@@ -343,8 +341,7 @@ def run_moments(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep the moments of the individual effects of its contrasts."""
     setup = set_up_contrasts(request)
     parents = shared_parents(request.design, setup.question.analysis, key=setup.trial.key)
-    models = setup.trial.predictor.models is not None
-    kept = RunningMoments(setup.question, setup.reduction, parents=parents, models=models)
+    kept = RunningMoments(setup.question, setup.reduction, parents=parents)
     if request.path is None:
         _take_turns(request, setup, kept, setup.probe())
         found = moments_dataset(setup.frame, kept.moments())

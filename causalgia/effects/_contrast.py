@@ -37,6 +37,7 @@ from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
+from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate, validate
 
 Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
@@ -63,7 +64,8 @@ def contrast(
     ----------
     outcomes
         From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[, model])``, or a parallel trial,
-        ``outcome (unit, task[, model])`` and ``assigned (unit)``.
+        ``outcome (unit, task[, model])`` and ``assigned (unit)``. With a dim ``position`` before task (curves), the
+        effects have it, too.
     control
         The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
         stands for the arm of that name: 0 and 0.0 for ``"0"``.
@@ -123,6 +125,16 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
+    if has_positions(outcomes):
+        columns = contrast(
+            folded(outcomes),
+            control=control,
+            contrasts=contrasts,
+            interaction=interaction,
+            scale=scale,
+            ceiling=ceiling,
+        )
+        return unfolded(columns, outcomes)
     outcomes, stored = _as_outcomes(outcomes), "analysis" in outcomes.attrs
     arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
     from_analysis = control is None and contrasts is None and interaction is None

@@ -40,6 +40,7 @@ from causalgia.estimation.request import (
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, by_block, in_memory, row_blocks, sum_in_order
+from causalgia.positions import folded, has_positions, is_folded, unfolded
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array, Codes
 
@@ -97,6 +98,8 @@ def estimate(
         ``ace, se, df, p, log_p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[,
         model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts,
         above that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor; ``control_sd``.
+        Effects with a dim ``position`` keep it before task; their intervals hold position by position, and `factor`,
+        summed over 256 or more random groups of clusters, is what `causalgia.simultaneous` makes a band of.
 
     Raises
     ------
@@ -138,6 +141,9 @@ def estimate(
     >>> estimates["ace"].item(), round(estimates["se"].item(), 4), round(estimates["lower"].item(), 4)
     (4.0, 1.7795, -1.6632)
     """
+    given, curves = effects, has_positions(effects)
+    effects = folded(effects) if curves else effects
+    with_positions = is_folded(effects)
     of_moments = has_moments(effects)
     validate(effects, "moments" if of_moments else "effects")
     if effects.sizes.get("unit", 1) == 0:
@@ -154,7 +160,8 @@ def estimate(
         if target == "population x words":
             effects = words_as_levels(effects)
         if crossover and effects.sizes["unit"] == 1 and target != "units":
-            return _one_unit(effects, request, ci_prob)
+            one = _one_unit(effects, request, ci_prob)
+            return unfolded(one, given) if curves else one
         effects = _load_unless_streamed(effects, request)
         rescaled, exponents = rescale(effects)
         estimator = estimate_crossover if crossover else estimate_parallel
@@ -163,7 +170,8 @@ def estimate(
             answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
         elif crossover:
             note = _size_note(effects, request)
-    estimates = _estimates_dataset(effects, answer, limits, request, ci_prob)
+    estimates = _estimates_dataset(effects, answer, limits, request, ci_prob, curves=with_positions)
+    estimates = unfolded(estimates, given) if curves else estimates
     return with_notes(estimates, note) if note else estimates
 
 
@@ -199,16 +207,16 @@ def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Datas
 
 
 def _estimates_dataset(
-    effects: xr.Dataset, answer: Answer, limits: Limits | None, request: Request, ci_prob: float
+    effects: xr.Dataset, answer: Answer, limits: Limits | None, request: Request, ci_prob: float, *, curves: bool
 ) -> xr.Dataset:
     """Return the estimates of an answer, with t limits (None) or given ones, and labels and attrs of the effects."""
     e = answer.estimate
     labels = contrast_labels(effects)
-    covariance = _gram(e.factor) if len(labels) <= MAX_COVARIANCE else None
+    covariance = None if curves or len(labels) > MAX_COVARIANCE else _gram(e.factor)
     if limits is None:
         limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
     (p, lower, upper, others), exact = limits, e.se == 0
-    if exact.any() and not answer.by_definition:
+    if (exact.all() if curves else exact.any()) and not answer.by_definition:
         of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
         n, n_exact = int(answer.n_clusters.max()), int(exact.sum())
         do, their = ("does", "its interval is a point") if n_exact == 1 else ("do", "their intervals are points")
@@ -230,7 +238,8 @@ def _estimates_dataset(
     estimates = _labeled(effects, columns, request, ci_prob, attrs)
     dims = estimates["ace"].dims
     if covariance is None:
-        return annotate(estimates.assign(factor=(("cluster", *dims), e.factor)))
+        factor = _in_random_groups(e.factor) if curves else e.factor
+        return annotate(estimates.assign(factor=(("cluster", *dims), factor)))
     estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), covariance))
     return annotate(estimates.assign_coords(contrast_=labels))
 
@@ -256,6 +265,27 @@ def _labeled(
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
     estimates.attrs = dict(effects.attrs) | chosen | attrs
     return with_floor(validate(annotate(estimates), "estimates"), effects)
+
+
+_LEAST_GROUPS = 256
+_BYTES_OF_GROUPS = 2**25
+
+
+def _in_random_groups(factor: Rows) -> Array:
+    """Return sums of a factor's rows over random groups of clusters, so many that they take 32 MiB, and 256 at least.
+
+    Clusters are exchangeable, so that they are dealt out in turn. The sums have the covariance of the rows, estimated
+    on fewer degrees of freedom (Wolter 2007, chapter 2).
+    """
+    n = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * max(1, int(np.prod(factor.shape[1:])))))
+    if len(factor) <= n:
+        return np.asarray(factor)
+    groups, first = np.zeros((n, *factor.shape[1:])), 0
+    for block in row_blocks(factor):
+        for row in block:
+            groups[first % n] += row
+            first += 1
+    return groups
 
 
 def _gram(factor: Rows) -> Array:

@@ -43,7 +43,7 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, check_dataset, validate
+from causalgia.schema import annotate, check_dataset, check_no_positions, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 
@@ -356,6 +356,7 @@ def _adjust_jointly(
 def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     """Return p with contrast as its first dim, each NaN or between 0 and 1."""
     check_dataset(estimates, "estimates")
+    check_no_positions(estimates, "estimates")
     if "contrast" not in estimates.dims:
         validate(estimates, "estimates")  # which says why
     if "p" not in estimates:

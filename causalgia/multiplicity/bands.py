@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from causalgia.estimation.request import as_ci_prob, check_cluster_name
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
+    curve_families,
     estimates_of,
     families,
     family_label,
@@ -28,8 +29,10 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.fdr import fcr_ci_prob
 from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
+from causalgia.multiplicity.sup_t import sup_t
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
+from causalgia.positions import folded, has_positions, is_folded, unfolded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
@@ -40,6 +43,7 @@ def simultaneous(
     *,
     method: Band = "auto",
     ci_prob: float = 0.95,
+    over: Literal["contrast", "position"] = "contrast",
     family: str | None = None,
     n_draws: int = 9_999,
     cluster: str = "auto",
@@ -47,6 +51,7 @@ def simultaneous(
 ) -> xr.Dataset:
     """Return intervals that hold for all contrasts of a family together, with probability `ci_prob`.
 
+    Also the band of a curve: ``over="position"`` returns intervals that hold at all positions of a profile together.
     The interval is ``ace -+ critical * se`` with one critical value for a family, the quantile of the largest ``|t|``.
     ``"bootstrap_t"`` finds it by resampling clusters and holds for skewed effects; ``"dunnett"`` uses the multivariate
     t of the estimates' covariance, for near-normal effects, parallel trials and estimates from elsewhere. Both account
@@ -63,11 +68,15 @@ def simultaneous(
         else ``"bonferroni"``, and a note of the result says so.
     ci_prob
         Probability that all intervals of a family hold.
+    over
+        ``"contrast"``: a family is the contrasts of one task. ``"position"``: it is the positions of one curve, a
+        contrast in one task, of effects (or estimates) with a dim ``position``. `method` may then be ``"sup_t"``, too,
+        which is what ``"auto"`` chooses for estimates.
     family
-        None: all contrasts of one task (and model); the name of a coordinate on contrast, whose values are the families
-        inside one task; ``"all"``: every estimate of the Dataset.
+        None: all contrasts of one task (and model), or one curve; the name of a coordinate on contrast, whose values
+        are the families inside one task; ``"all"``: every estimate of the Dataset.
     n_draws
-        Resamples of ``"bootstrap_t"``.
+        Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``.
     cluster
         For effects, as in `estimate`: the units that are resampled together.
     rng
@@ -94,6 +103,11 @@ def simultaneous(
     where resamples are too alike for the bootstrap-t (with 200 normal contrasts of 5 clusters its critical value is
     about 200, Bonferroni's 12). The band of a ratio is that of its logarithm, ``exp(log ace -+ critical * se / ace)``.
 
+    ``"sup_t"`` is the band of Montiel Olea & Plagborg-Moller: the quantile of the largest ``|t|`` of a Gaussian
+    multiplier bootstrap of the clusters, `n_draws` times, over a common ``sqrt(chi2 / df)``. It needs the sums of
+    clusters alone, which estimates of curves keep (`factor`), also those of ``keep="moments"``. Where eight or
+    fewer clusters differ from the others at a position it has no t, and the rule of three bounds it, as below.
+
     An exact contrast (its ICE do not vary) gets the point from ``"dunnett"`` and ``"bonferroni"``, and from
     ``"bootstrap_t"`` the rule-of-three band: about ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G
     clusters) times the largest deviation of an ICE in its family, which is the point only where nothing in the family
@@ -104,7 +118,7 @@ def simultaneous(
     References
     ----------
     Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955), doi:10.1080/01621459.1955.10501294. Hothorn,
-    Bretz & Westfall (2008), doi:10.1002/bimj.200810425.
+    Bretz & Westfall (2008), doi:10.1002/bimj.200810425. Montiel Olea & Plagborg-Moller (2019), doi:10.1002/jae.2656.
 
     Examples
     --------
@@ -116,15 +130,20 @@ def simultaneous(
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
     (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
     """
+    curves = _curves(estimates, over)
+    given, estimates = estimates, folded(estimates) if curves else estimates
     _check_band_method(method)
     ci_prob = as_ci_prob(ci_prob)
     check_cluster_name(cluster, of_units=has_effects(estimates))
     joint = as_joint_estimates(estimates, cluster, ci_prob)
-    used, why = _choose_band(joint, method)
+    used, why = _choose_band(joint, method, curves=curves)
     needs_rng = used == "bootstrap_t"
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     table = joint.estimates
-    sets, label = families(table, family, table["ace"].shape), family_label(family, table["ace"])
+    if curves:
+        sets, label = curve_families(table, family, given.sizes["position"]), _CURVES.get(family, _CURVES_SHARING)
+    else:
+        sets, label = families(table, family, table["ace"].shape), family_label(family, table["ace"])
     working = joint.working_scale(ci_prob)
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
@@ -142,13 +161,38 @@ def simultaneous(
         "ci_prob": ci_prob,
         "seed": seed_label(rng),
     }
-    out.attrs |= {"n_draws": n_draws} if used == "bootstrap_t" else {}
-    out.attrs |= exploratory_attrs(out.attrs, family=family)
-    return annotate(with_notes(out, *([why] if why else [])))
+    out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
+    out.attrs |= {"over": "position"} if curves else exploratory_attrs(out.attrs, family=family)
+    return annotate(with_notes(unfolded(out, given) if curves else out, *([why] if why else [])))
 
 
-def _choose_band(joint: JointEstimates, method: str) -> tuple[str, str | None]:
+_CURVES = {None: "the positions of one curve", "all": "the positions of all curves"}
+_CURVES_SHARING = "the positions of the curves of one family"
+
+
+def _curves(estimates: Any, over: str) -> bool:
+    """Return whether the band is over positions; EstimateError where that and the dims do not go together."""
+    if over not in ("contrast", "position"):
+        raise EstimateError(f"over={quoted(over)} is neither 'contrast' nor 'position'")
+    if has_positions(estimates) == (over == "position"):
+        return over == "position"
+    if over == "contrast":
+        raise EstimateError(
+            "these are curves, with a dim 'position'; say over='position' for the band of a curve, or select one "
+            "position: .isel(position=...)"
+        )
+    raise EstimateError(
+        "over='position' needs effects with a dim 'position', of a predictor that answers a track: "
+        "cg.TorchPredictor(..., track=cg.Track(...))"
+    )
+
+
+def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[str, str | None]:
     """Return the method of the band, and the reason where it depends on the number of clusters."""
+    if method == "sup_t" and not curves:
+        raise EstimateError("method='sup_t' is the band of a curve, over='position'; for contrasts use 'dunnett'")
+    if method == "auto" and curves and joint.units is None:
+        return "sup_t", None
     if method == "auto":
         n_clusters = units_to_resample(joint, "bootstrap_t").n_clusters
         return bootstrap_or_bound(n_clusters, bounds="bonferroni", takes="band by Bonferroni's t")
@@ -165,9 +209,12 @@ def _band_half_width(
         df = joint.working_scale(ci_prob).df.ravel()[members]
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
         return critical * se, critical
+    if method == "sup_t":
+        return sup_t(joint, members, ci_prob=ci_prob, n_draws=n_draws, key=key)
     if method == "bootstrap_t":
         units = units_to_resample(joint, method)
-        result = by_bootstrap(units, members, se=se, ci_prob=ci_prob, n_draws=n_draws, key=key)
+        curve = is_folded(joint.estimates)
+        result = by_bootstrap(units, members, se=se, ci_prob=ci_prob, n_draws=n_draws, key=key, curve=curve)
     else:
         result = by_multivariate_t(joint, members, ci_prob=ci_prob, key=key)
     return result.half_width, result.critical

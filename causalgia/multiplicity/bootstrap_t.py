@@ -54,7 +54,13 @@ class BootstrapT(MaxT):
 
 
 def bootstrap_t_max(
-    ice: Array, cluster: Codes | None = None, *, n_draws: int = 9_999, ci_prob: float = 0.95, rng: RNG
+    ice: Array,
+    cluster: Codes | None = None,
+    *,
+    n_draws: int = 9_999,
+    ci_prob: float = 0.95,
+    rng: RNG,
+    curve: bool = False,
 ) -> BootstrapT:
     r"""Test every mean ICE against the largest ``|t|`` of resampled clusters, with a simultaneous band.
 
@@ -80,6 +86,9 @@ def bootstrap_t_max(
         Probability at the critical value of the maximum, the half-width of the band in standard errors.
     rng
         Seed, Generator or SeedSequence.
+    curve
+        Whether the contrasts are positions of curves, most of which an edit may not reach: those at which no cluster
+        differs are then not counted as rare for Bonferroni's bound (see Notes).
 
     Returns
     -------
@@ -144,7 +153,7 @@ def bootstrap_t_max(
         else _t_of_unequal_clusters(sums, sizes.astype(np.float32), counts)
     )
     answer = against_maxima(observed.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
-    return _with_rare_contrasts(answer, observed, n_clusters, ci_prob)
+    return _with_rare_contrasts(answer, observed, n_clusters, ci_prob, curve=curve)
 
 
 @dataclass(frozen=True)
@@ -187,9 +196,11 @@ def _observed_statistics(
     return _Observed(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0])), sums
 
 
-def _with_rare_contrasts(answer: MaxT, observed: _Observed, n_clusters: int, ci_prob: float) -> BootstrapT:
+def _with_rare_contrasts(
+    answer: MaxT, observed: _Observed, n_clusters: int, ci_prob: float, *, curve: bool
+) -> BootstrapT:
     k, rare, u = len(observed.t), observed.rare, observed.n_differing
-    least, p_least = _bonferroni(observed, ci_prob)
+    least, p_least = _bonferroni(observed, ci_prob, curve=curve)
     critical = max(answer.critical, least)
     alone, joint = (rare_p(observed.common, observed.reach, u, n_clusters, m) for m in (1, k))
     far = rare_reach(observed.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(observed.ace - observed.common)
@@ -206,14 +217,15 @@ def _with_rare_contrasts(answer: MaxT, observed: _Observed, n_clusters: int, ci_
     )
 
 
-def _bonferroni(observed: _Observed, ci_prob: float) -> tuple[float, Array]:
+def _bonferroni(observed: _Observed, ci_prob: float, *, curve: bool) -> tuple[float, Array]:
     """Return Bonferroni's critical value and p by t where most of the family is rare, else 0.
 
     The few contrasts that vary enough are then extremes of many, which a maximum over the few does not account for.
     """
-    k, n_rare = len(observed.t), int(np.count_nonzero(observed.rare))
+    alive = observed.n_differing > 0 if curve else np.ones(len(observed.t), dtype=bool)
+    k, n_rare = int(np.count_nonzero(alive)), int(np.count_nonzero(observed.rare & alive))
     if not k / 2 < n_rare < k:
-        return 0.0, np.zeros(k)
+        return 0.0, np.zeros(len(observed.t))
     p = np.minimum(2 * k * special.stdtr(observed.df, -observed.t), 1.0)
     return float(-special.stdtrit(observed.df, (1 - ci_prob) / 2 / k)), p
 

@@ -20,6 +20,7 @@ from causalgia.estimation.ratios import WorkingScale, clear_from, null_value, op
 from causalgia.estimation.request import Request, clusters
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
+from causalgia.schema import check_no_positions
 from causalgia.types import Array, Codes
 
 
@@ -52,6 +53,38 @@ def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> lis
         return [positions.ravel()]
     codes = family_codes(table, family)
     return [column[codes == f] for column in positions.T for f in range(codes.max() + 1)]
+
+
+def curve_families(table: xr.Dataset, family: str | None, n_positions: int) -> list[Codes]:
+    """Return the members of the family of each curve, as flat positions in an array (contrast, columns[, model]).
+
+    Parameters
+    ----------
+    table
+        Estimates of curves, as `causalgia.positions.folded` gives them: a column for each position and task.
+    family
+        None: each curve is a family, of one contrast in one task (and model); the name of a coordinate on contrast: the
+        curves of one task that share its value; ``"all"``: all curves.
+    n_positions
+        Positions of a curve.
+
+    Raises
+    ------
+    EstimateError
+        As `families`.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), np.zeros((2, 4)))}, coords={"contrast": ["a", "b"]})
+    >>> [members.tolist() for members in curve_families(table, None, 2)]
+    [[0, 2], [1, 3], [4, 6], [5, 7]]
+    """
+    shape = table["ace"].shape
+    places = np.arange(table["ace"].size, dtype=np.intp).reshape(shape[0], n_positions, -1)
+    if family == "all":
+        return [places.ravel()]
+    codes = np.arange(shape[0]) if family is None else family_codes(table, family)
+    return [places[codes == f, :, column].ravel() for f in range(codes.max() + 1) for column in range(places.shape[2])]
 
 
 def family_codes(table: xr.Dataset, family: str | None) -> Codes:
@@ -253,6 +286,7 @@ def order_ice_dims(given: Any) -> Any:
     """
     if not has_effects(given) or "ice" not in given or not {"unit", "contrast"} <= set(given["ice"].dims):
         return given
+    check_no_positions(given, "effects")
     if "task" not in given["ice"].dims:
         task = given["task"].item() if "task" in given.coords and not given["task"].dims else TASK
         ice = given["ice"].drop_vars("task", errors="ignore").expand_dims(task=[task])

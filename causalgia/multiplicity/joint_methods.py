@@ -57,9 +57,11 @@ class JointResult:
     critical: Array
 
 
-def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> JointResult:
+def by_bootstrap(
+    units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int, curve: bool = False
+) -> JointResult:
     """Test a family by the bootstrap-t of the largest ``|t|``."""
-    found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key)
+    found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key, curve=curve)
     own = found.rare & (se > 0)
     critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)
     return JointResult(found.p_single_step, found.p_step_down, found.half_width, critical)

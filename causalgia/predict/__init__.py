@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from causalgia.predict.onnx import OnnxPredictor
     from causalgia.predict.predictor import NonFiniteError, Predictor
     from causalgia.predict.torch_predictor import TorchPredictor
+    from causalgia.predict.track import Track, Window
     from causalgia.predict.weights import load_weights, save_weights
 else:
     _get, __dir__ = on_first_use(__name__)
@@ -39,6 +40,8 @@ __all__ = [
     "Predictor",
     "PredictorFactory",
     "TorchPredictor",
+    "Track",
+    "Window",
     "check_batch_mates",
     "contrast_deviation",
     "export_onnx",

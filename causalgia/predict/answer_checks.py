@@ -64,7 +64,7 @@ def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) ->
     PredictorError
         If they are not real numbers, (n_rows,) or (n_rows, tasks), or there is another number of tasks.
     """
-    answers = _as_numbers(values)
+    answers = as_numbers(values)
     if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
         msg = (
             f"{n_rows} sequences were answered with shape {answers.shape}; a predictor answers (n,) or (n, tasks). "
@@ -82,7 +82,8 @@ def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) ->
     return table
 
 
-def _as_numbers(values: object) -> NDArray[Any]:
+def as_numbers(values: object) -> NDArray[Any]:
+    """Return answers as an array of floating numbers; PredictorError if they are not real numbers."""
     try:
         answers = np.asarray(values)
     except Exception as error:

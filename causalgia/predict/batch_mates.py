@@ -150,6 +150,7 @@ def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], li
     if gap.max() <= limit:
         return
     at = np.unravel_index(int(gap.argmax()), gap.shape)
-    task = predictor.tasks[int(at[1])]
-    msg = f"the predictor {cause} (task {quoted(task)}: {first[at]:.6g}, then {second[at]:.6g})"
+    labels = {dim: predictor.coordinates[dim][int(i)] for dim, i in zip(predictor.dims, at[1:], strict=True)}
+    where = f", position {labels['position']}" if "position" in labels else ""
+    msg = f"the predictor {cause} (task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g})"
     raise PredictorError(msg)

@@ -113,6 +113,21 @@ class Ensemble(Predictor):
         return known[0] if known else self.members[0].tasks
 
     @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of an answer: those of a member, and model."""
+        return (*self.members[0].dims, "model")
+
+    @property
+    def positions(self) -> NDArray[np.int64] | None:
+        """Positions of the members' tracks."""
+        return self.members[0].positions
+
+    @property
+    def bin(self) -> int | None:
+        """Bases in a bin of the members' tracks."""
+        return self.members[0].bin
+
+    @property
     def fingerprint(self) -> str:
         """Digest of the members' fingerprints and names."""
         return digest("ensemble", self.models, *(member.fingerprint for member in self.members))
@@ -183,7 +198,8 @@ class Ensemble(Predictor):
         try:
             return member.predict(chunk)
         except NonFiniteError as error:
-            raise non_finite(error.value, row=start + error.row, task=error.task, model=name) from error
+            at = start + error.row
+            raise non_finite(error.value, row=at, task=error.task, model=name, position=error.position) from error
         except PredictorError as error:
             msg = f"model {quoted(name)}: {error}"
             raise PredictorError(msg) from error
@@ -192,6 +208,18 @@ class Ensemble(Predictor):
         return PredictorError(
             f"models {quoted(self.models[i])} and {quoted(self.models[j])} {why}: they are one network, which would "
             "count as two that agree; leave one of them out, or give each its own weights"
+        )
+
+    def _check_positions(self, name: str, member: Predictor) -> None:
+        """Raise PredictorError if a member's track is not that of the first."""
+        first = self.members[0]
+        if (member.dims, member.bin) == (first.dims, first.bin):
+            one, other = _known_positions(first), _known_positions(member)
+            if one is None or other is None or np.array_equal(one, other):
+                return
+        raise PredictorError(
+            f"model {quoted(name)} answers {_track_in_words(member)}, {quoted(self.models[0])} "
+            f"{_track_in_words(first)}; give all members the same track="
         )
 
     def _check_agreement(self) -> None:
@@ -203,6 +231,7 @@ class Ensemble(Predictor):
                     f"{quoted(self.scale)}; use one"
                 )
                 raise PredictorError(msg)
+            self._check_positions(name, member)
             own = _known_tasks(member)
             tasks = own if tasks is None else tasks
             if own is not None and own != tasks:
@@ -253,6 +282,21 @@ def _known_tasks(member: Predictor) -> tuple[str, ...] | None:
         return member.tasks
     except PredictorError:
         return None
+
+
+def _known_positions(member: Predictor) -> NDArray[np.int64] | None:
+    try:
+        return member.positions
+    except PredictorError:
+        return None
+
+
+def _track_in_words(member: Predictor) -> str:
+    if "position" not in member.dims:
+        return "one number for each task"
+    known = _known_positions(member)
+    extent = "" if known is None else f" {known[0]} to {known[-1]}"
+    return f"positions{extent} in bins of {member.bin} bp"
 
 
 def reference_of(predictor: Predictor) -> Predictor | None:

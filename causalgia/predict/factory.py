@@ -121,6 +121,21 @@ class PredictorFactory(Predictor):
         return self.made.tasks
 
     @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of an answer."""
+        return self.made.dims
+
+    @property
+    def positions(self) -> NDArray[np.int64] | None:
+        """Positions of a track."""
+        return self.made.positions
+
+    @property
+    def bin(self) -> int | None:
+        """Bases in a bin of a track."""
+        return self.made.bin
+
+    @property
     def scale(self) -> str:  # type: ignore[override]
         """What the answers are measured on."""
         return self.made.scale

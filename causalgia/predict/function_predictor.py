@@ -12,6 +12,7 @@ from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
+from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
@@ -42,9 +43,12 @@ class FunctionPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot array.
     reduce
-        Applied to what `fn` returns, to give (n,) or (n, tasks).
+        Applied to what `fn` returns, to give (n,) or (n, tasks); or windows of a `track`, one or a list of
+        `causalgia.Window`.
     rc_average
-        Whether to average the answers for a sequence and for its reverse complement.
+        Whether to average the answers for a sequence and for its reverse complement; a track is turned around.
+    track
+        The axis of the output that runs along the sequence, a `causalgia.Track`: outcomes then have a dim position.
     fingerprint
         Name of this version of `fn`. By default code, constants, defaults, closure and the globals it uses are hashed
         when the predictor is made; if some state is unreadable (a C extension, an open session) the fingerprint ends in
@@ -74,11 +78,20 @@ class FunctionPredictor(SinglePredictor):
         alphabet: str = "ACGT",
         layout: Layout = "NCL",
         dtype: DTypeLike = "float32",
-        reduce: Callable[[Any], Any] | None = None,
+        reduce: Reduce = None,
         rc_average: bool = False,
+        track: Track | None = None,
         fingerprint: str | None = None,
     ) -> None:
-        super().__init__(tasks=tasks, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
+        super().__init__(
+            tasks=tasks,
+            scale=scale,
+            alphabet=alphabet,
+            layout=layout,
+            rc_average=rc_average,
+            reduce=reduce,
+            track=track,
+        )
         _check_callable(fn)
         self.fn = fn
         size = as_batch_size(batch_size)
@@ -92,13 +105,13 @@ class FunctionPredictor(SinglePredictor):
             msg = f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or 'float64'"
             raise PredictorError(msg)
         self.dtype = chosen
-        self.reduce = reduce
         identity = (
             fingerprint_of(fn) if fingerprint is None else digest("given", as_version_name(fingerprint, "callable"))
         )
         self._version = fingerprint
-        self._choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
-        self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(reduce))
+        options = (self._given_tasks, scale, self._order, layout, self.dtype.str, rc_average)
+        self._choices = (*options, *self._track_choices)
+        self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(self._function))
 
     @property
     def fingerprint(self) -> str:
@@ -109,7 +122,7 @@ class FunctionPredictor(SinglePredictor):
     def fingerprint_parts(self) -> dict[str, str]:
         """Digests of the callable's code and arrays (or the given version), the options and the read-out."""
         identity = parts_of(self.fn) if self._version is None else {"version": self._version}
-        return {**identity, "options": digest(*self._choices), "read-out": fingerprint_of(self.reduce)}
+        return {**identity, "options": digest(*self._choices), "read-out": fingerprint_of(self._function)}
 
     @property
     def precision(self) -> np.dtype[Any]:
@@ -129,9 +142,11 @@ class FunctionPredictor(SinglePredictor):
 
     def _both_strands(self, batch: Tokens) -> object:
         if not self.rc_average:
-            return self._call(batch)
+            return self._of_output(self._call(batch), len(batch))
         both = [self._call(strand) for strand in (batch, reverse_complement(batch))]
-        forward, backward = (as_answers(answer, n_rows=len(batch), tasks=self._tasks) for answer in both)
+        answers = [self._of_output(answer, len(batch), reverse=i == 1) for i, answer in enumerate(both)]
+        wanted = None if self._has_positions else self._tasks
+        forward, backward = (as_answers(answer, n_rows=len(batch), tasks=wanted) for answer in answers)
         return forward / 2 + backward / 2
 
     def _what(self) -> str:
@@ -142,7 +157,7 @@ class FunctionPredictor(SinglePredictor):
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
         try:
             answer = self.fn(x)
-            return answer if self.reduce is None else self.reduce(answer)
+            return answer if self._function is None else self._function(answer)
         except CausalgiaError:
             raise
         except MemoryError as error:

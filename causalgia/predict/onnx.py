@@ -17,6 +17,7 @@ from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_distinct_names, as_version_name
+from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
@@ -51,9 +52,12 @@ class OnnxPredictor(SinglePredictor):
         Names of the columns of a single output, in order.
     reduce
         Applied to the output, an array (or a dict of arrays by name, where there are several outputs), to give an array
-        (n,) or (n, tasks), or a dict of them with one column each.
+        (n,) or (n, tasks), or a dict of them with one column each; or windows of a `track`, one or a list of
+        `causalgia.Window`.
     rc_average
-        Whether to average the answers for a sequence and for its reverse complement.
+        Whether to average the answers for a sequence and for its reverse complement; a track is turned around.
+    track
+        The axis of the output that runs along the sequence, a `causalgia.Track`: outcomes then have a dim position.
     n_threads
         Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
@@ -99,8 +103,9 @@ class OnnxPredictor(SinglePredictor):
         layout: Layout | Literal["auto"] = "auto",
         alphabet: str = "ACGT",
         heads: Sequence[str] | None = None,
-        reduce: Callable[[Any], Any] | None = None,
+        reduce: Reduce = None,
         rc_average: bool = False,
+        track: Track | None = None,
         n_threads: int | None = None,
         providers: Sequence[str] | None = None,
         dtype: str | None = None,
@@ -118,15 +123,17 @@ class OnnxPredictor(SinglePredictor):
             alphabet=alphabet,
             layout=self.graph.layout,
             rc_average=rc_average,
+            heads=heads,
+            reduce=reduce,
+            track=track,
         )
-        self.heads = None if heads is None else as_distinct_names(heads, "head")
-        self.reduce = reduce
         self.batch_size = self.graph.batch_size(as_batch_size(batch_size))
         identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
-        choices = (self._tasks, scale, self._order, self.layout, self.heads, rc_average, self.providers)
-        self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(reduce))
+        options = (self._given_tasks, scale, self._order, self.layout, self.heads, rc_average, self.providers)
+        choices = (*options, *self._track_choices)
+        self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(self._function))
         self._parts = {"version" if fingerprint else "file": fingerprint or identity}
-        self._parts |= {"options": digest(*choices), "read-out": fingerprint_of(reduce)}
+        self._parts |= {"options": digest(*choices), "read-out": fingerprint_of(self._function)}
         self._sizes: dict[int, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -198,17 +205,20 @@ class OnnxPredictor(SinglePredictor):
     def _both_strands(self, batch: Tokens) -> NDArray[Any]:
         if not self.rc_average:
             return self._columns(batch)
-        strands = (self._columns(strand) for strand in (batch, reverse_complement(batch)))
-        forward, backward = (as_answers(columns, n_rows=len(batch), tasks=self._tasks) for columns in strands)
+        strands = (self._columns(y, reverse=i == 1) for i, y in enumerate((batch, reverse_complement(batch))))
+        wanted = None if self._has_positions else self._tasks
+        forward, backward = (as_answers(columns, n_rows=len(batch), tasks=wanted) for columns in strands)
         return forward / 2 + backward / 2
 
-    def _columns(self, batch: Tokens) -> NDArray[Any]:
+    def _columns(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
         whole = self.graph.filled(batch)
         outputs = self._run(one_hot(whole, dtype=self.graph.dtype, alphabet=self.alphabet, layout=self.layout))
         answer = outputs[self.graph.outputs[0]] if len(outputs) == 1 else outputs
         # the requested columns (n_rows, tasks), and their names
         n_rows = len(whole)
-        value = answer if self.reduce is None else _reduced(answer, self.reduce)
+        value = answer if self._function is None else _reduced(answer, self._function)
+        if self._on_track is not None:
+            return np.asarray(self._of_output(value, n_rows, reverse=reverse))[: len(batch)]
         if not isinstance(value, Mapping):
             table = _as_task_table(value, n_rows, "the network's output")
             places, names = place_columns(table.shape[1], self._tasks, self.heads)

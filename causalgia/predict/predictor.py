@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answer_checks import abridged, as_answers, as_storable, name_tasks
+from causalgia.predict.answer_checks import abridged, as_answers, as_numbers, as_storable, name_tasks
 from causalgia.predict.answer_checks import first_line as first_line
 from causalgia.predict.answer_checks import one_line as one_line
+from causalgia.predict.track import Reduce, Track, TrackAnswers, split_reduce
 from causalgia.sequences.alphabet import as_token_array, channel_order
 from causalgia.types import Tokens
 
@@ -25,13 +26,21 @@ class NonFiniteError(PredictorError):
     """An answer that is NaN or infinite.
 
     `row` is the row of the tokens (counted from 0 in this call of `predict`), `task` the task and `value` the answer.
-    `detail` is the message without the row, for a caller who knows its arm and unit.
+    `detail` is the message without the row, for a caller who knows its arm and unit; `position` that of a track.
     """
 
     def __init__(
-        self, message: str, *, row: int = 0, task: str = "", value: float = np.nan, detail: str | None = None
+        self,
+        message: str,
+        *,
+        row: int = 0,
+        task: str = "",
+        value: float = np.nan,
+        detail: str | None = None,
+        position: int | None = None,
     ) -> None:
         super().__init__(message)
+        self.position = position
         self.detail = message if detail is None else detail
         self.row = row
         self.task = task
@@ -79,6 +88,27 @@ class Predictor(ABC):
         """Names of the outputs, in order."""
 
     @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of an answer: ``("task",)``, or ``("position", "task")`` of a track; then ``"model"`` of an ensemble."""
+        return ("task",) if self.models is None else ("task", "model")
+
+    @property
+    def positions(self) -> NDArray[np.int64] | None:
+        """Positions of a track, in bp, known from the first answer on; None where the answers have none."""
+        return None
+
+    @property
+    def bin(self) -> int | None:
+        """Bases in a bin of a track; None where the answers have no positions."""
+        return None
+
+    @property
+    def coordinates(self) -> dict[str, Any]:
+        """Labels of the dims of an answer."""
+        labels: dict[str, Any] = {"position": self.positions, "task": list(self.tasks), "model": self.models}
+        return {dim: labels[dim] if dim == "position" else list(labels[dim]) for dim in self.dims}
+
+    @property
     @abstractmethod
     def fingerprint(self) -> str:
         """A hexadecimal digest of everything that the answers depend on, the same in every process."""
@@ -100,6 +130,8 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks), or (n, tasks, models), float32 or float64.
+
+        Of a track, (n, positions, tasks[, models]): see `dims`.
 
         `progress` is called with the number of rows done since its last call.
 
@@ -147,10 +179,25 @@ class SinglePredictor(Predictor):
     """A single network that is asked batch by batch: the base of `FunctionPredictor` and `TorchPredictor`."""
 
     def __init__(
-        self, *, tasks: Sequence[str] | None, scale: str, alphabet: str, layout: Layout, rc_average: bool
+        self,
+        *,
+        tasks: Sequence[str] | None,
+        scale: str,
+        alphabet: str,
+        layout: Layout,
+        rc_average: bool,
+        heads: Sequence[str] | None = None,
+        reduce: Reduce = None,
+        track: Track | None = None,
     ) -> None:
-        self._tasks = None if tasks is None else as_distinct_names(tasks, "task")
-        self.scale = as_nonempty_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
+        self.heads = None if heads is None else as_distinct_names(heads, "head")
+        self._given_tasks = None if tasks is None else as_distinct_names(tasks, "task")
+        self._given_scale = as_nonempty_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
+        self.reduce, self.track = reduce, track
+        self._function, windows = split_reduce(reduce, track)
+        self._on_track = None if track is None else TrackAnswers(track, windows, self._given_tasks, self.heads)
+        self._tasks = self._given_tasks if self._on_track is None else self._on_track.names
+        self.scale = f"{windows[0].reduce} of {self._given_scale}" if windows else self._given_scale
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
@@ -179,8 +226,41 @@ class SinglePredictor(Predictor):
             raise PredictorError(msg)
         return self._tasks
 
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of an answer: ``("task",)``, or ``("position", "task")`` of a track that is not read out by windows."""
+        return ("position", "task") if self._has_positions else ("task",)
+
+    @property
+    def positions(self) -> NDArray[np.int64] | None:
+        """Positions of a track, in bp; None where the answers have none.
+
+        Raises
+        ------
+        PredictorError
+            If nothing has been predicted yet.
+        """
+        return self._on_track.positions if self._on_track is not None and self._has_positions else None
+
+    @property
+    def bin(self) -> int | None:
+        """Bases in a bin of a track; None where the answers have no positions."""
+        return self.track.bin if self.track is not None and self._has_positions else None
+
+    @property
+    def _has_positions(self) -> bool:
+        return self._on_track is not None and not self._on_track.windows
+
+    @property
+    def _track_choices(self) -> tuple[str, ...]:
+        """The track and its windows, as parts of a fingerprint; empty without a track."""
+        on = self._on_track
+        return () if on is None else (repr(on.track), repr(on.windows))
+
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the network's own output.
+
+        Of a track, (n, positions, tasks).
 
         Integer, boolean and extended-precision answers become float64, half-precision ones float32, the two dtypes of
         stored outcomes. `progress` is called with the number of rows since its last call.
@@ -191,14 +271,18 @@ class SinglePredictor(Predictor):
             If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an answer is not a finite number
             for each row and task (`NonFiniteError` names the first such row and task).
         """
-        return self._collected(self._answers(as_token_rows(tokens)), progress)
+        rows = as_token_rows(tokens)
+        answers = self._collected(self._answers(rows), progress)
+        if self._on_track is not None:
+            self._on_track.check_length(rows.shape[1])
+        return answers
 
     def _collected(self, answers: Iterator[tuple[int, object]], progress: Progress | None = None) -> NDArray[Any]:
         """Return the network's answers, batch by batch, as one checked array (n, tasks)."""
         parts: list[NDArray[Any]] = []
         done = 0
         for n_rows, raw in answers:
-            answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
+            answer = as_answers(raw, n_rows=n_rows, tasks=None if self._has_positions else self._tasks)
             half = answer.dtype.itemsize == 2
             if half and self._half is False:
                 check_same_dtype(answer.dtype, np.dtype(np.float32))
@@ -206,12 +290,25 @@ class SinglePredictor(Predictor):
             answer = as_storable(answer)
             check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
-            check_finite(answer, tasks=self._tasks, start=done)
+            answer = self._by_position(answer)
+            check_finite(answer, tasks=self._tasks, start=done, positions=self.positions)
             parts.append(answer)
             done += n_rows
             if progress is not None:
                 progress(n_rows)
         return np.concatenate(parts)
+
+    def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
+        """Return a table of answers with the axes of `dims`."""
+        return answers.reshape(len(answers), -1, len(self._tasks or ())) if self._has_positions else answers
+
+    def _of_output(self, value: object, n_rows: int, *, reverse: bool = False) -> object:
+        """Return a numpy output as answers, a table of them where it is a track; `reverse`: of the other strand."""
+        if self._on_track is None:
+            return value
+        table = self._on_track.table(as_numbers(value), n_rows)
+        self._tasks = self._on_track.names
+        return self._on_track.answers(table, reverse=reverse)
 
     @abstractmethod
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
@@ -360,26 +457,34 @@ def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     return rows
 
 
-def check_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
-    """Raise NonFiniteError for NaN and infinite answers (n, tasks); `start` is the row of the first.
+def check_finite(
+    answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0, positions: NDArray[np.int64] | None = None
+) -> None:
+    """Raise NonFiniteError for NaN and infinite answers (n[, positions], tasks); `start` is the row of the first.
 
     Raises
     ------
     NonFiniteError
-        Names the first such row and task.
+        Names the first such row, position and task.
     """
     finite = np.isfinite(answers)
     if finite.all():
         return
-    row, column = map(int, np.argwhere(~finite)[0])
-    raise non_finite(float(answers[row, column]), row=start + row, task=tasks[column])
+    row, *at, column = map(int, np.argwhere(~finite)[0])
+    position = None if positions is None else int(positions[at[0]])
+    raise non_finite(float(answers[row, *at, column]), row=start + row, task=tasks[column], position=position)
 
 
-def non_finite(value: float, *, row: int, task: str, model: str | None = None) -> NonFiniteError:
+def non_finite(
+    value: float, *, row: int, task: str, model: str | None = None, position: int | None = None
+) -> NonFiniteError:
     """Return the error for a non-finite answer."""
     who = "the predictor" if model is None else f"model {quoted(model)}"
+    where = "" if position is None else f", position {position}"
     detail = (
-        f"task {quoted(task)}: {who} answered {value}, from which no effect can be computed; look for a "
+        f"task {quoted(task)}{where}: {who} answered {value}, from which no effect can be computed; look for a "
         "logarithm of zero, an overflow or damaged weights"
     )
-    return NonFiniteError(f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail)
+    return NonFiniteError(
+        f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail, position=position
+    )

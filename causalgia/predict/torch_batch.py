@@ -367,7 +367,7 @@ def read_columns(
     PredictorError
         If the output is not (n,) or (n, outputs) after `reduce`, or its columns do not match the names.
     """
-    value = output if reduce is None else _reduced(output, reduce)
+    value = reduced_output(output, reduce)
     if isinstance(value, Mapping):
         if heads is not None:
             raise PredictorError(
@@ -385,7 +385,10 @@ def read_columns(
     return (table if places == list(range(table.shape[1])) else table[:, places]), names
 
 
-def _reduced(output: object, reduce: Callable[[Any], torch.Tensor]) -> object:
+def reduced_output(output: object, reduce: Callable[[Any], torch.Tensor] | None) -> object:
+    """Return an output after `reduce`; PredictorError if that fails."""
+    if reduce is None:
+        return output
     try:
         return reduce(output)
     except CausalgiaError:

@@ -23,12 +23,18 @@ from causalgia.predict.predictor import (
     Layout,
     SinglePredictor,
     as_batch_size,
-    as_distinct_names,
     as_token_rows,
     as_version_name,
     shape_in_words,
 )
-from causalgia.predict.torch_batch import BatchSizes, Compiled, forward_pass, is_out_of_memory, read_columns
+from causalgia.predict.torch_batch import (
+    BatchSizes,
+    Compiled,
+    forward_pass,
+    is_out_of_memory,
+    read_columns,
+    reduced_output,
+)
 from causalgia.predict.torch_device import (
     HostDeviceCopier,
     PendingCopy,
@@ -40,6 +46,7 @@ from causalgia.predict.torch_device import (
     lock_of,
     without_autocast,
 )
+from causalgia.predict.track import Reduce, Track
 from causalgia.types import Tokens
 
 _HELD_BYTES = 2**28
@@ -80,8 +87,11 @@ class TorchPredictor(SinglePredictor):
         Names of the network's output columns, in order.
     reduce
         Applied to what the network returns, to give a tensor (n,) or (n, tasks): for example profile to total counts.
+        Or windows of a `track`, one or a list of `causalgia.Window`.
     rc_average
-        Whether to average the answers for a sequence and for its reverse complement.
+        Whether to average the answers for a sequence and for its reverse complement; a track is turned around.
+    track
+        The axis of the output that runs along the sequence, a `causalgia.Track`: outcomes then have a dim position.
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
     tf32
@@ -125,8 +135,9 @@ class TorchPredictor(SinglePredictor):
         layout: Layout = "NCL",
         alphabet: str = "ACGT",
         heads: Sequence[str] | None = None,
-        reduce: Callable[[Any], torch.Tensor] | None = None,
+        reduce: Reduce = None,
         rc_average: bool = False,
+        track: Track | None = None,
         dtype: torch.dtype | str | None = None,
         tf32: bool = False,
         channels_last: bool = False,
@@ -143,15 +154,21 @@ class TorchPredictor(SinglePredictor):
                 "weights, before it is wrapped"
             )
             raise PredictorError(msg)
-        self.heads = None if heads is None else as_distinct_names(heads, "head")
-        chosen = self.heads if tasks is None else tasks
-        super().__init__(tasks=chosen, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        missing = [] if self.heads is None else [task for task in self._tasks or () if task not in self.heads]
+        super().__init__(
+            tasks=heads if tasks is None else tasks,
+            scale=scale,
+            alphabet=alphabet,
+            layout=layout,
+            rc_average=rc_average,
+            heads=heads,
+            reduce=reduce,
+            track=track,
+        )
+        missing = [] if self.heads is None else [task for task in self._given_tasks or () if task not in self.heads]
         if missing:
             known = quoted(list(self.heads or ()))
             raise PredictorError(f"task {quoted(missing[0])} is not among heads={known}; tasks= picks heads by name")
         self.module = module
-        self.reduce = reduce
         self.dtype = input_dtype(module, dtype)
         self._half_accepted = dtype is not None
         self._asked_device = str(device)
@@ -163,8 +180,9 @@ class TorchPredictor(SinglePredictor):
         self._partial = Incremental(self) if incremental else None
         self._prepare()
         self._given = None if fingerprint is None else as_version_name(fingerprint, "network")
-        self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
-        self._reduce_digest = fingerprint_of(reduce)
+        options = (self._given_tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
+        self._choices = (*options, *self._track_choices)
+        self._reduce_digest = fingerprint_of(self._function)
         module.to(self.device)
 
     def _prepare(self) -> None:
@@ -275,8 +293,8 @@ class TorchPredictor(SinglePredictor):
             exact = deepcopy(self.module).double()
         return TorchPredictor(
             exact,
-            tasks=self._tasks,
-            scale=self.scale,
+            tasks=self._given_tasks,
+            scale=self._given_scale,
             device="cpu" if self.device.type == "mps" else self.device,
             batch_size=self.batch_size,
             layout=self.layout,
@@ -284,6 +302,7 @@ class TorchPredictor(SinglePredictor):
             heads=self.heads,
             reduce=self.reduce,
             rc_average=self.rc_average,
+            track=self.track,
             dtype=torch.float64,
         )
 
@@ -296,7 +315,10 @@ class TorchPredictor(SinglePredictor):
 
     def answer_batches(self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]) -> NDArray[Any]:
         """Return answers (n_rows, tasks), as `predict`; ``place(start, stop)`` puts rows on the device as tokens."""
-        return self._collected(self._in_batches(n_rows, length, place))
+        answers = self._collected(self._in_batches(n_rows, length, place))
+        if self._on_track is not None:
+            self._on_track.check_length(length)
+        return answers
 
     def _in_batches(
         self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
@@ -335,8 +357,16 @@ class TorchPredictor(SinglePredictor):
 
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
         if not self.rc_average:
-            return self._columns(tokens)
-        return self._columns(tokens) / 2 + self._columns((3 - tokens).flip(1)) / 2
+            return self.answers_of(self._columns(tokens))
+        forward = self.answers_of(self._columns(tokens))
+        return forward / 2 + self.answers_of(self._columns((3 - tokens).flip(1)), reverse=True) / 2
+
+    def answers_of(self, table: torch.Tensor, *, reverse: bool = False) -> torch.Tensor:
+        """Return answers of the columns of an output: of a track turned around, if `reverse`, or read by windows."""
+        if self._on_track is None:
+            return table
+        made: torch.Tensor = self._on_track.answers(table, reverse=reverse)
+        return made
 
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
         # a full batch for a compiled network, which has one size for each length; else the tokens
@@ -351,7 +381,10 @@ class TorchPredictor(SinglePredictor):
         return table[: len(tokens)]
 
     def _read(self, output: object, n_rows: int) -> tuple[torch.Tensor, tuple[str, ...]]:
-        return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self.reduce)
+        if self._on_track is None:
+            return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self._function)
+        table = self._on_track.table(reduced_output(output, self._function), n_rows)
+        return table, self._on_track.names or ()
 
     def _forward(self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]) -> Any:
         x = self._one_hot(tokens)

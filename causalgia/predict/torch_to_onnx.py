@@ -66,7 +66,7 @@ class _ReducedNetwork(torch.nn.Module):
 
 def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     with in_eval_mode(predictor.module):
-        whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor.reduce).eval()
+        whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor._function).eval()
     x = _one_hot_input(predictor, tokens)
     with torch.inference_mode():
         output = whole(x)
@@ -106,12 +106,14 @@ def _one_hot_input(predictor: TorchPredictor, tokens: Tokens) -> torch.Tensor:
 def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
     return OnnxPredictor(
         path,
-        tasks=predictor._tasks,
-        scale=predictor.scale,
+        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
+        scale=predictor._given_scale,
         layout=predictor.layout,
         alphabet=predictor.alphabet,
         heads=predictor.heads,
         rc_average=predictor.rc_average,
+        track=predictor.track,
+        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
     )
 
 

@@ -73,9 +73,13 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
 def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
     """Return the attributes that identify a trial: design, null model, predictor, seed and versions."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    optional = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
+    optional: dict[str, Any] = (
+        {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
+    )
     if predictor.models is not None and predictor.of is not None:
         optional["model_is"] = predictor.of
+    if predictor.bin is not None:
+        optional["bin"] = predictor.bin
     return {
         **optional,
         "assignment": design.assignment,

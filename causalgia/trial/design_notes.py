@@ -287,11 +287,12 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     real_answers = predictor.predict(tokens).astype(np.float64)
     unit_answers = predictor.predict(units.tokens).astype(np.float64)
     found = []
-    for task, *model in np.ndindex(*real_answers.shape[1:]):
-        one, other = unit_answers[:, task, *model], real_answers[:, task, *model]
+    labels = [predictor.coordinates[dim] for dim in predictor.dims]
+    for at in np.ndindex(*real_answers.shape[1:]):
+        one, other = unit_answers[:, *at], real_answers[:, *at]
         area = auroc(one, other)
         if not 1 - APART < area < APART:
-            names = [predictor.tasks[task], *((predictor.models or ())[i] for i in model)]
+            names = [str(of_dim[i]) for of_dim, i in zip(labels, at, strict=True)]
             found.append(
                 f"AUROC {area:.2f} in {', '.join(names)} (units {one.mean():.3g}, sd {one.std():.2g}; real "
                 f"{other.mean():.3g}, sd {other.std():.2g})"

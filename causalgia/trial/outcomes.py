@@ -101,7 +101,7 @@ def run_here(
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
     """Return the dims of the outcomes of a trial."""
     arm = ("arm",) if design.assignment == "crossover" else ()
-    return ("unit", *arm, "task", *(() if predictor.models is None else ("model",)))
+    return ("unit", *arm, *predictor.dims)
 
 
 def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedArrays) -> xr.Dataset:
@@ -157,7 +157,7 @@ class OutcomeBuffer:
 def warn_constant(outcome: xr.DataArray) -> None:
     """Warn of a task that has the same answer for all units, in every model."""
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
-    same = (outcome.min(over) == outcome.max(over)).to_numpy()
+    same = (outcome.min(over) == outcome.max(over)).transpose("task", ...).to_numpy()
     constant = same.reshape(outcome.sizes["task"], -1).all(axis=1)
     if outcome.sizes["unit"] > 1 and constant.any():
         task, n = outcome["task"].to_numpy()[int(constant.argmax())], np.prod([outcome.sizes[dim] for dim in over])

@@ -95,19 +95,14 @@ class TrialSetup:
     def frame(self) -> xr.Dataset:
         """The outcomes Dataset without units: arms, tasks, models, the design and the attributes."""
         design, predictor = self.trial.design, self.trial.predictor
-        coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
-        if predictor.models is not None:
-            coords["model"] = list(predictor.models)
+        coords = {**predictor.coordinates, **arm_coordinates(design.named_arms)}
         found = store_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
         return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
 
     @property
     def floor_by_scale(self) -> xr.DataArray:
         """Rounding error of an answer, (transform, task[, model]); it has been measured."""
-        predictor = self.trial.predictor
-        coords: dict[str, Any] = {"transform": list(TRANSFORMS), "task": list(predictor.tasks)}
-        if predictor.models is not None:
-            coords["model"] = list(predictor.models)
+        coords = {"transform": list(TRANSFORMS), **self.trial.predictor.coordinates}
         return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
 
 

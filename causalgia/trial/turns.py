@@ -227,7 +227,8 @@ class Trial:
         design, predictor = self.design, self.predictor
         batch = max(part.resolve_batch_size(design.null.length) for part in predictor.parts)
         n_models = len(predictor.models or ("",))
-        return plan_turns(design, batch=batch, n_tasks=len(predictor.tasks), n_models=n_models)
+        n_positions = 1 if predictor.positions is None else len(predictor.positions)
+        return plan_turns(design, batch=batch, n_tasks=len(predictor.tasks) * n_positions, n_models=n_models)
 
     def _fix_batches(self) -> None:
         """Fix the batch sizes and the incremental choices of every part of the predictor for the whole trial."""
@@ -454,7 +455,9 @@ class _SequenceQueries:
 
     def _of_unit(self, error: NonFiniteError, row: int, model: str | None) -> PredictorError:
         unit = int(self.turn.units.ids[self.distinct.units[row]])
-        named = error if model is None else non_finite(error.value, row=row, task=error.task, model=model)
+        named = error
+        if model is not None:
+            named = non_finite(error.value, row=row, task=error.task, model=model, position=error.position)
         return PredictorError(f"arm {quoted(self._arm(row))}, unit {unit}: {named.detail}")
 
 

@@ -311,8 +311,8 @@ class IncrementalSession:
         made = self._attempt(tokens, places)
         if made is None:
             return self._without_room(tokens)
-        answers = as_storable(_to_numpy(made))
-        check_finite(answers, tasks=self._predictor.tasks)
+        answers = self._predictor._by_position(as_storable(_to_numpy(made)))
+        check_finite(answers, tasks=self._predictor.tasks, positions=self._predictor.positions)
         return answers
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
@@ -327,9 +327,11 @@ class IncrementalSession:
     def _of_strands(self, tokens: Tokens, rows: Ints) -> torch.Tensor:
         with self._predictor._ready():
             made = self._of_strand(0, tokens, rows)
+            made = self._predictor.answers_of(made)
             if len(self._strands) == 1:
                 return made
-            return made / 2 + self._of_strand(1, other_strand(tokens), rows) / 2
+            other = self._predictor.answers_of(self._of_strand(1, other_strand(tokens), rows), reverse=True)
+            return made / 2 + other / 2
 
     def _without_room(self, tokens: Tokens) -> NDArray[Any]:
         """Drop the control passes, and answer by full passes in batches that are halved until they fit."""

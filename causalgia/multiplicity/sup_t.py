@@ -1,0 +1,117 @@
+"""Band of a curve: the quantile of the largest |t| over positions, by a Gaussian multiplier bootstrap of clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.request import FEW_CLUSTERS
+from causalgia.multiplicity.bootstrap_t import rare_reach
+from causalgia.multiplicity.families import JointEstimates
+from causalgia.multiplicity.maxima import check_enough_draws, purpose_generator, rows_per_block
+from causalgia.numerics.moments import root_sum_squares
+from causalgia.streams import RNG
+from causalgia.types import Array, Codes
+
+_FEW = 8
+"""Most clusters that make the effect at a position where t is not informative; as `too_rare` of 200 contrasts."""
+_SMALL = 0.05
+
+
+def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int) -> tuple[Array, Array]:
+    """Return half-widths of the band of a curve, and the same in standard errors (those of one t where it is exact).
+
+    Where eight or fewer of 20 or more clusters differ from the others (deviate by a twentieth of the largest
+    deviation), the effect has no t, and is bounded by its rarity: that number gives an upper limit of the share of the
+    population that differs, by the largest ICE of the curve at most.
+    """
+    _, se, df = (x[members] for x in joint.tested(ci_prob))
+    critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
+    half, differing = np.zeros(len(se)), np.zeros(len(se), dtype=np.intp)
+    vary, n_clusters = se > 0, joint.numbers("n_clusters")[members]
+    factor = joint.factor_of(members[vary]) if vary.any() else np.zeros((1, 0))
+    if factor is None:
+        raise EstimateError(
+            "the estimates do not say how positions correlate, which the band of a curve needs; give estimates "
+            "from cg.estimate(effects), or the effects from cg.contrast"
+        )
+    if vary.any():
+        differing[vary] = n_differing(factor)
+    sampled = (n_clusters >= FEW_CLUSTERS) & (joint.estimates.attrs.get("target") == "population")
+    rare = sampled & (differing <= _FEW)
+    common = vary & ~rare
+    if common.any():
+        columns = factor[:, common[vary]]
+        critical[common] = critical_values(columns, df[common], ci_prob=ci_prob, n_draws=n_draws, rng=key)
+        half[common] = critical[common] * se[common]
+    if rare.any():
+        reach, u, n = float(joint.numbers("largest_ice")[members].max()), differing[rare], int(n_clusters[rare][0])
+        half[rare] = reach * u / n + rare_reach(reach, u, n, len(se), ci_prob=ci_prob)
+        critical[rare] = np.divide(half[rare], se[rare], out=critical[rare], where=se[rare] > 0)
+    return half, critical
+
+
+def n_differing(factor: Array) -> Codes:
+    """Return how many clusters deviate from the middle one by more than a twentieth of the largest deviation.
+
+    Examples
+    --------
+    >>> n_differing(np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 3.0], [4.0, 1.5], [0.0, 0.5]])).tolist()
+    [1, 4]
+    """
+    away = np.abs(factor - np.median(factor, axis=0))
+    return np.asarray(np.count_nonzero(away > _SMALL * away.max(axis=0), axis=0), dtype=np.intp)
+
+
+def critical_values(factor: Array, df: Array, *, ci_prob: float, n_draws: int, rng: RNG) -> Array:
+    r"""Return the value that ``|t|`` of all K estimates stays below with probability `ci_prob`, for each estimate.
+
+    With the pieces :math:`F_g` of the estimates' errors, one for each of G independent clusters, a draw is
+    :math:`t_k = \sum_g \xi_g F_{gk} / \sqrt{\sum_g F_{gk}^2}` with normal :math:`\xi_g`, over a common
+    :math:`\sqrt{\chi^2_\nu / \nu}`. Where the degrees of freedom differ, the quantile of the largest normal statistic
+    is put on the t scale of each estimate.
+
+    Parameters
+    ----------
+    factor
+        Shape ``(G, K)``, no column 0.
+    df
+        Degrees of freedom, shape ``(K,)``.
+    ci_prob
+        Probability of the band.
+    n_draws
+        Draws of the multipliers.
+    rng
+        Seed, Generator or SeedSequence.
+
+    Raises
+    ------
+    EstimateError
+        If there are too few draws for `ci_prob`.
+
+    References
+    ----------
+    Montiel Olea & Plagborg-Moller (2019), doi:10.1002/jae.2656. Chernozhukov, Chetverikov & Kato (2013),
+    doi:10.1214/13-AOS1161.
+
+    Examples
+    --------
+    >>> independent = critical_values(np.eye(10), np.full(10, np.inf), ci_prob=0.95, n_draws=9_999, rng=0)
+    >>> abs(independent[0] - special.ndtri((1 + 0.95**0.1) / 2)) < 0.05
+    np.True_
+    """
+    check_enough_draws(n_draws, ci_prob, "n_draws")
+    draw = purpose_generator(rng, "sup_t")
+    unit = np.asarray(factor / root_sum_squares(factor)[0], dtype=np.float32)
+    alike = bool(np.allclose(df, df[0], rtol=1e-9)) and bool(np.isfinite(df[0]))
+    tops, size = [], rows_per_block(len(unit), unit.shape[1], n_draws)
+    for start in range(0, n_draws, size):
+        rows = min(size, n_draws - start)
+        top = np.abs(draw.standard_normal((rows, len(unit)), dtype=np.float32) @ unit).max(axis=1).astype(np.float64)
+        tops.append(top / np.sqrt(draw.chisquare(df[0], rows) / df[0]) if alike else top)
+    maxima = np.sort(np.concatenate(tops))
+    critical = float(maxima[int(np.ceil(ci_prob * (n_draws + 1) * (1 - 1e-12))) - 1])
+    if alike:
+        return np.full(len(df), critical)
+    return np.where(np.isfinite(df), -special.stdtrit(df, special.ndtr(-critical)), critical)

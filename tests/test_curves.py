@@ -1,0 +1,206 @@
+"""Curves of effects over positions: estimates, moments, and the simultaneous band."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import special, stats
+
+import causalgia as cg
+from causalgia.errors import EstimateError, OutcomesError
+from causalgia.multiplicity.sup_t import critical_values
+from causalgia.positions import folded, unfolded
+
+RNG = np.random.default_rng(0)
+
+
+def curves(ice: np.ndarray, **coords) -> xr.Dataset:
+    """Effects (unit, position) of one contrast and one task, or (unit, contrast, position, task)."""
+    ice = ice[:, None, :, None] if ice.ndim == 2 else ice
+    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": [f"t{i}" for i in range(ice.shape[3])]}
+    where = {"unit": np.arange(len(ice)), "position": np.arange(ice.shape[2]) - 5}
+    return xr.Dataset({"ice": (("unit", "contrast", "position", "task"), ice)}, coords=where | names | coords)
+
+
+def smooth(n: int, rng: np.random.Generator, width: int = 40) -> np.ndarray:
+    x = np.arange(width)
+    kernel = np.exp(-0.5 * ((x - x[:, None]) / 4) ** 2)
+    return rng.normal(size=(n, width)) @ kernel
+
+
+def test_estimates_of_curves_are_those_of_each_position():
+    ice = RNG.exponential(size=(50, 2, 6, 3))
+    found = cg.estimate(curves(ice))
+    assert found["ace"].dims == ("contrast", "position", "task")
+    for p in (0, 5):
+        one = cg.estimate(curves(ice).isel(position=p))
+        for name in ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage"):
+            np.testing.assert_allclose(found[name].isel(position=p), one[name], rtol=1e-12)
+
+
+def test_the_factor_of_curves_gives_the_covariance_of_positions():
+    ice = smooth(300, RNG)
+    found = cg.estimate(curves(ice))
+    factor = found["factor"].to_numpy()[:, 0, :, 0]
+    np.testing.assert_allclose(factor.T @ factor, np.cov(ice.T) / 300, rtol=1e-9, atol=1e-12)
+
+
+def test_contrasts_of_curves_are_those_of_each_position():
+    y = RNG.normal(size=(20, 3, 4, 2, 2)) + 5
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "position", "task", "model"), y)},
+        coords={"arm": ["0", "A", "B"], "position": [0, 8, 16, 24], "task": ["a", "b"], "model": ["m", "n"]},
+    )
+    for scale in ("identity", "log", "log_of_means"):
+        whole = cg.contrast(outcomes, control="0", scale=scale)
+        assert whole["ice"].dims == ("unit", "contrast", "position", "task", "model")
+        one = cg.contrast(outcomes.isel(position=2), control="0", scale=scale)
+        np.testing.assert_allclose(whole["ice"].isel(position=2), one["ice"], rtol=1e-12)
+        np.testing.assert_allclose(whole["control_sd"].isel(position=2), one["control_sd"], rtol=1e-12)
+
+
+def test_a_fold_is_undone():
+    data = curves(RNG.normal(size=(3, 2, 4, 2))).assign_coords(kind=("task", ["x", "y"]), parent=("unit", [0, 0, 1]))
+    columns = folded(data)
+    assert columns["kind"].values.tolist() == ["x", "y"] * 4
+    xr.testing.assert_identical(unfolded(columns, data), data)
+    with pytest.raises(OutcomesError, match="'task' follows 'position'"):
+        folded(data.transpose("unit", "contrast", "task", "position"))
+    with pytest.raises(OutcomesError, match="no coordinate"):
+        folded(data.drop_vars("position"))
+
+
+def test_critical_values_are_those_of_independent_and_of_equal_statistics():
+    many = critical_values(np.eye(30), np.full(30, np.inf), ci_prob=0.95, n_draws=99_999, rng=0)
+    assert abs(many[0] - special.ndtri((1 + 0.95 ** (1 / 30)) / 2)) < 0.02
+    one = critical_values(np.ones((7, 30)), np.full(30, 12.0), ci_prob=0.95, n_draws=99_999, rng=0)
+    assert abs(one[0] - special.stdtrit(12, 0.975)) < 0.03
+    mixed = critical_values(np.ones((7, 2)), np.array([12.0, 30.0]), ci_prob=0.95, n_draws=99_999, rng=0)
+    np.testing.assert_allclose(mixed, special.stdtrit([12, 30], 0.975), atol=0.03)
+    with pytest.raises(EstimateError, match="too few for ci_prob"):
+        critical_values(np.eye(3), np.full(3, 9.0), ci_prob=0.95, n_draws=10, rng=0)
+
+
+def test_the_band_by_multipliers_is_that_of_the_multivariate_t():
+    effects = curves(smooth(120, RNG))
+    by_draws = cg.simultaneous(effects, over="position", method="sup_t", rng=0, n_draws=65_535)
+    by_t = cg.simultaneous(effects, over="position", method="dunnett")
+    np.testing.assert_allclose(by_draws["critical"], by_t["critical"], rtol=0.006)
+    bonferroni = cg.simultaneous(effects, over="position", method="bonferroni")
+    assert (bonferroni["critical"] > 1.02 * by_t["critical"]).all()
+
+
+def test_each_curve_is_a_family_of_its_own():
+    ice = np.stack([smooth(80, RNG), RNG.normal(size=(80, 40))], axis=1)[..., None]
+    both = cg.simultaneous(curves(ice), over="position", method="sup_t", rng=0)
+    assert both.attrs["family"] == "the positions of one curve"
+    assert both["critical"].std("position").max() == 0
+    assert (both["critical"][0] < both["critical"][1]).all()
+    alone = cg.simultaneous(curves(ice[:, 1:]), over="position", method="sup_t", rng=0)
+    assert abs(float(alone["critical"][0, 0, 0]) - float(both["critical"][1, 0, 0])) < 0.05
+    together = cg.simultaneous(curves(ice), over="position", method="sup_t", rng=0, family="all")
+    assert (together["critical"] > both["critical"]).all()
+    named = curves(ice).assign_coords(motif=("contrast", ["x", "x"]))
+    by_name = cg.simultaneous(named, over="position", method="sup_t", rng=0, family="motif")
+    np.testing.assert_allclose(by_name["critical"], together["critical"])
+
+
+def test_estimates_and_effects_have_the_same_band():
+    effects = curves(smooth(200, RNG))
+    band = cg.simultaneous(effects, over="position", method="sup_t", rng=3)
+    again = cg.simultaneous(cg.estimate(effects), over="position", rng=3)
+    assert again.attrs["band"] == "sup_t"
+    for name in ("lower", "upper", "critical"):
+        np.testing.assert_array_equal(band[name], again[name])
+
+
+def test_clusters_are_resampled_whole():
+    parent = np.repeat(np.arange(40), 5)
+    ice = smooth(40, RNG)[parent] + 0.1 * RNG.normal(size=(200, 40))
+    effects = curves(ice).assign_coords(parent=("unit", parent))
+    for method in ("bootstrap_t", "sup_t"):
+        band = cg.simultaneous(effects, over="position", method=method, rng=0)
+        wide = (band["upper"] - band["lower"]).mean()
+        unaware = cg.simultaneous(effects, over="position", method=method, rng=0, cluster="none")
+        assert wide > 1.8 * (unaware["upper"] - unaware["lower"]).mean()
+
+
+def test_where_few_units_differ_the_rule_of_three_bounds():
+    ice = np.zeros((400, 30))
+    ice[:, 10:20] = smooth(400, RNG, 10) + 2
+    ice[:3, 25] = 4.0
+    for method in ("bootstrap_t", "sup_t"):
+        band = cg.simultaneous(curves(ice), over="position", method=method, rng=0).squeeze()
+        half = ((band["upper"] - band["lower"]) / 2).to_numpy()
+        largest = np.abs(ice).max()
+        unseen = largest * -np.expm1(np.log(0.05 / 30) / 400)
+        assert 0.8 * unseen < half[0] < 1.5 * unseen
+        assert half[25] > half[0]
+        assert (np.abs(band["ace"]) < half)[25]
+        assert (band["lower"][10:20] > 0).all()
+    # the curve's own positions are not widened by those that nothing reaches
+    narrow = cg.simultaneous(curves(ice[:, 10:20]), over="position", rng=0)["critical"].max()
+    wide = cg.simultaneous(curves(ice), over="position", rng=0)["critical"].squeeze()[10:20].max()
+    assert wide < 1.1 * narrow
+
+
+def test_bands_are_asked_for_by_the_dims_there_are():
+    effects = curves(smooth(30, RNG))
+    with pytest.raises(EstimateError, match="say over='position'"):
+        cg.simultaneous(effects, rng=0)
+    with pytest.raises(EstimateError, match=r"track=cg.Track"):
+        cg.simultaneous(effects.isel(position=0), over="position", rng=0)
+    with pytest.raises(EstimateError, match="neither 'contrast' nor 'position'"):
+        cg.simultaneous(effects, over="positions", rng=0)
+    with pytest.raises(EstimateError, match="for contrasts use 'dunnett'"):
+        cg.simultaneous(effects.isel(position=0), method="sup_t", rng=0)
+    with pytest.raises(EstimateError, match="do not say how positions correlate"):
+        cg.simultaneous(cg.estimate(effects).drop_vars("factor"), over="position")
+
+
+def profile_predictor() -> cg.FunctionPredictor:
+    kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2) ** 2)
+
+    def answer(x):
+        hits = x[:, 2, :-3] * x[:, 0, 1:-2] * x[:, 3, 2:-1] * x[:, 0, 3:]
+        return 1 + np.stack([np.convolve(row, kernel, "same") for row in hits])
+
+    return cg.FunctionPredictor(answer, track=cg.Track(origin=20), tasks=["signal"], scale="counts")
+
+
+def profile_design(n: int, **options) -> cg.Design:
+    arms = {"control": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    return cg.Design(null=cg.Uniform(length=44), arms=arms, n_units=n, contrasts="control", **options)
+
+
+def test_moments_have_the_estimates_and_the_band_of_all_units():
+    found = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="moments")
+    effects = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="effects")
+    assert found["ice_mean"].dims == ("contrast", "position", "task")
+    assert found["ice_sum"].dims == ("cluster", "contrast", "position", "task")
+    one, other = cg.estimate(found), cg.estimate(effects)
+    for name in ("ace", "se", "df"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-7, atol=1e-12)
+    bands = [cg.simultaneous(e, over="position", rng=0) for e in (one, other)]
+    np.testing.assert_allclose(bands[0]["critical"], bands[1]["critical"], rtol=0.05)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", ["bootstrap_t", "sup_t"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_bands_cover_whole_curves(method, clustered):
+    n_trials, hits = 400, 0
+    x = np.arange(60)
+    peak = np.exp(-0.5 * ((x - 30) / 5) ** 2)
+    rng = np.random.default_rng(5)
+    for _ in range(n_trials):
+        parent = np.arange(120) % 40
+        size = np.exp(0.4 * rng.normal(size=120) + (0.4 * rng.normal(size=40)[parent] if clustered else 0))
+        ice = size[:, None] * peak + 0.5 * smooth(120, rng, 60)
+        truth = np.exp(0.16 if clustered else 0.08) * peak
+        effects = curves(ice).assign_coords(parent=("unit", parent if clustered else np.arange(120)))
+        band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng).squeeze()
+        hits += bool(((band["lower"] <= truth) & (truth <= band["upper"])).all())
+    low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
+    assert low <= hits / n_trials <= high
