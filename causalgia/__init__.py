@@ -109,7 +109,7 @@ if TYPE_CHECKING:
     from causalgia.prior import Prior
     from causalgia.sequences import motif, read_fasta
     from causalgia.stopping import Decided, Precision
-    from causalgia.verdicts import decide
+    from causalgia.verdicts import decide, tipping_point
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -159,6 +159,7 @@ __all__ = [
     "report",
     "run",
     "sample_size",
+    "tipping_point",
 ]
 
 
