@@ -107,7 +107,7 @@ if TYPE_CHECKING:
     from causalgia.posterior import infer
     from causalgia.predict import Ensemble, FunctionPredictor, OnnxPredictor, TorchPredictor, load_predictor
     from causalgia.prior import Prior
-    from causalgia.sequences import motif, read_fasta
+    from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide, tipping_point
 else:
@@ -155,7 +155,8 @@ __all__ = [
     "motif",
     "open",
     "placebos",
-    "read_fasta",
+    "read_patterns",
+    "read_sequences",
     "report",
     "run",
     "sample_size",
