@@ -39,6 +39,7 @@ from validation import (
     replicates,
     screens,
     sequential,
+    tilts,
 )
 from validation.checks import Check
 
@@ -53,6 +54,7 @@ CHECKS: list[Check] = [
     *ratios.CHECKS,
     *clusters.CHECKS,
     *combinations.CHECKS,
+    *tilts.CHECKS,
     *multiplicity.CHECKS,
     *posterior.CHECKS,
     *laws.CHECKS,

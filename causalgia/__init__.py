@@ -115,9 +115,9 @@ if TYPE_CHECKING:
         load_predictor,
     )
     from causalgia.prior import Prior
-    from causalgia.sequences import motif, read_fasta
+    from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
-    from causalgia.verdicts import decide
+    from causalgia.verdicts import decide, tipping_point
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -165,11 +165,13 @@ __all__ = [
     "motif",
     "open",
     "placebos",
-    "read_fasta",
+    "read_patterns",
+    "read_sequences",
     "report",
     "run",
     "sample_size",
     "simultaneous",
+    "tipping_point",
 ]
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.reporting import Rows, trial_report
 from causalgia.reporting.table import check_not_draws
+from causalgia.reporting.tipping_sentences import tipping_report
 from causalgia.schema import keeps_effects
 
 #: describing function of each kind of Dataset of the bench, and variables that no other kind has
@@ -50,7 +51,7 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     ----------
     dataset
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from `causalgia.estimate`, with or without
-        `causalgia.adjust`; or decisions from `causalgia.decide`.
+        `causalgia.adjust`; decisions from `causalgia.decide`; or from `causalgia.tipping_point`.
 
         Of the bench: from `causalgia.mpra.library` (oligos by arm, the oligo and its parts, the rules and the draws
         that broke them, the shift from the null model); from `read_counts` or `filter` (barcodes, and what filters
@@ -88,6 +89,8 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     """
     variables = set(dataset.variables) if isinstance(dataset, xr.Dataset) else set()
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
+    if name is None and "tipping_shift" in variables:
+        return tipping_report(dataset)
     if name is None:
         _check_reportable(dataset)
         return trial_report(dataset, rows=rows)

@@ -34,6 +34,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "moments": ("contrast", "task"),
     "estimates": ("contrast", "task"),
     "decisions": ("contrast", "task"),
+    "tipping": ("shift", "side", "contrast", "task"),
     "library": ("row",),
     "counts": ("barcode", "replicate", "oligo"),
 }
@@ -160,6 +161,7 @@ _MAKERS: dict[Kind, str] = {
     "moments": 'cg.run(..., keep="moments")',
     "estimates": "cg.estimate or cg.from_effects",
     "decisions": "cg.decide",
+    "tipping": "cg.tipping_point",
     "library": "cg.mpra.library",
     "counts": "cg.mpra.read_counts",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "library", "counts"]
+Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "tipping", "library", "counts"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,20 @@ def _moment(name: str, meaning: str, *, dtype: str = "f", required: bool = False
 
 def _decision(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
+
+
+def _tilted(name: str, dtype: str, meaning: str) -> Variable:
+    return Variable(name, ("tipping",), (("shift",),), dtype, meaning, required=True)
+
+
+def _tilted_effect(name: str, dtype: str, meaning: str) -> Variable:
+    dims = (("shift", "contrast", "task"), ("shift", "contrast", "task", "model"))
+    return Variable(name, ("tipping",), dims, dtype, meaning, required=True)
+
+
+def _turn(name: str, dtype: str, meaning: str) -> Variable:
+    dims = (("side", "contrast", "task"), ("side", "contrast", "task", "model"))
+    return Variable(name, ("tipping",), dims, dtype, meaning, required=True)
 
 
 def _look(name: str, meaning: str) -> Variable:
@@ -317,6 +331,27 @@ SCHEMA: tuple[Variable, ...] = (
     _decision("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decision("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decision("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
+    # the ACE as a function of the null model; `shift` 0 is the null model that ran
+    _tilted("shift", "f", "sd by which the mean of the covariate is moved by the tilt"),
+    _tilted("covariate_mean", "f", "mean of the covariate under the tilted null model"),
+    _tilted("tilt", "f", "exponent of the weights exp(tilt x), for a covariate x in its own unit"),
+    _tilted("odds", "f", "factor by which the weight of a unit grows with one sd of the covariate"),
+    _tilted("ess", "f", "Kish's effective number of independent units under the weights"),
+    _tilted_effect("tilted_ace", "f", "average causal effect under the tilted null model"),
+    _tilted_effect("tilted_se", "f", "standard error of that ACE, for new draws of units"),
+    _tilted_effect("tilted_df", "f", "degrees of freedom of its interval"),
+    _tilted_effect("tilted_lower", "f", "lower limit at attrs['ci_prob'], by Hall's transformed t"),
+    _tilted_effect("tilted_upper", "f", "upper limit at attrs['ci_prob'], by Hall's transformed t"),
+    _tilted_effect("tilted_verdict", "U", "verdict under the tilted null model"),
+    _turn("turns", "b", "whether the verdict turns on that side, within what the units can say"),
+    _turn(
+        "tipping_shift", "f", "sd of the covariate at which the verdict turns; where it does not, the last one asked"
+    ),
+    _turn("tipping_covariate", "f", "mean of the covariate there"),
+    _turn("tipping_odds", "f", "factor by which the weight of a unit grows there with one sd of the covariate"),
+    _turn("turns_to", "U", "the verdict there; empty where it does not turn"),
+    _turn("leaves", "b", "whether the ACE itself comes to lie in another region (above, inside, below the ROPE)"),
+    _turn("leaving_shift", "f", "sd of the covariate at which it does; where it does not, the last one asked"),
     # MPRA: library of oligos
     _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
     _library(
@@ -372,6 +407,6 @@ SCHEMA: tuple[Variable, ...] = (
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
-RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "library", "counts"}) | {
+RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "tipping", "library", "counts"}) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

@@ -49,7 +49,7 @@ print("published networks found" if folder else "the folder 'shared' is absent: 
 # %% [markdown]
 # ## From raw FASTA
 #
-# `read_fasta` takes the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; which enhancer each came from
+# `read_sequences` takes the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; which enhancer each came from
 # stands in its name. The standard error depends on this: fifty shuffles of one enhancer are not fifty enhancers.
 
 
@@ -67,8 +67,8 @@ def network(name):
 
 if folder:
     networks = cg.Ensemble([network(name) for name in NETWORKS.values()], names=list(NETWORKS))
-    enhancers = cg.read_fasta(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")
-    shuffled = cg.read_fasta(folder / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz")
+    enhancers = cg.read_sequences(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")
+    shuffled = cg.read_sequences(folder / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz")
     backgrounds = cg.Genomic(of=shuffled, parent=[str(name).split("_shuffle")[0] for name in shuffled.names])
     print(f"{len(enhancers)} enhancers, {len(shuffled)} shuffles of {len(set(backgrounds.parent_names))} parents")
     for name, tokens in (("enhancers", enhancers.tokens), ("shuffles", shuffled.tokens)):

@@ -307,7 +307,7 @@ def test_the_inserts_that_reads_are_mapped_to_are_each_there_once(barcoded, tmp_
     names = [line[1:] for line in text.splitlines() if line.startswith(">")]
     tests = barcoded["group"].isin(["test", "negative"]).values
     assert names == list(dict.fromkeys(barcoded["oligo_name"].values[tests]))
-    assert cg.read_fasta(tmp_path / "inserts.fa").length == 60
+    assert cg.read_sequences(tmp_path / "inserts.fa").length == 60
 
 
 def test_the_sequence_design_says_what_each_construct_is(barcoded):

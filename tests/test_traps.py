@@ -579,7 +579,7 @@ def test_letters_in_any_spelling(tmp_path):
     path = tmp_path / "masked.fa.gz"
     with gzip.open(path, "wt") as file:
         file.write(">soft\nACGTacgt\nagataag\n>rna\nACGUACGUAGAUAAG\n>upper\nACGTACGTAGATAAG\n")
-    read = cg.read_fasta(path)
+    read = cg.read_sequences(path)
     assert decode(read.tokens) == ["ACGTACGTAGATAAG"] * 3
     assert [len(find_instances(read.tokens, word)) for word in ("AGATAAG", "agataag", "AGAUAAG")] == [3, 3, 3]
     assert cg.Embed("UGCAUG", at=3) == cg.Embed("tgcatg", at=3)
@@ -591,8 +591,8 @@ def test_n_is_refused_or_drawn_and_never_a_base_in_silence(tmp_path):
     path = tmp_path / "gaps.fa"
     path.write_text(">a\n" + "N" * 4_000 + "\n")
     with pytest.raises(SequenceError, match="N"):
-        cg.read_fasta(path)
-    drawn = cg.read_fasta(path, ambiguous="draw", rng=0).tokens
+        cg.read_sequences(path)
+    drawn = cg.read_sequences(path, ambiguous="draw", rng=0).tokens
     assert stats.chisquare(np.bincount(drawn.ravel(), minlength=4)).pvalue > 1e-6
 
 

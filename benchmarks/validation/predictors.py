@@ -111,7 +111,7 @@ def deepstarr() -> np.ndarray:
         cg.TorchPredictor(arch.load(FOLDER / name / "model.safetensors"), tasks=list(arch.TASKS), scale="log2")
         for name in DEEPSTARR
     ]
-    shuffles = cg.read_fasta(FOLDER.parent / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz")
+    shuffles = cg.read_sequences(FOLDER.parent / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz")
     arms = {"untreated": cg.Untreated()}
     arms |= {f"{word} at {at}": cg.Embed(word, at=at) for word in FLY for at in (100, 160)}
     return _ice(cg.Genomic(of=shuffles), arms, cg.Ensemble(members), n_units=500)

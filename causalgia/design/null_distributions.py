@@ -79,7 +79,7 @@ class Profile(FromSequences):
     Parameters
     ----------
     of
-        Sequences of equal length: strings, a FASTA path, a token array (n, length), or `cg.read_fasta(...)`.
+        Sequences of equal length: strings, a FASTA path, a token array (n, length), or `cg.read_sequences(...)`.
 
     Examples
     --------

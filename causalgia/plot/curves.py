@@ -1,4 +1,4 @@
-"""Effects against a numeric coordinate of their contrasts: position, distance, measured affinity."""
+"""Effects against a number: position, distance, measured affinity, a shift of the null model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
+    BAND,
     GRAY,
     GRID,
     INK,
     MODELS,
     ROPE,
+    VERDICTS,
     add_verdicts_to_legend,
     as_task,
     axes_or_new,
@@ -39,6 +41,7 @@ from causalgia.plot.style import (
 )
 from causalgia.reporting import Row
 from causalgia.reporting.table import as_reportable
+from causalgia.schema import validate
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -320,3 +323,83 @@ def _finish_curve(
         drawn = drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn
         add_verdicts_to_legend(axes, drawn)
     legend(axes)
+
+
+def tipping_point(
+    found: xr.Dataset, *, contrast: str | None = None, task: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the ACE as a function of the null model, with its interval, its verdicts and the points where they turn.
+
+    Points are colored by verdict, and the region of practical equivalence is shaded. A dotted line marks each tipping
+    point; a second axis has the mean of the covariate.
+
+    Parameters
+    ----------
+    found
+        From `causalgia.tipping_point`, of one predictor.
+    contrast, task
+        The contrast and the task; required if there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Save it by `save_figure`.
+
+    Raises
+    ------
+    ContrastError
+        If the contrast or task does not exist or is required, or there are several predictors.
+    OutcomesError
+        If `found` is no result of `causalgia.tipping_point`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> gc = cg.FunctionPredictor(lambda x: x[:, 1:3].mean((1, 2)) * x[:, 0, 9], tasks=["K562"])
+    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
+    >>> outcomes = cg.run(cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=200), gc, rng=0)
+    >>> axes = tipping_point(cg.tipping_point(outcomes, contrast="A - T", rope=(-0.4, 0.4)))
+    >>> axes.get_xlabel()
+    'shift of gc (sd)'
+    """
+    validate(found, "tipping")
+    if "model" in found.dims:
+        raise ContrastError("tipping_point: several predictors; select one, found.isel(model=0)")
+    task = as_task(found, task, "tipping_point")
+    names = [str(name) for name in found["contrast"].to_numpy()]
+    contrast = names[0] if contrast is None and len(names) == 1 else contrast
+    if contrast not in names:
+        problem = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
+        raise ContrastError(f"tipping_point: {problem}; say contrast= one of {', '.join(map(quoted, names[:12]))}")
+    one = found.isel(contrast=names.index(contrast), task=task_names(found).index(task))
+    axes, shift = axes_or_new(ax, 6.4, 3.6), one["shift"].to_numpy()
+    ace, lower, upper = (one[f"tilted_{name}"].to_numpy() for name in ("ace", "lower", "upper"))
+    low, high = (one[f"rope_{end}"].item() for end in ("lower", "upper"))
+    if low < high:
+        axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
+    axes.fill_between(shift, lower, upper, color=BAND, lw=0, zorder=1.5, label="_interval")
+    axes.plot(shift, ace, color=GRAY, lw=0.9, zorder=3, label="_joined")
+    verdict = one["tilted_verdict"].to_numpy()
+    for name, color in VERDICTS.items():
+        mine = verdict == name
+        if mine.any():
+            inner = "white" if name == "undecided" else color
+            axes.scatter(shift[mine], ace[mine], s=14, facecolors=inner, edgecolors=color, lw=1.0, zorder=5, label=name)
+    for at in one["tipping_shift"].to_numpy()[one["turns"].to_numpy()]:
+        axes.axvline(at, color=INK, lw=0.8, ls=":", zorder=2.5)
+    axes.axvline(0, color=GRID, lw=0.8, zorder=1)
+    label, mean, sd = (found.attrs[name] for name in ("covariate", "covariate_at_0", "covariate_sd"))
+    axes.set_xlabel(f"shift of {label} (sd)", fontsize=9.5, **AS_IT_IS)
+    below = axes.secondary_xaxis(-0.28, functions=(lambda s: mean + sd * s, lambda x: (x - mean) / sd))
+    below.set_xlabel(f"mean of {label}", fontsize=9.5, **AS_IT_IS)
+    below.tick_params(labelsize=9)
+    level = f"{100 * float(found.attrs['ci_prob']):.4g} % intervals"
+    axes.set_ylabel(f"{fill(axis_label(found.attrs), _WIDE)}\n{level}", fontsize=9.5, **AS_IT_IS)
+    title(axes, f"{shortened(contrast)}, {task}")
+    strip(axes, "top", "right")
+    axes.tick_params(labelsize=9)
+    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
+    legend(axes)
+    return axes

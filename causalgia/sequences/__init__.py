@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from causalgia.sequences.fasta import Sequences, from_bed, read_fasta
     from causalgia.sequences.motif_names import motif
     from causalgia.sequences.motif_scores import Instances, find_instances, strength_ladder
-    from causalgia.sequences.motifs import Motif, read_motifs
+    from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
+    from causalgia.sequences.pattern_files import read_patterns
+    from causalgia.sequences.sequence_files import read_sequences
     from causalgia.sequences.shuffles import log_degeneracy
     from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 else:
@@ -25,6 +27,7 @@ else:
 __all__ = [
     "Instances",
     "Motif",
+    "Seqlets",
     "Sequences",
     "Variant",
     "VariantWindows",
@@ -37,6 +40,8 @@ __all__ = [
     "one_hot",
     "read_fasta",
     "read_motifs",
+    "read_patterns",
+    "read_sequences",
     "read_vcf",
     "reverse_complement",
     "strength_ladder",

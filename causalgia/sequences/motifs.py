@@ -25,12 +25,45 @@ UNIFORM: Row = (0.25, 0.25, 0.25, 0.25)
 _KEPT, _TOLERANCE = 1e-12, 1e-3
 
 
+@dataclass(frozen=True, eq=False)
+class Seqlets:
+    """The seqlets behind a motif: words of a sequence to which a network's answer was attributed.
+
+    Attributes
+    ----------
+    n
+        Their number.
+    width
+        Their positions w, of which the motif has those from `start` to `stop`, the last one excluded.
+    start, stop
+        The part that is the motif.
+    contributions
+        Mean contribution of the base that is there, (w, 4) in the order A, C, G, T: the contribution weight matrix.
+        None if the file has none.
+    hypothetical
+        Mean contribution that each base would have, (w, 4), or None.
+    """
+
+    n: int
+    width: int
+    start: int
+    stop: int
+    contributions: NDArray[np.float64] | None = None
+    hypothetical: NDArray[np.float64] | None = None
+
+    def reverse_complement(self) -> Seqlets:
+        """Return the seqlets as the opposite strand shows them."""
+        seen, could_be = (None if x is None else x[::-1, ::-1] for x in (self.contributions, self.hypothetical))
+        return Seqlets(self.n, self.width, self.width - self.stop, self.width - self.start, seen, could_be)
+
+
 @dataclass(frozen=True)
 class Motif:
     """A motif: at each of w positions, independently, the probabilities of A, C, G and T.
 
     Rows must sum to 1 within 0.001 (published matrices are rounded) and are divided by their sum; rows within 1e-12
-    of 1 are kept as they are. Motifs are compared by name, identifier and probabilities, not by source.
+    of 1 are kept as they are. Motifs are compared by name, identifier and probabilities, not by source or
+    seqlets.
 
     Parameters
     ----------
@@ -42,6 +75,8 @@ class Motif:
         Its accession in a database.
     source
         The path that was read, as it was given, or the release of the database.
+    seqlets
+        The seqlets that it was made of, if `causalgia.read_patterns` read it from a file that has them.
 
     Raises
     ------
@@ -59,6 +94,7 @@ class Motif:
     probabilities: tuple[Row, ...]
     identifier: str | None = None
     source: str | None = field(default=None, compare=False)
+    seqlets: Seqlets | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
@@ -190,7 +226,8 @@ class Motif:
     def reverse_complement(self) -> Motif:
         """Return the motif as the opposite strand shows it, under the same name."""
         rows = tuple((t, g, c, a) for a, c, g, t in reversed(self.probabilities))
-        return Motif(self.name, rows, self.identifier, self.source)
+        seqlets = None if self.seqlets is None else self.seqlets.reverse_complement()
+        return Motif(self.name, rows, self.identifier, self.source, seqlets)
 
     def log_odds(self, background: Row = UNIFORM, *, pseudocount: float = 0.0) -> NDArray[np.float64]:
         """Return ``log2(p_b / background_b)`` in bits, (w, 4) in the order A, C, G, T: the position weight matrix.

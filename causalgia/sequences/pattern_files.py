@@ -1,0 +1,243 @@
+"""Motifs from the files of motif discovery: tfmodisco HDF5, FiNeMo's hits, MEME and JASPAR text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.checks import is_real
+from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import open_regular_file
+from causalgia.sequences.hit_files import hit_motifs, is_hit_table
+from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
+from causalgia.types import Array
+
+if TYPE_CHECKING:
+    import h5py
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+_GROUPS = ("pos_patterns", "neg_patterns")
+_OLD = "metacluster_idx_to_submetacluster_results"
+_LONGEST, _MOST = 10_000, 100_000
+"""Most positions of a pattern, and most patterns."""
+
+
+def read_patterns(
+    path: str | PathLike[str],
+    *,
+    trim: float = 0.3,
+    genome: str | PathLike[str] | None = None,
+    regions: str | PathLike[str] | None = None,
+) -> dict[str, Motif]:
+    r"""Read motifs, or the patterns that motif discovery found, from any file that holds them.
+
+    The format is told from the content: HDF5 of tfmodisco-lite, ``hits.tsv`` or ``hits.bed`` of FiNeMo, MEME (version 4
+    or 5) or JASPAR text. Each pattern is a `causalgia.sequences.Motif`, which every intervention takes; those of
+    tfmodisco and FiNeMo carry their seqlets (``motif.seqlets``): how many there were, and their contributions.
+
+    Parameters
+    ----------
+    path
+        The file, text plain or gzip-compressed.
+    trim
+        tfmodisco: outer positions whose sum of \|contribution\| is below this share of the largest are cut off; 0 keeps
+        all. The whole pattern stays in ``motif.seqlets``.
+    genome
+        FiNeMo: the FASTA file with the chromosomes of the hits; the motif is the base frequency of the hits' words.
+    regions
+        FiNeMo: ``regions.npz``, the regions in which hits were called, instead of a genome.
+
+    Returns
+    -------
+    dict
+        Name -> motif, in the order of the file: ``"pos_patterns.pattern_0"`` for tfmodisco (the name that FiNeMo
+        gives), the motif's own name elsewhere.
+
+    Raises
+    ------
+    SequenceError
+        If the file is absent, of no such format or malformed, has links to other files, a pattern has no position
+        left, hits come without `genome` or `regions` or lie outside them, or an option does not go with the format.
+
+    References
+    ----------
+    Shrikumar et al. (2018), arXiv:1811.00416: TF-MoDISco.
+
+    Examples
+    --------
+    >>> import h5py, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "modisco.h5"
+    >>> with h5py.File(path, "w") as file:
+    ...     group = file.create_group("pos_patterns/pattern_0")
+    ...     group["sequence"] = np.eye(4)[[3, 2, 0, 3, 0, 0, 1]]
+    ...     group["contrib_scores"] = np.eye(4)[[3, 2, 0, 3, 0, 0, 1]] * [[0.1], [2], [2], [2], [2], [1], [0]]
+    ...     group["hypothetical_contribs"] = group["contrib_scores"][:]
+    ...     group["seqlets/n_seqlets"] = np.array([120])
+    >>> patterns = read_patterns(path)
+    >>> gata = patterns["pos_patterns.pattern_0"]
+    >>> gata.consensus, gata.seqlets.n, len(gata.seqlets.contributions)
+    ('GATAA', 120, 7)
+    """
+    if not isinstance(path, str | PathLike):
+        raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'modisco.h5'")
+    if not is_real(trim) or not 0 <= trim <= 1:
+        raise SequenceError(f"trim={quoted(trim)} is not a share of the largest contribution, from 0 to 1; such as 0.3")
+    with open_regular_file(path, SequenceError) as file:
+        is_hdf5 = file.read(8) == HDF5
+    if not is_hdf5 and is_hit_table(path):
+        if (genome is None) == (regions is None):
+            raise SequenceError(
+                f"{path}: hits have places and no bases; give genome= (a FASTA file) or regions= (FiNeMo's regions.npz)"
+                f"{', not both' if genome is not None else ''}"
+            )
+        return hit_motifs(path, genome=genome, regions=regions)
+    for name, value in (("genome", genome), ("regions", regions)):
+        if value is not None:
+            raise SequenceError(f"{path}: {name}= goes with FiNeMo's hits, and these are not; leave it out")
+    return _read_modisco(Path(path), float(trim)) if is_hdf5 else read_motifs(path)
+
+
+def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
+    with _opened(path) as file:
+        groups = [name for name in _GROUPS if name in file]
+        if not groups:
+            raise SequenceError(f"{path}: {_what_else(list(file))}")
+        found = {}
+        for group in groups:
+            patterns = _group(file, group, path)
+            names = sorted((name for name in patterns if re.fullmatch(r"pattern_\d+", name)), key=_number)
+            if len(names) > _MOST:
+                raise SequenceError(f"{path}: {group} has {len(names):,} patterns, and at most {_MOST:,} are read")
+            for name in names:
+                key = f"{group}.{name}"
+                found[key] = _pattern(_group(patterns, name, path), key, path, trim)
+    if not found:
+        raise SequenceError(f"{path}: {' and '.join(groups)} hold no pattern_0; tfmodisco found none, or stopped early")
+    return found
+
+
+def _what_else(names: list[str]) -> str:
+    if _OLD in names:
+        return "is of the first TF-MoDISco; rewrite it with `modisco convert` of modisco-lite"
+    if "obs" in names and "var" in names:
+        return "is an AnnData file, which holds regions and no motifs; see 'Formats' in the guides"
+    if names and {"shap", "raw"} & set(names):
+        return "holds contributions; run tfmodisco on them, and give the file it writes"
+    return f"no pos_patterns or neg_patterns, as tfmodisco writes them; it has {quoted(names[:6])}"
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("_")[2])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except SequenceError:
+        raise
+    except Exception as error:  # damaged files raise any exception
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "filter" in why or "plugin" in why:
+            cure = "it is compressed by a plugin: pip install hdf5plugin, and `import hdf5plugin` before reading"
+        else:
+            cure = "it is damaged or was cut short; copy or make it anew"
+        raise SequenceError(f"{path}: cannot be read ({why}); {cure}") from error
+
+
+def _member(group: h5py.Group, name: str, path: Path) -> Any:
+    """Return a member of a group that is stored in this file."""
+    import h5py
+
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise SequenceError(f"{path}: {group.name} lacks {quoted(name)}; tfmodisco writes it for each pattern")
+    if not isinstance(link, h5py.HardLink):
+        raise SequenceError(f"{path}: {group.name}/{name} is a link to another place; copy the values into the file")
+    return group[name]
+
+
+def _group(parent: h5py.Group, name: str, path: Path) -> h5py.Group:
+    import h5py
+
+    found = _member(parent, name, path)
+    if not isinstance(found, h5py.Group):
+        raise SequenceError(f"{path}: {found.name} is an array, and tfmodisco has a group there; make the file anew")
+    return found
+
+
+def _array(parent: h5py.Group, name: str, path: Path) -> NDArray[np.float64]:
+    """Return a table of numbers of four columns, (w, 4)."""
+    import h5py
+
+    found = _member(parent, name, path)
+    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
+        raise SequenceError(f"{path}: {found.name} holds no values of its own; copy them into the file")
+    shape: tuple[int, ...] = found.shape or ()
+    if len(shape) != 2 or shape[1] != 4 or not 1 <= shape[0] <= _LONGEST or found.dtype.kind not in "fiub":
+        raise SequenceError(
+            f"{path}: {found.name} is {found.dtype} of shape {shape}; a pattern has 1 to {_LONGEST:,} rows of A, C, G, "
+            "T"
+        )
+    values: NDArray[np.float64] = found[()].astype(np.float64)
+    if not np.isfinite(values).all():
+        at = int(np.argwhere(~np.isfinite(values))[0, 0])
+        raise SequenceError(f"{path}: {found.name} has {values[at][~np.isfinite(values[at])][0]} at position {at}")
+    return values
+
+
+def _pattern(group: h5py.Group, name: str, path: Path, trim: float) -> Motif:
+    tables = {key: _array(group, key, path) for key in ("sequence", "contrib_scores", "hypothetical_contribs")}
+    sequence, contributions, hypothetical = tables.values()
+    if len({len(table) for table in tables.values()}) > 1:
+        lengths = {key: len(table) for key, table in tables.items()}
+        raise SequenceError(f"{path}: {name} has tables of several lengths, {lengths}; make the file anew")
+    start, stop = trimmed(contributions, trim)
+    probabilities = _frequencies(sequence[start:stop], f"{path}: {name}")
+    seqlets = Seqlets(_n_seqlets(group, path), len(sequence), start, stop, contributions, hypothetical)
+    return Motif(name, probabilities, source=str(path), seqlets=seqlets)
+
+
+def trimmed(contributions: Array, share: float) -> tuple[int, int]:
+    """Return the stretch of a pattern between the outermost positions of a large contribution.
+
+    A position is kept if its sum of absolute contributions is at least `share` of the largest, or lies between two
+    such positions, as in FiNeMo and in tfmodisco's report.
+
+    Examples
+    --------
+    >>> trimmed(np.diag([0.1, 1.0, 0.2, -0.9])[:, :4], 0.3)
+    (1, 4)
+    """
+    size = np.abs(contributions).sum(axis=1)
+    kept = np.flatnonzero(size >= share * size.max())
+    return int(kept[0]), int(kept[-1]) + 1
+
+
+def _frequencies(table: Array, place: str) -> Any:
+    totals = table.sum(axis=1, keepdims=True)
+    if table.min() < 0 or totals.min() <= 0:
+        at = int(np.argmin(np.minimum(table.min(axis=1), totals[:, 0] - np.finfo(float).tiny)))
+        raise SequenceError(
+            f"{place}: position {at} of its trimmed part has base frequencies {table[at].round(3).tolist()}; they are "
+            "not negative and some base has one: make the file anew"
+        )
+    return tuple(map(tuple, (table / totals).tolist()))
+
+
+def _n_seqlets(group: h5py.Group, path: Path) -> int:
+    found = _member(_group(group, "seqlets", path), "n_seqlets", path)
+    number = np.asarray(found[()]).reshape(-1) if getattr(found, "size", 0) == 1 else np.empty(0)
+    if number.size != 1 or number.dtype.kind not in "iuf" or number[0] < 1:
+        raise SequenceError(f"{path}: {found.name} is not one number of seqlets; make the file anew")
+    return int(number[0])

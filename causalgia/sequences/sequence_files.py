@@ -1,0 +1,258 @@
+"""Sequences from any file that holds them: FASTA, intervals of a genome, one-hot and token arrays."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import LARGEST, open_regular_file
+from causalgia.sequences.alphabet import Ambiguous, Layout, letter_tokens
+from causalgia.sequences.fasta import FilePath, Name, Sequences, from_bed, read_fasta
+from causalgia.sequences.text_files import read_text
+from causalgia.streams import RNG
+
+_NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_LETTERS = np.frombuffer(b"ACGTN", np.uint8)
+_OF_FINEMO = "sequences"
+
+
+def read_sequences(
+    path: FilePath,
+    *,
+    genome: FilePath | None = None,
+    length: int | None = None,
+    center: Literal["middle", "summit"] = "middle",
+    stranded: bool = False,
+    key: str | None = None,
+    layout: Layout | None = None,
+    ambiguous: Ambiguous = "refuse",
+    rng: RNG | None = None,
+) -> Sequences:
+    r"""Read sequences of one length from any file that holds them, for the ``of=`` of a null model.
+
+    The format is told from the content: FASTA (plain or gzip-compressed); intervals in BED or narrowPeak, with a
+    genome; NumPy ``.npy`` or ``.npz`` of one-hot sequences, (n, 4, length) or (n, length, 4), or of tokens, (n,
+    length), 0 to 3 for A, C, G, T.
+
+    Parameters
+    ----------
+    path
+        The file.
+    genome, length
+        BED: the FASTA file of the genome, and the bases of each window; both are required.
+    center, stranded
+        BED: as in `causalgia.sequences.from_bed`; ``center="summit"`` takes column 10 of narrowPeak.
+    key
+        npz: name of the array, where there are several and none is called "sequences", as in FiNeMo's regions.
+    layout
+        One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); told from the shape unless both have 4.
+        Channels are A, C, G, T.
+    ambiguous, rng
+        ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four quarters) by `rng`; by default they
+        are refused, as in `causalgia.sequences.encode`.
+
+    Returns
+    -------
+    Sequences
+        Named after FASTA records, windows (``chrom:start-end``), or FiNeMo's regions; else 0 to n - 1.
+
+    Raises
+    ------
+    SequenceError
+        If the file is absent, of no such format, malformed, or larger than 8 GiB; sequences differ in length or hold
+        other letters; an array is neither one-hot nor tokens; or an option is missing or does not go with the format.
+    TypeError
+        If letters are to be drawn and `rng` is missing.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> np.savez(folder / "x.npz", np.eye(4, dtype=np.int8)[None, [2, 0, 3, 3, 0, 1, 0]])
+    >>> found = read_sequences(folder / "x.npz")
+    >>> found, found.tokens[0].tolist()
+    (<Sequences: 1 of 7 bp, 0>, [2, 0, 3, 3, 0, 1, 0])
+    >>> _ = (folder / "genome.fa").write_text(">chr1\nAACCGGTTACGTACGT\n")
+    >>> _ = (folder / "peaks.bed").write_text("chr1\t6\t10\n")
+    >>> read_sequences(folder / "peaks.bed", genome=folder / "genome.fa", length=6).names
+    ('chr1:5-11',)
+    """
+    if not isinstance(path, str | PathLike):
+        raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'peaks.fa'")
+    kind = _kind_of_file(path)
+    of_bed = {"genome": genome, "length": length, "center": center == "summit" or None, "stranded": stranded or None}
+    of_arrays = {"key": key, "layout": layout}
+    for others, file in ((of_bed, "BED"), (of_arrays, "arrays")):
+        given = [name for name, value in others.items() if value is not None]
+        if given and kind != file:
+            raise SequenceError(f"{path}: {given[0]}= is for {_SAID[file]}, and this is {_SAID[kind]}; leave it out")
+    if kind == "FASTA":
+        return read_fasta(path, ambiguous=ambiguous, rng=rng)
+    if kind == "arrays":
+        return _from_arrays(path, key, layout, ambiguous, rng)
+    missing = [name for name in ("genome", "length") if of_bed[name] is None]
+    if genome is None or length is None:
+        raise SequenceError(
+            f"{path}: intervals have places and no bases; give {' and '.join(f'{name}=' for name in missing)} "
+            "(a FASTA file of the genome, and the length of the network's input)"
+        )
+    return from_bed(path, genome, length=length, center=center, stranded=stranded, ambiguous=ambiguous, rng=rng)
+
+
+_SAID = {"FASTA": "FASTA", "BED": "BED or narrowPeak", "arrays": "NumPy arrays (.npy, .npz)"}
+
+
+def _kind_of_file(path: FilePath) -> str:
+    with open_regular_file(path, SequenceError) as file:
+        head = file.read(8)
+    if head.startswith((_NPY, _ZIP)):
+        return "arrays"
+    if head == _HDF5:
+        raise SequenceError(
+            f"{path}: is HDF5, which has no one layout for sequences; cg.read_patterns reads the patterns of "
+            "tfmodisco; of other files take the array (h5py.File(path)[name][:]) and give its tokens"
+        )
+    text = read_text(path).lstrip()
+    return "BED" if text and not text.startswith((b">", b"@", b";")) and b"\t" in text[:10_000] else "FASTA"
+
+
+def _from_arrays(
+    path: FilePath, key: str | None, layout: Layout | None, ambiguous: Ambiguous, rng: RNG | None
+) -> Sequences:
+    arrays = load_arrays(path)
+    name = _array_name(arrays, key, path)
+    place = f"{path}: {name}" if name else str(path)
+    tokens = as_letters(arrays[name], layout, place)
+    names = _region_names(arrays, len(tokens))
+    return Sequences(letter_tokens(_LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place), names)
+
+
+def _array_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: FilePath) -> str:
+    if key is not None and key not in arrays:
+        held = f"the arrays {quoted(sorted(arrays))}" if "" not in arrays else "one array without a name"
+        raise SequenceError(f"{path}: key={quoted(key)} is not there; the file has {held}")
+    if key is not None:
+        return key
+    if len(arrays) == 1:
+        return next(iter(arrays))
+    if _OF_FINEMO in arrays:
+        return _OF_FINEMO
+    raise SequenceError(f"{path}: has the arrays {quoted(sorted(arrays))}; say which by key=")
+
+
+def as_letters(array: NDArray[Any], layout: Layout | None, place: str) -> NDArray[np.uint8]:
+    """Return tokens, (n, length), of one-hot or token sequences; 4 where a position holds no base.
+
+    Raises
+    ------
+    SequenceError
+        If it is neither, or its layout is not clear.
+
+    Examples
+    --------
+    >>> one_hot = np.zeros((1, 2, 4))
+    >>> one_hot[0, 0, 2] = 1
+    >>> as_letters(one_hot, None, "x.npy")
+    array([[2, 4]], dtype=uint8)
+    """
+    if array.dtype.kind not in "fiub" or array.ndim not in (2, 3) or not array.size:
+        raise SequenceError(
+            f"{place}: an array of {array.dtype} and shape {array.shape}; give one-hot (n, 4, length) or (n, length, "
+            "4), or tokens (n, length)"
+        )
+    if array.ndim == 2:
+        if array.dtype.kind in "fb" or array.min() < 0 or array.max() > 3:
+            raise SequenceError(
+                f"{place}: an array (n, length) of {array.dtype} from {array.min():g} to {array.max():g}; tokens are "
+                "whole numbers from 0 to 3 (A, C, G, T)"
+            )
+        return array.astype(np.uint8)
+    if layout not in (None, "NCL", "NLC"):
+        raise SequenceError(
+            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length), 'NLC' for (n, length, 4)"
+        )
+    axis = {"NCL": 1, "NLC": 2}.get(str(layout)) or _channel_axis(array.shape, place)
+    if array.shape[axis] != 4:
+        raise SequenceError(f"{place}: shape {array.shape} has no 4 channels where layout={quoted(layout)} puts them")
+    hot = np.moveaxis(array, axis, 2)
+    tokens = np.full(hot.shape[:2], 4, dtype=np.uint8)
+    known = np.zeros(hot.shape[:2], dtype=np.int64)
+    for base in range(4):
+        here = hot[..., base] == 1
+        tokens[here] = base
+        known += here
+    others = (hot != 0).sum(axis=2) - known
+    no_base = (known == 0) & ((others == 0) | (hot == 0.25).all(axis=2))
+    wrong = ~(((known == 1) & (others == 0)) | no_base)
+    if wrong.any():
+        n, at = map(int, np.argwhere(wrong)[0])
+        raise SequenceError(
+            f"{place}: sequence {n}, position {at} is {hot[n, at].tolist()}; one-hot is one 1 and three 0 "
+            "(contributions and averages are not sequences)"
+        )
+    return tokens
+
+
+def _channel_axis(shape: tuple[int, ...], place: str) -> int:
+    found = [axis for axis in (1, 2) if shape[axis] == 4]
+    if len(found) == 1:
+        return found[0]
+    why = "fits both layouts; say layout='NCL' or layout='NLC'" if found else "has no axis of 4 channels (A, C, G, T)"
+    raise SequenceError(f"{place}: shape {shape} {why}")
+
+
+def _region_names(arrays: Mapping[str, NDArray[Any]], n: int) -> tuple[Name, ...]:
+    """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
+    chromosome, start, sequences = (arrays.get(name) for name in ("chr", "peak_region_start", _OF_FINEMO))
+    if chromosome is None or start is None or sequences is None or not chromosome.shape == start.shape == (n,):
+        return tuple(range(n))
+    width = sequences.shape[2]
+    names = tuple(f"{c}:{s}-{s + width}" for c, s in zip(chromosome.tolist(), start.tolist(), strict=True))
+    return names if len(set(names)) == n and "NA" not in chromosome.tolist() else tuple(range(n))
+
+
+def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an ``.npz`` file by name, or that of an ``.npy`` file as ``""``; pickles are not opened.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read, holds objects, or its arrays have more than 8 GiB.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "x.npy"
+    >>> np.save(path, np.zeros((1, 4, 2)))
+    >>> {name: array.shape for name, array in load_arrays(path).items()}
+    {'': (1, 4, 2)}
+    """
+    with open_regular_file(path, SequenceError) as file:
+        try:
+            if file.read(4) == _ZIP:
+                with zipfile.ZipFile(file) as packed:
+                    _check_size(sum(item.file_size for item in packed.infolist()), path)
+            file.seek(0, 2)
+            _check_size(file.tell(), path)
+            file.seek(0)
+            found = np.load(file, allow_pickle=False)
+            return {name: found[name] for name in found.files} if hasattr(found, "files") else {"": np.asarray(found)}
+        except SequenceError:
+            raise
+        except MemoryError as error:
+            raise SequenceError(f"{path}: does not fit into the memory that is free; split the file") from error
+        except Exception as error:  # damaged files raise any exception
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            objects = "it holds Python objects, which are never opened: " if "pickle" in why or "Object" in why else ""
+            raise SequenceError(f"{path}: {objects}no NumPy arrays can be read ({why}); save them anew") from error
+
+
+def _check_size(size: int, path: FilePath) -> None:
+    if size > LARGEST:
+        raise SequenceError(f"{path}: its arrays have {size:,} bytes, and at most {LARGEST:,} are read; split the file")

@@ -1,0 +1,318 @@
+"""The verb `tipping_point`: how far the null model must move before a verdict turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.choices import Scale, is_placebo_rope
+from causalgia.effects._contrast import contrast as contrasted
+from causalgia.errors import ContrastError, DecisionError, EstimateError, quoted
+from causalgia.estimation._estimate import estimate
+from causalgia.estimation._heterogeneity import individual_effects
+from causalgia.estimation.arithmetic_floor import is_below_floor
+from causalgia.estimation.effect_modification import unit_covariate
+from causalgia.estimation.exponential_tilt import Tilt, standardized, tilt, tilted_mean
+from causalgia.estimation.request import Request, clusters, unit_name
+from causalgia.estimation.transformed_t import hall_coefficient
+from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.tost import t_limits
+from causalgia.numerics.moments import skewness
+from causalgia.schema import annotate, validate
+from causalgia.types import Array, Codes
+from causalgia.verdicts._decide import decide
+
+By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
+
+LEAST_EFFECTIVE = 50
+"""Effective number of independent units below which nothing is said about a tilted null model."""
+STEP, FURTHEST = 0.05, 3.0
+"""Grid of shifts, in sd of the covariate."""
+_SIDES = ("down", "up")
+_TILT = "tilt_step"
+_CARRIED = ("largest_ice", "exact", "control_sd", "floor")
+_BY = "give the name of a coordinate on the units, such as 'gc', or an array of that length"
+
+
+def tipping_point(
+    outcomes: xr.Dataset,
+    *,
+    contrast: str | list[str] | Mapping[str, Mapping[str, float]] | None = None,
+    by: By = "gc",
+    rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
+    level: float | None = None,
+    rare: float | str | None = None,
+    cluster: str | None = None,
+    scale: Scale | None = None,
+) -> xr.Dataset:
+    r"""Ask how far the null model must move before a verdict turns, without another prediction.
+
+    The ACE is an average over the backgrounds of one null model. The units that were predicted are weighted by
+    :math:`w_u \propto e^{\lambda x_u}`, which tilts that null model along a covariate x (GC content, the content of a
+    k-mer, a classifier's log odds of being real). The result is the ACE as a function of the mean of x, and the
+    *tipping point*: the shift, in sd of x, at which the verdict is another one.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` or `causalgia.from_frame`, of a crossover.
+    contrast
+        Names of contrasts of the stored analysis or design; or what `causalgia.contrast` takes as `contrasts`, such as
+        ``"GATA1 - placebo"``. None: all that are stored.
+    by
+        A numeric coordinate on the units, such as ``"gc"``; one number for each unit, in their order; or a function
+        that makes these of the outcomes: ``lambda y: y["outcome"].sel(arm="placebo", task="K562")`` is the activity of
+        the control arm.
+    rope, level, rare, cluster, scale
+        As in `causalgia.decide`, `causalgia.estimate` and `causalgia.contrast`; None: those of the stored analysis.
+        A `rope` in sd of the control arm is that of the null model that was run, all along the curve.
+
+    Returns
+    -------
+    Dataset
+        Along ``shift``, in sd of the covariate: ``covariate_mean, tilt, odds, ess (shift)``; ``tilted_ace, tilted_se,
+        tilted_df, tilted_lower, tilted_upper, tilted_verdict (shift, contrast, task[, model])``. On either ``side``:
+        ``turns, turns_to, tipping_shift, tipping_covariate, tipping_odds, leaves, leaving_shift (side, contrast, task[,
+        model])``.
+        The curve ends where fewer than 50 effective units are left, at the most extreme unit, or at 3 sd: where
+        ``turns`` is false, the tipping point lies beyond what these units can say. `causalgia.report` puts it in words.
+
+    Raises
+    ------
+    EstimateError
+        If `by` is not one finite number for each unit that varies, there are fewer than 50 (effective) independent
+        units, the trial is parallel, or the contrast is a function of means, which has no effects of single units.
+    DecisionError
+        If no ROPE is given or stored, or it is that of placebo words.
+    ContrastError
+        If there is no such contrast.
+
+    Notes
+    -----
+    *Estimand*: :math:`\theta(s) = E[Y e^{\lambda x}] / E[e^{\lambda x}]` with :math:`\lambda` such that the tilted mean
+    of x lies s sd from its mean, mean and sd being those of the null model that was run. Among all null models with
+    that mean of x it is the nearest in relative entropy; it moves along x alone, and speaks of the sequences that were
+    drawn: words that none of them has stay absent. For a classifier's log odds of real against drawn sequences, tilt 1
+    is the distribution of the real ones.
+
+    *Error*: the influence of each unit on the ratio, on :math:`\lambda`, and on the mean and sd of x, summed by cluster
+    (CR2), with Satterthwaite degrees of freedom and Hall's correction for skewness; at s = 0 it is that of
+    `causalgia.estimate`. Verdicts along the curve are those of `causalgia.decide` on estimates (tests, adjusted over
+    the contrasts asked for within a task), with the effective number of units in the rule on rare effects. 95 %
+    intervals cover about .95 where the effect is linear in x, and .92 where it grows exponentially, down to 50
+    effective units; the page "How it is validated" has the figures.
+
+    A verdict also turns to undecided as effective units become few; ``leaving_shift`` is where the ACE itself first
+    lies in another region (above, inside or below the ROPE), if ``leaves``.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, section 11.7: the effective size. Hainmueller (2012), doi:10.1093/pan/mpr025: weights
+    of least divergence for a given mean.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sites = cg.FunctionPredictor(lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]), tasks=["K562"])
+    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
+    >>> design = cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=600)
+    >>> outcomes = cg.run(design, sites, rng=0)
+    >>> found = tipping_point(outcomes, contrast="A - T", rope=(-0.8, 0.8))
+    >>> found["tipping_shift"].values.ravel(), found["turns_to"].values.ravel().tolist()
+    (array([-0.7,  1.7]), ['undecided', ''])
+    """
+    stored = analysis_in_attrs(outcomes.attrs) if isinstance(outcomes, xr.Dataset) else Analysis()
+    scale = stored.scale if scale is None else scale
+    effects = _asked_effects(outcomes, contrast, scale)
+    if effects.attrs.get("model_is") == "replicates":
+        raise EstimateError(
+            "tipping_point weights predictions, and these activities were measured; use their estimates"
+        )
+    ice = individual_effects(effects, "tipping_point")
+    rope = _as_rope(stored.region if rope is None else rope, outcomes, scale)
+    x, label = _unit_values(outcomes, by)
+    cluster = stored.cluster if cluster is None else cluster
+    groups = clusters(effects, Request(cluster, None, (), "population", "units"))
+    codes, kind = (None, "unit") if groups is None else (groups.codes, groups.name)
+    base = estimate(effects, cluster=cluster, target="population")
+    z, mean, sd = standardized(x)
+    tilts = _tilts(z, codes, kind)
+    curve = _curve(base, ice, z, tilts, codes)
+    decisions = decide(
+        curve,
+        rope=rope,
+        level=stored.level if level is None else level,
+        error="holm" if stored.error == "holm" else "bh",
+        rare=stored.rare if rare is None else rare,
+        family=_TILT,
+    )
+    return _tipping_dataset(base, curve, decisions, tilts, codes, (label, mean, sd))
+
+
+def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale) -> xr.Dataset:
+    """Return the effects of contrasts given by the names of stored ones, or as `causalgia.contrast` takes them."""
+    if asked is None:
+        return contrasted(outcomes, scale=scale)
+    names = [asked] if isinstance(asked, str) else asked
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+        try:
+            stored = contrasted(outcomes, scale=scale)
+        except ContrastError:  # none is stored
+            return contrasted(outcomes, contrasts=asked, scale=scale)
+        if set(names) <= set(map(str, stored["contrast"].to_numpy())):
+            return stored.sel(contrast=names)
+    return contrasted(outcomes, contrasts=asked, scale=scale)
+
+
+def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale) -> Any:
+    """Return the region as `causalgia.decide` takes it; that of placebo words in numbers by task."""
+    if not is_placebo_rope(rope):
+        return rope
+    found = placebo_region(estimate(contrasted(outcomes, scale=scale)))
+    if "model" in found.dims:
+        raise DecisionError(
+            f"rope={quoted(rope)} differs between the members of an ensemble; give rope=(lower, upper), or the "
+            "outcomes of one member"
+        )
+    ends = zip(found["task"].to_numpy(), found["lower"].to_numpy(), found["upper"].to_numpy(), strict=True)
+    return {str(task): (float(lower), float(upper)) for task, lower, upper in ends}
+
+
+def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
+    """Return the covariate, shape ``(n,)``, and what it is called."""
+    if isinstance(by, str):
+        return unit_covariate(outcomes, by, f"by={quoted(by)}"), by
+    called = by(outcomes) if callable(by) else by
+    label = str(getattr(by, "__name__", "") if callable(by) else getattr(by, "name", None) or "")
+    label = label if label and label.isprintable() and "<" not in label else "the covariate"
+    if _has_other_units(called, outcomes):
+        raise EstimateError("by= has other units than the outcomes, or another order; select or reindex them alike")
+    try:
+        values = np.asarray(called, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"by= is not one number for each unit ({error}); {_BY}") from error
+    n = outcomes.sizes["unit"]
+    if values.shape != (n,):
+        raise EstimateError(f"by= has shape {values.shape}, and there are {n} units; {_BY}")
+    if not np.isfinite(values).all():
+        i = int(np.argmax(~np.isfinite(values)))
+        raise EstimateError(f"unit {unit_name(outcomes, i)}: by= is {values[i]}; repair it")
+    if (values == values[0]).all():
+        raise EstimateError("by= is the same in all units, so that no weights move it; choose what varies between them")
+    return values, label
+
+
+def _has_other_units(values: Any, outcomes: xr.Dataset) -> bool:
+    labeled = isinstance(values, xr.DataArray) and values.dims == ("unit",) and "unit" in values.coords
+    return labeled and "unit" in outcomes.coords and not np.array_equal(values["unit"], outcomes["unit"])
+
+
+def _tilts(z: Array, cluster: Codes | None, kind: str) -> list[Tilt]:
+    """Return the tilts from the lowest shift to the highest, as far as units suffice."""
+    still = tilt(z, 0.0)
+    n = still.effective(cluster)
+    if n < LEAST_EFFECTIVE:
+        raise EstimateError(
+            f"{n:.0f} effective {kind}s: a tilted null model takes {LEAST_EFFECTIVE} or more; draw more {kind}s"
+        )
+    sides: list[list[Tilt]] = []
+    for sign in (-1.0, 1.0):
+        side = [still]
+        for k in range(1, round(FURTHEST / STEP) + 1):
+            shift = round(sign * k * STEP, 10)
+            if not z.min() < shift < z.max():
+                break
+            side.append(tilt(z, shift, start=side[-1].exponent))
+            if side[-1].effective(cluster) < LEAST_EFFECTIVE:
+                side.pop()
+                break
+        sides.append(side[1:])
+    return [*sides[0][::-1], still, *sides[1]]
+
+
+def _curve(base: xr.Dataset, ice: Array, z: Array, tilts: list[Tilt], cluster: Codes | None) -> xr.Dataset:
+    """Return estimates with a contrast for each tilt and contrast, in this order, and the coordinate of the tilt."""
+    found = [tilted_mean(ice, z, tilted, cluster) for tilted in tilts]
+    drawn = base["n_clusters"].to_numpy()
+    still = next(tilted for tilted in tilts if tilted.shift == 0).effective(cluster)
+    counts = [np.maximum(np.rint(drawn * tilted.effective(cluster) / still), 1) for tilted in tilts]
+    # Hall's coefficient is skewness / sqrt(clusters), and n_clusters will be the effective number
+    skew = [skewness(x.factor) * np.sqrt(n / len(x.factor)) for x, n in zip(found, counts, strict=True)]
+    dims, K = base["ace"].dims, base.sizes["contrast"]
+    columns = {name: [getattr(x, name) for x in found] for name in ("ace", "se", "df")}
+    columns |= {"skewness": skew, "n_clusters": counts}
+    data = {name: (dims, np.concatenate(parts)) for name, parts in columns.items()}
+    data |= {name: (dims, data["n_clusters"][1].astype(np.int64)) for name in ("n_clusters", "n_units")}
+    for name in _CARRIED:
+        if name in base:
+            values = base[name].transpose(*dims).to_numpy()
+            data[name] = (dims, np.concatenate([values] * len(tilts)))
+    steps = np.repeat(np.arange(len(tilts)), K)
+    names = [
+        f"{step}|{name}" for step, name in zip(steps, np.tile(base["contrast"].to_numpy(), len(tilts)), strict=True)
+    ]
+    others = {name: base[name] for name in dims[1:] if name in base.coords}
+    coords = {"contrast": names, _TILT: ("contrast", [f"tilt {step}" for step in steps]), **others}
+    kept = {k: v for k, v in base.attrs.items() if k != "analysis"}
+    curve = xr.Dataset(data, coords=coords, attrs=kept)
+    return curve.assign(below_floor=(dims, is_below_floor(curve))) if "floor" in curve else curve
+
+
+def _tipping_dataset(
+    base: xr.Dataset,
+    curve: xr.Dataset,
+    decisions: xr.Dataset,
+    tilts: list[Tilt],
+    cluster: Codes | None,
+    covariate: tuple[str, float, float],
+) -> xr.Dataset:
+    """Return the curve by shift, and on either side where its verdict turns."""
+    label, mean, sd = covariate
+    dims, shape = base["ace"].dims, (len(tilts), *base["ace"].shape)
+    lower, upper = t_limits(curve, decisions.attrs["level"], hall=hall_coefficient(curve))
+    of_curve = {name: curve[name].to_numpy() for name in ("ace", "se", "df")} | {"lower": lower, "upper": upper}
+    of_curve["verdict"] = decisions["verdict"].transpose(*dims).to_numpy()
+    data: dict[str, Any] = {f"tilted_{k}": (("shift", *dims), v.reshape(shape)) for k, v in of_curve.items()}
+    shifts, exponents = (np.array([getattr(x, name) for x in tilts]) for name in ("shift", "exponent"))
+    odds = np.exp(exponents)
+    data |= {
+        name: ("shift", v)
+        for name, v in (("covariate_mean", mean + sd * shifts), ("tilt", exponents / sd), ("odds", odds))
+    }
+    data["ess"] = ("shift", np.array([x.effective(cluster) for x in tilts]))
+    region = {end: decisions[f"rope_{end}"].transpose(*dims).to_numpy().reshape(shape)[0] for end in ("lower", "upper")}
+    data |= {f"rope_{end}": (dims, values) for end, values in region.items()}
+    ace, start = data["tilted_ace"][1], int(np.argmax(shifts == 0))
+    place = (ace > region["upper"]).astype(int) - (ace < region["lower"])
+    turns, at, turned = _first_changes(data["tilted_verdict"][1], start)
+    leaves, left, _ = _first_changes(place, start)
+    turning = {"turns": turns, "turns_to": np.where(turns, turned, ""), "leaves": leaves, "leaving_shift": shifts[left]}
+    turning |= {
+        f"tipping_{k}": v[at] for k, v in (("shift", shifts), ("covariate", mean + sd * shifts), ("odds", odds))
+    }
+    data |= {name: (("side", *dims), values) for name, values in turning.items()}
+    own = {*data, "shift", "side"}
+    coords = {k: c for k, c in base.coords.items() if k not in own and c.dims and set(c.dims) <= {*dims}}
+    out = xr.Dataset(data, coords={**coords, "shift": shifts, "side": list(_SIDES)}, attrs=base.attrs)
+    told = {name: decisions.attrs[name] for name in ("level", "error", "rope", "rare")}
+    about = {"covariate": label, "covariate_at_0": mean, "covariate_sd": sd, "least_ess": LEAST_EFFECTIVE}
+    n = {"n_units": int(base["n_units"].max()), "n_clusters": int(base["n_clusters"].max())}
+    return validate(annotate(out.assign_attrs(told | about | n, ci_prob=decisions.attrs["level"])), "tipping")
+
+
+def _first_changes(
+    values: npt.NDArray[Any], start: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp], npt.NDArray[Any]]:
+    """Return on either side of `start` whether the values change, at which row first (else the last), and to what."""
+    sides = []
+    for rows in (np.arange(start, -1, -1), np.arange(start, len(values))):
+        other = values[rows] != values[start]
+        at = rows[np.where(other.any(axis=0), other.argmax(axis=0), len(rows) - 1)]
+        sides.append((other.any(axis=0), at, np.take_along_axis(values, at[None], axis=0)[0]))
+    changes, at, new = (np.stack(parts) for parts in zip(*sides, strict=True))
+    return changes, at, new

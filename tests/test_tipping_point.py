@@ -1,0 +1,351 @@
+"""The ACE as a function of the null model: against trials on the tilted null, brute force and simulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import optimize, stats
+
+import causalgia as cg
+from causalgia.errors import ContrastError, DecisionError, EstimateError, FewClustersWarning, OutcomesError
+from causalgia.estimation import mean_ice
+from causalgia.estimation.exponential_tilt import standardized, tilt, tilted_mean
+from causalgia.estimation.transformed_t import untransformed
+from causalgia.numerics.moments import skewness
+
+
+def outcomes_of(ice: np.ndarray, tasks: tuple[str, ...] = ("K562",), **on_unit: Any) -> xr.Dataset:
+    """Return outcomes of a crossover whose ICE of "word" minus "control" are given, (n,) or (n, tasks)."""
+    ice = ice.reshape(len(ice), -1)
+    control = np.random.default_rng(99).normal(size=ice.shape)
+    y = np.stack([control, control + ice], axis=1)
+    coords = {"unit": np.arange(len(ice)), "arm": ["control", "word"], "task": list(tasks)}
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)}, coords=coords | {k: ("unit", v) for k, v in on_unit.items()}
+    )
+
+
+def drawn(n: int = 800, seed: int = 0, slope: float = 0.5) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    gc = rng.normal(0.45, 0.04, n)
+    return outcomes_of(1 + slope * (gc - 0.45) / 0.04 + rng.normal(0, 0.3, n), gc=gc)
+
+
+# --- the tilt
+
+
+@pytest.mark.parametrize("shift", [-1.3, -0.2, 0.0, 0.7, 1.9])
+def test_the_tilt_is_the_one_that_a_root_finder_finds(shift: float) -> None:
+    z, _, _ = standardized(np.random.default_rng(1).gamma(2.0, size=300))
+    shift = max(shift, z.min() + 0.05)
+
+    def mean(exponent: float) -> float:
+        w = np.exp(exponent * (z - z.max() * (exponent > 0)))
+        return float(w @ z / w.sum() - shift)
+
+    found = tilt(z, shift)
+    assert found.exponent == pytest.approx(optimize.brentq(mean, -60, 60, xtol=1e-13), abs=1e-8)
+    assert found.weights.sum() == pytest.approx(1)
+    assert found.weights @ z == pytest.approx(shift, abs=1e-10)
+    assert found.effective() == pytest.approx(found.weights.sum() ** 2 / (found.weights**2).sum())
+
+
+def test_a_covariate_of_few_values_is_tilted_up_to_its_ends() -> None:
+    z, _, _ = standardized(np.r_[np.zeros(990), np.ones(10)])
+    for shift in (z.min() + 1e-4, 0.05, 2.0, z.max() - 1e-3):
+        assert tilt(z, shift).weights @ z == pytest.approx(shift, abs=1e-9)
+    with pytest.raises(EstimateError, match="no weights of these units"):
+        tilt(z, z.max())
+
+
+def test_without_a_shift_it_is_the_mean_to_the_last_digit() -> None:
+    rng = np.random.default_rng(2)
+    ice, x, parent = rng.gamma(1.0, size=(60, 3)), rng.normal(size=60), np.arange(60) % 17
+    for cluster in (None, parent):
+        found, plain = tilted_mean(ice, (z := standardized(x)[0]), tilt(z, 0.0), cluster), mean_ice(ice, cluster)
+        for name in ("ace", "se", "df", "factor", "leverage"):
+            np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-10, atol=1e-15)
+
+
+def by_brute_force(y: np.ndarray, x: np.ndarray, shift: float, weight: np.ndarray) -> float:
+    """Return the tilted mean of a sample in which unit u stands `weight[u]` times."""
+    share = weight / weight.sum()
+    mean = share @ x
+    z = (x - mean) / np.sqrt(share @ (x - mean) ** 2)
+
+    def moved(exponent: float) -> float:
+        w = share * np.exp(exponent * z - (exponent * z).max())
+        return float(w @ z / w.sum() - shift)
+
+    w = share * np.exp(optimize.brentq(moved, -40, 40, xtol=1e-14, rtol=1e-14) * z)
+    return float(w @ y / w.sum())
+
+
+@pytest.mark.parametrize("shift", [-0.8, 0.4, 1.1])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_the_error_is_the_derivative_by_the_weight_of_each_unit(shift: float, clustered: bool) -> None:
+    """The infinitesimal jackknife, by central differences of the whole procedure, with the same CR2 scale."""
+    rng = np.random.default_rng(3)
+    n = 40
+    x, parent = rng.gamma(3.0, size=n), np.arange(n) % 13
+    y = np.exp(0.3 * x) + rng.normal(size=n)
+    z, _, _ = standardized(x)
+    tilted, step, codes = tilt(z, shift), 1e-5, parent if clustered else np.arange(n)
+    influence = []
+    for g in range(codes.max() + 1):
+        up, down = np.ones(n), np.ones(n)
+        up[codes == g] += step
+        down[codes == g] -= step
+        influence.append((by_brute_force(y, x, shift, up) - by_brute_force(y, x, shift, down)) / (2 * step))
+    w = tilted.weights
+    W, q = np.bincount(codes, w), np.bincount(codes, w**2)
+    scaled = np.array(influence) / np.sqrt(1 - 2 * W + W**2 * (w @ w) / q)
+    found = tilted_mean(y, z, tilted, parent if clustered else None)
+    assert found.ace == pytest.approx(by_brute_force(y, x, shift, np.ones(n)), rel=1e-9)
+    np.testing.assert_allclose(found.factor, scaled, rtol=1e-4, atol=1e-7)
+    assert found.se == pytest.approx(np.sqrt((scaled**2).sum()), rel=1e-5)
+    # df of the scaled residual maker of a weighted mean, as a matrix
+    maker = np.zeros((len(W), n))
+    for g in range(len(W)):
+        maker[g] = w * (codes == g) - W[g] * w
+        maker[g] /= np.sqrt(1 - 2 * W[g] + W[g] ** 2 * (w @ w) / q[g])
+    P = maker @ maker.T
+    assert found.df == pytest.approx(np.trace(P) ** 2 / np.trace(P @ P), rel=1e-9)
+
+
+# --- against a trial on the tilted null model
+
+
+def composed(gc: float, length: int = 40) -> cg.Profile:
+    """Return the null model of independent bases of a GC content in steps of .01, the tilt of the uniform one."""
+    n = round(gc * 100)
+    column = "G" * (n // 2) + "C" * (n - n // 2) + "A" * ((100 - n) // 2) + "T" * (100 - n - (100 - n) // 2)
+    return cg.Profile(of=[base * length for base in column])
+
+
+def test_the_curve_is_the_ace_of_trials_on_tilted_null_models() -> None:
+    """Uniform sequences tilted by GC are independent bases of another composition: the ACE has a closed form."""
+    oracle = cg.zoo.Oracle(cg.zoo.Word("GC", 1.0), cg.zoo.Word("GAT", 1.5), tasks=["K562"], scale="log counts")
+    arms = {"untreated": cg.Untreated(), "word": cg.Embed("GATGATGAT", at=15)}
+    outcomes = cg.run(cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=6_000), oracle, rng=5)
+    found = cg.tipping_point(outcomes, contrast="word - untreated", rope=(-1, 1)).squeeze()
+    sd = np.sqrt(0.25 / 40)  # of the null model, not of the sample
+    checked = 0
+    for gc in (0.36, 0.42, 0.46, 0.5, 0.54, 0.58, 0.64):
+        truth = oracle.true_ace(cg.Design(null=composed(gc), arms=arms, n_units=10), control="untreated").item()
+        at = found.interp(shift=(gc - 0.5) / sd)[["tilted_ace", "tilted_se"]] if gc != 0.5 else found.sel(shift=0)
+        assert abs(at["tilted_ace"].item() - truth) < 4 * at["tilted_se"].item(), gc
+        assert at["tilted_se"].item() < 0.1
+        checked += abs(truth - found.sel(shift=0)["tilted_ace"].item()) > 4 * at["tilted_se"].item()
+    assert checked >= 4  # the ACE does depend on GC
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("noise", ["normal", "exponential"])
+def test_intervals_cover(noise: str) -> None:
+    rng, trials, hits = np.random.default_rng(11), 2_000, 0
+    for _ in range(trials):
+        x = rng.normal(size=400)
+        e = rng.normal(size=400) if noise == "normal" else rng.exponential(size=400) - 1
+        z, _, _ = standardized(x)
+        found = tilted_mean(x + e, z, tilt(z, 1.0))
+        a = skewness(found.factor) / np.sqrt(400)
+        quantile = stats.t.ppf([0.025, 0.975], found.df)
+        low, high = untransformed(quantile, np.array(a))
+        hits += low <= (found.ace - 1.0) / found.se <= high
+    low, high = stats.binom.ppf([5e-5, 1 - 5e-5], trials, 0.95) / trials
+    assert low <= hits / trials <= high + 0.012  # heavy weights: at least the level, a little above
+
+
+# --- the verb
+
+
+def test_where_the_verdict_turns_and_why() -> None:
+    found = cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5)).squeeze()
+    down, up = found.sel(side="down"), found.sel(side="up")
+    # ACE(s) = 1 + .5 s reaches .5 at s = -1; the verdict turns a little before
+    assert down["turns"].item()
+    assert -1.0 <= down["tipping_shift"].item() <= -0.8
+    assert down["turns_to"].item() == "undecided"
+    assert down["leaves"].item()
+    assert -1.1 <= down["leaving_shift"].item() <= -0.9
+    assert down["tipping_covariate"].item() == pytest.approx(0.45 + 0.04 * down["tipping_shift"].item(), abs=0.004)
+    assert not up["turns"].item()
+    assert up["turns_to"].item() == ""
+    assert not up["leaves"].item()
+    assert up["tipping_shift"].item() == found["shift"].to_numpy().max()
+    assert (found["ess"] >= 50).all()
+    assert found["ess"].sel(shift=0).item() == pytest.approx(800)
+    np.testing.assert_allclose(found["odds"], np.exp(found["tilt"] * found.attrs["covariate_sd"]), rtol=1e-12)
+
+
+def test_without_a_shift_it_is_what_decide_says() -> None:
+    rng = np.random.default_rng(4)
+    parent = np.repeat(np.arange(90), 4)
+    ice = rng.normal([1.0, 0.02], [0.5, 0.4], (360, 2)) + rng.normal(0, 0.2, 90)[parent][:, None]
+    outcomes = outcomes_of(ice, tasks=("K562", "HepG2"), gc=rng.normal(0.5, 0.1, 360), parent=parent)
+    found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.3, 0.3)).sel(shift=0)
+    estimates = cg.estimate(cg.contrast(outcomes, contrasts="word - control"))
+    decisions = cg.decide(estimates, rope=(-0.3, 0.3))
+    for name in ("ace", "se", "df"):
+        np.testing.assert_allclose(found[f"tilted_{name}"], estimates[name], rtol=1e-9)
+    np.testing.assert_array_equal(found["tilted_verdict"], decisions["verdict"])
+    assert found.attrs["cluster"] == "parent"
+    assert found.attrs["n_clusters"] == 90
+
+
+def test_turning_for_want_of_units() -> None:
+    """An effect that does not depend on the covariate, barely beyond the ROPE: only precision is lost."""
+    rng = np.random.default_rng(5)
+    outcomes = outcomes_of(0.5 + rng.normal(0, 0.8, 300), gc=rng.normal(0.5, 0.1, 300))
+    found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.36, 0.36))
+    assert found["tilted_verdict"].sel(shift=0).item() == "increases"
+    turn = found.isel(side=np.flatnonzero(found["turns"].to_numpy().ravel())[:1])
+    assert turn["turns_to"].item() == "undecided"
+    assert not turn["leaves"].item() or abs(turn["leaving_shift"].item()) > abs(turn["tipping_shift"].item())
+
+
+def test_what_the_analysis_stored_is_used() -> None:
+    sites = cg.FunctionPredictor(lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]), tasks=["K562"])
+    arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9), "C": cg.Embed("C", at=9)}
+    analysis = cg.Analysis(control="T", rope=(-0.8, 0.8), level=0.9)
+    outcomes = cg.run(cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=400), sites, analysis=analysis, rng=0)
+    found = cg.tipping_point(outcomes)
+    assert found["contrast"].to_numpy().tolist() == ["A", "C"]
+    assert (found.attrs["level"], found["rope_upper"].values.max()) == (0.9, 0.8)
+    one = cg.tipping_point(outcomes, contrast="A")
+    np.testing.assert_allclose(one["tilted_ace"].squeeze(), found["tilted_ace"].sel(contrast="A").squeeze(), rtol=1e-12)
+    assert cg.report(found).count("Downwards") == 2
+
+
+def test_any_covariate() -> None:
+    outcomes = drawn()
+    values = outcomes["gc"].to_numpy()
+    by_name = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    for by in (values, list(values), outcomes["gc"], lambda y: y["gc"]):
+        found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5), by=by)
+        np.testing.assert_array_equal(found["tilted_ace"], by_name["tilted_ace"])
+    doubled = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5), by=2 * values + 7)
+    np.testing.assert_allclose(doubled["tilted_ace"], by_name["tilted_ace"], rtol=1e-8)
+    np.testing.assert_allclose(doubled["tilt"] * 2, by_name["tilt"], rtol=1e-6, atol=1e-12)
+    control = cg.tipping_point(
+        outcomes, contrast="word - control", rope=(-0.5, 0.5), by=lambda y: y["outcome"].sel(arm="control", task="K562")
+    )
+    assert control.attrs["covariate"] == "the covariate"
+
+
+def test_units_of_one_effect_have_no_error_anywhere() -> None:
+    outcomes = outcomes_of(np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900))
+    outcomes["outcome"][:] = np.array([0.0, 2.0])[None, :, None]
+    with pytest.warns(cg.errors.DegenerateWarning):
+        found = cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
+    assert (found["tilted_se"] == 0).all()
+    assert (found["tilted_ace"] == 2).all()
+    few = found["ess"] < 60  # 3 / n > .05: exact, and no evidence at that level
+    assert (found["tilted_verdict"].squeeze() == xr.where(few, "undecided", "increases")).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"by": "length"}, EstimateError, "no numeric coordinate of that name on the units; there are gc"),
+        ({"by": np.ones(3)}, EstimateError, r"by= has shape \(3,\), and there are 800 units"),
+        ({"by": np.ones(800)}, EstimateError, "the same in all units"),
+        ({"by": np.r_[np.nan, np.ones(799)]}, EstimateError, "unit 0: by= is nan"),
+        ({"by": lambda y: ["a"] * 800}, EstimateError, "not one number for each unit"),
+        ({"by": lambda y: y["gc"][::-1]}, EstimateError, "another order"),
+        ({"rope": None}, DecisionError, "region of practical equivalence"),
+        ({"contrast": "placebo - control"}, ContrastError, "placebo"),
+        ({"contrast": None}, ContrastError, "no contrast was given"),
+        ({"scale": "ratio"}, EstimateError, "influence values of a function of means"),
+        ({"cluster": "batch"}, EstimateError, "no coordinate 'batch'"),
+    ],
+)
+def test_bad_requests(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    given: dict[str, Any] = {"contrast": "word - control", "rope": (-0.5, 0.5)} | options
+    outcomes = drawn()
+    if options.get("scale") == "ratio":
+        outcomes["outcome"] = outcomes["outcome"] + 30
+    with pytest.raises(error, match=message):
+        cg.tipping_point(outcomes, **given)
+
+
+def test_few_units_and_few_parents_are_refused() -> None:
+    with pytest.raises(EstimateError, match="40 effective units: a tilted null model takes 50 or more"):
+        cg.tipping_point(drawn(40), contrast="word - control", rope=(-1, 1))
+    outcomes = drawn(800).assign_coords(parent=("unit", np.arange(800) % 10))
+    with pytest.warns(FewClustersWarning), pytest.raises(EstimateError, match="10 effective parents"):
+        cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
+
+
+def test_a_parallel_trial_is_refused() -> None:
+    rng = np.random.default_rng(7)
+    frame = {
+        "unit": np.arange(100),
+        "arm": ["control", "word"] * 50,
+        "outcome": rng.normal(size=100),
+        "task": ["K"] * 100,
+    }
+    coords = {"unit": frame["unit"], "task": ["K"], "assigned": ("unit", frame["arm"]), "arm": ["control", "word"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "task"), frame["outcome"][:, None])}, coords=coords)
+    outcomes = outcomes.assign_coords(gc=("unit", rng.normal(size=100)))
+    with pytest.raises(EstimateError, match="crossover"):
+        cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
+
+
+def test_a_region_in_sd_and_one_by_task_stay_where_they_are() -> None:
+    outcomes = drawn()
+    found = cg.tipping_point(outcomes, contrast="word - control", rope="0.5 sd")
+    sd = outcomes["outcome"].sel(arm="control").std(ddof=1).item()
+    assert found["rope_upper"].item() == pytest.approx(0.5 * sd)
+    by_task = cg.tipping_point(outcomes, contrast="word - control", rope={"K562": (-0.5, 0.5)})
+    plain = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    np.testing.assert_array_equal(by_task["tilted_verdict"], plain["tilted_verdict"])
+
+
+def test_members_of_an_ensemble_have_a_curve_each() -> None:
+    outcomes = drawn()
+    both = xr.concat([outcomes["outcome"], outcomes["outcome"] * 2], dim="model").transpose(
+        "unit", "arm", "task", "model"
+    )
+    ensemble = outcomes.drop_vars("outcome").assign(outcome=both).assign_coords(model=["a", "b"])
+    found = cg.tipping_point(ensemble, contrast="word - control", rope=(-0.5, 0.5))
+    assert found["tipping_shift"].dims == ("side", "contrast", "task", "model")
+    first = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    np.testing.assert_allclose(found["tilted_ace"].sel(model="a"), first["tilted_ace"], rtol=1e-12)
+
+
+# --- sentences and the picture
+
+
+def test_the_report_says_what_turns_and_what_does_not() -> None:
+    text = cg.report(cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5)))
+    assert "Downwards it turns to undecided at" in text
+    assert "the ACE itself leaves its region at -0.95 sd" in text
+    assert "Upwards it holds as far as these units can say, to +" in text
+
+
+def test_many_tasks_are_cut_and_the_rest_is_counted() -> None:
+    rng = np.random.default_rng(8)
+    outcomes = outcomes_of(
+        rng.normal(1, 0.5, (100, 25)), tasks=tuple(f"t{i}" for i in range(25)), gc=rng.normal(size=100)
+    )
+    text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
+    assert text.count("Downwards") == 20
+    assert "5 more: select" in text
+
+
+def test_the_picture_has_the_curve_and_the_tipping_points() -> None:
+    found = cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5))
+    axes = cg.plot.tipping_point(found)
+    joined = next(line for line in axes.lines if line.get_label() == "_joined")
+    np.testing.assert_array_equal(joined.get_ydata(), found["tilted_ace"].values.ravel())
+    dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == [found["tipping_shift"].sel(side="down").item()]
+    with pytest.raises(ContrastError, match="contrast 'other' is not there"):
+        cg.plot.tipping_point(found, contrast="other")
+    with pytest.raises(OutcomesError, match="tipping"):
+        cg.plot.tipping_point(drawn())
