@@ -141,7 +141,11 @@ def test_impossible_choices(options, message):
 @pytest.mark.parametrize(("given", "size"), [("auto", 1024), (np.int64(5), 5), (np.uint8(7), 7)])
 def test_batch_sizes_that_are_accepted(given, size):
     assert FunctionPredictor(count_a, batch_size=given).resolve_batch_size(11) == size
-    assert type(FunctionPredictor(count_a, batch_size=given).batch_size) is int
+
+
+def test_long_sequences_go_alone_unless_a_batch_size_is_given():
+    assert FunctionPredictor(count_a).resolve_batch_size(50_001) == 1
+    assert FunctionPredictor(count_a, batch_size=3).resolve_batch_size(50_001) == 3
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,7 @@ def test_only_the_window_that_changed_is_sent(monkeypatch):
     edited = TOKENS.copy()
     edited[:, 10:14] = 3 - edited[:, 10:14]
     session.answers(edited, np.arange(50))
-    assert sent == [TOKENS.shape, (25,), (25, 4), (25,), (25, 4)]
+    assert sent == [TOKENS.shape, (1,), (1, 4), (25,), (25, 4), (25,), (25, 4)]
 
 
 def test_a_session_refuses_what_it_has_no_background_for():

@@ -44,6 +44,7 @@ from causalgia.design.design import check_design
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.errors import FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
+from causalgia.predict.batch_mates import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import check_predictor
 from causalgia.streams import derive
@@ -58,7 +59,7 @@ _FEWEST, _MOST, _CONTRASTS = 8, 256, 16
 _AGAIN, _ASKED = 3, 3.5
 """Cost of a unit in answers: repeats of one arm, and for each arm the answer itself and 2.5 for one in float64."""
 _AT_DOOR = 27
-"""Rows that a trial predicts before its first turn, to check the predictor."""
+"""Rows that a trial predicts before its first turn, to check a predictor that takes batches; else one more."""
 
 
 def check(design: Design, predictor: Predictor) -> Check:
@@ -310,7 +311,8 @@ def _rounding_dataset(found: Rounding, sample: ProbeUnits, method: str) -> xr.Da
 
 
 def _cost(sample: ProbeUnits, setup: TrialSetup, plan: TurnPlan, pace: Throughput, *, usable: bool) -> Cost:
-    rows = _AT_DOOR * len(sample.lengths) + probe_cost(setup.trial.design, setup.trial.predictor)
+    door = sum(1 if asks_one_by_one(setup.trial.predictor, length) else _AT_DOOR for length in sample.lengths)
+    rows = door + probe_cost(setup.trial.design, setup.trial.predictor)
     start = setup_seconds(setup) + rows * sample.seconds_a_row
     if usable and sample.seconds_a_row <= SLOW:
         return estimate_cost(setup, plan, per_second=pace.per_second, start=start)

@@ -22,6 +22,7 @@ from causalgia.errors import DesignError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.running_sums import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
+from causalgia.predict.predictor import LONG
 from causalgia.schema import validate
 from causalgia.trial.outcomes import outcome_dims, outcomes_dataset, predicted_turns
 from causalgia.trial.resumed_store import store_fields
@@ -314,11 +315,11 @@ def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row:
 
 
 def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int]:
-    """Return the batch sizes to try; only the current one for a network that is compiled for it.
+    """Return the batch sizes to try; the current one for a compiled network, and above 50 kb.
 
     Larger ones stay on a CPU below the limit of fresh memory, elsewhere at twice the current one.
     """
-    if getattr(part, "compile", False):
+    if getattr(part, "compile", False) or length > LONG:
         return [usual]
     found = []
     for size in dict.fromkeys(max(1, int(usual * share)) for share in _SHARES):

@@ -16,6 +16,7 @@ from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
 from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.predict import Predictor
+from causalgia.trial.outcomes import duration
 from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:
@@ -395,23 +396,6 @@ def _bytes(value: float) -> str:
     while value >= 999.5 and step < len(_UNITS) - 1:
         value, step = value / 1024, step + 1
     return f"{value:.3g} {_UNITS[step]}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    Examples
-    --------
-    >>> [duration(s) for s in (4.4, 75, 7_500, 200_000)]
-    ['4.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
-    """
-    if seconds < 60:
-        return f"{seconds:.2g} s"
-    whole = round(seconds)
-    for size, name, next_size, next_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // next_size} {next_name}"
-    return f"{whole} s"
 
 
 def worst(values: xr.DataArray) -> float:

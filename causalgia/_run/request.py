@@ -149,6 +149,7 @@ class RunRequest:
     def set_up(self) -> TrialSetup:
         """Return the trial before its first answer; only real sequences are predicted, to compare them with units."""
         setup = set_up_trial(self.design, self.predictor, rng=self.rng, analysis=self.analysis, client=self.client)
+        setup.trial.announce = self.progress
         if self.analysis is not None and self.analysis.target == "parents":
             self._check_parents(setup.trial)
         if self.real is not None and (notes := overlap_notes(self.design, self.predictor, self.real)):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.predictor import NonFiniteError, Predictor, as_token_rows
+from causalgia.predict.predictor import LONG, NonFiniteError, Predictor, as_token_rows
 from causalgia.types import Tokens
 
 _ROWS = 8
@@ -35,9 +37,10 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     """Raise PredictorError if answers are random or depend on which sequences are predicted together.
 
     An effect is a difference of two answers; if answers depend on batch mates (dropout left on, batch norm in training
-    mode, a per-batch normalization), no two of them are comparable. Up to eight rows are predicted together, together
-    again and in reverse order, and two different ones alone: five small forward passes. If all rows are the same
-    sequence, copies with exchanged bases are added (unless those have no finite answer).
+    mode, a per-batch normalization), no two of them are comparable. One row is predicted alone, then up to eight
+    (above 50 kb two) together, together again and in reverse order, and another one alone: five small forward passes.
+    If all rows are the same sequence, copies with exchanged bases are added (unless those have no finite answer). A
+    predictor that takes one sequence at a time has no batch mates: it answers one row, another, and the first again.
 
     Parameters
     ----------
@@ -68,16 +71,83 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
-    rows, other, together = _answer_with_mates(predictor, as_token_rows(tokens)[:_ROWS])
+    return probe_answers(predictor, as_token_rows(tokens)).limit
+
+
+@dataclass(frozen=True)
+class ProbeAnswers:
+    """Answers of a predictor whose answers depend on the sequence alone.
+
+    Attributes
+    ----------
+    tokens, answers
+        Sequences (n, length) that were asked alone, the first of the probe among them, and their answers.
+    limit
+        Largest difference between two answers to one sequence that counts as rounding.
+    seconds
+        Time of the last pass of a single sequence.
+    """
+
+    tokens: Tokens
+    answers: NDArray[Any]
+    limit: float
+    seconds: float
+
+
+def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
+    """Return the answers of `check_batch_mates`, which raises what this raises; the first sequence goes alone."""
+    length = tokens.shape[1]
+    some = tokens[: _ROWS if length <= LONG else 2]
+    first = _ask_first(predictor, some)
+    if asks_one_by_one(predictor, length):
+        return _ask_one_by_one(predictor, tokens[:_ROWS], first)
+    rows, other, together = _answer_with_mates(predictor, some)
     limit = rounding_allowed(predictor, together)
     _compare(predictor, together, _predict_again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
-    lonely = [0, other]
-    alone = np.concatenate([_ask_alone(predictor, rows[i : i + 1]) for i in lonely])
+    lonely, began = [0, other], time.perf_counter()
+    alone = np.concatenate([first, _ask_alone(predictor, rows[other : other + 1])])
+    seconds = time.perf_counter() - began
     _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
     other_order = MATES.format(how="when the batch is in another order")
     backwards = _predict_again(predictor, rows[::-1], other_order)[::-1]
     _compare(predictor, together, backwards, limit, other_order)
-    return limit
+    return ProbeAnswers(rows[lonely], alone, limit, seconds)
+
+
+def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
+    """Return the answer to the first sequence, alone; the error says whether it is answered among others."""
+    try:
+        return predictor.predict(some[:1])
+    except PredictorError as error:
+        if "more than 1 value per channel" in str(error):  # batch norm of torch in training mode
+            raise _failed_alone(error) from error
+        call_failed = error.__cause__ is not None or isinstance(error, NonFiniteError)
+        if not call_failed or len(some) < 2 or some.shape[1] > LONG:
+            raise
+        try:
+            predictor.predict(some)
+        except PredictorError:
+            raise error from error.__cause__
+        raise _failed_alone(error) from error
+
+
+def asks_one_by_one(predictor: Predictor, length: int) -> bool:
+    """Say whether every sequence goes through the predictor alone, so that its answer is the same number anywhere."""
+    parts = predictor.parts
+    return all(part.resolve_batch_size(length) == 1 and not getattr(part, "incremental", False) for part in parts)
+
+
+def _ask_one_by_one(predictor: Predictor, rows: Tokens, first: NDArray[Any]) -> ProbeAnswers:
+    """Ask for another sequence, if there is one, and for the first again."""
+    differs = np.flatnonzero((rows != rows[0]).any(axis=1))[:1]
+    others = [predictor.predict(rows[i : i + 1]) for i in differs]
+    began = time.perf_counter()
+    again = _predict_again(predictor, rows[:1], SAME_TWICE)
+    seconds = time.perf_counter() - began
+    answers = np.concatenate([again, *others])
+    limit = rounding_allowed(predictor, answers)
+    _compare(predictor, first, again, limit, SAME_TWICE)
+    return ProbeAnswers(rows[[0, *differs]], answers, limit, seconds)
 
 
 def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], limit: float) -> None:
@@ -137,9 +207,12 @@ def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:
     try:
         return predictor.predict(row)
     except PredictorError as error:
-        how = "alone and among others (alone it fails)"
-        msg = f"the predictor {MATES.format(how=how)}. It says: {error}"
-        raise PredictorError(msg) from error
+        raise _failed_alone(error) from error
+
+
+def _failed_alone(error: PredictorError) -> PredictorError:
+    how = "alone and among others (alone it fails)"
+    return PredictorError(f"the predictor {MATES.format(how=how)}. It says: {error}")
 
 
 def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], limit: float, cause: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
-from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
+from causalgia.predict.predictor import LONG, Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
@@ -35,7 +35,7 @@ class FunctionPredictor(SinglePredictor):
     scale
         The scale of the answers, in words.
     batch_size
-        Largest batch for `fn`; "auto" is 1024.
+        Largest batch for `fn`; "auto" is 1024, above 50 kb one sequence.
     alphabet
         The letters of the one-hot channels, in the order that `fn` expects.
     layout
@@ -74,7 +74,7 @@ class FunctionPredictor(SinglePredictor):
         *,
         tasks: Sequence[str] | None = None,
         scale: str = "outcome",
-        batch_size: int | Literal["auto"] = 1024,
+        batch_size: int | Literal["auto"] = "auto",
         alphabet: str = "ACGT",
         layout: Layout = "NCL",
         dtype: DTypeLike = "float32",
@@ -94,8 +94,7 @@ class FunctionPredictor(SinglePredictor):
         )
         _check_callable(fn)
         self.fn = fn
-        size = as_batch_size(batch_size)
-        self.batch_size = _AUTO if size == "auto" else size
+        self.batch_size = as_batch_size(batch_size)
         try:
             chosen = np.dtype(dtype)
         except TypeError as error:
@@ -131,13 +130,15 @@ class FunctionPredictor(SinglePredictor):
             return np.dtype(np.float16)
         return self.dtype if self.dtype.kind == "f" else super().precision
 
-    def resolve_batch_size(self, length: int) -> int:  # noqa: ARG002
-        """Return `batch_size`, whatever the length."""
-        return self.batch_size
+    def resolve_batch_size(self, length: int) -> int:
+        """Return `batch_size`; with "auto" 1024, above 50 kb 1."""
+        automatic = 1 if length > LONG else _AUTO
+        return automatic if self.batch_size == "auto" else self.batch_size
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        for start in range(0, len(tokens), self.batch_size):
-            batch = tokens[start : start + self.batch_size]
+        size = self.resolve_batch_size(tokens.shape[1])
+        for start in range(0, len(tokens), size):
+            batch = tokens[start : start + size]
             yield len(batch), self._both_strands(batch)
 
     def _both_strands(self, batch: Tokens) -> object:
@@ -163,7 +164,7 @@ class FunctionPredictor(SinglePredictor):
         except MemoryError as error:
             msg = (
                 f"the callable ran out of memory on an input of shape {x.shape}; give it fewer sequences at once: "
-                f"batch_size={max(1, len(batch) // 2)} (now {self.batch_size})"
+                f"batch_size={max(1, len(batch) // 2)} (now {self.resolve_batch_size(batch.shape[1])})"
             )
             raise PredictorError(msg) from error
         except (Exception, SystemExit) as error:

@@ -20,6 +20,8 @@ from causalgia.types import Tokens
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
 Progress: TypeAlias = Callable[[int], None]
+LONG = 50_000
+"""Bases above which sequences go through a network one at a time, unless a batch size is given."""
 
 
 class NonFiniteError(PredictorError):

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line, place_columns
-from causalgia.predict.predictor import as_batch_size, as_distinct_names
+from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
@@ -34,7 +34,7 @@ _MOST_ELSEWHERE = 4096
 
 
 class BatchSizes:
-    """Batch size for each length of sequence: as given, or measured once."""
+    """Batch size for each length of sequence: as given, or measured once; above 50 kb one sequence."""
 
     def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
         self._given = as_batch_size(given)
@@ -46,7 +46,9 @@ class BatchSizes:
         if self._device.type == "cpu":
             raise_malloc_limits()
         if length not in self._known:
-            self._known[length] = self._measure(length, trace) if self._given == "auto" else self._given
+            measured = self._given == "auto"
+            size = 1 if self._given == "auto" else self._given
+            self._known[length] = self._measure(length, trace) if measured and length <= LONG else size
         return self._known[length]
 
     @property

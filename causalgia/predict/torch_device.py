@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import PredictorError, quoted
 
+Value = TypeVar("Value")
 HALF = (torch.float16, torch.bfloat16)
 NOT_CANCELLED = (
     "rounding errors of that size do not cancel in a contrast (in bfloat16 a bias of up to 2.7 standard errors was "
@@ -224,8 +225,8 @@ def _tf32_switches() -> tuple[str, tuple[str | bool, str | bool], tuple[Any, ...
 _PRODUCTS = ("conv", "mm", "linear", "attention", "lstm", "gru")
 
 
-def check_full_precision(forward: Callable[[], object]) -> None:
-    """Raise PredictorError if a forward pass multiplies in half precision, or rounds to it at any point.
+def in_full_precision(forward: Callable[[], Value]) -> Value:
+    """Return a forward pass's value; PredictorError if it multiplies in half precision, or rounds to it at any point.
 
     Raises
     ------
@@ -234,7 +235,7 @@ def check_full_precision(forward: Callable[[], object]) -> None:
     """
     watch = _HalfPrecisionWatch()
     with watch:
-        forward()
+        value = forward()
     if watch.half is not None:
         name = str(watch.half).removeprefix("torch.")
         msg = (
@@ -242,6 +243,7 @@ def check_full_precision(forward: Callable[[], object]) -> None:
             f"that out, or accept it with dtype='float32' (the dtype of its input) given explicitly"
         )
         raise PredictorError(msg)
+    return value
 
 
 class _HalfPrecisionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -38,10 +38,10 @@ from causalgia.predict.torch_batch import (
 from causalgia.predict.torch_device import (
     HostDeviceCopier,
     PendingCopy,
-    check_full_precision,
     choose_device,
     exact_float32,
     in_eval_mode,
+    in_full_precision,
     input_dtype,
     lock_of,
     without_autocast,
@@ -77,8 +77,8 @@ class TorchPredictor(SinglePredictor):
     batch_size
         Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
         (above 32 MiB every layer maps fresh memory, which costs a factor of 3), and above 256 rows all activations
-        together under 64 MiB; on an accelerator, as many as fit well into its free memory. It is halved, with a
-        warning, when memory runs out.
+        together under 64 MiB; on an accelerator, as many as fit well into its free memory; above 50 kb one. It is
+        halved, with a warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
     alphabet
@@ -291,7 +291,7 @@ class TorchPredictor(SinglePredictor):
         """
         with lock_of(self.module):
             exact = deepcopy(self.module).double()
-        return TorchPredictor(
+        made = TorchPredictor(
             exact,
             tasks=self._given_tasks,
             scale=self._given_scale,
@@ -305,6 +305,8 @@ class TorchPredictor(SinglePredictor):
             track=self.track,
             dtype=torch.float64,
         )
+        made._met = True  # this predictor's output was looked at
+        return made
 
     def _trace(self, n_rows: int, length: int) -> None:
         with self._ready():
@@ -324,6 +326,11 @@ class TorchPredictor(SinglePredictor):
         self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
     ) -> Iterator[tuple[int, object]]:
         """Queue each batch before the previous one is read back, so that an accelerator is never idle."""
+        if not self._met:
+            first = self._first_answer(length, partial(place, 0, 1))
+            if n_rows == 1 and self._run is self.module:
+                yield 1, first
+                return
         start = 0
         waiting: PendingCopy | None = None
         while start < n_rows:
@@ -338,18 +345,32 @@ class TorchPredictor(SinglePredictor):
         if waiting is not None:
             yield len(waiting), self._to_host(waiting)
 
+    def _first_answer(self, length: int, place: Callable[[], torch.Tensor]) -> object:
+        """Return the answer to one sequence, (1, tasks), checked before any other one goes through the network."""
+        try:
+            with self._ready():
+                tokens = place()
+                ask = self._both_strands if self._run is self.module else self._eager_columns
+                columns = (
+                    partial(ask, tokens) if self._half_accepted else partial(in_full_precision, partial(ask, tokens))
+                )
+                answer = self._to_host(self._ferry.fetch(columns()))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._batches.halve(length, 1)
+        self._collected(iter([(1, answer)]))
+        self._met = True
+        return answer
+
+    def _eager_columns(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self._read(self._forward(tokens, run=self.module), len(tokens))[0]
+
     def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
         """Return the answers (n, tasks), possibly pending; None when memory runs out."""
         try:
             with self._ready():
-                tokens = place()
-                answer = self._both_strands(tokens)
-                if not self._met and not self._half_accepted:
-                    check_full_precision(
-                        lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some))
-                    )
-                self._met = True
-                return self._ferry.fetch(answer)
+                return self._ferry.fetch(self._both_strands(place()))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
+from causalgia.predict.batch_mates import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
+from causalgia.predict.predictor import LONG
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turn_plan import outcomes_per_unit
 from causalgia.types import Array, Tokens
@@ -25,6 +27,8 @@ TRANSFORMS = ("identity", "log", "log2", "logit")
 _MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
 _DEPTH = 32
 """Rounding of a whole computation in roundings of its largest answer, where higher precision is not available."""
+_FOR_EIGHT = 2.24
+"""Largest of eight absolute errors relative to their mean, for normal errors."""
 _ALIKE = 4
 """Rounding shared by all orders of a computation, in multiples of the largest difference between two of them."""
 _IN_SESSION = 2
@@ -45,7 +49,9 @@ def probe_cost(design: Design, predictor: Predictor) -> float:
 
 
 def _n_arms_and_units(design: Design) -> tuple[int, int]:
-    """Return the numbers of arms and of units that are measured."""
+    """Return the numbers of arms and of units that are measured; above 50 kb one sequence."""
+    if design.null.length > LONG:
+        return 1, 1
     rows = int(np.clip(design.n_units * outcomes_per_unit(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
     arms = min(len(design.named_arms), _MOST_ARMS, rows)
     return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
@@ -57,8 +63,9 @@ def answer_floor(trial: Trial) -> Array:
     With :math:`e` the error of an answer, :math:`|\sum_a w_a \bar e_a| \le \sum_a |w_a| \max|e|`: an average effect
     below that is none that these numbers can show, however many units agree on it, because rounding is alike in every
     unit. Where the predictor can be asked in float64, :math:`e` is the difference from that, on the paths that the
-    trial takes (whole sequences, and edits recomputed in part), and at least one rounding of the largest answer. Else
-    it is 4 times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest
+    trial takes (whole sequences, and edits recomputed in part), and at least one rounding of the largest answer. Above
+    50 kb one sequence stands for eight: its error counts 2.24 times (the largest of eight errors is on average 2.24
+    times the mean one, if they are normal), and at least as four roundings. Where float64 is not available it is 4 times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest
     answer in the precision of the predictor (float32 also where float64 answers carry no more digits than float32).
 
     On another scale g it is multiplied by the mean of :math:`|g'(Y)|` over the same sequences.
@@ -74,10 +81,12 @@ def answer_floor(trial: Trial) -> Array:
         If the predictor does not answer; names the arm, and the unit whose answer is not finite.
     """
     rows = _arm_rows(trial)
-    answers = [_predict_rows(trial.predictor, row) for row in rows]
+    answers = [_predict_rows(trial, row) for row in rows]
     error = _error_against_float64(trial.predictor, rows, answers)
     if error is None:
         error = _error_across_batches(trial.predictor, rows, answers)
+    elif trial.design.null.length > LONG:
+        error = np.maximum(_FOR_EIGHT * error, _ALIKE * _eps(trial.predictor, answers) * _largest_answer(answers))
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
 
 
@@ -97,6 +106,8 @@ def _arm_rows(trial: Trial) -> list[_ArmRows]:
     places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
     parallel = trial.design.assignment == "parallel"
     units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
+    if n_arms == 1 and units.assigned is not None:
+        places = units.assigned[:1]
     found = []
     for place in places:
         mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
@@ -106,13 +117,23 @@ def _arm_rows(trial: Trial) -> list[_ArmRows]:
     return found
 
 
-def _predict_rows(predictor: Predictor, row: _ArmRows) -> NDArray[Any]:
+def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
+    """Return the answers to some rows, of which those of the probe are known and the others become known."""
+    known = trial.known(row.tokens)
+    new = [i for i in range(len(row.tokens)) if i not in known]
     try:
-        return predictor.predict(row.tokens)
+        answers = trial.predictor.predict(row.tokens[new]) if new else None
     except NonFiniteError as error:
-        raise PredictorError(f"arm {quoted(row.arm.name)}, unit {int(row.ids[error.row])}: {error.detail}") from error
+        unit = int(row.ids[new[error.row]])
+        raise PredictorError(f"arm {quoted(row.arm.name)}, unit {unit}: {error.detail}") from error
     except PredictorError as error:
         raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
+    if answers is not None:
+        trial.remember(row.tokens[new], answers)
+        if not known:
+            return answers
+    known = trial.known(row.tokens)
+    return np.stack([known[i] for i in range(len(known))])
 
 
 def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
@@ -148,8 +169,10 @@ def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | 
 
 def _error_across_batches(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
     """Return the differences between batches plus the rounding of the largest answer, (tasks[, models])."""
-    gaps = []
+    gaps = [np.zeros(answers[0].shape[1:])]
     for row, y in zip(rows, answers, strict=True):
+        if asks_one_by_one(predictor, row.tokens.shape[1]):
+            continue  # each sequence goes alone, whatever the batch
         gaps.append(max_difference(predictor.predict(row.tokens[::-1])[::-1], y))
         gaps.append(max_difference(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
     return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))

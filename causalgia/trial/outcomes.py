@@ -20,7 +20,7 @@ from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.turn_plan import TurnPlan
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
 
 if TYPE_CHECKING:
@@ -198,3 +198,31 @@ def meter(total: int, *, show: bool, console: Console | None = None) -> Iterator
 
 def _ignore(n: int) -> None:
     del n
+
+
+def announce_cost(trial: Trial) -> None:
+    """Write what one sequence takes on this machine, and what the trial will take, as one line to stderr."""
+    length, each = trial.design.null.length, trial.seconds_a_pass
+    n = trial.design.n_units * outcomes_per_unit(trial.design)
+    line = (
+        f"one sequence of {length:,} bp takes {duration(each)} here; the trial has {n:,} (fewer where arms agree): "
+        f"{duration(n * each)} on this machine"
+    )
+    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (4.4, 75, 7_500, 200_000)]
+    ['4.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    for size, name, next_size, next_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // next_size} {next_name}"
+    return f"{whole} s"

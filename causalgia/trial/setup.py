@@ -22,11 +22,13 @@ from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.long_text import LONGEST_ATTRIBUTE
 from causalgia.notes import edits_to_json
 from causalgia.predict import Predictor
+from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_precision import TRANSFORMS, answer_floor
 from causalgia.trial.attributes import analysis_json, arm_coordinates, store_design, trial_attributes
 from causalgia.trial.design_notes import notes_of_design
+from causalgia.trial.outcomes import announce_cost
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial, TurnReduction
 
@@ -87,6 +89,8 @@ class TrialSetup:
         """
         check_distinct(self.trial)
         self.trial.probe()
+        if self.trial.announce and self.trial.design.null.length > LONG:
+            announce_cost(self.trial)
         plan = self.trial.plan()
         self.trial.floor = None if resumed else answer_floor(self.trial)
         return plan

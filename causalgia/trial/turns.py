@@ -15,8 +15,8 @@ from causalgia.design import Design, assign
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
-from causalgia.predict.batch_mates import check_unchanged
+from causalgia.predict import NonFiniteError, Predictor
+from causalgia.predict.batch_mates import ProbeAnswers, asks_one_by_one, check_unchanged, probe_answers
 from causalgia.predict.predictor import check_same_dtype, non_finite
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
@@ -185,6 +185,12 @@ class Trial:
     """The first sequence, (1, length), its answer when the trial began, and the tolerated difference."""
     _dtypes: dict[int, np.dtype[Any]] = field(default_factory=dict, repr=False, compare=False)
     """dtype of the answers, by part of the predictor."""
+    _known: dict[bytes, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+    """Answers (tasks[, models]) to the sequences of the probe that a turn would ask again to the same bits."""
+    seconds_a_pass: float = field(default=0.0, repr=False, compare=False)
+    """Seconds that one sequence took, once probed."""
+    announce: bool = field(default=False, repr=False, compare=False)
+    """Whether to say, before a trial of long sequences, what it will take."""
     _since: int = field(default=0, repr=False, compare=False)
     """Sequences answered since the last check of the first one."""
 
@@ -203,12 +209,28 @@ class Trial:
         asking = _SequenceQueries(
             self, Turn(units, {}, (), (), ()), _DistinctSequences(edited, np.full(len(mine), index), mine)
         )
-        self._check(edited.shape[1], asking)
-        self.answer_like = asking.one()
+        found = asking.check()
+        self._limits[edited.shape[1]] = found.limit
+        self.answer_like, self.seconds_a_pass = found.answers[0], found.seconds
+        self.remember(found.tokens, found.answers)
         if len(self.predictor.parts) == 1:
             self._dtypes[0] = self.answer_like.dtype
         self._reference = edited[:1], self.answer_like[None], self._limits[edited.shape[1]]
         self._fix_batches()
+
+    def remember(self, tokens: Tokens, answers: NDArray[Any]) -> None:
+        """Keep answers (n, tasks[, models]) for the turns, where a turn would get the same bits."""
+        predictor = self.predictor
+        alike = len(predictor.parts) == 1 or answers.dtype.itemsize == 4 or predictor.precision.itemsize == 8
+        if alike and asks_one_by_one(predictor, tokens.shape[1]):
+            self._known |= {row.tobytes(): answer for row, answer in zip(tokens, answers, strict=True)}
+
+    def known(self, tokens: Tokens) -> dict[int, NDArray[Any]]:
+        """Return the answers (tasks[, models]) that `remember` kept, by row of the tokens."""
+        if not self._known:
+            return {}
+        found = ((row, self._known.get(one.tobytes())) for row, one in enumerate(tokens))
+        return {row: answer for row, answer in found if answer is not None}
 
     def check_unchanged(self) -> None:
         """Ask for the first sequence of the trial again, if any others were answered since.
@@ -238,7 +260,8 @@ class Trial:
             for part in self.predictor.parts:
                 with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)"):
                     part.resolve_batch_size(length)
-        if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
+        incremental = [part for part in self.predictor.parts if getattr(part, "incremental", False)]
+        if any(part.backgrounds_at_once(self.design.null.length) for part in incremental):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
             for part in self.predictor.parts:
                 part.choose(part.choices())  # timing no longer influences results from here on
@@ -360,11 +383,13 @@ class Trial:
 
     def _check(self, length: int, asking: _SequenceQueries) -> None:
         if length not in self._limits:
-            self._limits[length] = asking.check()
+            found = asking.check()
+            self._limits[length] = found.limit
+            self.remember(found.tokens, found.answers)
 
     def __getstate__(self) -> dict[str, Any]:
         known = {"design": self.design, "predictor": self.predictor, "key": self.key, "_reference": self._reference}
-        return known | {"_limits": {}, "_dtypes": dict(self._dtypes), "_since": 0}
+        return known | {"_limits": {}, "_known": {}, "_dtypes": dict(self._dtypes), "_since": 0}
 
 
 @contextmanager
@@ -384,27 +409,33 @@ class _SequenceQueries:
     turn: Turn
     distinct: _DistinctSequences
 
-    def check(self) -> float:
-        """Check on eight sequences that answers do not depend on batch mates; return the size of rounding."""
+    def check(self) -> ProbeAnswers:
+        """Check on at most eight sequences that answers do not depend on batch mates."""
         arm = self._arm(0)
         mates = self.distinct.arms == self.distinct.arms[0]
         try:
-            return check_batch_mates(self.trial.predictor, self.distinct.tokens[mates][:8])
+            return probe_answers(self.trial.predictor, self.distinct.tokens[mates][:8])
         except NonFiniteError as error:
             raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
         except PredictorError as error:
             raise PredictorError(f"arm {quoted(arm)} ({self.distinct.tokens.shape[1]} bp): {error}") from error
-
-    def one(self) -> NDArray[Any]:
-        """Return the answer to the first sequence, (tasks[, models])."""
-        return np.asarray(self.trial.predictor.predict(self.distinct.tokens[:1])[0])
 
     def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
         """Return the answers of one part of the predictor to every sequence, (d, tasks[, models])."""
         names = self.trial.predictor.models
         model = None if names is None or len(self.trial.predictor.parts) == 1 else names[number]
         made: NDArray[Any] | None = None
-        for rows, ask in self._calls(part, advance):
+        single = len(self.trial.predictor.parts) == 1
+        known = self.trial.known(self.distinct.tokens)
+        if known:
+            kept = np.stack([answer if single else answer[..., number] for answer in known.values()])
+            made = np.empty((len(self.distinct.tokens), *kept.shape[1:]), kept.dtype)
+            made[list(known)] = kept
+            self.trial._dtypes.setdefault(number, made.dtype)
+            if advance is not None:
+                advance(len(known))
+        wanted = np.setdiff1d(np.arange(len(self.distinct.tokens)), list(known))
+        for rows, ask in self._calls(part, wanted, advance):
             try:
                 answer = ask()
             except NonFiniteError as error:
@@ -420,26 +451,34 @@ class _SequenceQueries:
         assert made is not None
         return made
 
-    def _calls(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
-        """Yield the rows of every call of the predictor, and the call."""
+    def _calls(
+        self, part: Predictor, wanted: Ints, advance: Advance | None
+    ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
+        """Yield the rows of every call of the predictor for the rows that are wanted, and the call."""
         length = self.distinct.tokens.shape[1]
         backgrounds = self.turn.units.tokens
         held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
-        return self._sessions(part, held, advance) if held else self._batches(part, advance)
+        if not len(wanted):
+            return iter(())
+        return self._sessions(part, wanted, held, advance) if held else self._batches(part, wanted, advance)
 
-    def _batches(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
+    def _batches(
+        self, part: Predictor, wanted: Ints, advance: Advance | None
+    ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         n, length = self.distinct.tokens.shape
         batch = part.resolve_batch_size(length)
         step = -(-_ROWS_IN_HAND // batch) * batch
-        for start in range(0, n, step):
-            rows = np.arange(start, min(start + step, n))
-            yield rows, partial(part.predict, self.distinct.tokens[start : start + step], progress=advance)
+        for start in range(0, len(wanted), step):
+            rows = wanted[start : start + step]
+            tokens = self.distinct.tokens[start : start + step] if len(wanted) == n else self.distinct.tokens[rows]
+            yield rows, partial(part.predict, tokens, progress=advance)
 
     def _sessions(
-        self, part: Predictor, held: int, advance: Advance | None
+        self, part: Predictor, wanted: Ints, held: int, advance: Advance | None
     ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         group = self.distinct.units // held
         order = np.lexsort((self.distinct.units, self.distinct.arms, group))
+        order = order[np.isin(order, wanted)]
         cuts = np.flatnonzero(np.diff(group[order]) | np.diff(self.distinct.arms[order])) + 1
         before = -1
         for rows in np.split(order, cuts):

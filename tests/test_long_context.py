@@ -1,0 +1,151 @@
+"""One sequence goes through a network before any other; probes of long sequences count as answers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import PredictorError
+from causalgia.predict.predictor import LONG
+from causalgia.streams import root_key
+from causalgia.trial.setup import set_up_trial
+from causalgia.trial.turns import draw_backgrounds
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+LONGER = 51_200
+
+
+class Counted(torch.nn.Module):
+    """A convolution; `rows` has the sequences of every pass, those of copies of the network too."""
+
+    rows: ClassVar[list[int]] = []
+
+    def __init__(self, read=lambda y: y.mean((1, 2)), seed=1):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.layer, self.read = torch.nn.Conv1d(4, 3, 9), read
+        self.rows.clear()
+
+    def forward(self, x):
+        self.rows.append(len(x))
+        return self.read(self.layer(x))
+
+
+class Called:
+    """A callable that counts its sequences."""
+
+    def __init__(self, read=lambda x: x[:, 1].mean(-1) + x[:, 2, ::3].mean(-1)):
+        self.rows, self.read = [], read
+
+    def __call__(self, x):
+        self.rows.append(len(x))
+        return self.read(x)
+
+
+def design(length=LONGER, n_units=4, **options):
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATAGATA", at=length // 2)}
+    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units, contrasts="none", **options)
+
+
+@pytest.mark.parametrize("length", [1_000, LONGER])
+@pytest.mark.parametrize("batch_size", ["auto", 4])
+def test_a_refusal_takes_one_sequence(length, batch_size):
+    net = Counted(lambda y: y)
+    with pytest.raises(PredictorError, match="reduce="):
+        cg.run(design(length), cg.TorchPredictor(net, batch_size=batch_size, fingerprint="1"), rng=0)
+    assert net.rows == [1]
+    fn = Called(lambda x: x)
+    with pytest.raises(PredictorError, match="reduce="):
+        cg.run(design(length), cg.FunctionPredictor(fn, batch_size=batch_size, fingerprint="1"), rng=0)
+    assert fn.rows == [1]
+
+
+def test_long_sequences_cost_three_further_passes():
+    """The first sequence again, in float64, and at the end: 43 and 8 in float64 before."""
+    net = Counted()
+    cg.run(design(), cg.TorchPredictor(net, tasks=["y"], fingerprint="1"), rng=0)
+    assert net.rows == [1] * (8 + 3)
+    fn = Called()
+    cg.run(design(), cg.FunctionPredictor(fn, tasks=["y"], fingerprint="1"), rng=0)
+    assert fn.rows == [1] * (8 + 2)
+
+
+def test_a_parallel_trial_and_an_ensemble_reuse_their_probes():
+    net = Counted()
+    cg.run(design(n_units=6, assignment="parallel"), cg.TorchPredictor(net, tasks=["y"], fingerprint="1"), rng=0)
+    assert net.rows == [1] * (6 + 3)
+    nets = [cg.TorchPredictor(Counted(seed=i), tasks=["y"]) for i in range(2)]
+    cg.run(design(), cg.Ensemble(nets), rng=0)
+    assert Counted.rows == [1] * (2 * (8 + 3))
+
+
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_reused_answers_are_those_of_the_turns(keep):
+    net = Counted()
+    made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1")
+    found = cg.run(design(n_units=9), made, rng=3, keep=keep)
+    if keep == "outcomes":
+        trial = set_up_trial(design(n_units=9), made, rng=3, analysis=None).trial
+        assert np.array_equal(trial.answer(trial.prepare(0, 9)), found["outcome"].values)
+    stored = {"outcomes": "outcome", "effects": "ice", "moments": "ice_quantile"}[keep]
+    assert np.isfinite(found[stored]).all()
+
+
+def test_short_sequences_are_reused_where_they_go_alone():
+    fn = Called()
+    one = cg.run(design(300), cg.FunctionPredictor(fn, tasks=["y"], batch_size=1, fingerprint="1"), rng=0)
+    assert sum(fn.rows) == 8 + 2
+    many = cg.run(design(300), cg.FunctionPredictor(Called(), tasks=["y"], fingerprint="1"), rng=0)
+    assert np.array_equal(one["outcome"], many["outcome"])
+
+
+def test_a_random_answer_is_found_among_long_sequences():
+    rng = np.random.default_rng(0)
+    noisy = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1")
+    with pytest.raises(PredictorError, match="differently when asked twice"):
+        cg.run(design(), noisy, rng=0)
+
+
+def test_batch_mates_of_long_sequences_are_found_with_two():
+    fn = Called(lambda x: x[:, 0].mean(-1) - x[:, 0].mean())
+    with pytest.raises(PredictorError, match="depends on its batch mates"):
+        cg.run(design(), cg.FunctionPredictor(fn, batch_size=4, fingerprint="1"), rng=0)
+    assert max(fn.rows) == 2
+
+
+def test_the_first_line_says_what_the_trial_will_take(capsys):
+    made = cg.TorchPredictor(Counted(), tasks=["y"], fingerprint="1")
+    cg.run(design(), made, rng=0)
+    line = capsys.readouterr().err
+    assert line.startswith("one sequence of 51,200 bp takes ")
+    assert "the trial has 8" in line
+    cg.run(design(), made, rng=0, progress=False)
+    cg.run(design(300), made, rng=0)
+    assert capsys.readouterr().err == ""
+
+
+def test_one_sequence_stands_for_eight_in_the_floor():
+    """The floor of one long sequence covers the errors that the whole trial makes against float64."""
+    net = Counted()
+    made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1")
+    found = cg.run(design(n_units=8), made, rng=0)
+    trial_tokens = draw_backgrounds(design(n_units=8), 0, 8, key=root_key(0)).tokens
+    error = np.abs(made.predict(trial_tokens) - made.reference().predict(trial_tokens)).mean()
+    assert found["answer_floor"].sel(transform="identity").item() >= error
+
+
+def test_check_asks_for_one_long_sequence_at_a_time():
+    net = Counted()
+    cg.check(design(), cg.TorchPredictor(net, tasks=["y"], fingerprint="1"))
+    assert set(net.rows) == {1}
+
+
+def test_lengths_around_the_limit():
+    sizes = [cg.TorchPredictor(Counted(), device="cpu").resolve_batch_size(n) for n in (1_000, LONG, LONG + 1)]
+    assert sizes[-1] == 1
+    assert all(a >= b for a, b in pairwise(sizes))
