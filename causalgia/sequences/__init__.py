@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from causalgia.sequences.motif_scores import Instances, find_instances, strength_ladder
     from causalgia.sequences.motifs import Motif, read_motifs
     from causalgia.sequences.shuffles import log_degeneracy
+    from causalgia.sequences.variant_tables import read_variants, split_by_genome
     from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -37,8 +38,10 @@ __all__ = [
     "one_hot",
     "read_fasta",
     "read_motifs",
+    "read_variants",
     "read_vcf",
     "reverse_complement",
+    "split_by_genome",
     "strength_ladder",
     "tokens",
     "variant_windows",
