@@ -85,6 +85,9 @@ POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
 LEAST_PLACEBO_WORDS = 40
 
+LEAST_MATCHED_NULLS = 39
+"""Fewest null variants of a stratum: with 39 the central 95 % lie between the least and the largest."""
+
 PLACEBO_ROPES = ("placebo", "placebo tail")
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
@@ -105,6 +108,17 @@ def is_placebo_rope(rope: object) -> bool:
     return isinstance(rope, str) and rope.strip() in PLACEBO_ROPES
 
 
+def is_matched_rope(rope: object) -> bool:
+    """Return whether matched null variants define the region: ``"matched"``.
+
+    Examples
+    --------
+    >>> is_matched_rope("matched"), is_matched_rope("placebo")
+    (True, False)
+    """
+    return isinstance(rope, str) and rope.strip() == "matched"
+
+
 def is_rope(value: object) -> bool:
     """Return whether a value read from TOML is a region of practical equivalence.
 
@@ -117,7 +131,8 @@ def is_rope(value: object) -> bool:
     """
     if isinstance(value, str):
         in_sd = _SD_ROPE.fullmatch(value)
-        return is_placebo_rope(value) or (in_sd is not None and 0 < float(value.replace("sd", "")) < inf)
+        named = is_placebo_rope(value) or is_matched_rope(value)
+        return named or (in_sd is not None and 0 < float(value.replace("sd", "")) < inf)
     if isinstance(value, dict):
         return bool(value) and all(map(_is_interval, value.values()))
     return _is_interval(value) or (is_number(value) and value == 0)

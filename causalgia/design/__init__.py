@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from causalgia.design.arms import Arm, assign, factorial, intervention_from_dict, null_from_dict
     from causalgia.design.design import Design
     from causalgia.design.intervention import Intervention, Sequential, Untreated
+    from causalgia.design.matched_variants import MatchedVariants
     from causalgia.design.null_distributions import (
         DinucleotideShuffle,
         Genomic,
@@ -45,6 +46,7 @@ __all__ = [
     "Intervention",
     "KletShuffle",
     "Markov",
+    "MatchedVariants",
     "Mutate",
     "NullModel",
     "Placebo",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,18 +10,22 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
-from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
+from causalgia.design import Arm, Embed, EmbedEach, Genomic, MatchedVariants, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
+from causalgia.experiments.kit.matched_trial import OVER_CONTEXTS, OWN_CONTEXT, MatchedTrial
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
+from causalgia.sequences.vcf import Align, Variant, VariantWindows, read_vcf, variant_windows
+from causalgia.types import Tokens
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 REFERENCE, ALTERNATE = "reference", "alternate"
 MEAN = "alternate minus reference"
-_FLANK, _N_UNITS, _MOST_NAMED = 10, 1_000, 5
+_FLANK, _N_UNITS, _N_NULL, _MOST_NAMED = 10, 1_000, 10_000, 5
 _FROM_DECISIONS = {"ace": "effect", "lower": "lower", "upper": "upper", "verdict": "verdict"}
 _FROM_ESTIMATES = {"ace": "raw", "se": "se", "p": "p", "p_adjusted": "p_adjusted"}
 _VERDICTS = {"increases": "increase", "decreases": "decrease", "negligible": "negligible", "undecided": "undecided"}
@@ -40,10 +45,12 @@ def variants(
     fasta: str | PathLike[str],
     *,
     length: int | None = None,
-    null: NullModel | None = None,
+    null: NullModel | MatchedVariants | None = None,
+    n_null: int = 10_000,
+    align: Align = "left",
     flank: int | None = None,
     n_units: int | None = None,
-    rope: Rope = "0.2 sd",
+    rope: Rope | None = None,
 ) -> Experiment:
     r"""Return the experiment that estimates the effect of each variant: VCF and FASTA in, one row per variant out.
 
@@ -57,29 +64,45 @@ def variants(
     each side are embedded at the center of the same backgrounds, and there is a contrast for each variant: its average
     effect over contexts, as in a reporter assay.
 
+    Beside matched variants (``null=cg.MatchedVariants(of=...)``), each variant in its own context is ranked among null
+    variants that are alike in substitution, flanking bases, distance and length: is its effect large for a variant? The
+    contrasts are then the variants. The p-value is ``(1 + #{|null| >= |effect|}) / (m + 1)`` within the stratum, valid
+    for a variant that is exchangeable with its null variants.
+
     Parameters
     ----------
     vcf
-        A VCF file, plain or gzip-compressed, or variants as `causalgia.sequences.read_vcf` gives them.
+        A VCF file, plain or gzip-compressed, or variants as `causalgia.sequences.read_variants` gives them.
     fasta
         The reference genome; case is ignored.
     length
         Bases of each window, the predictor's input; with `null`, the length of its backgrounds.
     null
-        The null model of sampled contexts; None: the variants' own contexts.
+        The null model of sampled contexts; a `causalgia.MatchedVariants`, the null model of variants in their own
+        contexts; None: own contexts alone.
+    n_null
+        Matched null variants. p-values are at least ``1 / (m + 1)`` with m of them in a stratum: 10,000 if 1 % of the
+        variants may be real, 2,000 if 5 %.
+    align
+        Which side of an indel keeps its place in the window, in own contexts (`causalgia.sequences.variant_windows`).
     flank
         Bases of the genome on each side of the longer allele in sampled contexts, by default 10.
     n_units
         Backgrounds, by default 1,000 (or all real sequences); without `null` each variant is a unit.
     rope
-        Region of practical equivalence, on the predictor's scale; sd of the reference alleles' outcomes.
+        Region of practical equivalence, on the predictor's scale: by default ``"0.2 sd"`` of the reference alleles'
+        outcomes; with matched variants ``"matched"``, their central 95 %.
 
     Returns
     -------
     Experiment
         Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and, in sampled contexts, ``raw``
         (the unshrunken estimate), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
-        from 0), ``reference`` and ``alternate``. ``answer.findings["variants"].to_dataframe()`` is the table.
+        from 0), ``reference`` and ``alternate``. ``answer.findings["variants"].to_dataframe()`` is the table. Beside
+        matched variants it has ``effect, p_matched, q_matched, n_matched, matched_lower, matched_upper, verdict`` and,
+        from 30 variants on, ``lfdr_matched``; estimates and decisions have the same (contrast, task), and
+        ``dropped_keys``, what the null variants of a stratum need not share. ``attrs["estimand"]`` names the
+        estimand.
 
     Raises
     ------
@@ -87,13 +110,17 @@ def variants(
         If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or position or has another
         reference allele there; the message names the variant.
     DesignError
-        If `length` is missing or not that of the backgrounds, `flank` or `n_units` are given without `null`, alleles do
-        not fit the backgrounds, or there is a single variant in its own context.
+        If `length` is missing or not that of the backgrounds, a setting is given that is for another kind of `null`,
+        alleles do not fit the backgrounds, there is a single variant in its own context without matched variants, or
+        there are too few sequences for `n_null`.
+    EstimateError
+        If a length of indels has fewer than 39 null variants.
 
     References
     ----------
     Zhou & Troyanskaya (2015), doi:10.1038/nmeth.3547; alleles in many contexts, as in a reporter assay: Tewhey et al.
-    (2016), doi:10.1016/j.cell.2016.04.027.
+    (2016), doi:10.1016/j.cell.2016.04.027; ranks among null draws: Bates, Candes, Lei, Romano & Sesia (2023),
+    doi:10.1214/22-AOS2244.
 
     Examples
     --------
@@ -111,17 +138,31 @@ def variants(
     variant...
     rs1            42         A         C   decreases
     rs2            60         A         G  negligible
+
+    Beside matched variants, in random sequences:
+
+    >>> null = cg.MatchedVariants(of=cg.Uniform(length=40), match=("substitution", "length"), least=39)
+    >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40, null=null, n_null=500)
+    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0))
+    >>> answer.estimates["p_matched"].sel(task="K562").values < 0.01
+    array([ True, False])
     """
     given = read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf
     chosen = tuple(given) if isinstance(given, Iterable) else (given,)
-    if null is None:
+    matched = isinstance(null, MatchedVariants)
+    if n_null != _N_NULL and not matched:
+        raise DesignError(f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
+    rope = ("matched" if matched else "0.2 sd") if rope is None else rope
+    if null is None or isinstance(null, MatchedVariants):
         for name, value in (("flank", flank), ("n_units", n_units)):
             if value is not None:
                 raise DesignError(
                     f"{name}={value} is for sampled contexts: give null=, such as cg.Uniform(length=200); in its own "
                     "context each variant is one unit with all bases of its window"
                 )
-        return _own_context_experiment(chosen, fasta, length, rope)
+        if null is not None:
+            return _matched_experiment(chosen, fasta, length, null, n_null, align, rope)
+        return _own_context_experiment(chosen, fasta, length, align, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null={quoted(null)} is not a null model, such as cg.Uniform(length=200); None: own contexts"
@@ -135,11 +176,9 @@ def variants(
 
 
 def _own_context_experiment(
-    chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, rope: Rope
+    chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, align: Align, rope: Rope
 ) -> Experiment:
-    if length is None:
-        raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
-    windows = variant_windows(chosen, fasta, length=length)
+    windows = _own_windows(chosen, fasta, length, align)
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
     words, starts = replaced_words(windows)
@@ -155,6 +194,48 @@ def _own_context_experiment(
             claims="confirmatory",
         ),
         analysis=analysis_for("confirmatory", rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
+    )
+
+
+def _own_windows(
+    chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, align: Align
+) -> VariantWindows:
+    if length is None:
+        raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
+    return variant_windows(chosen, fasta, length=length, align=align)
+
+
+def _matched_experiment(
+    chosen: tuple[Variant, ...],
+    fasta: str | PathLike[str],
+    length: int | None,
+    null: MatchedVariants,
+    n_null: int,
+    align: Align,
+    rope: Rope,
+) -> MatchedTrial:
+    windows = _own_windows(chosen, fasta, length, align)
+    nulls = null.draw(windows, n_null=n_null, genome=fasta)
+    keys, names = null.keys_of(windows)
+    strata = match_strata(keys, names, nulls.matched, least=null.least)
+    reference = np.concatenate([windows.reference, nulls.reference])
+    alternate = np.concatenate([windows.alternate, nulls.alternate])
+    words, starts = replaced_letters(reference, alternate)
+    labels = [*windows.names, *(f"null variant {i + 1}" for i in range(n_null))]
+    return MatchedTrial(
+        null=Genomic(
+            of=Sequences(reference, tuple(labels)),
+            parent=[*window_loci(windows), *(f"of null variants: {source}" for source in nulls.source)],
+        ),
+        arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
+        n_units=len(labels),
+        contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
+        entry=VARIANTS,
+        analysis=analysis_for("confirmatory", rope=rope, target="units"),
+        variants=windows.variants,
+        matched=null,
+        strata=strata,
+        n_given_up=dict(Counter(nulls.n_dropped.tolist())),
     )
 
 
@@ -184,13 +265,29 @@ def window_loci(windows: VariantWindows) -> list[str]:
 
 
 def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
-    """Return the alternate letters, from the allele to the last base that differs, and their starts."""
+    """Return the alternate letters, from the allele (or the first base that differs) to the last one, and starts."""
+    if windows.align == "right":
+        return replaced_letters(windows.reference, windows.alternate)
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
     stops = np.where(differs.any(axis=1), last, windows.start + 1)
-    starts = windows.start.tolist()
-    rows = zip(windows.alternate, starts, stops.tolist(), strict=True)
-    return [decode(row[None, start:stop])[0] for row, start, stop in rows], starts
+    return _words_between(windows.alternate, windows.start, stops)
+
+
+def replaced_letters(reference: Tokens, alternate: Tokens) -> tuple[list[str], list[int]]:
+    """Return the alternate letters from the first base that differs to the last one, and where they start."""
+    differs = reference != alternate
+    starts = np.argmax(differs, axis=1)
+    last = reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
+    return _words_between(alternate, starts, np.where(differs.any(axis=1), last, starts + 1))
+
+
+def _words_between(
+    alternate: Tokens, starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> tuple[list[str], list[int]]:
+    first, letters = starts.tolist(), decode(alternate)
+    rows = zip(letters, first, stops.tolist(), strict=True)
+    return [row[start:stop] for row, start, stop in rows], first
 
 
 def _sampled_context_experiment(
@@ -266,7 +363,7 @@ def _read_sampled_contexts(found: TrialResults) -> Finding:
     columns = [table[list(names)].reset_coords(drop=True).rename(names) for table, names in parts]
     labels = {name: ("contrast", tables[0][name].to_numpy()) for name in found.experiment.labels}
     table = xr.merge(columns, compat="no_conflicts").assign_coords(labels).rename(contrast="variant")
-    return Finding(datasets={"variants": table}, sentences=tuple(sentences))
+    return Finding(datasets={"variants": table.assign_attrs(estimand=OVER_CONTEXTS)}, sentences=tuple(sentences))
 
 
 def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: TrialResults) -> Finding:
@@ -284,7 +381,7 @@ def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: TrialRes
         f"each exact for this predictor; over {over} {means[of]}."
         for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
     ]
-    return Finding(datasets={"variants": table}, sentences=tuple(sentences))
+    return Finding(datasets={"variants": table.assign_attrs(estimand=OWN_CONTEXT)}, sentences=tuple(sentences))
 
 
 def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:

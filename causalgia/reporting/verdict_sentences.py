@@ -90,6 +90,11 @@ def _error_control(attrs: Mapping[Any, Any]) -> str:
             bound = f"each with a posterior probability of error of at most {alpha}"
             return f"{bound}; {_ON_AVERAGE}"
         return f"{bound}; {_ON_AVERAGE}; the interval of a single effect may cross an end of the ROPE"
+    if attrs.get("evidence") == "matched":
+        return (
+            f"effects are exact; increases and decreases lie beyond it, and their rank p among matched variants is at "
+            f"most {alpha} after adjustment (Benjamini-Hochberg{within}); negligible ones lie inside it"
+        )
     kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
     kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
     apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from causalgia.sequences.pattern_files import read_patterns
     from causalgia.sequences.sequence_files import read_sequences
     from causalgia.sequences.shuffles import log_degeneracy
+    from causalgia.sequences.variant_tables import read_variants, split_by_genome
     from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -42,8 +43,10 @@ __all__ = [
     "read_motifs",
     "read_patterns",
     "read_sequences",
+    "read_variants",
     "read_vcf",
     "reverse_complement",
+    "split_by_genome",
     "strength_ladder",
     "tokens",
     "variant_windows",

@@ -106,6 +106,11 @@ class Genome:
         """Return the number of bases of a chromosome; SequenceError if it is unknown."""
         return self._record(chromosome, place).length
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Number of bases of each chromosome, in the order of the file."""
+        return {name: record.length for name, record in self._records.items()}
+
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:

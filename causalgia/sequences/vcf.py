@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read
 from causalgia.types import Tokens
 
 _BASES = frozenset(BASES)
+Align: TypeAlias = Literal["left", "right"]
+"""Side of an indel whose bases keep their place in the window."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,20 @@ class VariantWindows:
     variants
         The V variants, in the order given.
     reference, alternate
-        (V, length) tokens: the genome, and the genome with the alternate allele. Both agree up to the allele; after an
-        indel the alternate is shifted, and filled from the genome at its 3' end.
+        (V, length) tokens: the genome, and the genome with the alternate allele. Aligned left, both agree up to the
+        allele; after an indel the alternate is shifted, and filled from the genome (or cut) at its right end. Aligned
+        right, both agree after the allele, and the left end of the alternate is filled or cut.
     start
-        (V,) where the allele begins in both windows, counted from 0.
+        (V,) where the allele begins in the reference window, counted from 0.
+    align
+        ``"left"`` or ``"right"``.
     """
 
     variants: tuple[Variant, ...]
     reference: Tokens
     alternate: Tokens
     start: NDArray[np.int64]
+    align: Align = "left"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,6 +167,7 @@ def variant_windows(
     *,
     length: int,
     starts: Sequence[int] | None = None,
+    align: Align = "left",
 ) -> VariantWindows:
     r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
 
@@ -177,13 +185,17 @@ def variant_windows(
         Bases of each window, at least as many as the longest allele.
     starts
         Where each variant's allele begins in its window, counted from 0; None: in the middle, as said above.
+    align
+        Which side of an indel keeps its place, since the window has one length. ``"left"``: the bases before it; the
+        right end of the alternate is filled from the genome after a deletion, and cut after an insertion. ``"right"``:
+        the bases after it; the left end is filled or cut. Substitutions are the same either way.
 
     Raises
     ------
     SequenceError
-        If there is no variant or two share a name, an allele is longer than the window or leaves it, a chromosome is
-        unknown, a window leaves its chromosome, the genome has another reference allele, or a window has a letter that
-        is no base. The message names the variant.
+        If there is no variant or two share a name, an allele is longer than the window or leaves it, `align` is
+        neither side, a chromosome is unknown, a window leaves its chromosome, the genome has another reference allele,
+        or a window has a letter that is no base. The message names the variant.
 
     Examples
     --------
@@ -195,23 +207,32 @@ def variant_windows(
     >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
-    chosen = _as_variants(read_vcf(variants) if isinstance(variants, str | PathLike) else variants, length)
+    chosen = as_variants(read_vcf(variants) if isinstance(variants, str | PathLike) else variants)
+    _check_windows_fit(chosen, length)
+    if align not in get_args(Align):
+        msg = f"align={quoted(align)} is neither 'left' nor 'right', the side of an indel that keeps its place"
+        raise SequenceError(msg)
     at = (
         [length // 2 - _allele_width(x) // 2 for x in chosen]
         if starts is None
         else _as_window_starts(chosen, starts, length)
     )
     with Genome(fasta) as genome:
-        stretches = [_stretch(genome, x, start, length) for x, start in zip(chosen, at, strict=True)]
-    check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
+        stretches = [_stretch(genome, x, start, length, align) for x, start in zip(chosen, at, strict=True)]
+    before = [_bases_before(x, align) for x in chosen]
+    check_alleles(
+        chosen,
+        [letters[more + start :] for letters, more, start in zip(stretches, before, at, strict=True)],
+        fasta,
+    )
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
-    changed = [
-        letters[:start] + x.alternate + letters[start + len(x.reference) :]
-        for x, letters, start in zip(chosen, stretches, at, strict=True)
-    ]
-    reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
-    return VariantWindows(chosen, reference, alternate, np.array(at, np.int64))
+    pairs = []
+    for x, letters, more, start in zip(chosen, stretches, before, at, strict=True):
+        changed = letters[: more + start] + x.alternate + letters[more + start + len(x.reference) :]
+        pairs.append((letters[more : more + length], changed[-length:] if align == "right" else changed[:length]))
+    reference, alternate = (encode(list(each)) for each in zip(*pairs, strict=True))
+    return VariantWindows(chosen, reference, alternate, np.array(at, np.int64), align)
 
 
 def _check_place(chromosome: str, position: int) -> None:
@@ -260,10 +281,8 @@ def _allele_width(variant: Variant) -> int:
     return max(len(variant.reference), len(variant.alternate))
 
 
-def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
-    if not is_whole(length) or length < 1:
-        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
-        raise SequenceError(msg)
+def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Return variants as a tuple: at least one, with different names."""
     chosen = tuple(variants) if isinstance(variants, Iterable) else (variants,)
     odd = [x for x in chosen if not isinstance(x, Variant)]
     if not chosen or odd:
@@ -276,6 +295,13 @@ def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...
     if twice:
         msg = f"more than one variant is called {quoted(twice[0])}; names tell variants apart: rename or drop one"
         raise SequenceError(msg)
+    return chosen
+
+
+def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
+    if not is_whole(length) or length < 1:
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+        raise SequenceError(msg)
     long = next((x for x in chosen if _allele_width(x) > length), None)
     if long is not None:
         msg = (
@@ -283,7 +309,6 @@ def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...
             "or drop it"
         )
         raise SequenceError(msg)
-    return chosen
 
 
 def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
@@ -301,11 +326,16 @@ def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length
     return at
 
 
-def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
-    """Return the letters for both windows: a deletion needs more of them at the 3' end."""
-    first = variant.position - at
-    stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
-    letters = genome.letters(variant.chromosome, first, stop, place=f"variant {quoted(variant.name)}")
+def _bases_before(variant: Variant, align: Align) -> int:
+    """Return the bases before its window that an alternate takes: after a deletion that is aligned right."""
+    return max(len(variant.reference) - len(variant.alternate), 0) if align == "right" else 0
+
+
+def _stretch(genome: Genome, variant: Variant, at: int, length: int, align: Align) -> str:
+    """Return the letters for both windows: a deletion needs more of them at the end that is filled."""
+    more, before = max(len(variant.reference) - len(variant.alternate), 0), _bases_before(variant, align)
+    first = variant.position - at - before
+    letters = genome.letters(variant.chromosome, first, first + length + more, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
 
 

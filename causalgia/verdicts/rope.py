@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import four_digits, is_real
-from causalgia.choices import is_placebo_rope
+from causalgia.choices import is_matched_rope, is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import caller_stacklevel
@@ -138,6 +138,11 @@ def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray, null: float) -> 
 
 def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     found = _IN_SD.fullmatch(rope)
+    if is_matched_rope(rope):
+        raise DecisionError(
+            "rope='matched' is the central 95 % of matched null variants, which these effects have none of: it belongs "
+            "to cg.experiments.variants(..., null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
+        )
     if found is None or not 0 < float(found[1]) < np.inf:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"

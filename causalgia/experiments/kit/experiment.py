@@ -187,13 +187,7 @@ class Experiment(Design):
         """
         from causalgia._analyze import steps, steps_from
 
-        check_dataset(outcomes, "outcomes")
-        fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
-        if fingerprint != self.fingerprint:
-            raise OutcomesError(
-                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyze "
-                "them with the experiment that was run"
-            )
+        self.check_outcomes(outcomes)
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
         done = apply_verbs(outcomes, self.analysis.asking(self.asked), rng=derive(key, "steps"))
@@ -219,6 +213,16 @@ class Experiment(Design):
             sentences=(*finding.sentences, *over.sentences, *_too_few_for_exact(found.steps.decisions)),
             figure=self.entry.draw,
         )
+
+    def check_outcomes(self, outcomes: xr.Dataset) -> None:
+        """Raise OutcomesError if the outcomes are of another design."""
+        check_dataset(outcomes, "outcomes")
+        fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
+        if fingerprint != self.fingerprint:
+            raise OutcomesError(
+                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyze "
+                "them with the experiment that was run"
+            )
 
     def label(self, table: xr.Dataset) -> xr.Dataset:
         """Add the experiment's coordinates to the contrasts of effects, estimates or decisions."""

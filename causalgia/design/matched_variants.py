@@ -1,0 +1,313 @@
+"""Null variants: a distribution over variants that are alike in all that is matched, drawn for given variants."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.checks import as_count, is_whole
+from causalgia.choices import LEAST_MATCHED_NULLS
+from causalgia.design.arms import null_from_dict
+from causalgia.design.frozen_choice import Choice, reads
+from causalgia.design.null_distributions import Genomic
+from causalgia.design.null_model import NullModel
+from causalgia.design.null_variant_draws import (
+    KEYS,
+    NullVariants,
+    Wanted,
+    draw_by_proposals,
+    draw_in_finite,
+    draw_in_genome,
+)
+from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.sequences.alphabet import encode
+from causalgia.sequences.fasta import Source
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.variant_changes import Change, distance_class, variant_changes
+from causalgia.sequences.vcf import VariantWindows
+from causalgia.streams import derive
+
+Population: TypeAlias = "Source | NullModel | Literal['genome', 'variants']"
+MATCH = ("substitution", "context:3", "distance", "length")
+MOST_IN_A_SEQUENCE, SEQUENCES_FOR_SEVERAL = 10, 1_000
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MatchedVariants(Choice):
+    """The null model of variants: variants elsewhere that are like the given ones in all that is matched.
+
+    Use it to ask whether a variant's effect is large: ``cg.experiments.variants(vcf, fasta, length=...,
+    null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is exact for a predictor; its null
+    distribution is that of variants which could as well have been the one observed.
+
+    Parameters
+    ----------
+    of
+        The population of sequences that null variants lie in: ``"genome"``, random loci of the genome of the variants;
+        ``"variants"``, the windows of the variants themselves, at other positions; sequences (a FASTA file of records
+        of one length, strings, tokens, `causalgia.sequences.from_bed` for other loci), at least as long as the windows,
+        of which the middle is used; or a null model such as ``cg.DinucleotideShuffle(of=...)``, a sequence for each.
+    match
+        What a null variant has in common with the variant that it is drawn for:
+
+        - ``"substitution"``: the letters removed and added, on either strand;
+        - ``"context:3"``: the bases beside them, here one on each side (``"context:5"``: two);
+        - ``"distance"``: the side and the power of two of the distance from the middle of the window, the read-out
+          (0, 1, 2 to 3, 4 to 7, ... bases);
+        - ``"length"``: how many bases are removed and added. Null variants have the length of theirs in any case;
+          without this key they serve variants of other lengths as well.
+    least
+        Null variants that a stratum needs. Where there are fewer, strata are pooled: context is dropped first, then
+        the substitution, then the distance; the length never. By default 2,000, which resolve the p-values of variants
+        of which 5 % are real.
+    seed
+        Another number draws other null variants.
+
+    Raises
+    ------
+    DesignError
+        If `of` is no population, a key is unknown or given twice, or `least` or `seed` is no whole number.
+
+    References
+    ----------
+    Bates, Candes, Lei, Romano & Sesia (2023), doi:10.1214/22-AOS2244: conformal p-values among matched nulls.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.MatchedVariants(of="genome")
+    MatchedVariants(of='genome')
+    >>> cg.MatchedVariants(of=cg.Uniform(length=200), match=("substitution", "length")).describe()
+    'variants with the same substitution and length in uniform random sequences of 200 bp'
+    """
+
+    of: Population
+    match: Sequence[str] = MATCH
+    least: int = 2_000
+    seed: int = 0
+    kind: ClassVar[str] = "matched_variants"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "of", _as_population(self.of))
+        object.__setattr__(self, "match", _as_keys(self.match))
+        object.__setattr__(self, "least", as_count(self.least, "least"))
+        if self.least < LEAST_MATCHED_NULLS:
+            raise DesignError(
+                f"least={self.least}: the central 95 % of a stratum need {LEAST_MATCHED_NULLS} null variants; give "
+                f"least={LEAST_MATCHED_NULLS} or more"
+            )
+        if not is_whole(self.seed) or self.seed < 0:
+            raise DesignError(f"seed={quoted(self.seed)} is not a whole number of at least 0")
+
+    @property
+    def flank(self) -> int:
+        """Bases on each side of a change that are matched."""
+        context = [key for key in self.match if key.startswith("context")]
+        return int(context[0].partition(":")[2]) // 2 if context else 0
+
+    @property
+    def matched(self) -> tuple[str, ...]:
+        """The keys that are matched, in the order in which they are dropped."""
+        return tuple(key for key in KEYS if any(one.partition(":")[0] == key for one in self.match))
+
+    def describe(self) -> str:
+        """Return the null model as text, for reports."""
+        words = [f"{2 * self.flank + 1}-mer context" if key == "context" else key for key in self.matched[::-1]]
+        words = sorted(words, key=lambda x: x != "substitution")
+        alike = ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else ""
+        place = {"genome": "at random loci of the genome", "variants": "elsewhere in the variants' own windows"}
+        where = place[self.of] if isinstance(self.of, str) else f"in {self.of.describe()}"  # type: ignore[union-attr]
+        return f"variants with the same {alike} {where}" if words else f"variants {where}"
+
+    def to_dict(self) -> dict[str, Any]:
+        of = self.of if isinstance(self.of, str) else self.of.to_dict()  # type: ignore[union-attr]
+        return {"kind": self.kind, "of": of, "match": list(self.match), "least": self.least, "seed": self.seed}
+
+    def identity(self) -> dict[str, Any]:
+        of = self.of if isinstance(self.of, str) else self.of.identity()  # type: ignore[union-attr]
+        return {**self.to_dict(), "of": of}
+
+    def __repr__(self) -> str:
+        given = {"match": MATCH, "least": 2_000, "seed": 0}
+        more = "".join(f", {name}={getattr(self, name)!r}" for name, x in given.items() if getattr(self, name) != x)
+        return f"MatchedVariants(of={self.of!r}{more})"
+
+    def keys_of(self, windows: VariantWindows) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Return codes of the matched keys of each variant, (V, keys), and their names, in the order of dropping."""
+        columns: dict[str, list[Any]] = {key: [] for key in self.matched}
+        for change in variant_changes(windows, flank=self.flank):
+            other = change.on_other_strand
+            whole = "substitution" in columns
+            cells = {
+                "context": min((x.left, x.right, *((x.removed, x.added) if whole else ())) for x in (change, other)),
+                "substitution": min((x.removed, x.added) for x in (change, other)),
+                "distance": distance_class(change.at - windows.reference.shape[1] // 2),
+                "length": change.size,
+            }
+            for key, column in columns.items():
+                column.append(cells[key])
+        names = self.matched if self.matched[-1:] == ("length",) else (*self.matched, "any")
+        columns.setdefault(names[-1], [0] * len(windows))
+        coded = []
+        for name in names:
+            code: dict[Any, int] = {}
+            coded.append([code.setdefault(cell, len(code)) for cell in columns[name]])
+        return np.array(coded, np.int64).T, names
+
+    def draw(self, windows: VariantWindows, *, n_null: int, genome: str | PathLike[str]) -> NullVariants:
+        """Draw null variants for the variants of these windows.
+
+        Each null variant is drawn for one of the variants, so that together they have the variants' substitutions,
+        contexts and distances in the same proportions. Half of them are spread evenly over the lengths of changes, so
+        that a rare length has null variants of its own.
+
+        Parameters
+        ----------
+        windows
+            The variants, with their windows.
+        n_null
+            How many: one in each sequence, or up to ten where there are 1,000 sequences or more.
+        genome
+            The FASTA file of the variants, for ``of="genome"`` and ``of="variants"``.
+
+        Raises
+        ------
+        DesignError
+            If there are too few sequences for `n_null`, or they are shorter than the windows and what a deletion takes
+            from beyond them.
+        """
+        n_null = as_count(n_null, "n_null")
+        key = derive(int(self.fingerprint, 16), "matched variants", self.seed)
+        changes = variant_changes(windows, flank=self.flank)
+        length = windows.reference.shape[1]
+        matched = _variants_to_match(changes, n_null, key)
+        wanted = Wanted(changes, matched, self.matched, length, windows.align, key)
+        if self.of == "genome":
+            return draw_in_genome(wanted, genome)
+        if self.of == "variants":
+            return self._draw_beside(wanted, windows, genome)
+        of: Any = self.of
+        self._check_width(of.length, wanted)
+        if isinstance(of, Genomic):
+            given = of.parents_given
+            names = [str(name) for name in given.names]
+            return draw_in_finite(wanted, given.tokens, names, per_sequence=_in_a_sequence(n_null, len(given)))
+        units = derive(key, "null")
+        return draw_by_proposals(wanted, of.length, lambda ids: of.draw(ids, key=units, n_units=n_null), of.describe())
+
+    def _draw_beside(self, wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]) -> NullVariants:
+        """Draw null variants in the windows of the variants, at other places than theirs."""
+        length, beyond = wanted.length, wanted.beyond
+        _, first = np.unique(windows.reference, axis=0, return_index=True)
+        chosen = np.sort(first).tolist()
+        wide = np.zeros((len(chosen), length + 2 * beyond), np.uint8)
+        with Genome(genome) as records:
+            for row, i in enumerate(chosen):
+                variant = windows.variants[i]
+                start = variant.position - int(windows.start[i]) - beyond
+                place = f"variant {quoted(variant.name)}, for null variants in its window"
+                letters = records.letters(variant.chromosome, start, start + wide.shape[1], place=place)
+                wide[row] = encode([letters.decode("latin-1").upper()], names=[variant.name])[0]
+        return draw_in_finite(
+            wanted,
+            wide,
+            [windows.variants[i].name for i in chosen],
+            per_sequence=_in_a_sequence(len(wanted.matched), len(chosen)),
+            taken=np.array([wanted.changes[i].at for i in chosen]),
+        )
+
+    def _check_width(self, width: int, wanted: Wanted) -> None:
+        needed = wanted.length + 2 * wanted.beyond
+        if width < needed:
+            more = f" and {wanted.beyond} on each side that the longest deletion takes" if wanted.beyond else ""
+            raise DesignError(
+                f"MatchedVariants(of=...): sequences of {width} bases, and windows of {wanted.length}{more}: give "
+                f"sequences of {needed} bases or more, of which the middle is used, or of='genome'"
+            )
+
+
+def _as_population(of: Any) -> Any:
+    if isinstance(of, NullModel) or (isinstance(of, str) and of in ("genome", "variants")):
+        return of
+    try:
+        return Genomic(of=of)
+    except (DesignError, SequenceError) as error:
+        raise DesignError(
+            f"MatchedVariants(of=...): {error}; or give 'genome', 'variants' or a null model such as cg.Uniform(...)"
+        ) from error
+
+
+def _as_keys(match: Any) -> tuple[str, ...]:
+    given = (match,) if isinstance(match, str) else tuple(match) if isinstance(match, Sequence) else ()
+    kinds = []
+    for one in given:
+        kind, _, size = one.partition(":") if isinstance(one, str) else ("", "", "")
+        known = kind in KEYS and (not size if kind != "context" else size.isdecimal() and int(size) % 2 == 1)
+        if not known:
+            raise DesignError(
+                f"match: {quoted(one)} is not one of 'substitution', 'context:3' (an odd number of bases, the changed "
+                "one in their middle), 'distance', 'length'"
+            )
+        kinds.append(kind)
+    if len(set(kinds)) < len(kinds) or (not given and match != ()):
+        raise DesignError(
+            f"match={quoted(match)}: name different keys, such as ('substitution', 'context:3', 'length')"
+        )
+    return given
+
+
+def _in_a_sequence(n_null: int, n_sequences: int) -> int:
+    """Return how many null variants each sequence gets at most, or raise DesignError."""
+    if n_null <= n_sequences:
+        return 1
+    several = n_sequences >= SEQUENCES_FOR_SEVERAL
+    most = n_sequences * (MOST_IN_A_SEQUENCE if several else 1)
+    if n_null > most:
+        why = (
+            f"at most {MOST_IN_A_SEQUENCE} in a sequence"
+            if several
+            else f"one in each, up to {MOST_IN_A_SEQUENCE} only where there are {SEQUENCES_FOR_SEVERAL:,} or more"
+        )
+        raise DesignError(
+            f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in a sequence are not independent, "
+            f"so there are {why}; give n_null={most:,}, more sequences, or of='genome' or a null model, which have a "
+            "sequence for each"
+        )
+    return -(-n_null // n_sequences)
+
+
+def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[np.int64]:
+    """Return the variant that each null is drawn for: half by variant, half by length and then by variant."""
+    from causalgia.sequences.random import random_words
+
+    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, change in enumerate(changes):
+        by_size[change.size].append(i)
+    words = random_words(derive(key, "variant"), np.arange(n_null, dtype=np.uint64), 3)
+    u = _uniform(words)
+    sizes = list(by_size.values())
+    of_all = np.minimum((u[:, 2] * len(changes)).astype(np.int64), len(changes) - 1)
+    size = np.minimum((u[:, 1] * len(sizes)).astype(np.int64), len(sizes) - 1)
+    of_size = np.array(
+        [sizes[s][min(int(x * len(sizes[s])), len(sizes[s]) - 1)] for s, x in zip(size, u[:, 2], strict=True)]
+    )
+    return np.where(u[:, 0] < 0.5, of_all, of_size)
+
+
+def _uniform(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return np.asarray((words >> np.uint64(11)) * 2.0**-53, np.float64)
+
+
+@reads(MatchedVariants)
+def _matched_variants_from(plain: Any) -> MatchedVariants:
+    known = ("kind", "of", "match", "least", "seed")
+    if not isinstance(plain, Mapping) or "of" not in plain or any(key not in known for key in plain):
+        raise DesignError(f"matched variants are a table with {', '.join(known)}, not {quoted(plain)}")
+    of = null_from_dict(plain["of"]) if isinstance(plain["of"], Mapping) and "kind" in plain["of"] else plain["of"]
+    return MatchedVariants(**{**{key: x for key, x in plain.items() if key != "kind"}, "of": of})

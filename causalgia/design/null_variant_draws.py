@@ -1,0 +1,338 @@
+"""Draws of null variants: places in sequences or loci of a genome that match the change of a given variant."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.sequences.alphabet import BASES, encode, reverse_complement
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.variant_changes import Change, changed_windows, distance_class, distances_of
+from causalgia.sequences.vcf import Align
+from causalgia.streams import derive
+from causalgia.types import Mask, Tokens
+
+KEYS = ("context", "substitution", "distance", "length")
+"""What may be matched, in the order in which keys are dropped; the length is never dropped."""
+_ROUNDS = 1_024  # proposals of a null variant before a key is dropped
+_UNITS = 1 << 32  # ids of the sequences of each round
+_WILD = "N"  # stands for every base in a pattern
+_LETTERS = frozenset(BASES)
+
+
+class NullVariants(NamedTuple):
+    """Null variants, M of them.
+
+    Attributes
+    ----------
+    reference, alternate
+        (M, length) tokens of the windows.
+    matched
+        (M,) the given variant that each was drawn for.
+    source
+        (M,) the sequence or the locus that each lies in.
+    n_dropped
+        (M,) how many of the matched keys the draw had to give up, in the order of `KEYS`.
+    """
+
+    reference: Tokens
+    alternate: Tokens
+    matched: NDArray[np.int64]
+    source: tuple[str, ...]
+    n_dropped: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is drawn: for each null variant, the change that it matches, and the keys in the order of dropping.
+
+    Attributes
+    ----------
+    changes
+        Changes of the given variants.
+    matched
+        (M,) the change that each null variant is drawn for.
+    keys
+        Keys that are matched, in the order in which they are dropped.
+    length, align
+        Windows, and the side of an indel that keeps its place.
+    key
+        Key of the random streams.
+    """
+
+    changes: Sequence[Change]
+    matched: NDArray[np.int64]
+    keys: tuple[str, ...]
+    length: int
+    align: Align
+    key: int
+
+    @property
+    def beyond(self) -> int:
+        """Bases that the longest deletion takes from beyond the window."""
+        return max(0, *(len(x.removed) - len(x.added) for x in self.changes))
+
+    def levels(self) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield the number of dropped keys and those that are left."""
+        droppable = [key for key in self.keys if key != "length"]
+        for n_dropped in range(len(droppable) + 1):
+            yield n_dropped, self.keys[n_dropped:]
+
+    def groups(self, of: NDArray[np.int64]) -> Iterator[tuple[Change, NDArray[np.int64]]]:
+        """Yield changes that look for the same places, each with those null variants."""
+        members: dict[tuple[object, ...], list[int]] = defaultdict(list)
+        first: dict[tuple[object, ...], Change] = {}
+        for i in of.tolist():
+            change = self.changes[self.matched[i]]
+            cell = (change.removed, change.added, change.left, change.right, self._class(change))
+            members[cell].append(i)
+            first.setdefault(cell, change)
+        for which, rows in members.items():
+            yield first[which], np.array(rows)
+
+    def _class(self, change: Change) -> int:
+        return distance_class(change.at - self.length // 2)
+
+    def places(self, change: Change, keys: tuple[str, ...]) -> range:
+        """Return the places in the window at which a null variant of this change may begin."""
+        middle, last = self.length // 2, self.length - max(change.size)
+        if "distance" not in keys:
+            return range(last + 1)
+        distances = distances_of(self._class(change))
+        return range(max(middle + distances.start, 0), min(middle + distances.stop, last + 1))
+
+
+@dataclass
+class _Found:
+    """Where null variants were found so far."""
+
+    at: NDArray[np.int64]
+    minus: Mask
+    n_dropped: NDArray[np.int64]
+
+    @property
+    def missing(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.at < 0)
+
+
+def _nothing(n: int) -> _Found:
+    return _Found(np.full(n, -1), np.zeros(n, bool), np.zeros(n, np.int64))
+
+
+def draw_in_finite(
+    wanted: Wanted, wide: Tokens, names: Sequence[str], *, per_sequence: int, taken: NDArray[np.int64] | None = None
+) -> NullVariants:
+    """Draw null variants in given sequences, at most `per_sequence` in each, and never two at one place.
+
+    Parameters
+    ----------
+    wanted
+        What is drawn.
+    wide, names
+        (n, width) tokens of the sequences, whose middle is the window, and their names.
+    per_sequence
+        Null variants of one sequence at most.
+    taken
+        (n,) a place in each window that is not drawn.
+    """
+    n, offset = len(wanted.matched), (wide.shape[1] - wanted.length) // 2
+    found, row = _nothing(n), np.full(n, -1)
+    room = np.full(len(wide), per_sequence)
+    free = np.ones((len(wide), wanted.length), bool)
+    if taken is not None:
+        free[np.arange(len(wide)), taken] = False
+    for n_dropped, keys in wanted.levels():
+        for number in range(per_sequence):  # a sequence once in each turn
+            idle = np.flatnonzero(room == per_sequence - number)
+            for change, mine in wanted.groups(found.missing):
+                open_ = idle[room[idle] == per_sequence - number]
+                fits, places = _fitting(wanted, wide[open_], offset, change, keys)
+                fits &= free[np.ix_(open_, places)][:, None, :]
+                able = np.flatnonzero(fits.any((1, 2)))
+                u = _uniforms(derive(wanted.key, "order", n_dropped, number, *map(str, _cell(change))), open_[able], 2)
+                chosen = np.argsort(u[:, 0], kind="stable")[: len(mine)]
+                mine, rows = mine[: len(chosen)], open_[able[chosen]]
+                minus, place = _one_of(fits[able[chosen]], u[chosen, 1])
+                found.at[mine] = np.asarray(places)[place]
+                found.minus[mine], found.n_dropped[mine], row[mine] = minus, n_dropped, rows
+                free[rows, found.at[mine]] = False
+                room[rows] -= 1
+    return _with_windows(wanted, wide[row], offset, found, [names[i] for i in row])
+
+
+def draw_by_proposals(
+    wanted: Wanted, width: int, propose: Callable[[NDArray[np.uint64]], Tokens], name: str
+) -> NullVariants:
+    """Draw each null variant in a sequence of its own: sequences are proposed until one has a place that matches.
+
+    Parameters
+    ----------
+    wanted
+        What is drawn.
+    width
+        Bases of a proposed sequence, whose middle is the window.
+    propose
+        Function from ids to sequences, (n, width) tokens.
+    name
+        Name of the source.
+    """
+    n, offset = len(wanted.matched), (width - wanted.length) // 2
+    found, wide = _nothing(n), np.zeros((n, width), np.uint8)
+    for n_dropped, keys in wanted.levels():
+        for number in range(_ROUNDS):
+            missing = found.missing
+            if not len(missing):
+                break
+            ids = missing.astype(np.uint64) + np.uint64((n_dropped * _ROUNDS + number) * _UNITS)
+            proposed = propose(ids)
+            u = _uniforms(derive(wanted.key, "place"), ids, 1)[:, 0]
+            of_id = np.full(n, -1)
+            of_id[missing] = np.arange(len(missing))
+            for change, mine in wanted.groups(missing):
+                rows = of_id[mine]
+                fits, places = _fitting(wanted, proposed[rows], offset, change, keys)
+                able = fits.any((1, 2))
+                minus, place = _one_of(fits[able], u[rows[able]])
+                some = mine[able]
+                found.at[some] = np.asarray(places)[place]
+                found.minus[some], found.n_dropped[some] = minus, n_dropped
+                wide[some] = proposed[rows[able]]
+    return _with_windows(wanted, wide, offset, found, [name] * n)
+
+
+def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
+    """Draw each null variant at a random locus of a genome, its window around it as that of its variant is."""
+    n, beyond = len(wanted.matched), wanted.beyond
+    found = _nothing(n)
+    wide = np.zeros((n, wanted.length + 2 * beyond), np.uint8)
+    source = [""] * n
+    with Genome(fasta) as genome:
+        lengths = genome.lengths
+        ends = np.cumsum(list(lengths.values()))
+        chromosomes = list(lengths)
+        for n_dropped, keys in wanted.levels():
+            for number in range(_ROUNDS):
+                missing = found.missing
+                if not len(missing):
+                    break
+                ids = missing.astype(np.uint64) + np.uint64((n_dropped * _ROUNDS + number) * _UNITS)
+                places = (_uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0] * ends[-1]).astype(np.int64)
+                of = np.searchsorted(ends, places, side="right")
+                for i, c, place in zip(missing.tolist(), of.tolist(), places.tolist(), strict=True):
+                    change = wanted.changes[wanted.matched[i]]
+                    position = place - (int(ends[c - 1]) if c else 0)
+                    first = position - change.at - beyond
+                    if first < 0 or first + wide.shape[1] > lengths[chromosomes[c]]:
+                        continue
+                    stop = position + len(change.removed)
+                    minus = _strand_at(genome, chromosomes[c], position, stop, change, keys)
+                    if minus is None:
+                        continue
+                    letters = genome.letters(chromosomes[c], first, first + wide.shape[1], place="a null variant")
+                    text = letters.decode("latin-1").upper()
+                    if set(text) <= _LETTERS:
+                        wide[i] = encode([text])[0]
+                        found.at[i], found.minus[i], found.n_dropped[i] = change.at, minus, n_dropped
+                        source[i] = f"{chromosomes[c]}:{position + 1}"
+    return _with_windows(wanted, wide, beyond, found, source)
+
+
+def _strand_at(
+    genome: Genome, chromosome: str, start: int, stop: int, change: Change, keys: tuple[str, ...]
+) -> bool | None:
+    """Return whether the genome matches the change there on the minus strand; None where it matches on neither."""
+    plus, minus = (_pattern(x, keys) for x in (change, change.on_other_strand))
+    flank = (len(plus) - (stop - start)) // 2
+    if start < flank:
+        return None
+    letters = genome.letters(chromosome, start - flank, stop + flank, place="a null variant")
+    text = letters.decode("latin-1").upper()
+    if not set(text) <= _LETTERS:
+        return None
+    both = [all(base in (_WILD, letter) for base, letter in zip(x, text, strict=True)) for x in (plus, minus)]
+    if not any(both):
+        return None
+    return both[1] and not both[0]
+
+
+def _pattern(change: Change, keys: tuple[str, ...]) -> str:
+    """Return the letters that a place must have, N where any base will do."""
+    own = change.removed if "substitution" in keys else _WILD * len(change.removed)
+    return f"{change.left}{own}{change.right}" if "context" in keys else own
+
+
+def _cell(change: Change) -> tuple[str, ...]:
+    return change.removed, change.added, change.left, change.right
+
+
+def _fitting(
+    wanted: Wanted, wide: Tokens, offset: int, change: Change, keys: tuple[str, ...]
+) -> tuple[Mask, NDArray[np.int64]]:
+    """Return which places of each sequence match, (n, strands, places), and the places."""
+    plus = _pattern(change, keys)
+    before = len(change.left) if "context" in keys else 0
+    places = np.array(
+        [
+            at
+            for at in wanted.places(change, keys)
+            if offset + at - before >= 0 and offset + at - before + len(plus) <= wide.shape[1]
+        ],
+        np.int64,
+    )
+    fits = np.ones((len(wide), 2, len(places)), bool)
+    other = change.on_other_strand
+    for strand, (pattern, left) in enumerate(((plus, before), (_pattern(other, keys), len(other.left) * (before > 0)))):
+        for j, letter in enumerate(pattern):
+            if letter != _WILD:
+                column = offset + places - left + j
+                inside = (column >= 0) & (column < wide.shape[1])
+                fits[:, strand] &= inside & (wide[:, np.clip(column, 0, wide.shape[1] - 1)] == BASES.index(letter))
+    return fits, places
+
+
+def _one_of(fits: Mask, u: NDArray[np.float64]) -> tuple[Mask, NDArray[np.int64]]:
+    """Return for each row one of its matches, uniformly: whether on the minus strand, and the index of its place."""
+    flat = fits.reshape(len(fits), fits.shape[1] * fits.shape[2])
+    nth = np.minimum((u * flat.sum(1)).astype(np.int64), flat.sum(1) - 1)
+    column = np.argmax(np.cumsum(flat, axis=1) == (nth + 1)[:, None], axis=1) if len(fits) else nth
+    return np.asarray(column >= fits.shape[2]), np.asarray(column % max(fits.shape[2], 1))
+
+
+def _uniforms(key: int, units: NDArray[np.integer], n: int) -> NDArray[np.float64]:
+    from causalgia.sequences.random import random_words
+
+    return np.asarray((random_words(key, units, n) >> np.uint64(11)) * 2.0**-53, np.float64)
+
+
+def _with_windows(wanted: Wanted, wide: Tokens, offset: int, found: _Found, source: Sequence[str]) -> NullVariants:
+    """Return null variants with their windows; letters added are those of their variant where these are matched."""
+    n = len(found.at)
+    reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
+    droppable = [key for key in wanted.keys if key != "length"]
+    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i in range(n):
+        by_size[wanted.changes[wanted.matched[i]].size].append(i)
+    for (removed, n_added), rows in by_size.items():
+        members = np.array(rows)
+        words = np.zeros((len(rows), n_added), np.uint8)
+        drawn = (_uniforms(derive(wanted.key, "letters"), members, max(n_added, 1)) * 12).astype(np.int64)
+        own = wide[members[:, None], offset + found.at[members, None] + np.arange(removed)]
+        for k, i in enumerate(rows):
+            change = wanted.changes[wanted.matched[i]]
+            if "substitution" in droppable[found.n_dropped[i] :]:
+                letters = encode([change.added])[0] if n_added else words[k]
+                words[k] = reverse_complement(letters[None])[0] if found.minus[i] else letters
+            elif removed == n_added:  # another base than the sequence has
+                words[k] = (own[k] + 1 + drawn[k, :n_added] % 3) % 4
+            else:
+                words[k] = drawn[k, :n_added] % 4
+        reference[members], alternate[members] = changed_windows(
+            wide[members], offset, wanted.length, found.at[members].tolist(), removed, words, wanted.align
+        )
+    return NullVariants(reference, alternate, wanted.matched, tuple(source), found.n_dropped)

@@ -1,0 +1,261 @@
+"""Variants in their own contexts beside matched null variants, as one trial with one contrast for each variant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope
+from causalgia.design import MatchedVariants
+from causalgia.errors import OutcomesError
+from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
+from causalgia.experiments.kit.experiment import Experiment, over_predictors
+from causalgia.multiplicity.matched_ranks import (
+    Strata,
+    local_fdr,
+    nulls_needed,
+    rank_among_matched,
+)
+from causalgia.notes import with_notes
+from causalgia.schema import annotate, validate
+from causalgia.sequences.vcf import Variant
+from causalgia.streams import RNG
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.plot import Axes
+
+OWN_CONTEXT = "own context: Y(alternate) - Y(reference) of each variant in its own sequence, exact for this predictor"
+OVER_CONTEXTS = "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its standard error"
+_SHARES = (0.05, 0.01)
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MatchedTrial(Experiment):
+    """An experiment whose units are variants and their matched null variants, the variants first.
+
+    Attributes
+    ----------
+    variants
+        The K variants.
+    matched
+        The null model of variants.
+    strata
+        Strata of the variants, with their null variants.
+    n_given_up
+        Number of null variants by how many keys the draw had to give up.
+    """
+
+    variants: tuple[Variant, ...] = field(compare=False)
+    matched: MatchedVariants = field(compare=False)
+    strata: Strata = field(compare=False)
+    n_given_up: dict[int, int] = field(compare=False)
+
+    def __repr__(self) -> str:
+        n_null = self.n_units - len(self.variants)
+        return f"<Experiment {self.entry.name}: {len(self.variants):,} variants, {n_null:,} {self.matched.describe()}>"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the strata are, and which p-values they can resolve: known before anything is predicted."""
+        return (*_strata_notes(self), *_resolution_notes(self))
+
+    def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:  # noqa: ARG002 - nothing is drawn
+        """Rank each variant's effect among its matched null variants, and decide.
+
+        Parameters
+        ----------
+        outcomes
+            From ``cg.run(experiment, ...)`` with ``keep="outcomes"`` or ``"effects"``.
+        rng
+            Not used: the null variants were drawn with the experiment.
+
+        Returns
+        -------
+        Answer
+            ``estimates`` and ``decisions`` with a contrast for each variant: ``ace``, its exact effect, and
+            ``p_matched, q_matched, n_matched`` (contrast, task). Finding ``"variants"``, a row for each variant and
+            task, and ``"null variants"`` (null, task), their effects.
+
+        Raises
+        ------
+        OutcomesError
+            If the outcomes are of another design, or only moments were kept.
+        """
+        self.check_outcomes(outcomes)
+        if "ice" not in outcomes and "outcome" not in outcomes:
+            raise OutcomesError(
+                "these are moments, and each variant is ranked by its own effect; keep the effects: cg.run(..., "
+                "keep='effects')"
+            )
+        from causalgia.effects import contrast
+
+        effects = outcomes if "ice" in outcomes else contrast(outcomes, **self.analysis.asking(self.asked).contrasting)
+        ice = effects["ice"].isel(contrast=0, drop=True).compute()
+        estimates = self._estimates(ice, effects)
+        decisions = self._decide(estimates)
+        table = _table(estimates, decisions)
+        k = len(self.variants)
+        null = ice.isel(unit=slice(k, None)).reset_coords(drop=True).rename(unit="null").to_dataset(name="effect")
+        over = over_predictors(effects.isel(unit=slice(k)))
+        finding = Finding({"variants": table, "null variants": null.drop_vars("null", errors="ignore")})
+        return Answer(
+            question=self.question,
+            estimates=estimates,
+            decisions=decisions,
+            findings={**finding.datasets, **over.datasets},
+            sentences=(*self._sentences(decisions), *over.sentences),
+            figure=draw_among_matched,
+        )
+
+    def _estimates(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:
+        import xarray as xr
+
+        k = len(self.variants)
+        dims = ("contrast", *[str(dim) for dim in ice.dims[1:]])
+        values = ice.transpose("unit", ...).to_numpy().astype(np.float64)
+        floor = (
+            effects["floor"].isel(contrast=0, drop=True).transpose(*ice.dims[1:]).to_numpy()
+            if "floor" in effects
+            else 0.0
+        )
+        found = rank_among_matched(values[:k], values[k:], self.strata, floor=floor)
+        columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
+        columns |= {"p_matched": found.p, "q_matched": found.q, "n_matched": found.n}
+        columns |= {"matched_lower": found.lower, "matched_upper": found.upper}
+        if k >= LEAST_FOR_A_LAW:
+            flat = found.p.reshape(k, -1)
+            columns["lfdr_matched"] = np.column_stack([local_fdr(p) for p in flat.T]).reshape(found.p.shape)
+        coords = {str(dim): ice[dim].to_numpy() for dim in ice.dims[1:] if dim in ice.coords}
+        out = xr.Dataset(
+            {name: (dims, column) for name, column in columns.items()},
+            coords={"contrast": [x.name for x in self.variants], **coords},
+        )
+        dropped = [", ".join(self.strata.dropped[s]) for s in self.strata.of_effect]
+        out = out.assign_coords(
+            {name: ("contrast", [getattr(x, name) for x in self.variants]) for name in _COLUMNS}
+            | {"dropped_keys": ("contrast", dropped)}
+        )
+        attrs = {
+            name: x
+            for name, x in effects.attrs.items()
+            if name not in ("notes", "cluster", "control_sd_of", "assignment")
+        }
+        attrs |= {"estimand": OWN_CONTEXT, "target": "units", "matched": self.matched.describe(), "family": _FAMILY}
+        return with_notes(validate(annotate(out.assign_attrs(attrs)), "estimates"), *self.notes)
+
+    def _decide(self, estimates: xr.Dataset) -> xr.Dataset:
+        from causalgia.verdicts.rope import rope_region
+
+        effect = estimates["ace"]
+        of_matched = is_matched_rope(self.analysis.rope)
+        if of_matched:
+            low, high = (estimates[f"matched_{side}"] for side in ("lower", "upper"))
+            label = f"the central 95 % of {self.matched.describe()}"
+        else:
+            region = rope_region(self.analysis.region, estimates, 0.0)
+            low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
+            label = region.label
+        found = estimates["q_matched"] <= round(1 - self.analysis.level, 9)
+        beyond = (effect < low) | (effect > high)
+        verdict = effect.astype("<U10").copy(data=np.full(effect.shape, "undecided", "<U10"))
+        verdict = verdict.where(beyond | (not of_matched) & ~(low < high), "negligible")
+        verdict = verdict.where(~(found & (effect < low)), "decreases").where(~(found & (effect > high)), "increases")
+        out = estimates.drop_vars(["matched_lower", "matched_upper"])
+        out = out.assign(
+            verdict=verdict,
+            lower=effect,
+            upper=effect,
+            rope_lower=low,
+            rope_upper=high,
+            q=estimates["q_matched"],
+            more_units=effect.copy(data=np.full(effect.shape, -1)),
+        )
+        attrs = {"evidence": "matched", "error": "bh", "level": self.analysis.level, "rare": "none", "rope": label}
+        attrs |= {"families": _FAMILY, "analysis": self.analysis.to_json()}
+        return validate(annotate(out.assign_attrs(attrs)), "decisions")
+
+    def _sentences(self, decisions: xr.Dataset) -> list[str]:
+        from causalgia.experiments.kit.variance import rows_by_task
+
+        lines, rate = [], round(1 - self.analysis.level, 9)
+        for of, rows in rows_by_task(decisions):
+            found = rows.isel(contrast=np.flatnonzero((rows["q"] <= rate).to_numpy()))
+            order = np.argsort(-np.abs(found["ace"].to_numpy()), kind="stable")[:_MOST_NAMED]
+            named = "; ".join(
+                f"{found['contrast'].to_numpy()[i]}: {found['ace'].to_numpy()[i]:.4g}" for i in order.tolist()
+            )
+            more = "; ..." if found.sizes["contrast"] > len(order) else ""
+            named = f", the largest {named}{more}" if named else ""
+            counts = Counter(rows["verdict"].to_numpy().tolist())
+            verdicts = ", ".join(f"{counts[name]:,} {name}" for name in _VERDICTS if counts[name])
+            n = rows["n_matched"].to_numpy()
+            among = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
+            lines.append(
+                f"{of}: {found.sizes['contrast']:,} of {rows.sizes['contrast']:,} variants have larger effects than "
+                f"matched variants have (false discovery rate {rate:.2g}{named}), each ranked among {among} of them; "
+                f"verdicts: {verdicts}."
+            )
+        return lines
+
+
+_FAMILY = "the variants of one task"
+_COLUMNS = ("chromosome", "position", "reference", "alternate")
+_VERDICTS = ("increases", "decreases", "negligible", "undecided")
+
+
+def _strata_notes(trial: MatchedTrial) -> list[str]:
+    """Return sentences on the keys that strata and draws had to drop."""
+    lines = []
+    by_dropped = Counter(trial.strata.dropped[s] for s in trial.strata.of_effect)
+    for dropped, count in sorted(by_dropped.items(), key=lambda x: len(x[0])):
+        if dropped:
+            what = " and ".join(dropped) if len(dropped) < 3 else ", ".join(dropped)
+            lines.append(
+                f"{count:,} of {len(trial.variants):,} variants are ranked in strata that differ in {what}, which have "
+                f"{trial.matched.least:,} null variants or more only so (or all there are); more null variants "
+                "(n_null=) keep these keys"
+            )
+    keys = [key for key in trial.matched.matched if key != "length"]
+    for n_dropped, count in sorted(trial.n_given_up.items()):
+        if n_dropped:
+            lines.append(
+                f"{count:,} null variants were drawn without matching {', '.join(keys[:n_dropped])}: no sequence left "
+                "had a place for them"
+            )
+    return lines
+
+
+def _resolution_notes(trial: MatchedTrial) -> list[str]:
+    """Return what share of real effects the p-values can resolve."""
+    sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
+    m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.level
+    few = [share for share in _SHARES if m < nulls_needed(share, q)]
+    if not few:
+        return []
+    least = max(1, int(np.ceil(k / (q * (m + 1)))))
+    return [
+        f"p-values among {m:,} null variants (the median) are at least {1 / (m + 1):.2g}: at q < {q:.2g}, {least:,} of "
+        f"{k:,} variants or more must lie beyond all of theirs to be found. Give {nulls_needed(few[0], q):,} a stratum "
+        f"if about {100 * few[0]:g} % of the variants are expected to be real (5 K / (q x expected discoveries))"
+    ]
+
+
+def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
+    """Return a row for each variant and task."""
+    names = ["ace", "p_matched", "q_matched", "n_matched", "matched_lower", "matched_upper"]
+    names += [name for name in ("lfdr_matched",) if name in estimates]
+    out = estimates[names].drop_attrs(deep=False).assign(verdict=decisions["verdict"])
+    return out.rename(ace="effect", contrast="variant").assign_attrs(estimand=OWN_CONTEXT)
+
+
+def draw_among_matched(answer: Answer) -> Axes:
+    """Draw the largest variants of one task over the central 95 % of their matched variants."""
+    from causalgia.plot import forest
+
+    return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
