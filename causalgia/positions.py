@@ -124,7 +124,7 @@ def unfolded(columns: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
     return as_effect_table(made) if isinstance(columns, EffectTable) else made
 
 
-def is_folded(columns: xr.Dataset) -> bool:
+def is_folded(columns: object) -> bool:
     """Return whether `folded` made a Dataset, so that its tasks are positions of curves.
 
     Examples
@@ -132,4 +132,4 @@ def is_folded(columns: xr.Dataset) -> bool:
     >>> is_folded(xr.Dataset())
     False
     """
-    return _MARK in columns.attrs
+    return isinstance(columns, xr.Dataset) and _MARK in columns.attrs
