@@ -112,7 +112,7 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
     """Raise EstimateError unless every matrix, (n, T, T), is a correlation: finite, symmetric, of diagonal 1."""
     size = stack.shape[1]
     finite = np.isfinite(stack).all(axis=(1, 2))
-    unit = np.abs(stack[:, np.arange(size), np.arange(size)] - 1).max(axis=1) <= _SYMMETRIC
+    unit = np.abs(np.diagonal(stack, axis1=1, axis2=2) - 1).max(axis=1) <= _SYMMETRIC
     crooked = np.abs(stack - stack.transpose(0, 2, 1)).max(axis=(1, 2)) > _SYMMETRIC
     for bad, why in (
         (~finite, "holds a number that is not finite"),
@@ -120,7 +120,7 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
         (crooked, "is not symmetric"),
         ((np.abs(np.where(finite[:, None, None], stack, 0)) > 1 + _SYMMETRIC).any(axis=(1, 2)), "exceeds 1"),
     ):
-        if bad.any():
+        if np.any(bad):
             which = "" if contrasts is None else f" of contrast {contrasts[int(np.argmax(bad))]!s}"
             raise EstimateError(f"task_correlation={which}: the matrix {why}")
     negative = np.asarray(np.linalg.eigvalsh(stack)[:, 0] < -_SYMMETRIC * size)

@@ -104,7 +104,7 @@ def log_densities(effect: Array, errors: Errors, law: PatternLaw) -> Array:
         rotated, basis = _rotate(effect[rows], vectors, table.loadings)
         _log_density_kernel(rotated, values, basis, *table.layout, out[rows[0] : rows[-1] + 1])
 
-    _over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
+    over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
     return out
 
 
@@ -189,7 +189,7 @@ def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Ar
             out[:, here],
         )
 
-    _over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
+    over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
     return TaskMoments(out[0], np.sqrt(out[1]), out[2], out[3])
 
 
@@ -217,7 +217,7 @@ def draw_effects_of_tasks(
             drawn = np.concatenate(list(_drawn_of(n, effect[row], values[i], vectors[i], law, share[row], generator)))
             out[:, row] = generator.permutation(drawn)
 
-    _over_blocks(run, len(effect), effect.shape[1] ** 2)
+    over_blocks(run, len(effect), effect.shape[1] ** 2)
     return out
 
 
@@ -275,8 +275,16 @@ def _rotate(effect: Array, vectors: Array, loadings: Array) -> Rotation:
     return np.matmul(turned, effect[..., None])[..., 0], np.matmul(turned, loadings)
 
 
-def _over_blocks(run: Callable[[npt.NDArray[np.intp]], None], n: int, numbers: int) -> None:
-    """Call `run` on blocks of contrasts, on all available cores; a contrast has so many numbers."""
+def over_blocks(run: Callable[[npt.NDArray[np.intp]], None], n: int, numbers: int) -> None:
+    """Call `run` on blocks of contrasts, on all available cores; a contrast has so many numbers.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> over_blocks(seen.append, 3, 1 << 20)
+    >>> [rows.tolist() for rows in seen]
+    [[0, 1], [2]]
+    """
     width = max(1, min(_BLOCK // numbers, 512))
     blocks = [np.arange(start, min(start + width, n)) for start in range(0, n, width)]
     threads = min(available_cores(), len(blocks))

@@ -32,7 +32,7 @@ from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array, Codes
 
-_STRONG, _MOST_STRONG = 0.05, 400  # lfsr of a strong effect, and strong effects to learn from in a half
+_STRONG, _MOST_STRONG = 0.05, 250  # lfsr of a strong effect, and strong effects to learn from in a half
 _BESIDE = 3  # effects to learn from for each strong one
 _FEWER_ZEROS = 0.2  # of P(0), by which the law of sharing has fewer
 NEAR = 0.7

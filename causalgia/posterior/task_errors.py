@@ -17,6 +17,7 @@ from causalgia.errors import InferenceError
 from causalgia.estimation.task_correlation import task_columns_of
 from causalgia.posterior.error_covariance import as_usable_se, normal_scores
 from causalgia.posterior.mixture import null_biased_counts, scale_grid
+from causalgia.posterior.pattern_mixture import over_blocks
 from causalgia.types import Array
 
 _HELD = 1 << 27  # numbers of all eigenvectors up to which they are computed once: 1 GiB
@@ -56,10 +57,11 @@ class Rotations:
         n, size = parts.least.shape
         if n * size * size <= _HELD:
             self._kept = np.empty((n, size)), np.empty((n, size, size))
-            step = max(1, (1 << 22) // size**2)
-            for start in range(0, n, step):
-                rows = np.arange(start, min(start + step, n))
-                self._kept[0][rows], self._kept[1][rows] = parts.eigen(rows)
+            over_blocks(self._keep, n, size**2)
+
+    def _keep(self, rows: npt.NDArray[np.intp]) -> None:
+        assert self._kept is not None  # for mypy: made before
+        self._kept[0][rows], self._kept[1][rows] = self._parts.eigen(rows)
 
     def __call__(self, rows: npt.NDArray[np.intp]) -> tuple[Array, Array]:
         """Return the eigenvalues, (b, T), and eigenvectors, (b, T, T), of the contrasts at these places."""

@@ -17,7 +17,7 @@ from causalgia.types import Array
 _RANK = 5  # of the largest learnt pattern
 _CLUSTERS = 4  # directions that the strongest effects are sorted into
 _TURNS = 100  # of sorting and of EM
-_SETTLED = 1e-5  # gain of the log likelihood in nats an effect
+_SETTLED = 1e-4  # gain of the log likelihood in nats an effect
 _LEAST_RIDGE = 1e-6
 _PARTLY = (0.25, 0.5, 0.75)  # correlations of effects between tasks
 _LEAST_STRONG = 20
@@ -188,7 +188,10 @@ def _factor_analysers(effect: Array, values: Array, vectors: Array, starts: list
     share, before = np.full(len(parts) + 1, 1 / (len(parts) + 1)), -np.inf
     none = -0.5 * (np.log(values) + rotated**2 / values).sum(axis=1)
     for _ in range(_TURNS):
-        steps = [_Expected(rotated, values, vectors, part.loadings, part.ridge) for part in parts]
+        bases = np.matmul(vectors.transpose(0, 2, 1), np.hstack([part.loadings for part in parts]))
+        edges = np.cumsum([part.loadings.shape[1] for part in parts])[:-1]
+        each = zip(np.split(bases, edges, axis=2), parts, strict=True)
+        steps = [_Expected(rotated, values, basis, part.ridge) for basis, part in each]
         terms = np.stack([none, *(step.log_density for step in steps)], axis=1) + np.log(share)
         top = terms.max(axis=1, keepdims=True)
         weight = np.exp(terms - top)
@@ -213,34 +216,29 @@ def _factor_analysers(effect: Array, values: Array, vectors: Array, starts: list
 class _Expected:
     """The E-step of one factor analyser: moments of scores z and effects ``delta = L z + ridge^(1/2) e`` given x."""
 
-    def __init__(self, rotated: Array, values: Array, vectors: Array, loadings: Array, ridge: float) -> None:
-        rank = loadings.shape[1]
+    def __init__(self, rotated: Array, values: Array, basis: Array, ridge: float) -> None:
+        rank = basis.shape[2]
         total = values + ridge
-        basis = np.matmul(vectors.transpose(0, 2, 1), loadings)
         weighted = basis / total[..., None]
         inner = np.eye(rank) + np.matmul(basis.transpose(0, 2, 1), weighted)
         self._spread = np.linalg.inv(inner)
-        projected = np.einsum("ntr,nt->nr", weighted, rotated)
-        self._score = np.einsum("nrs,ns->nr", self._spread, projected)
+        projected = np.matmul(weighted.transpose(0, 2, 1), rotated[..., None])[..., 0]
+        self._score = np.matmul(self._spread, projected[..., None])[..., 0]
         quadratic = (rotated**2 / total).sum(axis=1) - (projected * self._score).sum(axis=1)
         self.log_density = -0.5 * (np.log(total).sum(axis=1) + np.linalg.slogdet(inner)[1] + quadratic)
-        gain = (values / total)[..., None] * basis
-        mean = ridge / total * rotated + np.einsum("ntr,nr->nt", gain, self._score)
-        beside = np.matmul(gain, self._spread)
-        # E |delta|^2, and E tr(L' delta z'), which the ridge needs
-        self._size = (mean**2 + ridge * values / total).sum(axis=1) + (beside * gain).sum(axis=(1, 2))
-        self._with_scores = beside + mean[..., None] * self._score[:, None, :]
-        self._vectors = vectors
+        # E |delta - L z|^2
+        own = ridge / total
+        rest = own * (rotated - np.matmul(basis, self._score[..., None])[..., 0])
+        scaled = own[..., None] * basis
+        beyond = (np.matmul(scaled, self._spread) * scaled).sum(axis=(1, 2))
+        self._rest = (rest**2 + own * values).sum(axis=1) + beyond
 
     def maximized(self, weight: Array, effect: Array, errors: Array) -> _Analyser:
-        """Return the next analyser: loadings as if errors of all effects were alike, and the ridge given them.
+        """Return the next analyser: loadings as if errors of all effects were alike, and the ridge.
 
         With effects, too, as missing data loadings would move slowly in directions in which errors are large.
         """
         second = np.einsum("n,nrs->rs", weight, self._spread + self._score[:, :, None] * self._score[:, None, :])
         loadings = np.linalg.solve(second, (weight[:, None] * self._score).T @ effect).T
-        basis = np.matmul(self._vectors.transpose(0, 2, 1), loadings)
-        crossed = weight @ (basis * self._with_scores).sum(axis=(1, 2))
-        rest = float(weight @ self._size - 2 * crossed + np.einsum("tr,rs,ts->", loadings, second, loadings))
-        ridge = max(rest, _LEAST_RIDGE * float(weight @ self._size)) / (float(weight.sum()) * len(loadings))
+        ridge = float(weight @ self._rest) / (float(weight.sum()) * len(loadings))
         return _Analyser(loadings, ridge, np.outer(errors + ridge, np.diagonal(np.linalg.inv(second))))
