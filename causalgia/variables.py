@@ -279,6 +279,20 @@ SCHEMA: tuple[Variable, ...] = (
         "factor of that covariance, covariance = factor' factor (beyond 512 contrasts)",
     ),
     Variable(
+        "task_correlation",
+        ("estimates",),
+        (("contrast", "task", "task_"), ("task", "task_")),
+        "f",
+        "correlation of the errors of a contrast's ACEs between tasks (on request), or of all contrasts (given)",
+    ),
+    Variable(
+        "shared_covariance",
+        ("estimates",),
+        (("task", "task_"),),
+        "f",
+        "covariance between tasks of the error that contrasts share: mean over pairs of contrasts",
+    ),
+    Variable(
         "control_sd",
         ("effects", "moments", "estimates", "decisions"),
         _EFFECT,
@@ -324,6 +338,7 @@ SCHEMA: tuple[Variable, ...] = (
     _decision("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
     _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
     _decision("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
+    _decision("lfsr_alone", "lfsr of the task by itself, where sharing across tasks is hardly better"),
     _decision("p_rope", "probability that the effect lies inside the region of practical equivalence"),
     _decision("p_above", "probability that the effect lies above the region"),
     _decision("p_below", "probability that the effect lies below the region"),

@@ -37,6 +37,7 @@ from causalgia.estimation.request import (
     clusters,
     contrast_labels,
 )
+from causalgia.estimation.task_correlation import task_columns
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, by_block, in_memory, row_blocks, sum_in_order
@@ -57,6 +58,7 @@ def estimate(
     ci_prob: float = 0.95,
     weights: Literal["units", "clusters"] = "units",
     moderate: bool | None = None,
+    task_correlation: bool = False,
 ) -> xr.Dataset:
     """Estimate average causal effects (ACE) with standard errors, tests and intervals.
 
@@ -91,6 +93,8 @@ def estimate(
     moderate
         Whether the variance between predictors is moderated over contrasts (limma's squeezeVar; three or more
         predictors and contrasts). None: yes for ``"population x predictors"``, no for ``"next predictor"``.
+    task_correlation
+        Whether to keep how the errors of tasks vary together, for ``infer(..., across="task")``.
 
     Returns
     -------
@@ -99,7 +103,8 @@ def estimate(
         model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts,
         above that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor; ``control_sd``.
         Effects with a dim ``position`` keep it before task; their intervals hold position by position, and `factor`,
-        summed over 256 or more random groups of clusters, is what `causalgia.simultaneous` makes a band of.
+        summed over 256 or more random groups of clusters, is what `causalgia.simultaneous` makes a band of. On request
+        ``task_correlation (contrast, task, task_)`` and ``shared_covariance (task, task_)``.
 
     Raises
     ------
@@ -149,6 +154,12 @@ def estimate(
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError("the effects have no units; the selection before estimate left none")
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
+    if not isinstance(task_correlation, bool):
+        raise EstimateError(f"task_correlation={quoted(task_correlation)} is neither True nor False")
+    if task_correlation and with_positions:
+        raise EstimateError(
+            "task_correlation=True: the effects have the dim 'position'; select one, or read a cg.Window"
+        )
     request = Request(cluster, block, _as_covariate_names(covariates), target, weights, moderate)
     limits, note = None, None
     if of_moments:
@@ -171,8 +182,23 @@ def estimate(
         elif crossover:
             note = _size_note(effects, request)
     estimates = _estimates_dataset(effects, answer, limits, request, ci_prob, curves=with_positions)
+    if task_correlation:
+        estimates = _with_task_columns(estimates, answer)
     estimates = unfolded(estimates, given) if curves else estimates
     return with_notes(estimates, note) if note else estimates
+
+
+def _with_task_columns(estimates: xr.Dataset, answer: Answer) -> xr.Dataset:
+    """Add what is known of the errors between tasks; raise EstimateError for several predictors."""
+    if "model" in estimates["ace"].dims:
+        raise EstimateError(
+            "task_correlation=True: the estimates have the dim 'model'; take one predictor, effects.isel(model=0), or "
+            "target='population x predictors'"
+        )
+    tasks = estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
+    found = task_columns(answer.estimate.factor, contrast_labels(estimates), tasks)
+    df = min(int(answer.n_clusters.min()), len(answer.estimate.factor)) - 1
+    return annotate(estimates.assign(found).assign_attrs(task_correlation_df=df))
 
 
 def _as_covariate_names(covariates: str | Iterable[str] | None) -> tuple[str, ...]:

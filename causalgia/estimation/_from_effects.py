@@ -21,6 +21,7 @@ from causalgia.estimation.given_effects import (
     with_effect_columns,
 )
 from causalgia.estimation.request import as_ci_prob
+from causalgia.estimation.task_correlation import with_given_correlation
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import SCHEMA, annotate, validate
 from causalgia.types import Array
@@ -42,6 +43,7 @@ def from_effects(
     names: Sequence[Any] | npt.NDArray[Any] | None = None,
     *,
     ci_prob: float = 0.95,
+    task_correlation: npt.ArrayLike | None = None,
 ) -> xr.Dataset:
     """Make estimates from effects and standard errors (or their covariance) obtained elsewhere.
 
@@ -50,7 +52,8 @@ def from_effects(
     effect
         Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the names of the contrasts; all
         arguments with names must have the same ones in the same order. Or a table with the columns ``effect`` and
-        ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` may be given as well.
+        ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` and `task_correlation` may
+        be given as well.
     se
         Their standard errors, shape ``(K,)`` or one number; the errors are independent, unless there is a covariance.
     covariance
@@ -62,6 +65,9 @@ def from_effects(
         K names; None: those of the arguments, else numbers from 0.
     ci_prob
         Probability of the intervals.
+    task_correlation
+        Of a table with several tasks: correlation of the errors between tasks, ``(T, T)`` for all contrasts alike or
+        ``(K, T, T)``, which ``infer(..., across="task")`` needs; ``np.eye(T)`` for independent errors.
 
     Returns
     -------
@@ -95,7 +101,13 @@ def from_effects(
             raise EstimateError(
                 "from_effects: these are estimates already (they have 'ace'); give them to the verb itself"
             )
-        return _estimates_of_columns(effect, as_ci_prob(ci_prob))
+        estimates = _estimates_of_columns(effect, as_ci_prob(ci_prob))
+        return estimates if task_correlation is None else with_given_correlation(estimates, task_correlation)
+    if task_correlation is not None:
+        raise EstimateError(
+            "from_effects: task_correlation= is for a table with several tasks; give a DataFrame with the columns "
+            "contrast, task, effect and se, or a Dataset with effect and se (contrast, task)"
+        )
     if effect is None:
         raise EstimateError(
             "from_effects: effect=None; give the effects and their standard errors, from_effects([1.2, 0.1], se=[0.3, "

@@ -279,7 +279,7 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
         raise InferenceError(
             "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
         )
-    se = _as_usable_se(estimates)
+    se = as_usable_se(estimates)
     effect = estimates["ace"].transpose("task", "contrast").to_numpy()
     df = estimates["df"].transpose("task", "contrast").to_numpy() if "df" in estimates else np.full(se.shape, np.inf)
     df = np.where(np.isnan(df), np.inf, df)
@@ -338,7 +338,7 @@ def _contrast_names(one: xr.Dataset) -> Any:
     return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
 
 
-def _as_usable_se(estimates: xr.Dataset) -> Array:
+def as_usable_se(estimates: xr.Dataset) -> Array:
     """Return standard errors (tasks, K); raise for the first task where one is missing, 0, or overflows squared."""
     if "se" not in estimates:
         raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")

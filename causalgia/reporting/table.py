@@ -23,7 +23,7 @@ ENOUGH_FOR_QUANTILES = 40
 _SAME_LEVEL = 1e-9
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
-_OF_VERDICTS = ("verdict", "lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
+_OF_VERDICTS = ("verdict", "lfsr", "lfsr_alone", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
 _OF_INTERVALS = ("interval_level", "missed_share", "p_zero", "lower_slab", "upper_slab")
 _DECIDED = (*_OF_VERDICTS, *_OF_INTERVALS, "rope_lower", "rope_upper", "raw")
 
@@ -171,7 +171,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     kind = "simultaneous interval" if is_simultaneous(estimates) else kind
     heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
     first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
-    verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
+    verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "alone": "lfsr alone", "n_units": "n"}
     return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
 
 
@@ -221,7 +221,8 @@ def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
     if "p_zero" in row:
         slab = {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
         atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(slab)[1]}
-    return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom
+    alone = {"alone": format_p(row["lfsr_alone"])} if "lfsr_alone" in row else {}
+    return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom | alone
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:

@@ -90,6 +90,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     columns |= {"p_rope": inside, "p_above": summary["above"], "p_below": summary["below"]}
     if moments and effects.attrs.get("law") == "spike_and_slab":
         columns |= _slab_columns(columns, moments, draws, effects, ci_prob, slab)
+    if effects.attrs.get("sharing_near") and "lfsr_alone" in moments:
+        columns["lfsr_alone"] = moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
     if share is not None:
         columns["missed_share"] = missed_share(effects)
     if "raw" in effects:

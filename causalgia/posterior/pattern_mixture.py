@@ -1,0 +1,465 @@
+"""The mixture of patterns over tasks (mash): densities, weights, exact moments and draws of effects.
+
+``x_j ~ N(delta_j, V_j)``, ``delta_j ~ sum_kl pi_kl N(0, w_l^2 U_k)`` with ``U_k = L_k L_k' + c_k I``, and a point mass
+at 0. In the eigenvectors of V_j every ``V_j + w^2 U_k`` is diagonal plus rank r: a component costs O(T r^2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.compiled import njit
+from causalgia.posterior.mixture import mixture_weights, null_biased_counts
+from causalgia.posterior.scale_mixture import erfc
+from causalgia.posterior.task_patterns import Pattern
+from causalgia.types import Array
+from causalgia.workers.clusters import available_cores
+
+_ROOT_HALF = 0.7071067811865476
+_NEGLIGIBLE = 1e-14  # posterior probability of a component that is left out
+_BLOCK = 1 << 21  # numbers of a block of contrasts in the bases of their errors
+_FIRST, _MORE = 60, 40  # columns of the convex programme at first, and added at each round
+_OPTIMAL = 1e-8  # excess of the gradient at which the programme is solved
+_UNUSED = 1e-12
+
+Rotation = tuple[Array, Array]
+"""Eigenvalues (b, T) and eigenvectors (b, T, T) of the error covariances of a block of contrasts."""
+Errors = Callable[[npt.NDArray[np.intp]], Rotation]
+"""Returns the `Rotation` of the contrasts at these places."""
+
+
+@dataclass(frozen=True, eq=False)
+class PatternLaw:
+    """Law of the effects of one contrast over T tasks: a point mass at 0, and components of patterns and scales."""
+
+    patterns: tuple[Pattern, ...]
+    pattern: npt.NDArray[np.int64]
+    """Place of the pattern of each component, (C,); -1 for the point mass at 0, the first component."""
+    scale: Array
+    """w of each component, (C,); 0 for the point mass."""
+    weight: Array
+    """pi, (C,); sums to 1."""
+
+    def used(self) -> PatternLaw:
+        """Return the law without components of weight 0."""
+        some = self.weight > _UNUSED
+        share = self.weight[some] / self.weight[some].sum()
+        return replace(self, pattern=self.pattern[some], scale=self.scale[some], weight=share)
+
+
+def pattern_grid(patterns: list[Pattern], scales: Array) -> PatternLaw:
+    """Return the law of every pattern at every scale, and the point mass, with equal weights.
+
+    Examples
+    --------
+    >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0, 2.0]))
+    >>> law.pattern, law.scale
+    (array([-1,  0,  0]), array([0., 1., 2.]))
+    """
+    pattern = np.concatenate([[-1], np.repeat(np.arange(len(patterns)), len(scales))])
+    scale = np.concatenate([[0.0], np.tile(scales, len(patterns))])
+    return PatternLaw(tuple(patterns), pattern, scale, np.full(len(scale), 1 / len(scale)))
+
+
+@dataclass(frozen=True, eq=False)
+class TaskMoments:
+    """Exact posterior of n contrasts in T tasks; every array is (n, T)."""
+
+    mean: Array
+    sd: Array
+    lfsr: Array
+    lfdr: Array
+    """P(delta = 0)."""
+
+
+def log_densities(effect: Array, errors: Errors, law: PatternLaw) -> Array:
+    """Return the log density of every contrast under every component, (n, C), up to ``T log(2 pi) / 2``.
+
+    Parameters
+    ----------
+    effect
+        Estimates, (n, T).
+    errors
+        Of the contrasts by place.
+    law
+        Its weights are not used.
+
+    Examples
+    --------
+    >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
+    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
+    >>> log_densities(np.array([[3.0, 3.0]]), unit, law).round(3)
+    array([[-9.   , -3.549]])
+    """
+    out = np.empty((len(effect), len(law.scale)))
+    table = _Table(law)
+
+    def run(rows: npt.NDArray[np.intp]) -> None:
+        values, vectors = errors(rows)
+        rotated, basis = _rotate(effect[rows], vectors, table.loadings)
+        _log_density_kernel(rotated, values, basis, *table.layout, out[rows[0] : rows[-1] + 1])
+
+    over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
+    return out
+
+
+def fitted_weights(log_density: Array, scale: Array) -> Array:
+    """Return the weights at their penalised maximum, (C,), of a programme with many columns of which few matter.
+
+    Columns are added where the gradient says that they would gain, until none does: the optimum of all. The penalty is
+    that of ash, 10 for the point mass and 1 elsewhere.
+
+    Parameters
+    ----------
+    log_density
+        (n, C).
+    scale
+        Of each component, (C,); 0 for the point mass.
+
+    References
+    ----------
+    Kim, Carbonetto, Stephens & Anitescu (2020), doi:10.1080/10618600.2019.1689985.
+
+    Examples
+    --------
+    >>> fitted_weights(np.log([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]), np.array([0.0, 1.0])).round(3)
+    array([0.936, 0.064])
+    """
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    counts = null_biased_counts(scale)
+    best = np.bincount(density.argmax(axis=1), minlength=len(scale)) + 1e-3 * density.mean(axis=0)
+    best[counts > 1] = np.inf
+    columns = np.sort(np.argsort(-best, kind="stable")[:_FIRST])
+    total = len(density) + float((counts - 1).sum())
+    while True:
+        with np.errstate(divide="ignore"):
+            found = mixture_weights(np.log(density[:, columns]), counts[columns]).weight
+        weight = np.zeros(len(scale))
+        weight[columns] = found
+        gradient = (1 / (density[:, columns] @ found)) @ density
+        penalized = counts > 1
+        gradient[penalized] += (counts[penalized] - 1) / weight[penalized]
+        excess = gradient / total - 1
+        excess[columns] = -np.inf
+        if excess.max(initial=-np.inf) <= _OPTIMAL:
+            return weight
+        gaining = np.argsort(-excess, kind="stable")[:_MORE]
+        columns = np.sort(np.concatenate([columns[found > 0], gaining[excess[gaining] > _OPTIMAL]]))
+        columns = np.unique(np.concatenate([columns, np.flatnonzero(penalized)]))
+
+
+def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> TaskMoments:
+    """Return the exact posterior mean, sd, local false sign rate and P(0) of every contrast in every task.
+
+    Parameters
+    ----------
+    effect, errors, law
+        As in `log_densities`.
+    log_density
+        Of these components, if it is known.
+
+    Examples
+    --------
+    >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
+    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
+    >>> found = task_moments(np.array([[3.0, 3.0]]), unit, law)
+    >>> found.mean.round(3), found.lfsr.round(3)
+    (array([[1.991, 1.991]]), array([[0.005, 0.005]]))
+    """
+    share = _responsibilities(effect, errors, law, log_density)
+    table, out = _Table(law), np.empty((4, *effect.shape))
+
+    def run(rows: npt.NDArray[np.intp]) -> None:
+        values, vectors = errors(rows)
+        rotated, basis = _rotate(effect[rows], vectors, table.loadings)
+        here = slice(rows[0], rows[-1] + 1)
+        _moment_kernel(
+            rotated,
+            values,
+            np.ascontiguousarray(vectors),
+            basis,
+            table.loadings,
+            *table.each,
+            share[here],
+            out[:, here],
+        )
+
+    over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
+    return TaskMoments(out[0], np.sqrt(out[1]), out[2], out[3])
+
+
+def draw_effects_of_tasks(
+    n: int, effect: Array, errors: Errors, law: PatternLaw, seed: Callable[[int], np.random.Generator]
+) -> Array:
+    """Return n independent draws of all effects of each contrast, jointly over tasks, (n, contrasts, T).
+
+    Parameters
+    ----------
+    n
+        Number of draws.
+    effect, errors, law
+        As in `log_densities`.
+    seed
+        Generator of each contrast by its place, so that draws do not depend on blocks.
+    """
+    share = _responsibilities(effect, errors, law, None)
+    out = np.empty((n, *effect.shape))
+
+    def run(rows: npt.NDArray[np.intp]) -> None:
+        values, vectors = errors(rows)
+        for i, row in enumerate(rows):
+            generator = seed(int(row))
+            drawn = np.concatenate(list(_drawn_of(n, effect[row], values[i], vectors[i], law, share[row], generator)))
+            out[:, row] = generator.permutation(drawn)
+
+    over_blocks(run, len(effect), effect.shape[1] ** 2)
+    return out
+
+
+def _drawn_of(
+    n: int, x: Array, values: Array, vectors: Array, law: PatternLaw, share: Array, generator: np.random.Generator
+) -> Iterator[Array]:
+    """Yield the draws of each component in turn: scores of its loadings, then the effects given them."""
+    counts = generator.multinomial(n, share / share.sum())
+    for c in np.flatnonzero(counts):
+        if law.scale[c] == 0:
+            yield np.zeros((counts[c], len(x)))
+            continue
+        pattern = law.patterns[law.pattern[c]]
+        loadings, own = law.scale[c] * pattern.loadings, law.scale[c] ** 2 * pattern.ridge
+        basis = vectors.T @ loadings
+        total = values + own
+        spread = np.linalg.inv(np.eye(basis.shape[1]) + basis.T @ (basis / total[:, None]))
+        mean = spread @ (basis.T @ (vectors.T @ x / total))
+        score = mean + generator.standard_normal((counts[c], len(mean))) @ np.linalg.cholesky(spread).T
+        if own == 0:
+            yield score @ loadings.T
+            continue
+        rest = vectors.T @ x - score @ basis.T
+        noise = np.sqrt(own * values / total) * generator.standard_normal((counts[c], len(x)))
+        yield score @ loadings.T + (own / total * rest + noise) @ vectors.T
+
+
+def _responsibilities(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None) -> Array:
+    """Return the posterior probability of each component, (n, C)."""
+    terms = log_densities(effect, errors, law) if log_density is None else log_density
+    with np.errstate(divide="ignore"):
+        terms = terms + np.log(law.weight)
+    share = np.exp(terms - terms.max(axis=1, keepdims=True))
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
+class _Table:
+    """The components as arrays for the kernels."""
+
+    def __init__(self, law: PatternLaw) -> None:
+        ranks = [pattern.loadings.shape[1] for pattern in law.patterns]
+        self.loadings = np.ascontiguousarray(np.hstack([pattern.loadings for pattern in law.patterns]))
+        first = np.concatenate([[0], np.cumsum(ranks)[:-1]]).astype(np.int64)
+        ridge = np.array([pattern.ridge for pattern in law.patterns])
+        none = law.pattern < 0
+        own = np.where(none, 0, law.pattern)
+        width = np.where(none, 0, np.array(ranks, dtype=np.int64)[own])
+        self.each = first[own], width, np.where(none, 0.0, ridge[own]), law.scale**2
+        self.layout = law.pattern, *self.each
+
+
+def _rotate(effect: Array, vectors: Array, loadings: Array) -> Rotation:
+    """Return effects, (b, T), and loadings, (b, T, R), in the eigenvectors of the errors."""
+    turned = vectors.transpose(0, 2, 1)
+    return np.matmul(turned, effect[..., None])[..., 0], np.matmul(turned, loadings)
+
+
+def over_blocks(run: Callable[[npt.NDArray[np.intp]], None], n: int, numbers: int) -> None:
+    """Call `run` on blocks of contrasts, on all available cores; a contrast has so many numbers.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> over_blocks(seen.append, 3, 1 << 20)
+    >>> [rows.tolist() for rows in seen]
+    [[0, 1], [2]]
+    """
+    width = max(1, min(_BLOCK // numbers, 512))
+    blocks = [np.arange(start, min(start + width, n)) for start in range(0, n, width)]
+    threads = min(available_cores(), len(blocks))
+    if threads < 2:
+        for block in blocks:
+            run(block)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, blocks))
+
+
+@njit(nogil=True, fastmath=True)
+def _gram_kernel(y, value, basis, first, rank, ridge, gram, inner):  # type: ignore[no-untyped-def]
+    """Fill ``G = B' D^-1 B`` and ``h = B' D^-1 y`` with ``D = values + ridge``; return ``log |D| + y' D^-1 y``."""
+    for a in range(rank):
+        inner[a] = 0.0
+        for b in range(a + 1):
+            gram[a, b] = 0.0
+    base = 0.0
+    product = 1.0
+    for i in range(len(value)):
+        total = value[i] + ridge
+        product *= total
+        if product > 1e100 or product < 1e-100:
+            base += np.log(product)
+            product = 1.0
+        base += y[i] * y[i] / total
+        for a in range(rank):
+            scaled = basis[i, first + a] / total
+            inner[a] += scaled * y[i]
+            for b in range(a + 1):
+                gram[a, b] += scaled * basis[i, first + b]
+    return base + np.log(product)
+
+
+@njit(nogil=True, fastmath=True)
+def _factor_kernel(gram, rank, scale2, root):  # type: ignore[no-untyped-def]
+    """Fill the Cholesky factor of ``I + scale2 G``; return its log determinant."""
+    log_det = 0.0
+    for a in range(rank):
+        for b in range(a + 1):
+            s = scale2 * gram[a, b] + (1.0 if a == b else 0.0)
+            for c in range(b):
+                s -= root[a, c] * root[b, c]
+            root[a, b] = np.sqrt(s) if a == b else s / root[b, b]
+        log_det += 2 * np.log(root[a, a])
+    return log_det
+
+
+@njit(nogil=True, fastmath=True)
+def _forward_kernel(root, rank, inner, out):  # type: ignore[no-untyped-def]
+    """Solve ``root out = inner``; return the sum of squares of `out`."""
+    square = 0.0
+    for a in range(rank):
+        s = inner[a]
+        for b in range(a):
+            s -= root[a, b] * out[b]
+        out[a] = s / root[a, a]
+        square += out[a] * out[a]
+    return square
+
+
+@njit(nogil=True, fastmath=True)
+def _log_density_kernel(y, values, basis, pattern, first, rank, ridge, scale2, out):  # type: ignore[no-untyped-def]
+    most = 1
+    for c in range(len(rank)):
+        most = max(most, rank[c])
+    gram, root = np.empty((most, most)), np.empty((most, most))
+    inner, solved = np.empty(most), np.empty(most)
+    for j in range(y.shape[0]):
+        before = -2
+        base = 0.0
+        for c in range(len(rank)):
+            if ridge[c] > 0 or pattern[c] != before:
+                base = _gram_kernel(y[j], values[j], basis[j], first[c], rank[c], ridge[c] * scale2[c], gram, inner)
+                before = pattern[c]
+            log_det = _factor_kernel(gram, rank[c], scale2[c], root)
+            square = _forward_kernel(root, rank[c], inner, solved)
+            out[j, c] = -0.5 * (base + log_det - scale2[c] * square)
+
+
+@njit(nogil=True)
+def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scale2, share, out):  # type: ignore[no-untyped-def]
+    n, size = y.shape
+    most = 1
+    for c in range(len(rank)):
+        most = max(most, rank[c])
+    gram, root, spread = np.empty((most, most)), np.empty((most, most)), np.empty((most, most))
+    inner, solved, score = np.empty(most), np.empty(most), np.empty(most)
+    center, own = np.empty(size), np.empty(size)
+    gain, wide = np.empty((size, most)), np.empty(most)
+    sums = np.empty((5, size))
+    mean, square, below, above, zero = sums[0], sums[1], sums[2], sums[3], sums[4]
+    for j in range(n):
+        sums[:] = 0.0
+        sum_of_shares = 0.0
+        for c in range(len(rank)):
+            p = share[j, c]
+            if p < _NEGLIGIBLE:
+                continue
+            sum_of_shares += p
+            step = p / sum_of_shares
+            r, v, extra = rank[c], scale2[c], ridge[c] * scale2[c]
+            # posterior of the scores z of delta = w L z + ...: mean w C h, covariance C = (I + w^2 G)^-1
+            if v > 0:
+                _gram_kernel(y[j], values[j], basis[j], first[c], r, extra, gram, inner)
+                _factor_kernel(gram, r, v, root)
+                _forward_kernel(root, r, inner, solved)
+                for a in range(r - 1, -1, -1):
+                    s = solved[a]
+                    for b in range(a + 1, r):
+                        s -= root[b, a] * score[b]
+                    score[a] = s / root[a, a]
+                _inverse_kernel(root, r, spread)
+            if extra > 0:
+                for i in range(size):
+                    total = values[j, i] + extra
+                    keep = values[j, i] / total
+                    own[i] = keep * extra
+                    s = 0.0
+                    for a in range(r):
+                        gain[i, a] = keep * basis[j, i, first[c] + a]
+                        s += gain[i, a] * score[a]
+                    center[i] = extra / total * y[j, i] + v * s
+            for t in range(size):
+                m = 0.0
+                s2 = 0.0
+                if extra > 0:
+                    for a in range(r):
+                        wide[a] = 0.0
+                    for i in range(size):
+                        q = vectors[j, t, i]
+                        m += q * center[i]
+                        s2 += q * q * own[i]
+                        for a in range(r):
+                            wide[a] += q * gain[i, a]
+                elif v > 0:
+                    for a in range(r):
+                        wide[a] = loadings[t, first[c] + a]
+                        m += v * wide[a] * score[a]
+                if v > 0:
+                    for a in range(r):
+                        for b in range(r):
+                            s2 += v * wide[a] * spread[a, b] * wide[b]
+                move = m - mean[t]
+                mean[t] += step * move
+                square[t] += p * (s2 + move * (m - mean[t]))
+                if s2 <= 0.0:
+                    zero[t] += p
+                else:
+                    tail = 0.5 * erfc(abs(m) / np.sqrt(s2) * _ROOT_HALF)
+                    if m > 0:
+                        below[t] += p * tail
+                        above[t] += p * (1 - tail)
+                    else:
+                        below[t] += p * (1 - tail)
+                        above[t] += p * tail
+        for t in range(size):
+            out[0, j, t] = mean[t]
+            out[1, j, t] = square[t] / sum_of_shares
+            out[2, j, t] = (zero[t] + min(below[t], above[t])) / sum_of_shares
+            out[3, j, t] = zero[t] / sum_of_shares
+
+
+@njit(nogil=True, fastmath=True)
+def _inverse_kernel(root, rank, spread):  # type: ignore[no-untyped-def]
+    """Fill the inverse of ``root root'``, column by column."""
+    for k in range(rank):
+        for a in range(rank):
+            s = 1.0 if a == k else 0.0
+            for b in range(a):
+                s -= root[a, b] * spread[b, k]
+            spread[a, k] = s / root[a, a]
+        for a in range(rank - 1, -1, -1):
+            s = spread[a, k]
+            for b in range(a + 1, rank):
+                s -= root[b, a] * spread[b, k]
+            spread[a, k] = s / root[a, a]

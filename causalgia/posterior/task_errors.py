@@ -1,0 +1,240 @@
+"""Errors of estimates between tasks: the covariance of each contrast over tasks, and the error that contrasts share.
+
+The units are the same in all tasks, so estimates vary together, and `estimate` knows how. Estimated correlations are
+shrunken towards their mean over contrasts by their sampling error. An error that all contrasts share (that of their
+control arm) would pass for an effect that all of them have: it is estimated and removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import InferenceError
+from causalgia.estimation.task_correlation import task_columns_of
+from causalgia.posterior.error_covariance import as_usable_se, normal_scores
+from causalgia.posterior.mixture import null_biased_counts, scale_grid
+from causalgia.posterior.pattern_mixture import over_blocks
+from causalgia.types import Array
+
+_HELD = 1 << 27  # numbers of all eigenvectors up to which they are computed once: 1 GiB
+_SINGULAR = 1e-6
+_LEAST_SHARE = 0.01  # of the error variance: a smaller shared error is left in
+_OWN = 0.02  # least part of a variance that a contrast does not share
+_TURNS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class TaskErrors:
+    """Effects of n contrasts in T tasks and the covariances of their errors, in a unit near a typical error."""
+
+    effect: Array
+    """Estimates less the shared error, (n, T)."""
+    variance: Array
+    """Diagonals of the covariances, (n, T), after the shared error was removed."""
+    se: Array
+    """Standard errors as normal scores, (n, T), on the contrast scale and with the shared error."""
+    unit: float
+    """Unit of effects and variances, a power of 2 on the contrast scale."""
+    shared: Array
+    """The shared error that was removed, (T,); 0 where contrasts share none."""
+    shrinkage: float
+    """Weight of the mean correlation: 0 where correlations are known, 1 where contrasts do not differ visibly."""
+    correlation: Array
+    """Mean correlation between tasks, (T, T)."""
+    rotation: Rotations
+
+
+class Rotations:
+    """Eigenvalues and eigenvectors of the covariance of each contrast; kept, unless they are too many."""
+
+    def __init__(self, parts: _Parts) -> None:
+        self._parts = parts
+        self._kept: tuple[Array, Array] | None = None
+        n, size = parts.least.shape
+        if n * size * size <= _HELD:
+            self._kept = np.empty((n, size)), np.empty((n, size, size))
+            over_blocks(self._keep, n, size**2)
+
+    def _keep(self, rows: npt.NDArray[np.intp]) -> None:
+        assert self._kept is not None  # for mypy: made before
+        self._kept[0][rows], self._kept[1][rows] = self._parts.eigen(rows)
+
+    def __call__(self, rows: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+        """Return the eigenvalues, (b, T), and eigenvectors, (b, T, T), of the contrasts at these places."""
+        if self._kept is None:
+            return self._parts.eigen(rows)
+        return self._kept[0][rows], self._kept[1][rows]
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Parts of the covariances: ``D R D + diag(own) - shared + left``."""
+
+    least: Array
+    """Standard errors at an effect of 0, (n, T)."""
+    own: Array
+    """Variances beyond these, (n, T), for few degrees of freedom."""
+    correlation: Array
+    """(T, T) or (n, T, T)."""
+    mean: Array
+    shrinkage: float
+    shared: Array
+    """Change of every covariance by the removal of the shared error, (T, T)."""
+
+    def covariance(self, rows: npt.NDArray[np.intp]) -> Array:
+        own = self.correlation if self.correlation.ndim == 2 else self.correlation[rows].astype(np.float64)
+        matrix = self.shrinkage * self.mean + (1 - self.shrinkage) * own
+        out = np.asarray(matrix * self.least[rows][:, :, None] * self.least[rows][:, None, :])
+        out += self.shared
+        at = np.arange(out.shape[1])
+        out[:, at, at] += self.own[rows]
+        return out
+
+    def eigen(self, rows: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+        values, vectors = np.linalg.eigh(self.covariance(rows))
+        floor = _OWN * np.median((self.least[rows] ** 2), axis=1) if self.shared.any() else 0.0
+        return np.maximum(values, np.reshape(floor, (-1, 1))), np.ascontiguousarray(vectors)
+
+
+def task_errors(estimates: xr.Dataset) -> TaskErrors:
+    """Return effects and errors over tasks, from estimates that know how the errors of tasks vary together.
+
+    Parameters
+    ----------
+    estimates
+        With ``ace, se (contrast, task)``, maybe ``df``, and ``task_correlation`` or ``factor``.
+
+    Raises
+    ------
+    InferenceError
+        If the correlation between tasks is not known, tasks repeat each other, or a standard error is missing or 0.
+    """
+    se = as_usable_se(estimates).T
+    effect = estimates["ace"].transpose("contrast", "task").to_numpy().astype(np.float64)
+    unit = float(2.0 ** np.round(np.log2(np.median(se))))
+    columns = task_columns_of(estimates)
+    if not columns:
+        raise InferenceError(
+            "across='task': the correlation of the errors between tasks is not known, and as independent they would "
+            "give false signs. From units: cg.estimate(effects, task_correlation=True); from elsewhere: "
+            "cg.from_effects(table, task_correlation=...), a matrix over tasks (np.eye(T) says that they are "
+            "independent)"
+        )
+    names = [d for d in ("contrast", "task", "task_") if d in columns["task_correlation"].dims]
+    correlation = columns["task_correlation"].transpose(*names).to_numpy()
+    df = estimates["df"].transpose("contrast", "task").to_numpy() if "df" in estimates else np.full(se.shape, np.inf)
+    df = np.where(np.isnan(df), np.inf, df)
+    score, least = normal_scores(effect, se, df), normal_scores(np.zeros(se.shape), se, df)
+    mean = correlation if correlation.ndim == 2 else correlation.mean(axis=0, dtype=np.float64)
+    known = float(estimates.attrs.get("task_correlation_df", np.inf))
+    if "factor" in estimates and "task_correlation" not in estimates:
+        known = min(float(estimates["n_clusters"].min()), float(estimates.sizes["cluster"])) - 1
+    shrinkage = 0.0 if np.isinf(known) or correlation.ndim == 2 else _shrinkage(correlation, mean, known)
+    _check_tasks_differ(mean, estimates["task"].to_numpy())
+    shared = columns["shared_covariance"].to_numpy() if "shared_covariance" in columns else np.zeros(mean.shape)
+    sizes = (least / unit, (score**2 - least**2) / unit**2)
+    parts = _Parts(*sizes, correlation, mean, shrinkage, np.zeros(mean.shape))
+    if correlation.ndim == 3 and shrinkage == 0:
+        _check_positive(parts, estimates)
+    removed, change = _shared_error(effect / unit, parts, shared / unit**2)
+    parts = _Parts(*sizes, correlation, mean, shrinkage, change)
+    variance = np.maximum(parts.least**2 + parts.own + np.diagonal(change), _OWN * parts.least**2)
+    return TaskErrors(effect / unit - removed, variance, score, unit, removed * unit, shrinkage, mean, Rotations(parts))
+
+
+def _shrinkage(correlation: Array, mean: Array, df: float) -> float:
+    """Return the weight of the mean correlation: the share of sampling error in what contrasts differ by.
+
+    At least ``T / (T + df)``, so that the inverse of a correlation from few units stays usable.
+
+    References
+    ----------
+    Schaefer & Strimmer (2005), doi:10.2202/1544-6115.1175 (weights by sampling error). Ledoit & Wolf (2004),
+    doi:10.1016/S0047-259X(03)00096-4.
+    """
+    size = len(mean)
+    least = size / (size + df)
+    off = ~np.eye(size, dtype=bool)
+    step = max(1, (1 << 22) // size**2)
+    apart = np.mean([((c - mean)[:, off] ** 2).sum(axis=1).mean() for c in _blocks(correlation, step)])
+    noise = float(((1 - mean[off] ** 2) ** 2).sum() / df)
+    return float(np.clip(noise / apart if apart > 0 else 1.0, least, 1.0))
+
+
+def _blocks(values: Array, step: int) -> list[Array]:
+    return [values[start : start + step] for start in range(0, len(values), step)]
+
+
+def _check_tasks_differ(correlation: Array, names: npt.NDArray[np.str_]) -> None:
+    value, vector = np.linalg.eigh(correlation)
+    if value[0] > _SINGULAR:
+        return
+    first, second = np.argsort(-np.abs(vector[:, 0]), kind="stable")[:2]
+    raise InferenceError(
+        f"across='task': the errors of task {names[first]!s} follow from those of other tasks, such as "
+        f"{names[second]!s} (correlation {correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the task "
+        "repeats what they say; leave it out, estimates.drop_sel(task=[...])"
+    )
+
+
+def _check_positive(parts: _Parts, estimates: xr.Dataset) -> None:
+    for start in range(0, len(parts.least), 1024):
+        rows = np.arange(start, min(start + 1024, len(parts.least)))
+        values = np.linalg.eigvalsh(parts.correlation[rows].astype(np.float64))[:, 0]
+        if values.min() <= _SINGULAR:
+            name = estimates["contrast"].to_numpy()[rows[int(values.argmin())]]
+            raise InferenceError(
+                f"across='task': contrast {name!s}: task_correlation= is singular (least eigenvalue "
+                f"{values.min():.1g}); give a mean over contrasts, (T, T), or leave a task out"
+            )
+
+
+def _shared_error(effect: Array, parts: _Parts, shared: Array) -> tuple[Array, Array]:
+    """Return the estimate of the error that contrasts share, (T,), and the change of their covariances, (T, T).
+
+    ``x_j = delta_j + a + e_j`` with ``a ~ N(0, A)``: a is at the joint maximum with the weights of a mixture of
+    ``N(0, w^2 I)`` as law of the effects, by EM with the effects integrated out. Its own uncertainty S stays in the
+    covariances, which change by ``S - A``.
+    """
+    size = len(shared)
+    value, vector = np.linalg.eigh((shared + shared.T) / 2)
+    typical = float(np.median(parts.least**2))
+    value = np.where(value > _LEAST_SHARE * typical, value, 0.0)
+    if not value.any():
+        return np.zeros(size), np.zeros((size, size))
+    prior = np.asarray((vector * value) @ vector.T)
+    # no contrast shares more than it has
+    root = np.linalg.cholesky(parts.mean * np.outer(*[np.sqrt(np.median(parts.least**2, axis=0))] * 2))
+    whitened = np.linalg.solve(root, np.linalg.solve(root, prior).T)
+    prior *= min(1.0, (1 - _OWN) / float(np.linalg.eigvalsh(whitened)[-1]))
+    own = _Parts(parts.least, parts.own, parts.correlation, parts.mean, parts.shrinkage, -prior)
+    scale = scale_grid(effect.ravel(), np.full(effect.size, np.sqrt(typical))) ** 2
+    counts = null_biased_counts(scale)
+    weight, spread, error = np.full(len(scale), 1 / len(scale)), prior, np.zeros(size)
+    rows = [np.arange(s, min(s + 512, len(effect))) for s in range(0, len(effect), 512)]
+    kept = [own.eigen(block) for block in rows] if effect.size * size <= _HELD else None
+    for _ in range(_TURNS):
+        precision, pull, share = np.zeros((size, size)), np.zeros(size), counts - 1.0
+        for i, block in enumerate(rows):
+            values, vectors = own.eigen(block) if kept is None else kept[i]
+            total = values[:, None, :] + scale[:, None]
+            rotated = np.einsum("nij,ni->nj", vectors, effect[block])
+            moved = rotated - error @ vectors
+            with np.errstate(divide="ignore"):
+                terms = -0.5 * (np.log(total) + moved[:, None, :] ** 2 / total).sum(axis=2) + np.log(weight)
+            part = np.exp(terms - terms.max(axis=1, keepdims=True))
+            part /= part.sum(axis=1, keepdims=True)
+            share = share + part.sum(axis=0)
+            each = (part[:, :, None] / total).sum(axis=1)
+            precision += np.einsum("nij,nj,nkj->ik", vectors, each, vectors, optimize=True)
+            pull += np.einsum("nij,nj->i", vectors, each * rotated)
+        weight = share / share.sum()
+        spread = np.linalg.solve(np.eye(size) + prior @ precision, prior)
+        before, error = error, spread @ pull
+        if np.abs(error - before).max() < 1e-6 * np.sqrt(typical):
+            break
+    return error, (spread + spread.T) / 2 - prior
