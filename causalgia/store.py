@@ -22,7 +22,7 @@ from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.lazy_names import of_module
 from causalgia.schema import Kind, validate
 
-__all__ = ["load", "read_netcdf", "read_tree", "save", "write_netcdf"]
+__all__ = ["load", "read_netcdf", "read_tree", "save", "save_h5ad", "write_netcdf"]
 
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
@@ -342,6 +342,113 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
         return validate(read, kind)
     except OutcomesError as error:
         raise OutcomesError(f"{source}: {error}") from error
+
+
+VERDICT_CODES = {"decreases": -1, "negligible": 0, "increases": 1, "undecided": 2}
+
+
+def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
+    """Write estimates or decisions as an AnnData file (h5ad), which scanpy and its relatives open.
+
+    Contrasts are the observations, tasks the variables, and the ACE is ``X``. Needs no anndata.
+
+    Parameters
+    ----------
+    table
+        From `causalgia.estimate` or `causalgia.decide`, of one predictor.
+    path
+        Target file, in an existing folder; written atomically.
+
+    Returns
+    -------
+    Path
+        The file: every other number on (contrast, task) is a layer, coordinates of contrasts and tasks are columns of
+        ``obs`` and ``var``, the weights of the arms ``obsm["weight"]``, attrs ``uns``. Verdicts are a layer of whole
+        numbers, by ``uns["verdict_codes"]``: -1 decreases, 0 negligible, 1 increases, 2 undecided. A slash in a name
+        becomes a vertical bar. The covariance between contrasts is left to `save`.
+
+    Raises
+    ------
+    OutcomesError
+        If it is neither estimates nor decisions, has several predictors, or the file cannot be written.
+
+    References
+    ----------
+    Virshup et al. (2024), doi:10.21105/joss.04371: AnnData. The layout is version 0.1.0 of its format on disk.
+
+    Examples
+    --------
+    >>> import h5py, tempfile
+    >>> import causalgia as cg
+    >>> estimates = cg.from_effects([1.38, -0.62], se=[0.03, 0.04], names=["GATA1", "TAL1"])
+    >>> path = save_h5ad(cg.decide(estimates, rope=(-0.1, 0.1)), Path(tempfile.mkdtemp()) / "screen.h5ad")
+    >>> with h5py.File(path) as file:
+    ...     file["X"][:, 0], file["layers/verdict"][:, 0]
+    (array([ 1.38, -0.62]), array([ 1, -1], dtype=int8))
+    """
+    table = validate(table, "decisions" if "verdict" in table else "estimates")
+    if "model" in table.dims:
+        raise OutcomesError(
+            f"{path}: several predictors, and AnnData has contrasts and tasks; select one, .sel(model=...)"
+        )
+    return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
+
+
+def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
+    import h5py
+
+    dims = ("contrast", "task")
+    layers = {str(k): v.transpose(*dims).to_numpy() for k, v in table.variables.items() if set(v.dims) == {*dims}}
+    ace, uns = layers.pop("ace"), dict(table.attrs)
+    if "verdict" in layers:
+        layers["verdict"] = np.vectorize(VERDICT_CODES.get)(layers["verdict"]).astype(np.int8)
+        uns["verdict_codes"] = VERDICT_CODES
+    obsm = {"weight": table["weight"].transpose("contrast", "arm").to_numpy()} if "weight" in table else {}
+    if obsm:
+        uns["arms"] = table["arm"].to_numpy().astype(str) if "arm" in table.coords else np.arange(table.sizes["arm"])
+    with h5py.File(place, "w") as file:
+        file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        _write_h5ad(file, "X", ace)
+        for name, dim in (("obs", "contrast"), ("var", "task")):
+            _write_h5ad_frame(file, name, table, dim)
+        for name, items in (("layers", layers), ("obsm", obsm), ("uns", uns)):
+            _write_h5ad(file, name, items)
+        for name in ("varm", "obsp", "varp"):
+            _write_h5ad(file, name, {})
+
+
+def _write_h5ad_frame(file: Any, name: str, table: xr.Dataset, dim: str) -> None:
+    group = file.create_group(name)
+    columns = {str(k): c.to_numpy() for k, c in table.coords.items() if c.dims == (dim,) and k != dim}
+    index = table[dim].to_numpy() if dim in table.coords else np.arange(table.sizes[dim])
+    for key, values in {dim: index.astype(str), **columns}.items():
+        _write_h5ad(group, key, values)
+    order = np.array([key.replace("/", "|") for key in columns], dtype=object)
+    group.attrs.update({"encoding-type": "dataframe", "encoding-version": "0.2.0", "_index": dim})
+    group.attrs.create("column-order", order, dtype=_h5ad_text())
+
+
+def _write_h5ad(group: Any, name: str, value: Any) -> None:
+    """Write a table of items, an array or a scalar with the attributes by which anndata knows its kind."""
+    name = name.replace("/", "|")
+    if isinstance(value, dict):
+        inner = group.create_group(name)
+        inner.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+        for key, item in value.items():
+            _write_h5ad(inner, str(key), item)
+        return
+    array = np.asarray(value)
+    text = array.dtype.kind not in "fiub"
+    data = np.asarray(array.astype(str), dtype=object) if text else array
+    made = group.create_dataset(name, data=data if array.ndim else data.item(), dtype=_h5ad_text() if text else None)
+    kind = ("string-array" if text else "array") if array.ndim else ("string" if text else "numeric-scalar")
+    made.attrs.update({"encoding-type": kind, "encoding-version": "0.2.0"})
+
+
+def _h5ad_text() -> Any:
+    import h5py
+
+    return h5py.string_dtype("utf-8")
 
 
 def _all_names(dataset: xr.Dataset) -> list[Any]:

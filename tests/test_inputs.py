@@ -45,6 +45,8 @@ SIDE = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
 READERS = {
     "fasta": read_fasta,
     "motifs": read_motifs,
+    "patterns": cg.read_patterns,
+    "sequences": cg.read_sequences,
     "vcf": read_vcf,
     "bed": lambda path: from_bed(path, path, length=4),
     "counts": lambda path: mpra.read_counts(path, side_table=SIDE),

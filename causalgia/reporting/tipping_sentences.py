@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.checks import four_digits
 from causalgia.errors import printable
-from causalgia.reporting.rounded_numbers import format_effect
+from causalgia.reporting.rounded_numbers import format_effect, format_share
 from causalgia.schema import validate
 
 _MOST = 20
@@ -47,13 +47,14 @@ def tipping_report(found: xr.Dataset) -> str:
     scale = attrs.get("contrast_scale") or attrs.get("scale")
     groups = "units" if attrs.get("cluster", "unit") == "unit" else f"{attrs['cluster']}s"
     over = f" over {attrs['null']}" if attrs.get("null") else ""
+    region = f"the ROPE {attrs['rope']}" if (found["rope_lower"] < found["rope_upper"]).any() else "direction alone"
     lines = [
         f"Tipping points: ACE{scale and f' on {scale}'}{over}, tilted along {label} (mean "
         f"{four_digits(attrs['covariate_at_0'])}, sd {four_digits(attrs['covariate_sd'])}), with the "
         f"{attrs['n_units']:,} units that were predicted.",
         f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} {four_digits(means[0])} to "
         f"{four_digits(means[-1])}), where {attrs['least_ess']} or more effective {groups} of "
-        f"{attrs['n_clusters']:,} are left; verdicts on the ROPE {attrs['rope']} at level {attrs['level']:g}.",
+        f"{attrs['n_clusters']:,} are left; verdicts on {region} at level {attrs['level']:g}.",
         "",
     ]
     dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
@@ -76,6 +77,9 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
     ]
     here = int(np.argmax(shifts == 0))
     text = f"{', '.join(names)}: {one['tilted_verdict'].to_numpy()[here]}, {_effect(one, here)}."
+    if not one["turns"].any():
+        low, high = (four_digits(one["tipping_covariate"].sel(side=side).item()) for side in ("down", "up"))
+        return f"{text} It holds as far as these units can say, for {label} from {low} to {high}."
     for side, way in (("down", "Downwards"), ("up", "Upwards")):
         turn = one.sel(side=side)
         shift = turn["tipping_shift"].item()
@@ -88,10 +92,20 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
         leaving = _sd(turn["leaving_shift"].item())
         text += (
             f" {way} it turns to {turn['turns_to'].item()} at {where}: {_effect(one, row)}, "
-            f"{one['ess'].to_numpy()[row]:,.0f} effective {groups}; the ACE itself "
+            f"{one['ess'].to_numpy()[row]:,.0f} effective {groups}{_too_few(one, row)}; the ACE itself "
             f"{'leaves its region at' if turn['leaves'].item() else 'stays in its region to'} {leaving} sd."
         )
     return text
+
+
+def _too_few(one: xr.Dataset, row: int) -> str:
+    """Return why a verdict is undecided although its interval lies inside the ROPE: rare effects could be missed."""
+    lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
+    inside = one["rope_lower"].item() < lower and upper < one["rope_upper"].item()
+    rare = one.attrs["rare"]
+    if not inside or one["tilted_verdict"].to_numpy()[row] != "undecided" or rare == "none":
+        return ""
+    return f", too few to rule out effects on {format_share(float(rare), 1).replace('.0', '')} of backgrounds"
 
 
 def _effect(one: xr.Dataset, row: int) -> str:

@@ -181,8 +181,8 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
     cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
     if _is_iupac(letter):
         cure = (
-            "drop the record, or choose ambiguous='draw' with rng= (in encode, read_fasta or from_bed) to draw it "
-            f"uniformly from {IUPAC[letter.upper()]}"
+            "drop the record, or choose ambiguous='draw' with rng= (in encode, cg.read_sequences or from_bed) to draw "
+            f"it uniformly from {IUPAC[letter.upper()]}"
         )
     msg = f"{record}: letter {quoted(letter)} at position {position} (counted from 0) is not a base; {cure}"
     raise SequenceError(msg)
