@@ -596,6 +596,13 @@ def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(size: float)
     assert _spread_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(tails.mean(), rel=1e-9)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_mean_that_the_prior_excludes_is_a_conflict_on_either_side(sign: float) -> None:
+    effect = sign * np.array([29.0, 30.0, 31.0])
+    assert f"the mean of the effects, {30 * sign:.3g}, lies" in prior_conflict(effect, Noise(np.ones(3)), Prior(mu_sd=3))
+    assert prior_conflict(effect, Noise(np.ones(3)), Prior(mu_sd=30)) == ""
+
+
 def test_the_conflict_names_the_sd_of_the_effects() -> None:
     effect = np.array([-300.0, 0.0, 300.0])
     assert "spread of the effects, 300, lies" in prior_conflict(effect, Noise(np.ones(3)), Prior())

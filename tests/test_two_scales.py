@@ -13,7 +13,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.factor_scores import LinearPart
-from causalgia.posterior.lattice import Lattice, build_lattice
+from causalgia.posterior.lattice import Lattice, bin_estimates, build_lattice
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import TwoScaleModel, log_prior
 
@@ -145,6 +145,16 @@ def test_moments_are_read_well_where_most_effects_are_far_from_0(monkeypatch: py
     assert not read
     np.testing.assert_allclose(quick.lfsr, slow.lfsr, atol=5e-4)
     assert np.abs((quick.mean - slow.mean) / slow.sd).max() < 2e-3
+
+
+def test_bins_in_another_unit_are_in_that_unit() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.uniform(0.5, 1.5, 600) ** 2
+    effect = rng.normal(0, 3, 600) + np.sqrt(noise) * rng.normal(size=600)
+    (mean, variance, count), other = bin_estimates(effect, noise), bin_estimates(8 * effect, 64 * noise)
+    np.testing.assert_allclose(other, [8 * mean, 64 * variance, count], rtol=1e-12)
+    assert count.sum() == 600
+    assert count @ mean == pytest.approx(effect.sum())
 
 
 def test_few_effects_are_not_put_on_a_lattice() -> None:
