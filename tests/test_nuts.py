@@ -183,6 +183,13 @@ def test_of_exact_draws_the_moments_and_densities_are_those_of_the_exact_engine(
     np.testing.assert_allclose(found.log_likelihood(), exact.log_likelihood(), atol=0.02)
 
 
+def test_of_a_whole_covariance_the_student_law_has_no_density_of_one_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = {"ace": np.ones((4, 100, 40)), **{name: np.ones((4, 100)) for name in ("mu", "tau")}}
+    with_draws(monkeypatch, draws | {"beta": np.ones((4, 100, 1))})
+    assert fit_family(many_effects(correlation=0.5), "student_t", "nuts", n_draws=400, key=0).log_likelihood is None
+    assert fit_family(many_effects(correlation=0.5), "normal", "nuts", n_draws=400, key=0).log_likelihood is not None
+
+
 def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -92,11 +92,11 @@ def test_no_other_slope_has_less_misfit_where_yorks_iteration_fails(seed):
     line = errors_in_variables(x, y, y_covariance=vy, x_covariance=vx)
     assert line.slope == pytest.approx(slopes[misfit.argmin()], abs=3e-4 * (1 + line.slope**2))
     assert line.chi2 == pytest.approx(misfit.min(), rel=1e-5)
-    try:
-        fast = errors_in_both(x, y, vx, vy)
-    except EstimateError as error:  # a least misfit where x vary less than their errors has no standard error
-        assert "do not vary beyond" in str(error)
+    if seed in (13, 75):  # a least misfit where x vary less than their errors has no standard error
+        with pytest.raises(EstimateError, match="do not vary beyond"):
+            errors_in_both(x, y, vx, vy)
     else:
+        fast = errors_in_both(x, y, vx, vy)
         assert (fast.slope, fast.objective) == pytest.approx((line.slope, line.chi2), rel=1e-5)
 
 
