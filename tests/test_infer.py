@@ -369,6 +369,15 @@ def test_covariates_that_are_nearly_the_same_are_refused(law: Any, apart: float)
         infer(table, law=law, covariates=["x", "y"], rng=0)
 
 
+def test_coordinates_of_contrasts_and_of_their_tasks_stay_with_every_group() -> None:
+    strength = (("contrast", "task"), np.arange(5.0)[:, None])
+    table = from_effects(np.arange(5.0), se=1.0).assign_coords(strength=strength, word=("contrast", list("abcde")))
+    groups = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))
+    for name in ("posterior", "log_likelihood", "observed_data", "constant_data", "moments"):
+        assert groups[name]["word"].to_numpy().tolist() == list("abcde"), name
+        np.testing.assert_array_equal(groups[name]["strength"], table["strength"], err_msg=name)
+
+
 def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
     table = from_effects(np.arange(4.0), covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]]))  # two controls
     with pytest.raises(InferenceError, match="engine='nuts', law='normal'"):
