@@ -19,6 +19,7 @@ from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import estimate, fit_variances, mixed_layout, reml, respond, variance_components
+from causalgia.estimation._variance_components import Cells, identify
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -331,3 +332,10 @@ def test_two_units_are_enough_to_vary() -> None:
     y = np.random.default_rng(0).normal(size=(2, 3, 1))
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, {"arm": ["c", "A", "B"], "task": ["K562"]})
     assert np.isfinite(variance_components(outcomes)["variance"]).any()
+
+
+def test_groupings_of_the_same_units_are_one() -> None:
+    day, plate = np.array([0, 0, 1, 1, 2, 2]), np.array([2, 2, 0, 0, 1, 1])
+    found = identify(Cells(np.zeros((6, 1)), np.ones((6, 1)), np.full(6, 1 / 6), {"day": day, "plate": plate}))
+    assert list(found.groups) == ["day"]
+    assert found.notes == ("plate is one with day",)

@@ -800,10 +800,11 @@ def test_a_negative_component_of_units_is_cut_off() -> None:
 # doors
 
 
-@pytest.mark.parametrize("size", [1e-200, 1e-120, 1e120])
+@pytest.mark.parametrize(("size", "shift"), [(1e-200, 0), (1e-120, 0), (1e120, 0), (1e-200, 30), (1e-200, -30)])
 @pytest.mark.parametrize("choice", [{}, {"covariates": "x"}, {"blocks": 20}, {"cluster": "pair"}])
-def test_the_ends_of_float64(size: float, choice: dict[str, Any]) -> None:
+def test_the_ends_of_float64(size: float, shift: float, choice: dict[str, Any]) -> None:
     outcomes = parallel(n=80, blocks=choice.get("blocks", 0)).assign_coords(pair=("unit", np.arange(80) // 2))
+    outcomes["outcome"] = outcomes["outcome"] + shift
     asked = {name: value for name, value in choice.items() if name != "blocks"}
     near = estimate(effects_of(outcomes), **asked)
     far = estimate(effects_of(outcomes.assign(outcome=outcomes["outcome"] * size)), **asked)

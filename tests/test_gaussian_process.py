@@ -43,6 +43,16 @@ def dense(effect: np.ndarray, noise: Noise, x: np.ndarray, mu_sd: float) -> tupl
     return mean, np.sqrt(w @ np.array(squares) - mean**2)
 
 
+def test_a_whole_covariance_is_that_of_its_factors() -> None:
+    rng = np.random.default_rng(1)
+    x, effect, loadings = np.arange(6.0), rng.normal(size=6), rng.normal(size=(6, 1)) * 0.3
+    whole = np.diag(np.full(6, 0.09)) + loadings @ loadings.T
+    noises = Noise(np.full(6, 0.09), loadings), Noise(np.diag(whole).copy(), whole=whole)
+    factors, dense_one = (gaussian_process(effect, noise, x, log_prior=half_normal, mu_sd=2.0) for noise in noises)
+    for name in ("mean", "sd", "lfsr"):
+        np.testing.assert_allclose(getattr(dense_one, name), getattr(factors, name), rtol=1e-9, err_msg=name)
+
+
 @pytest.mark.parametrize("low_rank", [False, True])
 def test_moments_are_those_of_the_definition(low_rank: bool) -> None:
     rng = np.random.default_rng(1)

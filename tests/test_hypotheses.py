@@ -380,6 +380,13 @@ def test_the_note_on_degrees_of_freedom_is_of_any_hypothesis() -> None:
         ) == noted
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_differences_that_vary_by_rounding_alone_are_exact_on_either_side_of_0(side: float) -> None:
+    ice = side * np.random.default_rng(0).exponential(1e3, (40, 1)) + side * np.array([0.1, 0.4])
+    found = cg.estimation.hypotheses(effects_of(ice, ["a", "b"]), ["b - a = 0", "a + b = 0"])
+    assert found["constant"].values.ravel().tolist() == [True, False]
+
+
 def test_effects_that_are_all_zero_have_a_difference_that_is() -> None:
     ice = np.zeros((6, 3))
     ice[:, 2] = np.arange(6.0)

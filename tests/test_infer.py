@@ -359,6 +359,25 @@ def test_bad_numbers_are_refused_with_their_contrast() -> None:
         infer(schools().isel(contrast=[]), rng=0)
 
 
+@pytest.mark.parametrize("law", [*LAWS, "two_scales"])
+@pytest.mark.parametrize("apart", [1e-7, 1e-9])
+def test_covariates_that_are_nearly_the_same_are_refused(law: Any, apart: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 40)) * np.array([[1.0], [apart]])
+    table = from_effects(rng.normal(size=40), se=1.0).assign_coords(x=("contrast", x[0]), y=("contrast", x.sum(axis=0)))
+    with pytest.raises(InferenceError, match="some are sums of others"):
+        infer(table, law=law, covariates=["x", "y"], rng=0)
+
+
+def test_coordinates_of_contrasts_and_of_their_tasks_stay_with_every_group() -> None:
+    strength = (("contrast", "task"), np.arange(5.0)[:, None])
+    table = from_effects(np.arange(5.0), se=1.0).assign_coords(strength=strength, word=("contrast", list("abcde")))
+    groups = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))
+    for name in ("posterior", "log_likelihood", "observed_data", "constant_data", "moments"):
+        assert groups[name]["word"].to_numpy().tolist() == list("abcde"), name
+        np.testing.assert_array_equal(groups[name]["strength"], table["strength"], err_msg=name)
+
+
 def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
     table = from_effects(np.arange(4.0), covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]]))  # two controls
     with pytest.raises(InferenceError, match="engine='nuts', law='normal'"):
@@ -594,6 +613,15 @@ def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(size: float)
     tails = stats.chi2.sf(squares / (variance + 0.3), 5)
     assert 0.001 < tails.min() < tails.max() < 0.95
     assert _spread_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(tails.mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_mean_that_the_prior_excludes_is_a_conflict_on_either_side(sign: float) -> None:
+    effect = sign * np.array([29.0, 30.0, 31.0])
+    assert f"the mean of the effects, {30 * sign:.3g}, lies" in prior_conflict(
+        effect, Noise(np.ones(3)), Prior(mu_sd=3)
+    )
+    assert prior_conflict(effect, Noise(np.ones(3)), Prior(mu_sd=30)) == ""
 
 
 def test_the_conflict_names_the_sd_of_the_effects() -> None:

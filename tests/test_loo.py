@@ -299,6 +299,18 @@ def test_left_out_densities_of_correlated_errors_are_those_of_all_components_enu
     assert (error < 0.04 * np.array(expected)).all()
 
 
+def test_left_out_densities_do_not_depend_on_how_often_the_inverse_is_computed_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    law = *NO_COLUMNS, np.array([0.0, 1.0, 9.0]), np.ones(3), np.full(3, 1 / 3)
+    whole = 0.6 ** np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
+    found = []
+    for anew in (1, 50):
+        monkeypatch.setattr("causalgia.posterior.weight_draws._ANEW", anew)
+        found.append(left_out_log_density(MANY, whole, *law, 20, np.random.default_rng(0)))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
 @pytest.mark.parametrize("residual", [0.2, -4.0, 300.0])
 def test_weights_given_one_estimate_are_those_of_its_two_components(residual: float) -> None:
     """Of a flat prior and one estimate: ``E[w_1 | d] = (2 f_1 + f_2) / (3 (f_1 + f_2))``."""

@@ -17,12 +17,13 @@ from scipy import stats
 from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
-from causalgia.posterior.engine_input import family_data, group_rows, result_coordinates
+from causalgia.posterior.engine_input import FamilyData, family_data, group_rows, result_coordinates
 from causalgia.posterior.engines import fit_family
-from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.error_covariance import Noise, noise_unit
 from causalgia.posterior.exact import fixed_effects_design
+from causalgia.posterior.mixture import mixture
 from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors
-from causalgia.posterior.nuts import sample_mixture
+from causalgia.posterior.nuts import Sampled, sample_mixture
 from causalgia.posterior.posterior_groups import posterior_groups
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.scale_mixture import Components
@@ -136,6 +137,89 @@ def test_too_few_draws_and_improper_priors_are_refused_before_sampling() -> None
     flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
     with pytest.raises(InferenceError, match="no proper posterior: it takes 3"):
         infer(table.isel(contrast=[0, 1]), law="normal", engine="nuts", prior=flat, rng=0)
+
+
+# ---------------------------------------------------------------- what becomes of draws, given exact ones
+
+
+def many_effects(*, correlation: float = 0.0) -> FamilyData:
+    """Return forty estimates on a line in one covariate, four of them far from it, with errors far from 1."""
+    rng = np.random.default_rng(12)
+    x, se = np.linspace(-1, 2, 40), 8.0 * rng.uniform(0.6, 1.4, 40)
+    effect = 16.0 * x + np.where(np.arange(40) % 10 == 3, 40.0, 0.0) + se * rng.normal(size=40)
+    near = correlation ** np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
+    table = from_effects(effect, covariance=np.outer(se, se) * near) if correlation else from_effects(effect, se=se)
+    prior = Prior(mu_sd=80, tau_scale=40, standardized=False)
+    return next(family_data(table, [np.arange(40)], x[:, None], prior))
+
+
+def with_draws(monkeypatch: pytest.MonkeyPatch, values: dict[str, np.ndarray]) -> None:
+    """Let a sampler of the tests stand in for NUTS, in its unit: the median standard error."""
+
+    def sample(model: Any, names: tuple[str, ...], *, n_draws: int, key: int) -> Sampled:
+        return Sampled({name: values[name] for name in names}, {}, "exact")
+
+    monkeypatch.setattr("causalgia.posterior.nuts.sample_nuts", sample)
+
+
+@pytest.mark.parametrize("law", ["normal", "student_t"])
+def test_of_exact_draws_the_moments_and_densities_are_those_of_the_exact_engine(
+    law: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = many_effects()
+    exact = fit_family(family, law, "exact", n_draws=4_000, key=0)
+    values = {name: exact.draws[name] / noise_unit(family.noise) for name in ("ace", "mu", "tau", "beta")}
+    with_draws(monkeypatch, values)
+    found = fit_family(family, law, "nuts", n_draws=4_000, key=1)
+    for name in ("ace", "mu", "tau", "beta"):
+        np.testing.assert_allclose(found.draws[name], exact.draws[name], rtol=1e-12, err_msg=name)
+    sd = exact.moments["sd"]
+    np.testing.assert_allclose(found.moments["mean"], exact.moments["mean"], atol=0.1 * sd.max())
+    np.testing.assert_allclose(found.moments["sd"], sd, rtol=0.1)
+    for name in ("lfsr", "lfdr", "shrinkage"):
+        np.testing.assert_allclose(found.moments[name], exact.moments[name], atol=0.03, err_msg=name)
+    assert found.log_likelihood is not None
+    assert exact.log_likelihood is not None
+    np.testing.assert_allclose(found.log_likelihood(), exact.log_likelihood(), atol=0.02)
+
+
+def test_of_a_whole_covariance_the_student_law_has_no_density_of_one_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = {"ace": np.ones((4, 100, 40)), **{name: np.ones((4, 100)) for name in ("mu", "tau")}}
+    with_draws(monkeypatch, draws | {"beta": np.ones((4, 100, 1))})
+    assert fit_family(many_effects(correlation=0.5), "student_t", "nuts", n_draws=400, key=0).log_likelihood is None
+    assert fit_family(many_effects(correlation=0.5), "normal", "nuts", n_draws=400, key=0).log_likelihood is not None
+
+
+def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    family = many_effects()
+    exact = mixture(family.effect, family.noise, family.prior, covariates=family.covariates)
+    unit, variances, generator = noise_unit(family.noise), family.noise.variances, np.random.default_rng(2)
+    drawn = exact.draw(4_000, generator)
+    # of the errors of these draws a twentieth is that of the factor scores
+    score = (0.05 * (family.effect - drawn.ace)) / np.sqrt(0.05 * variances)
+    score += np.sqrt(0.95) * generator.normal(size=score.shape)
+    values = {"beta": drawn.beta / unit, "factor": score}
+    values = {name: value.reshape(4, 1_000, -1) for name, value in values.items()}
+    with_draws(monkeypatch, values)
+    found = fit_family(family, "spike_and_slab", "nuts", n_draws=4_000, key=1)
+    np.testing.assert_allclose(found.draws["beta"].ravel(), drawn.beta.ravel(), rtol=1e-12)
+    np.testing.assert_allclose(found.draws["ace"].mean((0, 1)), exact.mean, atol=0.1 * exact.sd.max())
+    np.testing.assert_allclose(found.draws["tau"], exact.nodes.tau[0], rtol=0.1)
+    np.testing.assert_allclose(found.moments["mean"], exact.mean, atol=0.1 * exact.sd.max())
+    np.testing.assert_allclose(found.moments["sd"], exact.sd, rtol=0.1)
+    for name in ("lfsr", "lfdr", "shrinkage"):  # the grids of scales differ a little
+        np.testing.assert_allclose(found.moments[name], getattr(exact, name), atol=0.05, err_msg=name)
+    near = many_effects(correlation=1e-7)
+    assert near.noise.whole is not None
+    with_draws(monkeypatch, {name: value[:, :200] for name, value in values.items()})
+    again = fit_family(near, "spike_and_slab", "nuts", n_draws=800, key=1)
+    left_out = []
+    for density in (found.log_likelihood, again.log_likelihood, drawn.log_likelihood):
+        assert density is not None
+        left_out.append(-np.log(np.exp(-density()).mean(axis=0)))
+    np.testing.assert_allclose(left_out[:2], [left_out[2]] * 2, atol=0.1)
 
 
 # ---------------------------------------------------------------- sampled

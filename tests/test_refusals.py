@@ -33,9 +33,13 @@ from causalgia.multiplicity import (
     weighted_bh,
 )
 from causalgia.posterior import prior_predictive
-from causalgia.posterior.density_grids import gauss_rule, support_grid
+from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
 from causalgia.posterior.engine_input import average_over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.lattice import adaptive_cells
+from causalgia.posterior.normal import normal
+from causalgia.posterior.nuts import sample_slab
+from causalgia.posterior.predictor_level import over_predictors
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
 
@@ -84,6 +88,23 @@ def words(second: np.ndarray, se: float = 0.01) -> xr.Dataset:
     ace = np.column_stack([np.random.default_rng(0).normal(size=len(second)), second])
     table = xr.Dataset({"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), np.full(ace.shape, se))})
     return table.assign_coords(task=["x", "y"], placebo_word=("contrast", np.full(len(second), True)))
+
+
+FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
+
+
+def cells_of(height: float, slope: float) -> Any:
+    """Return cells of a density of this height and slope everywhere."""
+
+    def density(x: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return np.full(len(x), height), np.full(x.shape, slope), state
+
+    return adaptive_cells(density, np.zeros(2), np.ones(2), np.array([4, 4]))
+
+
+def level_of(effect: list[list[float]], prior: Prior) -> Any:
+    one = np.ones(len(effect))
+    return over_predictors(np.array(effect), Noise(one), prior, lambda mean, noise: normal(mean, noise, Prior()))
 
 
 REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
@@ -149,6 +170,25 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
         "1 unit gives no var",
     ),
     (lambda: support_grid(lambda u: -np.inf, 0.0, 1.0), InferenceError, "nowhere finite"),
+    (lambda: resolve_density(lambda x: np.full(x.shape, -np.inf), scale=1.0, upper=4.0), InferenceError, "nowhere fin"),
+    (lambda: resolve_density(lambda x: 5 * np.sin(1e6 * x), scale=1.0, upper=4.0), InferenceError, "tau is too rough"),
+    (lambda: cells_of(-np.inf, 0.0), InferenceError, "the posterior of the law is nowhere finite"),
+    (lambda: cells_of(0.0, 1e9), InferenceError, "the posterior of the law is too rough"),
+    (lambda: level_of([[1.0, 2.0]], FLAT), InferenceError, "one contrast of two predictors and a flat prior of tau"),
+    (lambda: level_of([[1.0, 1.0], [2.0, 2.0]], Prior()), InferenceError, "the predictors agree exactly"),
+    (lambda: sample_slab(SOME, Noise(np.ones(4)), FLAT, n_draws=4, key=0), InferenceError, "a slab with a flat prior"),
+    (
+        lambda: from_effects(pd.DataFrame({"estimate": with_one(np.nan), "effect": with_one(9.0), "se": 1.0})),
+        EstimateError,
+        "'estimate' and 'effect', and they differ: nan and 9.0 in row 2",
+    ),
+    (
+        lambda: from_effects(
+            xr.Dataset({"estimate": ("contrast", SOME), "effect": (("contrast", "task"), SOME[:, None]), "se": 1.0})
+        ),
+        EstimateError,
+        "'estimate' and 'effect', and they differ; drop one",
+    ),
     (
         lambda: cg.decide(
             {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), np.ones((2, 50, 0)))})}, rope=0
@@ -182,6 +222,11 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (lambda: from_effects(SOME, se=with_one(-1.0)), CausalgiaError, "standard error|se"),
     (lambda: from_effects(SOME, se=with_one(np.nan)), CausalgiaError, "standard error|se"),
     (lambda: from_effects(SOME, covariance=np.diag(with_one(0.0))), CausalgiaError, "variance"),
+    (
+        lambda: from_effects(SOME, covariance=np.eye(4) + np.pad([[np.nan]], (2, 1)) + np.pad([[np.nan]], (1, 2))),
+        EstimateError,
+        "contrast 1: covariance .* has a row that is not finite",
+    ),
     (lambda: random_effects(with_one(np.nan), np.ones(4)), EstimateError, "2. is nan"),
     (lambda: random_effects(SOME, with_one(0.0)), EstimateError, "variance"),
     (lambda: random_effects(SOME, with_one(np.nan)), EstimateError, "finite|variance"),

@@ -13,6 +13,14 @@ import causalgia as cg
 from causalgia.errors import CausalgiaWarning
 from causalgia.estimation import heterogeneity, modification
 from causalgia.multiplicity import equivalence, placebo_rank, placebo_region, selected_intervals, simultaneous
+from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.exact import Exact
+from causalgia.posterior.mixture import mixture
+from causalgia.posterior.normal import normal
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.student_t import student
+from causalgia.posterior.two_scales import two_scales
+from causalgia.prior import Prior
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}")
 
@@ -202,3 +210,76 @@ def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(kind: str, na
     for key, value in here.attrs.items():
         if "rope" not in key:  # which is written in numbers
             assert found.attrs[key] == (pytest.approx(value) if isinstance(value, float) else value), key
+
+
+SHARED, LINE = np.array([[0.3], [0.2], [0.4], [0.3], [0.1], [0.3], [0.2], [0.3]] * 4), np.linspace(-1, 1, 32)[:, None]
+LAWS: dict[str, Callable[..., Exact]] = {
+    "normal": lambda d, noise, prior, x: normal(d, noise, prior, covariates=x),
+    "student_t": lambda d, noise, prior, x: student(d, noise, prior, covariates=x),
+    "two_scales": lambda d, noise, prior, x: two_scales(d, noise, covariates=x),
+    "mixture": lambda d, noise, prior, x: mixture(d, noise, prior, covariates=x, mode="estimate"),
+    "spike_and_slab": lambda d, noise, prior, x: spike_and_slab(d, noise, prior),
+}
+ASKED = [(law, n, kind) for law in LAWS for n in (5, 32) for kind in ("independent", "shared", "line")]
+ASKED = [
+    (law, n, kind) for law, n, kind in ASKED if (law, kind) != ("spike_and_slab", "line") and (law, n) != ("mixture", 5)
+]
+
+
+def posterior_of(law: str, n: int, kind: str, size: float) -> tuple[Exact, np.ndarray]:
+    """Return the posterior of a few large effects and small ones in a unit, and their estimates."""
+    rng = np.random.default_rng(11)
+    effect = np.where(np.arange(n) % 4 == 1, 3.0, rng.normal(0.2, 0.2, n)) + 0.5 * rng.normal(size=n)
+    loadings = size * SHARED[:n] if kind == "shared" else None
+    noise = Noise(size**2 * np.linspace(0.2, 0.3, n), loadings)
+    prior = Prior(mu_sd=3 * size, tau_scale=2 * size, standardized=False)
+    return LAWS[law](size * effect, noise, prior, LINE[:n] if kind == "line" else None), size * effect
+
+
+@pytest.mark.parametrize(("law", "n", "kind"), ASKED)
+def test_estimates_in_another_unit_have_the_posterior_in_that_unit(law: str, n: int, kind: str) -> None:
+    size = 2.0**-5
+    (one, effect), (other, _) = (posterior_of(law, n, kind, s) for s in (1.0, size))
+    same = {"rtol": 1e-6, "atol": 1e-9}
+    for name in ("mean", "sd"):
+        np.testing.assert_allclose(getattr(other, name) / size, getattr(one, name), err_msg=name, **same)
+    for name in ("lfsr", "lfdr", "shrinkage"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), err_msg=name, **same)
+    for name in ("tau", "coefficients", "coefficients_sd"):
+        averages = [fit.nodes.weight @ getattr(fit.nodes, name) for fit in (one, other)]
+        np.testing.assert_allclose(averages[1] / size, averages[0], err_msg=name, **same)
+    for x in (np.full(n, 0.1), effect, one.mean - one.sd):
+        np.testing.assert_allclose(other.below(size * x), one.below(x), **same)
+    flat = 1 + (kind == "line") if law == "two_scales" else 0
+    assert other.log_evidence - one.log_evidence == pytest.approx((flat - n) * np.log(size), abs=1e-6)
+    drawn, again = (fit.draw(40, np.random.default_rng(0)) for fit in (one, other))
+    for name in ("ace", "mu", "tau", "slab"):
+        if getattr(drawn, name) is not None:
+            np.testing.assert_allclose(getattr(again, name) / size, getattr(drawn, name), err_msg=name, **same)
+    np.testing.assert_allclose(again.beta / size, drawn.beta, **same)
+    for name, values in drawn.law.items():
+        np.testing.assert_allclose(again.law[name] / (size if name.startswith("tau") else 1), values, **same)
+    if drawn.log_likelihood is not None:
+        assert again.log_likelihood is not None
+        np.testing.assert_allclose(again.log_likelihood() + np.log(size), drawn.log_likelihood(), **same)
+
+
+@pytest.mark.parametrize(("law", "n", "kind"), ASKED)
+def test_moments_and_draws_are_of_one_posterior(law: str, n: int, kind: str) -> None:
+    fit, effect = posterior_of(law, n, kind, 4.0)
+    drawn = fit.draw(8_000, np.random.default_rng(1))
+    root = np.sqrt(8_000)
+    assert (np.abs(drawn.ace.mean(axis=0) - fit.mean) < 4.5 * fit.sd / root).all()
+    np.testing.assert_allclose(drawn.ace.std(axis=0), fit.sd, rtol=0.1)
+    np.testing.assert_allclose((drawn.ace == 0).mean(axis=0), fit.lfdr, atol=4.5 * 0.5 / root)
+    for x in (np.full(n, 0.4), effect, fit.mean - fit.sd):
+        np.testing.assert_allclose(fit.below(x), (drawn.ace <= x).mean(axis=0), atol=4.5 * 0.5 / root)
+    for probability in (0.025, 0.6):
+        under = (drawn.ace <= fit.quantile(probability)).mean(axis=0)
+        assert (under > probability - 4.5 * 0.5 / root).all()
+    tau, center = fit.nodes.weight @ fit.nodes.tau, fit.nodes.weight @ fit.nodes.coefficients
+    assert drawn.tau.mean() == pytest.approx(tau, abs=1e-9 * tau + 4.5 * drawn.tau.std() / root)
+    drawn_center = np.column_stack([drawn.mu, drawn.beta])
+    np.testing.assert_allclose(
+        drawn_center.mean(axis=0), center, atol=1e-9 + 4.5 * drawn_center.std(axis=0).max() / root
+    )

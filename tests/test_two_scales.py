@@ -12,10 +12,12 @@ import causalgia as cg
 from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.factor_scores import LinearPart
-from causalgia.posterior.lattice import Lattice, build_lattice
+from causalgia.posterior.exact import fixed_effects_design
+from causalgia.posterior.factor_scores import LinearPart, linear_part
+from causalgia.posterior.lattice import Lattice, bin_estimates, build_lattice
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import TwoScaleModel, log_prior
+from causalgia.prior import Prior
 
 
 def by_brute_force(effect: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -145,6 +147,35 @@ def test_moments_are_read_well_where_most_effects_are_far_from_0(monkeypatch: py
     assert not read
     np.testing.assert_allclose(quick.lfsr, slow.lfsr, atol=5e-4)
     assert np.abs((quick.mean - slow.mean) / slow.sd).max() < 2e-3
+
+
+@pytest.mark.parametrize("one", [False, True])
+def test_slopes_are_those_of_the_log_density_of_the_scales(one: bool) -> None:
+    rng = np.random.default_rng(2)
+    effect = np.where(np.arange(60) % 5 == 0, rng.normal(0, 6, 60), rng.normal(0, 0.5, 60)) + rng.normal(size=60)
+    center = fixed_effects_design(60, None, Prior(mu_sd=np.inf))
+    model = TwoScaleModel(effect, np.ones(60), linear_part(center, Noise(np.ones(60))), np.ones(60))
+    points = np.array([[-0.5, 0.3], [0.4, 0.8], [0.9, -0.6], [-1.0, 1.4]])[:, : 1 if one else 2]
+
+    def height(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = np.zeros(1) if one else two_scales_hyper.X
+        found = two_scales_hyper.integrate_share(model, points, np.zeros((len(points), 2)), x, one=one)
+        return two_scales_hyper._scales_log_density(found, points, one=one)
+
+    slope = height(points)[1]
+    for axis, step in enumerate(1e-3 * np.eye(points.shape[1])):
+        by_differences = (height(points + step)[0] - height(points - step)[0]) / 2e-3
+        np.testing.assert_allclose(slope[:, axis], by_differences, rtol=0.05, atol=1)  # Laplace's factor is left out
+
+
+def test_bins_in_another_unit_are_in_that_unit() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.uniform(0.5, 1.5, 600) ** 2
+    effect = rng.normal(0, 3, 600) + np.sqrt(noise) * rng.normal(size=600)
+    (mean, variance, count), other = bin_estimates(effect, noise), bin_estimates(8 * effect, 64 * noise)
+    np.testing.assert_allclose(other, [8 * mean, 64 * variance, count], rtol=1e-12)
+    assert count.sum() == 600
+    assert count @ mean == pytest.approx(effect.sum())
 
 
 def test_few_effects_are_not_put_on_a_lattice() -> None:

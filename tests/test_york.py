@@ -8,6 +8,7 @@ from scipy import stats
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import errors_in_variables
+from causalgia.estimation.lines import errors_in_both, weighted_line
 
 # Pearson's data with York's weights: slope -0.480533, intercept 5.479910 (York 1966; York et al. 2004, table II)
 X = np.array([0.0, 0.9, 1.8, 2.6, 3.3, 4.4, 5.2, 6.1, 6.5, 7.4])
@@ -75,6 +76,46 @@ def test_minimizes_the_misfit_over_every_line():
     assert line.chi2 == pytest.approx(at, rel=1e-10)
     for ds, di in ((1e-3, 0), (-1e-3, 0), (0, 1e-3), (0, -1e-3)):
         assert misfit(line.slope + ds, line.intercept + di) > at
+
+
+@pytest.mark.parametrize("seed", [13, 40, 45, 75])
+def test_no_other_slope_has_less_misfit_where_yorks_iteration_fails(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 8))
+    x, y = rng.normal(size=n), rng.normal(size=n)
+    vx, vy = np.exp(rng.normal(0, 2.5, n)), np.exp(rng.normal(0, 2.5, n))
+    slopes = np.tan(np.linspace(-1.5, 1.5, 20_001))
+    weights = 1 / (vy + slopes[:, None] ** 2 * vx)
+    left = y - slopes[:, None] * x
+    left -= (weights * left).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+    misfit = (weights * left**2).sum(axis=1)
+    line = errors_in_variables(x, y, y_covariance=vy, x_covariance=vx)
+    assert line.slope == pytest.approx(slopes[misfit.argmin()], abs=3e-4 * (1 + line.slope**2))
+    assert line.chi2 == pytest.approx(misfit.min(), rel=1e-5)
+    if seed in (13, 75):  # a least misfit where x vary less than their errors has no standard error
+        with pytest.raises(EstimateError, match="do not vary beyond"):
+            errors_in_both(x, y, vx, vy)
+    else:
+        fast = errors_in_both(x, y, vx, vy)
+        assert (fast.slope, fast.objective) == pytest.approx((line.slope, line.chi2), rel=1e-5)
+
+
+def test_errors_of_x_that_leave_no_slope_are_refused():
+    x, y = np.tile([-1.0, 1.0], 10), np.repeat([-1.0, 1.0], 10)
+    with pytest.raises(EstimateError, match="the best line is vertical"):
+        errors_in_variables(x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0))
+
+
+def test_a_line_of_points_in_one_place_or_without_error_is_refused():
+    at, one = np.arange(4.0), np.ones(4)
+    for refused, said in (
+        (lambda: errors_in_both(one, at, one, one), "virtual effects are equal"),
+        (lambda: weighted_line(one, at), "virtual effects are equal"),
+        (lambda: errors_in_both(at, at, one, np.array([1.0, 1.0, 0.0, 1.0])), "a measured effect has no error"),
+        (lambda: weighted_line(at, at**2, cluster=np.array([0, 0, 1, 1])), "2 parents give no standard error"),
+    ):
+        with pytest.raises(EstimateError, match=said):
+            refused()
 
 
 def test_does_not_depend_on_units_and_offsets():

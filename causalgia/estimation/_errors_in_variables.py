@@ -14,6 +14,7 @@ from causalgia.types import Array
 
 _ANGLES, _STEPS = 89, 50
 _ROUNDING, _EXACT = 1e-10, 1e-14
+_STILL = 1e-7  # of York's iteration; what a search finds is no more precise
 
 
 @dataclass(frozen=True)
@@ -259,11 +260,11 @@ class _Points:
             raise EstimateError("the errors of x leave no slope: the best line is vertical; give points farther apart")
         slope = self._york_slope(float(np.tan(angles[best])), V0)
         if np.tan(angles[best - 1]) < slope < np.tan(angles[best + 1]):
-            return slope
+            return slope  # not where it is nan
         return self._search_slope(angles[best - 1], angles[best + 1], V0)
 
     def _search_slope(self, low: float, high: float, V0: Array) -> float:
-        """Return the slope of least S between two angles, for cases where York's iteration diverges."""
+        """Return the slope of least S between two angles, for cases where York's iteration does not converge."""
         found = optimize.minimize_scalar(
             lambda angle: float(self._profile(np.tan([angle]), V0)[0]),
             bounds=(low, high),
@@ -281,13 +282,13 @@ class _Points:
         return np.asarray((left * weighted).sum(1) - (left * ones).sum(1) ** 2 / ones.sum(1))
 
     def _york_slope(self, slope: float, V0: Array) -> float:
-        """Return the solution of York's equations, by iteration from a nearby slope."""
+        """Return the solution of York's equations, by iteration from a nearby slope; nan where it ends in a cycle."""
         for _ in range(_STEPS):
             _, line = self._york_step(slope, linalg.cho_factor(V0 + slope**2 * self.Vx))
             before, slope = slope, float(line[1])
             if abs(slope - before) <= 1e-14 * (1 + abs(slope)):
                 break
-        return slope
+        return slope if abs(slope - before) <= _STILL * (1 + abs(slope)) else np.nan
 
     def _york_step(self, slope: float, factor: tuple[Array, bool]) -> tuple[Array, Array]:
         """Return columns of 1 and adjusted x, (K, 2), and the line whose residuals are orthogonal to them."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
 from causalgia.errors import EstimateError
@@ -12,6 +14,11 @@ from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes
 
 _ANGLES, _STEPS, _TINY = 89, 100, 1e-12
+_STILL = 1e-7  # of York's iteration; what a search finds is no more precise
+_NO_SLOPE = (
+    "the virtual effects do not vary beyond their own standard errors, so no slope is left; take more elements, or "
+    "predict them more precisely"
+)
 
 
 @dataclass(frozen=True)
@@ -191,17 +198,14 @@ class _Points:
         S = np.concatenate([self.profile(np.tan(part), extra) for part in np.array_split(angles, 8)])
         best = int(S.argmin())
         if best in (0, _ANGLES - 1) and self.vx.any():
-            raise EstimateError(
-                "the virtual effects do not vary beyond their own standard errors, so no slope is left; take more "
-                "elements, or predict them more precisely"
-            )
+            raise EstimateError(_NO_SLOPE)
         low, high = np.tan(angles[max(best - 1, 0)]), np.tan(angles[min(best + 1, _ANGLES - 1)])
         slope = float(np.tan(angles[best]))
         for _ in range(_STEPS):
             before, slope = slope, self._step(slope, extra)
             if abs(slope - before) <= 1e-14 * (1 + abs(slope)):
-                return slope
-        if low < slope < high or not self.vx.any():
+                break
+        if (low < slope < high and abs(slope - before) <= _STILL * (1 + abs(slope))) or not self.vx.any():
             return slope
         return float(
             optimize.minimize_scalar(
@@ -232,9 +236,11 @@ class _Points:
         intercept, w, left, place = self._moved(slope, extra)
         Z = np.column_stack([np.ones_like(place), place])
         meat = (Z * w[:, None]).T @ Z
-        bread = meat.copy()
+        bread: NDArray[Any] = meat.copy()
         bread[1, 1] -= float(w @ (self.vx * (1 - slope**2 * self.vx * w)))
-        bread, n, df = _invert_2x2(bread), len(place), len(place) - 2.0
+        if np.linalg.det(bread) <= _TINY * meat[0, 0] * meat[1, 1]:
+            raise EstimateError(_NO_SLOPE)
+        bread, n, df = np.linalg.inv(bread), len(place), len(place) - 2.0
         by_scatter = float(slope * self.vx @ w**2 / w.sum()) if extra else 0.0
         if cluster is None:
             meat[1, 1] += 2 * n * by_scatter**2

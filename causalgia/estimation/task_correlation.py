@@ -111,17 +111,20 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
 def check_correlations(stack: Array, contrasts: Any) -> None:
     """Raise EstimateError unless every matrix, (n, T, T), is a correlation: finite, symmetric, of diagonal 1."""
     size = stack.shape[1]
-    finite = np.isfinite(stack).all(axis=(1, 2))
-    unit = np.abs(np.diagonal(stack, axis1=1, axis2=2) - 1).max(axis=1) <= _SYMMETRIC
-    crooked = np.abs(stack - stack.transpose(0, 2, 1)).max(axis=(1, 2)) > _SYMMETRIC
-    for bad, why in (
-        (~finite, "holds a number that is not finite"),
-        (~unit, "does not have ones on its diagonal; for a covariance V give V / np.outer(se, se)"),
-        (crooked, "is not symmetric"),
-        ((np.abs(np.where(finite[:, None, None], stack, 0)) > 1 + _SYMMETRIC).any(axis=(1, 2)), "exceeds 1"),
+    finite = np.isfinite(stack)
+    stack = np.where(finite, stack, 0.0)
+    unit = np.abs(np.diagonal(stack, axis1=1, axis2=2) - 1) <= _SYMMETRIC
+    symmetric = np.abs(stack - stack.transpose(0, 2, 1)) <= _SYMMETRIC
+    bounded = np.abs(stack) <= 1 + _SYMMETRIC
+    for holds, why in (
+        (finite, "holds a number that is not finite"),
+        (unit, "does not have ones on its diagonal; for a covariance V give V / np.outer(se, se)"),
+        (symmetric, "is not symmetric"),
+        (bounded, "exceeds 1"),
     ):
-        if np.any(bad):
-            which = "" if contrasts is None else f" of contrast {contrasts[int(np.argmax(bad))]!s}"
+        if not holds.all():
+            first = int(np.argwhere(~holds)[0, 0])
+            which = "" if contrasts is None else f" of contrast {contrasts[first]!s}"
             raise EstimateError(f"task_correlation={which}: the matrix {why}")
     negative = np.asarray(np.linalg.eigvalsh(stack)[:, 0] < -_SYMMETRIC * size)
     if negative.any():

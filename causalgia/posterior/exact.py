@@ -17,6 +17,7 @@ from causalgia.prior import Prior
 from causalgia.types import Array
 
 _BISECTIONS = 200
+_COLLINEAR = 1e-6  # least singular value of the covariates, of the largest: sums of their squares lose its square
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +191,7 @@ def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Desi
     if (spread <= 1e-12 * np.abs(covariates).max(axis=0)).any():
         raise InferenceError(f"covariate {int(np.argmin(spread))} is constant: it says nothing; leave it out")
     columns = np.column_stack([np.ones(n), centered])
-    if np.linalg.matrix_rank(np.column_stack([np.ones(n), centered / spread])) < columns.shape[1]:
+    if np.linalg.matrix_rank(np.column_stack([np.ones(n), centered / spread]), rtol=_COLLINEAR) < columns.shape[1]:
         raise InferenceError(
             f"{centered.shape[1]} covariates of {n} effects: some are sums of others, or too many; leave some out"
         )
