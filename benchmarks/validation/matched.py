@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import causalgia as cg
 from causalgia.multiplicity.matched_ranks import Strata, local_fdr, rank_among_matched
 from causalgia.sequences import Variant, variant_windows
+from validation.checks import Check
 from validation.draws import Rng
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -91,12 +92,12 @@ def splicing_genome(rng: Rng, n: int = 400_000) -> tuple[str, list[tuple[int, in
 
 
 def strongest_site(arch: object, reach: int = 20) -> Callable[[object], object]:
-    """Return the read-out: log odds of the strongest donor, and acceptor, within `reach` bases of the middle."""
+    """Return the read-out: probability of the strongest donor, and acceptor, within `reach` bases of the middle."""
 
     def read(logits: object) -> object:
         odds = arch.log_odds(logits)
         middle = odds.shape[2] // 2
-        return odds[:, :, middle - reach : middle + reach + 1].amax(2)
+        return odds[:, :, middle - reach : middle + reach + 1].amax(2).sigmoid()
 
     return read
 
@@ -114,7 +115,7 @@ def network(name: str, member: int = 10) -> cg.TorchPredictor:
     arch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(arch)
     net = arch.load(folder / f"member_{member}.safetensors")
-    return cg.TorchPredictor(net, tasks=["donor", "acceptor"], scale="log odds", reduce=strongest_site(arch))
+    return cg.TorchPredictor(net, tasks=["donor", "acceptor"], scale="probability", reduce=strongest_site(arch))
 
 
 def population(name: str) -> tuple[cg.MatchedVariants, int]:
@@ -166,6 +167,46 @@ def real_false_share(rng: Rng, name: str, k: int = 1_000, task: int = 0) -> floa
     return planted(rng, effects[m : m + k - n_real], effects[:m], n_real)
 
 
+def splice_variants(
+    folder: Path, n: int = 1_000, share: float = 0.1, seed: int = 1
+) -> tuple[list[Variant], np.ndarray]:
+    """Write the splicing genome, and return n variants of which a share break a GT or an AG, and which these are."""
+    rng = np.random.default_rng(seed)
+    letters, core = splicing_genome(rng)
+    (folder / "genome.fa").write_text(f">g\n{letters}\n")
+    of_core = rng.permutation(np.array(core).ravel())[: round(share * n)].tolist()
+    near = {at + d for at in np.array(core).ravel().tolist() for d in range(-30, 31)}
+    others = [at for at in rng.permutation(np.arange(300, len(letters) - 300)).tolist() if at not in near]
+    chosen = []
+    for i, at in enumerate([*of_core, *others[: n - len(of_core)]]):
+        alternates = [base for base in "ACGT" if base != letters[at]]
+        chosen.append(Variant("g", at, letters[at], alternates[int(rng.integers(3))], f"v{i}"))
+    return chosen, np.arange(n) < len(of_core)
+
+
+def splice_recall(n: int = 1_000, n_null: int = M, member: int = 10) -> dict[str, float]:
+    """Return the share of GT- and AG-breaking variants found at q <= .05, and the share of others among those found.
+
+    A site counts where the network calls it: where its probability is above .5 in the reference.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        chosen, broken = splice_variants(folder, n)
+        experiment = cg.experiments.variants(
+            chosen, folder / "genome.fa", length=181, null=cg.MatchedVariants(of="genome"), n_null=n_null
+        )
+        outcomes = cg.run(experiment, network("splicing", member), rng=0, progress=False)
+        answer = experiment.analyze(outcomes)
+    called = (outcomes["outcome"].sel(arm="reference")[:n] > 0.5).any("task").to_numpy() & broken
+    found = (answer.estimates["q_matched"] <= 0.05).any("task").to_numpy()
+    return {
+        "sites called": int(called.sum()),
+        "recall": float(found[called].mean()),
+        "of those found, not at a GT or AG": float((found & ~broken).sum() / max(found.sum(), 1)),
+        "p of called, median": float(answer.estimates["p_matched"].min("task").to_numpy()[called].mean()),
+    }
+
+
 REAL = ("splicing", "MPRA", "enhancers")
 
 
@@ -173,6 +214,7 @@ def main() -> None:
     """Print rates and false discovery proportions of the three networks."""
     import time
 
+    print("splicing, variants that break a GT or an AG:", splice_recall(), flush=True)
     for name in REAL:
         start = time.perf_counter()
         effects, _ = null_effects(name)
@@ -196,6 +238,79 @@ def main() -> None:
                     f"    K = {k:,}: mean FDP {shares.mean():.4f}, 95th percentile {np.quantile(shares, 0.95):.4f}",
                     flush=True,
                 )
+
+
+def _each(one: Callable[[Rng], float]) -> Callable[[Rng, int], np.ndarray]:
+    return lambda rng, n: np.array([one(rng) for _ in range(n)])
+
+
+_RANKS = "Ranks of effects among 10,000 matched nulls, heavy-tailed effects"
+_FOUND = "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched nulls at q < .05"
+_TEN = {"per_sequence": 10, "correlation": 0.99}
+
+
+def _shared(rng: Rng, n: int) -> np.ndarray:
+    return shared_sequences(rng, n, **_TEN)
+
+
+CHECKS = [
+    *(
+        Check(
+            _RANKS,
+            f"matched null effects with p <= {a:g}",
+            _each(lambda rng, a=a: rejected(rng, a)),
+            a,
+            full=2_000,
+            quick=100,
+        )
+        for a in (0.05, 0.01, 1e-3, 1e-4)
+    ),
+    Check(
+        _FOUND,
+        "one matched null a sequence, mean share of false discoveries",
+        _each(lambda rng: false_share(rng, 1_000)),
+        0.055,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+    Check(
+        _FOUND,
+        "one matched null a sequence, trials with more than 12 % false",
+        lambda rng, n: np.array([false_share(rng, 1_000) > 0.12 for _ in range(n)]),
+        0.05,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+    Check(
+        _FOUND,
+        "ten matched nulls in each of 1,000 sequences, correlated .99, mean share of false discoveries",
+        _each(lambda rng: false_share(rng, 1_000, _shared)),
+        0.055,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+    Check(
+        _FOUND,
+        "ten matched nulls in each of 100 sequences, correlated .99 (refused), mean share of false discoveries",
+        _each(lambda rng: false_share(rng, 1_000, _shared, m=1_000)),
+        0.05,
+        "fails",
+        full=2_000,
+        quick=200,
+    ),
+    Check(
+        "Local false discovery rate by two groups on ranks, 2,000 effects of which 10 % are real",
+        "share of nulls among effects with lfdr <= .2, less their mean lfdr",
+        _each(local_rate_off),
+        0.01,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+]
 
 
 if __name__ == "__main__":
