@@ -30,6 +30,7 @@ from validation import (
     estimation,
     floor,
     laws,
+    matched,
     multiplicity,
     placebo,
     posterior,
@@ -50,6 +51,7 @@ FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
 CHECKS: list[Check] = [
     *claims.CHECKS,
     *placebo.CHECKS,
+    *matched.CHECKS,
     *estimation.CHECKS,
     *ratios.CHECKS,
     *clusters.CHECKS,

@@ -67,8 +67,8 @@ def _unescaped_character(found: re.Match[str]) -> str:
     return letter if letter == "\\" or not letter.isprintable() else found[0]
 
 
-def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
-    r"""Return a table as CSV text, with `as_cell` applied to texts in cells, index and header.
+def to_csv(table: pd.DataFrame, *, index: bool = True, tabs: bool = False) -> str:
+    r"""Return a table as CSV (or tab-separated) text, with `as_cell` applied to texts in cells, index and header.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
     "arm,ace\n'-GATA,-1.5\nnone,0.0\n"
     """
     flat = table.reset_index() if index else table
-    return flat.map(_as_cell_if_text).rename(columns=_as_cell_if_text).to_csv(index=False)
+    return flat.map(_as_cell_if_text).rename(columns=_as_cell_if_text).to_csv(index=False, sep="\t" if tabs else ",")
 
 
 def _as_cell_if_text(value: Any) -> Any:

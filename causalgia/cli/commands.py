@@ -62,6 +62,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.tables import echo, print_answers, print_written
+from causalgia.cli.variant_command import score_variants
 from causalgia.errors import DesignError, OutcomesError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(bench)
+app.command(name="variants", cls=RopeCommand)(score_variants)
 
 
 def _version(asked: bool) -> None:
@@ -125,6 +127,10 @@ def _top(
         causalgia init --experiment copies copies.toml
 
         causalgia run copies.toml --out copies
+
+    The variants of a list, among matched null variants:
+
+        causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
     On the bench:
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from causalgia.analysis import Analysis
     from causalgia.experiments import Experiment
     from causalgia.predict import Predictor
-    from causalgia.trial_file import TrialSpec
+    from causalgia.trial_file import PredictorSpec, TrialSpec
 
 
 def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -> Analysis:
@@ -136,9 +136,13 @@ def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
 
 def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
     """Return the predictor of a trial file, on the device of the command line if given."""
+    return load_predictor_spec(spec.predictor, spec_file, device)
+
+
+def load_predictor_spec(predictor_spec: PredictorSpec, spec_file: Path, device: str | None) -> Predictor:
+    """Return a predictor from the table [predictor] of a file, on the device of the command line if given."""
     from causalgia.trial_file import check_device
 
-    predictor_spec = spec.predictor
     if device is not None:
         check_device(device, zoo=predictor_spec.zoo is not None, label="--device")
         predictor_spec = replace(predictor_spec, device=device)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
     from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
     from causalgia.experiments.kit.variance import pairing_gain
+    from causalgia.experiments.kit.variant_files import variant_frame, write_variants
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -84,7 +85,9 @@ __all__ = [
     "tile_interactions",
     "tile_placement",
     "tile_search",
+    "variant_frame",
     "variants",
     "word_mutagenesis",
     "word_screen",
+    "write_variants",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         read_analysis,
         read_experiment_design,
         read_library_spec,
+        read_predictor_spec,
         read_spec,
     )
 else:
@@ -34,6 +35,7 @@ __all__ = [
     "read_analysis",
     "read_experiment_design",
     "read_library_spec",
+    "read_predictor_spec",
     "read_spec",
     "settings_of",
     "starter",

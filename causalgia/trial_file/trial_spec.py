@@ -273,6 +273,32 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     return LibrarySpec(name=name, design=design, rng=plain["rng"], analysis=analysis, options=options)
 
 
+def read_predictor_spec(path: str | Path) -> PredictorSpec:
+    r"""Read only the table [predictor] of a TOML file: of a `trial.toml`, or a file with this table alone.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be read, is not TOML, has a key that no trial file has, or its [predictor] is absent or
+        invalid.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "net.toml"
+    >>> _ = path.write_text('[predictor]\nzoo = "gata1_like"')
+    >>> read_predictor_spec(path)
+    PredictorSpec(zoo='gata1_like', factory=None, weights=None, alphabet=None, tasks=None, scale=None, ...)
+    """
+    plain = parse_toml(_read_file(path), DesignError, source=str(path))
+    try:
+        check_table(plain, "", TOP)
+        check_key(plain, "predictor", "a file for --predictor")
+        return _read_predictor(plain["predictor"], Path(path).resolve().parent)
+    except CausalgiaError as error:
+        raise DesignError(f"{path}: {error}") from error
+
+
 def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
     table = check_table(plain, "[predictor]", PREDICTOR)
     if ("zoo" in table) == ("factory" in table):

@@ -1,0 +1,317 @@
+"""Ranks among matched variants: null variants against null variants, and planted effects, on laws and real networks.
+
+``python benchmarks/validation/matched.py`` prints the figures of the real networks with 20,000 null variants each.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import causalgia as cg
+from causalgia.multiplicity.matched_ranks import Strata, local_fdr, rank_among_matched
+from causalgia.sequences import Variant, variant_windows
+from validation.checks import Check
+from validation.draws import Rng
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+M = 10_000
+DONOR, ACCEPTOR = "CAGGTAAGT", "TTTTCTTTTCTTTCTTTTGCAGG"
+GENOME_SITES = 8_000  # bases of the splicing genome for each splice site
+
+
+def one_stratum(m: int, k: int) -> Strata:
+    """Return the strata of k effects that are all compared with m nulls."""
+    return Strata(np.zeros(k, np.int64), (np.arange(m),), ((),))
+
+
+def heavy(rng: Rng, n: int) -> np.ndarray:
+    """Draw null effects as a network has them: most sequences hardly answer, a few answer much."""
+    return rng.standard_t(3, n) * rng.lognormal(0, 1.5, n)
+
+
+def shared_sequences(rng: Rng, n: int, *, per_sequence: int, correlation: float) -> np.ndarray:
+    """Draw null effects of which `per_sequence` share a sequence, with so correlated a size."""
+    of = np.repeat(rng.normal(size=-(-n // per_sequence)), per_sequence)[:n]
+    size = np.sqrt(correlation) * of + np.sqrt(1 - correlation) * rng.normal(size=n)
+    return rng.choice([-1.0, 1.0], n) * np.exp(1.5 * size)
+
+
+def rejected(rng: Rng, alpha: float, draw: Callable[[Rng, int], np.ndarray] = heavy, k: int = 1_000) -> float:
+    """Return the share of k null effects with p <= alpha among `M` others."""
+    effects = draw(rng, M + k)
+    return float((rank_among_matched(effects[M:], effects[:M], one_stratum(M, k)).p <= alpha).mean())
+
+
+def false_share(
+    rng: Rng, k: int, draw: Callable[[Rng, int], np.ndarray] = heavy, *, m: int = M, share: float = 0.05
+) -> float:
+    """Return the false discovery proportion at q < .05 with a share of effects planted beyond nearly all nulls."""
+    n_real = round(share * k)
+    own = draw(rng, k - n_real)
+    nulls = draw(rng, m)
+    return planted(rng, own, nulls, n_real)
+
+
+def planted(rng: Rng, own: np.ndarray, nulls: np.ndarray, n_real: int) -> float:
+    """Return the false discovery proportion among null effects and so many effects beyond 99.9 % of the nulls."""
+    least = np.quantile(np.abs(nulls), 0.999)
+    effects = np.concatenate([own, least * rng.uniform(1, 4, n_real) * rng.choice([-1, 1], n_real)])
+    q = rank_among_matched(effects, nulls, one_stratum(len(nulls), len(effects))).q
+    found = q < 0.05
+    return float(found[: len(own)].sum() / max(found.sum(), 1))
+
+
+def local_rate_off(rng: Rng) -> float:
+    """Return how far the mean local rate of what it calls (lfdr <= .2) is from the share of null effects there."""
+    p = np.concatenate([rng.uniform(size=1_800), rng.beta(0.1, 20, 200)])
+    lfdr = local_fdr(p)
+    called = lfdr <= 0.2
+    return float((called[:1_800].sum() - lfdr[called].sum()) / max(called.sum(), 1))
+
+
+# ---------------------------------------------------------------- real networks
+
+
+def splicing_genome(rng: Rng, n: int = 400_000) -> tuple[str, list[tuple[int, int]]]:
+    """Return random letters with splice sites in them, and the two bases of each GT and AG."""
+    letters = rng.choice(list("ACGT"), n)
+    core = []
+    for at in range(GENOME_SITES // 2, n - 200, GENOME_SITES):
+        word, offset = (DONOR, 3) if at // GENOME_SITES % 2 else (ACCEPTOR, len(ACCEPTOR) - 3)
+        letters[at : at + len(word)] = list(word)
+        core.append((at + offset, at + offset + 1))
+    return "".join(letters), core
+
+
+def strongest_site(arch: object, reach: int = 20) -> Callable[[object], object]:
+    """Return the read-out: probability of the strongest donor, and acceptor, within `reach` bases of the middle."""
+
+    def read(logits: object) -> object:
+        odds = arch.log_odds(logits)
+        middle = odds.shape[2] // 2
+        return odds[:, :, middle - reach : middle + reach + 1].amax(2).sigmoid()
+
+    return read
+
+
+def network(name: str, member: int = 10) -> cg.TorchPredictor:
+    """Return one of the three real networks."""
+    folder = SHARED / "models" / {"splicing": "openspliceai_mane_80", "MPRA": "mpra_dragonn"}.get(name, "deepstarr")
+    if name != "splicing":
+        return cg.load_predictor(
+            f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors", scale="log2 activity", announce=None
+        )
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("arch_of_splicing", folder / "arch.py")
+    arch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(arch)
+    net = arch.load(folder / f"member_{member}.safetensors")
+    return cg.TorchPredictor(net, tasks=["donor", "acceptor"], scale="probability", reduce=strongest_site(arch))
+
+
+def population(name: str) -> tuple[cg.MatchedVariants, int]:
+    """Return the null model of variants of a network, and the length of its windows."""
+    if name == "splicing":
+        return cg.MatchedVariants(of="genome"), 181
+    if name == "MPRA":
+        elements = cg.read_fasta(SHARED / "sequences/human_lentimpra_200/sequences.fasta.gz")
+        return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=elements)), 145
+    shuffles = cg.read_fasta(SHARED / "sequences/fly_249/enhancers.fasta.gz")
+    return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=shuffles)), 249
+
+
+@cache
+def null_effects(name: str, n: int = 2 * M, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the effects of n null variants, (n, task), and the stratum of each: its substitution."""
+    from dataclasses import replace
+
+    rng = np.random.default_rng(seed)
+    letters, _ = splicing_genome(rng)
+    null, length = population(name)
+    chosen = []
+    for i, at in enumerate(rng.choice(np.arange(300, len(letters) - 300), 600, replace=False).tolist()):
+        other = [base for base in "ACGT" if base != letters[at]]
+        chosen.append(Variant("g", at, letters[at], other[i % 3], f"v{i}"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "g.fa"
+        path.write_text(f">g\n{letters}\n")
+        windows = variant_windows(chosen, path, length=length)
+        nulls = replace(null, seed=seed).draw(windows, n_null=n, genome=path)
+    predictor = network(name)
+    effects = np.asarray(predictor.predict(nulls.alternate)) - np.asarray(predictor.predict(nulls.reference))
+    keys, names = null.keys_of(windows)
+    return effects.astype(np.float64), keys[nulls.matched, names.index("substitution")]
+
+
+def real_rejected(rng: Rng, name: str, alpha: float, task: int = 0) -> float:
+    """Return the share of half of a network's null variants with p <= alpha among the other half."""
+    effects = null_effects(name)[0][:, task]
+    order = rng.permutation(len(effects))
+    m = len(effects) // 2
+    return float((rank_among_matched(effects[order[m:]], effects[order[:m]], one_stratum(m, m)).p <= alpha).mean())
+
+
+def real_false_share(rng: Rng, name: str, k: int = 1_000, task: int = 0) -> float:
+    """Return the false discovery proportion with 5 % planted among a network's null variants."""
+    effects = rng.permutation(null_effects(name)[0][:, task])
+    m, n_real = len(effects) // 2, round(0.05 * k)
+    return planted(rng, effects[m : m + k - n_real], effects[:m], n_real)
+
+
+def splice_variants(
+    folder: Path, n: int = 1_000, share: float = 0.1, seed: int = 1
+) -> tuple[list[Variant], np.ndarray]:
+    """Write the splicing genome, and return n variants of which a share break a GT or an AG, and which these are."""
+    rng = np.random.default_rng(seed)
+    letters, core = splicing_genome(rng)
+    (folder / "genome.fa").write_text(f">g\n{letters}\n")
+    of_core = rng.permutation(np.array(core).ravel())[: round(share * n)].tolist()
+    near = {at + d for at in np.array(core).ravel().tolist() for d in range(-30, 31)}
+    others = [at for at in rng.permutation(np.arange(300, len(letters) - 300)).tolist() if at not in near]
+    chosen = []
+    for i, at in enumerate([*of_core, *others[: n - len(of_core)]]):
+        alternates = [base for base in "ACGT" if base != letters[at]]
+        chosen.append(Variant("g", at, letters[at], alternates[int(rng.integers(3))], f"v{i}"))
+    return chosen, np.arange(n) < len(of_core)
+
+
+def splice_recall(n: int = 1_000, n_null: int = M, member: int = 10) -> dict[str, float]:
+    """Return the share of GT- and AG-breaking variants found at q <= .05, and the share of others among those found.
+
+    A site counts where the network calls it: where its probability is above .5 in the reference.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        chosen, broken = splice_variants(folder, n)
+        experiment = cg.experiments.variants(
+            chosen, folder / "genome.fa", length=181, null=cg.MatchedVariants(of="genome"), n_null=n_null
+        )
+        outcomes = cg.run(experiment, network("splicing", member), rng=0, progress=False)
+        answer = experiment.analyze(outcomes)
+    called = (outcomes["outcome"].sel(arm="reference")[:n] > 0.5).any("task").to_numpy() & broken
+    found = (answer.estimates["q_matched"] <= 0.05).any("task").to_numpy()
+    return {
+        "sites called": int(called.sum()),
+        "recall": float(found[called].mean()),
+        "of those found, not at a GT or AG": float((found & ~broken).sum() / max(found.sum(), 1)),
+        "p of called, median": float(answer.estimates["p_matched"].min("task").to_numpy()[called].mean()),
+    }
+
+
+REAL = ("splicing", "MPRA", "enhancers")
+
+
+def main() -> None:
+    """Print rates and false discovery proportions of the three networks."""
+    import time
+
+    print("splicing, variants that break a GT or an AG:", splice_recall(), flush=True)
+    for name in REAL:
+        start = time.perf_counter()
+        effects, _ = null_effects(name)
+        kurtosis = ((effects - effects.mean(0)) ** 4).mean(0) / effects.var(0) ** 2 - 3
+        print(
+            f"{name}: {len(effects):,} null variants in {time.perf_counter() - start:.0f} s; excess kurtosis "
+            f"{np.round(kurtosis, 1)}",
+            flush=True,
+        )
+        for task in range(min(effects.shape[1], 2)):
+            rng = np.random.default_rng(1)
+            rates = {
+                a: np.mean([real_rejected(rng, name, a, task) for _ in range(40)]) for a in (0.05, 0.01, 1e-3, 1e-4)
+            }
+            print("  task", task, "rejected / nominal", {a: round(r / a, 3) for a, r in rates.items()})
+            one = {a: real_rejected(np.random.default_rng(2), name, a, task) for a in (0.05, 0.01, 1e-3, 1e-4)}
+            print("    a single split", {a: round(r / a, 2) for a, r in one.items()})
+            for k in (1_000, 5_000):
+                shares = np.array([real_false_share(rng, name, k, task) for _ in range(300)])
+                print(
+                    f"    K = {k:,}: mean FDP {shares.mean():.4f}, 95th percentile {np.quantile(shares, 0.95):.4f}",
+                    flush=True,
+                )
+
+
+def _each(one: Callable[[Rng], float]) -> Callable[[Rng, int], np.ndarray]:
+    return lambda rng, n: np.array([one(rng) for _ in range(n)])
+
+
+_RANKS = "Ranks of effects among 10,000 matched nulls, heavy-tailed effects"
+_FOUND = "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched nulls at q < .05"
+_TEN = {"per_sequence": 10, "correlation": 0.99}
+
+
+def _shared(rng: Rng, n: int) -> np.ndarray:
+    return shared_sequences(rng, n, **_TEN)
+
+
+CHECKS = [
+    *(
+        Check(
+            _RANKS,
+            f"matched null effects with p <= {a:g}",
+            _each(lambda rng, a=a: rejected(rng, a)),
+            a,
+            full=2_000,
+            quick=100,
+        )
+        for a in (0.05, 0.01, 1e-3, 1e-4)
+    ),
+    Check(
+        _FOUND,
+        "one matched null a sequence, mean share of false discoveries",
+        _each(lambda rng: false_share(rng, 1_000)),
+        0.055,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+    Check(
+        _FOUND,
+        "one matched null a sequence, trials with more than 12 % false",
+        lambda rng, n: np.array([false_share(rng, 1_000) > 0.12 for _ in range(n)]),
+        0.05,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+    Check(
+        _FOUND,
+        "ten matched nulls in each of 1,000 sequences, correlated .99, mean share of false discoveries",
+        _each(lambda rng: false_share(rng, 1_000, _shared)),
+        0.055,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+    Check(
+        _FOUND,
+        "ten matched nulls in each of 100 sequences, correlated .99 (refused), mean share of false discoveries",
+        _each(lambda rng: false_share(rng, 1_000, _shared, m=1_000)),
+        0.05,
+        "fails",
+        full=2_000,
+        quick=200,
+    ),
+    Check(
+        "Local false discovery rate by two groups on ranks, 2,000 effects of which 10 % are real",
+        "share of nulls among effects with lfdr <= .2, less their mean lfdr",
+        _each(local_rate_off),
+        0.01,
+        "at most",
+        full=2_000,
+        quick=100,
+    ),
+]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The answer about variants in files: tables, annotated VCF, and the command that writes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_cli import call
+
+import causalgia as cg
+from causalgia.errors import OutcomesError, SequenceError
+from causalgia.sequences import Variant, decode, read_vcf
+from causalgia.sequences.annotated_vcf import InfoField, annotated_vcf, info_name
+
+LENGTH = 60
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A genome, forty variants in a VCF with its own header and INFO, a predictor file."""
+    path = tmp_path_factory.mktemp("files")
+    letters = decode(cg.Uniform(length=9_000).sample(1, rng=3)["sequence"].values)[0]
+    (path / "genome.fa").write_text(f">chr1\n{letters}\n")
+    rng, lines = np.random.default_rng(0), []
+    for i, at in enumerate(np.sort(rng.choice(np.arange(200, 8_800), 40, replace=False)).tolist()):
+        others = [x for x in "ACGT" if x != letters[at]]
+        alternates = ",".join(others[: 2 if i == 3 else 1])
+        lines.append(f"chr1\t{at + 1}\trs{i}\t{letters[at]}\t{alternates}\t50\tPASS\tAF=0.5\tGT\t0|1")
+    head = '##fileformat=VCFv4.2\n##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tsample\n"
+    (path / "calls.vcf").write_text(head + columns + "\n".join(lines) + "\n")
+    (path / "net.toml").write_text('[predictor]\nzoo = "gata1_like"\n')
+    return path
+
+
+def command(folder, out, *more):
+    given = ("--genome", folder / "genome.fa", "--predictor", folder / "net.toml", "--length", LENGTH, "--out", out)
+    return call("variants", folder / "calls.vcf", *given, "--n-null", 300, "--match", "length", "--least", 50, *more)
+
+
+@pytest.fixture(scope="module")
+def scored(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("scored")
+    return out, command(folder, out)
+
+
+def test_the_command_writes_tables_and_a_vcf(scored, folder):
+    out, done = scored
+    assert "41 variants of" in done.stdout
+    assert "Wrote trial.zarr, variants.tsv, variants.vcf, estimates.nc, decisions.nc, experiment.png" in done.stdout
+    table = pd.read_csv(out / "variants.tsv", sep="\t")
+    assert len(table) == 41 * 2
+    assert {"variant", "chromosome", "position", "effect", "p_matched", "q_matched", "n_matched", "verdict"} <= set(
+        table
+    )
+    first = read_vcf(folder / "calls.vcf")[0]
+    assert table["position"][0] == first.position + 1
+    estimates = cg.open(out).estimates
+    np.testing.assert_allclose(table["p_matched"], estimates["p_matched"].to_numpy().ravel())
+
+
+def test_the_vcf_keeps_what_it_was_given(scored, folder):
+    out, _ = scored
+    before, after = ((path).read_text().splitlines() for path in (folder / "calls.vcf", out / "variants.vcf"))
+    assert set(before[:3]) <= set(after)
+    rows = [line.split("\t") for line in after if not line.startswith("#")]
+    old = [line.split("\t") for line in before if not line.startswith("#")]
+    for new, row in zip(rows, old, strict=True):
+        assert new[:7] == row[:7]
+        assert new[8:] == row[8:]
+        assert new[7].startswith("AF=0.5;CG_K562_effect=")
+    values = dict(part.split("=") for part in rows[3][7].split(";"))
+    assert values["CG_K562_n"].count(",") == 1  # two alternates
+    declared = {line.split("=<ID=")[1].split(",")[0] for line in after if line.startswith("##INFO")}
+    used = {part.split("=")[0] for row in rows for part in row[7].split(";")}
+    assert used <= declared
+    assert len(read_vcf(out / "variants.vcf")) == 41
+
+
+def test_the_same_command_resumes_and_says_the_same(scored, folder):
+    out, _ = scored
+    before = (out / "variants.tsv").read_bytes()
+    command(folder, out)
+    assert (out / "variants.tsv").read_bytes() == before
+    other = call(
+        *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
+        *("--length", LENGTH + 2, "--out", out, "--n-null", 300, "--match", "length", "--least", 50),
+        code=2,
+    )
+    assert "trial.zarr" in other.stderr
+
+
+def test_mismatches_are_listed_or_skipped(folder, tmp_path):
+    lines = (folder / "calls.vcf").read_text().splitlines()
+    row = lines[5].split("\t")
+    row[3] = next(x for x in "ACGT" if x not in (row[3], row[4]))
+    (tmp_path / "calls.vcf").write_text("\n".join([*lines[:5], "\t".join(row), *lines[6:]]) + "\n")
+    given = ("--genome", folder / "genome.fa", "--predictor", folder / "net.toml", "--length", LENGTH)
+    few = ("--n-null", 100, "--match", "length", "--least", 50, "--out", tmp_path / "out")
+    refused = call("variants", tmp_path / "calls.vcf", *given, *few, code=2)
+    assert "1 of 41 variants have another reference allele" in refused.stderr
+    assert "rs2 has" in refused.stderr
+    assert "--skip-mismatches leaves them out" in refused.stderr
+    done = call("variants", tmp_path / "calls.vcf", *given, *few, "--skip-mismatches")
+    assert "40 variants of" in done.stdout
+    assert "1 skipped" in done.stdout
+    assert (tmp_path / "out/skipped.tsv").read_text().splitlines()[1].split("\t")[2] == "rs2"
+    rows = [line.split("\t") for line in (tmp_path / "out/variants.vcf").read_text().splitlines() if line[0] != "#"]
+    assert [row[7] for row in rows].count("AF=0.5") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--null", "nowhere.fa"), "--null nowhere.fa is no file"),
+        (("--match", "gc"), "match: 'gc' is not one of"),
+        (("--n-null", 3), "--n-null"),
+        (("--schema", "bed"), "schema"),
+        (("--rope", "1,0"), "rope"),
+    ],
+)
+def test_bad_options_are_refused_in_one_line(folder, tmp_path, more, message):
+    done = call(
+        *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
+        *("--length", LENGTH, "--out", tmp_path / "out", *more),
+        code=2,
+    )
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_files_of_others_are_not_overwritten(folder, tmp_path):
+    (tmp_path / "variants.tsv").write_text("mine")
+    refused = command_refused(folder, tmp_path)
+    assert "holds another variants.tsv already" in refused.stderr
+    (tmp_path / "net.toml").write_text("rng = 0\n")
+    no_table = call(
+        *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", tmp_path / "net.toml"),
+        *("--length", LENGTH, "--out", tmp_path / "out"),
+        code=2,
+    )
+    assert "needs 'predictor'" in no_table.stderr
+
+
+def command_refused(folder, out):
+    return call(
+        *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
+        *("--length", LENGTH, "--out", out),
+        code=2,
+    )
+
+
+def test_own_contexts_alone(folder, tmp_path):
+    done = call(
+        *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
+        *("--length", LENGTH, "--out", tmp_path / "out", "--null", "none", "--rope", "-0.1", "0.1"),
+    )
+    assert "in their own contexts" in done.stdout
+    assert "p_matched" not in pd.read_csv(tmp_path / "out/variants.tsv", sep="\t")
+
+
+# ---------------------------------------------------------------- VCF text
+
+
+def test_texts_are_escaped_and_declared():
+    chosen = [Variant("1", 4, "A", "G", "x"), Variant("1", 9, "C", "T")]
+    fields = [
+        InfoField(info_name("a task; =1"), "String", 'of "a\\b"\nc', ["p;q=1,2 3", ""]),
+        InfoField("n", "Float", "n", [float("nan"), 1e-9]),
+    ]
+    text = annotated_vcf(chosen, fields).splitlines()
+    assert text[1] == '##INFO=<ID=a_task___1,Number=A,Type=String,Description="of \\"a\\\\b\\" c">'
+    assert text[4].split("\t") == ["1", "5", "x", "A", "G", ".", ".", "a_task___1=p%3Bq%3D1%2C2%203"]
+    assert text[5].split("\t")[2] == "."
+    assert text[5].endswith("n=1e-09")
+
+
+def test_a_second_annotation_replaces_the_first(tmp_path):
+    chosen = [Variant("1", 4, "A", "G", "x")]
+    path = tmp_path / "a.vcf"
+    path.write_text(annotated_vcf(chosen, [InfoField("a", "Float", "first", [1.0])]))
+    again = annotated_vcf(chosen, [InfoField("a", "Float", "second", [2.0])], like=path)
+    assert again.count("##INFO=<ID=a,") == 1
+    assert "a=2\n" in again
+    assert "first" not in again
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ([("1a", [1.0])], "INFO field '1a': a name has letters"),
+        ([("a", [1.0, 2.0])], "2 values for 1 variants"),
+        ([("a", [1.0]), ("a", [1.0])], "two INFO fields are called 'a'"),
+    ],
+)
+def test_fields_that_a_vcf_cannot_hold_are_refused(fields, message):
+    with pytest.raises(SequenceError, match=message):
+        annotated_vcf([Variant("1", 4, "A", "G")], [InfoField(name, "Float", "", x) for name, x in fields])
+
+
+def test_endings_say_what_is_written(folder, tmp_path):
+    experiment = cg.experiments.variants(folder / "calls.vcf", folder / "genome.fa", length=LENGTH)
+    share = cg.FunctionPredictor(lambda x: x[:, :2, :40].sum((1, 2)) + x[:, 0].sum(1), tasks=["a"], scale="bases")
+    answer = experiment.analyze(cg.run(experiment, share, rng=0, progress=False), rng=0)
+    path = cg.experiments.write_variants(answer, tmp_path / "a.csv")
+    assert len(pd.read_csv(path)) == 41
+    for name, more, message in (
+        ("a.txt", {}, "'.txt' is no ending of a file of variants"),
+        ("a.csv", {"like": folder / "calls.vcf"}, "is for a VCF file"),
+        ("none/a.csv", {}, "cannot be written"),
+    ):
+        with pytest.raises(OutcomesError, match=message):
+            cg.experiments.write_variants(answer, tmp_path / name, **more)
+    other = replace(answer, findings={})
+    with pytest.raises(OutcomesError, match="no finding 'variants'"):
+        cg.experiments.write_variants(other, tmp_path / "b.csv")
