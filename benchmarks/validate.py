@@ -39,6 +39,7 @@ from validation import (
     replicates,
     screens,
     sequential,
+    shared_effects,
 )
 from validation.checks import Check
 
@@ -57,6 +58,7 @@ CHECKS: list[Check] = [
     *posterior.CHECKS,
     *laws.CHECKS,
     *screens.CHECKS,
+    *shared_effects.CHECKS,
     *sequential.CHECKS,
     *floor.CHECKS,
     *predictors.CHECKS,
