@@ -40,6 +40,7 @@ from validation import (
     replicates,
     screens,
     sequential,
+    shared_effects,
     tilts,
 )
 from validation.checks import Check
@@ -61,6 +62,7 @@ CHECKS: list[Check] = [
     *posterior.CHECKS,
     *laws.CHECKS,
     *screens.CHECKS,
+    *shared_effects.CHECKS,
     *sequential.CHECKS,
     *floor.CHECKS,
     *predictors.CHECKS,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from causalgia.plot.bench_figures import barcodes, concordance, dna_counts, replicates
     from causalgia.plot.curves import against, profile, tipping_point
     from causalgia.plot.forest_plot import forest, save_forest
-    from causalgia.plot.grids import heatmap
+    from causalgia.plot.grids import heatmap, sharing
     from causalgia.plot.logos import logo
     from causalgia.plot.style import save_figure
 else:
@@ -30,5 +30,6 @@ __all__ = [
     "replicates",
     "save_figure",
     "save_forest",
+    "sharing",
     "tipping_point",
 ]

@@ -1,8 +1,8 @@
-"""Heatmaps of effects over two coordinates of their contrasts, such as pair and distance."""
+"""Heatmaps: effects over two coordinates of their contrasts, such as pair and distance; sharing of pairs of tasks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,7 @@ from causalgia.plot.style import (
     task_rows,
     title,
 )
+from causalgia.posterior.posterior_tree import tree_group
 from causalgia.reporting import format_effect, format_number
 from causalgia.reporting.table import as_reportable
 from causalgia.types import Array
@@ -102,6 +103,65 @@ def heatmap(
     _write_values(axes, grid, texts, center)
     _add_color_bar(axes, image, axis_label(table.attrs) if value == "ace" else value)
     _label_grid(axes, (columns, across), (rows, down), task)
+    return axes
+
+
+def sharing(posterior: Any, *, by: Literal["size", "sign"] = "size", ax: Axes | None = None) -> Axes:
+    """Draw how many effects each pair of tasks shares, as a matrix of colors.
+
+    Of the effects that are clear in one of two tasks (lfsr at most .05), the share whose posterior means agree. Pairs
+    without such an effect are gray; up to ten tasks show the numbers too.
+
+    Parameters
+    ----------
+    posterior
+        From ``causalgia.infer(..., across="task")``.
+    by
+        ``"size"``: one sign, and sizes within a factor of 2. ``"sign"``: one sign.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        With a color bar; save by `save_figure`.
+
+    Raises
+    ------
+    ContrastError
+        If `by` is neither.
+    InferenceError
+        If the posterior is not one across tasks.
+
+    Examples
+    --------
+    >>> group = xr.Dataset(
+    ...     {name: (("task", "task_"), [[1.0, 0.8], [0.8, 1.0]]) for name in ("same_size", "same_sign", "n_either")},
+    ...     coords={"task": ["liver", "lung"], "task_": ["liver", "lung"]},
+    ... )
+    >>> sharing({"sharing": group}).images[0].get_array().tolist()
+    [[1.0, 0.8], [0.8, 1.0]]
+    """
+    if by not in ("size", "sign"):
+        raise ContrastError(f"sharing: by={quoted(by)} is neither 'size' nor 'sign'")
+    found = tree_group(posterior, "sharing", "same_size", "same_sign", "n_either")
+    share = found[f"same_{by}"].transpose("task", "task_").to_numpy()
+    grid = np.where(found["n_either"].transpose("task", "task_").to_numpy() > 0, share, np.nan)
+    tasks = found["task"].to_numpy().tolist()
+    axes = axes_or_new(ax, *_figure_size(grid, tasks))
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colors = LinearSegmentedColormap.from_list("shares", _COLORS[2:], N=257).with_extremes(bad=BAND)
+    image = axes.imshow(np.ma.masked_invalid(grid), cmap=colors, vmin=0, vmax=1, interpolation="nearest")
+    texts = np.full(grid.shape, "", dtype=object)
+    for place, number in np.ndenumerate(grid):
+        texts[place] = f"{number:.2f}".replace("0.", ".") if np.isfinite(number) else ""
+    _write_values(axes, grid, texts, 0.0)
+    alike = "one sign, sizes within a factor of 2" if by == "size" else "one sign"
+    _add_color_bar(axes, image, f"share of clear effects: {alike}")
+    _label_grid(axes, ("task", tasks), ("task", tasks), "")
+    axes.set_xlabel("")
+    axes.set_ylabel("")
     return axes
 
 

@@ -1,0 +1,368 @@
+"""Effects that tasks share: the mixture against enumeration, its weights, risks, and simulations of kinds of truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import ContrastError, EstimateError, InferenceError
+from causalgia.estimation.task_correlation import task_columns
+from causalgia.posterior.mixture import mixture_weights, null_biased_counts
+from causalgia.posterior.pattern_mixture import (
+    PatternLaw,
+    draw_effects_of_tasks,
+    fitted_weights,
+    log_densities,
+    pattern_grid,
+    task_moments,
+)
+from causalgia.posterior.posterior_tree import tree_datasets
+from causalgia.posterior.task_errors import task_errors
+from causalgia.posterior.task_patterns import Pattern, canonical_patterns, learnt_patterns
+
+TASKS = ["a", "b", "c", "d"]
+
+
+def small_problem(seed=1, n=20):
+    """Twenty contrasts in four tasks, each with a covariance of its own, and a law of 28 components."""
+    rng = np.random.default_rng(seed)
+    size = len(TASKS)
+    root = rng.normal(size=(n, size, size + 3))
+    covariance = root @ root.transpose(0, 2, 1) / size + 0.1 * np.eye(size)
+    learnt = [Pattern("two", rng.normal(size=(size, 2)), 0.3), Pattern("three", rng.normal(size=(size, 3)))]
+    grid = pattern_grid([*canonical_patterns(TASKS), *learnt], np.array([0.3, 1.0, 3.0]))
+    law = PatternLaw(grid.patterns, grid.pattern, grid.scale, rng.dirichlet(np.ones(len(grid.scale))))
+    values, vectors = np.linalg.eigh(covariance)
+    return 2 * rng.normal(size=(n, size)), covariance, law, lambda rows: (values[rows], vectors[rows])
+
+
+def enumerated(effect, covariance, law):
+    """The posterior of one contrast, every component a dense matrix: log densities, mean, covariance, lfsr, P(0)."""
+    size = len(effect)
+    densities, means, covariances = [], [], []
+    for place, scale in zip(law.pattern, law.scale, strict=True):
+        prior = np.zeros((size, size)) if place < 0 else scale**2 * law.patterns[place].covariance
+        densities.append(stats.multivariate_normal(np.zeros(size), covariance + prior).logpdf(effect))
+        gain = prior @ np.linalg.inv(covariance + prior)
+        means.append(gain @ effect)
+        covariances.append(prior - gain @ prior)
+    share = np.exp(densities) * law.weight
+    share /= share.sum()
+    mean = share @ np.array(means)
+    second = np.einsum("c,cij->ij", share, np.array(covariances) + np.einsum("ci,cj->cij", means, means))
+    sd = np.sqrt(np.maximum(np.diagonal(covariances, axis1=1, axis2=2), 0))
+    atom = sd < 1e-7
+    below = np.where(atom, 0, stats.norm.cdf(-np.array(means) / np.where(atom, 1, sd)))
+    zero = share @ atom
+    negative = share @ below
+    lfsr = zero + np.minimum(negative, 1 - zero - negative)
+    return np.array(densities), mean, second - np.outer(mean, mean), lfsr, zero
+
+
+def test_the_posterior_is_that_of_enumeration():
+    effect, covariance, law, errors = small_problem()
+    found, density = task_moments(effect, errors, law), log_densities(effect, errors, law)
+    for j, (x, v) in enumerate(zip(effect, covariance, strict=True)):
+        densities, mean, spread, lfsr, zero = enumerated(x, v, law)
+        assert density[j] - len(x) / 2 * np.log(2 * np.pi) == pytest.approx(densities, abs=1e-10)
+        assert found.mean[j] == pytest.approx(mean, abs=1e-10)
+        assert found.sd[j] == pytest.approx(np.sqrt(np.diagonal(spread)), abs=1e-10)
+        assert found.lfsr[j] == pytest.approx(lfsr, abs=1e-9)
+        assert found.lfdr[j] == pytest.approx(zero, abs=1e-10)
+
+
+def test_draws_have_the_moments_of_enumeration():
+    effect, covariance, law, errors = small_problem(n=3)
+    n = 40_000
+    draws = draw_effects_of_tasks(n, effect, errors, law, lambda row: np.random.default_rng([5, row]))
+    for j in range(3):
+        _, mean, spread, _, zero = enumerated(effect[j], covariance[j], law)
+        sd = np.sqrt(np.diagonal(spread))
+        assert (np.abs(draws[:, j].mean(axis=0) - mean) < 5 * sd / np.sqrt(n)).all()
+        assert np.abs(np.cov(draws[:, j].T) - spread).max() < 10 * sd.max() ** 2 / np.sqrt(n)
+        assert (np.abs((draws[:, j] == 0).mean(axis=0) - zero) < 5 / np.sqrt(4 * n)).all()
+
+
+def test_draws_do_not_depend_on_other_contrasts():
+    effect, _, law, errors = small_problem()
+
+    def seed(row):
+        return np.random.default_rng([5, row])
+
+    all_of_them = draw_effects_of_tasks(8, effect, errors, law, seed)
+    first = draw_effects_of_tasks(8, effect[:3], errors, law, seed)
+    np.testing.assert_array_equal(all_of_them[:, :3], first)
+
+
+def test_the_weights_are_those_of_the_whole_programme():
+    """Adding columns where the gradient is positive reaches the optimum of all columns at once."""
+    rng = np.random.default_rng(2)
+    scale = np.concatenate([[0.0], np.tile(np.geomspace(0.1, 5, 20), 10)])
+    density = rng.normal(scale=2.0, size=(300, len(scale)))
+    counts = null_biased_counts(scale)
+    found = fitted_weights(density, scale)
+    whole = mixture_weights(density, counts).weight
+
+    def objective(weight):
+        return np.log(np.exp(density) @ weight).sum() + 9 * np.log(weight[0])
+
+    assert found.sum() == pytest.approx(1)
+    assert objective(found) == pytest.approx(objective(whole), abs=1e-5)
+
+
+def test_patterns_of_two_groups_are_learnt_with_exact_zeros():
+    rng = np.random.default_rng(3)
+    first = rng.random(400) < 0.5
+    group = np.array([True] * 3 + [False] * 3)
+    truth = 4 * rng.normal(size=(400, 1)) * np.where(first[:, None], group, ~group)
+    values, vectors = np.ones((400, 6)), np.broadcast_to(np.eye(6), (400, 6, 6))
+    found = learnt_patterns(truth + rng.normal(size=(400, 6)), values, vectors, n_strong=400)
+    clear = [pattern.loadings.ravel() != 0 for pattern in found if "clear" in pattern.name]
+    assert any((one == group).all() for one in clear)
+    assert any((one == ~group).all() for one in clear)
+
+
+def correlation_of(size, r):
+    return (1 - r) * np.eye(size) + r
+
+
+def truths(kind, n, size, rng):
+    """True effects, (n, size): shared or not between tasks; errors have sd 1."""
+    some = (rng.random(n) < 0.3)[:, None]
+    if kind == "equal":
+        return 3 * rng.normal(size=(n, 1)) * some * np.ones(size)
+    if kind == "independent":
+        return 3 * rng.normal(size=(n, size)) * (rng.random((n, size)) < 0.3)
+    if kind == "one task":
+        return 4 * rng.normal(size=(n, 1)) * some * np.eye(size)[rng.integers(size, size=n)]
+    return np.zeros((n, size))
+
+
+def estimates_of(kind, n=400, size=6, r=0.0, seed=1):
+    rng = np.random.default_rng(seed)
+    truth = truths(kind, n, size, rng)
+    correlation = correlation_of(size, r)
+    effect = truth + rng.normal(size=(n, size)) @ np.linalg.cholesky(correlation).T
+    dims, coords = ("contrast", "task"), {"contrast": np.arange(n), "task": [f"t{t}" for t in range(size)]}
+    table = xr.Dataset({"effect": (dims, effect), "se": (dims, np.ones(effect.shape))}, coords)
+    return truth, cg.from_effects(table, task_correlation=correlation)
+
+
+def rmse(values, truth):
+    return float(np.sqrt(((values.to_numpy() - truth) ** 2).mean()))
+
+
+def test_shared_effects_are_estimated_better_and_the_risk_says_so():
+    truth, estimates = estimates_of("equal")
+    posterior = cg.infer(estimates, across="task", rng=1, n_draws=400)
+    moments, attrs = posterior["moments"], posterior["posterior"].attrs
+    assert attrs["sharing"] == "used"
+    assert rmse(moments["mean"], truth) < 0.5 * rmse(moments["mean_alone"], truth)
+    group = posterior["sharing"]
+    true_risk = rmse(moments["mean"], truth) ** 2
+    assert float(group["risk"].mean()) == pytest.approx(true_risk, abs=0.15)
+    assert float(group["risk_alone"].mean()) == pytest.approx(rmse(moments["mean_alone"], truth) ** 2, abs=0.15)
+    assert float(group["weight"].sum()) == pytest.approx(1)
+    off = ~np.eye(6, dtype=bool)
+    assert float(group["same_size"].to_numpy()[off].min()) > 0.9
+    assert "tasks share strength" in attrs["notes"]
+
+
+def test_independent_effects_are_left_to_each_task():
+    _, estimates = estimates_of("independent")
+    posterior = cg.infer(estimates, across="task", rng=1, n_draws=400)
+    moments, attrs = posterior["moments"], posterior["posterior"].attrs
+    assert attrs["sharing"] == "given up"
+    assert "given up" in attrs["notes"]
+    for name in ("mean", "sd", "lfsr"):
+        np.testing.assert_array_equal(moments[name], moments[f"{name}_alone"])
+    draws = posterior["posterior"]["ace"]
+    assert draws.dims == ("chain", "draw", "contrast", "task")
+    apart = (draws.mean(("chain", "draw")) - moments["mean"]) / np.maximum(moments["sd"], 1e-3)
+    assert float(np.abs(apart).max()) < 6 / np.sqrt(400)
+
+
+def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
+    """Independent effects with correlated errors: sharing subtracts errors, and gives signs to effects that are 0."""
+    truth, estimates = estimates_of("independent", n=1_000, size=10, r=0.6)
+    posterior = cg.infer(estimates, across="task", rng=1, n_draws=40)
+    moments, attrs = posterior["moments"], posterior["posterior"].attrs
+    assert attrs["sharing"] == "used"
+    assert attrs["lfsr_of"] == "the larger of both"
+    assert rmse(moments["mean"], truth) < rmse(moments["mean_alone"], truth)
+    assert (moments["lfsr"] >= moments["lfsr_alone"]).all()
+    clear = (moments["lfsr"] <= 0.05).to_numpy()
+    wrong = np.sign(moments["mean"].to_numpy()) != np.sign(truth)
+    assert wrong[clear].mean() <= 0.05
+    decisions = cg.decide(posterior, rope=0, level=0.9)
+    assert "lfsr_alone" in decisions
+    assert "lfsr alone" in cg.report(decisions.isel(contrast=slice(0, 3)))
+
+
+def test_ignoring_the_correlation_of_errors_gives_false_signs():
+    """The law itself, without the comparison of risks: errors that tasks share pass for effects that they share."""
+    _, estimates = estimates_of("null", n=500, size=10, r=0.6)
+    effect, clear = estimates["ace"].to_numpy(), []
+    for correlation in (correlation_of(10, 0.6), np.eye(10)):
+        values, vectors = np.linalg.eigh(correlation)
+        rotation = (np.tile(values, (500, 1)), np.tile(vectors, (500, 1, 1)))
+        grid = pattern_grid(canonical_patterns([f"t{t}" for t in range(10)]), np.geomspace(0.1, 4, 12))
+
+        def errors(rows, rotation=rotation):
+            return rotation[0][rows], rotation[1][rows]
+
+        weight = fitted_weights(log_densities(effect, errors, grid), grid.scale)
+        law = PatternLaw(grid.patterns, grid.pattern, grid.scale, weight)
+        clear.append(int((task_moments(effect, errors, law).lfsr <= 0.05).sum()))
+    assert clear[0] == 0
+    assert clear[1] > 500  # of 5,000, all of them false
+
+
+def units(n=300, n_contrasts=60, size=5, r=0.5, control=0.0, effect=None, seed=3):
+    """Individual effects of a crossover: errors of tasks correlate, and contrasts share those of their control."""
+    rng = np.random.default_rng(seed)
+    root = np.linalg.cholesky(correlation_of(size, r)).T
+    ice = rng.normal(size=(n, n_contrasts, size)) @ root + control * rng.normal(size=(n, 1, size)) @ root
+    ice += 0.0 if effect is None else effect
+    coords = {"contrast": [f"w{k}" for k in range(n_contrasts)], "task": [f"t{t}" for t in range(size)]}
+    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords)
+
+
+def test_the_correlation_between_tasks_is_that_of_the_units():
+    effects = units(n_contrasts=4)
+    estimates = cg.estimate(effects, task_correlation=True)
+    for k in range(4):
+        expected = np.corrcoef(effects["ice"].isel(contrast=k).to_numpy().T)
+        assert estimates["task_correlation"].isel(contrast=k).to_numpy() == pytest.approx(expected, abs=1e-6)
+    ice = effects["ice"].to_numpy()
+    flat = np.cov(ice.reshape(len(ice), -1).T).reshape(4, 5, 4, 5) / len(ice)
+    pairs = np.mean([flat[j, :, k, :] for j in range(4) for k in range(4) if j != k], axis=0)
+    assert estimates["shared_covariance"].to_numpy() == pytest.approx(pairs, abs=1e-12)
+    assert estimates.attrs["task_correlation_df"] == 299
+    plain = cg.estimate(effects)
+    xr.testing.assert_identical(estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs())
+
+
+def test_many_contrasts_bring_their_factor():
+    """Beyond 512 contrasts estimates hold the factor, from which the correlations follow."""
+    estimates = cg.estimate(units(n=40, n_contrasts=520, size=3))
+    asked = cg.estimate(units(n=40, n_contrasts=520, size=3), task_correlation=True)
+    one, other = (task_errors(x) for x in (estimates, asked))
+    np.testing.assert_allclose(one.effect, other.effect)
+    np.testing.assert_allclose(one.correlation, other.correlation)
+    assert one.shrinkage == pytest.approx(other.shrinkage)
+    assert one.shrinkage > 0.8  # contrasts have one correlation
+
+
+def test_an_error_that_contrasts_share_is_no_effect():
+    effects = units(n=60, n_contrasts=300, size=10, r=0.6, control=1.0, seed=0)
+    estimates = cg.estimate(effects, task_correlation=True)
+    found = cg.infer(estimates, across="task", rng=1, n_draws=40)
+    ignored = cg.infer(estimates.drop_vars("shared_covariance"), across="task", rng=1, n_draws=40)
+    count = [int((tree["moments"]["lfsr"] <= 0.05).sum()) for tree in (found, ignored)]
+    assert count[0] <= 6
+    assert count[1] > 50
+    assert "share, as that of their control" in found["posterior"].attrs["notes"]
+
+
+def test_the_shared_error_is_found_beside_effects():
+    rng = np.random.default_rng(0)
+    effect = np.where(rng.random((200, 1)) < 0.3, rng.normal(size=(200, 1)), 0.0) * np.ones(4)
+    effects = units(n=100, n_contrasts=200, size=4, control=1.0, effect=effect)
+    errors = task_errors(cg.estimate(effects, task_correlation=True))
+    true = effects["ice"].mean("unit").to_numpy() - effect
+    assert errors.effect * errors.unit + (true.mean(axis=0)) == pytest.approx(
+        effects["ice"].mean("unit").to_numpy(), abs=0.04
+    )
+
+
+def test_results_do_not_depend_on_the_unit_of_the_effects():
+    _, estimates = estimates_of("equal", n=100)
+    small = estimates.copy()
+    for name in ("ace", "se", "lower", "upper"):
+        small[name] = estimates[name] * 2.0**-40
+    one, other = (cg.infer(x, across="task", rng=1, n_draws=4)["moments"] for x in (estimates, small))
+    np.testing.assert_allclose(other["mean"], one["mean"] * 2.0**-40, rtol=1e-9)
+    np.testing.assert_allclose(other["lfsr"], one["lfsr"], rtol=1e-9)
+
+
+def test_a_posterior_across_tasks_is_decided_reported_drawn_and_stored(tmp_path):
+    _, estimates = estimates_of("equal", n=60)
+    posterior = cg.infer(estimates, across="task", rng=1)
+    decisions = cg.decide(posterior, rope=(-0.5, 0.5))
+    assert decisions["verdict"].dims == ("contrast", "task")
+    assert "Tasks share strength" in cg.report(decisions)
+    axes = cg.plot.sharing(posterior, by="sign")
+    assert axes.images[0].get_array().shape == (6, 6)
+    with pytest.raises(ContrastError, match="neither 'size' nor 'sign'"):
+        cg.plot.sharing(posterior, by="effect")
+    posterior.to_netcdf(str(tmp_path / "posterior.nc"))
+    groups = tree_datasets(posterior)
+    assert {"posterior", "moments", "sharing", "observed_data", "constant_data"} <= set(groups)
+    assert set(groups["sharing"].data_vars) >= {"n_clear", "n_same_sign", "n_same_size", "same_sign", "same_size"}
+
+
+def test_selected_tasks_are_selected_in_the_correlation():
+    _, estimates = estimates_of("equal", n=60, r=0.5)
+    whole = task_errors(estimates.sel(task=["t4", "t1"]))
+    assert whole.correlation == pytest.approx(correlation_of(2, 0.5))
+
+
+def long_table():
+    table = pd.DataFrame([(f"c{k}", f"t{t}", 0.1 * k, 1.0) for k in range(25) for t in range(2)])
+    return table.set_axis(["contrast", "task", "effect", "se"], axis=1).set_index("contrast")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (np.eye(3), r"shape \(3, 3\).*25 contrasts in 2 tasks; give \(2, 2\)"),
+        ([[1.0, np.nan], [np.nan, 1.0]], "not finite"),
+        ([[2.0, 0.1], [0.1, 2.0]], "ones on its diagonal"),
+        ([[1.0, 0.1], [0.3, 1.0]], "not symmetric"),
+        ([[1.0, 1.5], [1.5, 1.0]], "exceeds 1"),
+        ([["a", "b"], ["c", "d"]], "no numbers"),
+        (pd.DataFrame(np.eye(2), index=["t1", "t0"], columns=["t1", "t0"]), "in the order of the effects' tasks"),
+    ],
+)
+def test_a_correlation_that_is_none_is_refused(given, problem):
+    with pytest.raises(EstimateError, match=problem):
+        cg.from_effects(long_table(), task_correlation=given)
+
+
+def test_what_cannot_be_shared_is_refused():
+    _, estimates = estimates_of("equal", n=60)
+    with pytest.raises(InferenceError, match=r"cg.estimate\(effects, task_correlation=True\)"):
+        cg.infer(estimates.drop_vars(["task_correlation", "task_"]), across="task", rng=1)
+    with pytest.raises(InferenceError, match="19 contrasts cannot show"):
+        cg.infer(estimates.isel(contrast=slice(0, 19)), across="task", rng=1)
+    with pytest.raises(InferenceError, match="one task and nothing to share"):
+        cg.infer(estimates.isel(task=[0]), across="task", rng=1)
+    with pytest.raises(InferenceError, match="across='tasks'"):
+        cg.infer(estimates, across="tasks", rng=1)
+    with pytest.raises(InferenceError, match="law='normal' is for the law of effects in one task"):
+        cg.infer(estimates, across="task", law="normal", rng=1)
+    with pytest.raises(InferenceError, match="GiB; give n_draws="):
+        cg.infer(estimates, across="task", rng=1, n_draws=4_000_000)
+    repeated = estimates.assign(task_correlation=(("task", "task_"), np.ones((6, 6))))
+    with pytest.raises(InferenceError, match="repeats what they say"):
+        cg.infer(repeated, across="task", rng=1)
+    with pytest.raises(EstimateError, match="several tasks"):
+        cg.from_effects([1.0, 2.0], se=1.0, task_correlation=np.eye(2))
+    with pytest.raises(EstimateError, match="neither True nor False"):
+        cg.estimate(units(n=10, n_contrasts=2), task_correlation="yes")
+    with pytest.raises(EstimateError, match="GiB; take fewer tasks"):
+        task_columns(np.broadcast_to(np.zeros(1), (2, 2_000, 919)), np.arange(2_000), np.arange(919))
+
+
+def test_thousands_of_tasks_are_refused_with_what_is_possible():
+    dims = ("contrast", "task")
+    zeros = np.zeros((20, 1_001))
+    estimates = xr.Dataset(
+        {"ace": (dims, zeros), "se": (dims, zeros + 1)},
+        coords={"contrast": np.arange(20), "task": [f"t{t}" for t in range(1_001)]},
+    )
+    with pytest.raises(InferenceError, match="1,001 tasks, and 1,000 are possible"):
+        cg.infer(estimates, across="task", rng=1)
