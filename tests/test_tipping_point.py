@@ -306,6 +306,44 @@ def test_a_region_in_sd_and_one_by_task_stay_where_they_are() -> None:
     np.testing.assert_array_equal(by_task["tilted_verdict"], plain["tilted_verdict"])
 
 
+def test_effects_do_as_well_as_outcomes() -> None:
+    outcomes = drawn()
+    effects = cg.contrast(outcomes, contrasts="word - control")
+    found = cg.tipping_point(effects, rope=(-0.5, 0.5))
+    xr.testing.assert_allclose(found, cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
+    xr.testing.assert_identical(found, cg.tipping_point(effects, contrast="word - control", rope=(-0.5, 0.5)))
+    with pytest.raises(
+        ContrastError, match=r"contrast='word': these are effects, of the contrasts \['word - control'\]"
+    ):
+        cg.tipping_point(effects, contrast="word", rope=(-0.5, 0.5))
+
+
+def test_a_contrast_alone_is_decided_as_in_a_family_of_one() -> None:
+    """By the shorter way, which adjusts nothing."""
+    outcomes = outcomes_of(np.random.default_rng(12).normal(0.3, 0.5, (300, 3)), tasks=("a", "b", "c"))
+    outcomes = outcomes.assign_coords(gc=("unit", np.random.default_rng(13).normal(size=300)))
+    found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.25, 0.25))
+    doubled = xr.concat(
+        [outcomes["outcome"], outcomes["outcome"].sel(arm=["word"]).assign_coords(arm=["again"])], "arm"
+    )
+    both = outcomes.drop_dims("arm").assign(outcome=doubled)
+    contrasts = {"word": {"word": 1.0, "control": -1.0}, "again": {"again": 1.0, "control": -1.0}}
+    pair = cg.tipping_point(both, contrast=contrasts, rope=(-0.25, 0.25)).sel(contrast=["word"])
+    # two equal p-values are adjusted to themselves
+    np.testing.assert_array_equal(found["tilted_verdict"], pair["tilted_verdict"])
+
+
+def test_placebo_words_give_a_region_that_stays() -> None:
+    arms = {"none": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=90), **cg.placebos("AGATAAG", at=90, n_words=40)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200)
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1).sel(task=["K562"])
+    effects = cg.contrast(outcomes, control="none")
+    found = cg.tipping_point(effects, contrast="GATA1", rope="placebo")
+    decisions = cg.decide(cg.estimate(effects), rope="placebo").sel(contrast="GATA1")
+    assert found["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
+    assert found["tilted_verdict"].sel(shift=0).item() == decisions["verdict"].item() == "increases"
+
+
 def test_members_of_an_ensemble_have_a_curve_each() -> None:
     outcomes = drawn()
     both = xr.concat([outcomes["outcome"], outcomes["outcome"] * 2], dim="model").transpose(

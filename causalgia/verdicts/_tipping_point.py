@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
-from causalgia.choices import Scale, is_placebo_rope
+from causalgia.choices import Error, Scale, is_placebo_rope
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import ContrastError, DecisionError, EstimateError, quoted
 from causalgia.estimation._estimate import estimate
@@ -22,8 +22,7 @@ from causalgia.estimation.request import Request, clusters, unit_name
 from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.multiplicity.tost import t_limits
-from causalgia.numerics.moments import skewness
-from causalgia.schema import annotate, validate
+from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
 
@@ -60,7 +59,8 @@ def tipping_point(
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `causalgia.from_frame`, of a crossover.
+        From `causalgia.run` or `causalgia.from_frame`, of a crossover; or effects, from `causalgia.contrast` or
+        ``run(keep="effects")``.
     contrast
         Names of contrasts of the stored analysis or design; or what `causalgia.contrast` takes as `contrasts`, such as
         ``"GATA1 - placebo"``. None: all that are stored.
@@ -70,7 +70,8 @@ def tipping_point(
         the control arm.
     rope, level, rare, cluster, scale
         As in `causalgia.decide`, `causalgia.estimate` and `causalgia.contrast`; None: those of the stored analysis.
-        A `rope` in sd of the control arm is that of the null model that was run, all along the curve.
+        A `rope` in sd of the control arm, or of placebo words, is that of the null model that was run, all along the
+        curve.
 
     Returns
     -------
@@ -88,7 +89,7 @@ def tipping_point(
         If `by` is not one finite number for each unit that varies, there are fewer than 50 (effective) independent
         units, the trial is parallel, or the contrast is a function of means, which has no effects of single units.
     DecisionError
-        If no ROPE is given or stored, or it is that of placebo words.
+        If no ROPE is given or stored, or it is that of placebo words and differs between members of an ensemble.
     ContrastError
         If there is no such contrast.
 
@@ -102,10 +103,10 @@ def tipping_point(
 
     *Error*: the influence of each unit on the ratio, on :math:`\lambda`, and on the mean and sd of x, summed by cluster
     (CR2), with Satterthwaite degrees of freedom and Hall's correction for skewness; at s = 0 it is that of
-    `causalgia.estimate`. Verdicts along the curve are those of `causalgia.decide` on estimates (tests, adjusted over
-    the contrasts asked for within a task), with the effective number of units in the rule on rare effects. 95 %
-    intervals cover about .95 where the effect is linear in x, and .92 where it grows exponentially, down to 50
-    effective units; the page "How it is validated" has the figures.
+    `causalgia.estimate` for the population of units, each counting once. Verdicts along the curve are those of
+    `causalgia.decide` on estimates (tests, adjusted over the contrasts asked for within a task), with the effective
+    number of units in the rule on rare effects. 95 % intervals cover .94 to .96 where the effect is linear in x or does
+    not depend on it, and .92 where it grows exponentially, down to 50 effective units (the page "Validation").
 
     A verdict also turns to undecided as effective units become few; ``leaving_shift`` is where the ACE itself first
     lies in another region (above, inside or below the ROPE), if ``leaves``.
@@ -143,19 +144,23 @@ def tipping_point(
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
+    rule: Error = "holm" if stored.error == "holm" else "bh"
+    alone = base.sizes["contrast"] == 1  # a family of one needs no adjustment
     decisions = decide(
         curve,
         rope=rope,
         level=stored.level if level is None else level,
-        error="holm" if stored.error == "holm" else "bh",
+        error="local" if alone else rule,
         rare=stored.rare if rare is None else rare,
-        family=_TILT,
+        family="all" if alone else _TILT,
     )
-    return _tipping_dataset(base, curve, decisions, tilts, codes, (label, mean, sd))
+    return _tipping_dataset(base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd))
 
 
 def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale) -> xr.Dataset:
     """Return the effects of contrasts given by the names of stored ones, or as `causalgia.contrast` takes them."""
+    if isinstance(outcomes, xr.Dataset) and keeps_effects(outcomes) and "outcome" not in outcomes:
+        return _selected(outcomes, asked)
     if asked is None:
         return contrasted(outcomes, scale=scale)
     names = [asked] if isinstance(asked, str) else asked
@@ -169,11 +174,24 @@ def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale) -> xr.Dataset
     return contrasted(outcomes, contrasts=asked, scale=scale)
 
 
+def _selected(effects: xr.Dataset, asked: Any) -> xr.Dataset:
+    """Return the effects of contrasts by their names."""
+    names = [asked] if isinstance(asked, str) else asked
+    there = [str(name) for name in effects["contrast"].to_numpy()] if "contrast" in effects.coords else []
+    if names is None:
+        return effects
+    if not isinstance(names, list) or not set(map(str, names)) <= set(there):
+        raise ContrastError(
+            f"contrast={quoted(asked)}: these are effects, of the contrasts {quoted(there[:20])}; name those"
+        )
+    return effects.isel(contrast=[there.index(str(name)) for name in names])
+
+
 def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale) -> Any:
     """Return the region as `causalgia.decide` takes it; that of placebo words in numbers by task."""
     if not is_placebo_rope(rope):
         return rope
-    found = placebo_region(estimate(contrasted(outcomes, scale=scale)))
+    found = placebo_region(estimate(_asked_effects(outcomes, None, scale)))
     if "model" in found.dims:
         raise DecisionError(
             f"rope={quoted(rope)} differs between the members of an ensemble; give rope=(lower, upper), or the "
@@ -242,7 +260,7 @@ def _curve(base: xr.Dataset, ice: Array, z: Array, tilts: list[Tilt], cluster: C
     still = next(tilted for tilted in tilts if tilted.shift == 0).effective(cluster)
     counts = [np.maximum(np.rint(drawn * tilted.effective(cluster) / still), 1) for tilted in tilts]
     # Hall's coefficient is skewness / sqrt(clusters), and n_clusters will be the effective number
-    skew = [skewness(x.factor) * np.sqrt(n / len(x.factor)) for x, n in zip(found, counts, strict=True)]
+    skew = [_cube_over_square(x.factor) * np.sqrt(n) for x, n in zip(found, counts, strict=True)]
     dims, K = base["ace"].dims, base.sizes["contrast"]
     columns = {name: [getattr(x, name) for x in found] for name in ("ace", "se", "df")}
     columns |= {"skewness": skew, "n_clusters": counts}
@@ -261,6 +279,15 @@ def _curve(base: xr.Dataset, ice: Array, z: Array, tilts: list[Tilt], cluster: C
     kept = {k: v for k, v in base.attrs.items() if k != "analysis"}
     curve = xr.Dataset(data, coords=coords, attrs=kept)
     return curve.assign(below_floor=(dims, is_below_floor(curve))) if "floor" in curve else curve
+
+
+def _cube_over_square(factor: Array) -> Array:
+    """Return ``sum f^3 / (sum f^2)^1.5`` over rows: the skewness over the root of their number; 0 where all are 0."""
+    peak = np.abs(factor).max(axis=0)
+    scaled = factor / np.where(peak > 0, peak, 1.0)
+    squares = scaled * scaled
+    spread = squares.sum(axis=0) ** 1.5
+    return np.asarray(np.divide((squares * scaled).sum(axis=0), spread, out=np.zeros_like(spread), where=spread > 0))
 
 
 def _tipping_dataset(
