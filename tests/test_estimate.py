@@ -814,6 +814,15 @@ def test_the_ends_of_float64(size: float, shift: float, choice: dict[str, Any]) 
     assert np.isfinite(far["covariance"]).all()
 
 
+@pytest.mark.parametrize("size", [1e-170, 1e170])
+def test_covariates_in_another_unit_adjust_alike(size: float) -> None:
+    outcomes = parallel(n=80)
+    near = estimate(effects_of(outcomes), covariates="x")
+    far = estimate(effects_of(outcomes.assign_coords(x=outcomes["x"] * size)), covariates="x")
+    for name in ("ace", "se", "df", "p"):
+        np.testing.assert_allclose(far[name], near[name], rtol=1e-9)
+
+
 def test_a_square_beyond_float64_is_named() -> None:
     for outcomes in (crossover(), parallel()):
         with pytest.raises(EstimateError, match=r"contrast arm1, task task0: the standard error .* beyond float64"):

@@ -160,7 +160,7 @@ def test_a_posterior_gives_no_direction_below_the_floor():
 def test_draws_below_the_floor_are_negligible_where_the_floor_lies_inside(side, rope, expected):
     ace = side * (1e-7 + 1e-10 * np.random.default_rng(0).normal(size=(2, 400, 1, 1)))
     names = ("contrast", "task")
-    beside = {"floor": (names, [[1e-6]]), "se": (names, [[1e-10]])}
+    beside = {"floor": (names, [[1e-6]]), "se": (names, [[1e-10]]), "n_units": (names, [[100]])}
     tree = {
         "posterior": xr.Dataset({"ace": (("chain", "draw", *names), ace)}, attrs={"converged": "yes"}),
         "observed_data": xr.Dataset({"effect": (names, [[side * 1e-7]])}),
@@ -169,6 +169,7 @@ def test_draws_below_the_floor_are_negligible_where_the_floor_lies_inside(side, 
     decided = cg.decide(tree, rope=tuple(sorted(side * end for end in rope)) if rope else 0)
     assert decided["verdict"].item() == expected
     assert decided["below_floor"].item()
+    assert decided["more_units"].item() == -1  # no number of units would decide it
     assert decided["lfsr"].item() == 1
     assert decided["lower"].item() <= side * 1e-7 - 1e-6
     assert decided["upper"].item() >= side * 1e-7 + 1e-6

@@ -18,7 +18,7 @@ from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, Prio
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.engine_input import shared_patterns
-from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
 from causalgia.posterior.exchangeable import errors_grow_with_effects, why_no_posterior
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
@@ -376,6 +376,29 @@ def test_coordinates_of_contrasts_and_of_their_tasks_stay_with_every_group() -> 
     for name in ("posterior", "log_likelihood", "observed_data", "constant_data", "moments"):
         assert groups[name]["word"].to_numpy().tolist() == list("abcde"), name
         np.testing.assert_array_equal(groups[name]["strength"], table["strength"], err_msg=name)
+
+
+@pytest.mark.parametrize(("n", "df", "strength"), [(50, 199, 0.4), (400, 99, 0.22)])
+def test_a_pattern_of_errors_is_one_above_what_chance_gives(n: int, df: int, strength: float) -> None:
+    """Marchenko and Pastur: the largest eigenvalue of independent errors is about (1 + sqrt(n / df))^2."""
+    rng = np.random.default_rng(5)
+    own, shared = rng.normal(size=(20, df + 1, n)), rng.normal(size=(20, df + 1, 1))
+    found = []
+    for errors in (*own, *(own + strength * shared)):
+        errors = errors - errors.mean(axis=0)
+        noise = spiked_noise(errors / np.sqrt((errors**2).sum(axis=0)), df, np.ones(n))
+        found.append(0 if noise.loadings is None else noise.loadings.shape[1])
+    assert sum(found[:20]) <= 4
+    assert min(found[20:]) >= 1
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(("slope", "matters"), [(0.1, False), (0.6, True)])
+def test_errors_that_grow_matter_where_they_are_a_fifth_of_the_largest_effects(
+    sign: float, slope: float, matters: bool
+) -> None:
+    size = np.random.default_rng(0).exponential(size=200)
+    assert errors_grow_with_effects(sign * size, 0.05 + slope * size) == matters
 
 
 def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:

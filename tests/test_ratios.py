@@ -501,6 +501,18 @@ def test_a_negative_ratio_far_from_zero_is_not_called_near_it() -> None:
     assert "standard errors of 0" not in str(refused.value)
 
 
+@pytest.mark.parametrize("ratio", [0.05, 1.0, 20.0])
+def test_limits_of_a_ratio_of_ratios_are_those_of_its_log_however_rough(ratio: float) -> None:
+    y = np.random.default_rng(0).gamma(2.2, 1.0, (40, 4, 1)) * np.array([1.0, 2.0, 3.0, 6.0 * ratio])[:, None]
+    coords = {"arm": list("cdef"), "task": ["K562"], "a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords)
+    found = estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio")).squeeze()
+    width = stats.t.ppf(0.975, found["df"]) * found["se"] / found["ace"]
+    assert width > 0.33
+    np.testing.assert_allclose(found["lower"], found["ace"] * np.exp(-width), rtol=1e-9)
+    np.testing.assert_allclose(found["upper"], found["ace"] * np.exp(width), rtol=1e-9)
+
+
 def test_a_ratio_to_two_arms_needs_means_above_zero() -> None:
     y = -np.abs(np.random.default_rng(0).normal(5, 1, size=(30, 3)))
     coords = {"unit": np.arange(30), "arm": ["a", "b", "c"], "task": ["K562"]}

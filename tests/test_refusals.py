@@ -33,6 +33,7 @@ from causalgia.multiplicity import (
     weighted_bh,
 )
 from causalgia.posterior import prior_predictive
+from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
 from causalgia.posterior.engine_input import average_over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of
@@ -247,6 +248,16 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
         lambda: of_cells(CELLS.assign(source=["p", "q", *["r"] * 14]), parent="source"),
         OutcomesError,
         "unit 0: 'source' changes between its rows",
+    ),
+    (
+        lambda: gaussian_process(SOME, Noise(np.ones(4)), SOME, log_prior=lambda s: -s, periods=[10.0, 0.0, 11.0]),
+        InferenceError,
+        "periods",
+    ),
+    (
+        lambda: gaussian_process(SOME, Noise(np.ones(4)), with_one(np.nan), log_prior=lambda s: -s),
+        InferenceError,
+        "x must be finite",
     ),
     (lambda: average_over_predictors(ESTIMATES.expand_dims("model", axis=-1)), InferenceError, "has one predictor"),
     (lambda: weighted_bh(np.full(4, 0.1), with_one(-1.0)), EstimateError, "weights"),

@@ -1174,3 +1174,19 @@ def test_an_atom_of_nearly_all_draws_is_widened_by_the_interval_of_the_estimate(
     found, half = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9), stats.norm.ppf(0.95) * 0.5
     assert found["lower"].item() == pytest.approx(min(0, raw - half))
     assert found["upper"].item() == pytest.approx(max(0, raw + half))
+
+
+@pytest.mark.parametrize("beside", ["nothing", "constant_data", "observed_data", "both"])
+def test_an_interval_at_an_atom_takes_the_unshrunken_one_where_both_its_parts_are_known(beside: str) -> None:
+    ace = np.zeros((2, 400, 1, 1))
+    ace[0, :5] = 1.0
+    names = ("contrast", "task")
+    tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", *names), ace)}, attrs={"converged": "yes"})}
+    if beside in ("constant_data", "both"):
+        tree["constant_data"] = xr.Dataset({"se": (names, [[0.5]])})
+    if beside in ("observed_data", "both"):
+        tree["observed_data"] = xr.Dataset({"effect": (names, [[0.2]])})
+    found = cg.decide(tree, rope=0)
+    half = 0.5 * stats.norm.ppf(0.95) if beside == "both" else 0.0
+    expected = (0.2 - half, 0.2 + half) if beside == "both" else (0.0, 0.0)
+    np.testing.assert_allclose((found["lower"].item(), found["upper"].item()), expected, atol=1e-9)
