@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import SequenceError
+from causalgia.errors import DesignError, SequenceError
 from causalgia.sequences import decode, encode, from_bed, one_hot, read_fasta
 
 WORDS = ["GATTACA", "CCGGTTA", "ACGTACG"]
@@ -140,6 +141,27 @@ def test_files_that_are_none(tmp_path: Path) -> None:
             cg.read_sequences(tmp_path / name)
     with pytest.raises(SequenceError, match="is not a path"):
         cg.read_sequences(["ACGT"])  # type: ignore[arg-type]
+
+
+def test_other_files_are_named_with_their_cure(tmp_path: Path) -> None:
+    (tmp_path / "x.bw").write_bytes(b"\x26\xfc\x8f\x88" + b"\0" * 60)
+    (tmp_path / "x.vcf").write_text("##fileformat=VCFv4.2\nchr1\t10\t.\tA\tC\n")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        packed.writestr("a.txt", "hello")
+    for name, message in (
+        ("x.bw", "is a bigWig"),
+        ("x.vcf", "is VCF"),
+        ("x.zip", "'a.txt' in it, which is no NumPy array"),
+    ):
+        with pytest.raises(SequenceError, match=message):
+            cg.read_sequences(tmp_path / name)
+    (tmp_path / "x.bed").write_text("chr1 100 200\n")  # blanks for tabs
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGTTGCA" * 40 + "\n")
+    assert cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=20).names == ("chr1:140-160",)
+    np.save(tmp_path / "x.npy", one_hot(encode(WORDS)))
+    for name, message in (("x.bed", "looks like BED: cg.read_sequences"), ("x.npy", "cg.read_sequences reads NumPy")):
+        with pytest.raises(DesignError, match=message):
+            cg.Shuffle(of=str(tmp_path / name))
 
 
 def test_what_is_read_is_a_population(tmp_path: Path) -> None:

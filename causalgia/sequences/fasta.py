@@ -355,6 +355,12 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
 
 def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
-    what = "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else "a FASTA begins with a line '>name'"
+    words = line.split()
+    if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
+        what = "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
+    else:
+        what = (
+            "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else "a FASTA begins with a line '>name'"
+        )
     msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"
     raise SequenceError(msg)

@@ -127,7 +127,7 @@ def _what_else(names: list[str]) -> str:
     if _OLD in names:
         return "is of the first TF-MoDISco; rewrite it with `modisco convert` of modisco-lite"
     if "obs" in names and "var" in names:
-        return "is an AnnData file, which holds regions and no motifs; see 'Formats' in the guides"
+        return "is an AnnData file, which holds regions and no motifs; write them as BED for cg.read_sequences"
     if names and {"shap", "raw"} & set(names):
         return "holds contributions; run tfmodisco on them, and give the file it writes"
     return f"no pos_patterns or neg_patterns, as tfmodisco writes them; it has {quoted(names[:6])}"

@@ -18,6 +18,7 @@ from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
 
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _OF_FINEMO = "sequences"
 
@@ -113,13 +114,25 @@ def _kind_of_file(path: FilePath) -> str:
         head = file.read(8)
     if head.startswith((_NPY, _ZIP)):
         return "arrays"
+    if head[:4] in _BIGWIG:
+        raise SequenceError(
+            f"{path}: is a bigWig, which holds signal and no sequences; call intervals in it, and read these as BED "
+            "with a genome"
+        )
     if head == _HDF5:
         raise SequenceError(
             f"{path}: is HDF5, which has no one layout for sequences; cg.read_patterns reads the patterns of "
             "tfmodisco; of other files take the array (h5py.File(path)[name][:]) and give its tokens"
         )
     text = read_text(path).lstrip()
-    return "BED" if text and not text.startswith((b">", b"@", b";")) and b"\t" in text[:10_000] else "FASTA"
+    if text.startswith(b"##fileformat=VCF"):
+        raise SequenceError(
+            f"{path}: is VCF; cg.sequences.read_vcf reads variants, and cg.experiments.variants tries them"
+        )
+    lines = (line.split() for line in text[:100_000].decode("utf-8", "replace").splitlines())
+    first = next((words for words in lines if words and not words[0].startswith("#")), [])
+    is_bed = len(first) >= 3 and first[1].isdigit() and first[2].isdigit()
+    return "BED" if is_bed or (first and first[0] in ("track", "browser")) else "FASTA"
 
 
 def _from_arrays(
@@ -242,7 +255,13 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
             _check_size(file.tell(), path)
             file.seek(0)
             found = np.load(file, allow_pickle=False)
-            return {name: found[name] for name in found.files} if hasattr(found, "files") else {"": np.asarray(found)}
+            arrays = {name: found[name] for name in found.files} if hasattr(found, "files") else {"": found}
+            other = next((name for name, array in arrays.items() if not isinstance(array, np.ndarray)), None)
+            if other is not None or not arrays:
+                raise SequenceError(
+                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, which is no NumPy array"
+                )
+            return arrays
         except SequenceError:
             raise
         except MemoryError as error:

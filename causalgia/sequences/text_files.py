@@ -52,5 +52,9 @@ def check_not_fasta(text: bytes, path: str | PathLike[str], cure: str) -> None:
 def check_text(data: bytes, path: str | PathLike[str]) -> None:
     """Raise SequenceError if there is a NUL byte: the file is not text."""
     if b"\0" in data:
-        msg = f"{path}: is a binary file, not text; convert it first (a .2bit genome with twoBitToFa)"
+        is_numpy = data.startswith((b"\x93NUMPY", b"PK\x03\x04"))
+        cure = (
+            "cg.read_sequences reads NumPy arrays" if is_numpy else "convert it first (a .2bit genome with twoBitToFa)"
+        )
+        msg = f"{path}: is a binary file, not text; {cure}"
         raise SequenceError(msg)

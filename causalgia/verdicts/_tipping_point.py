@@ -108,6 +108,8 @@ def tipping_point(
     number of units in the rule on rare effects. 95 % intervals cover .94 to .96 where the effect is linear in x or does
     not depend on it, and .92 where it grows exponentially, down to 50 effective units (the page "Validation").
 
+    Each verdict and interval along the curve holds by itself, not for the whole curve at once.
+
     A verdict also turns to undecided as effective units become few; ``leaving_shift`` is where the ACE itself first
     lies in another region (above, inside or below the ROPE), if ``leaves``.
 
