@@ -260,7 +260,7 @@ class Trial:
             for part in self.predictor.parts:
                 with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)"):
                     part.resolve_batch_size(length)
-        incremental = [part for part in self.predictor.parts if getattr(part, "incremental", False)]
+        incremental = [part for part in self.predictor.parts if part.incremental]
         if any(part.backgrounds_at_once(self.design.null.length) for part in incremental):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
             for part in self.predictor.parts:
