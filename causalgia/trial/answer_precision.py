@@ -128,7 +128,9 @@ def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
         unit = int(row.ids[new[error.row]])
         raise PredictorError(f"arm {quoted(row.arm.name)}, unit {unit}: {error.detail}") from error
     except PredictorError as error:
-        raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
+        length = row.tokens.shape[1]
+        cure = trial.cure_of_length(length)
+        raise PredictorError(f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}") from error
     if answers is not None:
         trial.remember(row.tokens[new], answers)
         if not known:
