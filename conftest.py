@@ -10,7 +10,10 @@ if importlib.util.find_spec("torch") is None:
     collect_ignore_glob = [
         "causalgia/predict/incremental/*.py",
         "causalgia/predict/_export_onnx.py",
+        "causalgia/predict/_from_keras_h5.py",
         "causalgia/predict/torch_*.py",
+        "docs/howto/long_context.md",
+        "docs/howto/models/*.md",
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",

@@ -131,18 +131,42 @@ def check_file(path: Path) -> None:
         _declared_bytes(path)
 
 
-def read_within_limits(path: Path) -> None:
+def check_hdf5(path: Path) -> None:
+    """Raise if an HDF5 file of any program is unsafe, as `check_file` does: a child process reads all its arrays first.
+
+    Raises
+    ------
+    OutcomesError
+        As `check_file`.
+    """
+    with open_regular_file(path, OutcomesError) as file:
+        size = os.fstat(file.fileno()).st_size
+    _read_in_child(path, size, kind="HDF5")
+    with _as_damage_error(path, kind="HDF5"):
+        _declared_bytes(path)
+
+
+def read_within_limits(path: Path, kind: str = "netCDF") -> None:
     """Read a file within limits of memory and time that end the process."""
     _limit_time(_time_limit(path.stat().st_size))
     _limit_memory(_ROOM)
     _limit_memory(_ROOM + 2 * _declared_bytes(path))
-    xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+    if kind == "netCDF":
+        xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+    else:
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            dict(file.attrs)
+            file.visititems(
+                lambda _, found: (found[()] if isinstance(found, h5py.Dataset) else dict(found.attrs)) and None
+            )
 
 
-def _read_in_child(path: Path, size: int) -> None:
+def _read_in_child(path: Path, size: int, kind: str = "netCDF") -> None:
     seconds = _time_limit(size)
-    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import store; store.report_damage(sys.argv[2])"
-    command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path)]
+    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import store; store.report_damage(*sys.argv[2:])"
+    command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path), kind]
     try:
         ended = subprocess.run(
             command,
@@ -163,28 +187,28 @@ def _read_in_child(path: Path, size: int) -> None:
         raise OutcomesError(f"{path}: {ended.stdout.decode(errors='replace')}")
     if ended.returncode:
         why = f"signal {-ended.returncode}" if ended.returncode < 0 else f"exit code {ended.returncode}"
-        raise OutcomesError(f"{path}: damaged or no netCDF file (reading it ended with {why}); make it anew")
+        raise OutcomesError(f"{path}: damaged or no {kind} file (reading it ended with {why}); make it anew")
 
 
-def report_damage(path: str) -> None:
+def report_damage(path: str, kind: str = "netCDF") -> None:
     """Read a file in a child process; print the error, if any, and exit with code `_REFUSED`."""
     try:
-        with _as_damage_error(Path(path)):
-            read_within_limits(Path(path))
+        with _as_damage_error(Path(path), kind):
+            read_within_limits(Path(path), kind)
     except OutcomesError as error:
         sys.stdout.write(str(error).removeprefix(f"{path}: "))
         sys.exit(_REFUSED)
 
 
 @contextmanager
-def _as_damage_error(path: Path) -> Iterator[None]:
+def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
     try:
         yield
     except OutcomesError:
         raise
     except Exception as error:  # damaged files raise any exception
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OutcomesError(f"{path}: damaged or no netCDF file ({what}); make it anew") from error
+        raise OutcomesError(f"{path}: damaged or no {kind} file ({what}); make it anew") from error
 
 
 def _declared_bytes(path: Path) -> int:
@@ -222,16 +246,16 @@ def _check_link(path: Path, name: str, link: object) -> None:
 
     if not isinstance(link, h5py.HardLink):
         raise OutcomesError(
-            f"{path}: {quoted(name)} is a link to another place; write the file anew with the values in it "
-            "(xarray.load_dataset, then to_netcdf), if you trust it"
+            f"{path}: {quoted(name)} is a link to another place; write the file anew with the values in it, "
+            "if you trust it"
         )
 
 
 def _check_stored_inside(path: Path, array: Any) -> None:
     if array.external or array.is_virtual:
         raise OutcomesError(
-            f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values in it "
-            "(xarray.load_dataset, then to_netcdf), if you trust it"
+            f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values, "
+            "if you trust it"
         )
 
 

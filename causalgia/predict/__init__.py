@@ -12,6 +12,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.predict._contrast_deviation import ContrastDeviation, contrast_deviation
     from causalgia.predict._export_onnx import export_onnx
+    from causalgia.predict._from_keras_h5 import from_keras_h5
     from causalgia.predict._load_predictor import load_predictor
     from causalgia.predict.batch_mates import check_batch_mates
     from causalgia.predict.ensemble import Ensemble
@@ -45,12 +46,13 @@ __all__ = [
     "check_batch_mates",
     "contrast_deviation",
     "export_onnx",
+    "from_keras_h5",
     "load_predictor",
     "load_weights",
     "save_weights",
 ]
 
-_NEEDS_TORCH = {"TorchPredictor", "load_weights", "save_weights"}
+_NEEDS_TORCH = {"TorchPredictor", "from_keras_h5", "load_weights", "save_weights"}
 
 
 def _check_torch(name: str) -> None:

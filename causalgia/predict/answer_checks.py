@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from causalgia.errors import PredictorError, quoted
 from causalgia.errors import first_line as first_line
 from causalgia.errors import one_line as one_line
+from causalgia.predict.mistakes import cure_of_shape
+
+_GENERAL = (
+    "give reduce= to turn the network's output into one number per sequence and task, for example reduce=lambda y: "
+    "y.sum(-1)"
+)
 
 
 def name_tasks(n_tasks: int) -> tuple[str, ...]:
@@ -66,12 +72,11 @@ def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) ->
     """
     answers = as_numbers(values)
     if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
-        msg = (
-            f"{n_rows} sequences were answered with shape {answers.shape}; a predictor answers (n,) or (n, tasks). "
-            "Give reduce= to turn the network's output into one number per sequence and task, for example "
-            "reduce=lambda y: y.sum(-1)"
+        cure = cure_of_shape(answers.shape, [], n_rows) if answers.ndim < 3 or 1 in answers.shape[1:] else _GENERAL
+        sequences = "one sequence was" if n_rows == 1 else f"{n_rows} sequences were"
+        raise PredictorError(
+            f"{sequences} answered with shape {answers.shape}; a predictor answers (n,) or (n, tasks): {cure}"
         )
-        raise PredictorError(msg)
     table = answers.reshape(n_rows, -1)
     if tasks is not None and table.shape[1] != len(tasks):
         msg = (

@@ -134,7 +134,7 @@ def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
 def asks_one_by_one(predictor: Predictor, length: int) -> bool:
     """Say whether every sequence goes through the predictor alone, so that its answer is the same number anywhere."""
     parts = predictor.parts
-    return all(part.resolve_batch_size(length) == 1 and not getattr(part, "incremental", False) for part in parts)
+    return all(part.resolve_batch_size(length) == 1 and not part.incremental for part in parts)
 
 
 def _ask_one_by_one(predictor: Predictor, rows: Tokens, first: NDArray[Any]) -> ProbeAnswers:

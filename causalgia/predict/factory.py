@@ -191,6 +191,11 @@ class PredictorFactory(Predictor):
         """Use the choices of an earlier run."""
         self._chosen = {**(self._chosen or {}), **choices}
 
+    @property
+    def incremental(self) -> bool:  # type: ignore[override]
+        """Whether edits may be recomputed in part."""
+        return self.made.incremental
+
     def backgrounds_at_once(self, length: int) -> int:
         """Return how many backgrounds a session of `edits` holds."""
         return self.made.backgrounds_at_once(length)

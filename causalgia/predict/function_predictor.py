@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
+from causalgia.predict.mistakes import check_not_constant, cure_of_failure
 from causalgia.predict.predictor import LONG, Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
@@ -112,6 +113,8 @@ class FunctionPredictor(SinglePredictor):
         self._choices = (*options, *self._track_choices)
         self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(self._function))
 
+    _reduced_before = False
+
     @property
     def fingerprint(self) -> str:
         """Digest of the callable's code and state, and of all options."""
@@ -158,7 +161,12 @@ class FunctionPredictor(SinglePredictor):
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
         try:
             answer = self.fn(x)
-            return answer if self._function is None else self._function(answer)
+            if self._function is None:
+                return answer
+            if not self._reduced_before:
+                check_not_constant(self._function, answer, lambda other: other.astype(np.asarray(answer).dtype))
+                self._reduced_before = True
+            return self._function(answer)
         except CausalgiaError:
             raise
         except MemoryError as error:
@@ -168,12 +176,22 @@ class FunctionPredictor(SinglePredictor):
             )
             raise PredictorError(msg) from error
         except (Exception, SystemExit) as error:
+            known = self._other_layout(x) or cure_of_failure(error)
             msg = (
                 f"the callable failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): {first_line(error)}. "
-                f"The library gives 4 channels {shape_in_words(self.layout)}. Check the length of the sequences, "
-                "layout= and dtype="
+                f"The library gives 4 channels {shape_in_words(self.layout)}. "
+                f"{known or 'Check the length of the sequences, layout= and dtype='}"
             )
             raise PredictorError(msg) from error
+
+    def _other_layout(self, x: NDArray[Any]) -> str:
+        """Return the cure if the callable takes the channels in the other place; else ""."""
+        other: Layout = "NLC" if self.layout == "NCL" else "NCL"
+        try:
+            self.fn(np.ascontiguousarray(x[:1].transpose(0, 2, 1)))
+        except (Exception, SystemExit):
+            return ""
+        return f"It takes {shape_in_words(other)}: give layout={quoted(other)}"
 
 
 def _check_callable(fn: object) -> None:

@@ -75,6 +75,8 @@ class Predictor(ABC):
     """Names of an ensemble's members; None without the model dim."""
     of: Literal["seeds", "folds", "architectures"] | None = None
     """The population of which an ensemble's members are a sample; None without the model dim."""
+    incremental: bool = False
+    """Whether edits may be recomputed in part, so that an answer's last bits depend on the path taken."""
     _loads_again: Callable[[str, dict[int, int]], Predictor] | None = None
     """Loads the predictor in another process if it cannot be pickled; called with its fingerprint and batch sizes."""
 

@@ -15,8 +15,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError, quoted
+from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError, as_message, quoted
 from causalgia.predict.answer_checks import first_line, place_columns
+from causalgia.predict.mistakes import cure_of_shape
 from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
 
 _MIB = 2**20
@@ -417,12 +418,14 @@ def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
         raise PredictorError(msg)
     if isinstance(value, torch.Tensor) and value.ndim in (1, 2) and len(value) == n_rows and value.numel():
         return value.reshape(n_rows, -1)
-    msg = (
-        f"{what} for {n_rows} sequences is {describe_output(value)}, not a tensor ({n_rows},) or ({n_rows}, tasks); "
-        "give reduce=, a function of what the network returns, for example reduce=lambda y: y[1] for the second of a "
-        "tuple or reduce=lambda y: y.sum(-1) for total counts of a profile"
+    parts = value if isinstance(value, tuple | list) else ()
+    shapes = [tuple(part.shape) if isinstance(part, torch.Tensor) else () for part in parts]
+    cure = cure_of_shape(tuple(value.shape) if isinstance(value, torch.Tensor) else None, shapes, n_rows)
+    sequences = "one sequence" if n_rows == 1 else f"{n_rows} sequences"
+    raise PredictorError(
+        f"{what} for {sequences} is {as_message(describe_output(value))}, not a tensor ({n_rows},) or ({n_rows}, "
+        f"tasks); {cure}"
     )
-    raise PredictorError(msg)
 
 
 def describe_output(value: object) -> str:

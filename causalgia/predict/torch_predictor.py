@@ -18,6 +18,7 @@ from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental import Incremental
+from causalgia.predict.mistakes import check_not_constant, cure_of_failure, what_instead_of_network
 from causalgia.predict.predictor import (
     EditSession,
     Layout,
@@ -364,7 +365,9 @@ class TorchPredictor(SinglePredictor):
         return answer
 
     def _eager_columns(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self._read(self._forward(tokens, run=self.module), len(tokens))[0]
+        table, names = self._read(self._forward(tokens, run=self.module), len(tokens))
+        self._tasks = self._tasks or names
+        return self.answers_of(table)
 
     def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
         """Return the answers (n, tasks), possibly pending; None when memory runs out."""
@@ -410,7 +413,7 @@ class TorchPredictor(SinglePredictor):
     def _forward(self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]) -> Any:
         x = self._one_hot(tokens)
         try:
-            return run(x)
+            output = run(x)
         except CausalgiaError:
             raise
         except (Exception, SystemExit) as error:
@@ -418,10 +421,24 @@ class TorchPredictor(SinglePredictor):
                 raise
             msg = (
                 f"the network refused an input of shape {tuple(x.shape)} ({self.layout}, {x.dtype}): "
-                f"{first_line(error)}. The library gives 4 channels {shape_in_words(self.layout)}. Check the length "
-                "of the sequences and layout="
+                f"{first_line(error)}. The library gives 4 channels {shape_in_words(self.layout)}. "
+                f"{self._other_layout(x) or cure_of_failure(error) or 'Check the length of the sequences and layout='}"
             )
             raise PredictorError(msg) from error
+        if not self._met and self._function is not None and isinstance(output, torch.Tensor):
+            check_not_constant(self._function, output, lambda other: torch.from_numpy(other).to(output))
+        return output
+
+    def _other_layout(self, x: torch.Tensor) -> str:
+        """Return the cure if the network, which was not met before, takes the channels in the other place; else ""."""
+        other: Layout = "NLC" if self.layout == "NCL" else "NCL"
+        if self._met:
+            return ""
+        try:
+            self.module(x[:1].transpose(1, 2).contiguous())
+        except (Exception, SystemExit):
+            return ""
+        return f"It takes {shape_in_words(other)}: give layout={quoted(other)}"
 
     def _one_hot(self, tokens: torch.Tensor) -> torch.Tensor:
         order = torch.tensor(self._order, dtype=torch.uint8, device=tokens.device)
@@ -451,8 +468,7 @@ class TorchPredictor(SinglePredictor):
 
 def _check_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
-        msg = f"TorchPredictor takes a torch.nn.Module, not {quoted(module)}; FunctionPredictor takes any callable"
-        raise PredictorError(msg)
+        raise PredictorError(f"TorchPredictor takes a torch.nn.Module, not {what_instead_of_network(module)}")
 
 
 class DeviceEdits:

@@ -65,9 +65,9 @@ def answer_floor(trial: Trial) -> Array:
     unit. Where the predictor can be asked in float64, :math:`e` is the difference from that, on the paths that the
     trial takes (whole sequences, and edits recomputed in part), and at least one rounding of the largest answer. Above
     50 kb one sequence stands for eight: its error counts 2.24 times (the largest of eight errors is on average 2.24
-    times the mean one, if they are normal), and at least as four roundings. Where float64 is not available it is 4
-    times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest     answer
-    in the precision of the predictor (float32 also where float64 answers carry no more digits than float32).
+    times the mean one, if they are normal), and at least as four roundings. Where float64 is not available it is
+    4 times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest answer in
+    the precision of the predictor (float32 also where float64 answers carry no more digits than float32).
 
     On another scale g it is multiplied by the mean of :math:`|g'(Y)|` over the same sequences.
 
@@ -128,7 +128,9 @@ def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
         unit = int(row.ids[new[error.row]])
         raise PredictorError(f"arm {quoted(row.arm.name)}, unit {unit}: {error.detail}") from error
     except PredictorError as error:
-        raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
+        length = row.tokens.shape[1]
+        cure = trial.cure_of_length(length)
+        raise PredictorError(f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}") from error
     if answers is not None:
         trial.remember(row.tokens[new], answers)
         if not known:

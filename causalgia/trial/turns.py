@@ -258,13 +258,23 @@ class Trial:
         lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
         for length, arm in lengths.items():
             for part in self.predictor.parts:
-                with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)"):
+                with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)", self.cure_of_length(length)):
                     part.resolve_batch_size(length)
-        incremental = [part for part in self.predictor.parts if getattr(part, "incremental", False)]
+        incremental = [part for part in self.predictor.parts if part.incremental]
         if any(part.backgrounds_at_once(self.design.null.length) for part in incremental):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
             for part in self.predictor.parts:
                 part.choose(part.choices())  # timing no longer influences results from here on
+
+    def cure_of_length(self, length: int) -> str:
+        """Return what to do about an arm that a network of fixed length refuses; "" where it keeps the length."""
+        own = self.design.null.length
+        if length == own:
+            return ""
+        return (
+            f". This arm changes the length from {own:,} to {length:,}: a network of one length needs cg.Embed, which "
+            "overwrites, or a cg.Delete added to a cg.Insert"
+        )
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -393,12 +403,12 @@ class Trial:
 
 
 @contextmanager
-def _prefix_predictor_errors(what: str) -> Iterator[None]:
-    """Prefix errors of the predictor with the sequences that it was asked for."""
+def _prefix_predictor_errors(what: str, cure: str = "") -> Iterator[None]:
+    """Prefix errors of the predictor with the sequences that it was asked for, and add a cure."""
     try:
         yield
     except PredictorError as error:
-        raise PredictorError(f"{what}: {error}") from error
+        raise PredictorError(f"{what}: {error}{cure}") from error
 
 
 @dataclass(frozen=True)
@@ -418,7 +428,9 @@ class _SequenceQueries:
         except NonFiniteError as error:
             raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
         except PredictorError as error:
-            raise PredictorError(f"arm {quoted(arm)} ({self.distinct.tokens.shape[1]} bp): {error}") from error
+            length = self.distinct.tokens.shape[1]
+            cure = self.trial.cure_of_length(length)
+            raise PredictorError(f"arm {quoted(arm)} ({length} bp): {error}{cure}") from error
 
     def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
         """Return the answers of one part of the predictor to every sequence, (d, tasks[, models])."""

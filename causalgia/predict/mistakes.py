@@ -1,0 +1,122 @@
+"""Natural mistakes with a network, recognized from what it is or answers, each with its cure in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import PredictorError, quoted
+
+_MOST_VALUES = 10_000_000
+_GENERAL = (
+    "give reduce=, a function of what the network returns, for example reduce=lambda y: y[1] for the second of a "
+    "tuple or reduce=lambda y: y.sum(-1) for total counts of a profile"
+)
+
+
+def what_instead_of_network(value: object) -> str:
+    """Return what was given instead of a PyTorch network, and the cure.
+
+    Examples
+    --------
+    >>> what_instead_of_network({"epoch": 3, "state_dict": {"conv.weight": np.zeros((2, 4, 5))}})
+    "a checkpoint; build the network, then net.load_state_dict(checkpoint['state_dict'])"
+    """
+    if isinstance(value, Mapping):
+        inner = next((key for key in ("state_dict", "model_state_dict", "model") if key in value), None)
+        if inner is not None and isinstance(value[inner], Mapping):
+            return f"a checkpoint; build the network, then net.load_state_dict(checkpoint[{quoted(inner)}])"
+        if value and all(hasattr(one, "shape") for one in value.values()):
+            some = f"{len(value):,} arrays, {quoted(next(iter(value)))} first"
+            return f"its weights ({some}); build the network, then net.load_state_dict(weights)"
+    if isinstance(value, type):
+        return f"the class {value.__name__}; make one: {value.__name__}(...), then load its weights"
+    return f"{quoted(value)}; FunctionPredictor takes any callable"
+
+
+def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n_rows: int) -> str:
+    """Return the cure of an output that is no (n,) or (n, tasks): of a tensor, or of several of the shapes `parts`.
+
+    Examples
+    --------
+    >>> cure_of_shape((), [], 1)
+    'squeeze() drops the axis of the sequences where one is asked; write squeeze(-1), for the last axis alone'
+    >>> cure_of_shape((1, 12, 1), [], 1)
+    'give reduce=lambda y: y.squeeze(-1), which drops the last axis'
+    """
+    if shape is not None and n_rows == 1 and shape[:1] != (1,):
+        return (
+            "squeeze() drops the axis of the sequences where one is asked; write squeeze(-1), for the last axis alone"
+        )
+    if shape is not None and len(shape) == 3 and 1 in shape[1:]:
+        axis, which = (-1, "last") if shape[2] == 1 else (1, "middle")
+        return f"give reduce=lambda y: y.squeeze({axis}), which drops the {which} axis"
+    if len(parts) > 1 and all(one[:1] == (n_rows,) and one[1:] in ((), (1,)) for one in parts):
+        return (
+            "give reduce=lambda y: torch.cat([head.reshape(len(head), -1) for head in y], 1), which makes columns of "
+            "the heads, and their names in tasks="
+        )
+    return _GENERAL
+
+
+def cure_of_failure(error: BaseException) -> str:
+    """Return the cure of a call that failed, or "" if it is not known.
+
+    Examples
+    --------
+    >>> cure_of_failure(TypeError("forward() missing 1 required positional argument: 'signal'"))
+    "It takes 'signal' as well: give a module whose forward(x) returns net(x, signal), with a signal of your choice"
+    """
+    text = str(error)
+    if isinstance(error, TypeError) and "required positional argument" in text:
+        names = text.rpartition(": ")[2]
+        word = names.split(" and ")[0].strip("'") or "other"
+        return (
+            f"It takes {names[:60]} as well: give a module whose forward(x) returns net(x, {word[:20]}), with a "
+            f"{word[:20]} of your choice"
+        )
+    if "numpy.ndarray" in text and any(word in text for word in ("conv", "linear", "invalid combination", "Tensor")):
+        return "It is a PyTorch network, and got a numpy array: use cg.TorchPredictor(net)"
+    return ""
+
+
+def check_not_constant(reduce: Callable[[Any], Any], output: object, like: Callable[[NDArray[Any]], object]) -> None:
+    """Raise PredictorError if probabilities that add up to 1 are reduced to a number that no sequence can change.
+
+    The reduction is tried on other probabilities of that shape; `like` makes of an array what the network returns.
+
+    Examples
+    --------
+    >>> check_not_constant(lambda y: y.sum(1), np.array([[0.1, 0.6, 0.3]]), lambda other: other)
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: reduce= gives 1 for every sequence: the output (1, 3) is a softmax over axis 1, ...
+    """
+    try:
+        values = _as_float64(output)
+    except (TypeError, ValueError, RuntimeError):
+        return
+    if values.ndim < 2 or not 1 < values.size <= _MOST_VALUES or not (np.isfinite(values).all() and values.min() >= 0):
+        return
+    for axis in range(1, values.ndim):
+        if values.shape[axis] < 2 or not np.allclose(values.sum(axis), 1, atol=1e-3):
+            continue
+        other = np.exp(np.sin(1.7 * np.arange(values.size)).reshape(values.shape))
+        other /= other.sum(axis, keepdims=True)
+        try:
+            first, second = (_as_float64(reduce(like(one))) for one in (values, other))
+        except Exception:  # the reduction fails on the network's own output, too, and is refused there
+            return
+        if first.size and first.shape == second.shape and np.allclose(first, second, rtol=1e-4, atol=1e-7):
+            one = f"reduce=lambda y: y[{':, ' * axis}0]"
+            raise PredictorError(
+                f"reduce= gives {first.flat[0]:.4g} for every sequence: the output {values.shape} is a softmax over "
+                f"axis {axis}, which adds up to 1; take some of it, such as {one}, or return the logits"
+            )
+
+
+def _as_float64(value: Any) -> NDArray[np.float64]:
+    """Return an array or a tensor, of any device, as numpy numbers."""
+    return np.asarray(value.cpu() if hasattr(value, "cpu") else value, dtype=np.float64)

@@ -1,0 +1,334 @@
+"""Keras networks in HDF5 files: layers against their definitions in numpy, real weights, and files that are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia import store
+from causalgia.errors import PredictorError
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+RNG = np.random.default_rng(16)
+LENGTH = 23
+TOKENS = RNG.integers(0, 4, (5, LENGTH)).astype(np.uint8)
+ONE_HOT = np.eye(4)[TOKENS]
+
+
+@pytest.fixture(autouse=True)
+def read_here(request, monkeypatch):
+    """Read files of this test's own in this process alone; hostile ones are read by a child process first."""
+    if "hostile" not in request.node.name:
+        monkeypatch.setattr(store, "_read_in_child", lambda *_, **__: None)
+
+
+def layer(kind, name, *inputs, **config):
+    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inputs": inputs}
+
+
+def as_keras_2(layers, outputs):
+    for one in layers:
+        inputs = one.pop("inputs")
+        one["inbound_nodes"] = [[[name, 0, 0, {}] for name in inputs]] if inputs else []
+    ends = {"input_layers": [[layers[0]["name"], 0, 0]], "output_layers": [[name, 0, 0] for name in outputs]}
+    return {"class_name": "Model", "config": {"layers": layers, **ends}}
+
+
+def as_keras_3(layers, outputs):
+    for one in layers:
+        inputs = one.pop("inputs")
+        tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}} for name in inputs]
+        args = [tensors] if len(tensors) > 1 else tensors
+        one["inbound_nodes"] = [{"args": args, "kwargs": {}}] if inputs else []
+    first = [layers[0]["name"], 0, 0]
+    ends = {"input_layers": first, "output_layers": [[name, 0, 0] for name in outputs]}
+    return {"class_name": "Functional", "config": {"layers": layers, **ends}}
+
+
+def sequential(*layers):
+    for one in layers:
+        one.pop("inputs")
+    return {"class_name": "Sequential", "config": {"layers": list(layers)}}
+
+
+def save(path, graph, weights):
+    with h5py.File(path, "w") as file:
+        if graph is not None:
+            file.attrs["model_config"] = json.dumps(graph)
+        for name, arrays in weights.items():
+            for key, array in arrays.items():
+                file[f"model_weights/{name}/{name}/{key}:0"] = np.asarray(array, np.float32)
+    return path
+
+
+def random(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def answers(path, **options):
+    return cg.predict.from_keras_h5(path, device="cpu", **options).predict(TOKENS)
+
+
+def one_layer(tmp_path, kind, weights=None, **config):
+    """Return what a layer answers to one-hot sequences, (n, numbers), in Keras' order."""
+    graph = sequential(layer(kind, "it", **config), layer("Flatten", "flat"))
+    return answers(save(tmp_path / "it.h5", graph, {"it": weights or {}}))
+
+
+def windows(x, width, stride, gap, padding):
+    """Return the windows (n, out, width, channels) of TensorFlow's definition, and which of their places are real."""
+    reach = (width - 1) * gap + 1
+    if padding == "valid":
+        before, n = 0, (x.shape[1] - reach) // stride + 1
+    else:
+        n = -(-x.shape[1] // stride)
+        before = reach - 1 if padding == "causal" else max((n - 1) * stride + reach - x.shape[1], 0) // 2
+    places = np.arange(n)[:, None] * stride - before + np.arange(width) * gap
+    real = (places >= 0) & (places < x.shape[1])
+    return x[:, places.clip(0, x.shape[1] - 1)] * real[None, :, :, None], real
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", "causal"])
+@pytest.mark.parametrize(("width", "stride", "gap"), [(4, 1, 1), (5, 1, 1), (4, 3, 1), (5, 2, 1), (3, 1, 4)])
+def test_convolutions(tmp_path, padding, width, stride, gap):
+    kernel, bias = random(width, 4, 3), random(3)
+    config = {"filters": 3, "kernel_size": [width], "strides": [stride], "dilation_rate": [gap], "padding": padding}
+    found = one_layer(tmp_path, "Conv1D", {"kernel": kernel, "bias": bias}, activation="tanh", **config)
+    seen, _ = windows(ONE_HOT, width, stride, gap, padding)
+    expected = np.tanh(np.einsum("nowc,wcf->nof", seen, kernel.astype(float)) + bias)
+    np.testing.assert_allclose(found, expected.reshape(5, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("width", "stride"), [(2, 2), (3, 2), (5, 1), (4, 3)])
+def test_pooling(tmp_path, padding, width, stride):
+    seen, real = windows(ONE_HOT, width, stride, 1, padding)
+    config = {"pool_size": [width], "strides": [stride], "padding": padding}
+    found = one_layer(tmp_path, "MaxPooling1D", **config)
+    np.testing.assert_array_equal(found, seen.max(2).reshape(5, -1))
+    found = one_layer(tmp_path, "AveragePooling1D", **config)
+    np.testing.assert_allclose(found, (seen.sum(2) / real.sum(1)[:, None]).reshape(5, -1), atol=1e-6)
+
+
+def test_norms_and_dense_layers(tmp_path):
+    gamma, beta, mean, variance = random(4), random(4), random(4), random(4) ** 2
+    weights = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
+    found = one_layer(tmp_path, "BatchNormalization", weights, axis=[-1], epsilon=0.01)
+    expected = (ONE_HOT - mean) / np.sqrt(variance + 0.01) * gamma + beta
+    np.testing.assert_allclose(found, expected.reshape(5, -1), atol=1e-5)
+    found = one_layer(tmp_path, "LayerNormalization", {"gamma": gamma, "beta": beta}, axis=[2], epsilon=0.01)
+    centered = ONE_HOT - ONE_HOT.mean(2, keepdims=True)
+    expected = centered / np.sqrt(ONE_HOT.var(2, keepdims=True) + 0.01) * gamma + beta
+    np.testing.assert_allclose(found, expected.reshape(5, -1), atol=1e-5)
+    kernel = random(4, 6)
+    found = one_layer(tmp_path, "Dense", {"kernel": kernel}, units=6, use_bias=False, activation="softmax")
+    z = np.exp(ONE_HOT @ kernel.astype(float))
+    np.testing.assert_allclose(found, (z / z.sum(-1, keepdims=True)).reshape(5, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "expected"),
+    [
+        ("Reshape", {"target_shape": [4, LENGTH]}, lambda x: x.reshape(5, 4, LENGTH)),
+        ("ZeroPadding1D", {"padding": [2, 1]}, lambda x: np.pad(x, [(0, 0), (2, 1), (0, 0)])),
+        ("Cropping1D", {"cropping": [3, 0]}, lambda x: x[:, 3:]),
+        ("UpSampling1D", {"size": 2}, lambda x: x.repeat(2, 1)),
+        ("GlobalMaxPooling1D", {}, lambda x: x.max(1)),
+        ("GlobalAveragePooling1D", {}, lambda x: x.mean(1)),
+        ("Activation", {"activation": "exponential"}, np.exp),
+        ("Softmax", {"axis": 1}, lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
+        ("LeakyReLU", {"alpha": 0.2}, lambda x: x),
+        ("Dropout", {"rate": 0.9}, lambda x: x),
+        ("ReLU", {"max_value": 0.5}, lambda x: x.clip(0, 0.5)),
+    ],
+)
+def test_layers_without_weights(tmp_path, kind, config, expected):
+    np.testing.assert_allclose(one_layer(tmp_path, kind, **config), expected(ONE_HOT).reshape(5, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize("write", [as_keras_2, as_keras_3])
+def test_a_graph_with_branches_and_two_outputs(tmp_path, write):
+    kernel, one, two = random(3, 4, 4), random(4 * LENGTH * 2, 1), random(8, 1)
+    layers = [
+        layer("InputLayer", "dna", batch_input_shape=[None, LENGTH, 4]),
+        layer("Conv1D", "scan", "dna", filters=4, kernel_size=[3], padding="same", use_bias=False),
+        layer("Add", "sum", "dna", "scan"),
+        layer("Concatenate", "both", "sum", "scan", axis=-1),
+        layer("Flatten", "flat", "both"),
+        layer("Dense", "first", "flat", units=1, use_bias=False),
+        layer("GlobalAveragePooling1D", "mean", "both"),
+        layer("Dense", "second", "mean", units=1, use_bias=False),
+    ]
+    weights = {"scan": {"kernel": kernel}, "first": {"kernel": one}, "second": {"kernel": two}}
+    made = cg.predict.from_keras_h5(save(tmp_path / "net.h5", write(layers, ["first", "second"]), weights))
+    seen, _ = windows(ONE_HOT, 3, 1, 1, "same")
+    scan = np.einsum("nowc,wcf->nof", seen, kernel.astype(float))
+    both = np.concatenate([ONE_HOT + scan, scan], axis=-1)
+    expected = np.hstack([both.reshape(5, -1) @ one, both.mean(1) @ two])
+    np.testing.assert_allclose(made.predict(TOKENS), expected, atol=2e-5)
+    assert made.tasks == ("first", "second")
+    again = pickle.loads(pickle.dumps(made))
+    assert np.array_equal(again.predict(TOKENS), made.predict(TOKENS))
+    assert again.fingerprint == made.fingerprint
+    assert not made.fingerprint.endswith("~")
+    np.testing.assert_allclose(made.reference().predict(TOKENS), expected, atol=1e-6)
+
+
+def test_weights_alone_need_their_graph(tmp_path):
+    kernel = random(4, 2)
+    graph = sequential(layer("GlobalAveragePooling1D", "mean"), layer("Dense", "out", units=2, use_bias=False))
+    path = save(tmp_path / "weights.h5", None, {"out": {"kernel": kernel}})
+    with pytest.raises(PredictorError, match=r"weights alone.*config=.*to_json"):
+        cg.predict.from_keras_h5(path)
+    (tmp_path / "net.json").write_text(json.dumps(graph))
+    for config in (json.dumps(graph), tmp_path / "net.json"):
+        np.testing.assert_allclose(answers(path, config=config), ONE_HOT.mean(1) @ kernel, atol=1e-6)
+
+
+REFUSED = {
+    "Lambda": ([layer("Lambda", "trick", function=["4wEAAAA", None, None])], r"'trick' \('Lambda'\) holds code"),
+    "custom": ([layer("SplineWeight1D", "spline")], r"'spline' \('SplineWeight1D'\) is not among the layers"),
+    "nested": ([layer("Sequential", "inner", layers=[])], "a network inside the network"),
+    "shape": ([layer("Dense", "wide", units=3)], r"kernel has shape \(4, 2\), not \(None, 3\)"),
+    "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
+    "activation": ([layer("Activation", "a", activation="mine")], "activation 'mine' is none of"),
+    "first": ([layer("MaxPooling1D", "m", data_format="channels_first")], "channels_first"),
+    "empty": ([], "has no layers"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_layers_that_are_refused_by_name(tmp_path, case):
+    layers, message = REFUSED[case]
+    graph = sequential(*[{**one, "config": dict(one["config"])} for one in layers])
+    path = save(tmp_path / "net.h5", graph, {"wide": {"kernel": random(4, 2)}})
+    with pytest.raises(PredictorError, match=message) as caught:
+        cg.predict.from_keras_h5(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500 + len(str(path))
+
+
+def test_graphs_that_are_refused(tmp_path):
+    two = as_keras_2([layer("InputLayer", "a"), layer("InputLayer", "b"), layer("Add", "sum", "a", "b")], ["sum"])
+    two["config"]["input_layers"] = [["a", 0, 0], ["b", 0, 0]]
+    circle = as_keras_2([layer("InputLayer", "a"), layer("Add", "x", "y"), layer("Add", "y", "x")], ["y"])
+    for graph, message in [
+        (two, r"has 2 inputs, 'a', 'b'"),
+        (circle, "graph around layer 'y' is damaged"),
+        ({"class_name": "MyModel", "config": {"layers": [1]}}, "'MyModel', a class of its own whose code is not read"),
+        ({"class_name": "Model", "config": {"layers": [{}]}}, "is no graph of a Keras network"),
+        ([1, 2], "is no graph of a Keras network"),
+    ]:
+        with pytest.raises(PredictorError, match=message):
+            cg.predict.from_keras_h5(save(tmp_path / "net.h5", graph, {}))
+    with h5py.File(tmp_path / "text.h5", "w") as file:
+        file.attrs["model_config"] = "[" * 5_000
+    with pytest.raises(PredictorError, match="nested too deeply"):
+        cg.predict.from_keras_h5(tmp_path / "text.h5")
+
+
+def test_files_that_are_not_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    (tmp_path / "text.h5").write_text("hello, not HDF5")
+    os.mkfifo(tmp_path / "pipe")
+    for name, message in [
+        ("net.keras", r"is a \.keras archive"),
+        ("text.h5", "is no HDF5 file"),
+        ("absent.h5", "no such file"),
+        ("pipe", "is a pipe"),
+    ]:
+        with pytest.raises(PredictorError, match=message):
+            cg.predict.from_keras_h5(tmp_path / name)
+
+
+def test_hostile_files(tmp_path):
+    graph = sequential(layer("Dense", "out", units=2))
+    path = save(tmp_path / "net.h5", graph, {})
+    with h5py.File(path, "a") as file:
+        file["model_weights/out/kernel:0"] = h5py.ExternalLink("/etc/passwd", "/")
+    with pytest.raises(PredictorError, match="is a link to another place"):
+        cg.predict.from_keras_h5(path)
+    path = save(tmp_path / "huge.h5", graph, {})
+    with h5py.File(path, "a") as file:
+        file.create_dataset("model_weights/out/kernel:0", (2**40, 2), "f4", chunks=(1024, 2), compression="gzip")
+    with pytest.raises(PredictorError, match="declares arrays of"):
+        cg.predict.from_keras_h5(path)
+    data = save(tmp_path / "cut.h5", graph, {"out": {"kernel": random(400, 2)}}).read_bytes()
+    (tmp_path / "cut.h5").write_bytes(data[: len(data) // 2])
+    with pytest.raises(PredictorError, match="damaged or no HDF5 file"):
+        cg.predict.from_keras_h5(tmp_path / "cut.h5")
+
+
+# --- published weights, written as Keras has them ---------------------------------------------------------------------
+
+
+@pytest.mark.real
+def test_mpra_dragonn_answers_as_published(shared, tmp_path):
+    from safetensors.numpy import load_file
+
+    folder = shared / "data" / "models" / "mpra_dragonn"
+    arrays, expected = load_file(folder / "model.safetensors"), json.loads((folder / "reference.json").read_text())
+    layers, weights = [], {}
+    for i in range(3):
+        layers.append(layer("Conv1D", f"conv{i}", filters=120, kernel_size=[5], activation="relu"))
+        layers.append(layer("BatchNormalization", f"norm{i}", epsilon=1e-3))
+        kernel = arrays[f"body.{3 * i}.weight"].transpose(2, 1, 0)
+        weights[f"conv{i}"] = {"kernel": kernel, "bias": arrays[f"body.{3 * i}.bias"]}
+        names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+        weights[f"norm{i}"] = {keras: arrays[f"body.{3 * i + 2}.{name}"] for keras, name in names.items()}
+    layers += [layer("Flatten", "flat"), layer("Dense", "out", units=12)]
+    kernel = arrays["heads.weight"].reshape(12, 120, 133).transpose(2, 1, 0).reshape(-1, 12)
+    weights["out"] = {"kernel": kernel, "bias": arrays["heads.bias"]}
+    made = cg.predict.from_keras_h5(save(tmp_path / "net.h5", sequential(*layers), weights))
+    tokens = np.array([["ACGT".index(base) for base in letters] for letters in expected["tokens"]], np.uint8)
+    np.testing.assert_allclose(made.predict(tokens), expected["outputs"], atol=1e-6)
+
+
+@pytest.mark.real
+def test_deepstarr_answers_as_its_torch_copy(shared, tmp_path):
+    from test_predict_torch_real import load
+
+    net = load("deepstarr").module
+    state = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+    layers, weights, before = [layer("InputLayer", "dna", batch_input_shape=[None, 249, 4])], {}, "dna"
+
+    def add(kind, name, arrays=None, **config):
+        nonlocal before
+        layers.append(layer(kind, name, before, **config))
+        weights[name], before = arrays or {}, name
+
+    def norm(name, place):
+        add("BatchNormalization", name, {k: state[f"{place}.{v}"] for k, v in names.items()}, epsilon=1e-3)
+        add("Activation", f"{name}_relu", activation="relu")
+
+    for i, (filters, width) in enumerate([(256, 7), (60, 3), (60, 5), (120, 3)]):
+        arrays = {"kernel": state[f"body.{4 * i}.weight"].transpose(2, 1, 0), "bias": state[f"body.{4 * i}.bias"]}
+        add("Conv1D", f"conv{i}", arrays, filters=filters, kernel_size=[width], padding="same")
+        norm(f"norm{i}", f"body.{4 * i + 1}")
+        add("MaxPooling1D", f"pool{i}", pool_size=[2], strides=[2])
+    add("Flatten", "flat")
+    kernel = state["dense.1.weight"].reshape(256, 120, 15).transpose(2, 1, 0).reshape(1800, 256)
+    add("Dense", "dense0", {"kernel": kernel, "bias": state["dense.1.bias"]}, units=256)
+    norm("norm4", "dense.2")
+    add("Dense", "dense1", {"kernel": state["dense.5.weight"].T, "bias": state["dense.5.bias"]}, units=256)
+    norm("norm5", "dense.6")
+    last = before
+    for k, name in enumerate(("dev", "hk")):
+        before = last
+        arrays = {"kernel": state["heads.weight"][k : k + 1].T, "bias": state["heads.bias"][k : k + 1]}
+        add("Dense", name, arrays, units=1)
+    made = cg.predict.from_keras_h5(save(tmp_path / "net.h5", as_keras_2(layers, ["dev", "hk"]), weights))
+    tokens = np.random.default_rng(0).integers(0, 4, (40, 249)).astype(np.uint8)
+    expected = cg.TorchPredictor(net, tasks=["dev", "hk"]).predict(tokens)
+    np.testing.assert_allclose(made.predict(tokens), expected, atol=5e-6)
+    assert made.tasks == ("dev", "hk")

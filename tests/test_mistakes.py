@@ -1,0 +1,169 @@
+"""Natural mistakes with a network: each is refused in one bounded line that names the cure."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import ClusterError, PredictorError
+from causalgia.trial.distributed_turns import check_picklable
+from causalgia.trial.setup import set_up_trial
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+nn = torch.nn
+LENGTH = 40
+ARMS = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+INSERTED = {"none": cg.Untreated(), "GATA": cg.Insert("GATA", at=20)}
+LOCK = threading.Lock()
+
+
+class Net(nn.Module):
+    """A convolution with a read-out."""
+
+    def __init__(self, read=lambda y: y.mean((1, 2)), layout="NCL"):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.read, self.layout = nn.Conv1d(4, 8, 5), read, layout
+
+    def forward(self, x):
+        return self.read(self.layer(x if self.layout == "NCL" else x.transpose(1, 2)))
+
+
+class Two(Net):
+    """A network that takes a control track, too."""
+
+    def forward(self, x, signal):
+        return self.read(self.layer(x)) + signal
+
+
+def fixed():
+    return nn.Sequential(nn.Conv1d(4, 8, 5), nn.Flatten(), nn.Linear(8 * (LENGTH - 4), 1))
+
+
+def run(predictor, arms=ARMS):
+    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=arms, n_units=12, contrasts="none")
+    return cg.run(design, predictor, rng=0, progress=False)
+
+
+def locked(y):
+    return y[:, 0], LOCK
+
+
+SOFTMAX = Net(lambda y: y.mean(2).softmax(1))
+MISTAKES = {
+    "state dict": (lambda: cg.TorchPredictor(fixed().state_dict()), r"its weights \(4 arrays.*net\.load_state_dict"),
+    "checkpoint": (
+        lambda: cg.TorchPredictor({"epoch": 3, "state_dict": fixed().state_dict()}),
+        r"load_state_dict\(checkpoint\['state_dict'\]\)",
+    ),
+    "class": (lambda: cg.TorchPredictor(Net), r"the class Net; make one: Net\("),
+    "two inputs": (
+        lambda: run(cg.TorchPredictor(Two())),
+        r"It takes 'signal' as well: give a module.*net\(x, signal\)",
+    ),
+    "squeeze": (lambda: run(cg.TorchPredictor(Net(lambda y: y.mean((1, 2)).squeeze()))), r"write squeeze\(-1\)"),
+    "squeeze of tasks": (lambda: run(cg.TorchPredictor(Net(lambda y: y.mean(2).squeeze()))), r"write squeeze\(-1\)"),
+    "squeeze in reduce": (
+        lambda: run(cg.TorchPredictor(Net(lambda y: y.mean(2)), reduce=lambda y: y[:, :1].squeeze())),
+        r"write squeeze\(-1\)",
+    ),
+    "squeeze in numpy": (lambda: run(cg.FunctionPredictor(lambda x: x[:, 0].mean(-1).squeeze())), "squeeze"),
+    "(n, tasks, 1)": (
+        lambda: run(cg.TorchPredictor(Net(lambda y: y.mean(2, keepdim=True)))),
+        r"is \(1, 8, 1\).*reduce=lambda y: y\.squeeze\(-1\)",
+    ),
+    "(n, 1, tasks)": (
+        lambda: run(cg.TorchPredictor(Net(lambda y: y.mean(2).unsqueeze(1)))),
+        r"reduce=lambda y: y\.squeeze\(1\)",
+    ),
+    "heads": (
+        lambda: run(cg.TorchPredictor(Net(lambda y: (y[:, :1].mean(2), y[:, 1].mean(1))))),
+        r"a tuple of \(1, 1\), \(1,\).*torch\.cat\(.*tasks=",
+    ),
+    "profile and counts": (
+        lambda: run(cg.TorchPredictor(Net(lambda y: (y, y.mean((1, 2)))))),
+        r"reduce=lambda y: y\[1\]",
+    ),
+    "torch in a function": (lambda: run(cg.FunctionPredictor(fixed())), r"use cg\.TorchPredictor\(net\)"),
+    "torch in a lambda": (lambda: run(cg.FunctionPredictor(lambda x: fixed()(x))), r"use cg\.TorchPredictor\(net\)"),
+    "insert": (lambda: run(cg.TorchPredictor(fixed()), INSERTED), r"'GATA' \(44 bp\).*from 40 to 44.*cg\.Embed"),
+    "insert in numpy": (
+        lambda: run(cg.FunctionPredictor(lambda x: x.reshape(len(x), -1) @ np.ones(4 * LENGTH)), INSERTED),
+        r"from 40 to 44.*cg\.Embed",
+    ),
+    "channels last": (lambda: run(cg.TorchPredictor(Net(layout="NLC"))), r"takes \(n, length, 4\): give layout='NLC'"),
+    "channels first": (
+        lambda: run(cg.TorchPredictor(Net(), layout="NLC")),
+        r"takes \(n, 4, length\): give layout='NCL'",
+    ),
+    "channels last in numpy": (
+        lambda: run(cg.FunctionPredictor(lambda x: (x @ np.ones(4)).mean(1))),
+        r"takes \(n, length, 4\): give layout='NLC'",
+    ),
+    "softmax": (
+        lambda: run(cg.TorchPredictor(SOFTMAX, reduce=lambda y: y.sum(1))),
+        r"is a softmax over axis 1.*y\[:, 0\]",
+    ),
+    "softmax in numpy": (
+        lambda: run(
+            cg.FunctionPredictor(
+                lambda x: np.exp(x.mean(2)) / np.exp(x.mean(2)).sum(1)[:, None], reduce=lambda y: y.sum(1)
+            )
+        ),
+        "is a softmax over axis 1",
+    ),
+    "one for all": (lambda: run(cg.FunctionPredictor(lambda x: float(x[:, 1].mean()))), r"with shape \(\)"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_names_its_cure_in_one_line(mistake):
+    do, cure = MISTAKES[mistake]
+    with pytest.raises(PredictorError, match=cure) as caught:
+        do()
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) <= 480
+
+
+def test_a_reduction_that_cannot_be_sent():
+    made = cg.TorchPredictor(fixed(), reduce=lambda y: locked(y)[0], tasks=["y"])
+    held = cg.TorchPredictor(fixed(), reduce=lambda y, lock=LOCK: y[:, 0], tasks=["y"])
+    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=ARMS, n_units=4, contrasts="none")
+    assert made.predict(np.zeros((1, LENGTH), np.uint8)).shape == (1, 1)
+    with pytest.raises(ClusterError, match=r"reduce \(a function\) cannot be sent.*PredictorFactory") as caught:
+        check_picklable(set_up_trial(design, held, rng=0, analysis=None).trial)
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_are_answers():
+    """They become float64, as the docstring of predict says: labels of classes are the user's own choice."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = run(cg.TorchPredictor(Net(lambda y: (y.amax(2) > 0.6).sum(1)), tasks=["channels"]))
+    assert found["outcome"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "reduce",
+    [
+        lambda y: y[:, 0],
+        lambda y: y[:, :3].sum(1),
+        lambda y: y.log().sum(1),
+        lambda y: y.amax(1),
+        lambda y: y.argmax(1),
+    ],
+)
+def test_read_outs_of_a_softmax_that_vary_are_fine(reduce):
+    assert np.ptp(run(cg.TorchPredictor(SOFTMAX, reduce=reduce, tasks=["y"]))["outcome"].values) >= 0
+
+
+def test_probabilities_by_position_summed_over_classes_are_constant_too():
+    net = Net(lambda y: y.softmax(1))
+    with pytest.raises(PredictorError, match="gives 36 for every sequence"):
+        run(cg.TorchPredictor(net, reduce=lambda y: y.sum((1, 2))))
+    run(cg.TorchPredictor(net, reduce=lambda y: y[:, 2].sum(1), tasks=["y"]))
