@@ -420,7 +420,8 @@ def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
     msg = (
         f"{what} for {n_rows} sequences is {describe_output(value)}, not a tensor ({n_rows},) or ({n_rows}, tasks); "
         "give reduce=, a function of what the network returns, for example reduce=lambda y: y[1] for the second of a "
-        "tuple or reduce=lambda y: y.sum(-1) for total counts of a profile"
+        "tuple or reduce=lambda y: y.sum(-1) for total counts of a profile; or track=cg.Track(axis=-1) to keep its "
+        "positions"
     )
     raise PredictorError(msg)
 
