@@ -8,7 +8,8 @@ from typing import Any
 import xarray as xr
 
 from causalgia.errors import OutcomesError, printable, quoted
-from causalgia.reporting import Rows, trial_report
+from causalgia.positions import has_positions
+from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting.table import check_not_draws
 from causalgia.reporting.tipping_sentences import tipping_report
 from causalgia.schema import keeps_effects
@@ -45,7 +46,8 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     Outcomes are described by population, units, arms in do-notation, predictor and analysis. Estimates and decisions
     have the estimand, a table of effects, and sentences: one for each decision, with estimand, size, interval, verdict
     and number of units, and for an undecided effect the approximate number of units of a new trial that would decide
-    it; for estimates if they are few. Fixed placebo words are summarized in one line.
+    it; for estimates if they are few. Fixed placebo words are summarized in one line. A profile has a line for each
+    curve: where its band excludes no effect, the largest change, the total.
 
     Parameters
     ----------
@@ -93,6 +95,8 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
         return tipping_report(dataset)
     if name is None:
         _check_reportable(dataset)
+        if has_positions(dataset) and "ace" in dataset:
+            return curve_report(dataset)
         return trial_report(dataset, rows=rows)
     if rows != "summary" and name != "describe_fit":
         raise OutcomesError(f"rows={quoted(rows)} is for placebo words and elements, and this Dataset has none")

@@ -363,7 +363,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     read.attrs = {name: _as_python(value) for name, value in read.attrs.items()}
     read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})
     try:
-        return validate(read, kind)
+        return validate(read, kind, positions=True)
     except OutcomesError as error:
         raise OutcomesError(f"{source}: {error}") from error
 

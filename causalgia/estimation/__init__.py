@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from causalgia.estimation._heterogeneity import heterogeneity, sd_of
     from causalgia.estimation._hypotheses import hypotheses
     from causalgia.estimation._random_effects import RandomEffects, random_effects
+    from causalgia.estimation._shape_change import shape_change
     from causalgia.estimation._variance_components import variance_components
     from causalgia.estimation.crossover import (
         Estimate,
@@ -106,6 +107,7 @@ __all__ = [
     "residual_df",
     "respond",
     "sd_of",
+    "shape_change",
     "sign_flip_test",
     "slopes",
     "stratified_mean",

@@ -16,15 +16,15 @@ from causalgia.types import Array, Codes
 
 _FEW = 8
 """Most clusters that make the effect at a position where t is not informative; as `too_rare` of 200 contrasts."""
-_SMALL = 0.05
+_SMALL = 1e-6
 
 
 def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int) -> tuple[Array, Array]:
     """Return half-widths of the band of a curve, and the same in standard errors (those of one t where it is exact).
 
-    Where eight or fewer of 20 or more clusters differ from the others (deviate by a twentieth of the largest
-    deviation), the effect has no t, and is bounded by its rarity: that number gives an upper limit of the share of the
-    population that differs, by the largest ICE of the curve at most.
+    Where eight or fewer of 20 or more clusters differ from the others, the effect has no t, and is bounded by its
+    rarity: that number gives an upper limit of the share of the population that differs, by the largest ICE of the
+    curve at most.
     """
     _, se, df = (x[members] for x in joint.tested(ci_prob))
     critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
@@ -53,7 +53,7 @@ def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int
 
 
 def n_differing(factor: Array) -> Codes:
-    """Return how many clusters deviate from the middle one by more than a twentieth of the largest deviation.
+    """Return how many clusters deviate from the middle one, by more than a millionth of the largest deviation.
 
     Examples
     --------

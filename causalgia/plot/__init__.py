@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # for modules that must not import matplotlib
 
     from causalgia.plot.bench_figures import barcodes, concordance, dna_counts, replicates
-    from causalgia.plot.curves import against, profile, tipping_point
+    from causalgia.plot.curves import against, band, profile, tipping_point
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, sharing
     from causalgia.plot.logos import logo
@@ -20,6 +20,7 @@ else:
 
 __all__ = [
     "against",
+    "band",
     "barcodes",
     "concordance",
     "dna_counts",

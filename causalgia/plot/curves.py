@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
@@ -39,6 +39,7 @@ from causalgia.plot.style import (
     task_rows,
     title,
 )
+from causalgia.positions import has_positions, positions_of
 from causalgia.reporting import Row
 from causalgia.reporting.table import as_reportable
 from causalgia.schema import validate
@@ -116,6 +117,83 @@ def profile(
         _draw_joined(axes, rows, look.color or GRAY)
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
+    return axes
+
+
+def band(
+    curves: xr.Dataset,
+    *,
+    contrast: str | list[str] | None = None,
+    task: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the effect on a profile along its positions, with the band (or intervals) as a shade.
+
+    Parameters
+    ----------
+    curves
+        From `causalgia.simultaneous` with ``over="position"``, or `causalgia.estimate`: ``ace (contrast, position,
+        task)``.
+    contrast
+        One or several, each in its own color; required if there are more than four.
+    task
+        The task; required if there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Save it by `save_figure`.
+
+    Raises
+    ------
+    ContrastError
+        If the contrast or the task does not exist or is required.
+    OutcomesError
+        If `curves` are no estimates with a dim position.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "position", "task"), np.array([0.0, 2.0, 0.5]).reshape(1, 3, 1))
+    >>> names = {"contrast": ["GATA1"], "position": [-1, 0, 1], "task": ["K562"]}
+    >>> axes = band(xr.Dataset({"ace": ace}, coords=names))
+    >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
+    ('position (bp)', [0.0, 2.0, 0.5])
+    """
+    curves = validate(curves, "estimates", positions=True)
+    if not has_positions(curves) or "model" in curves["ace"].dims:
+        raise OutcomesError(
+            "band draws estimates (contrast, position, task): of a predictor with track=, and of one model, "
+            ".sel(model=...), or target='population x predictors'"
+        )
+    task = as_task(curves, task, "band")
+    names = [str(name) for name in curves["contrast"].to_numpy()]
+    wanted = names if contrast is None else [contrast] if isinstance(contrast, str) else list(contrast)
+    unknown = [name for name in wanted if name not in names]
+    if unknown or len(wanted) > len(MODELS):
+        problem = f"contrast {quoted(unknown[0])} is not there" if unknown else f"{len(wanted)} contrasts are too many"
+        raise ContrastError(
+            f"band: {problem}; say contrast= up to {len(MODELS)} of {', '.join(map(quoted, names[:8]))}"
+        )
+    axes, at = axes_or_new(ax, 7.2, 3.4), positions_of(curves) + (int(curves.attrs.get("bin", 1)) - 1) / 2
+    for name, color in zip(wanted, MODELS, strict=False):
+        curve = curves.isel(contrast=names.index(name), task=task_names(curves).index(task))
+        if "lower" in curve:
+            look: dict[str, Any] = {"color": color, "alpha": 0.25, "lw": 0, "zorder": 2.5, "label": "_band"}
+            axes.fill_between(at, curve["lower"].to_numpy(), curve["upper"].to_numpy(), **look)
+        axes.plot(at, curve["ace"].to_numpy(), color=color, lw=1.2, zorder=4, label=shortened(name))
+    axes.axhline(null_value(curves), color=INK, lw=0.8, zorder=2)
+    words = "band over all positions" if curves.attrs.get("over") == "position" else "interval at each position"
+    levels = f"\n{100 * float(curves.attrs.get('ci_prob', 0.95)):.4g} % {words}" if "lower" in curves else ""
+    axes.set_ylabel(fill(axis_label(curves.attrs), _WIDE) + levels, fontsize=9.5, **AS_IT_IS)
+    axes.set_xlabel("position (bp)", fontsize=9.5)
+    title(axes, task if len(wanted) > 1 else f"{shortened(wanted[0])}, {shortened(task)}")
+    strip(axes, "top", "right", "bottom")
+    axes.margins(x=0.01)
+    axes.tick_params(labelsize=9)
+    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
+    legend(axes)
     return axes
 
 

@@ -13,7 +13,7 @@ from causalgia.errors import PredictorError, quoted
 _MOST_VALUES = 10_000_000
 _GENERAL = (
     "give reduce=, a function of what the network returns, for example reduce=lambda y: y[1] for the second of a "
-    "tuple or reduce=lambda y: y.sum(-1) for total counts of a profile"
+    "tuple, reduce=lambda y: y.sum(-1) for total counts of a profile, or track=cg.Track(axis=-1) to keep its positions"
 )
 
 

@@ -12,6 +12,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
+    from causalgia.reporting._curve_report import curve_report
     from causalgia.reporting._trial_report import sentence, sentences, tasks_in_words, trial_report
     from causalgia.reporting.rounded_numbers import (
         format_effect,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         p_clause,
     )
     from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
+    from causalgia.reporting.track_files import write_bigwig, write_npz
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -29,6 +31,7 @@ __all__ = [
     "Row",
     "Rows",
     "cells",
+    "curve_report",
     "format_effect",
     "format_number",
     "format_p",
@@ -42,4 +45,6 @@ __all__ = [
     "sentences",
     "tasks_in_words",
     "trial_report",
+    "write_bigwig",
+    "write_npz",
 ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from causalgia.zoo.arrangements import Hairpin, Pair
     from causalgia.zoo.grammar import Oracle
     from causalgia.zoo.named_oracles import names, oracle
+    from causalgia.zoo.profile_oracles import Imprint, ProfileOracle, footprint, promoter
     from causalgia.zoo.terms import (
         Bump,
         EndGC,
@@ -42,9 +43,11 @@ __all__ = [
     "Gate",
     "Hairpin",
     "Hill",
+    "Imprint",
     "Linear",
     "Oracle",
     "Pair",
+    "ProfileOracle",
     "Response",
     "Saturating",
     "Slope",
@@ -52,8 +55,10 @@ __all__ = [
     "Word",
     "card",
     "ensemble",
+    "footprint",
     "load",
     "names",
     "oracle",
+    "promoter",
     "true_ace",
 ]

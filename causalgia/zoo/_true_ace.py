@@ -116,9 +116,9 @@ def true_ace(
             f"true_ace(design, oracle): {type(oracle).__name__} is not a network of the zoo, whose effects are known; "
             "give one of cg.zoo.oracle(...)"
         )
-    request = _requested_contrasts(design, control, contrasts)
+    request = requested_contrasts(design, control, contrasts)
     n_units = as_int(n_units, "n_units", least=2)
-    weights = _weights_by_arm(request.contrasts, design.arm_names)
+    weights = weights_by_arm(request.contrasts, design.arm_names)
     used = np.unique(weights.indices)
     arms, weights = [design.named_arms[i].intervention for i in used], weights[:, used]
     ace = weights @ exact_means(oracle, design.null, arms)
@@ -155,7 +155,7 @@ class ContrastRequest:
     why: str = ""
 
 
-def _requested_contrasts(
+def requested_contrasts(
     design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
 ) -> ContrastRequest:
     if control is not None and contrasts is not None:
@@ -183,7 +183,7 @@ def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastR
     return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
 
 
-def _weights_by_arm(contrasts: Contrasts, names: list[str]) -> Any:
+def weights_by_arm(contrasts: Contrasts, names: list[str]) -> Any:
     """Return the weight of each arm in each contrast, (contrasts, arms), sparse."""
     column = {name: i for i, name in enumerate(names)}
     entries = [(i, column[arm], weight) for i, (_, row) in enumerate(contrasts.rows) for arm, weight in row]
@@ -225,7 +225,7 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
            [2.  ]])
     """
     means = np.full((len(arms), len(oracle.tasks)), np.nan)
-    for batch in _component_batches(_arm_components(null, arms)):
+    for batch in _component_batches(arm_components(null, arms)):
         columns, share = np.concatenate([piece for _, piece, _ in batch]), [s for _, p, s in batch for _ in p]
         arm = np.array([i for i, piece, _ in batch for _ in piece])
         means[arm] = np.where(np.isnan(means[arm]), 0.0, means[arm])
@@ -235,7 +235,7 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
     return means
 
 
-def _arm_components(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
+def arm_components(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
     """Yield the components of the arms that are mixtures of independent positions."""
     try:
         untreated = null_columns(null)

@@ -1,0 +1,104 @@
+"""Bands of curves: how often a 95 % band misses the true effect on a profile at any position; changes of shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import xarray as xr
+
+import causalgia as cg
+from validation.checks import Check
+from validation.draws import Rng
+
+Trials = Callable[[Rng, int], np.ndarray]
+_ORACLES = {"smooth footprint": ("footprint", "AGATAAG"), "spiky promoter": ("promoter", "TATAAA")}
+_POOL = 20_000
+
+
+@cache
+def pool(name: str) -> xr.DataArray:
+    """ICE of an oracle's first track in 20,000 units, (unit, position): the population of the trials."""
+    oracle, word = _ORACLES[name]
+    arms = {"placebo": cg.Placebo(word, at=90), "word": cg.Embed(word, at=90)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=_POOL, contrasts="placebo")
+    effects = cg.run(design, getattr(cg.zoo, oracle)(), rng=1, keep="effects")
+    return effects["ice"].isel(contrast=0, task=0, drop=True)
+
+
+def misses(name: str, n: int, method: str, *, parents: int = 0) -> Trials:
+    """Whether the band of n units misses; units of a parent have an amplitude in common, of sd .4."""
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        everything = pool(name)
+        values, truth = everything.to_numpy(), everything.to_numpy().mean(axis=0)
+        parent = np.arange(n) % parents if parents else np.arange(n)
+
+        def one() -> bool:
+            ice = values[rng.integers(0, len(values), n)]
+            if parents:
+                ice = ice * (1 + 0.4 * rng.standard_normal(parents)[parent])[:, None]
+            effects = xr.Dataset(
+                {"ice": (("unit", "contrast", "position", "task"), ice[:, None, :, None])},
+                coords={"contrast": ["word"], "position": everything["position"], "task": ["track"]},
+            ).assign_coords(parent=("unit", parent))
+            band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng).squeeze()
+            return bool(((band["lower"] > truth) | (band["upper"] < truth)).any())
+
+        return np.array([one() for _ in range(n_trials)])
+
+    return trials
+
+
+def shape_misses(divergence: str, n: int) -> Trials:
+    """Whether the interval of the change of shape of the smooth footprint misses the closed form."""
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        oracle = cg.zoo.footprint()
+        arms = {"placebo": cg.Placebo("AGATAAG", at=90), "word": cg.Embed("AGATAAG", at=90)}
+        design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=n, contrasts="placebo")
+        q, p = (mean / mean.sum() for mean in oracle.true_mean(design).to_numpy()[..., 0])
+        truth = np.abs(p - q).sum() / 2
+        if divergence == "jensen_shannon":
+            truth = sum((x * np.log2(2 * x / (p + q))).sum() for x in (p, q)) / 2
+
+        def one() -> bool:
+            outcomes = cg.run(design, oracle, rng=int(rng.integers(2**31)), progress=False)
+            found = cg.estimation.shape_change(outcomes, control="placebo", divergence=divergence)
+            return not found["lower"].item() <= truth <= found["upper"].item()
+
+        return np.array([one() for _ in range(n_trials)])
+
+    return trials
+
+
+_BAND, _SHAPE = "95 % bands of curves: misses at any of 200 positions", "Change of shape of a profile: misses of 95 %"
+_CASES = {"n = 200": {"n": 200}, "n = 1,000": {"n": 1_000}, "40 parents of 5": {"n": 200, "parents": 40}}
+CHECKS = [
+    *(
+        Check(
+            _BAND,
+            f"{method.replace('_', '-')}, {name}, {case}",
+            misses(name, method=method, **options),
+            0.05,
+            "exact" if method == "sup_t" else "at most",
+            full=2_000,
+            quick=60,
+        )
+        for method in ("sup_t", "bootstrap_t")
+        for name in _ORACLES
+        for case, options in _CASES.items()
+    ),
+    *(
+        Check(
+            _SHAPE,
+            f"{divergence.replace('_', ' ')}, 100 units",
+            shape_misses(divergence, 100),
+            0.05,
+            full=2_000,
+            quick=60,
+        )
+        for divergence in ("total_variation", "jensen_shannon")
+    ),
+]

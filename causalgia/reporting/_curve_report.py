@@ -1,0 +1,130 @@
+"""Report of the effects on a profile: where the band excludes no effect, the largest change, the total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import special
+
+from causalgia.errors import OutcomesError, printable
+from causalgia.positions import positions_of
+from causalgia.reporting._trial_report import estimand
+from causalgia.reporting.rounded_numbers import format_effect
+from causalgia.schema import validate
+
+_MOST_CURVES, _MOST_RANGES = 20, 4
+
+
+def curve_report(curves: xr.Dataset) -> str:
+    """Report estimates with a dim position as text; `causalgia.report` is this for profiles.
+
+    A line for each curve (contrast and task), the 20 of largest change first: the ranges of positions in which the band
+    excludes no effect, the largest change, and the change of the total over all positions.
+
+    Parameters
+    ----------
+    curves
+        From `causalgia.simultaneous` with ``over="position"``, or from `causalgia.estimate`, whose intervals hold at
+        one position each.
+
+    Raises
+    ------
+    OutcomesError
+        If they are no estimates.
+
+    Examples
+    --------
+    >>> dims = ("contrast", "position", "task")
+    >>> ace, half = np.array([0.0, 2.0, 3.0, 0.1]).reshape(1, 4, 1), 0.5
+    >>> band = xr.Dataset(
+    ...     {"ace": (dims, ace), "lower": (dims, ace - half), "upper": (dims, ace + half)},
+    ...     coords={"contrast": ["GATA1"], "position": [-1, 0, 1, 2], "task": ["K562"]},
+    ...     attrs={"scale": "counts", "control": "placebo", "band": "sup_t", "over": "position", "ci_prob": 0.95},
+    ... )
+    >>> print(curve_report(band))
+    Effect: ACE on counts, each arm minus placebo, over the population that the units were drawn from.
+    4 positions, -1 to 2 bp; 95 % band over all positions of a curve (sup-t).
+    <BLANKLINE>
+    GATA1: differs at 2 of 4 positions, above at 0 to 1; largest change 3.00 [2.50, 3.50] at 1.
+    """
+    curves = validate(curves, "estimates", positions=True)
+    if "lower" not in curves:
+        raise OutcomesError("these curves have no intervals, because they are of one unit; draw more units")
+    described = [_described(curve, name) for name, curve in _each(curves)]
+    order = sorted(range(len(described)), key=lambda i: -described[i][0])
+    lines = [described[i][1] for i in order[:_MOST_CURVES]]
+    if len(order) > _MOST_CURVES:
+        lines.append(
+            f"... and {len(order) - _MOST_CURVES:,} more curves; select some: .sel(contrast=[...], task=[...])"
+        )
+    return printable("\n\n".join([_heading(curves), "\n".join(lines)]))
+
+
+def _heading(curves: xr.Dataset) -> str:
+    one = curves.isel(position=0)
+    level, banded = 100 * float(curves.attrs.get("ci_prob", 0.95)), curves.attrs.get("over") == "position"
+    one.attrs = {name: x for name, x in one.attrs.items() if name not in ("band", "family", "notes")}
+    at, width = positions_of(curves), int(curves.attrs.get("bin", 1))
+    extent = f"{len(at):,} positions, {at[0]} to {at[-1]} bp" + (f", in bins of {width} bp" if width > 1 else "")
+    method = str(curves.attrs.get("band", "")).replace("_", "-")
+    bounds = (
+        f"{level:.4g} % band over all positions of a curve ({method})"
+        if banded
+        else f"{level:.4g} % intervals of one position each; cg.simultaneous(..., over='position') gives the band"
+    )
+    return f"{estimand(one)}\n{extent[0].upper()}{extent[1:]}; {bounds}."
+
+
+def _each(curves: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield every curve with its name: the contrast, and task and model where there are several."""
+    outer = [dim for dim in ("contrast", "task", "model") if dim in curves["ace"].dims]
+    for at in np.ndindex(*(curves.sizes[dim] for dim in outer)):
+        curve = curves.isel(dict(zip(outer, at, strict=True)))
+        names = [str(curve[dim].item()) for dim in outer if dim == "contrast" or curves.sizes[dim] > 1]
+        yield " in ".join(names[:2]) + (f", {names[2]}" if len(names) > 2 else ""), curve
+
+
+def _described(curve: xr.Dataset, name: str) -> tuple[float, str]:
+    """Return the largest change of a curve in absolute terms, and its line."""
+    at, width = positions_of(curve), int(curve.attrs.get("bin", 1))
+    ace, lower, upper = (np.asarray(curve[name].to_numpy(), dtype=float) for name in ("ace", "lower", "upper"))
+    null = float(curve.attrs.get("null_value", 0.0))
+    above, below = lower > null, upper < null
+    found = [
+        f"{word} at {_ranges(which, at, width)}" for which, word in ((above, "above"), (below, "below")) if which.any()
+    ]
+    n = int(above.sum() + below.sum())
+    if found:
+        where = f"differs at {n:,} of {len(at):,} positions, {', '.join(found)}"
+    else:
+        where = f"no position at which the interval excludes {null:g}"
+    top = int(np.where(above | below if found else True, np.abs(ace - null), -1.0).argmax())
+    row: dict[str, Any] = {"ace": ace[top], "lower": lower[top], "upper": upper[top]}
+    row |= {"se": float(curve["se"].to_numpy()[top])} if "se" in curve else {}
+    size, interval = format_effect(row)
+    total = _total(curve, ace)
+    return float(abs(ace[top] - null)), f"{name}: {where}; largest change {size} {interval} at {at[top]}{total}."
+
+
+def _ranges(which: NDArray[np.bool_], at: NDArray[Any], width: int) -> str:
+    """Return the runs of positions as text, the longest four in order: "-12 to 24"."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], which, [False]])))
+    runs = list(zip(edges[::2], edges[1::2] - 1, strict=True))
+    kept = sorted(sorted(runs, key=lambda run: run[0] - run[1])[:_MOST_RANGES])
+    words = [f"{at[a]} to {at[b] + width - 1}" if at[a] < at[b] + width - 1 else f"{at[a]}" for a, b in kept]
+    return ", ".join(words) + (f" and {len(runs) - len(kept)} more ranges" if len(runs) > len(kept) else "")
+
+
+def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> str:
+    """Return the clause on the sum over positions, if it is known how they correlate."""
+    if "factor" not in curve or float(curve.attrs.get("null_value", 0.0)):
+        return ""
+    pieces = curve["factor"].transpose("cluster", "position").to_numpy().sum(axis=1)
+    se, df = float(np.sqrt((pieces**2).sum())), float(np.median(curve["df"].to_numpy()))
+    half = float(special.stdtrit(df, 0.5 + float(curve.attrs.get("ci_prob", 0.95)) / 2)) * se
+    size, interval = format_effect({"ace": ace.sum(), "se": se, "lower": ace.sum() - half, "upper": ace.sum() + half})
+    return f"; sum over positions {size} {interval}"

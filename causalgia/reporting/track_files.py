@@ -1,0 +1,148 @@
+"""Files of curves: bigWig for genome browsers, npz for arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.checks import is_whole
+from causalgia.errors import ContrastError, MissingExtraError, OutcomesError, quoted
+from causalgia.positions import has_positions, positions_of
+
+_COLUMNS = ("ace", "se", "lower", "upper", "critical")
+
+
+def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
+    """Write estimates of curves to a compressed numpy file: an array for each column, and the names of its dims.
+
+    Parameters
+    ----------
+    curves
+        From `causalgia.estimate` or `causalgia.simultaneous`, with a dim position.
+    path
+        The file; ``.npz`` is added where it is missing.
+
+    Returns
+    -------
+    Path
+        The file. It holds ``ace``, ``se``, ``lower``, ``upper`` (contrast, position, task[, model]), and
+        ``contrast``, ``position``, ``task``, ``bin``.
+
+    Raises
+    ------
+    OutcomesError
+        If there are no curves.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> ace = (("contrast", "position", "task"), np.zeros((1, 3, 1)))
+    >>> curves = xr.Dataset({"ace": ace}, {"contrast": ["GATA1"], "position": [-1, 0, 1], "task": ["K562"]})
+    >>> np.load(write_npz(curves, tempfile.mkdtemp() + "/curves"))["position"].tolist()
+    [-1, 0, 1]
+    """
+    _check_curves(curves)
+    target = Path(path) if str(path).endswith(".npz") else Path(f"{path}.npz")
+    arrays: dict[str, Any] = {name: curves[name].to_numpy() for name in _COLUMNS if name in curves}
+    arrays |= {dim: curves[dim].to_numpy() for dim in ("contrast", "position", "task", "model") if dim in curves.coords}
+    np.savez_compressed(target, **arrays, bin=int(curves.attrs.get("bin", 1)))
+    return target
+
+
+def write_bigwig(
+    curves: xr.Dataset,
+    path: str | PathLike[str],
+    *,
+    chromosome: str,
+    origin: int,
+    sizes: Mapping[str, int],
+    contrast: str | None = None,
+    task: str | None = None,
+    column: str = "ace",
+) -> Path:
+    """Write one curve to a bigWig file, for a genome browser.
+
+    Parameters
+    ----------
+    curves
+        From `causalgia.estimate` or `causalgia.simultaneous`, with a dim position.
+    path
+        The file.
+    chromosome
+        Name of the chromosome.
+    origin
+        Base of the chromosome, counted from 0, that is position 0.
+    sizes
+        Chromosome -> length, of the genome.
+    contrast, task
+        The curve; may be left out where there is one.
+    column
+        ``"ace"``, ``"lower"``, ``"upper"`` or ``"se"``.
+
+    Raises
+    ------
+    OutcomesError
+        If there are no curves, or the column is absent.
+    ContrastError
+        If the contrast, task or chromosome is unknown, or the curve leaves the chromosome.
+    MissingExtraError
+        If pyBigWig is not installed: ``pip install 'causalgia[bigwig]'``.
+    """
+    _check_curves(curves)
+    if column not in _COLUMNS or column not in curves:
+        known = ", ".join(quoted(name) for name in _COLUMNS if name in curves)
+        raise OutcomesError(f"column={quoted(column)} is none of the curves' columns: {known}")
+    if "model" in curves[column].dims:
+        raise OutcomesError("the curves have a dim 'model', and a bigWig file holds one; select it: .sel(model=...)")
+    values = curves[column]
+    for dim, name in (("contrast", contrast), ("task", task)):
+        values = values.sel({dim: _chosen(dim, name, values[dim].to_numpy().tolist())})
+    if chromosome not in sizes:
+        raise ContrastError(f"chromosome {quoted(chromosome)} is not in sizes=, which has {_few(sizes)}")
+    if not is_whole(origin):
+        raise ContrastError(f"origin={quoted(origin)} is not a base of the chromosome, a whole number from 0 on")
+    starts, width = positions_of(curves).astype(np.int64) + origin, int(curves.attrs.get("bin", 1))
+    if starts[0] < 0 or starts[-1] + width > sizes[chromosome]:
+        raise ContrastError(
+            f"origin={origin:,}: the curve would go from {starts[0]:,} to {starts[-1] + width:,}, outside {chromosome} "
+            f"of {sizes[chromosome]:,} bp"
+        )
+    try:
+        import pyBigWig
+    except ImportError as error:
+        msg = f"bigWig files need pyBigWig ({error}); run: pip install 'causalgia[bigwig]', or use write_npz"
+        raise MissingExtraError(msg) from error
+    target = Path(path)
+    file = pyBigWig.open(str(target), "w")
+    try:
+        file.addHeader(list(sizes.items()))
+        ends = (starts + width).tolist()
+        numbers = values.to_numpy().astype(np.float64).tolist()
+        file.addEntries([chromosome] * len(starts), starts.tolist(), ends=ends, values=numbers)
+    finally:
+        file.close()
+    return target
+
+
+def _check_curves(curves: xr.Dataset) -> None:
+    if not (has_positions(curves) and "ace" in curves):
+        raise OutcomesError("these are no curves: estimates with a dim 'position', from cg.estimate or cg.simultaneous")
+
+
+def _chosen(dim: str, name: str | None, there: list[Any]) -> Any:
+    if name is None and len(there) == 1:
+        return there[0]
+    if name not in there:
+        problem = f"there are {len(there)} {dim}s" if name is None else f"{dim} {quoted(name)} is not there"
+        raise ContrastError(f"{problem}, and a bigWig file holds one curve; say {dim}= one of {_few(there)}")
+    return name
+
+
+def _few(names: Iterable[Any]) -> str:
+    listed = list(map(quoted, names))
+    return ", ".join(listed[:6]) + (f", ... {len(listed):,} in all" if len(listed) > 6 else "")

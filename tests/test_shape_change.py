@@ -1,0 +1,169 @@
+"""Change of the shape of a profile, and oracles whose profiles are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+import causalgia as cg
+from causalgia.errors import CausalgiaError, EstimateError, OutcomesError, PredictorError
+from causalgia.estimation import shape_change
+from causalgia.sequences.alphabet import reverse_complement
+
+RNG = np.random.default_rng(0)
+WORDS = {"footprint": "AGATAAG", "promoter": "TATAAA"}
+
+
+def oracle(name: str) -> cg.zoo.ProfileOracle:
+    return getattr(cg.zoo, name)()
+
+
+def design(name: str, n: int = 60, null: cg.design.NullModel | None = None) -> cg.Design:
+    arms = {
+        "control": cg.Placebo(WORDS[name], at=90),
+        "site": cg.Embed(WORDS[name], at=90),
+        "two": cg.Embed(WORDS[name], at=90) + cg.Embed(WORDS[name], at=110),
+    }
+    return cg.Design(null=null or cg.Uniform(length=200), arms=arms, n_units=n, contrasts="control")
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_true_curves_are_what_many_units_show(name):
+    made = oracle(name)
+    profile = cg.Profile(of=["A" * 200, "C" * 200, "G" * 200, "T" * 200, "A" * 200])
+    for null in (cg.Uniform(length=200), profile):
+        truth = made.true_curve(design(name, null=null))
+        moments = cg.run(design(name, 4_000, null=null), made, rng=0, keep="moments")
+        away = np.abs(moments["ice_mean"] - truth) / (moments["ice_sd"] / np.sqrt(4_000)).where(moments["ice_sd"] > 0)
+        seen = moments["ice_leverage"] < 0.02
+        assert float(away.where(seen).max()) < 5
+        assert float(np.abs(truth).max()) > 3
+    with pytest.raises(PredictorError, match="no closed form"):
+        made.true_curve(design(name, null=cg.DinucleotideShuffle(of=["ACGT" * 50, "AACCGGTT" * 25])))
+
+
+def test_expectations_are_enumerated():
+    made = cg.zoo.ProfileOracle(
+        cg.zoo.Imprint("a", "GA", heights=(-1.0, 2.0), start=-1, flank_gain=0.3, flank=2),
+        cg.zoo.Imprint("b", "NC", heights=(1.0,), flank_gain=-0.2, flank=-3),
+        baseline=3.0,
+    )
+    tokens = np.stack(np.meshgrid(*[np.arange(4, dtype=np.uint8)] * 6, indexing="ij"), -1).reshape(-1, 6)
+    p = np.array([0.1, 0.2, 0.3, 0.4])
+    weight = p[tokens].prod(axis=1)
+    exact = (made.predict(tokens) * weight[:, None, None]).sum(axis=0)
+    np.testing.assert_allclose(made.expected(np.tile(p, (1, 6, 1)))[0], exact, rtol=1e-12)
+
+
+def test_a_promoter_is_the_same_on_the_other_strand():
+    made = oracle("promoter")
+    rows = cg.run(design("promoter", 1), made, rng=0)
+    assert rows["task"].values.tolist() == ["plus", "minus"]
+    tokens = np.random.default_rng(0).integers(0, 4, (50, 200), dtype=np.uint8)
+    tokens[:, 80:86] = [3, 0, 3, 0, 0, 0]
+    one, other = made.predict(tokens), made.predict(reverse_complement(tokens))
+    np.testing.assert_allclose(other[:, ::-1, ::-1], one, rtol=1e-12)
+    assert one[:, 80 + 30, 0].min() >= 19
+
+
+def test_imprints_that_are_none_are_refused():
+    for make, message in (
+        (lambda: cg.zoo.Imprint("a", "GATA", heights=()), "no heights"),
+        (lambda: cg.zoo.ProfileOracle(), "made of imprints"),
+        (lambda: cg.zoo.ProfileOracle(cg.zoo.Imprint("a", "GA", (1.0,)), track=cg.Track(bin=2)), "not bins of 2"),
+    ):
+        with pytest.raises(PredictorError, match=message):
+            make()
+
+
+def positive_outcomes(n: int = 30, models: int = 0) -> xr.Dataset:
+    shape = (n, 3, 8, 2, *([models] if models else []))
+    dims = ("unit", "arm", "position", "task", *(["model"] if models else []))
+    coords = {"arm": ["0", "A", "B"], "position": np.arange(8) - 4, "task": ["x", "y"]}
+    return xr.Dataset({"outcome": (dims, RNG.gamma(2.0, size=shape))}, coords=coords)
+
+
+def by_hand(y: np.ndarray, arm: int, divergence: str) -> np.ndarray:
+    """Divergence of mean profiles (units, arms, positions) for one task."""
+    p, q = (y[:, a].mean(axis=0) / y[:, a].mean(axis=0).sum() for a in (arm, 0))
+    return np.abs(p - q).sum() / 2 if divergence == "total_variation" else jensenshannon(p, q, base=2) ** 2
+
+
+@pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_estimates_are_the_jackknife_by_hand(divergence, clustered):
+    outcomes = positive_outcomes()
+    cluster = np.repeat(np.arange(10), 3) if clustered else np.arange(30)
+    outcomes = outcomes.assign_coords(parent=("unit", cluster))
+    found = shape_change(outcomes, control="0", divergence=divergence, between=(-3, 3))
+    y = outcomes["outcome"].to_numpy()[:, :, 1:7]
+    n = cluster.max() + 1
+    for k, arm in enumerate((1, 2)):
+        for task in (0, 1):
+            whole = by_hand(y[..., task], arm, divergence)
+            out = np.array([by_hand(y[cluster != g][..., task], arm, divergence) for g in range(n)])
+            assert found["ace"][k, task] == pytest.approx(n * whole - (n - 1) * out.mean(), rel=1e-9)
+            se = np.sqrt((n - 1) / n * ((out - out.mean()) ** 2).sum())
+            assert found["se"][k, task] == pytest.approx(se, rel=1e-9)
+    assert found.attrs["cluster"] == ("parent" if clustered else "unit")
+
+
+def test_a_change_of_the_total_is_no_change_of_shape():
+    outcomes = positive_outcomes()
+    outcomes["outcome"][:, 1] = 3 * outcomes["outcome"][:, 0]
+    for divergence in ("total_variation", "jensen_shannon"):
+        found = shape_change(outcomes, control="0", divergence=divergence)
+        assert np.abs(found["ace"].sel(contrast="A")).max() < 1e-12
+        assert (found["ace"].sel(contrast="B") > 0).any()
+
+
+def test_models_of_an_ensemble_keep_their_dim():
+    found = shape_change(positive_outcomes(models=3), control="0")
+    assert found["ace"].dims == ("contrast", "task", "model")
+
+
+def test_placebo_words_are_the_null_of_a_divergence():
+    made = oracle("footprint")
+    arms = {"control": cg.Untreated(), "site": cg.Embed("AGATAAG", at=90)}
+    arms |= cg.placebos("AGATAAG", at=90, n_words=40, rng=0)
+    trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=100)
+    found = shape_change(cg.run(trial, made, rng=0), control="control")
+    ranked = cg.multiplicity.placebo_rank(found)
+    assert int(found["placebo_word"].sum()) == 40
+    assert float(ranked["p_placebo_above"].sel(contrast="site").item()) == pytest.approx(1 / 41)
+    assert "p" not in found
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "options", "error", "message"),
+    [
+        (positive_outcomes(), {"control": "C"}, EstimateError, "not an arm"),
+        (positive_outcomes(), {"control": "0", "divergence": "kl"}, EstimateError, "none of 'total_variation'"),
+        (positive_outcomes(), {"control": "0", "between": (0, 1)}, EstimateError, "needs two or more"),
+        (positive_outcomes(4), {"control": "0"}, EstimateError, "4 clusters are too few"),
+        (positive_outcomes().isel(position=0), {"control": "0"}, OutcomesError, "track=cg.Track"),
+        (positive_outcomes() - 3, {"control": "0"}, OutcomesError, "arm '0'.*no shape"),
+    ],
+)
+def test_outcomes_without_a_shape_are_refused(outcomes, options, error, message):
+    with pytest.raises(CausalgiaError, match=message) as refused:
+        shape_change(outcomes, **options)
+    assert isinstance(refused.value, error)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
+def test_intervals_of_the_footprint_cover(divergence):
+    made, n_trials, hits = oracle("footprint"), 200, 0
+    trial = design("footprint", 80)
+    means = made.true_mean(trial).to_numpy()[..., 0]
+    p, q = (means[a] / means[a].sum() for a in (1, 0))
+    truth = np.abs(p - q).sum() / 2 if divergence == "total_variation" else jensenshannon(p, q, base=2) ** 2
+    for i in range(n_trials):
+        found = shape_change(cg.run(trial, made, rng=i), control="control", divergence=divergence).isel(contrast=0)
+        hits += bool(found["lower"].item() <= truth <= found["upper"].item())
+    low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
+    assert low <= hits / n_trials <= high, hits / n_trials
