@@ -130,6 +130,15 @@ PARTS: dict[str, tuple[Target, ...]] = {
     "catalogue": (
         Target("4,096 words x 1,000 units, to estimates", "bare forwards", "trial / bare forwards", AT_MOST, 1.05),
     ),
+    "variant_scores": (
+        Target(
+            "10,000 variants x 2 alleles beside 1,000 matched null variants, to q-values, DeepSTARR size",
+            "bare forwards",
+            "variants / bare forwards",
+            AT_MOST,
+            1.1,
+        ),
+    ),
     "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
     "fits": (

@@ -217,6 +217,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
         ends = np.cumsum(list(lengths.values()))
         chromosomes = list(lengths)
         for n_dropped, keys in wanted.levels():
+            patterns = [(_pattern(x, keys), _pattern(x.on_other_strand, keys)) for x in wanted.changes]
             for number in range(_ROUNDS):
                 missing = found.missing
                 if not len(missing):
@@ -230,8 +231,13 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                     first = position - change.at - beyond
                     if first < 0 or first + wide.shape[1] > lengths[chromosomes[c]]:
                         continue
-                    stop = position + len(change.removed)
-                    minus = _strand_at(genome, chromosomes[c], position, stop, change, keys)
+                    both = patterns[wanted.matched[i]]
+                    flank = (len(both[0]) - len(change.removed)) // 2
+                    stop = position + len(change.removed) + flank
+                    if position < flank or stop > lengths[chromosomes[c]]:
+                        continue
+                    there = genome.letters(chromosomes[c], position - flank, stop, place="a null variant")
+                    minus = _strand_of(there.decode("latin-1").upper(), both)
                     if minus is None:
                         continue
                     letters = genome.letters(chromosomes[c], first, first + wide.shape[1], place="a null variant")
@@ -243,22 +249,14 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
     return _with_windows(wanted, wide, beyond, found, source)
 
 
-def _strand_at(
-    genome: Genome, chromosome: str, start: int, stop: int, change: Change, keys: tuple[str, ...]
-) -> bool | None:
-    """Return whether the genome matches the change there on the minus strand; None where it matches on neither."""
-    plus, minus = (_pattern(x, keys) for x in (change, change.on_other_strand))
-    flank = (len(plus) - (stop - start)) // 2
-    if start < flank:
-        return None
-    letters = genome.letters(chromosome, start - flank, stop + flank, place="a null variant")
-    text = letters.decode("latin-1").upper()
-    if not set(text) <= _LETTERS:
-        return None
-    both = [all(base in (_WILD, letter) for base, letter in zip(x, text, strict=True)) for x in (plus, minus)]
-    if not any(both):
-        return None
-    return both[1] and not both[0]
+def _strand_of(text: str, patterns: tuple[str, str]) -> bool | None:
+    """Return whether letters match the pattern of the minus strand; None where they match on neither."""
+    for minus, pattern in enumerate(patterns):
+        if text == pattern or (
+            _WILD in pattern and all(x in (_WILD, letter) for x, letter in zip(pattern, text, strict=True))
+        ):
+            return bool(minus)
+    return None
 
 
 def _pattern(change: Change, keys: tuple[str, ...]) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope
 from causalgia.design import MatchedVariants
 from causalgia.errors import OutcomesError
-from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
-from causalgia.experiments.kit.experiment import Experiment, over_predictors
+from causalgia.experiments.kit.answer import Answer, largest_contrasts
+from causalgia.experiments.kit.experiment import Experiment
 from causalgia.multiplicity.matched_ranks import (
     Strata,
     local_fdr,
@@ -102,14 +102,12 @@ class MatchedTrial(Experiment):
         table = _table(estimates, decisions)
         k = len(self.variants)
         null = ice.isel(unit=slice(k, None)).reset_coords(drop=True).rename(unit="null").to_dataset(name="effect")
-        over = over_predictors(effects.isel(unit=slice(k)))
-        finding = Finding({"variants": table, "null variants": null.drop_vars("null", errors="ignore")})
         return Answer(
             question=self.question,
             estimates=estimates,
             decisions=decisions,
-            findings={**finding.datasets, **over.datasets},
-            sentences=(*self._sentences(decisions), *over.sentences),
+            findings={"variants": table, "null variants": null.drop_vars("null", errors="ignore")},
+            sentences=tuple(self._sentences(decisions)),
             figure=draw_among_matched,
         )
 

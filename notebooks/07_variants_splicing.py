@@ -1,0 +1,191 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Variants and splice sites, on five retrainings of one network
+#
+# OpenSpliceAI (Chao et al. 2025, [doi:10.7554/eLife.107454](https://doi.org/10.7554/eLife.107454)) says for each base whether an exon ends or
+# begins there. Which variants of a list matter to it? A variant's effect in its own sequence is exact for a network, so it is compared with the
+# effects of *matched null variants*: the same substitution between the same neighbors, elsewhere in the genome. Five retrainings that differ in
+# their random seed alone show how much of an answer is an accident of training.
+#
+# The weights are at [github.com/Kuanhao-Chao/OpenSpliceAI](https://github.com/Kuanhao-Chao/OpenSpliceAI) under GPL-3.0 and are no part of
+# causalgia. Copies as safetensors are read from a folder `shared` beside the repository; where it is absent the notebook runs and shows nothing.
+
+# %%
+# %matplotlib inline
+import importlib.util
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+import causalgia as cg
+
+SEEDS = (10, 11, 12, 13, 14)
+shared = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
+print("published networks found" if shared else "the folder 'shared' is absent: the notebook has nothing to show")
+
+# %% [markdown]
+# ## A genome whose splice sites are known
+#
+# Random letters, and every 8,000 bases (about as often as in the human genome) a donor CAG|GTAAGT or an acceptor: a stretch of pyrimidines
+# before CAG|G. Of 300 variants, 45 change one of the two bases of a GT or AG; the others lie anywhere else.
+
+# %%
+DONOR, ACCEPTOR, APART, N = "CAGGTAAGT", "TTTTCTTTTCTTTCTTTTGCAGG", 8_000, 400_000
+rng, folder = np.random.default_rng(1), Path(tempfile.mkdtemp())
+letters, core = rng.choice(list("ACGT"), N), []
+for at in range(APART // 2, N - 200, APART):
+    word, offset = (DONOR, 3) if at // APART % 2 else (ACCEPTOR, len(ACCEPTOR) - 3)
+    letters[at : at + len(word)] = list(word)
+    core += [at + offset, at + offset + 1]
+(folder / "genome.fa").write_text(">g\n" + "".join(letters) + "\n")
+broken = rng.permutation(core)[:45].tolist()
+near = {at + d for at in core for d in range(-30, 31)}
+others = [at for at in rng.permutation(np.arange(300, N - 300)).tolist() if at not in near][:255]
+rows = []
+for at in sorted(broken + others):
+    alternate = rng.choice([base for base in "ACGT" if base != letters[at]])
+    rows.append(f"g\t{at + 1}\t.\t{letters[at]}\t{alternate}\t.\tPASS\t.\n")
+(folder / "calls.vcf").write_text("##fileformat=VCFv4.3\n" + "".join(rows))
+is_broken = np.isin(sorted(broken + others), broken)
+
+# %% [markdown]
+# ## The read-out and the five networks
+#
+# A window of 181 bases is centered on the variant. The network answers with a profile of log odds; the read-out is the probability of the
+# strongest site, donor or acceptor, within 20 bases of the variant. On the scale of log odds, changes between one in a million and one in a
+# thousand would count as much as the loss of a site, and a site's loss would not stand out.
+
+
+# %%
+def member(arch, at, seed):
+    def strongest(logits):
+        odds = arch.log_odds(logits)
+        middle = odds.shape[2] // 2
+        return odds[:, :, middle - 20 : middle + 21].amax((1, 2)).sigmoid()
+
+    net = arch.load(at / f"member_{seed}.safetensors")
+    return cg.TorchPredictor(net, tasks=["strongest site"], scale="probability", reduce=strongest, device="cpu")
+
+
+if shared:
+    at = shared / "models" / "openspliceai_mane_80"
+    spec = importlib.util.spec_from_file_location("openspliceai", at / "arch.py")
+    arch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(arch)
+    networks = cg.Ensemble([member(arch, at, seed) for seed in SEEDS], names=[f"seed {seed}" for seed in SEEDS])
+
+# %% [markdown]
+# ## Beside matched variants
+#
+# Null variants lie at random loci of the same genome. The experiment says beforehand which keys its strata had to drop for want of null
+# variants, and what its p-values can resolve. With 15 % of the variants real, 1,500 null variants resolve them.
+
+# %%
+experiment = cg.experiments.variants(
+    folder / "calls.vcf",
+    folder / "genome.fa",
+    length=181,
+    null=cg.MatchedVariants(of="genome"),
+    n_null=1_500,
+)
+print(experiment)
+for note in experiment.notes:
+    print("-", note)
+
+# %%
+if shared:
+    effects = cg.run(experiment, networks, rng=0, keep="outcomes")
+    answer = experiment.analyze(effects)
+    print("\n\n".join(answer.sentences))
+
+# %% [markdown]
+# A site counts where the seed calls it (probability above .5 in the reference): one that it does not call has nothing to lose. Of the variants
+# found, few are elsewhere, as the false discovery rate of .05 says. Random loci of this genome hit a splice site now and then, so a few null
+# variants do as much as a broken GT, and with 1,500 of them it is a matter of chance how many: one seed may find far fewer sites than the
+# others. With 10,000 null variants and 1,000 variants, four seeds found .974, .971, .957 and .950 of the sites that they call
+# (`python benchmarks/validation/matched.py`).
+
+# %%
+if shared:
+    found = (answer.estimates["q_matched"] <= 0.05).squeeze("task").transpose("model", "contrast").to_numpy()
+    reference = effects["outcome"].sel(arm="reference").squeeze("task").transpose("model", "unit").to_numpy()
+    called = (reference[:, : len(is_broken)] > 0.5) & is_broken
+    table = pd.DataFrame(
+        {
+            "sites called": called.sum(1),
+            "of these found": (found & called).sum(1) / called.sum(1),
+            "found elsewhere, share of found": (found & ~is_broken).sum(1) / found.sum(1),
+        },
+        index=[f"seed {seed}" for seed in SEEDS],
+    )
+    print(table.round(3))
+
+# %% [markdown]
+# The null distribution is why no z-score works here: nearly all null variants do nothing, and one in some hundred, which hit or make a site by
+# chance, do much.
+
+# %%
+if shared:
+    null = answer.findings["null variants"]["effect"].squeeze("task").isel(model=0).to_numpy()
+    mine = answer.estimates["ace"].squeeze("task").isel(model=0).to_numpy()
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    ax = figure.subplots()
+    for values, label, color in (
+        (null, "matched null variants", "#999999"),
+        (mine[~is_broken], "variants elsewhere", "#1f4e79"),
+        (mine[is_broken], "variants that break a GT or AG", "#c55a11"),
+    ):
+        size = np.sort(np.maximum(np.abs(values), 1e-6))
+        ax.plot(size, 1 - np.arange(len(size)) / len(size), label=label, color=color)
+    ax.set(xscale="log", yscale="log", xlabel="|change of probability| (seed 10)", ylabel="share at least as large")
+    ax.legend(frameon=False)
+    excess = ((null - null.mean()) ** 4).mean() / null.var() ** 2 - 3
+    print(f"excess kurtosis of the null effects: {excess:.0f}")
+figure if shared else None
+
+# %% [markdown]
+# ## Will the next retraining say the same?
+#
+# Seeds agree on most variants, and not on all: a site near the threshold is called by some. The mean effect of the broken sites has a
+# predictive interval for one more retraining (`target="next predictor"`), which is wider than any interval that backgrounds alone would give.
+
+# %%
+if shared:
+    by_seeds = found[:, is_broken].sum(0)
+    print(
+        "broken sites, by the number of seeds that find them:",
+        dict(enumerate(np.bincount(by_seeds, minlength=6).tolist())),
+    )
+    ice = cg.contrast(effects).isel(unit=np.flatnonzero(is_broken))
+    each = cg.estimate(ice, cluster="none").squeeze()
+    following = cg.estimate(ice, cluster="none", target="next predictor").squeeze()
+    print("mean effect of each seed:", each["ace"].to_numpy().round(3))
+    print(
+        f"in one more: {following['ace'].item():.3f} [{following['lower'].item():.3f}, {following['upper'].item():.3f}]"
+    )
+
+# %% [markdown]
+# ## Into files
+#
+# A tidy table, or the VCF with the values in its INFO fields, declared in the header. From the shell, `causalgia variants calls.vcf --genome
+# genome.fa --predictor net.toml --length 181 --out scored` does all of this.
+
+# %%
+if shared:
+    print(cg.experiments.variant_frame(answer).query("q_matched <= 0.05").head(5).to_string(index=False))
+    path = cg.experiments.write_variants(answer, folder / "scored.vcf", like=folder / "calls.vcf")
+    print(path.read_text().splitlines()[1])
