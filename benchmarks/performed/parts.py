@@ -115,6 +115,10 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "arrays",
         ),
     ),
+    "across_tasks": (
+        Target("effects shared across tasks, 10,000 x 56", "20 s on 2 cores", "processor time / 40 s", AT_MOST, 1),
+        Target("the same", "bare eigenvectors of their error covariances", "infer / eigenvectors", AT_MOST, 8),
+    ),
     "marginalize": (
         *_sizes(_MOTIFS, _PEER, "tangermeme / run, {}", AT_LEAST, 1.8, "tangermeme"),
         *_sizes(_MOTIFS, _FORWARDS, "run / bare forwards, {}", AT_MOST, 1.05),
