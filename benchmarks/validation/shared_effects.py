@@ -95,7 +95,7 @@ CHECKS = [
         trials(kind, tasks, r, which),
         bound if which == 0 else 0.05,
         "at most",
-        full=20,
+        full=10 if tasks == 10 else 5,
         quick=2,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()

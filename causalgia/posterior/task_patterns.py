@@ -100,8 +100,8 @@ def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int)
     >>> shared = rng.normal(0, 4, size=(200, 1)) * [1.0, 1.0, 0.0]
     >>> unit = np.ones((200, 3)), np.broadcast_to(np.eye(3), (200, 3, 3))
     >>> patterns = learnt_patterns(shared + rng.normal(size=(200, 3)), *unit, n_strong=200)
-    >>> np.abs(patterns[1].loadings.ravel()).round(1)
-    array([1., 1., 0.])
+    >>> patterns[1].loadings.ravel() != 0
+    array([ True,  True, False])
     """
     strong, n_tasks = effect[:n_strong], effect.shape[1]
     if n_strong < _LEAST_STRONG:
