@@ -306,7 +306,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
     analysis = analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
     if keeps_effects(outcomes):
         of = kept if kept is not None and kept.asks else (kept or Analysis()).asking(_stored_question(outcomes))
-        differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
+        differ = [
+            name for name in ("control", "contrasts", "interaction", "scale", "tasks") if name in analysis.differs(of)
+        ]
         if differ:
             raise ContrastError(
                 f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "

@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from causalgia.checks import (
-    NAME,
-    SUBTABLE,
-    Keys,
-    are_texts,
-    check_table,
-    is_number,
-    is_share,
-    is_text,
-    nearest,
-    one_of,
-    shown,
-)
+from causalgia.analysis_values import ANALYSIS, WEIGHTS, Contrasts, InText, Rope, as_frozen, as_plain, is_by_task
+from causalgia.checks import check_table, nearest, shown
 from causalgia.choices import (
-    ERRORS,
-    LAWS,
     LEAST_FOR_A_LAW,
     LEAST_PLACEBO_WORDS,
-    METHODS,
     POSTERIOR_ERRORS,
-    ROPE_IN_WORDS,
-    SCALES,
-    TARGETS,
     Error,
     Law,
     Method,
     Scale,
     Target,
     is_placebo_rope,
-    is_rope,
 )
-from causalgia.errors import DesignError, InferenceError, quoted
-from causalgia.expressions import two_kinds, weights_in_text
+from causalgia.errors import DesignError, quoted
+from causalgia.expressions import two_kinds
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
@@ -50,59 +30,7 @@ from causalgia.prior import Prior
 if TYPE_CHECKING:
     import xarray as xr
 
-Rope: TypeAlias = (
-    "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
-)
-Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
-InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
-
-
-def _are_contrasts(value: object) -> bool:
-    rows = weights_in_text(value)
-    named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
-    return named and all(_sums_to_zero(row) for row in rows.values())
-
-
-def _sums_to_zero(row: object) -> bool:
-    if not isinstance(row, dict) or not all(map(is_number, row.values())):
-        return False
-    size = sum(map(abs, row.values()))
-    return bool(size > 0 and abs(sum(row.values())) <= 1e-9 * size)
-
-
-def _is_rare(value: object) -> bool:
-    return value in ("auto", "none") if isinstance(value, str) else is_share(value)
-
-
-def _are_factors(value: object) -> bool:
-    return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
-
-
-ANALYSIS: Keys = {
-    "control": (is_text, 'text that is not empty: the name of an arm, such as "0"'),
-    "contrasts": (
-        _are_contrasts,
-        "tables of arm = weight, or text such as 'A - B', each with a name and finite weights that sum to 0",
-    ),
-    "interaction": (_are_factors, "a list of two or more different factors"),
-    "scale": one_of(*SCALES),
-    "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
-    "block": NAME,
-    "covariates": (are_texts, 'a list of coordinates of the units, such as ["gc"]'),
-    "target": one_of(*TARGETS),
-    "ci_prob": (lambda value: is_share(value) and value >= 0.5, "a number from 0.5 to below 1, such as 0.95"),
-    "weights": one_of("units", "clusters"),
-    "moderate": (lambda value: isinstance(value, bool), "true or false"),
-    "adjust": one_of(*METHODS),
-    "family": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
-    "law": one_of(*LAWS),
-    "rope": (is_rope, ROPE_IN_WORDS),
-    "error": one_of(*ERRORS),
-    "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
-    "rare": (_is_rare, 'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"'),
-    "level": (lambda value: is_share(value) and value > 0.5, "a number above 0.5 and below 1, such as 0.95"),
-    "prior": SUBTABLE,
-}
+__all__ = ["ANALYSIS", "Analysis", "Contrasts", "Rope"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +49,9 @@ class Analysis:
         scrambled"``, alone, in a list or by name, as in `causalgia.contrast`.
     interaction
         Instead: two or more factors of the arms.
+    tasks
+        Contrasts between tasks, ``"K562 - HepG2"`` or ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in
+        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A region by task names them.
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome; or a function of means, as in
         `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
@@ -172,6 +103,7 @@ class Analysis:
     control: str | None = None
     contrasts: Contrasts | InText | None = None
     interaction: Sequence[str] | None = None
+    tasks: Contrasts | InText | None = None
     scale: Scale = "identity"
     cluster: str = "auto"
     block: str | None = None
@@ -191,7 +123,7 @@ class Analysis:
     prior: Prior | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        plain = {field.name: _as_toml(field.name, getattr(self, field.name)) for field in fields(self)}
+        plain = {field.name: as_plain(field.name, getattr(self, field.name)) for field in fields(self)}
         table = {f.name: plain[f.name] for f in fields(self) if plain[f.name] is not None or f.default is not None}
         check_table(table, "Analysis", ANALYSIS)
         questions = [key for key in ("control", "contrasts", "interaction") if key in table]
@@ -207,7 +139,7 @@ class Analysis:
                 )
         self._check_prediction()
         for name, value in plain.items():
-            object.__setattr__(self, name, _frozen(name, value))
+            object.__setattr__(self, name, as_frozen(name, value))
 
     def _check_kinds(self, contrasts: Any) -> None:
         """Raise DesignError for a posterior of contrasts that differ in kind, as declared or by their weights."""
@@ -283,7 +215,10 @@ class Analysis:
         if self.family not in (None, "all", "arm"):
             _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
-        self._check_rope(words, tasks)
+        for name, weights in self.weights_by_task_contrast.items() if tasks is not None else ():
+            for task in weights:
+                _check_known(task, tasks or (), f"[analysis.tasks]: '{name}' names", "task")
+        self._check_rope(words, list(self.weights_by_task_contrast) or tasks)
 
     def _check_units(self, units: Sequence[str] | None) -> None:
         named = [("covariates names", name) for name in self.covariates or ()]
@@ -300,7 +235,7 @@ class Analysis:
                 f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n_words={LEAST_PLACEBO_WORDS}) or "
                 "[placebos]"
             )
-        if tasks is None or not _is_by_task(self.rope):
+        if tasks is None or not is_by_task(self.rope):
             return
         for task in self.region:
             _check_known(task, tasks, "[analysis.rope]: names", "task")
@@ -320,6 +255,12 @@ class Analysis:
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
         """The contrasts as a mapping contrast -> arm -> weight; empty if there are none."""
         rows: Any = self.contrasts or ()  # pairs or mapping
+        return {name: dict(weights) for name, weights in dict(rows).items()}
+
+    @property
+    def weights_by_task_contrast(self) -> dict[str, dict[str, float]]:
+        """The contrasts between tasks as a mapping name -> task -> weight; empty if there are none."""
+        rows: Any = self.tasks or ()  # pairs or mapping
         return {name: dict(weights) for name, weights in dict(rows).items()}
 
     def decides_by(self, n_of_a_kind: int) -> Error:
@@ -363,20 +304,21 @@ class Analysis:
 
     @property
     def contrasting(self) -> dict[str, Any]:
-        """Arguments of `causalgia.contrast`: control, contrasts or interaction, and the scale.
+        """Arguments of `causalgia.contrast`: control, contrasts or interaction, the scale, and contrasts of tasks.
 
         Examples
         --------
         >>> Analysis(control="placebo").contrasting
-        {'control': 'placebo', 'contrasts': None, 'interaction': None, 'scale': 'identity'}
+        {'control': 'placebo', 'contrasts': None, 'interaction': None, 'scale': 'identity', 'tasks': None}
         """
-        rows = self.weights_by_contrast or None
-        return {"control": self.control, "contrasts": rows, "interaction": self.interaction, "scale": self.scale}
+        question: dict[str, Any] = {"control": self.control, "contrasts": self.weights_by_contrast or None}
+        question |= {"interaction": self.interaction, "scale": self.scale}
+        return question | {"tasks": self.weights_by_task_contrast or None}
 
     @property
     def region(self) -> Any:
         """The ROPE as argument of `causalgia.decide`; a mapping if it is given by task."""
-        return dict(self.rope) if _is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, checked above
+        return dict(self.rope) if is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, checked above
 
     @property
     def fingerprint(self) -> str:
@@ -396,7 +338,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults as TOML-ready data."""
-        return {field.name: _as_toml(field.name, value) for field, value in self._fields_set()}
+        return {field.name: as_plain(field.name, value) for field, value in self._fields_set()}
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, as stored with the outcomes."""
@@ -507,86 +449,15 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
 
 def _normalized(name: str, value: Any) -> Any:
     """Return a field's value in a form for comparison: order of rows ignored, default prior as None."""
-    plain = _as_toml(name, value)
-    frozen = _frozen(name, plain)
-    if name == "contrasts":
-        return {contrast: {arm: w for arm, w in row if w} for contrast, row in frozen or ()}
+    plain = as_plain(name, value)
+    frozen = as_frozen(name, plain)
+    if name in WEIGHTS:
+        return {contrast: {weighted: w for weighted, w in row if w} for contrast, row in frozen or ()}
     if name in ("interaction", "covariates"):
         return frozenset(frozen or ())
     if name == "rope" and isinstance(plain, dict):
         return dict(frozen)
     return None if name == "prior" and frozen == Prior() else frozen
-
-
-def _as_toml(name: str, value: Any) -> Any:
-    """Return a value in TOML types: lists, tables, Python numbers."""
-    if name == "rare" and value is None:
-        return "none"
-    if value is None:
-        return None
-    if name == "contrasts":
-        return _contrasts_as_toml(value)
-    if name == "prior":
-        return value.to_dict() if isinstance(value, Prior) else value
-    if name == "rope" and (isinstance(value, Mapping) or _is_by_task(value)):
-        return {str(task): _as_toml("", ends) for task, ends in dict(value).items()}
-    if name in ("interaction", "covariates") and isinstance(value, str):
-        return [value]
-    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
-        return [_as_python_number(item) for item in value]
-    return _as_python_number(value)
-
-
-def _as_python_number(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _contrasts_as_toml(value: Any) -> Any:
-    value = weights_in_text(value)
-    try:
-        rows = {
-            str(name): {str(arm): _as_python_number(w) for arm, w in dict(row).items()}
-            for name, row in dict(value).items()
-        }
-    except (TypeError, ValueError):
-        return value
-    if len(rows) < len(dict(value)):
-        raise DesignError(f"Analysis: two contrasts have one name once they are text: {shown(list(value))}")
-    return rows
-
-
-def _frozen(name: str, value: Any) -> Any:
-    """Return a checked plain value as the frozen field stores it."""
-    if value is None:
-        return None
-    if name == "contrasts":
-        return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
-    if name in ("level", "ci_prob") or (name == "rare" and not isinstance(value, str)):
-        return float(value)
-    if name == "rope":
-        return _frozen_rope(value)
-    if name == "prior":
-        return _read_prior(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _is_by_task(rope: object) -> bool:
-    return isinstance(rope, tuple) and bool(rope) and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
-
-
-def _frozen_rope(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return tuple((task, _frozen_rope(ends)) for task, ends in plain.items())
-    if isinstance(plain, list):
-        return tuple(map(float, plain))
-    return plain if isinstance(plain, str) else 0
-
-
-def _read_prior(plain: Mapping[str, Any]) -> Prior:
-    try:
-        return Prior.from_dict(plain)
-    except InferenceError as error:
-        raise DesignError(f"Analysis: prior: {error}") from error
 
 
 def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:

@@ -22,8 +22,8 @@ Target = Literal[
 Pointwise = Literal["identity", "log", "log2", "logit"]
 """Scales that transform each outcome."""
 
-OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
-"""Scales that are functions of the arms' means."""
+OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss", "sd"]
+"""Scales that are functions of the arms' means (or of the sd of the control)."""
 
 Stepwise = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
 """Adjustments of p-values alone."""

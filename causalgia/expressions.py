@@ -71,7 +71,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     names
         Known names.
     of
-        What the names denote, for messages: ``"contrast"`` or ``"arm"``.
+        What the names denote, for messages: ``"contrast"``, ``"arm"`` or ``"task"``.
 
     Returns
     -------
@@ -196,14 +196,16 @@ def check_distinct(rows: dict[str, Linear]) -> None:
 
 def _example(names: Sequence[str], of: str) -> str:
     shown = [backticked(name) for name in names[:2]] or ["A", "B"]
+    if of == "task" and len(shown) > 1:
+        return f"{shown[0]} - {shown[1]}"
     if of == "arm":  # whose weights sum to zero
         return f"{shown[0]} - {shown[1] if len(shown) > 1 else 'control'}"
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
 
 
 def _noun(of: str) -> str:
-    """Return the noun for a text over arms or over contrasts."""
-    return "contrast" if of == "arm" else "hypothesis"
+    """Return the noun for a text over arms, tasks or contrasts."""
+    return {"arm": "contrast", "task": "contrast of tasks"}.get(of, "hypothesis")
 
 
 class _Parser:
@@ -319,13 +321,13 @@ class _Parser:
         raise ContrastError(f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are {listed}{more}")
 
 
-def weights_in_text(value: Any) -> Any:
-    """Return contrasts with text over arms parsed to weights by name; other values unchanged.
+def weights_in_text(value: Any, *, of: str = "arm") -> Any:
+    """Return contrasts with text over arms (or tasks) parsed to weights by name; other values unchanged.
 
     Raises
     ------
     DesignError
-        If a text is not a weighted sum of arms, or is a keyword, which needs the names of all arms.
+        If a text is not a weighted sum of names, or is a keyword, which needs the names of all arms.
 
     Examples
     --------
@@ -337,23 +339,23 @@ def weights_in_text(value: Any) -> Any:
         value = {hypothesis_name(text): text for text in texts}
     if not isinstance(value, Mapping):
         return value
-    return {name: _weights_in_hypothesis(row) if isinstance(row, str) else row for name, row in value.items()}
+    return {name: _weights_in_hypothesis(row, of) if isinstance(row, str) else row for name, row in value.items()}
 
 
-def _weights_in_hypothesis(text: str) -> dict[str, float]:
-    if text in KEYWORDS:
+def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
+    if text in KEYWORDS and of == "arm":
         raise DesignError(
             f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "
             f"contrasts, or "
             f"give cg.contrast(outcomes, contrasts={quoted(text)})"
         )
     try:
-        found = read_hypothesis(text, names_in(text), of="arm")
+        found = read_hypothesis(text, names_in(text), of=of)
     except ContrastError as error:
         raise DesignError(f"Analysis: {error}") from error
     if found.constant:
         raise DesignError(
-            f"Analysis: contrast {quoted(text)}: arms are compared with each other; its right side is to be 0"
+            f"Analysis: {_noun(of)} {quoted(text)}: {of}s are compared with each other; its right side is to be 0"
         )
     return found.terms
 

@@ -44,6 +44,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("effects", "inference"),),
     (Room("store"),),
     (Room("analysis"),),
+    (Room("analysis_values"),),
     (Room("long_text"), Room("notes"), Room("prior")),
     (Room("schema"), Room("positions")),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),

@@ -14,13 +14,13 @@ from causalgia._run.requested_contrasts import (
     ContrastReduction,
     ContrastRequest,
     ContrastTrialSetup,
-    extremes,
     set_up_contrasts,
     warn_constant_tasks,
     which_tasks,
 )
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.control_sd import pooled_sd, sd_attrs, shared_arm_sds
+from causalgia.effects.task_weights import TaskWeights
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
@@ -52,7 +52,8 @@ class EffectsReduction:
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dims of the reduced arrays."""
         last = self._reduction.dims
-        return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *last)}
+        measured = tuple("measured_task" if dim == "task" and self._reduction.over else dim for dim in last)
+        return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *measured)}
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
         """Reduce outcomes (units, arms, tasks[, models])."""
@@ -60,7 +61,8 @@ class EffectsReduction:
 
     def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
         effects = self._reduction.effects(outcome)
-        return {**effects, "measured": np.take(outcome, self._reduction.measured, axis=1), **extremes(outcome)}
+        measured = np.take(self._reduction.of_tasks(outcome), self._reduction.measured, axis=1)
+        return {**effects, "measured": measured, **self._reduction.extremes(outcome)}
 
 
 class EffectsAndRanges(EffectsReduction):
@@ -166,7 +168,7 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     sd_of = _sd_weights(raw["measured"], question)
     if raw.sizes["unit"] > 1:
         arms = np.unique(sd_of.indices[sd_of.data < 0])
-        sds = _sds(raw["measured"], question, arms, question.scale)
+        sds = _sds(raw["measured"], question, arms, question.scale, over=question.over)
         effects["control_sd"] = (dims, pooled_sd(sds, sd_of[:, arms]))
     effects.attrs |= sd_attrs(sd_of, question.matrix)
     found = annotate(effects)
@@ -209,9 +211,15 @@ def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr
     return question.sd_matrix if (sds > 0).all() else question.matrix
 
 
-def _sds(measured: xr.DataArray, question: ContrastRequest, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
+def _sds(
+    measured: xr.DataArray,
+    question: ContrastRequest,
+    arms: NDArray[Any],
+    scale: str,
+    over: TaskWeights | None = None,
+) -> NDArray[np.float64]:
     columns = np.searchsorted(question.measured, arms)
-    return shared_arm_sds(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)
+    return shared_arm_sds(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale, over=over)
 
 
 def run_effects(request: RunRequest) -> xr.Dataset:

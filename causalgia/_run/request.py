@@ -16,6 +16,7 @@ from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects.functions_of_means import check_scale_of_means
 from causalgia.effects.scales import OF_MEANS, check_not_log
+from causalgia.effects.task_weights import check_task_scale
 from causalgia.errors import DesignError, quoted
 from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.predict import Predictor
@@ -103,6 +104,11 @@ class RunRequest:
         if self.analysis is not None:
             if not isinstance(self.analysis, Analysis):
                 raise DesignError(f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}")
+            if self.until is not None and self.analysis.tasks is not None:
+                raise DesignError(
+                    "until= watches the effect in each task, and the analysis asks for contrasts between tasks; leave "
+                    "tasks= out of the analysis until the trial has ended, or give n_units= instead of until="
+                )
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
             self._check_outcomes(self.analysis)
@@ -111,6 +117,8 @@ class RunRequest:
         """Raise for an analysis of what the predictor's outcomes cannot show."""
         crossover = self.design.assignment == "crossover"
         check_scale_of_means(analysis.scale, None, analysis.interaction, crossover, self.predictor.scale)
+        if analysis.tasks is not None:
+            check_task_scale(analysis.scale)
         if analysis.scale not in ("identity", *OF_MEANS):
             check_not_log(analysis.scale, self.predictor.scale)
         if analysis.target in OVER_PREDICTORS and len(self.predictor.models or ()) < 2:

@@ -21,6 +21,7 @@ from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
+from causalgia.effects.task_weights import TaskWeights, requested_task_weights
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
@@ -44,12 +45,15 @@ class ContrastRequest:
         Contrast -> arm -> weight.
     control
         The arm that every contrast subtracts, if there is one control.
+    over
+        Contrasts between tasks, which replace the tasks; None: each task.
     """
 
     analysis: Analysis
     design: Design
     weights: Weights
     control: str | None
+    over: TaskWeights | None
 
     @property
     def interaction(self) -> list[str] | None:
@@ -127,7 +131,25 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
     control = None if request.control is None else arm_name(request.control, arms)
     rows = None if control is not None else request.weights_by_contrast or None
     weights = requested_weights(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
-    return ContrastRequest(request, design, weights, control)
+    return ContrastRequest(request, design, weights, control, _task_weights(request, predictor, prefix))
+
+
+def _task_weights(analysis: Analysis, predictor: Predictor, prefix: str) -> TaskWeights | None:
+    """Return the contrasts between tasks, of a predictor whose tasks are known."""
+    if analysis.tasks is None:
+        return None
+    if "position" in predictor.dims:
+        raise DesignError(
+            f"{prefix}: contrasts between tasks of curves are taken of outcomes; leave keep= out, or read a window: "
+            "reduce=[cg.Window(...)]"
+        )
+    known = known_tasks(predictor)
+    if known is None:
+        raise DesignError(
+            f"{prefix}: the analysis compares tasks, and those of this predictor have no names before its first "
+            'answer; give it tasks=["K562", ...], or leave keep= out'
+        )
+    return requested_task_weights(analysis.weights_by_task_contrast, known)
 
 
 _MOST_WEIGHTS = 2**25
@@ -153,11 +175,18 @@ def effect_labels(
     attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
     outcomes = xr.Dataset(coords=arm_coordinates(design.named_arms), attrs=attrs)
     words = effect_attrs(
-        measured_on(outcomes), weights, question.scale, "crossover", question.control, question.interaction
+        measured_on(outcomes),
+        weights,
+        question.scale,
+        "crossover",
+        question.control,
+        question.interaction,
+        question.over,
     )
     coords = {
         "contrast": list(weights),
         **predictor.coordinates,
+        **({} if question.over is None else {"task": question.over.names}),
         **do_coordinate(outcomes, weights, question.scale),
     }
     names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
@@ -187,6 +216,8 @@ class ContrastReduction:
         The transformation of the outcomes, and the scale of the predictor, in words.
     dims
         The dims of an answer.
+    over
+        Contrasts between tasks, which replace the tasks.
     """
 
     names: dict[str, list[str]]
@@ -196,11 +227,14 @@ class ContrastReduction:
     scale: str
     measured_on: str
     dims: tuple[str, ...]
+    over: TaskWeights | None = None
 
     @classmethod
     def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
         """Return the reduction for the requested contrasts."""
-        tasks = known_tasks(predictor)
+        tasks, over = known_tasks(predictor), question.over
+        if tasks is not None and over is not None:
+            tasks = tuple(tasks[i] for i in over.used)
         return cls(
             names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
             used=question.used,
@@ -209,6 +243,7 @@ class ContrastReduction:
             scale=question.scale,
             measured_on=predictor.scale,
             dims=predictor.dims,
+            over=over,
         )
 
     def effects(self, outcome: NDArray[Any]) -> NamedArrays:
@@ -221,6 +256,7 @@ class ContrastReduction:
         ContrastError
             If the scale is impossible for an outcome.
         """
+        outcome = self.of_tasks(outcome)
         self._check(outcome, self.used)
         y, bound = self._put(outcome, self.used)
         ice, within = sums_over_arms(self.matrix, y), sums_over_arms(abs(self.matrix), bound)
@@ -232,8 +268,18 @@ class ContrastReduction:
 
     def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
-        y, bound = self._put(outcome, self.measured)
+        y, bound = self._put(self.of_tasks(outcome), self.measured)
         return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
+
+    def of_tasks(self, outcome: NDArray[Any]) -> NDArray[Any]:
+        """Return the outcomes of the tasks in use."""
+        return outcome if self.over is None else np.take(outcome, self.over.used, axis=2)
+
+    def extremes(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return the smallest and largest answer of each task or contrast of tasks (and model), ``least``, ``most``."""
+        if self.over is not None:
+            outcome = self.over.sums(self.of_tasks(outcome).astype(np.float64), 2)
+        return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
 
     def _check(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> None:
         dims = ("unit", "arm", *self.dims)[: outcome.ndim]
@@ -241,12 +287,7 @@ class ContrastReduction:
         check_scale(y.isel(arm=arms), self.scale, self.measured_on)
 
     def _put(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> tuple[Array, Array]:
-        return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale)
-
-
-def extremes(outcome: NDArray[Any]) -> NamedArrays:
-    """Return the smallest and the largest answer of each task (and model), ``least`` and ``most``."""
-    return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
+        return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale, over=self.over)
 
 
 @dataclass(frozen=True)
@@ -274,11 +315,15 @@ class ContrastTrialSetup(TrialSetup):
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:
         """Rounding error of effects, and of the outcomes stored beside them."""
-        return {"ice": self._floor, "measured": super().roundings["outcome"]}
+        of_outcomes, over = super().roundings["outcome"], self.question.over
+        return {"ice": self._floor, "measured": of_outcomes if over is None else of_outcomes[over.used]}
 
     @property
     def _floor(self) -> NDArray[np.float64]:
-        return np.asarray(floor_of(self.question.matrix, self.floor_by_scale, self.question.scale))
+        over, by_scale = self.question.over, self.floor_by_scale
+        by_scale = by_scale if over is None else by_scale.isel(task=over.used)
+        floor = np.asarray(floor_of(self.question.matrix, by_scale, self.question.scale))
+        return floor if over is None else over.bounds(floor, 1)
 
 
 def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:

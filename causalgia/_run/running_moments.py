@@ -18,7 +18,6 @@ from causalgia._run.requested_contrasts import (
     ContrastReduction,
     ContrastRequest,
     ContrastTrialSetup,
-    extremes,
     set_up_contrasts,
     warn_constant_tasks,
     which_tasks,
@@ -70,7 +69,11 @@ class TurnMoments:
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return the input of `RunningMoments.take`, for outcomes (units, arms, tasks[, models])."""
-        return {**self._reduction.effects(outcome), **self._reduction.of_arms(outcome), **extremes(outcome)}
+        return {
+            **self._reduction.effects(outcome),
+            **self._reduction.of_arms(outcome),
+            **self._reduction.extremes(outcome),
+        }
 
 
 class RunningMoments(TurnMoments):

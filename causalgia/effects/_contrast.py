@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, exploratory_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
 from causalgia.choices import Scale
+from causalgia.effect_table import tasks_in_table
 from causalgia.effects.contrast_weights import (
     Contrasts,
     arm_name,
@@ -33,11 +34,18 @@ from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
 from causalgia.effects.pointwise_effects import effects_of_units
 from causalgia.effects.scales import OF_MEANS, on_scale
+from causalgia.effects.task_weights import (
+    TaskWeights,
+    check_task_scale,
+    requested_task_weights,
+    task_weights_in_words,
+    tasks_in_use,
+)
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
-from causalgia.positions import folded, has_positions, unfolded
+from causalgia.positions import folded, has_positions, positions_of, unfolded
 from causalgia.schema import annotate, validate
 
 Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
@@ -51,6 +59,7 @@ def contrast(
     control: str | float | None = None,
     contrasts: Contrasts | None = None,
     interaction: Sequence[str] | None = None,
+    tasks: Contrasts | None = None,
     scale: Scale = "identity",
     ceiling: float | None = None,
 ) -> xr.Dataset:
@@ -76,8 +85,13 @@ def contrast(
     interaction
         Two or more two-level factors, coordinates on arm, for their full interaction: AB - A - B + 0 for two factors, 0
         being the smaller level. Arms with a missing level are left out.
+    tasks
+        Contrasts between tasks, of which each takes the place of a task: ``{"K562 minus HepG2": {"K562": 1, "HepG2":
+        -1}}``, or text, ``"K562 - HepG2"``. The effect is the weighted sum over tasks of the ICE, unit by unit, so that
+        its standard error counts that all tasks saw the same units. Weights that sum to zero compare tasks.
     scale
-        The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or a function of the means of the arms,
+        The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or ``"sd"``, in sd of the control arm of
+        each task (for tasks that are measured on different scales); or a function of the means of the arms,
         ``"log_of_means"`` or ``"ratio"``, and for an interaction of two factors in a crossover
         ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"``.
     ceiling
@@ -96,7 +110,8 @@ def contrast(
     ContrastError
         If several of `control`, `contrasts` and `interaction` are given, or none and none is stored; if an arm or
         factor is unknown, a text is not linear in the arms or repeats a contrast, weights do not sum to zero, a cell of
-        the factorial is empty or occurs twice, or the scale is impossible for an outcome.
+        the factorial is empty or occurs twice, the scale is impossible for an outcome, or a contrast names an unknown
+        task, or tasks on different scales (coordinate ``task_scale``).
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
 
@@ -106,7 +121,9 @@ def contrast(
     whose spread gives its error. The page "What is estimated" (the scale) has the formulas.
 
     ``control_sd``, the unit of a ROPE or prior in sd, is the sd over units of the `control`, else of the untreated arm;
-    if there is none or several, or it does not vary, the pooled sd of the arms with negative weights.
+    if there is none or several, or it does not vary, the pooled sd of the arms with negative weights. For a contrast of
+    tasks it is the sd of the same weighted sum of the tasks: "0.2 sd" of K562 - HepG2 is a fifth of the sd over units
+    of their difference in the control arm.
 
     Lazy outcomes of a crossover are streamed, and ``ice`` is lazy in the same chunks; others are loaded. Arms that no
     contrast uses are not read.
@@ -125,19 +142,23 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
+    from_analysis = control is None and contrasts is None and interaction is None
+    if from_analysis and tasks is None and isinstance(outcomes, xr.Dataset):
+        tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
     if has_positions(outcomes):
+        over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
         columns = contrast(
             folded(outcomes),
             control=control,
             contrasts=contrasts,
             interaction=interaction,
+            tasks=None if over is None else over.at_each(positions_of(outcomes).tolist()),
             scale=scale,
             ceiling=ceiling,
         )
-        return unfolded(columns, outcomes)
+        return unfolded(columns, outcomes) if over is None else _curves_of_tasks(columns, outcomes, over)
     outcomes, stored = _as_outcomes(outcomes), "analysis" in outcomes.attrs
     arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    from_analysis = control is None and contrasts is None and interaction is None
     planned = _stored_question(outcomes) if from_analysis or stored else None
     if from_analysis and planned is not None:
         control, contrasts, interaction = planned
@@ -147,16 +168,23 @@ def contrast(
     W, cells, on = weight_matrix(weights, arms), list(next(iter(weights.values()))), measured_on(outcomes)
     crossover = "arm" in outcomes["outcome"].dims
     check_scale_of_means(scale, ceiling, interaction, crossover, on)
+    over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
+    if over is not None:
+        check_task_scale(scale)
+        outcomes = tasks_in_use(outcomes, over, scale)
     sd_of = varying_sd_weights(outcomes, W, arms, control)
     of_sd = sd_attrs(sd_of, W)
     if crossover:
-        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells)
+        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, over)
     else:
-        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on)
-    floor = floor_column(outcomes, W, arms, scale, ceiling, cells)
+        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
+    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+    if over is not None:
+        outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
+    effects = effects if over is None else effects.assign_coords(task=over.names)
     effects["weight"] = (("contrast", "arm"), as_dense(W))
     do = do_coordinate(outcomes, weights, scale)
     effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
@@ -164,10 +192,26 @@ def contrast(
     sentences = [] if as_planned else duplicate_notes(weights)
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
-    effects.attrs |= effect_attrs(on, weights, scale, "crossover" if crossover else "parallel", control, interaction)
+    effects.attrs |= effect_attrs(
+        on, weights, scale, "crossover" if crossover else "parallel", control, interaction, over
+    )
     changed = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    changed["tasks"] = None if over is None else over.weights
     effects.attrs |= of_sd | exploratory_attrs(outcomes.attrs, **changed, scale=scale)
     return validate(annotate(with_notes(effects, *sentences)), "effects")
+
+
+def _curves_of_tasks(columns: xr.Dataset, outcomes: xr.Dataset, over: TaskWeights) -> xr.Dataset:
+    """Return the folded effects of contrasts between tasks as curves, with attrs on these and not on the columns."""
+    of_tasks = {name for name, c in outcomes.coords.items() if "task" in c.dims}
+    like = outcomes.drop_vars(of_tasks).isel(task=np.zeros(len(over.names), int)).assign_coords(task=over.names)
+    found = unfolded(columns, like)
+    of_units = str(columns.attrs["estimand"]).partition(", of the ")[2]
+    found.attrs |= over.attrs | {"estimand": f"{task_weights_in_words(over.weights)}, of the {of_units}"}
+    planned = exploratory_attrs(outcomes.attrs, tasks=over.weights)
+    marked = [name for name in str(found.attrs.pop("exploratory", "")).split(", ") if name not in ("", "tasks")]
+    marked += ["tasks"] if "tasks" in planned.get("exploratory", "").split(", ") else []
+    return found.assign_attrs({"exploratory": ", ".join(marked)} if marked else {})
 
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
@@ -200,17 +244,24 @@ def _crossover_effects(
     on: str,
     ceiling: float | None,
     cells: list[str],
+    over: TaskWeights | None,
 ) -> dict[str, Any]:
     y, used = outcomes["outcome"], np.union1d(W.indices, sd_of.indices)
     if len(used) < y.sizes["arm"]:
         y = y.isel(arm=used).copy(data=by_block(y.data, np.take, indices=used, axis=1))
     if scale in OF_MEANS:
-        return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, ceiling, cells)
-    return effects_of_units(y, W[:, used], sd_of[:, used], scale, on)
+        return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, ceiling, cells, over)
+    return effects_of_units(y, W[:, used], sd_of[:, used], scale, on, over)
 
 
 def _parallel_effects(
-    outcomes: xr.Dataset, W: sparse.csr_array, sd_of: sparse.csr_array, arms: list[str], scale: str, on: str
+    outcomes: xr.Dataset,
+    W: sparse.csr_array,
+    sd_of: sparse.csr_array,
+    arms: list[str],
+    scale: str,
+    on: str,
+    over: TaskWeights | None,
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
@@ -231,6 +282,9 @@ def _parallel_effects(
         y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, sd_of, scale, on)
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, on), {}
+    if over is not None:
+        kept = {str(name): c for name, c in y.coords.items() if "task" not in c.dims}
+        y, bound = xr.DataArray(over.sums(y.to_numpy(), 1), kept, y.dims), over.bounds(bound, 1)
     spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], sd_of)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}

@@ -1,4 +1,4 @@
-"""Weights of contrasts over arms: against a control, as given, or the interaction of factors."""
+"""Weights of contrasts over arms (against a control, as given, or the interaction of factors) and over tasks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def requested_weights(
     if control is not None:
         return _control_weights(str(control), arms)
     if contrasts is not None:
-        return _weights_as_given(contrasts, arms)
+        return weights_as_given(contrasts, arms)
     return _interaction_weights(outcomes, arms, interaction or ())
 
 
@@ -92,11 +92,13 @@ def is_real_number(value: object) -> bool:
     return is_real(value)
 
 
-def _check_arm(arm: str, arms: list[str], role: str) -> None:
+def _check_arm(arm: str, arms: list[str], role: str, of: str = "arm") -> None:
     if arm in arms:
         return
     hint = nearest(arm, arms, most=3) or "."
-    raise ContrastError(f"{role} {quoted(arm)} is not an arm{hint} The arms are {listed(arms)}")
+    raise ContrastError(
+        f"{role} {quoted(arm)} is not {'an' if of == 'arm' else 'a'} {of}{hint} The {of}s are {listed(arms)}"
+    )
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
@@ -105,20 +107,24 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return ", ".join(map(quoted, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _weights_as_given(contrasts: Contrasts, arms: list[str]) -> Weights:
+def weights_as_given(contrasts: Contrasts, known: list[str], *, of: str = "arm") -> Weights:
+    """Return weights of arms (or of tasks) by name, from weights or text; those of arms sum to zero."""
+    argument = "contrasts" if of == "arm" else "tasks"
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        contrasts = _texts_by_name(texts, arms)
+        contrasts = _texts_by_name(texts, known, of, argument)
     if not isinstance(contrasts, Mapping) or not contrasts:
         is_empty = isinstance(contrasts, Mapping | list | tuple) and not contrasts
         what = "is empty" if is_empty else f"is {type(contrasts).__name__}, not a mapping or text"
-        raise ContrastError(f'contrasts= {what}; for example contrasts={{"A minus B": {{"A": 1, "B": -1}}}} or "A - B"')
+        raise ContrastError(
+            f'{argument}= {what}; for example {argument}={{"A minus B": {{"A": 1, "B": -1}}}} or "A - B"'
+        )
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
-    written = {name: _weights_of_text(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
+    written = {name: _weights_of_text(row, known, of) if isinstance(row, str) else row for name, row in rows.items()}
     if not all(map(str.strip, names)):
         raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
-    found = {name: _as_contrast_weights(name, row, arms) for name, row in written.items()}
+    found = {name: _as_contrast_weights(name, row, known, of) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
     return found
@@ -142,47 +148,51 @@ def duplicate_notes(weights: Weights) -> list[str]:
     ]
 
 
-def _texts_by_name(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:
+def _texts_by_name(texts: Sequence[str], known: list[str], of: str, argument: str) -> dict[str, dict[str, float] | str]:
     """Return contrasts by name: those of a keyword, and texts under their own names."""
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
         more = (
-            differences(text, arms, of="arm")
-            if text in KEYWORDS and text not in arms
-            else {hypothesis_name(text): text}
+            differences(text, known, of=of)
+            if text in KEYWORDS and text not in known
+            else {text if text in known and of == "task" else hypothesis_name(text): text}
         )
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
-            raise ContrastError(f"contrasts= asks {quoted(duplicates[0])} twice; leave one out")
+            raise ContrastError(f"{argument}= asks {quoted(duplicates[0])} twice; leave one out")
         rows |= more
     return rows
 
 
-def _weights_of_text(text: str, arms: list[str]) -> dict[str, float]:
-    found = read_hypothesis(text, arms, of="arm")
+def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
+    if of == "task" and text in known:  # a name alone, which may have spaces and signs
+        return {text: 1.0}
+    found = read_hypothesis(text, known, of=of)
     if found.constant:
         raise ContrastError(
-            f"contrast {quoted(text)}: arms are compared with each other, and the right side is to be 0; a contrast is "
-            "compared with a number by cg.estimation.hypotheses(estimates, ...)"
+            f"contrast {quoted(text)}: {of}s are compared with each other, and the right side is to be 0; a contrast "
+            "is compared with a number by cg.estimation.hypotheses(estimates, ...)"
         )
     return found.terms
 
 
-def _as_contrast_weights(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[str, float]:
+def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[str], of: str) -> dict[str, float]:
     if not isinstance(weights, Mapping):
         raise ContrastError(
-            f'contrast {quoted(name)} is {quoted(weights)}, not weights by arm; for example {{"A": 1, "B": -1}}'
+            f'contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for example {{"A": 1, "B": -1}}'
         )
-    for arm, value in weights.items():
-        _check_arm(arm_name(arm, arms), arms, f"contrast {quoted(name)}:")
+    for weighted, value in weights.items():
+        _check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
         too_long = isinstance(value, int) and value.bit_length() > 1_000
         if not is_real_number(value) or too_long:
             raise ContrastError(
-                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(value)}, not a number"
+                f"contrast {quoted(name)}: the weight of {of} {quoted(weighted)} is {quoted(value)}, not a number"
             )
-    w = {arm_name(arm, arms): float(value) for arm, value in weights.items()}
+    w = {arm_name(weighted, known): float(value) for weighted, value in weights.items()}
     if len(w) < len(weights):
-        raise ContrastError(f"contrast {quoted(name)} names an arm twice: {quoted(list(weights))}")
+        raise ContrastError(
+            f"contrast {quoted(name)} names {'an' if of == 'arm' else 'a'} {of} twice: {quoted(list(weights))}"
+        )
     size, total = sum(map(abs, w.values())), sum(w.values())
     if not np.isfinite(size):
         raise ContrastError(f"contrast {quoted(name)} has a weight that is not finite: {w}")
@@ -191,12 +201,12 @@ def _as_contrast_weights(name: str, weights: Mapping[Any, float], arms: list[str
             f"contrast {quoted(name)} has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
         )
     if size == 0:
-        raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the arms it compares")
-    if abs(total) > 1e-9 * size:
+        raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the {of}s it compares")
+    if of == "arm" and abs(total) > 1e-9 * size:
         raise ContrastError(
             f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
         )
-    return {arm: value for arm, value in w.items() if value != 0}
+    return {weighted: value for weighted, value in w.items() if value != 0}
 
 
 def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:
@@ -263,7 +273,7 @@ def _arm_of_cell(members: dict[tuple[int, ...], str], factors: Sequence[str], ce
 
 
 def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:
-    """Return weights as a sparse matrix of contrasts by arms."""
+    """Return weights as a sparse matrix of contrasts by arms (or tasks)."""
     column = {arm: j for j, arm in enumerate(arms)}
     entries = [(k, column[arm], value) for k, w in enumerate(weights.values()) for arm, value in w.items()]
     rows, columns, values = zip(*entries, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,9 @@ from causalgia.effects.scales import agreement, agreement_of_blocks, transform, 
 from causalgia.numerics.moments import column_moments
 from causalgia.numerics.row_blocks import Rows, by_block, computed_if_small, row_blocks
 from causalgia.types import Array
+
+if TYPE_CHECKING:
+    from causalgia.effects.task_weights import TaskWeights
 
 OF_UNTREATED = "the untreated arm"
 
@@ -128,7 +132,7 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
     return np.stack(sds)
 
 
-def shared_arm_sds(y: Rows, *, scale: str) -> Array:
+def shared_arm_sds(y: Rows, *, scale: str, over: TaskWeights | None = None) -> Array:
     """Return the sd over units of each arm of a crossover, as `arm_sds`.
 
     Parameters
@@ -137,6 +141,8 @@ def shared_arm_sds(y: Rows, *, scale: str) -> Array:
         Untransformed outcomes, in memory or lazy, shape ``(n, A, ...)``.
     scale
         The scale of the sd: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+    over
+        Contrasts between tasks, whose sd is computed instead.
 
     Returns
     -------
@@ -149,8 +155,8 @@ def shared_arm_sds(y: Rows, *, scale: str) -> Array:
     array([1.4142, 0.    ])
     """
     y = computed_if_small(y)
-    sds = column_moments(by_block(y, transform, scale=scale)).sd
-    constant = agreement_of_blocks(transform_with_bound(block, scale=scale) for block in row_blocks(y))[0]
+    sds = column_moments(by_block(y, transform, scale=scale, over=over)).sd
+    constant = agreement_of_blocks(transform_with_bound(block, scale=scale, over=over) for block in row_blocks(y))[0]
     return np.where(constant, 0.0, sds)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,13 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.checks import is_real
-from causalgia.effects.control_sd import control_sd
+from causalgia.effects.control_sd import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
 from causalgia.types import Array
+
+if TYPE_CHECKING:
+    from causalgia.effects.task_weights import TaskWeights
 
 _EPS = 8 * float(np.finfo(float).eps)
 
@@ -40,6 +43,11 @@ class Expansion:
     influence: Array
     denominator: Array | None
     bound: Array
+
+    def over_tasks(self, over: TaskWeights) -> Expansion:
+        """Return the weighted sums over tasks of functions that have no divisor."""
+        value = over.sums(self.value, 1)
+        return Expansion(value, over.sums(self.influence, 2), None, over.bounds(self.bound, 2))
 
 
 def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
@@ -90,6 +98,49 @@ def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) 
     value = _sums_over_first_axis(W, np.log(np.abs(mean)))
     moved = _sums_over_first_axis(abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None])
     return Expansion(value, _sums_over_first_axis(W, change), None, moved)
+
+
+def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr_array) -> tuple[Expansion, Array]:
+    """Expand ``sum_a w_a m_a / s``, s being the sd over units of the arms that each contrast is measured in.
+
+    s is estimated from the same units: a unit whose control lies z sd from its mean moves s by the share
+    ``(z^2 - 1) / (2 n)``, which counts in the influence (Glass's delta; Hedges 1981, doi:10.3102/10769986006002107,
+    without its assumption of normal outcomes).
+
+    Parameters
+    ----------
+    y, bound
+        Outcomes of A arms and bounds on their rounding, shape ``(A, n, ...)``.
+    W, sd_of
+        Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
+
+    Returns
+    -------
+    expansion, sd
+        The sd has shape ``(K, ...)``; it is 0 where the control does not vary, and the expansion is then not finite.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0, 3.0, 5.0], [5.0, 7.0, 9.0]])
+    >>> W = sparse.csr_array([[-1.0, 1.0]])
+    >>> found, sd = in_control_sd(y, np.zeros((2, 3)), W, W)
+    >>> found.value, found.influence.round(3), sd
+    (array([2.]), array([[-0.333,  0.667, -0.333]]), array([2.]))
+    """
+    sd = pooled_sd(arm_sds(list(y), list(bound)), sd_of)
+    ice, moved = _sums_over_first_axis(W, y), _sums_over_first_axis(abs(W), bound)
+    origin = ice[:, :1]
+    value = origin[:, 0] + (ice - origin).mean(axis=1)
+    share = (-sd_of).maximum(0)
+    share = sparse.diags_array(1 / share.sum(axis=1)) @ share
+    away = y - y[:, :1]
+    away = away - away.mean(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares = _sums_over_first_axis(share, away**2) / (2 * sd[:, None] ** 2)
+        of_sd = squares - squares.mean(axis=1, keepdims=True)
+        influence = (ice - value[:, None] - value[:, None] * of_sd) / sd[:, None]
+        within = (moved + moved.mean(axis=1, keepdims=True)) / sd[:, None] + _EPS * np.abs(influence)
+        return Expansion(value / sd, influence, None, within), sd
 
 
 def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
@@ -238,12 +289,19 @@ def check_scale_of_means(
         raise ContrastError("scale='bliss' and ceiling= (the largest outcome there can be) go together; give both")
     if scale not in OF_MEANS:
         return
-    if scale == "cooperativity":
+    if scale == "sd":
+        pass  # of any outcome
+    elif scale == "cooperativity":
         if measured_on != "outcome" and not is_log(measured_on):
             raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on {quoted(measured_on)}")
     else:
         check_not_log(scale, measured_on)
-    if scale in ("log_of_means", "ratio"):
+    if scale == "sd" and not crossover:
+        raise ContrastError(
+            "scale='sd' takes a crossover, whose units show how effects and the sd of the control go together; in a "
+            "parallel trial use scale='log' or 'log_of_means', or give a region in sd: rope='0.2 sd'"
+        )
+    if scale in ("sd", "log_of_means", "ratio"):
         return
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
         raise ContrastError(f'scale={quoted(scale)} is an interaction of two factors; give interaction=["A", "B"]')
@@ -259,6 +317,7 @@ def expand_crossover(
     measured_on: str,
     ceiling: float | None,
     cells: Sequence[str],
+    over: TaskWeights | None = None,
 ) -> dict[str, Any]:
     """Return the variables of effects for functions of the means of a crossover.
 
@@ -272,18 +331,59 @@ def expand_crossover(
         As in `contrast`.
     cells
         The arms of the first contrast in the order of its weights: 0, B, A, AB for an interaction.
+    over
+        Contrasts between tasks, which replace the tasks: of ``"sd"`` and ``"log_of_means"``.
     """
     values, bound = (np.moveaxis(np.asarray(x), 1, 0) for x in on_scale(y, "identity", measured_on))
     if scale in ("log_of_means", "ratio"):
         mean, change, moved = (np.stack(x) for x in zip(*map(relative, values, bound), strict=True))
         _check_means(mean, W, scale, [str(a) for a in y["arm"].to_numpy()])
         found = (log_of_means if scale == "log_of_means" else ratio_of_means)(mean, change, moved, W)
+        if over is not None:
+            found, change, moved = found.over_tasks(over), over.sums(change, 2), over.bounds(moved, 2)
         spread = control_sd(list(change), list(moved), sd_of)
+    elif scale == "sd":
+        found, spread = _in_sd(values, bound, W, sd_of, y, over)
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
         found, spread = of_four_means(values[order], bound[order], function_of_four_means(scale, ceiling), scale), {}
-    return effect_variables(found, y, OF_MEANS[scale], spread)
+    return effect_variables(found, y, OF_MEANS[scale], spread, over)
+
+
+def _in_sd(
+    values: Array,
+    bound: Array,
+    W: sparse.csr_array,
+    sd_of: sparse.csr_array,
+    y: xr.DataArray,
+    over: TaskWeights | None,
+) -> tuple[Expansion, dict[str, Array]]:
+    """Return effects in sd of the control arm, their contrasts between tasks, and the control's sd on that scale."""
+    if values.shape[1] < 2:
+        raise ContrastError("scale='sd': one unit has no sd; give two or more, or use scale='identity'")
+    found, sd = in_control_sd(values, bound, W, sd_of)
+    for k, t, *_ in np.argwhere(sd == 0)[:1]:
+        arms = [str(y["arm"].to_numpy()[a]) for a in sd_of.indices[sd_of.indptr[k] : sd_of.indptr[k + 1]]]
+        task = str(y["task"].to_numpy()[t]) if "task" in y.coords else str(t)
+        raise ContrastError(
+            f"scale='sd': task {quoted(task)} does not vary over units in the control ({', '.join(arms)}), so that it "
+            "has no sd to measure in; leave the task out, or use scale='identity'"
+        )
+    if over is None:
+        return found, {"control_sd": np.ones_like(sd)}
+    subtracted = np.unique(sd_of.indices[sd_of.data < 0])
+    spread = np.empty((W.shape[0], len(over.names), *sd.shape[2:]))
+    for k in range(len(sd)):
+        if k and (sd[k] == sd[k - 1]).all():
+            spread[k] = spread[k - 1]
+            continue
+        of_arms = arm_sds(
+            [over.sums(values[a] / sd[k], 1) for a in subtracted],
+            [over.bounds(bound[a] / sd[k], 1) for a in subtracted],
+        )
+        spread[k] = pooled_sd(of_arms, sd_of[[k], :][:, subtracted])[0]
+    return found.over_tasks(over), {"control_sd": spread}
 
 
 def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
@@ -311,12 +411,15 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
         )
 
 
-def effect_variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
+def effect_variables(
+    found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array], over: TaskWeights | None = None
+) -> dict[str, Any]:
     """Return the variables of effects for an expansion; of outcomes ``y (unit, arm, ...)`` only labels are used."""
     others = y.dims[2:]
     constant, one = constant_and_value(found, null)
     ice = np.where(constant[:, None], one[:, None], found.value[:, None] + found.influence)
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
+    coords |= {} if over is None else {"task": np.asarray(over.names)}
     by_unit = {"ice": ice} if found.denominator is None else {"ice": ice, "denominator": found.denominator}
     dims = ("unit", "contrast", *others)
     parts: dict[str, Any] = {

@@ -9,6 +9,7 @@ import xarray as xr
 
 from causalgia.effects.contrast_weights import Weights
 from causalgia.effects.scales import OF_MEANS
+from causalgia.effects.task_weights import TaskWeights, task_weights_in_words
 from causalgia.errors import quoted
 
 _MOST_TERMS = 8
@@ -42,15 +43,25 @@ def _signed_sum(w: dict[str, float], text: Mapping[str, str], *, ratio: bool) ->
 
 
 def effect_attrs(
-    on: str, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
+    on: str,
+    weights: Weights,
+    scale: str,
+    assignment: str,
+    control: Any,
+    interaction: Sequence[str] | None,
+    over: TaskWeights | None = None,
 ) -> dict[str, Any]:
-    """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale, control and estimand."""
+    """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale, control, estimand, tasks."""
+    estimand = _estimand_text(weights, scale, control, interaction)
+    if over is not None:
+        estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
     attrs: dict[str, Any] = {
         "assignment": assignment,
         "contrast_scale": _scale_in_words(scale, on),
         "transform": scale,
         "control": "" if control is None else str(control),
-        "estimand": _estimand_text(weights, scale, control, interaction),
+        "estimand": estimand,
+        **({} if over is None else over.attrs),
     }
     if scale in OF_MEANS:
         attrs |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
@@ -62,13 +73,15 @@ def _scale_in_words(scale: str, on: str) -> str:
         return on
     if scale not in OF_MEANS:
         return f"{scale} of {on}"
+    if scale == "sd":
+        return f"{on}, in sd of the control arm"
     return f"log of mean {on}" if scale == "log_of_means" else f"{scale} of mean {on}"
 
 
 def _estimand_text(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
-    by_unit = scale not in OF_MEANS
+    by_unit = scale not in OF_MEANS or scale == "sd"
     outcome = "outcome" if by_unit else "mean outcome over units"
-    outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"
+    outcome = outcome if scale in ("identity", "ratio", "sd") else f"{scale.removesuffix('_of_means')}({outcome})"
     arm = quoted(next(iter(weights))) if len(weights) == 1 else "the arm"
     if control is not None:
         against = "divided by" if scale == "ratio" else "minus"
@@ -79,4 +92,5 @@ def _estimand_text(weights: Weights, scale: str, control: Any, interaction: Sequ
     else:
         what = f"the weighted sum of {outcome} over arms"
         what = "the weighted product of mean outcomes over units" if scale == "ratio" else what
-    return f"mean over units of {what}" if by_unit else what
+    what = f"mean over units of {what}" if by_unit else what
+    return f"{what}, divided by the sd of the control over units" if scale == "sd" else what

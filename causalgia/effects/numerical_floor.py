@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from scipy import sparse
 
+from causalgia.effects.control_sd import pooled_sd, shared_arm_sds
 from causalgia.effects.functions_of_means import function_of_four_means
 from causalgia.effects.scales import OF_MEANS
+from causalgia.numerics.row_blocks import by_block
 from causalgia.types import Array
+
+if TYPE_CHECKING:
+    from causalgia.effects.task_weights import TaskWeights
 
 
 def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
@@ -75,7 +80,15 @@ def floor_of_means(
 
 
 def floor_column(
-    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], scale: str, ceiling: float | None, cells: list[Any]
+    outcomes: xr.Dataset,
+    W: sparse.csr_array,
+    arms: list[str],
+    scale: str,
+    ceiling: float | None,
+    cells: list[Any],
+    *,
+    over: TaskWeights | None = None,
+    sd_of: sparse.csr_array | None = None,
 ) -> dict[str, Any]:
     """Return the variable ``floor`` of effects, if the outcomes have the rounding error of predictions.
 
@@ -89,11 +102,17 @@ def floor_column(
     others = [dim for dim in outcomes["outcome"].dims if dim not in ("unit", "arm")]
     by_scale = outcomes["answer_floor"].transpose("transform", *others)
     if scale not in OF_MEANS:
-        return {"floor": (("contrast", *others), floor_of(W, by_scale, scale))}
-    mean = _arm_means(outcomes, arms)
-    error = by_scale.sel(transform="identity").to_numpy()
-    of_four = [] if scale in ("log_of_means", "ratio") else [arms.index(str(cell)) for cell in cells]
-    return {"floor": (("contrast", *others), floor_of_means(W, error, mean, scale, ceiling, of_four))}
+        floor = floor_of(W, by_scale, scale)
+    elif scale == "sd" and sd_of is not None:
+        subtracted = np.unique(sd_of.indices[sd_of.data < 0])
+        y = by_block(outcomes["outcome"].data, np.take, indices=subtracted, axis=1)
+        sd = pooled_sd(shared_arm_sds(y, scale="identity"), sd_of[:, subtracted])
+        floor = floor_of(W, by_scale, "identity") / sd
+    else:
+        error, mean = by_scale.sel(transform="identity").to_numpy(), _arm_means(outcomes, arms)
+        of_four = [] if scale in ("log_of_means", "ratio") else [arms.index(str(cell)) for cell in cells]
+        floor = floor_of_means(W, error, mean, scale, ceiling, of_four)
+    return {"floor": (("contrast", *others), floor if over is None else over.bounds(floor, 1))}
 
 
 def _arm_means(outcomes: xr.Dataset, arms: list[str]) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,9 +15,17 @@ from causalgia.effects.scales import agreement_of_blocks, check_scale, transform
 from causalgia.numerics.row_blocks import Rows, by_block, is_lazy, row_blocks
 from causalgia.types import Array, Mask
 
+if TYPE_CHECKING:
+    from causalgia.effects.task_weights import TaskWeights
+
 
 def effects_of_units(
-    y: xr.DataArray, W: sparse.csr_array, sd_of: sparse.csr_array, scale: str, measured_on: str
+    y: xr.DataArray,
+    W: sparse.csr_array,
+    sd_of: sparse.csr_array,
+    scale: str,
+    measured_on: str,
+    over: TaskWeights | None = None,
 ) -> dict[str, Any]:
     """Return the variables of effects of a crossover: ICE, where they do not vary, and the sd of the control.
 
@@ -31,6 +39,8 @@ def effects_of_units(
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
     measured_on
         Scale of the outcomes, in words.
+    over
+        Contrasts between tasks, which replace the tasks.
 
     Raises
     ------
@@ -45,21 +55,24 @@ def effects_of_units(
     array([2., 3.])
     """
     check_scale(y, scale, measured_on)
-    ice, constant, zero = weighted_sums(y.data, W, scale=scale)
+    ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over)
     columns: dict[str, Any] = {"constant": constant, "zero": zero}
     if y.sizes["unit"] > 1:
         subtracted = np.unique(sd_of.indices[sd_of.data < 0])
-        sds = shared_arm_sds(by_block(y.data, np.take, indices=subtracted, axis=1), scale=scale)
+        sds = shared_arm_sds(by_block(y.data, np.take, indices=subtracted, axis=1), scale=scale, over=over)
         columns["control_sd"] = pooled_sd(sds, sd_of[:, subtracted])
     others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
+    coords |= {} if over is None else {"task": np.asarray(over.names)}
     return {
         "ice": xr.DataArray(ice, dims=("unit", "contrast", *others), coords=coords),
         **{name: (("contrast", *others), values) for name, values in columns.items()},
     }
 
 
-def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
+def weighted_sums(
+    y: Rows, W: sparse.csr_array, *, scale: str, over: TaskWeights | None = None
+) -> tuple[Rows, Mask, Mask]:
     """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant, or may be 0, within rounding.
 
     Parameters
@@ -70,6 +83,8 @@ def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Ma
         Weights, shape ``(K, A)``.
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g.
+    over
+        Contrasts between tasks, which replace the tasks.
 
     Returns
     -------
@@ -82,14 +97,14 @@ def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Ma
     (array([[2.],
            [2.]]), array([ True]), array([False]))
     """
-    shape = (W.shape[0], *y.shape[2:])
+    shape = (W.shape[0], *y.shape[2:]) if over is None else (W.shape[0], len(over.names), *y.shape[3:])
     out = None if is_lazy(y) else np.empty((len(y), *shape))
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
 
     def sums_of_blocks() -> Iterator[tuple[Array, Array]]:
         start = 0
         for block in row_blocks(y, math.prod(shape)):
-            values, bound = transform_with_bound(block, scale=scale)
+            values, bound = transform_with_bound(block, scale=scale, over=over)
             sums, within = (np.moveaxis(sums_over_arms(w, x), 0, 1) for w, x in ((W, values), (abs(W), bound)))
             np.minimum(low, sums.min(axis=0), out=low)
             np.maximum(high, sums.max(axis=0), out=high)
@@ -101,11 +116,11 @@ def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Ma
     constant, zero = agreement_of_blocks(sums_of_blocks())
     if out is not None:
         return out, constant, zero
-    return by_block(y, _weighted_sums_of_block, extremes=(low, high), W=W, scale=scale), constant, zero
+    return by_block(y, _weighted_sums_of_block, extremes=(low, high), W=W, scale=scale, over=over), constant, zero
 
 
-def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str) -> Array:
-    return np.ascontiguousarray(np.moveaxis(sums_over_arms(W, transform(block, scale=scale)), 0, 1))
+def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str, over: TaskWeights | None) -> Array:
+    return np.ascontiguousarray(np.moveaxis(sums_over_arms(W, transform(block, scale=scale, over=over)), 0, 1))
 
 
 def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:

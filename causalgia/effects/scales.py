@@ -17,6 +17,10 @@ from causalgia.types import Array, Mask
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causalgia.effects.task_weights import TaskWeights
+
+_TASK_AXIS = 2  # of outcomes (unit, arm, task, ...)
+
 #: scale of a function of the arms' means -> null value
 OF_MEANS = {
     "log_of_means": 0.0,
@@ -25,6 +29,7 @@ OF_MEANS = {
     "bpnet": 1.0,
     "cooperativity": 1.0,
     "bliss": 0.0,
+    "sd": 0.0,
 }
 
 #: scale -> (transform g, |g'|)
@@ -78,15 +83,19 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     return y.copy(data=put), bound
 
 
-def transform_with_bound(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
+def transform_with_bound(
+    values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights | None = None
+) -> tuple[Array, Array]:
     """Return `on_scale` of an array, without checks.
 
     Parameters
     ----------
     values
-        Outcomes of any shape, in their original dtype.
+        Outcomes of any shape, in their original dtype; with `over` (unit, arm, task, ...).
     scale
         As in `on_scale`.
+    over
+        Contrasts between tasks, of the transformed outcomes; they replace the tasks.
 
     Examples
     --------
@@ -95,12 +104,14 @@ def transform_with_bound(values: npt.NDArray[np.floating], *, scale: str) -> tup
     """
     size, put = values.astype(np.float64), transform(values, scale=scale)
     bound = _TRANSFORMS[scale][1](size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
-    return put, bound + np.finfo(float).eps * np.abs(put)
+    bound = bound + np.finfo(float).eps * np.abs(put)
+    return (put, bound) if over is None else (over.sums(put, _TASK_AXIS), over.bounds(bound, _TASK_AXIS))
 
 
-def transform(values: npt.NDArray[np.floating], *, scale: str) -> Array:
-    """Return outcomes transformed to a scale, in float64."""
-    return _TRANSFORMS[scale][0](values.astype(np.float64))
+def transform(values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights | None = None) -> Array:
+    """Return outcomes transformed to a scale, in float64, and their contrasts between tasks."""
+    put = _TRANSFORMS[scale][0](values.astype(np.float64))
+    return put if over is None else over.sums(put, _TASK_AXIS)
 
 
 def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:

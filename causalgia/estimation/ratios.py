@@ -54,7 +54,9 @@ def limits_of_means(
     """
     scale = effects.attrs["transform"]
     words = scale.replace("_", " ")
-    what = {"ratio": "ratio of means", "log_of_means": "log of means"}.get(scale, f"{words}, a function of means")
+    what = {"ratio": "ratio of means", "log_of_means": "log of means", "sd": "effects in sd of the control"}.get(
+        scale, f"{words}, a function of means"
+    )
     spread = answer.method.removeprefix("mean ICE; ").removeprefix("s^2 / n, ")
     answer = _multiplied_by_ratio(replace(answer, method=f"{what}, delta method; {spread}"), effects)
     e, null = answer.estimate, OF_MEANS[scale]

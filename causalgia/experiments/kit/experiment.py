@@ -43,7 +43,7 @@ class TrialResults:
         Effects (None for moments), estimates, posterior and decisions, with the experiment's coordinates on
         the contrasts.
     outcomes
-        The outcomes; None if effects or moments were kept.
+        The outcomes; None if effects or moments were kept, or the analysis asks for contrasts between tasks.
     key
         Root key of the random draws of the answer, for ``derive(key, "...")``.
     """
@@ -199,7 +199,7 @@ class Experiment(Design):
                 estimates=self.label(done.estimates),
                 decisions=self.label(done.decisions),
             ),
-            outcomes=outcomes if "outcome" in outcomes else None,
+            outcomes=outcomes if "outcome" in outcomes and self.analysis.tasks is None else None,
             key=derive(key, "reading"),
         )
         with warnings.catch_warnings():  # those of the estimates have been given

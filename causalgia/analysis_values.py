@@ -1,0 +1,156 @@
+"""Values of the fields of an analysis plan: what each may be, as TOML has it, and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from causalgia.checks import NAME, SUBTABLE, Keys, are_texts, is_number, is_share, is_text, one_of, shown
+from causalgia.choices import ERRORS, LAWS, METHODS, ROPE_IN_WORDS, SCALES, TARGETS, is_rope
+from causalgia.errors import DesignError, InferenceError
+from causalgia.expressions import weights_in_text
+from causalgia.prior import Prior
+
+Rope: TypeAlias = (
+    "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
+)
+Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
+InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
+
+
+def _are_contrasts(value: object) -> bool:
+    rows = weights_in_text(value)
+    named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
+    return named and all(_has_weight(row) and _sums_to_zero(row) for row in rows.values())
+
+
+def _are_task_contrasts(value: object) -> bool:
+    rows = weights_in_text(value, of="task")
+    named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
+    return named and all(_has_weight(row) for row in rows.values())
+
+
+def _has_weight(row: object) -> bool:
+    return isinstance(row, dict) and all(map(is_number, row.values())) and any(row.values())
+
+
+def _sums_to_zero(row: dict[str, float]) -> bool:
+    return bool(abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values())))
+
+
+def _is_rare(value: object) -> bool:
+    return value in ("auto", "none") if isinstance(value, str) else is_share(value)
+
+
+def _are_factors(value: object) -> bool:
+    return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
+
+
+ANALYSIS: Keys = {
+    "control": (is_text, 'text that is not empty: the name of an arm, such as "0"'),
+    "contrasts": (
+        _are_contrasts,
+        "tables of arm = weight, or text such as 'A - B', each with a name and finite weights that sum to 0",
+    ),
+    "interaction": (_are_factors, "a list of two or more different factors"),
+    "tasks": (
+        _are_task_contrasts,
+        "tables of task = weight, or text such as 'K562 - HepG2', each with a name and finite weights that are not all "
+        "0",
+    ),
+    "scale": one_of(*SCALES),
+    "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
+    "block": NAME,
+    "covariates": (are_texts, 'a list of coordinates of the units, such as ["gc"]'),
+    "target": one_of(*TARGETS),
+    "ci_prob": (lambda value: is_share(value) and value >= 0.5, "a number from 0.5 to below 1, such as 0.95"),
+    "weights": one_of("units", "clusters"),
+    "moderate": (lambda value: isinstance(value, bool), "true or false"),
+    "adjust": one_of(*METHODS),
+    "family": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
+    "law": one_of(*LAWS),
+    "rope": (is_rope, ROPE_IN_WORDS),
+    "error": one_of(*ERRORS),
+    "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
+    "rare": (_is_rare, 'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"'),
+    "level": (lambda value: is_share(value) and value > 0.5, "a number above 0.5 and below 1, such as 0.95"),
+    "prior": SUBTABLE,
+}
+
+
+WEIGHTS = {"contrasts": "arm", "tasks": "task"}
+"""Field of weights -> what is weighted."""
+
+
+def as_plain(name: str, value: Any) -> Any:
+    """Return the value of a field in TOML types: lists, tables, Python numbers."""
+    if name == "rare" and value is None:
+        return "none"
+    if value is None:
+        return None
+    if name in WEIGHTS:
+        return _plain_weights(name, value)
+    if name == "prior":
+        return value.to_dict() if isinstance(value, Prior) else value
+    if name == "rope" and (isinstance(value, Mapping) or is_by_task(value)):
+        return {str(task): as_plain("", ends) for task, ends in dict(value).items()}
+    if name in ("interaction", "covariates") and isinstance(value, str):
+        return [value]
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return [_as_python_number(item) for item in value]
+    return _as_python_number(value)
+
+
+def _as_python_number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain_weights(name: str, value: Any) -> Any:
+    value = weights_in_text(value, of=WEIGHTS[name])
+    try:
+        rows = {
+            str(of): {str(weighted): _as_python_number(w) for weighted, w in dict(row).items()}
+            for of, row in dict(value).items()
+        }
+    except (TypeError, ValueError):
+        return value
+    if len(rows) < len(dict(value)):
+        raise DesignError(f"Analysis: two contrasts have one name once they are text: {shown(list(value))}")
+    return rows
+
+
+def as_frozen(name: str, value: Any) -> Any:
+    """Return a checked plain value as the frozen field stores it."""
+    if value is None:
+        return None
+    if name in WEIGHTS:
+        return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
+    if name in ("level", "ci_prob") or (name == "rare" and not isinstance(value, str)):
+        return float(value)
+    if name == "rope":
+        return _frozen_rope(value)
+    if name == "prior":
+        return _read_prior(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def is_by_task(rope: object) -> bool:
+    """Return whether a frozen region is given by task."""
+    return isinstance(rope, tuple) and bool(rope) and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
+
+
+def _frozen_rope(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return tuple((task, _frozen_rope(ends)) for task, ends in plain.items())
+    if isinstance(plain, list):
+        return tuple(map(float, plain))
+    return plain if isinstance(plain, str) else 0
+
+
+def _read_prior(plain: Mapping[str, Any]) -> Prior:
+    try:
+        return Prior.from_dict(plain)
+    except InferenceError as error:
+        raise DesignError(f"Analysis: prior: {error}") from error
