@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
 import xarray as xr
 
+from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.positions import has_positions
 from causalgia.reporting import Rows, curve_report, trial_report
@@ -40,7 +42,7 @@ _INSTEAD = {
 """Class of what is no result of a trial -> what to do instead."""
 
 
-def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
+def report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None) -> str:
     """Report a result as text: of a trial (outcomes, estimates, decisions), or of the bench (library to concordance).
 
     Outcomes are described by population, units, arms in do-notation, predictor and analysis. Estimates and decisions
@@ -61,8 +63,10 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
         the average over test elements, and the number with an effect); or from `concordance` (correlations with the
         noise ceiling, the line, hits, and the elements off the line).
     rows
-        ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each placebo word, of a fit also the
-        table of its elements.
+        ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each placebo word, of more than 30 tasks
+        a line for each (else the 20 with the largest effects), of a fit also the table of its elements.
+    task
+        The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a list of them. None: all.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     ------
     OutcomesError
         If it is anything else; a posterior goes through `causalgia.decide` first.
+    ContrastError
+        If there is no such task.
 
     Notes
     -----
@@ -96,8 +102,12 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     if name is None:
         _check_reportable(dataset)
         if has_positions(dataset) and "ace" in dataset:
-            return curve_report(dataset)
-        return trial_report(dataset, rows=rows)
+            return curve_report(select_tasks(dataset, task, place="report: "))
+        return trial_report(dataset, rows=rows, task=task)
+    if task is not None:
+        raise OutcomesError(
+            f"task={quoted(task)} is for results of a trial, and this is one of the bench; leave it out"
+        )
     if rows != "summary" and name != "describe_fit":
         raise OutcomesError(f"rows={quoted(rows)} is for placebo words and elements, and this Dataset has none")
     from causalgia.mpra import text_reports

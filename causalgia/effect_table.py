@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
+
+from causalgia.checks import nearest
+from causalgia.errors import ContrastError, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,3 +76,92 @@ def as_effect_table(dataset: xr.Dataset) -> EffectTable:
     table = EffectTable(data, dataset.coords, dataset.attrs)
     table.encoding = dataset.encoding
     return table
+
+
+_MOST_NAMED = 12
+
+
+def tasks_in_table(table: xr.Dataset) -> list[str]:
+    """Return the names of the tasks of a table, numbers if they have none.
+
+    Examples
+    --------
+    >>> tasks_in_table(xr.Dataset(coords={"task": ["K562"]}))
+    ['K562']
+    """
+    if "task" not in table.coords:
+        return list(map(str, range(table.sizes.get("task", 1))))
+    return [str(name) for name in np.atleast_1d(table["task"].to_numpy())]
+
+
+def selected_tasks(known: Sequence[str], task: str | Sequence[str], *, place: str = "") -> list[str]:
+    """Return the tasks of a selection: a name, a pattern such as ``"DNASE:*"``, or several of them.
+
+    In a pattern, ``*`` is any text, ``?`` a letter and ``[ab]`` one of these letters; a name that is there is taken as
+    it stands.
+
+    Parameters
+    ----------
+    known
+        The tasks there are.
+    task
+        Names and patterns.
+    place
+        What takes the selection, for errors.
+
+    Raises
+    ------
+    ContrastError
+        If a name or pattern is that of no task.
+
+    Examples
+    --------
+    >>> selected_tasks(["DNASE:K562", "DNASE:HepG2", "RNA:K562"], ["RNA:K562", "DNASE:*"])
+    ['RNA:K562', 'DNASE:K562', 'DNASE:HepG2']
+    """
+    patterns = [task] if isinstance(task, str) else task
+    if not isinstance(patterns, Sequence) or not patterns or not all(isinstance(one, str) for one in patterns):
+        raise ContrastError(
+            f'{place}task={quoted(task)} is not a task; give a name, a pattern such as "DNASE:*", or a list of them'
+        )
+    there, found = set(known), dict[str, None]()
+    for pattern in patterns:
+        names = [pattern] if pattern in there else [name for name in known if fnmatchcase(name, pattern)]
+        if not names:
+            raise ContrastError(
+                f"{place}task {quoted(pattern)} is not there{nearest(pattern, known)}; say task= one of "
+                f"{tasks_for_errors(known)}"
+            )
+        found |= dict.fromkeys(names)
+    return list(found)
+
+
+def tasks_for_errors(known: Sequence[str]) -> str:
+    """Return the names of tasks for a message; of many the first, with what else can be said.
+
+    Examples
+    --------
+    >>> tasks_for_errors(["K562", "HepG2"]), tasks_for_errors([f"DNASE:{i}" for i in range(919)]).partition("(")[2]
+    ("'K562', 'HepG2'", "919 tasks; a pattern such as 'DNASE:*' takes several)")
+    """
+    if len(known) <= _MOST_NAMED:
+        return ", ".join(map(quoted, known))
+    head = known[0].partition(":")[0] + ":*" if ":" in known[0] else known[0][:4] + "*"
+    first = ", ".join(map(quoted, known[:4]))
+    return f"{first}, ... ({len(known):,} tasks; a pattern such as {quoted(head)} takes several)"
+
+
+def select_tasks(table: xr.Dataset, task: str | Sequence[str] | None, *, place: str = "") -> Any:
+    """Return a table of the tasks of a selection, as `selected_tasks`; None: all.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.5, 0.2]])}, coords={"task": ["DNASE:K562", "RNA:K562"]})
+    >>> select_tasks(table, "DNASE:*")["task"].values.tolist()
+    ['DNASE:K562']
+    """
+    if task is None:
+        return table
+    known = tasks_in_table(table)
+    at = {name: i for i, name in enumerate(known)}
+    return table.isel(task=[at[name] for name in selected_tasks(known, task, place=place)])

@@ -309,6 +309,10 @@ _Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.
 _Family = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo word.")]
 _Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")]
+_Task = Annotated[
+    list[str] | None, typer.Option(help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'.")
+]
+_Tasks = Annotated[str | None, typer.Option(help="Contrast between tasks, such as 'K562 - HepG2'.")]
 _Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
 
 
@@ -321,7 +325,9 @@ def estimate(
     ci_prob: _CiProb = None,
     adjust: _Adjust = None,
     family: _Family = None,
+    tasks: _Tasks = None,
     rng: _Seed = None,
+    task: _Task = None,
     all_rows: _All = False,
     sentences: _Sentences = False,
 ) -> None:
@@ -335,11 +341,11 @@ def estimate(
     outcomes = load_outcomes(folder)
     check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
-    analysis = folder_analysis(folder, outcomes, {**given, "family": family})
+    analysis = folder_analysis(folder, outcomes, {**given, "family": family, "tasks": tasks})
     _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     store.save(estimates, folder / ESTIMATES)
-    _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences)
+    _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task)
     print_written(folder, ESTIMATES, FOREST)
     if (folder / DECISIONS).is_file():
         with suppress(OutcomesError):  # a damaged file is left as it is
@@ -364,7 +370,9 @@ def analyze(
     ci_prob: _CiProb = None,
     adjust: _Adjust = None,
     family: _Family = None,
+    tasks: _Tasks = None,
     rng: _Seed = None,
+    task: _Task = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}.")] = False,
     all_rows: _All = False,
     sentences: _Sentences = False,
@@ -382,11 +390,13 @@ def analyze(
     check_usable(folder)
     given = {"rope": parse_rope(rope), "rare": parse_share(rare), "law": law, "error": error, "level": level}
     given |= {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
-    given |= {"adjust": adjust, "family": family}
+    given |= {"adjust": adjust, "family": family, "tasks": tasks}
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
-        _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences)
+        _answer_again(
+            experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences, task=task
+        )
         return
     found = steps(outcomes, analysis, rng=seed)
     draws = found.posterior if keep_draws else None
@@ -396,7 +406,9 @@ def analyze(
     store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
         store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
-    _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows, in_sentences=sentences)
+    _print_and_draw(
+        found.estimates, folder, decisions=found.decisions, all_rows=all_rows, in_sentences=sentences, task=task
+    )
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
         echo("No draws to keep: these verdicts are by tests; --error local decides by a posterior.")
@@ -405,6 +417,7 @@ def analyze(
 @app.command()
 def show(
     folder: _Folder,
+    task: _Task = None,
     all_rows: Annotated[bool, typer.Option("--all", help="Print a line for each arm and placebo word.")] = False,
     sentences: _Sentences = False,
 ) -> None:
@@ -436,10 +449,10 @@ def show(
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
     estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
     if decisions is not None and (other := other_analysis(estimates, decisions)):
-        print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command)
+        print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
         echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")
         estimates = decisions
-    print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command)
+    print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
@@ -466,8 +479,10 @@ def _print_and_draw(
     decisions: xr.Dataset | None = None,
     all_rows: bool = False,
     in_sentences: bool = False,
+    task: list[str] | None = None,
 ) -> None:
     """Print effects and verdicts, and draw them even if printing fails."""
+    from causalgia.effect_table import select_tasks
     from causalgia.plot import save_forest
 
     try:
@@ -478,9 +493,11 @@ def _print_and_draw(
             all_rows=all_rows,
             in_sentences=in_sentences,
             command=show_all_command(folder),
+            task=task,
         )
     finally:
-        save_forest(estimates if decisions is None else decisions, folder / FOREST, truth=truth)
+        drawn = select_tasks(estimates if decisions is None else decisions, task or None, place="--")
+        save_forest(drawn, folder / FOREST, truth=truth)
 
 
 def _answer_again(
@@ -492,12 +509,13 @@ def _answer_again(
     seed: int,
     all_rows: bool,
     in_sentences: bool,
+    task: list[str] | None,
 ) -> None:
     """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
     remove_outdated(folder, DECISIONS, POSTERIOR, FOREST, *answer_figures(folder), rewritten=answer_files(answer))
-    print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences))
+    print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task))
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:

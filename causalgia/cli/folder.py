@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -382,11 +382,17 @@ def run_in_folder(
 
 
 def write_answer(
-    answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False
+    answer: Answer,
+    folder: Path,
+    *,
+    all_rows: bool = False,
+    in_sentences: bool = False,
+    task: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """Print an answer, write its tables and findings, and draw it for each task, first that of the largest effect.
 
-    A failing figure does not suppress the tables.
+    Of more than 12 tasks only that one is drawn; `task` names the tasks to print. A failing figure does not suppress
+    the tables.
 
     Returns
     -------
@@ -395,7 +401,7 @@ def write_answer(
     """
     from causalgia import store
 
-    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
+    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.shown_sentences))
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
     tables = {finding_file(name): to_csv(table.to_dataframe()) for name, table in answer.findings.items()}
@@ -409,11 +415,15 @@ def write_answer(
             all_rows=all_rows,
             in_sentences=in_sentences,
             command=show_all_command(folder),
+            task=task,
         )
     finally:
-        for name, task in _task_by_figure(answer).items():
-            answer.save(folder / name, task=task)
+        for name, of in _task_by_figure(answer).items():
+            answer.save(folder / name, task=of)
     return answer_files(answer)
+
+
+_MOST_FIGURES = 12
 
 
 def answer_files(answer: Answer) -> tuple[str, ...]:
@@ -422,6 +432,6 @@ def answer_files(answer: Answer) -> tuple[str, ...]:
 
 
 def _task_by_figure(answer: Answer) -> dict[str, str]:
-    """Return the tasks by figure: file name -> task, that of the largest effect first."""
-    tasks = dict.fromkeys([answer.clearest_task, *answer.tasks])
+    """Return the tasks by figure: file name -> task, that of the largest effect first; of many tasks it alone."""
+    tasks = dict.fromkeys([answer.clearest_task, *(answer.tasks if len(answer.tasks) <= _MOST_FIGURES else ())])
     return {figure_file(number): task for number, task in enumerate(tasks)}

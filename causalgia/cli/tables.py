@@ -12,7 +12,7 @@ from causalgia.cli.one_line_errors import in_shell
 from causalgia.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from rich.table import Table
@@ -30,21 +30,29 @@ def print_answers(
     all_rows: bool = False,
     in_sentences: bool = False,
     command: str = "",
+    task: Sequence[str] | None = None,
 ) -> None:
     """Print the answer of an experiment, the estimand, one table, its notes, and optional sentences.
 
-    The table shows verdicts with their own intervals if there are decisions, else effects. Of many contrasts the
-    largest are shown, with the `command` that prints all.
+    The table shows verdicts with their own intervals if there are decisions, else effects. Of many contrasts or tasks
+    the largest are shown, with the `command` that prints all; `task` names tasks and patterns to print.
     """
+    from causalgia.effect_table import select_tasks
     from causalgia.reporting import sentences
     from causalgia.reporting._trial_report import estimand, shape_lines
     from causalgia.reporting.verdict_sentences import verdict_method
 
     verdicts_alone = estimates is decisions  # whose estimand names their method
+    estimates = select_tasks(estimates, task or None, place="--")
+    decisions = None if decisions is None else select_tasks(decisions, task or None, place="--")
     which: Rows = "all" if all_rows else "summary"
     under = [] if which == "all" else _family_lines(estimates)
     under += [] if decisions is None else _level_lines(decisions)
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
+    estimates, decisions, left_out = (
+        (estimates, decisions, "") if all_rows else _printed_tasks(estimates, decisions, command)
+    )
+    under += [left_out] if left_out else []
     if decisions is not None:  # notes of decisions include those of estimates
         estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
     lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
@@ -100,6 +108,23 @@ def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[
     names = shown["contrast"].to_numpy()
     first = largest_contrasts(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
     return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
+
+
+def _printed_tasks(
+    estimates: xr.Dataset, decisions: xr.Dataset | None, command: str
+) -> tuple[xr.Dataset, xr.Dataset | None, str]:
+    """Return both tables restricted to the tasks with the largest effects if there are many, and a line on the rest."""
+    from causalgia.reporting.table import largest_tasks, left_out_tasks
+
+    shown = largest_tasks(estimates if decisions is None else decisions)
+    every = command or "--all"
+    line = left_out_tasks(estimates if decisions is None else decisions, shown, every, "--task 'NAME*'")
+    if not line:
+        return estimates, decisions, ""
+    names = shown["task"].to_numpy()
+    known = set(estimates["task"].to_numpy().tolist())
+    first = estimates.sel(task=[name for name in names if name in known])
+    return first, None if decisions is None else shown, line
 
 
 def _rich_table(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.plot.style import (
     ACE,
@@ -35,7 +36,6 @@ from causalgia.plot.style import (
     reach,
     shortened,
     strip,
-    task_names,
     task_rows,
     title,
 )
@@ -178,7 +178,7 @@ def band(
         )
     axes, at = axes_or_new(ax, 7.2, 3.4), positions_of(curves) + (int(curves.attrs.get("bin", 1)) - 1) / 2
     for name, color in zip(wanted, MODELS, strict=False):
-        curve = curves.isel(contrast=names.index(name), task=task_names(curves).index(task))
+        curve = curves.isel(contrast=names.index(name), task=tasks_in_table(curves).index(task))
         if "lower" in curve:
             look: dict[str, Any] = {"color": color, "alpha": 0.25, "lw": 0, "zorder": 2.5, "label": "_band"}
             axes.fill_between(at, curve["lower"].to_numpy(), curve["upper"].to_numpy(), **look)
@@ -398,7 +398,7 @@ def _finish_curve(
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
     if has_verdicts:
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
-        drawn = drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn
+        drawn = drawn.isel(task=[tasks_in_table(table).index(task)]) if "task" in table.dims else drawn
         add_verdicts_to_legend(axes, drawn)
     legend(axes)
 
@@ -451,7 +451,7 @@ def tipping_point(
     if contrast not in names:
         problem = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
         raise ContrastError(f"tipping_point: {problem}; say contrast= one of {', '.join(map(quoted, names[:12]))}")
-    one = found.isel(contrast=names.index(contrast), task=task_names(found).index(task))
+    one = found.isel(contrast=names.index(contrast), task=tasks_in_table(found).index(task))
     axes, shift = axes_or_new(ax, 6.4, 3.6), one["shift"].to_numpy()
     ace, lower, upper = (one[f"tilted_{name}"].to_numpy() for name in ("ace", "lower", "upper"))
     low, high = (one[f"rope_{end}"].item() for end in ("lower", "upper"))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
+from causalgia.errors import ContrastError
 from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
@@ -33,12 +35,11 @@ from causalgia.plot.style import (
     save_figure,
     shortened,
     strip,
-    task_names,
     task_rows,
     title,
 )
-from causalgia.reporting import Row, placebo_summary
-from causalgia.reporting.table import as_reportable
+from causalgia.reporting import Row, placebo_summary, rows
+from causalgia.reporting.table import as_reportable, largest_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,10 +49,16 @@ _ROOMY = 20
 _TALLEST = 14.0
 _LONGEST_DO = 44
 _ACROSS = 3
+_MOST_PANELS = 12
+_MOST_ROWS = 200
 
 
 def forest(
-    estimates: xr.Dataset, *, task: str | None = None, truth: xr.DataArray | None = None, ax: Axes | None = None
+    estimates: xr.Dataset,
+    *,
+    task: str | Sequence[str] | None = None,
+    truth: xr.DataArray | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals, largest first, with the line of no effect, the ROPE and the placebo words.
 
@@ -70,11 +77,12 @@ def forest(
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; each model of an ensemble
         gets its own marker.
     task
-        The task; required if there are several.
+        The task, or several: a list, or a pattern such as ``"DNASE:*"``. Each effect in each of several tasks has its
+        row, named after the task where there is one contrast. Required if there are several.
     truth
         True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
     ax
-        Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the contrasts.
+        Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the rows.
 
     Returns
     -------
@@ -84,7 +92,7 @@ def forest(
     Raises
     ------
     ContrastError
-        If `task` does not exist, or is required and not given.
+        If `task` does not exist, or is required and not given, or several make more than 200 rows.
     OutcomesError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
 
@@ -96,13 +104,45 @@ def forest(
     'ACE on the outcome'
     """
     estimates = as_reportable(estimates)
-    table = task_rows(estimates, as_task(estimates, task, "forest"), truth)
+    if task is not None and len(found := selected_tasks(tasks_in_table(estimates), task, place="forest: ")) > 1:
+        estimates = select_tasks(estimates, found)
+        table = _rows_of_tasks(estimates, truth, f"{len(found)} tasks")
+    else:
+        table = task_rows(estimates, as_task(estimates, task, "forest"), truth)
     axes = axes_or_new(ax, 6.4, _figure_height(table))
     return _draw_forest(table, estimates, axes, _row_of_contrasts(table))
 
 
+def _rows_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None, heading: str) -> list[Row]:
+    """Return the rows of several tasks as rows of one picture, named by task, and by contrast where there are several.
+
+    Raises
+    ------
+    ContrastError
+        If they are too many.
+    """
+    table = rows(estimates, truth=truth)
+    several = len({row["contrast"] for row in table if not row["placebo_word"]}) > 1
+    drawn = sum(not row["placebo_word"] for row in table)
+    if drawn > _MOST_ROWS:
+        raise ContrastError(
+            f"forest: {estimates.sizes['task']:,} tasks and {estimates.sizes['contrast']:,} contrasts are {drawn:,} "
+            f"rows, and a picture shows {_MOST_ROWS}; give a narrower pattern as task=, or fewer contrasts: "
+            "estimates.sel(contrast=[...])"
+        )
+    if not several and drawn:
+        heading = f"{next(row['contrast'] for row in table if not row['placebo_word'])}, {heading}"
+    return [
+        {**row, "contrast": f"{row['contrast']}, {row['task']}" if several or row["placebo_word"] else row["task"]}
+        | {"task": heading, "do": None}
+        for row in table
+    ]
+
+
 def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray | None = None) -> Path:
     """Save forest plots of all tasks, side by side, to a file (PNG, PDF or SVG by its name).
+
+    Of more than 12 tasks, those with the largest effects share one plot, as in ``forest(task=[...])``.
 
     Parameters
     ----------
@@ -117,7 +157,18 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
         If the file cannot be written.
     """
     estimates = as_reportable(estimates)
-    tables = [task_rows(estimates, task, truth) for task in task_names(estimates)]
+    n = len(tasks_in_table(estimates))
+    if n > _MOST_PANELS:
+        shown = largest_tasks(estimates, most=_MOST_PANELS)
+        at = range(min(shown.sizes["contrast"], _MOST_ROWS // shown.sizes["task"]))
+        if len(at) < shown.sizes["contrast"]:
+            size = abs(shown["ace"] - null_value(shown)).max([dim for dim in shown["ace"].dims if dim != "contrast"])
+            shown = shown.isel(contrast=np.argsort(-size.to_numpy(), kind="stable")[: len(at)])
+        few = shown.sizes["task"]
+        table = _rows_of_tasks(shown, truth, f"largest in {few} of {n:,} tasks")
+        axes = axes_or_new(None, 6.4, _figure_height(table))
+        return save_figure(_draw_forest(table, shown, axes, _row_of_contrasts(table)), path)
+    tables = [task_rows(estimates, task, truth) for task in tasks_in_table(estimates)]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)
     figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_figure_height, tables)))

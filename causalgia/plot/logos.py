@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, task_names, title
+from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +80,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     if not isinstance(ace, xr.Dataset) or "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
         raise OutcomesError("logo: give a Dataset with 'ace' (position, base), such as the logo of a word's mutants")
     if "task" in ace["ace"].dims:
-        ace = ace.isel(task=task_names(ace).index(as_task(ace, task, "logo")))
+        ace = ace.isel(task=tasks_in_table(ace).index(as_task(ace, task, "logo")))
     more = sorted(str(dim) for dim in ace["ace"].dims if dim not in ("position", "base"))
     if more:
         raise OutcomesError(f"logo: 'ace' has the dims {', '.join(more)} too; select one of each")

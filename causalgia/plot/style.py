@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import nearest
+from causalgia.effect_table import selected_tasks, tasks_for_errors, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.inputs import check_no_pipe
 from causalgia.reporting import Row, rows
@@ -43,39 +44,32 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     return new_figure(width, height).add_subplot() if ax is None else ax
 
 
-def task_names(table: xr.Dataset) -> list[str]:
-    """Return the names of the tasks of a table, numbers if they have none.
-
-    Examples
-    --------
-    >>> task_names(xr.Dataset(coords={"task": ["K562"]}))
-    ['K562']
-    """
-    if "task" not in table.coords:
-        return list(map(str, range(table.sizes.get("task", 1))))
-    return [str(name) for name in np.atleast_1d(table["task"].to_numpy())]
-
-
-def as_task(table: xr.Dataset, task: str | None, figure: str) -> str:
-    """Return the task of a figure, by default the only one.
+def as_task(table: xr.Dataset, task: str | Sequence[str] | None, figure: str) -> str:
+    """Return the task of a figure of one task, by default the only one.
 
     Raises
     ------
     ContrastError
-        If there are several and none is given, or the given one does not exist.
+        If there are several and none is given, or the given one does not exist or is several.
     """
-    tasks = task_names(table)
+    tasks = tasks_in_table(table)
     if task is None and len(tasks) == 1:
         return tasks[0]
-    if task not in tasks:
-        problem = "several tasks" if task is None else f"task {quoted(task)} is not there"
-        raise ContrastError(f"{figure}: {problem}; say task= one of {', '.join(map(quoted, tasks))}")
-    return str(task)
+    if task is None:
+        raise ContrastError(f"{figure}: several tasks; say task= one of {tasks_for_errors(tasks)}")
+    found = selected_tasks(tasks, task, place=f"{figure}: ")
+    if len(found) > 1:
+        raise ContrastError(
+            f"{figure}: task={quoted(task)} is {len(found):,} tasks, {', '.join(map(quoted, found[:2]))}, ..., and "
+            "this figure is of one; name one, or draw several by forest(task=)"
+        )
+    return found[0]
 
 
 def task_rows(table: xr.Dataset, task: str, truth: xr.DataArray | None = None) -> list[Row]:
     """Return the rows of one task, each with the coordinates of its contrast."""
-    return [row for row in rows(table, truth=truth) if row["task"] == task]
+    at = tasks_in_table(table).index(task)
+    return rows(table.isel(task=[at]) if "task" in table.dims else table, truth=truth)
 
 
 def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.effects.task_weights import ATTRIBUTE as TASK_WEIGHTS
+from causalgia.effects.task_weights import task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.inputs import parse_json
@@ -21,6 +25,8 @@ from causalgia.reporting.table import (
     Rows,
     as_reportable,
     cells,
+    largest_tasks,
+    left_out_tasks,
     placebo_count,
     placebo_groups,
     placebo_rounding_unit,
@@ -50,7 +56,7 @@ _MEMBERS = {
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
-def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
+def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None) -> str:
     """Report outcomes, estimates or decisions as text; `causalgia.report` is this for results of a trial.
 
     Parameters
@@ -58,7 +64,9 @@ def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     dataset
         Outcomes, estimates or decisions.
     rows
-        ``"summary"``, or ``"all"`` for a line for each placebo word.
+        ``"summary"``, or ``"all"`` for a line for each placebo word, and for each of more than 30 tasks.
+    task
+        The tasks to report: a name, a pattern or several.
 
     Raises
     ------
@@ -93,10 +101,12 @@ def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary") -> str:
     if rows not in ("summary", "all"):
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
-        return describe_outcomes(dataset, every_arm=rows == "all")
-    estimates = as_reportable(dataset)
-    table = "\n".join([_text_table(*cells(estimates, rows=rows)), *shape_lines(estimates)])
-    parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
+        return describe_outcomes(select_tasks(dataset, task, place="report: "), every_arm=rows == "all")
+    estimates = select_tasks(as_reportable(dataset), task, place="report: ")
+    shown = estimates if rows == "all" else largest_tasks(estimates)
+    left_out = [line] if (line := left_out_tasks(estimates, shown, 'rows="all"', 'task="..."')) else []
+    table = "\n".join([_text_table(*cells(shown, rows=rows)), *left_out, *shape_lines(estimates)])
+    parts = [estimand(estimates), table, "\n".join(sentences(shown, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))
 
 
@@ -115,7 +125,8 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
+    on_tasks, defined = _task_contrast_text(estimates)
+    claim = f"ACE on {_scale_text(attrs)}{on_tasks}, {_contrast_text(estimates)}{_population_text(estimates)}"
     measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
     if not (measured_on or attrs.get("control") or attrs.get("estimand") or "do" in estimates.variables):
@@ -127,7 +138,12 @@ def estimand(estimates: xr.Dataset) -> str:
     method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
     second = [_count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
-    sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]
+    sentences = [
+        first,
+        f"{facts[0].upper()}{facts[1:]}." if facts else "",
+        _in_do_notation(rows_of(estimates)),
+        defined,
+    ]
     if together:
         level, band = 100 * float(attrs["ci_prob"]), str(attrs["band"]).replace("_", "-")
         sentences.append(
@@ -162,6 +178,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     """Return one row of `rows` as a complete sentence; `scientific`: in scientific notation, as a table with it."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
+    where += _task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
     control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
@@ -209,6 +226,21 @@ def _text_table(header: list[str], lines: list[list[str]]) -> str:
 
 def _scale_text(attrs: Mapping[Any, Any]) -> str:
     return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
+
+
+def _task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
+    """Return contrasts between tasks as a clause, ", K562 - HepG2", and lines on names that are not their weights."""
+    known = json.loads(str(estimates.attrs.get(TASK_WEIGHTS, "{}")))
+    rows = {name: known[name] for name in tasks_in_table(estimates) if name in known}
+    if not rows:
+        return "", ""
+    words = {name: task_weights_in_words({name: row}) for name, row in rows.items()}
+    if len(rows) > 1:
+        named = {name: text for name, text in words.items() if text != name}
+        lines = [f"{name}: {text}" for name, text in named.items()] if len(named) <= _FEW else []
+        return f", {task_weights_in_words(rows)}", "\n".join(lines)
+    name, text = next(iter(words.items()))
+    return f", {text}" if name == text else f", {name} ({text})", ""
 
 
 def _contrast_text(estimates: xr.Dataset) -> str:

@@ -131,6 +131,63 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     return {**summary, "central": central}
 
 
+_MOST_TASKS, _SHOWN_TASKS, _SHOWN_ROWS = 30, 20, 60
+
+
+def largest_tasks(table: xr.Dataset, *, most: int = _MOST_TASKS) -> xr.Dataset:
+    """Return the tasks with the largest effects, the largest first; a table of few tasks is returned unchanged.
+
+    Parameters
+    ----------
+    table
+        Estimates or decisions. The size of a task is the largest distance of its effects from no effect, without those
+        of placebo words.
+    most
+        Tables of up to this many tasks are returned unchanged; of longer ones 20 are kept, or fewer (three at least)
+        where many contrasts would make more than 60 rows.
+
+    Examples
+    --------
+    >>> names = {"contrast": ["GATA1"], "task": ["a", "b", "c", "d"]}
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[0.1, -2.0, 1.0, 0.3]])}, coords=names)
+    >>> largest_tasks(table, most=3)["task"].values.tolist()
+    ['b', 'c', 'd', 'a']
+    """
+    if table.sizes.get("task", 1) <= most:
+        return table
+    size = abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
+    words = is_placebo_word(table)
+    size = size if words.all() else size.isel(contrast=~words)
+    by_task = size.max([dim for dim in size.dims if dim != "task"]).to_numpy()
+    n = min(_SHOWN_TASKS, max(3, _SHOWN_ROWS // max(1, size.sizes["contrast"])))
+    return table.isel(task=np.argsort(-by_task, kind="stable")[:n])
+
+
+def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) -> str:
+    """Return a line on the tasks of a table that are not shown, with the verdicts of all; empty where all are.
+
+    Parameters
+    ----------
+    table, shown
+        Estimates or decisions, and those of `largest_tasks`.
+    every, some
+        How to see all tasks, and some.
+    """
+    n, few = table.sizes.get("task", 1), shown.sizes.get("task", 1)
+    if n == few:
+        return ""
+    line = f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows all, {some} those of a name."
+    if "the contrasts of one task" in (table.attrs.get("family"), table.attrs.get("families")):
+        line += ' Each task is a family of its own: family="all" adjusts for the number of tasks.'
+    if "verdict" not in table:
+        return line
+    verdicts = table["verdict"].isel(contrast=~is_placebo_word(table)).to_numpy()
+    counts = ", ".join(
+        f"{int((verdicts == word).sum()):,} {word}" for word in ("increases", "decreases", "negligible", "undecided")
+    )
+    return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
+
+
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
     dims = estimates["ace"].dims
     columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]

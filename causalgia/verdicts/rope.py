@@ -152,6 +152,7 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
             f"{_missing_sd_reason(effects)}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
+    of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
     if not (sd > 0).all():
         k, t = np.argwhere(~(sd > 0))[0][:2]
@@ -163,7 +164,7 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
         )
     half = float(found[1]) * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
-    label = f"{float(found[1]):g} sd of {arm}{about} = {_half_widths_text(half, effects)}"
+    label = f"{float(found[1]):g} sd of {of_tasks}{arm}{about} = {_half_widths_text(half, effects)}"
     return Region(null - half, null + half, label)
 
 
@@ -237,7 +238,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
 
 def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     """Return the sentence that names the tasks without a verdict, those not chosen; "" for none."""
-    names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in chosen]
+    kept = set(chosen)
+    names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in kept]
     if not names:
         return ""
     which = f"task {quoted(names[0])}" if len(names) == 1 else f"tasks {', '.join(map(quoted, names))}"
@@ -260,7 +262,8 @@ def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
     """Select these tasks from effects or estimates."""
     if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
-    index = np.flatnonzero([task in chosen for task in dataset["task"].to_numpy().tolist()])
+    kept = set(chosen)
+    index = np.flatnonzero([task in kept for task in dataset["task"].to_numpy().tolist()])
     return dataset.isel(task=index)
 
 

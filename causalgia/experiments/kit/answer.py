@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.errors import ContrastError, quoted
+from causalgia.effect_table import selected_tasks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,7 +64,7 @@ class Answer:
         shown = largest_contrasts(self.decisions)
         more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
         note = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
-        return "\n".join([self.question, "", trial_report(shown), "", *note, *self.sentences]).rstrip()
+        return "\n".join([self.question, "", trial_report(shown), "", *note, *self.shown_sentences]).rstrip()
 
     def __repr__(self) -> str:
         return f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} contrasts>"
@@ -75,18 +75,32 @@ class Answer:
         return [str(task) for task in self.decisions["task"].to_numpy()]
 
     @property
+    def shown_sentences(self) -> tuple[str, ...]:
+        """The sentences that are printed: of more than 30 tasks, those on the tasks with the largest effects."""
+        from causalgia.reporting.table import largest_tasks
+
+        shown = {str(task) for task in largest_tasks(self.decisions)["task"].to_numpy()}
+        others = tuple(
+            start for task in self.tasks if task not in shown for start in (f"Task {task}:", f"Task {task},")
+        )
+        kept = [text for text in self.sentences if not others or not text.startswith(others)]
+        left = len(self.sentences) - len(kept)
+        return (*kept, *([f"{left:,} sentences on other tasks are in answer.sentences."] if left else []))
+
+    @property
     def clearest_task(self) -> str:
         """The task with the largest effect; its figure is drawn by default."""
         size = _effect_size(self.decisions)
         return self.tasks[int(size.max([dim for dim in size.dims if dim != "task"]).to_numpy().argmax())]
 
-    def draw(self, *, task: str | None = None) -> Axes:
+    def draw(self, *, task: str | Sequence[str] | None = None) -> Axes:
         """Draw the figure of the experiment for one task; by default a forest plot of its contrasts.
 
         Parameters
         ----------
         task
-            Task to draw; None: the one with the largest effect.
+            Task to draw, by its name or a pattern such as ``"DNASE:*"``; None: the one with the largest effect. Several
+            tasks are drawn as a forest plot.
 
         Raises
         ------
@@ -95,18 +109,17 @@ class Answer:
         """
         from causalgia.plot import forest
 
-        task = self.clearest_task if task is None else task
-        if task not in self.tasks:
-            raise ContrastError(
-                f"task {quoted(task)} is not there; say task= one of {', '.join(map(quoted, self.tasks))}"
-            )
+        chosen = selected_tasks(self.tasks, self.clearest_task if task is None else task)
+        if len(chosen) > 1:
+            return forest(self.decisions, task=chosen)
+        task = chosen[0]
         if self.figure is not None:
             findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
             estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
             return self.figure(replace(self, findings=findings, estimates=estimates, decisions=decisions))
         return forest(self.decisions, task=task)
 
-    def save(self, path: str | Path, *, task: str | None = None) -> Path:
+    def save(self, path: str | Path, *, task: str | Sequence[str] | None = None) -> Path:
         """Save the figure of one task as PNG, PDF or SVG (by the file name).
 
         Parameters
@@ -114,7 +127,7 @@ class Answer:
         path
             File to write.
         task
-            Task to draw; None: the one with the largest effect.
+            As in `draw`.
 
         Raises
         ------
