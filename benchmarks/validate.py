@@ -24,6 +24,7 @@ import xarray as xr
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from validation import (
     bench,
+    between_tasks,
     claims,
     clusters,
     combinations,
@@ -56,6 +57,7 @@ CHECKS: list[Check] = [
     *matched.CHECKS,
     *estimation.CHECKS,
     *ratios.CHECKS,
+    *between_tasks.CHECKS,
     *clusters.CHECKS,
     *combinations.CHECKS,
     *tilts.CHECKS,

@@ -140,6 +140,21 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
+    "tasks": (
+        *(
+            Target(
+                f"one contrast in {n} tasks, outcomes to report, by {how}",
+                "500 units",
+                f"{how}, {n} tasks",
+                AT_MOST,
+                s,
+                "s",
+            )
+            for n, s in (("919", 5), ("5,313", 20))
+            for how in ("tests", "posteriors")
+        ),
+        Target("its memory, 5,313 tasks", "the effects in float64", "arrays, 5,313 tasks", AT_MOST, 8, "arrays"),
+    ),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
     "fits": (
         Target("two-way fit, 4 million cells", "log ratios and their sums", "two_way / one pass", AT_MOST, 60),
