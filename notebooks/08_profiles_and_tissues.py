@@ -1,0 +1,122 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Profiles and tissues
+#
+# A predictor that answers more than one number asks for more than one look: at where along the sequence an effect lies, and in which tissue.
+
+# %%
+# %matplotlib inline
+from pathlib import Path
+
+import causalgia as cg
+
+folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
+print(
+    "published networks found"
+    if folder
+    else "the folder 'shared' is absent: parts of the notebook have nothing to show"
+)
+
+# %% [markdown]
+# ## 56 tissues
+#
+# MTSplice (Cheng et al. 2021, [doi:10.1186/s13059-021-02273-7](https://doi.org/10.1186/s13059-021-02273-7)) predicts for an exon how its inclusion
+# in each of 56 tissues departs from the mean over tissues, in log odds. RBFOX proteins bind TGCATG; downstream of an exon they promote its inclusion
+# where they are made: in brain, muscle and heart. Does the network say so, and is it *specific* to the brain?
+#
+# The network is not part of causalgia, and nothing is downloaded: a copy is read from a folder `shared` beside the repository, whose `SOURCE.md`
+# says commit, licence (MIT) and how it was converted. Where that folder is absent this section shows nothing.
+
+# %%
+if folder:
+    at = folder / "models" / "mtsplice"
+    scope: dict = {}
+    exec((at / "arch.py").read_text(), scope)
+    tissues = list(scope["TASKS"])
+    brain = [t for t in tissues if t.endswith("- Brain")]
+    members = [
+        cg.load_predictor(
+            f"{at / 'arch.py'}:load",
+            weights=at / f"member_{i}.safetensors",
+            tasks=tissues,
+            scale="log odds of inclusion",
+            announce=None,
+        )
+        for i in range(4)
+    ]
+    network = cg.Ensemble(members, names=[f"member {i}" for i in range(4)])
+    print(f"{len(tissues)} tissues, {len(brain)} of the brain")
+
+# %% [markdown]
+# Each background is a random sequence with the two splice sites of an exon of 200 bases. All arms have these. Two sites of RBFOX are written 30
+# bases downstream of the exon; the control writes the same letters, in an order drawn anew for each background.
+#
+# The analysis is fixed first: three contrasts between tissues and a region. "Brain" is the mean over the brain's tissues minus the mean over all
+# others: one line of weights.
+
+# %%
+if folder:
+    exon = cg.Embed("TTTCTTTTCTTTCTTTTGCAG", at=279) + cg.Embed("CAGGTAAGT", at=497)
+    sites = "TGCATGTTTTGCATG"
+    design = cg.Design(
+        null=cg.Uniform(length=800),
+        arms={"placebo": exon + cg.Placebo(sites, at=530), "RBFOX": exon + cg.Embed(sites, at=530)},
+        n_units=200,
+    )
+    others = [t for t in tissues if t not in brain]
+    tasks = {
+        "brain": {t: 1 / len(brain) if t in brain else -1 / len(others) for t in tissues},
+        "muscle": "`Skeletal - Muscle` - `Liver`",
+        "cerebellum in brain": "`Cerebellum - Brain` - `Hypothalamus - Brain`",
+    }
+    plan = cg.Analysis(
+        control="placebo", tasks=tasks, rope=(-0.02, 0.02), target="population x predictors", family="all"
+    )
+    outcomes = cg.run(design, network, rng=0, analysis=plan, progress=False)
+    print(cg.report(cg.analyze(outcomes, rng=0)))
+
+# %% [markdown]
+# Two sites promote inclusion in the brain more than elsewhere, and in muscle more than in liver. The standard error is of the *difference*: all tissues
+# saw the same backgrounds, and the four networks count as a sample of retrainings. The effect in every tissue, one by one, is asked after
+# the fact, and the result is marked as such. Of 56 tissues the report shows the 20 with the largest effects. None of them is decided: four
+# networks disagree about each tissue more than about the difference between two, and 56 questions cost more than three.
+
+# %%
+if folder:
+    import warnings
+
+    warnings.simplefilter("ignore", cg.errors.ExploratoryWarning)
+    from dataclasses import replace
+
+    each = cg.analyze(outcomes, replace(plan, tasks=None), rng=0)
+    print(cg.report(each).split("\n\n")[1])
+
+# %% [markdown]
+# A picture takes a selection of tasks: here the brain, by a pattern, and the tissues where RBFOX is known to act or to be absent.
+
+# %%
+if folder:
+    chosen = cg.plot.forest(each, task=["*Brain", "*Muscle", "*Heart", "Liver", "Testis", "*Skin"])
+
+chosen.figure if folder else None
+
+# %% [markdown]
+# And the question of specificity, for every tissue: each against the mean of the 55 others. These 56 contrasts are one family, and with four
+# networks none of them stands out: what is said about single tissues would have to be planned, or shared between tissues that are alike.
+
+# %%
+if folder:
+    alone = {f"{t}, alone": {s: 1 if s == t else -1 / (len(tissues) - 1) for s in tissues} for t in tissues}
+    specific = cg.analyze(outcomes, replace(plan, tasks=alone), rng=0)
+    print(cg.report(specific).split("\n\n")[1])
