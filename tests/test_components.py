@@ -339,3 +339,9 @@ def test_groupings_of_the_same_units_are_one() -> None:
     found = identify(Cells(np.zeros((6, 1)), np.ones((6, 1)), np.full(6, 1 / 6), {"day": day, "plate": plate}))
     assert list(found.groups) == ["day"]
     assert found.notes == ("plate is one with day",)
+
+
+def test_fixed_effects_that_fit_within_rounding_leave_nothing_that_varies() -> None:
+    X = np.column_stack([np.ones(12), np.arange(12.0) / 7])
+    with pytest.raises(EstimateError, match="the fixed effects fit y exactly"):
+        reml(X @ np.array([0.1, 0.3]), X, {"unit": np.arange(12) // 2})

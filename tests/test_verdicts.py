@@ -28,7 +28,7 @@ from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.evidence import union_interval
 from causalgia.verdicts.placebo_words import resolution_note
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
-from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share, unseen
 from causalgia.verdicts.rope import Region, left_out_sentence, rope_region, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
@@ -1190,3 +1190,11 @@ def test_an_interval_at_an_atom_takes_the_unshrunken_one_where_both_its_parts_ar
     half = 0.5 * stats.norm.ppf(0.95) if beside == "both" else 0.0
     expected = (0.2 - half, 0.2 + half) if beside == "both" else (0.0, 0.0)
     np.testing.assert_allclose((found["lower"].item(), found["upper"].item()), expected, atol=1e-9)
+
+
+def test_skewed_effects_whose_largest_is_not_known_have_nothing_added() -> None:
+    table = xr.Dataset({"ace": (("contrast", "task"), [[0.0]]), "n_units": (("contrast", "task"), [[100]])})
+    assert unseen(table, np.array([[0.4]])).item() == 0
+    known = table.assign(largest_ice=(("contrast", "task"), [[2.0]]))
+    assert unseen(known, np.array([[0.4]])).item() == pytest.approx(0.06)
+    assert unseen(known, np.array([[0.0]])).item() == 0
