@@ -61,10 +61,12 @@ def trials(kind: str, tasks: int, r: float, which: int) -> Trials:
 
 
 _SECTION = "Effects shared across tasks (1,000 contrasts)"
-#: kind of truth, tasks, correlation of errors -> rmse over that of each task by itself, at most
+#: kind of truth, tasks, correlation of errors -> rmse over that of each task by itself, at most. With the law known
+#: (sharing and each task by itself alike) the errors correlated by .6 leave .80 and .79 for equal effects in 10 and 56
+#: tasks, .82 and .73 for shared ones, .99 for dense shared ones, which have .83 and .80 with independent errors
 _BOUNDS = {
     ("equal", 10, 0.0): 0.75,
-    ("equal", 10, 0.6): 0.86,
+    ("equal", 10, 0.6): 0.84,
     ("equal", 56, 0.0): 0.75,
     ("equal", 56, 0.6): 0.82,
     ("shared", 10, 0.0): 0.75,
@@ -73,7 +75,7 @@ _BOUNDS = {
     ("shared", 56, 0.6): 0.8,
     ("dense shared", 10, 0.0): 0.84,
     ("dense shared", 10, 0.6): 1.0,
-    ("dense shared", 56, 0.0): 0.8,
+    ("dense shared", 56, 0.0): 0.82,
     ("dense shared", 56, 0.6): 1.02,
     ("two groups", 10, 0.0): 0.75,
     ("two groups", 10, 0.6): 0.75,

@@ -34,6 +34,7 @@ from causalgia.types import Array, Codes
 
 _STRONG, _MOST_STRONG = 0.05, 250  # lfsr of a strong effect, and strong effects to learn from in a half
 _BESIDE = 3  # effects to learn from for each strong one
+_FOLDS, _FOLDS_OF_FEW, _MANY = 2, 8, 1_000  # of a half; contrasts from which a quarter of them has all scales
 _FEWER_ZEROS = 0.2  # of P(0), by which the law of sharing has fewer
 NEAR = 0.7
 """Ratio of the risks above which sharing and each task by itself are near: the lfsr of both are to be read."""
@@ -105,6 +106,7 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
     halves = [np.sort(order[0::2]), np.sort(order[1::2])]
     scales = scale_grid(errors.effect.ravel(), np.full(errors.effect.size, np.sqrt(np.median(errors.variance))))[1:]
     size = errors.effect.shape
+    n_folds = _FOLDS if len(order) >= _MANY else _FOLDS_OF_FEW
     together, crossed, by_itself = (np.empty((4, *size)), np.empty((4, *size)), np.empty((2, *size)))
     laws: list[tuple[Codes, PatternLaw]] = []
     for i, here in enumerate(halves):
@@ -115,16 +117,14 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
         law = _fitted(grid, density)
         laws.append((here, law[0]))
         together[:, here] = _stacked(task_moments(effect, rotation, law[0], density[:, law[1]]))
-        quarters = np.array_split(np.random.default_rng(derive(key, "quarters", i)).permutation(len(here)), 2)
-        for one, other in (quarters, quarters[::-1]):
-            rows = np.sort(other)
-            fitted, used = _fitted(grid, density[one])
-            at = here[rows]
-            found = task_moments(
-                errors.effect[at], _at(errors, at), fitted, density[np.ix_(rows, np.flatnonzero(used))]
-            )
-            crossed[:, at] = _stacked(found)
-            by_itself[:, at] = _crossed_alone(errors, here[one], at)
+        for rows in np.array_split(np.random.default_rng(derive(key, "folds", i)).permutation(len(here)), n_folds):
+            rows, at = np.sort(rows), here[np.sort(rows)]
+            others = np.setdiff1d(np.arange(len(here)), rows)
+            fitted, used = _fitted(grid, density[others])
+            kept = density[np.ix_(rows, np.flatnonzero(used))]
+            crossed[:, at] = _stacked(task_moments(errors.effect[at], _at(errors, at), fitted, kept))
+            known = here[others] if n_folds == _FOLDS else np.setdiff1d(order, at)
+            by_itself[:, at] = _crossed_alone(errors, known, at)
     risk = _risks(errors, crossed[:2], by_itself)
     if not risk.prefers_sharing:
         return Sharing(alone, alone, risk, False, _pattern_weights(laws), draw_alone)
