@@ -186,6 +186,13 @@ def test_sequences_without_room_for_a_deletion_are_refused(genome, chosen):
         cg.MatchedVariants(of=cg.Uniform(length=LENGTH)).draw(windows, n_null=10, genome=genome[0])
 
 
+def test_a_genome_without_room_is_refused(genome, chosen, tmp_path):
+    windows = variant_windows(chosen[2:4], genome[0], length=LENGTH)
+    (tmp_path / "other.fa").write_text(">c\n" + "ACGTN" * 20 + "\n")
+    with pytest.raises(DesignError, match="5 of 5 null variants found no place: a window of 60 bases"):
+        cg.MatchedVariants(of="genome", match="length").draw(windows, n_null=5, genome=tmp_path / "other.fa")
+
+
 def test_the_choice_survives_text():
     for null in (
         cg.MatchedVariants(of="genome"),
