@@ -366,6 +366,10 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
         experiment.analyze(moments)
     with pytest.raises(DesignError, match="n_null=5 is for null=cg.MatchedVariants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, n_null=5)
+    with pytest.raises(DesignError, match="rope='matched' needs matched variants"):
+        cg.experiments.variants(chosen, genome[0], length=LENGTH, rope="matched")
+    with pytest.raises(DesignError, match="align='right' is for variants in their own contexts"):
+        cg.experiments.variants(chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right")
     with pytest.raises(DecisionError, match="rope='matched' is the central 95 %"):
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 
