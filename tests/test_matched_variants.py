@@ -186,6 +186,13 @@ def test_sequences_without_room_for_a_deletion_are_refused(genome, chosen):
         cg.MatchedVariants(of=cg.Uniform(length=LENGTH)).draw(windows, n_null=10, genome=genome[0])
 
 
+def test_a_genome_without_room_is_refused(genome, chosen, tmp_path):
+    windows = variant_windows(chosen[2:4], genome[0], length=LENGTH)
+    (tmp_path / "other.fa").write_text(">c\n" + "ACGTN" * 20 + "\n")
+    with pytest.raises(DesignError, match="5 of 5 null variants found no place: a window of 60 bases"):
+        cg.MatchedVariants(of="genome", match="length").draw(windows, n_null=5, genome=tmp_path / "other.fa")
+
+
 def test_the_choice_survives_text():
     for null in (
         cg.MatchedVariants(of="genome"),
@@ -359,6 +366,10 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
         experiment.analyze(moments)
     with pytest.raises(DesignError, match="n_null=5 is for null=cg.MatchedVariants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, n_null=5)
+    with pytest.raises(DesignError, match="rope='matched' needs matched variants"):
+        cg.experiments.variants(chosen, genome[0], length=LENGTH, rope="matched")
+    with pytest.raises(DesignError, match="align='right' is for variants in their own contexts"):
+        cg.experiments.variants(chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right")
     with pytest.raises(DecisionError, match="rope='matched' is the central 95 %"):
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 

@@ -132,7 +132,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
     ),
     "variant_scores": (
         Target(
-            "10,000 variants x 2 alleles beside 1,000 matched null variants, to q-values, DeepSTARR size",
+            "3,000 variants x 2 alleles beside 300 matched null variants, to q-values, DeepSTARR size",
             "bare forwards",
             "variants / bare forwards",
             AT_MOST,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import causalgia as cg
 from causalgia.multiplicity.matched_ranks import Strata, local_fdr, rank_among_matched
-from causalgia.sequences import Variant, variant_windows
+from causalgia.sequences import Variant, read_fasta, variant_windows
 from validation.checks import Check
 from validation.draws import Rng
 
@@ -123,9 +123,9 @@ def population(name: str) -> tuple[cg.MatchedVariants, int]:
     if name == "splicing":
         return cg.MatchedVariants(of="genome"), 181
     if name == "MPRA":
-        elements = cg.read_fasta(SHARED / "sequences/human_lentimpra_200/sequences.fasta.gz")
+        elements = read_fasta(SHARED / "sequences/human_lentimpra_200/sequences.fasta.gz")
         return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=elements)), 145
-    shuffles = cg.read_fasta(SHARED / "sequences/fly_249/enhancers.fasta.gz")
+    shuffles = read_fasta(SHARED / "sequences/fly_249/enhancers.fasta.gz")
     return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=shuffles)), 249
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode, reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.variant_changes import Change, changed_windows, distance_class, distances_of
@@ -311,6 +312,13 @@ def _uniforms(key: int, units: NDArray[np.integer], n: int) -> NDArray[np.float6
 def _with_windows(wanted: Wanted, wide: Tokens, offset: int, found: _Found, source: Sequence[str]) -> NullVariants:
     """Return null variants with their windows; letters added are those of their variant where these are matched."""
     n = len(found.at)
+    if len(found.missing):
+        change = wanted.changes[wanted.matched[found.missing[0]]]
+        raise DesignError(
+            f"{len(found.missing):,} of {n:,} null variants found no place: a window of {wanted.length} bases for a "
+            f"change of {len(change.removed)} to {len(change.added)} bases, without N and off the places taken; give "
+            "fewer (n_null=), or more or longer sequences (of=)"
+        )
     reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
     droppable = [key for key in wanted.keys if key != "length"]
     by_size: dict[tuple[int, int], list[int]] = defaultdict(list)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
+from causalgia.choices import is_matched_rope
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, MatchedVariants, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -152,6 +153,13 @@ def variants(
     matched = isinstance(null, MatchedVariants)
     if n_null != _N_NULL and not matched:
         raise DesignError(f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
+    if is_matched_rope(rope) and not matched:
+        raise DesignError("rope='matched' needs matched variants: give null=cg.MatchedVariants(of='genome'), say")
+    if align != "left" and isinstance(null, NullModel):
+        raise DesignError(
+            f"align={quoted(align)} is for variants in their own contexts; in sampled ones both alleles stand in the "
+            "middle: leave it out"
+        )
     rope = ("matched" if matched else "0.2 sd") if rope is None else rope
     if null is None or isinstance(null, MatchedVariants):
         for name, value in (("flank", flank), ("n_units", n_units)):
