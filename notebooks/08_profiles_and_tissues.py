@@ -19,6 +19,8 @@
 # %matplotlib inline
 from pathlib import Path
 
+import numpy as np
+
 import causalgia as cg
 
 folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
@@ -27,6 +29,97 @@ print(
     if folder
     else "the folder 'shared' is absent: parts of the notebook have nothing to show"
 )
+
+# %% [markdown]
+# ## A profile that is known
+#
+# The oracle answers accessibility at each base. Its word leaves a footprint between two shoulders, deeper or shallower by the bases
+# that follow the word; the true mean profile has a closed form.
+
+# %%
+WORD = "AGATAAG"
+oracle = cg.zoo.footprint(WORD)
+design = cg.Design(
+    null=cg.Uniform(length=200),
+    arms={
+        "placebo": cg.Placebo(WORD, at=96),
+        "one site": cg.Embed(WORD, at=96),
+        "two sites": cg.Embed(WORD, at=96) + cg.Embed(WORD, at=120),
+    },
+    n_units=500,
+    contrasts="placebo",
+)
+outcomes = cg.run(design, oracle, rng=7)
+outcomes["outcome"].sizes
+
+# %% [markdown]
+# The effect has an interval at every position. Two hundred intervals of 95 % miss ten times; the band holds at all of them together.
+
+# %%
+effects = cg.contrast(outcomes)
+band = cg.simultaneous(effects, over="position", rng=7)
+print(cg.report(band))
+axes = cg.plot.band(band)
+
+# %% [markdown]
+# The truth lies inside.
+
+# %%
+truth = oracle.true_curve(design)
+inside = (band["lower"] <= truth) & (truth <= band["upper"])
+inside.all("position").to_series()
+
+# %% [markdown]
+# ## Numbers read out of it
+#
+# A window makes a number of a region, and with it every verb applies. On the profile itself they refuse, and say so.
+
+# %%
+try:
+    cg.decide(cg.estimate(effects), rope=0)
+except cg.errors.OutcomesError as error:
+    print(error)
+
+# %%
+read = cg.FunctionPredictor(
+    lambda x: oracle.predict(x.argmax(1).astype(np.uint8))[..., 0],
+    track=cg.Track(origin=100),
+    reduce=[cg.Window("footprint", -12, 12, "log sum"), cg.Window("all", -60, 60, "log sum")],
+    scale="counts",
+    dtype="float64",
+    fingerprint="footprint",
+)
+totals = cg.run(design, read, rng=7, analysis=cg.Analysis(control="placebo", rope=(-0.05, 0.05)))
+print(cg.report(cg.analyze(totals, rng=7)))
+
+# %% [markdown]
+# ## Shape alone
+#
+# The share of counts that lies elsewhere than under the control, whatever the total does. It is never negative, so that it is compared with
+# placebo words: forty other arrangements of the same letters.
+
+# %%
+arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed(WORD, at=96)}
+arms |= cg.placebos(WORD, at=96, n_words=40, rng=7)
+words = cg.run(cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200), oracle, rng=7)
+shape = cg.multiplicity.placebo_rank(cg.estimation.shape_change(words, control="untreated"))
+shape[["ace", "lower", "upper", "p_placebo_above"]].sel(contrast="GATA1").to_dataframe()
+
+# %% [markdown]
+# ## Two strands
+#
+# Starts of transcription belong to a strand. The oracle of a promoter answers both; `opposite=` of its track says which task is the other
+# strand's, so that averaging over strands turns the profile around and exchanges them.
+
+# %%
+promoter = cg.zoo.promoter("TATAAA")
+starts = cg.Design(
+    null=cg.Uniform(length=200),
+    arms={"placebo": cg.Placebo("TATAAA", at=90), "TATA": cg.Embed("TATAAA", at=90)},
+    n_units=300,
+    contrasts="placebo",
+)
+print(cg.report(cg.simultaneous(cg.contrast(cg.run(starts, promoter, rng=7)), over="position", rng=7)))
 
 # %% [markdown]
 # ## 56 tissues

@@ -92,10 +92,11 @@ def test_the_band_by_multipliers_is_that_of_the_multivariate_t():
 
 
 def test_each_curve_is_a_family_of_its_own():
-    ice = np.stack([smooth(80, RNG), RNG.normal(size=(80, 40))], axis=1)[..., None]
+    rng = np.random.default_rng(3)
+    ice = np.stack([smooth(80, rng), rng.normal(size=(80, 40))], axis=1)[..., None]
     both = cg.simultaneous(curves(ice), over="position", method="sup_t", rng=0)
     assert both.attrs["family"] == "the positions of one curve"
-    assert both["critical"].std("position").max() == 0
+    assert both["critical"].std("position").max() < 1e-12
     assert (both["critical"][0] < both["critical"][1]).all()
     alone = cg.simultaneous(curves(ice[:, 1:]), over="position", method="sup_t", rng=0)
     assert abs(float(alone["critical"][0, 0, 0]) - float(both["critical"][1, 0, 0])) < 0.05
@@ -204,3 +205,118 @@ def test_bands_cover_whole_curves(method, clustered):
         hits += bool(((band["lower"] <= truth) & (truth <= band["upper"])).all())
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
     assert low <= hits / n_trials <= high
+
+
+def band_of(n: int = 60) -> xr.Dataset:
+    ice = smooth(n, RNG)[:, None, :, None] * np.ones((1, 3, 1, 2))
+    ice[:, 0, 10:20] += 5
+    ice[:, 1, 30] -= 9
+    effects = curves(ice).assign_attrs(scale="counts", control="placebo", bin=4)
+    return cg.simultaneous(effects.assign_coords(position=np.arange(40) * 4 - 80), over="position", rng=0)
+
+
+def test_a_report_of_curves_has_a_line_for_each():
+    text = cg.report(band_of())
+    lines = text.splitlines()
+    assert "40 positions, -80 to 76 bp, in bins of 4 bp; 95 % band over all positions of a curve (sup-t)." in lines
+    assert sum("sum over positions" in line for line in lines) == 6
+    strongest = next(line for line in lines if "sum over positions" in line)
+    assert strongest.startswith("c1 in t")
+    assert "below at 40 to 43" in strongest
+    assert "above at -40 to -1" in next(line for line in lines if line.startswith("c0 in t0"))
+    pointwise = cg.report(cg.estimate(curves(smooth(30, RNG))))
+    assert "intervals of one position each" in pointwise
+
+
+def test_a_report_of_many_curves_shows_twenty():
+    many = cg.estimate(curves(RNG.normal(size=(30, 40, 5, 2))))
+    lines = cg.report(many).splitlines()
+    assert sum("largest change" in line for line in lines) == 20
+    assert lines[-1].startswith("... and 60 more curves")
+
+
+def test_a_figure_has_the_curve_and_its_band():
+    band = band_of()
+    axes = cg.plot.band(band, task="t0", contrast=["c0", "c1"])
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), band["ace"].sel(contrast="c0", task="t0"))
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), band["position"] + 1.5)
+    assert len(axes.collections) == 2
+    assert "95 % band over all positions" in axes.get_ylabel()
+    for wrong, message in (
+        ({"task": "t9"}, "'t9' is not there"),
+        ({"contrast": "c9", "task": "t0"}, "'c9' is not there"),
+        ({}, "several tasks"),
+    ):
+        with pytest.raises(cg.errors.ContrastError, match=message):
+            cg.plot.band(band, **wrong)
+    with pytest.raises(OutcomesError, match="track="):
+        cg.plot.band(band.isel(position=0, drop=True))
+
+
+def test_files_of_curves_hold_their_numbers(tmp_path):
+    band = band_of()
+    with np.load(cg.reporting.write_npz(band, tmp_path / "band")) as file:
+        np.testing.assert_array_equal(file["ace"], band["ace"])
+        np.testing.assert_array_equal(file["position"], band["position"])
+        assert (file["bin"], file["task"].tolist()) == (4, ["t0", "t1"])
+    place = {"chromosome": "chr1", "origin": 1_000, "sizes": {"chr1": 5_000}}
+    path = tmp_path / "band.bw"
+    for wrong, error, message in (
+        ({}, cg.errors.ContrastError, "say contrast= one of 'c0'"),
+        ({"contrast": "c0"}, cg.errors.ContrastError, "say task= one of 't0'"),
+        ({"contrast": "c0", "task": "t0", "chromosome": "chr2"}, cg.errors.ContrastError, "'chr2' is not in sizes="),
+        ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
+        ({"column": "p"}, OutcomesError, "none of the curves' columns"),
+    ):
+        with pytest.raises(error, match=message):
+            cg.reporting.write_bigwig(band, path, **place | wrong)
+    with pytest.raises(OutcomesError, match="no curves"):
+        cg.reporting.write_npz(band.isel(position=0), path)
+    try:
+        import pyBigWig
+    except ImportError:
+        with pytest.raises(cg.errors.MissingExtraError, match=r"causalgia\[bigwig\]"):
+            cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)
+        return
+    file = pyBigWig.open(str(cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)))
+    found = file.intervals("chr1")
+    assert [start for start, _, _ in found] == (band["position"].to_numpy() + 1_000).tolist()
+    values = [value for _, _, value in found]
+    np.testing.assert_allclose(values, band["ace"].sel(contrast="c0", task="t0"), rtol=1e-6)
+
+
+def test_stored_curves_are_the_same(tmp_path):
+    band = band_of()
+    cg.store.save(band, tmp_path / "band.nc")
+    xr.testing.assert_identical(band, cg.store.load(tmp_path / "band.nc", "estimates"))
+
+
+@pytest.mark.real
+@pytest.mark.torch
+def test_a_donor_word_makes_a_donor_and_nothing_else(shared):
+    """The profile of a splicing network: the word's last exon base, and no other position gains as much."""
+    torch = pytest.importorskip("torch")
+    import importlib.util
+
+    folder = shared / "data/models/openspliceai_mane_80"
+    spec = importlib.util.spec_from_file_location("openspliceai", folder / "arch.py")
+    arch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(arch)
+    made = cg.TorchPredictor(
+        arch.load(folder / "member_10.safetensors"),
+        heads=list(arch.CHANNELS),
+        tasks=["acceptor", "donor"],
+        track=cg.Track(origin=50),  # base 90 of the input: 40 are cropped
+        reduce=lambda logits: torch.softmax(logits, 1),
+        scale="probability",
+        device="cpu",
+    )
+    arms = {"placebo": cg.Placebo("CAGGTAAGT", at=88), "donor": cg.Embed("CAGGTAAGT", at=88)}
+    null = cg.Genomic(of=np.load(folder / "backgrounds.npz")["tokens"][:120])
+    trial = cg.Design(null=null, arms=arms, n_units=120, contrasts="placebo")
+    effects = cg.contrast(cg.run(trial, made, rng=7))
+    band = cg.simultaneous(effects, over="position", rng=7).sel(contrast="donor", task="donor")
+    assert band["position"].to_numpy()[[0, -1]].tolist() == [-50, 50]
+    assert band["lower"].sel(position=0) > 0.3
+    assert band["upper"].where(band["position"] != 0).max() < 0.3
+    assert int(np.abs(band["ace"].to_numpy()).argmax()) == 50

@@ -165,6 +165,10 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "sequences",
         ),
     ),
+    "profiles": (
+        Target("trial on a network of 500 positions x 2 tasks", "bare forwards", "run / bare forwards", AT_MOST, 1.1),
+        Target("its moments by position, 20,000 units", "2,000 units", "memory, ten times the units", AT_MOST, 1.2),
+    ),
     "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
     "tasks": (
         *(

@@ -13,17 +13,21 @@ from validation.checks import Check
 from validation.draws import Rng
 
 Trials = Callable[[Rng, int], np.ndarray]
-_ORACLES = {"smooth footprint": ("footprint", "AGATAAG"), "spiky promoter": ("promoter", "TATAAA")}
-_POOL = 20_000
+_ORACLES = {
+    "smooth footprint": ("footprint", "CCACTAGGTGGC"),
+    "spiky promoter": ("promoter", "CTATAAAAGGCC"),
+    "smooth footprint of 7 letters, which 1 unit in 100 has by accident": ("footprint", "AGATAAG"),
+}
+_POOL, _AT_ONCE = 10_000, 50
 
 
 @cache
 def pool(name: str) -> xr.DataArray:
-    """ICE of an oracle's first track in 20,000 units, (unit, position): the population of the trials."""
+    """ICE of an oracle's first track in 10,000 units, (unit, position): the population of the trials."""
     oracle, word = _ORACLES[name]
     arms = {"placebo": cg.Placebo(word, at=90), "word": cg.Embed(word, at=90)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=_POOL, contrasts="placebo")
-    effects = cg.run(design, getattr(cg.zoo, oracle)(), rng=1, keep="effects")
+    effects = cg.run(design, getattr(cg.zoo, oracle)(word), rng=1, keep="effects")
     return effects["ice"].isel(contrast=0, task=0, drop=True)
 
 
@@ -35,18 +39,20 @@ def misses(name: str, n: int, method: str, *, parents: int = 0) -> Trials:
         values, truth = everything.to_numpy(), everything.to_numpy().mean(axis=0)
         parent = np.arange(n) % parents if parents else np.arange(n)
 
-        def one() -> bool:
-            ice = values[rng.integers(0, len(values), n)]
+        def some(k: int) -> np.ndarray:
+            """Return k trials, a contrast each: every curve is a family of its own."""
+            ice = values[rng.integers(0, len(values), (n, k))]
             if parents:
-                ice = ice * (1 + 0.4 * rng.standard_normal(parents)[parent])[:, None]
+                ice = ice * (1 + 0.4 * rng.standard_normal((parents, k))[parent])[:, :, None]
             effects = xr.Dataset(
-                {"ice": (("unit", "contrast", "position", "task"), ice[:, None, :, None])},
-                coords={"contrast": ["word"], "position": everything["position"], "task": ["track"]},
+                {"ice": (("unit", "contrast", "position", "task"), ice[..., None])},
+                coords={"contrast": np.arange(k).astype(str), "position": everything["position"], "task": ["track"]},
             ).assign_coords(parent=("unit", parent))
-            band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng).squeeze()
-            return bool(((band["lower"] > truth) | (band["upper"] < truth)).any())
+            band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng)
+            missed = (band["lower"] > truth[:, None]) | (band["upper"] < truth[:, None])
+            return np.asarray(missed.any(["position", "task"]))
 
-        return np.array([one() for _ in range(n_trials)])
+        return np.concatenate([some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)])
 
     return trials
 
@@ -74,7 +80,8 @@ def shape_misses(divergence: str, n: int) -> Trials:
 
 
 _BAND, _SHAPE = "95 % bands of curves: misses at any of 200 positions", "Change of shape of a profile: misses of 95 %"
-_CASES = {"n = 200": {"n": 200}, "n = 1,000": {"n": 1_000}, "40 parents of 5": {"n": 200, "parents": 40}}
+_CASES = {"n = 200": {"n": 200}, "40 parents of 5": {"n": 200, "parents": 40}}
+_LONG, _SHORT = list(_ORACLES)[:2], list(_ORACLES)[2]
 CHECKS = [
     *(
         Check(
@@ -84,21 +91,18 @@ CHECKS = [
             0.05,
             "exact" if method == "sup_t" else "at most",
             full=2_000,
-            quick=60,
+            quick=100,
         )
         for method in ("sup_t", "bootstrap_t")
-        for name in _ORACLES
+        for name in _LONG
         for case, options in _CASES.items()
     ),
     *(
-        Check(
-            _SHAPE,
-            f"{divergence.replace('_', ' ')}, 100 units",
-            shape_misses(divergence, 100),
-            0.05,
-            full=2_000,
-            quick=60,
-        )
-        for divergence in ("total_variation", "jensen_shannon")
+        Check(_BAND, f"{how}, {_SHORT}, n = 200", misses(_SHORT, 200, method), 0.05, "reported", full=2_000, quick=60)
+        for how, method in (("sup-t", "sup_t"), ("bootstrap-t", "bootstrap_t"))
+    ),
+    *(
+        Check(_SHAPE, f"{name}, 100 units", shape_misses(divergence, 100), 0.05, full=500, quick=60)
+        for name, divergence in (("total variation", "total_variation"), ("Jensen-Shannon", "jensen_shannon"))
     ),
 ]
