@@ -16,7 +16,7 @@ from causalgia.errors import OutcomesError
         (cg.store, "loa", "'load'"),
         (cg.schema, "validat", "'validate'"),
         (cg.errors, "OutcomeError", "'OutcomesError'"),
-        (cg, "simultaneous", "causalgia.multiplicity.simultaneous"),
+        (cg, "equivalence", "causalgia.multiplicity.equivalence"),
         (cg, "library", "causalgia.mpra.library"),
         (cg, "describe", "'report'"),
         (cg, "estimat", "'estimate'"),

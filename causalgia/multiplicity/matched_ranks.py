@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.choices import LEAST_FOR_A_LAW, LEAST_MATCHED_NULLS
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.fdr import storey_q
 from causalgia.multiplicity.stepwise import stepwise
 from causalgia.types import Array, Codes
@@ -90,8 +90,9 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
         pool = np.flatnonzero(codes[of_null, -1] == last)
         if len(pool) < LEAST_MATCHED_NULLS:
             raise EstimateError(
-                f"a stratum has {len(pool)} nulls with all keys dropped but {names[-1]!r}, and ranks with a region "
-                f"need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=), or leave {names[-1]!r} out of match="
+                f"a stratum has {len(pool)} nulls with all keys dropped but {quoted(names[-1])}, and ranks with a "
+                f"region need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=), or leave {quoted(names[-1])} out of "
+                "match="
             )
         of_effect[(of_effect < 0) & (codes[:, -1] == last)] = len(nulls)
         nulls.append(pool)

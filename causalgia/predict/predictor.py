@@ -259,7 +259,7 @@ class SinglePredictor(Predictor):
     def _track_choices(self) -> tuple[str, ...]:
         """The track and its windows, as parts of a fingerprint; empty without a track."""
         on = self._on_track
-        return () if on is None else (repr(on.track), repr(on.windows))
+        return () if on is None else (str(on.track), str(on.windows))
 
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the network's own output.

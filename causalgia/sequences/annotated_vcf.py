@@ -42,7 +42,7 @@ class InfoField:
         if re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", self.name) is None:
             raise SequenceError(
                 f"INFO field {quoted(self.name)}: a name has letters, digits, '_' and '.', and begins with a letter; "
-                f"for example {info_name(self.name)!r}"
+                f"for example {quoted(info_name(self.name))}"
             )
 
     @property

@@ -82,7 +82,7 @@ def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple
                 raise SequenceError(f"{path}: {lines} give the same variant {variant.written}; drop one")
             found[variant.written] = number, variant
     if not found:
-        raise SequenceError(f"{path}: no variants; schema={schema!r} has the columns {_column_names(schema)}")
+        raise SequenceError(f"{path}: no variants; schema={quoted(schema)} has the columns {_column_names(schema)}")
     shared = Counter(variant.name for _, variant in found.values())
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found.values())
 
@@ -95,14 +95,14 @@ def _variants_of_row(line: str, schema: str, place: str) -> list[Variant]:
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(_COLUMNS[schema]):
         raise SequenceError(
-            f"{place}: {len(cells)} columns separated by tabs, and schema={schema!r} has {len(_COLUMNS[schema])}: "
-            f"{_column_names(schema)}; give the schema that the file has"
+            f"{place}: {len(cells)} columns separated by tabs, and schema={quoted(schema)} has "
+            f"{len(_COLUMNS[schema])}: {_column_names(schema)}; give the schema that the file has"
         )
     row = dict(zip(_COLUMNS[schema], cells, strict=True))
     first = 0 if schema == "bed" else 1
     position = parse_int(row["position"], SequenceError, source=f"{place}: position")
     if position < first:
-        raise SequenceError(f"{place}: position {position}; schema={schema!r} counts from {first}")
+        raise SequenceError(f"{place}: position {position}; schema={quoted(schema)} counts from {first}")
     if "end" in row:
         end = parse_int(row["end"], SequenceError, source=f"{place}: end")
         if end not in (position + 1, position + len(row["reference"])):

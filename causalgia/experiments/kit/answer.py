@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.effect_table import selected_tasks
-
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -107,6 +105,7 @@ class Answer:
         ContrastError
             If there is no such task.
         """
+        from causalgia.effect_table import selected_tasks
         from causalgia.plot import forest
 
         chosen = selected_tasks(self.tasks, self.clearest_task if task is None else task)
