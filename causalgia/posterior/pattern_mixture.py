@@ -296,7 +296,7 @@ def over_blocks(run: Callable[[npt.NDArray[np.intp]], None], n: int, numbers: in
         list(pool.map(run, blocks))
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, forceinline=True)
 def _gram_kernel(y, value, basis, first, rank, ridge, gram, inner):  # type: ignore[no-untyped-def]
     """Fill ``G = B' D^-1 B`` and ``h = B' D^-1 y`` with ``D = values + ridge``; return ``log |D| + y' D^-1 y``."""
     for a in range(rank):
@@ -320,7 +320,7 @@ def _gram_kernel(y, value, basis, first, rank, ridge, gram, inner):  # type: ign
     return base + np.log(product)
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, forceinline=True)
 def _factor_kernel(gram, rank, scale2, root):  # type: ignore[no-untyped-def]
     """Fill the Cholesky factor of ``I + scale2 G``; return its log determinant."""
     log_det = 0.0
@@ -334,7 +334,7 @@ def _factor_kernel(gram, rank, scale2, root):  # type: ignore[no-untyped-def]
     return log_det
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, forceinline=True)
 def _forward_kernel(root, rank, inner, out):  # type: ignore[no-untyped-def]
     """Solve ``root out = inner``; return the sum of squares of `out`."""
     square = 0.0
@@ -449,7 +449,7 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
             out[3, j, t] = zero[t] / sum_of_shares
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, forceinline=True)
 def _inverse_kernel(root, rank, spread):  # type: ignore[no-untyped-def]
     """Fill the inverse of ``root root'``, column by column."""
     for k in range(rank):
