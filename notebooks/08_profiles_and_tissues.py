@@ -59,7 +59,7 @@ outcomes["outcome"].sizes
 effects = cg.contrast(outcomes)
 band = cg.simultaneous(effects, over="position", rng=7)
 print(cg.report(band))
-axes = cg.plot.band(band)
+cg.plot.band(band).figure
 
 # %% [markdown]
 # The truth lies inside.
