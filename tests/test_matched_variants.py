@@ -390,6 +390,15 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 
 
+def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, genome):
+    alone = cg.experiments.variants(chosen, genome[0], length=LENGTH)
+    for one in (experiment, alone):
+        outcomes = cg.run(one, predictor, rng=0, progress=False)
+        for some in (slice(1, None), slice(None, None, -1), slice(20)):
+            with pytest.raises(OutcomesError, match="select variants from the answer"):
+                one.analyze(outcomes.isel(unit=some), rng=0)
+
+
 def test_variants_that_the_genome_lacks_are_counted(chosen, genome):
     wrong = [Variant("chr1", 300, "A" if genome[1][0][300] != "A" else "C", "G", "wrong"), *chosen]
     found = split_by_genome(wrong, genome[0])
