@@ -215,8 +215,8 @@ def test_strata_are_pooled_until_they_have_enough():
     assert found.of_effect[0] == found.of_effect[1]
     sizes = [len(found.nulls[s]) for s in found.of_effect]
     dropped = [found.dropped[s] for s in found.of_effect]
-    assert sizes == [120, 120, 160 + 90, 90, 50]
-    assert dropped == [(), (), ("context", "substitution"), (), ("context", "substitution")]
+    assert sizes == [120, 120, 40 + 90, 40 + 90, 50]
+    assert dropped == [(), (), *[("context", "substitution")] * 3]
     with pytest.raises(EstimateError, match="a stratum has 38 nulls"):
         match_strata([[0, 0]], ["context", "length"], np.zeros(38), least=10)
 
@@ -228,6 +228,22 @@ def test_a_pooled_stratum_has_the_nulls_of_its_own_effects_alone():
     found = match_strata(keys, ["context", "length"], matched, least=100)
     assert found.of_effect[0] == found.of_effect[1] != found.of_effect[2]
     np.testing.assert_array_equal(found.nulls[found.of_effect[0]], np.arange(110))
+
+
+def test_ranks_hold_their_level_where_a_remainder_is_pooled():
+    """Of 1,000 nulls, 180 with effects five times as large have too few nulls of their own: all are one stratum."""
+    rng = np.random.default_rng(2)
+    near = np.arange(1_000) < 180
+    keys = np.column_stack([rng.integers(0, 64, 1_000), near, np.zeros(1_000)])
+    matched = np.repeat(np.arange(1_000), 10)
+    strata = match_strata(keys, ["context", "distance", "length"], matched, least=2_000)
+    assert [len(x) for x in strata.nulls] == [10_000]
+    spread = np.where(near, 5.0, 1.0)
+    rates = []
+    for _ in range(40):
+        effects, nulls = rng.normal(size=1_000) * spread, rng.normal(size=10_000) * spread[matched]
+        rates.append((rank_among_matched(effects, nulls, strata).p <= 0.05).mean())
+    assert 0.045 < np.mean(rates) < 0.055  # .091 if the 180 are compared with all
 
 
 def test_ranks_are_those_of_counting():
@@ -372,6 +388,15 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
         cg.experiments.variants(chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right")
     with pytest.raises(DecisionError, match="rope='matched' is the central 95 %"):
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
+
+
+def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, genome):
+    alone = cg.experiments.variants(chosen, genome[0], length=LENGTH)
+    for one in (experiment, alone):
+        outcomes = cg.run(one, predictor, rng=0, progress=False)
+        for some in (slice(1, None), slice(None, None, -1), slice(20)):
+            with pytest.raises(OutcomesError, match="select variants from the answer"):
+                one.analyze(outcomes.isel(unit=some), rng=0)
 
 
 def test_variants_that_the_genome_lacks_are_counted(chosen, genome):

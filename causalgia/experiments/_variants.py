@@ -20,7 +20,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
-from causalgia.experiments.kit.matched_trial import OVER_CONTEXTS, OWN_CONTEXT, MatchedTrial
+from causalgia.experiments.kit.matched_trial import OVER_CONTEXTS, OWN_CONTEXT, MatchedTrial, check_every_variant
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.sequences.alphabet import decode
@@ -383,6 +383,7 @@ def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: TrialRes
         return Finding(
             sentences=tuple(f"{of}: {len(chosen)} variants of {over}, {mean}." for of, mean in means.items())
         )
+    check_every_variant(found.steps.effects, len(chosen))
     table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
     sentences = [
         f"{of}: of {len(chosen)} variants in their own contexts {verdict_counts(part, _VERDICTS, _largest_variants)}, "

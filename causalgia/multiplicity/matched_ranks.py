@@ -17,7 +17,7 @@ from causalgia.choices import LEAST_FOR_A_LAW, LEAST_MATCHED_NULLS
 from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.fdr import storey_q
 from causalgia.multiplicity.stepwise import stepwise
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, Mask
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
 
     Each null was drawn to match one effect, and goes with it. Effects whose stratum has fewer than `least` nulls are
     pooled after the first key is dropped, those still short of nulls after the second, and so on; the last key stays.
-    What is still left is compared with all nulls that have its last key. So a stratum's nulls have the keys of its
-    effects in the same proportions, also the dropped ones. The division depends on keys and not on effects, which is
-    why ranks within it are valid.
+    What is still left is pooled with the smallest strata that have its last key. So a stratum's nulls have the keys of
+    its effects in the same proportions, also the dropped ones. The division depends on keys and not on effects, which
+    is why ranks within it are valid.
 
     Parameters
     ----------
@@ -71,33 +71,39 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
     (array([0, 0, 0]), [120], (('context',),))
     """
     codes, of_null = np.asarray(keys, np.int64), np.asarray(matched, np.int64)
-    of_effect = np.full(len(codes), -1)
-    nulls: list[npt.NDArray[np.int64]] = []
-    dropped: list[tuple[str, ...]] = []
+    needed = max(least, LEAST_MATCHED_NULLS)
+    free = np.ones(len(codes), bool)
+    found: list[tuple[Mask, int]] = []  # members and the number of dropped keys
     for n_dropped in range(codes.shape[1]):
-        open_ = of_effect < 0
-        if not open_.any():
-            break
         _, group = np.unique(codes[:, n_dropped:], axis=0, return_inverse=True)
         group = group.ravel()
-        size = np.bincount(group[of_null][open_[of_null]], minlength=group.max() + 1)
-        for one in np.unique(group[open_ & (size[group] >= max(least, LEAST_MATCHED_NULLS))]).tolist():
-            mine = open_ & (group == one)
-            of_effect[mine] = len(nulls)
-            nulls.append(np.flatnonzero(mine[of_null]))
-            dropped.append(tuple(names[:n_dropped]))
-    for last in np.unique(codes[of_effect < 0, -1]).tolist():
-        pool = np.flatnonzero(codes[of_null, -1] == last)
-        if len(pool) < LEAST_MATCHED_NULLS:
+        size = np.bincount(group[of_null][free[of_null]], minlength=group.max() + 1)
+        for one in np.unique(group[free & (size[group] >= needed)]).tolist():
+            mine = free & (group == one)
+            free &= ~mine
+            found.append((mine, n_dropped))
+    for last in np.unique(codes[free, -1]).tolist():
+        mine = free & (codes[:, -1] == last)
+        alike = [one for one in found if codes[one[0].argmax(), -1] == last]
+        for one in sorted(alike, key=lambda x: int(x[0][of_null].sum())):
+            if mine[of_null].sum() < needed:
+                mine = mine | one[0]
+                found = [other for other in found if other is not one]
+        if mine[of_null].sum() < LEAST_MATCHED_NULLS:
             raise EstimateError(
-                f"a stratum has {len(pool)} nulls with all keys dropped but {quoted(names[-1])}, and ranks with a "
-                f"region need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=), or leave {quoted(names[-1])} out of "
+                f"a stratum has {mine[of_null].sum()} nulls with all keys dropped but {quoted(names[-1])}, and ranks with "
+                f"a region need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=), or leave {quoted(names[-1])} out of "
                 "match="
             )
-        of_effect[(of_effect < 0) & (codes[:, -1] == last)] = len(nulls)
-        nulls.append(pool)
-        dropped.append(tuple(names[:-1]))
-    return Strata(of_effect, tuple(nulls), tuple(dropped))
+        found.append((mine, codes.shape[1] - 1))
+    of_effect = np.full(len(codes), -1)
+    for number, (mine, _) in enumerate(found):
+        of_effect[mine] = number
+    return Strata(
+        of_effect,
+        tuple(np.flatnonzero(mine[of_null]) for mine, _ in found),
+        tuple(tuple(names[:n_dropped]) for _, n_dropped in found),
+    )
 
 
 class MatchedRanks(NamedTuple):

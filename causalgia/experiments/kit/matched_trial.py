@@ -85,7 +85,7 @@ class MatchedTrial(Experiment):
         Raises
         ------
         OutcomesError
-            If the outcomes are of another design, or only moments were kept.
+            If the outcomes are of another design, units were left out or reordered, or only moments were kept.
         """
         self.check_outcomes(outcomes)
         if "ice" not in outcomes and "outcome" not in outcomes:
@@ -96,6 +96,7 @@ class MatchedTrial(Experiment):
         from causalgia.effects import contrast
 
         effects = outcomes if "ice" in outcomes else contrast(outcomes, **self.analysis.asking(self.asked).contrasting)
+        check_every_variant(effects, self.n_units)
         ice = effects["ice"].isel(contrast=0, drop=True).compute()
         estimates = self._estimates(ice, effects)
         decisions = self._decide(estimates)
@@ -200,6 +201,15 @@ class MatchedTrial(Experiment):
                 f"verdicts: {verdicts}."
             )
         return lines
+
+
+def check_every_variant(effects: xr.Dataset, n: int) -> None:
+    """Raise OutcomesError unless the units are all n, in their order: each is a variant, known by its place."""
+    if not np.array_equal(effects["unit"].to_numpy(), np.arange(n)):
+        raise OutcomesError(
+            f"{effects.sizes['unit']:,} units that are not the {n:,} of the experiment in their order, and each is a "
+            "variant: analyze the outcomes as cg.run gave them, and select variants from the answer"
+        )
 
 
 _FAMILY = "the variants of one task"
