@@ -276,6 +276,16 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
             cg.reporting.write_bigwig(band, path, **place | wrong)
     with pytest.raises(OutcomesError, match="no curves"):
         cg.reporting.write_npz(band.isel(position=0), path)
+    with pytest.raises(OutcomesError, match="a folder that exists"):
+        cg.reporting.write_npz(band, tmp_path / "absent" / "band")
+    names = np.array(band["contrast"].to_numpy(), dtype=object)
+    with np.load(cg.reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")) as file:
+        assert file["contrast"].tolist() == names.tolist()
+    turned = band.isel(position=slice(None, None, -1))
+    with pytest.raises(OutcomesError, match="sort them"):
+        cg.reporting.write_bigwig(turned, path, contrast="c0", task="t0", **place)
+    with pytest.raises(OutcomesError, match="a folder that exists"):
+        cg.reporting.write_bigwig(band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place)
     file = pyBigWig.open(str(cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)))
     found = file.intervals("chr1")
     assert [start for start, _, _ in found] == (band["position"].to_numpy() + 1_000).tolist()

@@ -182,6 +182,19 @@ def test_a_graph_with_branches_and_two_outputs(tmp_path, write):
     np.testing.assert_allclose(made.reference().predict(TOKENS), expected, atol=1e-6)
 
 
+def test_a_track_is_read_with_positions_first(tmp_path):
+    weights = {"scan": {"kernel": random(4, 4, 2), "bias": random(2)}}
+    path = save(tmp_path / "net.h5", sequential(layer("Conv1D", "scan", filters=2, kernel_size=[4])), weights)
+    track = cg.Track(axis=1, origin=10)
+    whole = cg.predict.from_keras_h5(path, tasks=["a", "b"], track=track).predict(TOKENS)
+    expected = sum(ONE_HOT[:, i : i + LENGTH - 3] @ weights["scan"]["kernel"][i] for i in range(4))
+    np.testing.assert_allclose(whole, expected + weights["scan"]["bias"], atol=1e-5)
+    read = cg.predict.from_keras_h5(path, tasks=["a", "b"], track=track, reduce=cg.Window("w", -2, 3))
+    np.testing.assert_allclose(read.predict(TOKENS), whole[:, 8:13].sum(1), atol=1e-5)
+    with pytest.raises(PredictorError, match="give json.dumps"):
+        cg.predict.from_keras_h5(path, config={"class_name": "Sequential"})
+
+
 def test_weights_alone_need_their_graph(tmp_path):
     kernel = random(4, 2)
     graph = sequential(layer("GlobalAveragePooling1D", "mean"), layer("Dense", "out", units=2, use_bias=False))

@@ -117,6 +117,11 @@ MISTAKES = {
         ),
         "is a softmax over axis 1",
     ),
+    "heads first in numpy": (
+        lambda: run(cg.FunctionPredictor(lambda x: [x[:, 1].mean(1), x[:, 2].mean(1)])),
+        r"with shape \(2, 1\).*np\.stack\(heads, axis=1\)",
+    ),
+    "path": (lambda: cg.TorchPredictor("net.pth"), r"not the path 'net\.pth'.*torch\.load\(path, weights_only=True\)"),
     "one for all": (lambda: run(cg.FunctionPredictor(lambda x: float(x[:, 1].mean()))), r"with shape \(\)"),
 }
 

@@ -95,6 +95,8 @@ def test_positions_without_a_base(tmp_path: Path) -> None:
         (np.full((2, 7), 4), "tokens are whole numbers from 0 to 3"),
         (np.zeros((2, 7)), "tokens are whole numbers"),
         (np.zeros(7, int), "give one-hot"),
+        (np.eye(4, dtype=int)[[0, 3, 2, 1, 1]], r"shape \(5, 4\) is one-hot of one sequence"),
+        (np.eye(4, dtype=int)[[0, 3, 2, 1, 1]].T, r"is one-hot of one sequence.*array\[None\]"),
         (np.zeros((0, 4, 7)), "give one-hot"),
         (np.array(["ACGT"]), "give one-hot"),
         (np.array([{"a": 1}], dtype=object), "holds Python objects, which are never opened"),
@@ -118,8 +120,8 @@ def test_options_that_do_not_go_with_the_file(tmp_path: Path) -> None:
         (npy, {"layout": "LCN"}, "layout='LCN' is not a choice"),
         (npy, {"layout": "NLC"}, "no 4 channels where layout='NLC' puts them"),
         (bed, {"key": "x"}, "key= is for NumPy arrays"),
-        (bed, {}, "give genome= and length="),
-        (bed, {"genome": fasta}, "give length="),
+        (bed, {}, r"give genome= \(its FASTA file\) and length= "),
+        (bed, {"genome": fasta}, r"give length= \(that of the network"),
     ):
         with pytest.raises(SequenceError, match=message):
             cg.read_sequences(path, **options)

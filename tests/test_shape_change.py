@@ -86,6 +86,11 @@ def positive_outcomes(n: int = 30, models: int = 0) -> xr.Dataset:
     return xr.Dataset({"outcome": (dims, RNG.gamma(2.0, size=shape))}, coords=coords)
 
 
+def only_unit_3() -> xr.Dataset:
+    outcomes = positive_outcomes()
+    return outcomes.where(xr.DataArray(np.arange(30), dims="unit") == 3, 0.0)
+
+
 def by_hand(y: np.ndarray, arm: int, divergence: str) -> np.ndarray:
     """Divergence of mean profiles (units, arms, positions) for one task."""
     p, q = (y[:, a].mean(axis=0) / y[:, a].mean(axis=0).sum() for a in (arm, 0))
@@ -143,6 +148,9 @@ def test_placebo_words_are_the_null_of_a_divergence():
         (positive_outcomes(), {"control": "C"}, EstimateError, "not an arm"),
         (positive_outcomes(), {"control": "0", "divergence": "kl"}, EstimateError, "none of 'total_variation'"),
         (positive_outcomes(), {"control": "0", "between": (0, 1)}, EstimateError, "needs two or more"),
+        (positive_outcomes(), {"control": "0", "between": 5}, EstimateError, r"between=5: give .*such as \(-50, 50\)"),
+        (positive_outcomes(), {"control": "0", "between": ("a", "b")}, EstimateError, "give the first position"),
+        (only_unit_3(), {"control": "0"}, OutcomesError, "0 everywhere but in one cluster"),
         (positive_outcomes(4), {"control": "0"}, EstimateError, "4 clusters are too few"),
         (positive_outcomes().isel(position=0), {"control": "0"}, OutcomesError, "track=cg.Track"),
         (positive_outcomes() - 3, {"control": "0"}, OutcomesError, "arm '0'.*no shape"),

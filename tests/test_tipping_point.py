@@ -273,6 +273,16 @@ def test_bad_requests(options: dict[str, Any], error: type[Exception], message: 
         cg.tipping_point(outcomes, **given)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_the_covariate_is_of_no_matter(unit: float) -> None:
+    outcomes = drawn()
+    asked: dict[str, Any] = {"contrast": "word - control", "rope": (-0.5, 0.5)}
+    plain, scaled = (
+        cg.tipping_point(outcomes, by=outcomes["gc"].to_numpy() * factor, **asked) for factor in (1.0, unit)
+    )
+    np.testing.assert_allclose(scaled["tilted_ace"], plain["tilted_ace"], rtol=1e-9)
+
+
 def test_few_units_and_few_parents_are_refused() -> None:
     with pytest.raises(EstimateError, match="40 effective units: a tilted null model takes 50 or more"):
         cg.tipping_point(drawn(40), contrast="word - control", rope=(-1, 1))
@@ -385,6 +395,14 @@ def test_many_tasks_are_cut_and_the_rest_is_counted() -> None:
     text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
     assert text.count("\nword - control, t") == 20
     assert "5 more: select" in text
+
+
+def test_effects_without_a_scale_have_none_in_the_report() -> None:
+    rng = np.random.default_rng(8)
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), rng.normal(size=(100, 1, 1)))})
+    effects = effects.assign_coords(contrast=["word"], task=["K562"])
+    text = cg.report(cg.tipping_point(effects, by=rng.normal(size=100), rope=(-0.5, 0.5)))
+    assert text.startswith("Tipping points: ACE, tilted along")
 
 
 def test_the_picture_has_the_curve_and_the_tipping_points() -> None:

@@ -161,6 +161,22 @@ def test_a_window_without_counts_says_logarithm():
         made.predict(tokens())
 
 
+@pytest.mark.parametrize("reduce", ["sum", "mean", "log sum"])
+def test_a_window_over_a_whole_softmax_is_refused(reduce):
+    def shares(x):
+        y = np.exp(x[:, 0] + 0.5 * x[:, 1])
+        return y / y.sum(1, keepdims=True)
+
+    def of(*windows):
+        return cg.FunctionPredictor(shares, track=cg.Track(origin=4), reduce=list(windows))
+
+    word = np.zeros((1, 8), np.uint8)
+    with pytest.raises(PredictorError, match="window 'all' is the whole track.*softmax over positions"):
+        of(cg.Window("all", -4, 4, reduce=reduce)).predict(word)
+    assert of(cg.Window("half", -4, 0)).predict(word).item() == pytest.approx(0.5)
+    assert of(cg.Window("top", -4, 4, reduce="max")).predict(word).item() == pytest.approx(0.125)
+
+
 def test_batch_mates_at_one_position_are_found():
     def mixed(x):
         y = tracks(x)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.checks import is_real
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import Request, as_ci_prob, check_cluster_name, clusters
 from causalgia.numerics.row_blocks import in_memory
@@ -100,6 +101,11 @@ def shape_change(
     codes = np.arange(len(y)) if groups is None else groups.codes
     whole, out = _jackknife(y, codes, divergence)
     n_clusters = len(out)
+    if not np.isfinite(out).all():
+        raise OutcomesError(
+            "an arm's track is 0 everywhere but in one cluster, and without it there is no shape; draw more units, or "
+            "choose between= where all have counts"
+        )
     if n_clusters < 5:
         raise EstimateError(f"{n_clusters} clusters are too few for a jackknife; draw 5 or more, 20 for its interval")
     ace = n_clusters * whole - (n_clusters - 1) * out.mean(axis=0)
@@ -145,6 +151,10 @@ def _profiles(outcomes: xr.Dataset, control: str, between: tuple[int, int] | Non
     if control not in arms:
         raise EstimateError(f"control={quoted(control)} is not an arm; the arms are {', '.join(map(quoted, arms))}")
     at = positions_of(outcomes)
+    if between is not None and not (isinstance(between, tuple | list) and [*map(is_real, between)] == [True] * 2):
+        raise EstimateError(
+            f"between={quoted(between)}: give the first position and the one after the last, such as (-50, 50)"
+        )
     which = np.ones(len(at), bool) if between is None else (at >= between[0]) & (at < between[1])
     if which.sum() < 2:
         raise EstimateError(f"between={quoted(between)} holds {which.sum()} positions; a shape needs two or more")
@@ -178,7 +188,8 @@ def _jackknife(y: Array, cluster: Codes, divergence: str) -> tuple[Array, Array]
 
 def _divergence(sums: Array, divergence: str) -> Array:
     """Return divergences (g, K, ...) of sums of tracks (g, 1 + K, positions, ...), the control first."""
-    p = sums / sums.sum(axis=2, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):  # refused by the caller
+        p = sums / sums.sum(axis=2, keepdims=True)
     q, p = p[:, :1], p[:, 1:]
     if divergence == "total_variation":
         return np.asarray(np.abs(p - q).sum(axis=2) / 2)

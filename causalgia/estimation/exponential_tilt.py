@@ -53,7 +53,8 @@ def standardized(covariate: Array) -> tuple[Array, float, float]:
     """
     mean = float(covariate.mean())
     away = covariate - mean
-    sd = float(np.sqrt((away**2).mean()))
+    size = 2.0 ** (np.frexp(np.abs(away).max())[1] - 1)  # squares of huge or tiny numbers are no floats
+    sd = float(np.sqrt(((away / size) ** 2).mean()) * size)
     return away / sd, mean, sd
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.keras_h5 import KerasGraph, KerasLayer, read_keras_h5
 from causalgia.predict.torch_predictor import TorchPredictor
+from causalgia.predict.track import Reduce, Track
 
 Tensor = torch.Tensor
 Layer = Callable[[list[Tensor]], Tensor]
@@ -54,8 +55,9 @@ def from_keras_h5(
     alphabet: str = "ACGT",
     device: str | torch.device = "auto",
     batch_size: int | Literal["auto"] = "auto",
-    reduce: Callable[[Any], Tensor] | None = None,
+    reduce: Reduce = None,
     rc_average: bool = False,
+    track: Track | None = None,
 ) -> TorchPredictor:
     """Read a Keras network from an HDF5 file as a PyTorch one, without TensorFlow.
 
@@ -76,8 +78,9 @@ def from_keras_h5(
         Its graph, if the file has weights alone: the JSON text of ``model.to_json()``, or the path of that.
     tasks
         A name for each output. By default those of several output layers, else as for `TorchPredictor`.
-    scale, alphabet, device, batch_size, reduce, rc_average
-        As for `TorchPredictor`. The predictor's layout is (n, 4, length), as in PyTorch.
+    scale, alphabet, device, batch_size, reduce, rc_average, track
+        As for `TorchPredictor`. Keras has positions before tasks: ``track=cg.Track(axis=1)``. The predictor's layout is
+        (n, 4, length), as in PyTorch.
 
     Returns
     -------
@@ -121,6 +124,7 @@ def from_keras_h5(
         batch_size=batch_size,
         reduce=reduce,
         rc_average=rc_average,
+        track=track,
     )
 
 

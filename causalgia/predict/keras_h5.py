@@ -92,6 +92,8 @@ def _own_config(file: Any, path: Path) -> str:
 def _text_of(config: str | os.PathLike[str]) -> str:
     if isinstance(config, str) and config.lstrip().startswith("{"):
         return config
+    if not isinstance(config, str | os.PathLike):
+        raise PredictorError(f"config={quoted(config)} is neither JSON text nor a path; give json.dumps(config)")
     return read_bytes(config, PredictorError, most=2**26).decode("utf-8", "replace")
 
 

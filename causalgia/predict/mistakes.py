@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from causalgia.errors import PredictorError, quoted
 
 _MOST_VALUES = 10_000_000
+_LOAD = "net.load_state_dict(torch.load(path, weights_only=True))"
 _GENERAL = (
     "give reduce=, a function of what the network returns, for example reduce=lambda y: y[1] for the second of a "
     "tuple, reduce=lambda y: y.sum(-1) for total counts of a profile, or track=cg.Track(axis=-1) to keep its positions"
@@ -32,6 +34,8 @@ def what_instead_of_network(value: object) -> str:
         if value and all(hasattr(one, "shape") for one in value.values()):
             some = f"{len(value):,} arrays, {quoted(next(iter(value)))} first"
             return f"its weights ({some}); build the network, then net.load_state_dict(weights)"
+    if isinstance(value, str | PathLike):
+        return f"the path {quoted(str(value))}; build the network, then load its weights: {_LOAD}"
     if isinstance(value, type):
         return f"the class {value.__name__}; make one: {value.__name__}(...), then load its weights"
     return f"{quoted(value)}; FunctionPredictor takes any callable"
@@ -47,6 +51,8 @@ def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n
     >>> cure_of_shape((1, 12, 1), [], 1)
     'give reduce=lambda y: y.squeeze(-1), which drops the last axis'
     """
+    if shape is not None and len(shape) == 2 and shape[0] != n_rows and shape[1] == n_rows:
+        return "sequences are the first axis, tasks the second; return np.stack(heads, axis=1), or the transpose"
     if shape is not None and n_rows == 1 and shape[:1] != (1,):
         return (
             "squeeze() drops the axis of the sequences where one is asked; write squeeze(-1), for the last axis alone"

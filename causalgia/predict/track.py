@@ -287,7 +287,12 @@ class TrackAnswers:
         if self.tasks is None:
             self._check_opposite(names)
         for window in self.windows:
-            window.bins(self.track, n_positions)
+            whole = window.bins(self.track, n_positions) == slice(0, n_positions) and window.reduce != "max"
+            if whole and self.n_positions is None and abs(cube.sum(1) - 1).max() < 1e-4:
+                raise PredictorError(
+                    f"window {quoted(window.name)} is the whole track, which adds up to 1 for every sequence (a "
+                    "softmax over positions); take a part of it, or have the network return counts"
+                )
         self.n_positions, self.tasks = n_positions, names
         chosen = cube if places == list(range(n_tasks)) else cube[:, :, places]
         return chosen.reshape(n_rows, -1)

@@ -44,7 +44,7 @@ def tipping_report(found: xr.Dataset) -> str:
     attrs = found.attrs
     label, shifts = str(attrs["covariate"]), found["shift"].to_numpy()
     means = found["covariate_mean"].to_numpy()
-    scale = attrs.get("contrast_scale") or attrs.get("scale")
+    scale = attrs.get("contrast_scale") or attrs.get("scale") or ""
     groups = "units" if attrs.get("cluster", "unit") == "unit" else f"{attrs['cluster']}s"
     over = f" over {attrs['null']}" if attrs.get("null") else ""
     region = f"the ROPE {attrs['rope']}" if (found["rope_lower"] < found["rope_upper"]).any() else "direction alone"

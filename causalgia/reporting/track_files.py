@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -36,7 +37,7 @@ def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
     Raises
     ------
     OutcomesError
-        If there are no curves.
+        If there are no curves, or the folder is absent.
 
     Examples
     --------
@@ -49,7 +50,10 @@ def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
     _check_curves(curves)
     target = Path(path) if str(path).endswith(".npz") else Path(f"{path}.npz")
     arrays: dict[str, Any] = {name: curves[name].to_numpy() for name in _COLUMNS if name in curves}
-    arrays |= {dim: curves[dim].to_numpy() for dim in ("contrast", "position", "task", "model") if dim in curves.coords}
+    dims = ("contrast", "position", "task", "model")
+    labels: dict[str, Any] = {dim: curves[dim].to_numpy() for dim in dims if dim in curves.coords}
+    arrays |= {dim: values.astype(str) if values.dtype.kind == "O" else values for dim, values in labels.items()}
+    _check_folder(target)
     np.savez_compressed(target, **arrays, bin=int(curves.attrs.get("bin", 1)))
     return target
 
@@ -87,7 +91,7 @@ def write_bigwig(
     Raises
     ------
     OutcomesError
-        If there are no curves, or the column is absent.
+        If there are no curves, the column is absent, positions do not increase, or the file cannot be written.
     ContrastError
         If the contrast, task or chromosome is unknown, or the curve leaves the chromosome.
     MissingExtraError
@@ -106,6 +110,8 @@ def write_bigwig(
         raise ContrastError(f"chromosome {quoted(chromosome)} is not in sizes=, which has {_few(sizes)}")
     if not is_whole(origin):
         raise ContrastError(f"origin={quoted(origin)} is not a base of the chromosome, a whole number from 0 on")
+    if (np.diff(positions_of(curves)) <= 0).any():
+        raise OutcomesError("positions do not increase, as those of a bigWig file do; sort them: .sortby('position')")
     starts, width = positions_of(curves).astype(np.int64) + origin, int(curves.attrs.get("bin", 1))
     if starts[0] < 0 or starts[-1] + width > sizes[chromosome]:
         raise ContrastError(
@@ -118,6 +124,7 @@ def write_bigwig(
         msg = f"bigWig files need pyBigWig ({error}); run: pip install 'causalgia[bigwig]', or use write_npz"
         raise MissingExtraError(msg) from error
     target = Path(path)
+    _check_folder(target)
     file = pyBigWig.open(str(target), "w")
     try:
         file.addHeader(list(sizes.items()))
@@ -132,6 +139,12 @@ def write_bigwig(
 def _check_curves(curves: xr.Dataset) -> None:
     if not (has_positions(curves) and "ace" in curves):
         raise OutcomesError("these are no curves: estimates with a dim 'position', from cg.estimate or cg.simultaneous")
+
+
+def _check_folder(target: Path) -> None:
+    """Raise OutcomesError if a file cannot be made there; pyBigWig ends the process instead."""
+    if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise OutcomesError(f"{target}: cannot be written; choose a file in a folder that exists")
 
 
 def _chosen(dim: str, name: str | None, there: list[Any]) -> Any:

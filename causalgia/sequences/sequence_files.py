@@ -97,12 +97,10 @@ def read_sequences(
         return read_fasta(path, ambiguous=ambiguous, rng=rng)
     if kind == "arrays":
         return _from_arrays(path, key, layout, ambiguous, rng)
-    missing = [name for name in ("genome", "length") if of_bed[name] is None]
+    said = {"genome": "genome= (its FASTA file)", "length": "length= (that of the network's input)"}
+    missing = [words for name, words in said.items() if of_bed[name] is None]
     if genome is None or length is None:
-        raise SequenceError(
-            f"{path}: intervals have places and no bases; give {' and '.join(f'{name}=' for name in missing)} "
-            "(a FASTA file of the genome, and the length of the network's input)"
-        )
+        raise SequenceError(f"{path}: intervals have places and no bases; give {' and '.join(missing)}")
     return from_bed(path, genome, length=length, center=center, stranded=stranded, ambiguous=ambiguous, rng=rng)
 
 
@@ -184,6 +182,11 @@ def as_letters(array: NDArray[Any], layout: Layout | None, place: str) -> NDArra
             raise SequenceError(
                 f"{place}: an array (n, length) of {array.dtype} from {array.min():g} to {array.max():g}; tokens are "
                 "whole numbers from 0 to 3 (A, C, G, T)"
+            )
+        if any(array.shape[axis] == 4 and array.max() == 1 and (array.sum(axis) <= 1).all() for axis in (0, 1)):
+            raise SequenceError(
+                f"{place}: shape {array.shape} is one-hot of one sequence, not tokens (n, length); give it an axis of "
+                "sequences: array[None]"
             )
         return array.astype(np.uint8)
     if layout not in (None, "NCL", "NLC"):
