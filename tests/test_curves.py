@@ -296,6 +296,24 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)
 
 
+def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():
+    rng = np.random.default_rng(4)
+    ice = 0.1 * rng.normal(size=(40, 1, 30, 1, 3))
+    ice[:, :, :10] += rng.normal(size=(10, 1, 3))
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "position", "task", "model"), ice)},
+        coords={"contrast": ["a"], "position": np.arange(30), "task": ["t"], "model": ["m0", "m1", "m2"]},
+    )
+    estimates = cg.estimate(effects, target="population x predictors")
+    assert estimates["df"].max() > 4 * estimates["df"].min()  # predictors agree by chance at some position
+    band = cg.simultaneous(estimates, over="position", rng=0)
+    critical = stats.t.isf(0.025 / 30, float(estimates["df"].min()))
+    np.testing.assert_allclose((band["upper"] - band["ace"]) / band["se"], critical)
+    assert "few predictors" in band.attrs["notes"]
+    with pytest.raises(cg.errors.EstimateError, match="'sup_t' resamples units"):
+        cg.simultaneous(estimates, over="position", method="sup_t", rng=0)
+
+
 def test_stored_curves_are_the_same(tmp_path):
     band = band_of()
     cg.store.save(band, tmp_path / "band.nc")

@@ -82,6 +82,31 @@ def shape_misses(divergence: str, n: int) -> Trials:
     return trials
 
 
+def misses_of_mean(n_predictors: int) -> Trials:
+    """Whether the band of the mean curve over predictors misses it: 40 units of sd .1, predictors of sd 1."""
+    at = np.arange(60)
+    smooth = np.linalg.cholesky(np.exp(-((np.subtract.outer(at, at) / 8) ** 2)) + 1e-8 * np.eye(60)).T
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        def one() -> bool:
+            of_units, of_both = (
+                0.1 * rng.standard_normal((40, 60)) @ smooth,
+                rng.standard_normal((40, n_predictors, 60)),
+            )
+            ice = of_units[:, None] + rng.standard_normal((n_predictors, 60)) @ smooth + 0.1 * of_both
+            effects = xr.Dataset(
+                {"ice": (("unit", "contrast", "position", "task", "model"), np.moveaxis(ice, 1, 2)[:, None, :, None])},
+                coords={"contrast": ["word"], "position": at, "task": ["track"], "model": np.arange(n_predictors)},
+            )
+            estimates = cg.estimate(effects, target="population x predictors")
+            band = cg.simultaneous(estimates, over="position", rng=rng)
+            return bool(((band["lower"] > 0) | (band["upper"] < 0)).any())
+
+        return np.array([one() for _ in range(n_trials)])
+
+    return trials
+
+
 _BAND, _SHAPE = "95 % bands of curves: misses at any of 200 positions", "Change of shape of a profile: misses of 95 %"
 _CASES = {"n = 200": {"n": 200}, "40 parents of 5": {"n": 200, "parents": 40}}
 _LONG, _SHORT = list(_ORACLES)[:2], list(_ORACLES)[2]
@@ -103,6 +128,18 @@ CHECKS = [
     *(
         Check(_BAND, f"{how}, {_SHORT}, n = 200", misses(_SHORT, 200, method), 0.05, "reported", full=2_000, quick=60)
         for how, method in (("sup-t", "sup_t"), ("bootstrap-t", "bootstrap_t"))
+    ),
+    *(
+        Check(
+            _BAND,
+            f"mean over {n} predictors, Bonferroni",
+            misses_of_mean(n),
+            0.05,
+            "at most",
+            full=1_000,
+            quick=60,
+        )
+        for n in (3, 5)
     ),
     *(
         Check(_SHAPE, f"{name}, 100 units", shape_misses(divergence, 100), 0.05, full=500, quick=60)

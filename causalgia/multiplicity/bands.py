@@ -106,7 +106,9 @@ def simultaneous(
     ``"sup_t"`` is the band of Montiel Olea & Plagborg-Moller: the quantile of the largest ``|t|`` of a Gaussian
     multiplier bootstrap of the clusters, `n_draws` times, over a common ``sqrt(chi2 / df)``. It needs the sums of
     clusters alone, which estimates of curves keep (`factor`), also those of ``keep="moments"``. Where eight or
-    fewer clusters differ from the others at a position it has no t, and the rule of three bounds it, as below.
+    fewer clusters differ from the others at a position it has no t, and the rule of three bounds it, as below. The
+    mean curve over predictors, too (``target="population x predictors"``), has Bonferroni's band with the fewest
+    degrees of freedom at any of its positions, because a handful of predictors agree by chance at some of them.
     ``"bootstrap_t"`` allows for skewed effects, and its one critical value then follows the most skewed position, so
     that the band may be twice as wide everywhere; on curves the two cover alike (validation).
 
@@ -193,6 +195,13 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     """Return the method of the band, and the reason where it depends on the number of clusters."""
     if method == "sup_t" and not curves:
         raise EstimateError("method='sup_t' is the band of a curve, over='position'; for contrasts use 'dunnett'")
+    if curves and _drawn_predictors(joint):
+        if method not in ("auto", "bonferroni"):
+            raise EstimateError(
+                f"method={quoted(method)} resamples units, and the error of this curve is of predictors, too; leave "
+                "method= out (Bonferroni's t), or estimate target='population' of one of them"
+            )
+        return "bonferroni", "few predictors: band by Bonferroni's t, with the fewest degrees of freedom of the curve"
     if method == "auto" and curves:
         few = int(joint.numbers("n_clusters").min()) < FEW_CLUSTERS
         return ("bonferroni", "few clusters: band by Bonferroni's t") if few else ("sup_t", None)
@@ -204,12 +213,18 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     return method, None
 
 
+def _drawn_predictors(joint: JointEstimates) -> bool:
+    return joint.estimates.attrs.get("target") == "population x predictors"
+
+
 def _band_half_width(
     joint: JointEstimates, members: Codes, method: str, se: Array, ci_prob: float, n_draws: int, key: int
 ) -> tuple[Array, Array]:
     """Return half-widths of a family's intervals, and the same in standard errors."""
     if method == "bonferroni":
         df = joint.working_scale(ci_prob).df.ravel()[members]
+        if is_folded(joint.estimates) and _drawn_predictors(joint):  # by chance predictors agree at some positions
+            df = np.full_like(df, df.min())
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
         return critical * se, critical
     if method == "sup_t":
