@@ -143,12 +143,15 @@ def _variants_of(
 
     chosen = read_variants(calls, schema=schema)
     found = split_by_genome(chosen, genome)
-    if found.mismatched and not skip:
+    most = 2 * len(found.mismatched) > len(chosen)
+    if found.mismatched and (most or not skip):
         shown = "; ".join(f"{x.name} has {x.reference}, the genome {letters}" for x, letters in found.mismatched[:5])
         more = f"; and {len(found.mismatched) - 5:,} more" if len(found.mismatched) > 5 else ""
+        cure = "" if most else "; --skip-mismatches leaves them out"
         raise DesignError(
             f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have another reference allele than "
-            f"{genome}: {shown}{more}; is it the assembly that they are of? --skip-mismatches leaves them out"
+            f"{genome}: {shown}{more}; is it the assembly that they are of, and are positions counted as --schema says "
+            f"(bed from 0, the others from 1)?{cure}"
         )
     return found.kept, found.mismatched
 
