@@ -10,7 +10,7 @@ import numpy as np
 from causalgia.checks import NAME, SUBTABLE, Keys, are_texts, is_number, is_share, is_text, one_of, shown
 from causalgia.choices import ERRORS, LAWS, METHODS, ROPE_IN_WORDS, SCALES, TARGETS, is_rope
 from causalgia.errors import DesignError, InferenceError
-from causalgia.expressions import weights_in_text
+from causalgia.expressions import KEYWORDS, weights_in_text
 from causalgia.prior import Prior
 
 Rope: TypeAlias = (
@@ -29,7 +29,7 @@ def _are_contrasts(value: object) -> bool:
 def _are_task_contrasts(value: object) -> bool:
     rows = weights_in_text(value, of="task")
     named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
-    return named and all(_has_weight(row) for row in rows.values())
+    return named and not set(rows) & set(KEYWORDS) and all(_has_weight(row) for row in rows.values())
 
 
 def _has_weight(row: object) -> bool:
@@ -57,8 +57,8 @@ ANALYSIS: Keys = {
     "interaction": (_are_factors, "a list of two or more different factors"),
     "tasks": (
         _are_task_contrasts,
-        "tables of task = weight, or text such as 'K562 - HepG2', each with a name and finite weights that are not all "
-        "0",
+        "tables of task = weight, or text such as 'K562 - HepG2', each with a name (no keyword such as 'pairwise') and "
+        "finite weights that are not all 0",
     ),
     "scale": one_of(*SCALES),
     "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),

@@ -7,8 +7,9 @@
     product    = factor {("*" | "/") factor}
     factor     = number | name | "(" sum ")" | ("+" | "-") factor
 
-A name is a word of letters, digits, dots and underscores that does not begin with a digit, or any text in backticks or
-quotes. ``b2`` is the second name, unless something else has that name. Expressions must be linear in the names.
+A name is a word of letters, digits, dots and underscores that does not begin with a digit, such words joined by colons
+(``DNASE:K562``), or any text in backticks or quotes. ``b2`` is the second name, unless something else has that name.
+Expressions must be linear in the names.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from causalgia.errors import ContrastError, DesignError, quoted
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
 _MOST_LETTERS, _MOST_BRACKETS = 10_000, 50
-_WORD = re.compile(r"[^\W\d][\w.]*")
+_WORD = re.compile(r"[^\W\d][\w.]*(?::[\w.]+)*")
 _TOKEN = re.compile(
     r"\s*(?:(?P<quoted>`[^`]*`|\"[^\"]*\"|'[^']*')"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])"
-    r"|(?P<name>[^\W\d][\w.]*)"
+    r"|(?P<name>[^\W\d][\w.]*(?::[\w.]+)*)"
     r"|(?P<sign>==|[-+*/()=]))"
 )
 

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.effects.task_weights import requested_task_weights
 from causalgia.errors import ContrastError, DesignError, ExploratoryWarning, OutcomesError
 
 TASKS = ["K562", "HepG2", "GM12878"]
@@ -461,3 +462,15 @@ def test_the_saved_picture_of_many_tasks_has_the_largest(tmp_path):
 
     path = save_forest(many(100, n_contrasts=12), tmp_path / "forest.png")
     assert 1_000 < path.stat().st_size < 2_000_000
+
+
+def test_what_has_too_many_pairs_or_the_name_of_a_task_is_refused():
+    names = [f"ATAC:{i}" for i in range(201)]
+    with pytest.raises(ContrastError, match="of 201 tasks is 20,100 contrasts; up to 200 tasks are paired"):
+        requested_task_weights("pairwise", names)
+    assert list(requested_task_weights("ATAC:1 - ATAC:2", names).weights) == ["ATAC:1 - ATAC:2"]
+    assert list(requested_task_weights(["ATAC:1"], names).weights) == ["ATAC:1"]
+    with pytest.raises(ContrastError, match="'ATAC:1' has the name of a task, and is another sum"):
+        requested_task_weights({"ATAC:1": {"ATAC:1": 1.0, "ATAC:2": -1.0}}, names)
+    with pytest.raises(DesignError, match="no keyword such as 'pairwise'"):
+        cg.Analysis(control="c", tasks="pairwise")

@@ -19,7 +19,7 @@ from causalgia.expressions import backticked
 from causalgia.numerics.row_blocks import by_block
 from causalgia.types import Array
 
-_MOST_TERMS = 6
+_MOST_TERMS, _MOST_PAIRED = 6, 200
 ATTRIBUTE = "task_weights"
 """Attribute of effects, estimates and decisions with the weights, as JSON."""
 
@@ -90,7 +90,16 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
     {'K562 - HepG2': {'K562': 1.0, 'HepG2': -1.0}}
     """
     names = as_unique([str(name) for name in known], "tasks")
-    return TaskWeights(weights_as_given(tasks, names, of="task"), tuple(names))
+    if tasks == "pairwise" and len(names) > _MOST_PAIRED:
+        raise ContrastError(
+            f"tasks='pairwise' of {len(names):,} tasks is {len(names) * (len(names) - 1) // 2:,} contrasts; up to "
+            f"{_MOST_PAIRED} tasks are paired: name those that you compare, or take each minus the mean of the others"
+        )
+    weights = weights_as_given(tasks, names, of="task")
+    for name, row in weights.items():
+        if name in names and {task: weight for task, weight in row.items() if weight} != {name: 1.0}:
+            raise ContrastError(f"the contrast {quoted(name)} has the name of a task, and is another sum; rename it")
+    return TaskWeights(weights, tuple(names))
 
 
 def sums_over_axis(V: sparse.csr_array, x: Array, axis: int) -> Array:
