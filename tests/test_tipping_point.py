@@ -326,6 +326,8 @@ def test_effects_do_as_well_as_outcomes() -> None:
         ContrastError, match=r"contrast='word': these are effects, of the contrasts \['word - control'\]"
     ):
         cg.tipping_point(effects, contrast="word", rope=(-0.5, 0.5))
+    with pytest.raises(EstimateError, match="effects do not have; give the outcomes, from cg.run or cg.from_frame"):
+        cg.tipping_point(effects, by=lambda y: y["outcome"].sel(arm="control", task="K562"), rope=(-0.5, 0.5))
 
 
 def test_a_contrast_alone_is_decided_as_in_a_family_of_one() -> None:
@@ -374,6 +376,10 @@ def test_the_report_says_what_turns_and_what_does_not() -> None:
     assert "Downwards it turns to undecided at" in text
     assert "the ACE itself leaves its region at -0.95 sd" in text
     assert "Upwards it holds as far as these units can say, to +" in text
+    rng = np.random.default_rng(2)
+    unclear = outcomes_of(rng.normal(0.5, 3, 100), gc=rng.normal(0.45, 0.04, 100))
+    text = cg.report(cg.tipping_point(unclear, contrast="word - control", rope=(-0.5, 0.5)))
+    assert "It stays undecided as far as these units can say" in text
 
 
 def test_the_report_says_when_rare_effects_are_the_reason() -> None:

@@ -54,7 +54,8 @@ def shape_change(
     -------
     Dataset
         Estimates: ``ace, se, df, lower, upper (contrast, task[, model])``, the divergence of each arm, corrected for
-        its bias by the jackknife; limits are cut at 0 and 1. There is no p: see Notes.
+        its bias by the jackknife, so that it may lie just below 0 where no shape changes; limits are cut at 0 and 1.
+        There is no p: see Notes.
 
     Raises
     ------

@@ -79,7 +79,8 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
     text = f"{', '.join(names)}: {one['tilted_verdict'].to_numpy()[here]}, {_effect(one, here)}."
     if not one["turns"].any():
         low, high = (four_digits(one["tipping_covariate"].sel(side=side).item()) for side in ("down", "up"))
-        return f"{text} It holds as far as these units can say, for {label} from {low} to {high}."
+        holds = "It stays undecided" if one["tilted_verdict"].to_numpy()[here] == "undecided" else "It holds"
+        return f"{text} {holds} as far as these units can say, for {label} from {low} to {high}."
     for side, way in (("down", "Downwards"), ("up", "Upwards")):
         turn = one.sel(side=side)
         shift = turn["tipping_shift"].item()

@@ -207,7 +207,13 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
     """Return the covariate, shape ``(n,)``, and what it is called."""
     if isinstance(by, str):
         return unit_covariate(outcomes, by, f"by={quoted(by)}"), by
-    called = by(outcomes) if callable(by) else by
+    try:
+        called = by(outcomes) if callable(by) else by
+    except KeyError as error:
+        raise EstimateError(
+            f"by= asks for {error}, which these {'outcomes' if 'outcome' in outcomes else 'effects'} do not have"
+            f"{'' if 'outcome' in outcomes else '; give the outcomes, from cg.run or cg.from_frame'}"
+        ) from error
     label = str(getattr(by, "__name__", "") if callable(by) else getattr(by, "name", None) or "")
     label = label if label and label.isprintable() and "<" not in label else "the covariate"
     if _has_other_units(called, outcomes):
