@@ -7,7 +7,7 @@ BARE = .venv-bare
 # what may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent: every example of the docs and of the
 # functions, what others compute or compile for us, what is read, written, drawn, sent and printed;
 # of the exact posteriors the normal one alone, against R: the others are the same kernels and arithmetic of our own
-ELSEWHERE = causalgia docs $(patsubst %,tests/test_%.py,analysis archive check cli cli_help cli_mpra client compiled convergence \
+ELSEWHERE = causalgia docs $(patsubst %,tests/test_%.py,across_tasks analysis archive check cli cli_help cli_mpra client compiled convergence \
 	design draws_on_threads effects estimate exact_normal frame given infer inputs lazy loo netcdf nuts package plot \
 	plot_catalogue predict predict_factory predict_loading records reference_stats reporting run samplers shuffles spec \
 	staircase startup store stored tables vector_math verdicts workers zoo)
