@@ -41,7 +41,8 @@ def _letter_codes() -> Tokens:
     return codes
 
 
-_CODES = _letter_codes()
+CODES = _letter_codes()
+"""Code of each byte: 0 to 3 a base, 4 and up an ambiguous letter, 255 anything else."""
 # Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous letter exactly uniformly.
 _DIE = np.array([[BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))] for x in _AMBIGUOUS], np.uint8)
 
@@ -152,7 +153,7 @@ def letter_tokens(
         msg = f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse' or 'draw'"
         raise SequenceError(msg)
     key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
-    codes = _CODES[letters]
+    codes = CODES[letters]
     last = 3 if key is None else 3 + len(_AMBIGUOUS)
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
-from causalgia.sequences.alphabet import BASES
+from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.motifs import Motif, Seqlets
 from causalgia.sequences.sequence_files import as_letters, load_arrays
-from causalgia.sequences.text_files import numbered_lines, read_text
+from causalgia.sequences.text_files import numbered_lines, read_text, text_head
 from causalgia.types import Array
 
 Path = str | PathLike[str]
@@ -47,7 +47,7 @@ def is_hit_table(path: Path) -> bool:
     >>> is_hit_table(path)
     True
     """
-    first = next((line for _, line in numbered_lines(read_text(path)[:100_000]) if not line.startswith("#")), "")
+    first = next((line for _, line in numbered_lines(text_head(path)) if not line.startswith("#")), "")
     columns = first.split("\t")
     if set(_NEEDED) <= set(columns):
         return True
@@ -65,7 +65,7 @@ def hit_motifs(path: Path, *, genome: Path | None, regions: Path | None) -> dict
         If the table is malformed, hits of a motif differ in width, or one lies outside the genome or its region.
     """
     hits = list(
-        {(*hit[:5], hit.region if hit.chromosome in _NO_CHROMOSOME else ""): hit for hit in _read(path)}.values()
+        {(*hit[:5], hit.region if hit.chromosome in _NO_CHROMOSOME else ""): hit for hit in _hits_in(path)}.values()
     )
     by_name: dict[str, list[Hit]] = {}
     for hit in hits:
@@ -81,7 +81,7 @@ def hit_motifs(path: Path, *, genome: Path | None, regions: Path | None) -> dict
     return {name: table.motif(found, path) for name, found in by_name.items()}
 
 
-def _read(path: Path) -> Iterable[Hit]:
+def _hits_in(path: Path) -> Iterable[Hit]:
     lines = [(n, line.split("\t")) for n, line in numbered_lines(read_text(path)) if not line.startswith("#")]
     header, rows = (lines[0][1], lines[1:]) if set(_NEEDED) <= set(lines[0][1]) else (list(_BED), lines)
     if not rows:
@@ -104,9 +104,6 @@ def _read(path: Path) -> Iterable[Hit]:
 
 def _in_genome(hits: list[Hit], genome: Path, path: Path) -> Motif:
     counts = np.zeros((hits[0].stop - hits[0].start, 4))
-    codes = np.full(256, 4)
-    for i, base in enumerate(BASES):
-        codes[[ord(base), ord(base.lower())]] = i
     with Genome(genome) as records:
         for hit in hits:
             place = f"{path}: line {hit.line}"
@@ -115,7 +112,7 @@ def _in_genome(hits: list[Hit], genome: Path, path: Path) -> Motif:
                     f"{place}: the hit has no chromosome (FiNeMo was given no peaks); give regions=, its regions.npz"
                 )
             letters = records.letters(hit.chromosome, hit.start, hit.stop, place=place)
-            one_hot = np.eye(5)[codes[np.frombuffer(letters, np.uint8)]][:, :4]
+            one_hot = np.eye(5)[np.minimum(CODES[np.frombuffer(letters, np.uint8)], 4)][:, :4]
             counts += one_hot[::-1, ::-1] if hit.minus else one_hot
     return _motif(hits, counts, None, None, path)
 

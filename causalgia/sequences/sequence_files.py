@@ -14,7 +14,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import LARGEST, open_regular_file
 from causalgia.sequences.alphabet import Ambiguous, Layout, letter_tokens
 from causalgia.sequences.fasta import FilePath, Name, Sequences, from_bed, read_fasta
-from causalgia.sequences.text_files import read_text
+from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -122,12 +122,12 @@ def _kind_of_file(path: FilePath) -> str:
             f"{path}: is HDF5, which has no one layout for sequences; cg.read_patterns reads the patterns of "
             "tfmodisco; of other files take the array (h5py.File(path)[name][:]) and give its tokens"
         )
-    text = read_text(path).lstrip()
+    text = text_head(path).lstrip()
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
             f"{path}: is VCF; cg.sequences.read_vcf reads variants, and cg.experiments.variants tries them"
         )
-    lines = (line.split() for line in text[:100_000].decode("utf-8", "replace").splitlines())
+    lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next((words for words in lines if words and not words[0].startswith("#")), [])
     is_bed = len(first) >= 3 and first[1].isdigit() and first[2].isdigit()
     return "BED" if is_bed or (first and first[0] in ("track", "browser")) else "FASTA"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from os import PathLike
 
@@ -28,6 +30,25 @@ def read_text(path: str | PathLike[str]) -> bytes:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.removeprefix(_BOM)
+
+
+def text_head(path: str | PathLike[str], most: int = 100_000) -> bytes:
+    """Return the first bytes of a text file, as `read_text`, to tell its format; the rest is not read.
+
+    Raises
+    ------
+    SequenceError
+        As `read_text`.
+    """
+    with open_regular_file(path, SequenceError) as file:
+        packed = file.read(2) == _GZIP
+        file.seek(0)
+        try:
+            data = (gzip.GzipFile(fileobj=file) if packed else file).read(most)
+        except (OSError, EOFError, zlib.error):
+            return read_text(path)[:most]  # whose error names the damage
+    check_text(data, path)
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removeprefix(_BOM)
 
 
 def is_gzip(path: str | PathLike[str]) -> bool:
