@@ -201,7 +201,8 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
                 f"method={quoted(method)} resamples units, and the error of this curve is of predictors, too; leave "
                 "method= out (Bonferroni's t), or estimate target='population' of one of them"
             )
-        return "bonferroni", "few predictors: band by Bonferroni's t, with the fewest degrees of freedom of the curve"
+        why = "band by Bonferroni's t with the fewest degrees of freedom of the curve"
+        return "bonferroni", f"{why}, because few predictors agree by chance at some positions"
     if method == "auto" and curves:
         few = int(joint.numbers("n_clusters").min()) < FEW_CLUSTERS
         return ("bonferroni", "few clusters: band by Bonferroni's t") if few else ("sup_t", None)

@@ -69,7 +69,9 @@ def _heading(curves: xr.Dataset) -> str:
     level, banded = 100 * float(curves.attrs.get("ci_prob", 0.95)), curves.attrs.get("over") == "position"
     one.attrs = {name: x for name, x in one.attrs.items() if name not in ("band", "family", "notes")}
     at, width = positions_of(curves), int(curves.attrs.get("bin", 1))
-    extent = f"{len(at):,} positions, {at[0]} to {at[-1]} bp" + (f", in bins of {width} bp" if width > 1 else "")
+    extent = f"{len(at):,} position{'s' if len(at) > 1 else ''}, {at[0]} to {at[-1]} bp" + (
+        f", in bins of {width} bp" if width > 1 else ""
+    )
     method = str(curves.attrs.get("band", "")).replace("_", "-")
     bounds = (
         f"{level:.4g} % band over all positions of a curve ({method})"
@@ -116,7 +118,8 @@ def _ranges(which: NDArray[np.bool_], at: NDArray[Any], width: int) -> str:
     runs = list(zip(edges[::2], edges[1::2] - 1, strict=True))
     kept = sorted(sorted(runs, key=lambda run: run[0] - run[1])[:_MOST_RANGES])
     words = [f"{at[a]} to {at[b] + width - 1}" if at[a] < at[b] + width - 1 else f"{at[a]}" for a, b in kept]
-    return ", ".join(words) + (f" and {len(runs) - len(kept)} more ranges" if len(runs) > len(kept) else "")
+    more = len(runs) - len(kept)
+    return ", ".join(words) + (f" and {more} more range{'s' if more > 1 else ''}" if more else "")
 
 
 def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> str:
