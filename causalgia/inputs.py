@@ -88,6 +88,14 @@ def _is_system_file(file: BinaryIO) -> bool:
     return os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""
 
 
+def check_size(file: BinaryIO, path: str | PathLike[str], error: type[CausalgiaError], most: int = LARGEST) -> int:
+    """Return the size of an open file in bytes; raise `error` if it is larger than `most`."""
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
+    return size
+
+
 def read_bytes(
     path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST, unpack: bool = False
 ) -> bytes:
@@ -112,9 +120,7 @@ def read_bytes(
     """
     try:
         with open_regular_file(path, error) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > most:
-                raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
+            size = check_size(file, path, error, most)
             data = file.read(size)
             if len(data) != size or os.fstat(file.fileno()).st_size != size:
                 raise error(f"{path}: {CHANGED}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from os import PathLike
 
 from causalgia.errors import SequenceError
-from causalgia.inputs import open_regular_file, read_bytes
+from causalgia.inputs import check_size, open_regular_file, read_bytes
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -41,6 +41,7 @@ def text_head(path: str | PathLike[str], most: int = 100_000) -> bytes:
         As `read_text`.
     """
     with open_regular_file(path, SequenceError) as file:
+        check_size(file, path, SequenceError)
         packed = file.read(2) == _GZIP
         file.seek(0)
         try:
