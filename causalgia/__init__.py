@@ -14,6 +14,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from causalgia import (
+        attribution as attribution,
+    )
+    from causalgia import (
         calibration as calibration,
     )
     from causalgia import (
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from causalgia._report import report
     from causalgia._run import run
     from causalgia.analysis import Analysis
+    from causalgia.attribution import attribute
     from causalgia.calibration import calibrate
     from causalgia.cli.results import open
     from causalgia.design import (
@@ -153,6 +157,7 @@ __all__ = [
     "Window",
     "adjust",
     "analyze",
+    "attribute",
     "calibrate",
     "check",
     "confirm",

@@ -9,6 +9,7 @@
         ├── RandomnessError            an rng= that is no source of randomness; also a TypeError
         ├── PredictorError             shapes, tasks, answers that depend on batch mates
         │   └── NonFiniteError         an answer that is NaN or infinite, with its row and task; in `causalgia.predict`
+        ├── AttributionError           a map that cannot be made, or does not add up to the answers it explains
         ├── OutcomesError              a Dataset or table that is not what the verb takes
         ├── ContrastError              unknown control, weights that do not sum to zero, impossible scale
         ├── EstimateError              a standard error, band or sample size that the data cannot give
@@ -45,6 +46,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 __all__ = [
+    "AttributionError",
     "BarcodeNoiseWarning",
     "CausalgiaError",
     "CausalgiaWarning",
@@ -232,6 +234,10 @@ class RandomnessError(CausalgiaError, TypeError):
 
 class PredictorError(CausalgiaError, ValueError):
     """A predictor whose answers cannot be used as outcomes."""
+
+
+class AttributionError(CausalgiaError):
+    """A map that cannot be made, or does not add up to the answers that it explains."""
 
 
 class OutcomesError(CausalgiaError, ValueError):

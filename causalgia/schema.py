@@ -37,6 +37,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "tipping": ("shift", "side", "contrast", "task"),
     "library": ("row",),
     "counts": ("barcode", "replicate", "oligo"),
+    "attributions": ("unit", "position", "task"),
 }
 
 
@@ -164,6 +165,7 @@ _MAKERS: dict[Kind, str] = {
     "tipping": "cg.tipping_point",
     "library": "cg.mpra.library",
     "counts": "cg.mpra.read_counts",
+    "attributions": "cg.attribute",
 }
 
 

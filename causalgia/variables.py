@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "tipping", "library", "counts"]
+Kind = Literal[
+    "sequences",
+    "outcomes",
+    "effects",
+    "moments",
+    "estimates",
+    "decisions",
+    "tipping",
+    "library",
+    "counts",
+    "attributions",
+]
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,16 @@ def _oligo(name: str, meaning: str) -> Variable:
     return Variable(name, ("counts",), (("oligo",),), "U", meaning, required=True)
 
 
+def _map(name: str, meaning: str, *, by_base: bool = False, required: bool = True) -> Variable:
+    answer = (("unit", "task"), ("unit", "task", "model"))
+    of_bases = tuple(
+        (*where, "task", *model)
+        for where in (("unit", "position", "base"), ("unit", "position"))
+        for model in ((), ("model",))
+    )
+    return Variable(name, ("attributions",), of_bases if by_base else answer, "f", meaning, required)
+
+
 SCHEMA: tuple[Variable, ...] = (
     # sequences drawn by a null model
     Variable(
@@ -95,7 +116,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "parent",
-        ("sequences", "outcomes", "effects"),
+        ("sequences", "outcomes", "effects", "attributions"),
         (("unit",),),
         "*",
         "the source sequence a unit was made from: its FASTA name, else its index; units that share one are dependent",
@@ -425,9 +446,32 @@ SCHEMA: tuple[Variable, ...] = (
     _oligo("element", "block that the oligo belongs to: one background under each of its arms"),
     _oligo("arm", "arm of the oligo"),
     _oligo("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
+    # maps of sequences
+    _map(
+        "score",
+        "part of the answer that a base at a position has, or would have in the place of the observed one, by "
+        "attrs['method'], on attrs['scale']; without the dim base, that of the observed one",
+        by_base=True,
+    ),
+    _map(
+        "score_se",
+        "standard error of a score over the baselines drawn for its sequence",
+        by_base=True,
+        required=False,
+    ),
+    Variable("observed", ("attributions",), (("unit", "position"),), "u", "tokens of the sequence explained", True),
+    _map("answer", "the predictor's answer to the sequence, on attrs['scale']"),
+    _map("baseline_answer", "mean answer to the baselines drawn for the sequence", required=False),
+    _map(
+        "completeness",
+        "sum of the observed bases' scores, minus the answer, plus the mean answer to the baselines; 0 if exact",
+        required=False,
+    ),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
-RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "tipping", "library", "counts"}) | {
+RESERVED = frozenset(
+    row.name for row in SCHEMA if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions"}
+) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

@@ -404,6 +404,15 @@ class TorchPredictor(SinglePredictor):
         self._tasks = self._tasks or names
         return table[: len(tokens)]
 
+    @property
+    def channel_order(self) -> tuple[int, int, int, int]:
+        """The letter, 0 1 2 3 = A C G T, of each one-hot row of the network."""
+        return self._order
+
+    def read_out(self, output: object, n_rows: int) -> torch.Tensor:
+        """Return an output of the network as answers (n_rows, tasks), on the device; PredictorError if it is none."""
+        return self.answers_of(self._read(output, n_rows)[0])
+
     def _read(self, output: object, n_rows: int) -> tuple[torch.Tensor, tuple[str, ...]]:
         if self._on_track is None:
             return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self._function)

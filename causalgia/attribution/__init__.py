@@ -1,0 +1,18 @@
+"""Maps of sequences: which base matters how much to an answer, as a proposal that a trial then tests.
+
+A map has no p-values: scores away from a site rise where a sequence has one, so that shuffled maps are no null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.attribution._attribute import attribute
+    from causalgia.attribution._contributions import contributions
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = ["attribute", "contributions"]
