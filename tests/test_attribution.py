@@ -146,3 +146,135 @@ def test_a_network_without_gradients_is_named(drawn):
 
     with pytest.raises(AttributionError, match="no gradient"):
         cg.attribute(drawn, cg.TorchPredictor(Counts(), tasks=["a"]), method="gradient")
+
+
+class Functional(torch.nn.Module):
+    """Activations as functions, in place, by methods, through one module used twice; products and poolings."""
+
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(1)
+        self.kind = kind
+        self.first = torch.nn.Conv1d(4, 8, 3, padding=1)
+        self.second = torch.nn.Conv1d(8, 8, 3, padding=1)
+        self.act = torch.nn.ReLU(inplace=True)
+        self.norm = torch.nn.LayerNorm(8)
+        self.last = torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        if x.shape[1] != 4:
+            raise ValueError("four channels")
+        h = self.first(x)
+        if self.kind == "methods":
+            h = self.second(h.relu()).exp().clamp(max=3).sqrt()
+        elif self.kind == "in place":
+            h = self.second(torch.nn.functional.relu(h, inplace=True))
+            h.sigmoid_()
+        elif self.kind == "one module twice":
+            h = self.act(self.second(self.act(h)))
+        elif self.kind == "pooling":
+            h = torch.nn.functional.max_pool1d(self.second(torch.nn.functional.gelu(h)), 3, stride=2)
+        elif self.kind == "gate":
+            h = torch.tanh(h) * torch.sigmoid(self.second(h)) / (1 + h.abs())
+        elif self.kind == "attention":
+            h = self.norm(h.transpose(1, 2))
+            weights = (h @ h.transpose(1, 2) / 8**0.5).softmax(-1)
+            h = (weights @ h).transpose(1, 2)
+        elif self.kind == "max":
+            h = self.second(h).max(-1, keepdim=True).values
+        return self.last(h.mean(-1))
+
+
+KINDS = ("methods", "in place", "one module twice", "pooling", "gate", "attention")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_deeplift_adds_up_whatever_way_the_activations_are_written(kind):
+    pytest.importorskip("tangermeme")
+    sequences = cg.Uniform(length=12).sample(3, rng=1)
+    predictor = cg.TorchPredictor(Functional(kind), tasks=["a", "b"], reduce=lambda y: (y - y.mean(1, True)).exp())
+    maps = cg.attribute(sequences, predictor, method="deeplift", n_baselines=7, rng=0)
+    total = cg.attribution.contributions(maps).sum("position")
+    np.testing.assert_allclose(total, maps["answer"] - maps["baseline_answer"], atol=1e-9)
+    np.testing.assert_allclose(maps["answer"], predictor.predict(sequences["sequence"].to_numpy()), atol=1e-5)
+
+
+def test_deeplift_of_a_linear_network_is_its_weights_against_the_baselines(drawn):
+    net = Linear()
+    maps = cg.attribute(drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="deeplift", rng=0)
+    paths = cg.attribute(drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="integrated_gradients", rng=0)
+    np.testing.assert_allclose(maps["score"], paths["score"], atol=1e-9)
+
+
+def test_an_operation_without_a_rule_is_named():
+    sequences = cg.Uniform(length=12).sample(2, rng=1)
+    predictor = cg.TorchPredictor(Functional("max"), tasks=["a", "b"])
+    with pytest.raises(AttributionError, match="without a rule of DeepLIFT: max; take method='integrated_gradients'"):
+        cg.attribute(sequences, predictor, method="deeplift", n_baselines=4, rng=0)
+
+
+@pytest.mark.parametrize("network", ["residual", "exponential"])
+def test_deeplift_adds_up_on_the_networks_of_the_zoo(network):
+    sequences = cg.Uniform(length=41).sample(2, rng=1)
+    maps = cg.attribute(sequences, cg.zoo.load("vts1_like", network=network), method="deeplift", n_baselines=5, rng=0)
+    assert np.abs(maps["completeness"]).max() < 1e-9
+
+
+def _game(values):
+    """Return a predictor of three positions whose answer is a number for each set of A's."""
+    table = np.asarray(values, float)
+    return cg.FunctionPredictor(
+        lambda x: table[(x[:, 0] @ np.array([1, 2, 4])).astype(int)], tasks=["v"], fingerprint="game"
+    )
+
+
+def test_shapley_values_are_those_of_all_orders():
+    from itertools import permutations
+
+    from causalgia.attribution.exchanges import shapley
+
+    values = [0.0, 1.0, 2.0, 5.0, 0.5, 1.0, 4.0, 9.0]
+    tokens, baseline = np.zeros(3, np.uint8), np.ones(3, np.uint8)
+    draws = np.repeat(baseline[None], 6_000, 0)
+    scores, answer, baselines = shapley(_game(values), tokens, draws, key=3, progress=lambda _: None)
+    exact = np.zeros(3)
+    for order in permutations(range(3)):
+        held = 0
+        for position in order:
+            exact[position] += (values[held | 1 << position] - values[held]) / 6
+            held |= 1 << position
+    z = (scores[..., 0].mean(0) - exact) / (scores[..., 0].std(0) / np.sqrt(len(draws)))
+    assert np.abs(z).max() < 4.5
+    np.testing.assert_allclose(scores.sum(1), answer - baselines)
+
+
+def test_occlusion_is_the_mean_over_the_windows_that_cover_a_position():
+    from causalgia.attribution.exchanges import occlusion
+
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(9, 4))
+    predictor = cg.FunctionPredictor(
+        lambda x: np.einsum("ncl,lc->n", x, weights) ** 2, tasks=["y"], fingerprint="square"
+    )
+    tokens, draws = rng.integers(0, 4, 9).astype(np.uint8), rng.integers(0, 4, (3, 9)).astype(np.uint8)
+    scores, answer, _ = occlusion(predictor, tokens, draws, width=4, progress=lambda _: None)
+    for row, baseline in enumerate(draws):
+        for position in range(9):
+            losses = []
+            for start in range(6):
+                if start <= position < start + 4:
+                    edited = tokens.copy()
+                    edited[start : start + 4] = baseline[start : start + 4]
+                    losses.append(answer - predictor.predict(edited[None])[0])
+            np.testing.assert_allclose(scores[row, position], np.mean(losses, 0), rtol=1e-5)
+
+
+def test_methods_without_bases_have_one_score_a_position(drawn):
+    predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
+    for method in ("shapley", "occlusion"):
+        maps = cg.attribute(drawn, predictor, method=method, n_baselines=3, rng=0)
+        assert maps["score"].dims == ("unit", "position", "task")
+        assert cg.attribution.contributions(maps).identical(maps["score"])
+    shapley = cg.attribute(drawn, predictor, method="shapley", n_baselines=9, rng=0)
+    paths = cg.attribute(drawn, predictor, method="integrated_gradients", n_baselines=9, rng=0)
+    np.testing.assert_allclose(shapley["score"], cg.attribution.contributions(paths), atol=1e-9)
