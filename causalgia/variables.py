@@ -320,6 +320,11 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
     ),
+    _estimate("n_differing", "clusters that differ from the others at this position of a curve", dtype="i"),
+    _estimate("few_units", "few units carry the effect: n < 25 skewness^2, or 8 or fewer clusters differ", dtype="b"),
+    _estimate(
+        "unseen", "what effects in 3 / n_clusters of the population, as large as the largest of the curve, could add"
+    ),
     _estimate("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
     _estimate(
         "unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b", decisions=True

@@ -314,6 +314,75 @@ def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():
         cg.simultaneous(estimates, over="position", method="sup_t", rng=0)
 
 
+def outlying(n: int = 200) -> xr.Dataset:
+    """Return curves of near-normal effects, and at positions 30 to 33 one unit whose effect is far from the others'."""
+    ice = smooth(n, np.random.default_rng(8))[:, None, :, None] * np.ones((1, 2, 1, 1)) + 2.0
+    ice[:, :, 38:] = 0.0
+    ice[3, 1, 30:34] = 60.0
+    return curves(ice).assign_attrs(scale="counts", control="placebo")
+
+
+def test_a_band_names_positions_that_few_units_carry():
+    band = cg.simultaneous(outlying(), over="position", rng=0)
+    few = band["few_units"].squeeze("task").to_numpy()
+    assert not few[0].any()
+    assert np.flatnonzero(few[1]).tolist() == [30, 31, 32, 33]
+    assert band["n_differing"].squeeze("task").to_numpy()[:, [0, 39]].tolist() == [[200, 0], [200, 0]]
+    # 3 / n of the largest effect in any contrast of the task; nothing where the rule of three is the band
+    np.testing.assert_allclose(band["unseen"].isel(position=slice(0, 38)), 60 * 3 / 200)
+    assert (band["unseen"].isel(position=slice(38, 40)) == 0).all()
+    report = cg.report(band)
+    line = next(line for line in report.splitlines() if line.startswith("c1"))
+    assert line.endswith("; few units carry it at 25 to 28.")
+    assert "few units" not in next(line for line in report.splitlines() if line.startswith("c0"))
+    assert "Few units: bands of such curves may miss more often than 1 in 20; lower - unseen and upper" in report
+    assert "fewer than 1.5 % of the population" in report
+    assert "change the curve by up to 0.900." in report
+    alone = cg.report(cg.estimate(outlying()))
+    assert "few units carry it at 25 to 28" in alone
+    assert "intervals there may miss" in alone
+    for method in ("bootstrap_t", "bonferroni"):
+        other = cg.simultaneous(outlying(), over="position", method=method, rng=0)
+        xr.testing.assert_identical(other["few_units"], band["few_units"])
+
+
+def test_moments_name_the_positions_that_few_units_carry():
+    found = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="moments")
+    effects = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="effects")
+    bands = [cg.simultaneous(cg.estimate(e), over="position", rng=0) for e in (found, effects)]
+    assert bands[1]["few_units"].any()
+    np.testing.assert_allclose(bands[0]["unseen"].max(), bands[1]["unseen"].max())
+    skewed = bands[1]["few_units"] & (bands[1]["n_differing"] > 8)
+    assert bands[0]["few_units"].where(skewed, True).all()
+
+
+def test_means_over_predictors_have_no_rule_for_units():
+    rng = np.random.default_rng(4)
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "position", "task", "model"), rng.normal(size=(40, 1, 30, 1, 3)))},
+        coords={"contrast": ["a"], "position": np.arange(30), "task": ["t"], "model": ["m0", "m1", "m2"]},
+    )
+    band = cg.simultaneous(cg.estimate(effects, target="population x predictors"), over="position", rng=0)
+    assert not {"few_units", "unseen", "n_differing"} & set(band)
+
+
+def test_limits_by_the_rule_of_three_are_dotted_and_do_not_set_the_scale():
+    effects = outlying()
+    effects["ice"][:, 0, 5:35] *= 0.01
+    band = cg.simultaneous(effects, over="position", rng=0)
+    axes = cg.plot.band(band, contrast="c0")
+    dotted = [line for line in axes.lines if line.get_label() == "_rule of three"]
+    assert len(dotted) == 2
+    assert np.nanmax(dotted[1].get_ydata()) == float(band["upper"].sel(contrast="c0").isel(position=39).item())
+    shown = band.sel(contrast="c0").isel(position=slice(0, 38))
+    assert axes.get_ylim()[1] < 1.2 * float(shown["upper"].max())
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["c0", "limit by rule of three"]
+    marked = cg.plot.band(band, contrast="c1")
+    assert "few units carry it" in [text.get_text() for text in marked.get_legend().get_texts()]
+    assert [c.get_label() for c in marked.collections].count("_few units") == 1
+
+
 def test_stored_curves_are_the_same(tmp_path):
     band = band_of()
     cg.store.save(band, tmp_path / "band.nc")

@@ -18,6 +18,8 @@ _ORACLES = {
     "smooth footprint": ("footprint", "CCACTAGGTGGC"),
     "spiky promoter": ("promoter", "CTATAAAAGGCC"),
     "smooth footprint of 7 letters, which 1 unit in 100 has by accident": ("footprint", "AGATAAG"),
+    "smooth footprint of 7 letters": ("footprint", "AGATAAG"),
+    "spiky promoter of 6 letters": ("promoter", "TATAAA"),
 }
 _POOL, _AT_ONCE = 10_000, 50
 
@@ -54,6 +56,31 @@ def misses(name: str, n: int, method: str, *, parents: int = 0) -> Trials:
             band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng)
             missed = (band["lower"] > truth[:, None]) | (band["upper"] < truth[:, None])
             return np.asarray(missed.any(["position", "task"]))
+
+        return np.concatenate([some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)])
+
+    return trials
+
+
+def rare(name: str, n: int, counted: str) -> Trials:
+    """What is `counted` of a band of n units: whether it says that few units carry it, or whether wider limits miss."""
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        everything = pool(name)
+        values, truth = everything.to_numpy(), everything.to_numpy().mean(axis=0)
+
+        def some(k: int) -> np.ndarray:
+            """Return k trials, a task each, so that no trial knows the largest effect of another."""
+            ice = np.moveaxis(values[rng.integers(0, len(values), (n, k))], 1, 2)
+            effects = xr.Dataset(
+                {"ice": (("unit", "contrast", "position", "task"), ice[:, None])},
+                coords={"contrast": ["word"], "position": everything["position"], "task": np.arange(k).astype(str)},
+            )
+            n_draws = 199 if counted == "flag" else 999
+            band = cg.simultaneous(effects, over="position", n_draws=n_draws, rng=rng).isel(contrast=0)
+            wider = band["unseen"] if counted == "beyond" else 0.0
+            missed = (band["lower"] - wider > truth[:, None]) | (band["upper"] + wider < truth[:, None])
+            return np.asarray((band["few_units"] if counted == "flag" else missed).any("position"))
 
         return np.concatenate([some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)])
 
@@ -109,7 +136,8 @@ def misses_of_mean(n_predictors: int) -> Trials:
 
 _BAND, _SHAPE = "95 % bands of curves: misses at any of 200 positions", "Change of shape of a profile: misses of 95 %"
 _CASES = {"n = 200": {"n": 200}, "40 parents of 5": {"n": 200, "parents": 40}}
-_LONG, _SHORT = list(_ORACLES)[:2], list(_ORACLES)[2]
+_LONG, _SHORT, _ACCIDENTAL = list(_ORACLES)[:2], list(_ORACLES)[2], list(_ORACLES)[3:]
+_RARE = "Curves with rare effects: what 95 % bands say of them"
 CHECKS = [
     *(
         Check(
@@ -128,6 +156,33 @@ CHECKS = [
     *(
         Check(_BAND, f"{how}, {_SHORT}, n = 200", misses(_SHORT, 200, method), 0.05, "reported", full=2_000, quick=60)
         for how, method in (("sup-t", "sup_t"), ("bootstrap-t", "bootstrap_t"))
+    ),
+    *(
+        Check(
+            _RARE,
+            f"few units carry a position, said of a {name}, n = {n}",
+            rare(name, n, "flag"),
+            0.05,
+            "at most" if name in _LONG else "reported",
+            full=400,
+            quick=50,
+        )
+        for name in (*_LONG, *_ACCIDENTAL)
+        for n in (80, 300, 1_000)
+    ),
+    *(
+        Check(
+            _RARE,
+            f"{how} of the band miss a {name}, n = {n}",
+            rare(name, n, counted),
+            0.05,
+            "reported" if counted == "band" else "at most",
+            full=400,
+            quick=50,
+        )
+        for name in _ACCIDENTAL
+        for n in (80, 300, 1_000)
+        for how, counted in (("limits", "band"), ("limits and what is unseen", "beyond"))
     ),
     *(
         Check(

@@ -29,7 +29,7 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.fdr import fcr_ci_prob
 from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
-from causalgia.multiplicity.sup_t import sup_t
+from causalgia.multiplicity.sup_t import Rarity, rarity, sup_t
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
 from causalgia.positions import folded, has_positions, is_folded, unfolded
@@ -86,8 +86,9 @@ def simultaneous(
     Returns
     -------
     Dataset
-        The estimates with ``lower``, ``upper`` and ``critical`` of the band, infinite where ``unbounded`` is true;
-        attrs ``band`` (the method that ``"auto"`` chose), ``family``, ``ci_prob``, ``n_draws`` and ``seed``.
+        The estimates with ``lower``, ``upper`` and ``critical`` of the band, infinite where ``unbounded`` is true; of
+        a curve also ``n_differing``, ``few_units`` and ``unseen`` (see Notes); attrs ``band`` (the method that
+        ``"auto"`` chose), ``family``, ``ci_prob``, ``n_draws`` and ``seed``.
 
     Raises
     ------
@@ -111,6 +112,13 @@ def simultaneous(
     degrees of freedom at any of its positions, because a handful of predictors agree by chance at some of them.
     ``"bootstrap_t"`` allows for skewed effects, and its one critical value then follows the most skewed position, so
     that the band may be twice as wide everywhere; on curves the two cover alike (validation).
+
+    **Rare effects on a curve.** ``few_units`` is true at positions at which few units carry the effect: ``n < 25
+    skewness^2``, or eight or fewer clusters differ (``n_differing``). Bands of populations whose samples show such
+    positions cover less often than stated, also where a sample happens to show none: an effect that is in none of the
+    units, where small effects vary, is in no interval. ``unseen`` is what effects in 3 / n of the population, as large
+    as the largest ICE of the curve, could add: ``lower - unseen`` to ``upper + unseen`` holds unless rare effects are
+    larger than all that were seen. It is several times wider, and shrinks with n.
 
     An exact contrast (its ICE do not vary) gets the point from ``"dunnett"`` and ``"bonferroni"``, and from
     ``"bootstrap_t"`` the rule-of-three band: about ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G
@@ -158,6 +166,7 @@ def simultaneous(
     lower, upper = at_least_floor(table, *ends)
     limits = {"lower": np.where(open_ends, -np.inf, lower), "upper": np.where(open_ends, np.inf, upper)}
     limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ends} if open_ends.any() else {})
+    limits |= _rarity_columns(joint, sets) if curves else {}
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {
         "band": used,
@@ -212,6 +221,20 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     if method == "bootstrap_t":
         units_to_resample(joint, method)
     return method, None
+
+
+def _rarity_columns(joint: JointEstimates, sets: Sequence[Codes]) -> dict[str, npt.NDArray[Any]]:
+    """Return what the units of each curve say about rare effects, in the shape of ``ace``; nothing if unknown."""
+    ace, found = joint.estimates["ace"], [rarity(joint, members) for members in sets]
+    if any(one is None for one in found):
+        return {}
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for name in Rarity._fields:
+        parts = [np.asarray(getattr(one, name)) for one in found]
+        columns[name] = np.empty(ace.size, dtype=parts[0].dtype)
+        for members, part in zip(sets, parts, strict=True):
+            columns[name][members] = part
+    return {name: values.reshape(ace.shape) for name, values in columns.items()}
 
 
 def _drawn_predictors(joint: JointEstimates) -> bool:

@@ -2,21 +2,90 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
+import xarray as xr
 from scipy import special
 
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import FEW_CLUSTERS
-from causalgia.multiplicity.bootstrap_t import rare_reach
+from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
+from causalgia.multiplicity.bootstrap_t import missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates
 from causalgia.multiplicity.maxima import check_enough_draws, purpose_generator, rows_per_block
 from causalgia.numerics.moments import root_sum_squares
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
-_FEW = 8
+FEW = 8
 """Most clusters that make the effect at a position where t is not informative; as `too_rare` of 200 contrasts."""
 _SMALL = 1e-6
+_CHANCE = 4.5
+
+
+class Rarity(NamedTuple):
+    """What the clusters behind a curve say about rare effects, at each position.
+
+    Attributes
+    ----------
+    n_differing
+        Clusters that differ from the others.
+    few_units
+        Whether few of them carry the effect: ``n < 25 skewness^2``, or eight or fewer differ.
+    unseen
+        What effects in 3 / n of the population, as large as the largest of the curve, could add; 0 where so few
+        differ that the band says it already.
+    """
+
+    n_differing: Codes
+    few_units: npt.NDArray[np.bool_]
+    unseen: Array
+
+
+def carried_by_few(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return where skewness says that few clusters carry the effect: ``n < 25 skewness^2``, in the shape of ``ace``.
+
+    Among many positions some skewness is chance. Its standard error is ``sqrt(6 / n)`` for normal effects, and what is
+    within 4.5 of them is not counted, which matters below about 55 clusters.
+
+    Examples
+    --------
+    >>> columns = {"ace": [0.3, 0.3], "skewness": [2.5, 1.5], "n_units": [30, 30]}
+    >>> carried_by_few(xr.Dataset({name: ("contrast", x) for name, x in columns.items()}))
+    array([ True, False])
+    """
+    a = hall_coefficient(estimates)  # skewness / sqrt(n)
+    counts = "n_clusters" if "n_clusters" in estimates else "n_units"
+    if counts not in estimates:
+        return np.zeros(a.shape, dtype=bool)
+    n = estimates[counts].broadcast_like(estimates["ace"]).transpose(*estimates["ace"].dims).to_numpy()
+    return np.asarray((ENOUGH * a**2 > 1) & (np.abs(a) * n > _CHANCE * np.sqrt(6)))
+
+
+def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
+    """Return the `Rarity` of the positions of a curve; None where the units are not what varies, or are not known.
+
+    An effect that is rare but present is seen by the skewness of the position, or by the number of clusters that
+    differ; one that is in none of the clusters is seen by nothing, and bounded by the rule of three.
+    """
+    e = joint.estimates
+    if e.attrs.get("target", "population") != "population" or not {"largest_ice", "n_clusters"} <= set(e):
+        return None
+    vary, differing = joint.numbers("se")[members] > 0, np.zeros(len(members), dtype=np.intp)
+    if vary.any():
+        factor = joint.factor_of(members[vary])
+        if factor is None:
+            return None
+        differing[vary] = n_differing(factor)
+    n = int(joint.numbers("n_clusters")[members][0])
+    draws = n / 2 if str(e.attrs.get("assignment", "")).startswith("parallel") else n
+    skewed = carried_by_few(e).ravel()[members]
+    reach = 0.0 if e.attrs.get("transform") in OF_MEANS else float(joint.numbers("largest_ice")[members].max())
+    few = vary & (skewed | (differing <= FEW))
+    return Rarity(differing, few, np.where(differing > FEW, missed_share(draws) * reach, 0.0))
 
 
 def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int) -> tuple[Array, Array]:
@@ -39,7 +108,7 @@ def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int
     if vary.any():
         differing[vary] = n_differing(factor)
     sampled = (n_clusters >= FEW_CLUSTERS) & (joint.estimates.attrs.get("target") == "population")
-    rare = sampled & (differing <= _FEW)
+    rare = sampled & (differing <= FEW)
     common = vary & ~rare
     if common.any():
         columns = factor[:, common[vary]]

@@ -13,6 +13,7 @@ import xarray as xr
 
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.multiplicity.sup_t import FEW
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
@@ -129,6 +130,9 @@ def band(
 ) -> Axes:
     """Draw the effect on a profile along its positions, with the band (or intervals) as a shade.
 
+    Limits by the rule of three, where eight or fewer units differ, are dotted and do not set the scale. Bars at the
+    bottom mark positions at which few units carry the effect: bands of such curves may cover less often than stated.
+
     Parameters
     ----------
     curves
@@ -177,13 +181,17 @@ def band(
             f"band: {problem}; say contrast= up to {len(MODELS)} of {', '.join(map(quoted, names[:8]))}"
         )
     axes, at = axes_or_new(ax, 7.2, 3.4), positions_of(curves) + (int(curves.attrs.get("bin", 1)) - 1) / 2
-    for name, color in zip(wanted, MODELS, strict=False):
-        curve = curves.isel(contrast=names.index(name), task=tasks_in_table(curves).index(task))
+    drawn = [curves.isel(contrast=names.index(name), task=tasks_in_table(curves).index(task)) for name in wanted]
+    for number, (name, curve, color) in enumerate(zip(wanted, drawn, MODELS, strict=False)):
         if "lower" in curve:
-            look: dict[str, Any] = {"color": color, "alpha": 0.25, "lw": 0, "zorder": 2.5, "label": "_band"}
-            axes.fill_between(at, curve["lower"].to_numpy(), curve["upper"].to_numpy(), **look)
+            _draw_limits(axes, at, curve, color, low=0.012 + 0.02 * number)
         axes.plot(at, curve["ace"].to_numpy(), color=color, lw=1.2, zorder=4, label=shortened(name))
     axes.axhline(null_value(curves), color=INK, lw=0.8, zorder=2)
+    _scale_to_bands(axes, drawn)
+    if any("few_units" in curve and curve["few_units"].any() for curve in drawn):
+        axes.plot([], [], color=GRAY, lw=3, label="few units carry it")
+    if any(_bounded(curve).any() for curve in drawn):
+        axes.plot([], [], color=GRAY, lw=0.9, ls=":", label="limit by rule of three")
     words = "band over all positions" if curves.attrs.get("over") == "position" else "interval at each position"
     levels = f"\n{100 * float(curves.attrs.get('ci_prob', 0.95)):.4g} % {words}" if "lower" in curves else ""
     axes.set_ylabel(fill(axis_label(curves.attrs), _WIDE) + levels, fontsize=9.5, **AS_IT_IS)
@@ -195,6 +203,44 @@ def band(
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
     legend(axes)
     return axes
+
+
+def _bounded(curve: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return where the limits of a curve's band are those of the rule of three and not of a t."""
+    if curve.attrs.get("band") not in ("sup_t", "bootstrap_t") or "n_differing" not in curve:
+        return np.zeros(curve["ace"].shape, dtype=bool)
+    return np.asarray((curve["n_differing"].to_numpy() <= FEW) & (curve["lower"] < curve["upper"]).to_numpy())
+
+
+def _draw_limits(axes: Axes, at: Array, curve: xr.Dataset, color: str, *, low: float) -> None:
+    """Shade the band of a curve, dot its limits by the rule of three, and mark where few units carry the effect."""
+    lower, upper, bounded = curve["lower"].to_numpy(), curve["upper"].to_numpy(), _bounded(curve)
+    beside = bounded | np.append(bounded[1:], False) | np.insert(bounded[:-1], 0, False)
+    where: dict[str, Any] = {"where": ~bounded} if bounded.any() else {}
+    axes.fill_between(at, lower, upper, color=color, alpha=0.25, lw=0, zorder=2.5, label="_band", **where)
+    if bounded.any():
+        for limit in (lower, upper):
+            dotted = np.where(bounded, limit, np.where(beside, curve["ace"].to_numpy(), np.nan))
+            axes.plot(at, dotted, color=color, lw=0.9, ls=":", zorder=3, label="_rule of three")
+    if "few_units" in curve and (few := curve["few_units"].to_numpy()).any():
+        half = (at[1] - at[0]) / 2 if len(at) > 1 else 0.5
+        runs = np.flatnonzero(np.diff(np.concatenate([[False], few, [False]]))).reshape(-1, 2)
+        spans = [(at[a] - half, at[b - 1] - at[a] + 2 * half) for a, b in runs]
+        look: dict[str, Any] = {"facecolors": color, "alpha": 0.8, "lw": 0, "zorder": 3}
+        axes.broken_barh(spans, (low, 0.014), transform=axes.get_xaxis_transform(), label="_few units", **look)
+
+
+def _scale_to_bands(axes: Axes, drawn: list[xr.Dataset]) -> None:
+    """Fit the axis to the curves and their bands; limits by the rule of three may leave it."""
+    ends = [curve["ace"].to_numpy() for curve in drawn]
+    for curve in drawn:
+        if "lower" in curve:
+            ends += [curve[name].to_numpy()[~_bounded(curve)] for name in ("lower", "upper")]
+    values = np.concatenate(ends)
+    values = values[np.isfinite(values)]
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    if any(_bounded(curve).any() for curve in drawn) and low < high:
+        axes.set_ylim(low - 0.09 * (high - low), high + 0.06 * (high - low))
 
 
 def against(

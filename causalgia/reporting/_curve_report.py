@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import OutcomesError, printable
+from causalgia.multiplicity.sup_t import carried_by_few
 from causalgia.positions import positions_of
 from causalgia.reporting._trial_report import estimand
-from causalgia.reporting.rounded_numbers import format_effect
+from causalgia.reporting.rounded_numbers import format_effect, format_number
 from causalgia.schema import validate
 
 _MOST_CURVES, _MOST_RANGES = 20, 4
@@ -23,7 +24,8 @@ def curve_report(curves: xr.Dataset) -> str:
     """Report estimates with a dim position as text; `causalgia.report` is this for profiles.
 
     A line for each curve (contrast and task), the 20 of largest change first: the ranges of positions in which the band
-    excludes no effect, the largest change, and the change of the total over all positions.
+    excludes no effect, the largest change, the change of the total over all positions, and the positions at which few
+    units carry the effect. Under the lines stands what effects in too few units to be seen could add.
 
     Parameters
     ----------
@@ -54,6 +56,7 @@ def curve_report(curves: xr.Dataset) -> str:
     curves = validate(curves, "estimates", positions=True)
     if "lower" not in curves:
         raise OutcomesError("these curves have no intervals, because they are of one unit; draw more units")
+    curves = curves.assign(few_units=(curves["ace"].dims, few_units(curves)))
     described = [_described(curve, name) for name, curve in _each(curves)]
     order = sorted(range(len(described)), key=lambda i: -described[i][0])
     lines = [described[i][1] for i in order[:_MOST_CURVES]]
@@ -61,7 +64,45 @@ def curve_report(curves: xr.Dataset) -> str:
         lines.append(
             f"... and {len(order) - _MOST_CURVES:,} more curves; select some: .sel(contrast=[...], task=[...])"
         )
-    return printable("\n\n".join([_heading(curves), "\n".join(lines)]))
+    return printable("\n\n".join(filter(None, [_heading(curves), "\n".join(lines), _rarity(curves)])))
+
+
+def few_units(curves: xr.Dataset) -> NDArray[np.bool_]:
+    """Return where few units carry the effect, in the shape of ``ace``; of estimates where ``n < 25 skewness^2``.
+
+    Examples
+    --------
+    >>> columns = {"ace": 0.3, "skewness": 6.0, "n_units": 100}
+    >>> one = xr.Dataset({name: (("contrast", "position", "task"), [[[x]]]) for name, x in columns.items()})
+    >>> few_units(one).item()
+    True
+    """
+    if "few_units" in curves:
+        return np.asarray(curves["few_units"].transpose(*curves["ace"].dims).to_numpy(), dtype=bool)
+    return carried_by_few(curves)
+
+
+def _rarity(curves: xr.Dataset) -> str:
+    """Return the lines on positions that few units carry, and on effects in too few units to be seen."""
+    lines, banded = [], curves.attrs.get("over") == "position"
+    if few_units(curves).any():
+        what = "bands of such curves" if banded else "intervals there"
+        cure = (
+            "lower - unseen and upper + unseen allow for rare effects"
+            if banded
+            else "cg.simultaneous(..., over='position') says what rare effects could add"
+        )
+        one_in = 1 / (1 - float(curves.attrs.get("ci_prob", 0.95)))
+        lines.append(f"Few units: {what} may miss more often than 1 in {one_in:.4g}; {cure}.")
+    if "unseen" in curves and (most := float(curves["unseen"].max())) > 0:
+        n = float(curves["n_clusters" if "n_clusters" in curves else "n_units"].to_numpy().min())
+        n = n / 2 if str(curves.attrs.get("assignment", "")).startswith("parallel") else n
+        lines.append(
+            f"Unseen: effects on fewer than {100 * min(3 / n, 1):.2g} % of the population could be missed at any "
+            f"position; as large as the largest that was seen, they would change the curve by up to "
+            f"{format_number(most, most / 10)}."
+        )
+    return "\n".join(lines)
 
 
 def _heading(curves: xr.Dataset) -> str:
@@ -109,7 +150,10 @@ def _described(curve: xr.Dataset, name: str) -> tuple[float, str]:
     row |= {"se": float(curve["se"].to_numpy()[top])} if "se" in curve else {}
     size, interval = format_effect(row)
     total = _total(curve, ace)
-    return float(abs(ace[top] - null)), f"{name}: {where}; largest change {size} {interval} at {at[top]}{total}."
+    few = np.asarray(curve["few_units"].to_numpy(), dtype=bool)
+    carried = f"; few units carry it at {_ranges(few, at, width)}" if few.any() else ""
+    line = f"{name}: {where}; largest change {size} {interval} at {at[top]}{total}{carried}."
+    return float(abs(ace[top] - null)), line
 
 
 def _ranges(which: NDArray[np.bool_], at: NDArray[Any], width: int) -> str:
