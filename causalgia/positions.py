@@ -38,7 +38,7 @@ def positions_of(curves: xr.Dataset) -> NDArray[Any]:
     Raises
     ------
     OutcomesError
-        If the dim has no coordinate.
+        If the dim has no coordinate, or a position appears twice.
 
     Examples
     --------
@@ -47,7 +47,15 @@ def positions_of(curves: xr.Dataset) -> NDArray[Any]:
     """
     if "position" not in curves.coords:
         raise OutcomesError("the dim 'position' has no coordinate; give it the positions in bp: .assign_coords()")
-    return curves["position"].to_numpy()
+    at = curves["position"].to_numpy()
+    if at.ndim and len(at) > 1 and not (at[1:] > at[:-1]).all():
+        found, counts = np.unique(at, return_counts=True)
+        if (counts > 1).any():
+            raise OutcomesError(
+                f"position {found[counts > 1][0]} appears {counts.max()} times; give each bin its own place, "
+                ".assign_coords(position=...), or keep the first of each: .drop_duplicates('position')"
+            )
+    return at
 
 
 def folded(curves: xr.Dataset) -> xr.Dataset:

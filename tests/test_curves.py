@@ -271,6 +271,16 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         ({"contrast": "c0", "task": "t0", "chromosome": "chr2"}, cg.errors.ContrastError, "'chr2' is not in sizes="),
         ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
         ({"column": "p"}, OutcomesError, "none of the curves' columns"),
+        (
+            {"contrast": "c0", "task": "t0", "sizes": "hg38.chrom.sizes"},
+            cg.errors.ContrastError,
+            "of a file of sizes: {name: int",
+        ),
+        (
+            {"contrast": "c0", "task": "t0", "sizes": {"chr1": "5000"}},
+            cg.errors.ContrastError,
+            "is not chromosome -> length",
+        ),
     ):
         with pytest.raises(error, match=message):
             cg.reporting.write_bigwig(band, path, **place | wrong)
@@ -381,6 +391,43 @@ def test_limits_by_the_rule_of_three_are_dotted_and_do_not_set_the_scale():
     marked = cg.plot.band(band, contrast="c1")
     assert "few units carry it" in [text.get_text() for text in marked.get_legend().get_texts()]
     assert [c.get_label() for c in marked.collections].count("_few units") == 1
+
+
+def test_a_position_that_appears_twice_is_named(tmp_path):
+    band = band_of()
+    twice = np.r_[-80, band["position"].to_numpy()[:-1]]
+    effects = curves(smooth(30, RNG)).assign_coords(position=twice)
+    for use in (
+        lambda: cg.simultaneous(effects, over="position", rng=0),
+        lambda: cg.report(band.assign_coords(position=twice)),
+        lambda: cg.reporting.write_npz(band.assign_coords(position=twice), tmp_path / "twice"),
+    ):
+        with pytest.raises(OutcomesError, match="position -80 appears 2 times"):
+            use()
+    cured = effects.drop_duplicates("position")
+    assert cg.simultaneous(cured, over="position", rng=0).sizes["position"] == 39
+
+
+def test_a_parallel_trial_has_bonferronis_band_and_the_rule_of_three():
+    """Its units have no effects, so that nothing tells how positions correlate."""
+    oracle = cg.zoo.footprint("CCACTAGGTGGC")
+    arms = {"untreated": cg.Untreated(), "word": cg.Embed("CCACTAGGTGGC", at=90)}
+    trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200, contrasts="untreated", assignment="parallel")
+    estimates = cg.estimate(cg.contrast(cg.run(trial, oracle, rng=4)))
+    band = cg.simultaneous(estimates, over="position", rng=0).squeeze()
+    assert band.attrs["band"] == "bonferroni"
+    assert "parallel trial" in band.attrs["notes"]
+    assert "sum over positions" not in cg.report(estimates)
+    at = band.sel(position=-4)
+    critical = stats.t.isf(0.025 / 200, float(at["df"]))
+    np.testing.assert_allclose((at["upper"] - at["ace"]) / at["se"], critical)
+    still = band.isel(position=int(np.flatnonzero(band["se"].to_numpy() == 0)[0]))
+    share = stats.beta.isf(0.05 / 200, 1, 100)
+    np.testing.assert_allclose(still["upper"] - still["ace"], float(estimates["largest_ice"].max()) * share)
+    truth = oracle.true_curve(trial).squeeze()
+    assert ((band["lower"] <= truth) & (truth <= band["upper"])).all()
+    with pytest.raises(EstimateError, match="a parallel trial has none"):
+        cg.simultaneous(estimates, over="position", method="sup_t", rng=0)
 
 
 def test_stored_curves_are_the_same(tmp_path):

@@ -175,3 +175,20 @@ def test_intervals_of_the_footprint_cover(divergence):
         hits += bool(found["lower"].item() <= truth <= found["upper"].item())
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
     assert low <= hits / n_trials <= high, hits / n_trials
+
+
+def test_a_distance_is_called_one_and_has_no_law_of_effects():
+    arms = {"u": cg.Untreated(), "p": cg.Embed("AGATAAG", at=96)} | cg.placebos("AGATAAG", at=96, n_words=20, rng=1)
+    trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=30, contrasts="u")
+    found = cg.estimation.shape_change(cg.run(trial, cg.zoo.footprint(), rng=1), control="u")
+    text = cg.report(found)
+    assert "each arm against u" in text
+    assert "minus" not in text
+    assert "Note: A distance is never negative" in text
+    assert cg.plot.forest(found).get_xlabel().startswith("ACE on total variation of the shape, against u")
+    with pytest.raises(cg.errors.InferenceError, match="placebo_rank"):
+        cg.infer(found, rng=0)
+    ranked = cg.multiplicity.placebo_rank(found)  # the cure
+    assert ranked["p_placebo_above"].sel(contrast="p").item() == pytest.approx(1 / 21)
+    with pytest.raises(cg.errors.OutcomesError, match="leave keep= out"):
+        cg.estimation.shape_change(cg.run(trial, cg.zoo.footprint(), rng=1, keep="moments"), control="u")

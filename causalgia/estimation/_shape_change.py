@@ -11,13 +11,18 @@ from scipy import special
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import Request, as_ci_prob, check_cluster_name, clusters
+from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import in_memory
 from causalgia.positions import positions_of
-from causalgia.schema import annotate, validate
+from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 
 Divergence = Literal["total_variation", "jensen_shannon"]
 _NUMBERS_AT_ONCE = 2**23
+_NO_NULL = (
+    "a distance is never negative, so that 0 is no null, and intervals near 0 do not hold; compare with placebo words, "
+    "cg.multiplicity.placebo_rank"
+)
 
 
 def shape_change(
@@ -124,7 +129,7 @@ def shape_change(
         coords["placebo_word"] = ("contrast", [kinds[name] == "placebo_word" for name in treatments])
     words = "total variation" if divergence == "total_variation" else "Jensen-Shannon divergence (bits)"
     attrs = {name: value for name, value in outcomes.attrs.items() if name not in ("edits", "analysis", "bin")} | {
-        "contrast_scale": f"{words} of the normalized profile",
+        "contrast_scale": f"{words} of the shape",
         "estimand": f"{words} between the normalized mean profiles of each arm and {quoted(control)}",
         "method": "leave-one-cluster-out jackknife",
         "cluster": "unit" if groups is None else groups.name,
@@ -132,12 +137,18 @@ def shape_change(
         "ci_prob": ci_prob,
         "target": "population",
     }
+    attrs["divergence"] = divergence
     made = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords, attrs=attrs)
-    return validate(annotate(made), "estimates")
+    return validate(annotate(with_notes(made, _NO_NULL)), "estimates")
 
 
 def _profiles(outcomes: xr.Dataset, control: str, between: tuple[int, int] | None) -> tuple[Array, list[str]]:
     """Return outcomes (units, arms, positions, tasks[, models]) with the control first, and the names of the others."""
+    if keeps_effects(outcomes):
+        raise OutcomesError(
+            "shape_change needs the tracks of all arms, and these are effects of contrasts; run the trial with "
+            "keep='outcomes', or leave keep= out"
+        )
     validate(outcomes, "outcomes", positions=True)
     if "position" not in outcomes.dims:
         raise OutcomesError(

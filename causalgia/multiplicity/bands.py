@@ -29,7 +29,7 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.fdr import fcr_ci_prob
 from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
-from causalgia.multiplicity.sup_t import Rarity, rarity, sup_t
+from causalgia.multiplicity.sup_t import Rarity, rare_in_arms, rarity, sup_t
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
 from causalgia.positions import folded, has_positions, is_folded, unfolded
@@ -109,7 +109,9 @@ def simultaneous(
     clusters alone, which estimates of curves keep (`factor`), also those of ``keep="moments"``. Where eight or
     fewer clusters differ from the others at a position it has no t, and the rule of three bounds it, as below. The
     mean curve over predictors, too (``target="population x predictors"``), has Bonferroni's band with the fewest
-    degrees of freedom at any of its positions, because a handful of predictors agree by chance at some of them.
+    degrees of freedom at any of its positions, because a handful of predictors agree by chance at some of them; and so
+    has the curve of a parallel trial of independent units, with the degrees of freedom of each position, and no less
+    than the rule of three where the arms do not vary.
     ``"bootstrap_t"`` allows for skewed effects, and its one critical value then follows the most skewed position, so
     that the band may be twice as wide everywhere; on curves the two cover alike (validation).
 
@@ -212,6 +214,13 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
             )
         why = "band by Bonferroni's t with the fewest degrees of freedom of the curve"
         return "bonferroni", f"{why}, because few predictors agree by chance at some positions"
+    if curves and _arms_alone(joint):
+        if method not in ("auto", "bonferroni"):
+            raise EstimateError(
+                f"method={quoted(method)} needs the effects of units, and a parallel trial has none; leave method= out "
+                "(Bonferroni's t), or run a crossover: cg.Design(assignment='crossover')"
+            )
+        return "bonferroni", "parallel trial: band by Bonferroni's t, because no unit has an effect of its own"
     if method == "auto" and curves:
         few = int(joint.numbers("n_clusters").min()) < FEW_CLUSTERS
         return ("bonferroni", "few clusters: band by Bonferroni's t") if few else ("sup_t", None)
@@ -223,10 +232,19 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     return method, None
 
 
+def _arms_alone(joint: JointEstimates) -> bool:
+    """Return whether the pieces of the errors are those of arms, which do not tell how positions correlate."""
+    e = joint.estimates
+    if not str(e.attrs.get("assignment", "")).startswith("parallel"):
+        return False
+    return "factor" not in e or e.sizes["cluster"] != int(joint.numbers("n_clusters").max())
+
+
 def _rarity_columns(joint: JointEstimates, sets: Sequence[Codes]) -> dict[str, npt.NDArray[Any]]:
     """Return what the units of each curve say about rare effects, in the shape of ``ace``; nothing if unknown."""
-    ace, found = joint.estimates["ace"], [rarity(joint, members) for members in sets]
-    if any(one is None for one in found):
+    ace = joint.estimates["ace"]
+    found = [] if _arms_alone(joint) else [rarity(joint, members) for members in sets]
+    if not found or any(one is None for one in found):
         return {}
     columns: dict[str, npt.NDArray[Any]] = {}
     for name in Rarity._fields:
@@ -250,6 +268,8 @@ def _band_half_width(
         if is_folded(joint.estimates) and _drawn_predictors(joint):  # by chance predictors agree at some positions
             df = np.full_like(df, df.min())
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
+        if is_folded(joint.estimates) and _arms_alone(joint):
+            return np.maximum(critical * se, rare_in_arms(joint, members, ci_prob=ci_prob)), critical
         return critical * se, critical
     if method == "sup_t":
         return sup_t(joint, members, ci_prob=ci_prob, n_draws=n_draws, key=key)

@@ -121,6 +121,22 @@ def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int
     return half, critical
 
 
+def rare_in_arms(joint: JointEstimates, members: Codes, *, ci_prob: float) -> Array:
+    """Return the rule-of-three half-widths of a parallel trial's curve: 0 where more than eight units differ.
+
+    The effects of units are not known, and how many differ follows from the skewness: about ``n / skewness^2``.
+    """
+    e, n = joint.estimates, joint.numbers("n_clusters")[members] / 2
+    a, still = np.abs(hall_coefficient(e).ravel()[members]), joint.numbers("se")[members] == 0
+    u = np.where(still, 0, np.rint(1 / np.maximum(a, _SMALL) ** 2)).astype(np.intp)
+    rare, half = (u <= FEW) & (n >= FEW_CLUSTERS / 2), np.zeros(len(members))
+    if rare.any():
+        reach = float(joint.numbers("largest_ice")[members].max())
+        limit = rare_reach(reach, u[rare], int(n[rare].min()), len(members), ci_prob=ci_prob)
+        half[rare] = reach * u[rare] / n[rare] + limit
+    return half
+
+
 def n_differing(factor: Array) -> Codes:
     """Return how many clusters deviate from the middle one, by more than a millionth of the largest deviation.
 

@@ -177,6 +177,11 @@ def infer(
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
     _check_choices(law, engine, n_draws, accept_unconverged, log_likelihood)
+    if "divergence" in getattr(estimates, "attrs", {}):
+        raise InferenceError(
+            "these are distances between shapes (shape_change), never negative, and a law of effects about a mean does "
+            "not hold for them; rank them among placebo words: cg.multiplicity.placebo_rank(estimates)"
+        )
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
     if isinstance(family, str) and family in LAWS and family not in estimates:

@@ -170,6 +170,8 @@ def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> str:
     """Return the clause on the sum over positions, if it is known how they correlate."""
     if "factor" not in curve or float(curve.attrs.get("null_value", 0.0)):
         return ""
+    if str(curve.attrs.get("assignment", "")).startswith("parallel"):  # pieces of arms do not tell it
+        return ""
     pieces = curve["factor"].transpose("cluster", "position").to_numpy().sum(axis=1)
     se, df = float(np.sqrt((pieces**2).sum())), float(np.median(curve["df"].to_numpy()))
     half = float(special.stdtrit(df, 0.5 + float(curve.attrs.get("ci_prob", 0.95)) / 2)) * se

@@ -253,7 +253,9 @@ def _contrast_text(estimates: xr.Dataset) -> str:
 
 
 def versus(attrs: Mapping[Any, Any]) -> str:
-    """Return how an arm is compared with its control: "minus", or "divided by" for ratios."""
+    """Return how an arm is compared with its control: "minus", "divided by" for ratios, "against" for distances."""
+    if "divergence" in attrs:
+        return "against"
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 

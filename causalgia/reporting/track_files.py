@@ -48,6 +48,7 @@ def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
     [-1, 0, 1]
     """
     _check_curves(curves)
+    positions_of(curves)
     target = Path(path) if str(path).endswith(".npz") else Path(f"{path}.npz")
     arrays: dict[str, Any] = {name: curves[name].to_numpy() for name in _COLUMNS if name in curves}
     dims = ("contrast", "position", "task", "model")
@@ -106,6 +107,11 @@ def write_bigwig(
     values = curves[column]
     for dim, name in (("contrast", contrast), ("task", task)):
         values = values.sel({dim: _chosen(dim, name, values[dim].to_numpy().tolist())})
+    if not isinstance(sizes, Mapping) or not all(is_whole(size) and size > 0 for size in sizes.values()):
+        raise ContrastError(
+            f"sizes={quoted(sizes)} is not chromosome -> length in whole bases, such as {{'chr1': 248_956_422}}; of a "
+            "file of sizes: {name: int(size) for name, size in map(str.split, open(path))}"
+        )
     if chromosome not in sizes:
         raise ContrastError(f"chromosome {quoted(chromosome)} is not in sizes=, which has {_few(sizes)}")
     if not is_whole(origin):
