@@ -97,6 +97,21 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     assert answer.draw() is not None
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning", "ignore::causalgia.errors.DegenerateWarning")
+def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
+    """It has no verdict in units of the control's sd; the other task keeps its rows."""
+
+    def answer(x):
+        cytosines = x[:, 1].sum(1)
+        return np.stack([cytosines, np.full_like(cytosines, 3.0)], 1)
+
+    predictor = cg.FunctionPredictor(answer, tasks=["cytosines", "flat"], scale="counts")
+    experiment = variants(*files, length=LENGTH)
+    found = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+    assert found.findings["variants"]["task"].values.tolist() == ["cytosines"]
+    assert found.findings["variants"].sizes["variant"] == 6
+
+
 def test_windows_that_overlap_are_one_cluster(files):
     parents = variants(*files, length=LENGTH).null.parent_names
     assert [parents.index(name) for name in parents] == [0, 0, 2, 3, 4, 5]
