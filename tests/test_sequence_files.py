@@ -171,3 +171,15 @@ def test_what_is_read_is_a_population(tmp_path: Path) -> None:
     np.save(tmp_path / "peaks.npy", one_hot(rng.integers(0, 4, (30, 50)).astype(np.uint8)))
     null = cg.DinucleotideShuffle(of=cg.read_sequences(tmp_path / "peaks.npy"))
     assert null.sample(10, rng=1)["sequence"].shape == (10, 50)
+
+
+def test_odd_windows_of_regions_and_keys(tmp_path: Path) -> None:
+    """Found by fuzzing: bytes for names, a key that is a list."""
+    hot, starts = one_hot(encode(WORDS)), np.arange(3)
+    for chromosomes, places in ((np.array([b"1", b"1", b"1"]), starts), (np.array(["1"] * 3), np.array([b"1"] * 3))):
+        path = saved(tmp_path / "x.npz", sequences=hot, chr=chromosomes, peak_region_start=places)
+        assert cg.read_sequences(path).names == (0, 1, 2)
+    tokens = saved(tmp_path / "x.npz", sequences=encode(WORDS), chr=np.array(["1"] * 3), peak_region_start=starts)
+    assert cg.read_sequences(tokens).names == ("1:0-7", "1:1-8", "1:2-9")
+    with pytest.raises(SequenceError, match=r"key=\['sequences'\] is not there"):
+        cg.read_sequences(tokens, key=["sequences"])  # type: ignore[arg-type]

@@ -138,15 +138,23 @@ class _Regions:
             )
         self.tokens = as_letters(arrays["sequences"], "NCL", f"{path}: sequences")
         n, width = self.tokens.shape
-        self.scores: NDArray[np.float64] = arrays["contributions"].astype(np.float64)
-        if self.scores.shape not in ((n, width), (n, 4, width)) or not np.isfinite(self.scores).all():
+        given = arrays["contributions"]
+        shapes = ((n, width), (n, 4, width))
+        if given.dtype.kind not in "fiu" or given.shape not in shapes or not np.isfinite(given).all():
             raise SequenceError(
-                f"{path}: contributions of shape {self.scores.shape} for {n} regions of {width} bases; they are "
-                f"finite, {(n, width)} or {(n, 4, width)}"
+                f"{path}: contributions of {given.dtype} and shape {given.shape} for {n} regions of {width} bases; "
+                f"they are finite numbers, {shapes[0]} or {shapes[1]}"
             )
-        starts, ids = arrays.get("peak_region_start"), arrays.get("peak_id")
-        self.starts = np.zeros(n, np.int64) if starts is None else starts.astype(np.int64)
-        self.rows = {str(x): i for i, x in enumerate(range(n) if ids is None else ids.tolist())}
+        self.scores: NDArray[np.float64] = given.astype(np.float64)
+        for name in ("peak_region_start", "peak_id"):
+            column = arrays.get(name, np.zeros(n, np.int64))
+            if column.shape != (n,) or (column.dtype.kind not in "iu" and name == "peak_region_start"):
+                raise SequenceError(
+                    f"{path}: {name} is {column.dtype} of shape {column.shape}; it has a whole number for each of {n} "
+                    "regions: make the file anew"
+                )
+        self.starts = arrays.get("peak_region_start", np.zeros(n, np.int64))
+        self.rows = {str(x): i for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())}
 
     def motif(self, hits: list[Hit], path: Path) -> Motif:
         """Return the motif of hits, with mean contributions."""

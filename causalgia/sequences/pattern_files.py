@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_real
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import OutcomesError, SequenceError, quoted
 from causalgia.inputs import open_regular_file
 from causalgia.sequences.hit_files import hit_motifs, is_hit_table
 from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
@@ -139,9 +139,13 @@ def _number(name: str) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file after a child process has read it within limits: damaged ones hang HDF5, or end the process."""
     import h5py
 
+    from causalgia.store import check_hdf5
+
     try:
+        check_hdf5(path)
         with h5py.File(path, "r") as file:
             yield file
     except SequenceError:
@@ -150,6 +154,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "filter" in why or "plugin" in why:
             cure = "it is compressed by a plugin: pip install hdf5plugin, and `import hdf5plugin` before reading"
+        elif isinstance(error, OutcomesError):  # which names the file and the cure
+            raise SequenceError(why) from error
         else:
             cure = "it is damaged or was cut short; copy or make it anew"
         raise SequenceError(f"{path}: cannot be read ({why}); {cure}") from error

@@ -140,12 +140,12 @@ def _from_arrays(
     name = _array_name(arrays, key, path)
     place = f"{path}: {name}" if name else str(path)
     tokens = as_letters(arrays[name], layout, place)
-    names = _region_names(arrays, len(tokens))
+    names = _region_names(arrays, *tokens.shape)
     return Sequences(letter_tokens(_LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place), names)
 
 
 def _array_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: FilePath) -> str:
-    if key is not None and key not in arrays:
+    if key is not None and (not isinstance(key, str) or key not in arrays):
         held = f"the arrays {quoted(sorted(arrays))}" if "" not in arrays else "one array without a name"
         raise SequenceError(f"{path}: key={quoted(key)} is not there; the file has {held}")
     if key is not None:
@@ -223,14 +223,15 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
     raise SequenceError(f"{place}: shape {shape} {why}")
 
 
-def _region_names(arrays: Mapping[str, NDArray[Any]], n: int) -> tuple[Name, ...]:
+def _region_names(arrays: Mapping[str, NDArray[Any]], n: int, width: int) -> tuple[Name, ...]:
     """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
-    chromosome, start, sequences = (arrays.get(name) for name in ("chr", "peak_region_start", _OF_FINEMO))
-    if chromosome is None or start is None or sequences is None or not chromosome.shape == start.shape == (n,):
+    chromosome, start = (arrays.get(name, np.empty(0)) for name in ("chr", "peak_region_start"))
+    if _OF_FINEMO not in arrays or not chromosome.shape == start.shape == (n,):
         return tuple(range(n))
-    width = sequences.shape[2]
+    if chromosome.dtype.kind != "U" or start.dtype.kind not in "iu" or "NA" in chromosome.tolist():
+        return tuple(range(n))
     names = tuple(f"{c}:{s}-{s + width}" for c, s in zip(chromosome.tolist(), start.tolist(), strict=True))
-    return names if len(set(names)) == n and "NA" not in chromosome.tolist() else tuple(range(n))
+    return names if len(set(names)) == n else tuple(range(n))
 
 
 def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
