@@ -212,7 +212,10 @@ REFUSED = {
     "nested": ([layer("Sequential", "inner", layers=[])], "a network inside the network"),
     "shape": ([layer("Dense", "wide", units=3)], r"kernel has shape \(4, 2\), not \(None, 3\)"),
     "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
-    "activation": ([layer("Activation", "a", activation="mine")], "activation 'mine' is none of"),
+    "activation": (
+        [layer("Activation", "a", activation="mine")],
+        "none of linear, .*, softmax; rebuild it",
+    ),
     "first": ([layer("MaxPooling1D", "m", data_format="channels_first")], "channels_first"),
     "empty": ([], "has no layers"),
 }

@@ -276,6 +276,24 @@ def test_words_of_the_regions_are_those_of_the_hits(finemo: Path) -> None:
     assert decode(cg.read_sequences(finemo / "regions.npz").tokens)[0][2:6] == "GATA"
 
 
+def test_options_and_tables_that_do_not_go_together(finemo: Path, modisco: Path) -> None:
+    (finemo / "m.meme").write_text("MEME version 5\nMOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n")
+    (finemo / "named.bed").write_text("chr\tstart\tend\tname\tscore\tstrand\nchr1\t12\t16\tGATA\t9\t+\n")
+    (finemo / "four.bed").write_text("chr1\t12\t16\tGATA\n")
+    (finemo / "either.bed").write_text("chr1\t12\t16\tGATA\t9\t.\n")
+    genome: dict[str, Any] = {"genome": finemo / "genome.fa"}
+    for path, options, message in (
+        (finemo / "m.meme", {"trim": 0.5}, r"trim=0\.5 goes with tfmodisco's HDF5.*cg\.sequences\.Motif\(motif\.name"),
+        (finemo / "hits.bed", {"trim": 0.5, **genome}, "trim=0.5 goes with tfmodisco"),
+        (modisco, genome, "genome= goes with FiNeMo's hits, and this is HDF5"),
+        (finemo / "named.bed", genome, r"these are none: .*hits\.bed has six and no header"),
+        (finemo / "four.bed", genome, r"these are none: .*hits\.bed has six"),
+        (finemo / "either.bed", genome, r"strand '\.'; .* no orientation without its strand"),
+    ):
+        with pytest.raises(SequenceError, match=message):
+            cg.read_patterns(path, **options)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [

@@ -183,3 +183,24 @@ def test_odd_windows_of_regions_and_keys(tmp_path: Path) -> None:
     assert cg.read_sequences(tokens).names == ("1:0-7", "1:1-8", "1:2-9")
     with pytest.raises(SequenceError, match=r"key=\['sequences'\] is not there"):
         cg.read_sequences(tokens, key=["sequences"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chrom\tstart\tend\nchr1\t10\t40\n", r"line 1: 'chrom', 'start', 'end' is a header.*begin the line with '#'"),
+        ("chrom chromStart chromEnd\n", "'chromStart', 'chromEnd' is a header"),
+        ("", "no intervals; a BED line has a chromosome"),
+        ("# nothing\n", "no intervals"),
+        ("chr1\tten\t40\n", "line 1: start 'ten' is not a whole number"),
+    ],
+)
+def test_a_table_with_a_genome_is_read_as_bed(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGTTGCA" * 40 + "\n")
+    (tmp_path / "x.bed").write_text(text)
+    with pytest.raises(SequenceError, match=message):
+        cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=20)
+    if "header" in message:
+        (tmp_path / "x.bed").write_text(f"#{text.splitlines()[0]}\nchr1\t10\t40\n")
+        found = cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=20)
+        assert found.names == ("chr1:15-35",)

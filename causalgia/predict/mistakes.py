@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -68,8 +69,24 @@ def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n
     return _GENERAL
 
 
-def cure_of_failure(error: BaseException) -> str:
-    """Return the cure of a call that failed, or "" if it is not known.
+def cure_of_track(value: object, n_rows: int) -> str:
+    """Return the cure of an output that is not one track: the part of it that looks like one, if there is one.
+
+    Examples
+    --------
+    >>> cure_of_track({"counts": np.zeros((1, 2)), "profile": np.zeros((1, 2, 40))}, 1)
+    "give reduce=lambda y: y['profile'], which is (1, 2, 40)"
+    """
+    named = value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, tuple | list) else ())
+    shapes = {key: tuple(getattr(part, "shape", ())) for key, part in named}
+    tracks = [key for key, shape in shapes.items() if len(shape) == 3 and shape[0] == n_rows]
+    if tracks:
+        return f"give reduce=lambda y: y[{quoted(tracks[0])}], which is {shapes[tracks[0]]}"
+    return "give reduce=, a function of what the network returns, that makes one tensor of it"
+
+
+def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
+    """Return the cure of a call that failed, of a network with these layers, or "" if it is not known.
 
     Examples
     --------
@@ -83,6 +100,23 @@ def cure_of_failure(error: BaseException) -> str:
         return (
             f"It takes {names[:60]} as well: give a module whose forward(x) returns net(x, {word[:20]}), with a "
             f"{word[:20]} of your choice"
+        )
+    kinds = {type(layer).__name__: layer for layer in reversed([*layers])}  # the first of each kind
+    if "Embedding" in kinds and "indices" in text:
+        return (
+            "It takes tokens: give a module whose forward(x) returns net(ids[x.argmax(1)]), with ids = "
+            "torch.tensor([...]), the numbers of A, C, G, T in its vocabulary"
+        )
+    if "Conv2d" in kinds:
+        axis = 2 if getattr(kinds["Conv2d"], "in_channels", 1) == 4 else 1
+        shape = "(n, 4, 1, length)" if axis == 2 else "(n, 1, 4, length)"
+        return f"It is two-dimensional: give a module whose forward(x) returns net(x.unsqueeze({axis})), {shape}"
+    wanted = re.search(r"to have (\d+) channels, but got 4 channels", text)
+    if wanted is not None and int(wanted[1]) > 4:
+        more = int(wanted[1]) - 4
+        return (
+            f"It takes {more} more channel{'s' * (more > 1)}: give a module whose forward(x) returns net(torch.cat([x, "
+            f"extra], 1)), such as extra = torch.zeros_like(x[:, :{more}])"
         )
     if "numpy.ndarray" in text and any(word in text for word in ("conv", "linear", "invalid combination", "Tensor")):
         return "It is a PyTorch network, and got a numpy array: use cg.TorchPredictor(net)"

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
@@ -389,11 +390,17 @@ def read_columns(
 
 
 def reduced_output(output: object, reduce: Callable[[Any], torch.Tensor] | None) -> object:
-    """Return an output after `reduce`; PredictorError if that fails."""
-    if reduce is None:
-        return output
+    """Return an output after `reduce`; PredictorError if that fails, or if it is numpy's."""
     try:
-        return reduce(output)
+        reduced = output if reduce is None else reduce(output)
+        if not isinstance(reduced, np.ndarray):
+            return reduced
+        what = "reduce= gives" if reduce is not None else "the network's output is"
+        given = "" if reduce is not None else "give reduce=torch.from_numpy, or "
+        raise PredictorError(
+            f"{what} a numpy array {reduced.shape}, and TorchPredictor reads tensors; {given}return the tensor itself, "
+            "without .numpy()"
+        )
     except CausalgiaError:
         raise
     except Exception as error:

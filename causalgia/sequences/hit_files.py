@@ -51,7 +51,7 @@ def is_hit_table(path: Path) -> bool:
     columns = first.split("\t")
     if set(_NEEDED) <= set(columns):
         return True
-    return len(columns) >= 6 and columns[1].isdigit() and columns[2].isdigit() and columns[5] in ("+", "-")
+    return len(columns) >= 6 and columns[1].isdigit() and columns[2].isdigit() and columns[5] in ("+", "-", ".")
 
 
 def hit_motifs(path: Path, *, genome: Path | None, regions: Path | None) -> dict[str, Motif]:
@@ -94,9 +94,10 @@ def _hits_in(path: Path) -> Iterable[Hit]:
         start, stop = (parse_int(row[at[name]], SequenceError, source=f"{place}: {name}") for name in ("start", "end"))
         strand, name = row[at["strand"]], row[at["motif_name"]]
         if start >= stop or strand not in ("+", "-") or not name:
+            lost = "; a motif has no orientation without its strand: take the hits as FiNeMo wrote them"
             raise SequenceError(
                 f"{place}: {quoted(name)} from {start} to {stop} on strand {quoted(strand)}; a hit has a name, start < "
-                "end, and strand + or -"
+                f"end, and strand + or -{lost if strand == '.' else ''}"
             )
         region = row[at["peak_id"]] if "peak_id" in at else ""
         yield Hit(row[at["chr"]], start, stop, name, strand == "-", region, number)

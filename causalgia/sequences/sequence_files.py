@@ -14,6 +14,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import LARGEST, open_regular_file
 from causalgia.sequences.alphabet import Ambiguous, Layout, letter_tokens
 from causalgia.sequences.fasta import FilePath, Name, Sequences, from_bed, read_fasta
+from causalgia.sequences.genome import is_bed_header
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
@@ -86,7 +87,7 @@ def read_sequences(
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'peaks.fa'")
-    kind = _kind_of_file(path)
+    kind = _kind_of_file(path, with_genome=genome is not None)
     of_bed = {"genome": genome, "length": length, "center": center == "summit" or None, "stranded": stranded or None}
     of_arrays = {"key": key, "layout": layout}
     for others, file in ((of_bed, "BED"), (of_arrays, "arrays")):
@@ -107,7 +108,8 @@ def read_sequences(
 _SAID = {"FASTA": "FASTA", "BED": "BED or narrowPeak", "arrays": "NumPy arrays (.npy, .npz)"}
 
 
-def _kind_of_file(path: FilePath) -> str:
+def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
+    """Return what a file is, by its first bytes; text that is not FASTA is BED if there is a genome to it."""
     with open_regular_file(path, SequenceError) as file:
         head = file.read(8)
     if head.startswith((_NPY, _ZIP)):
@@ -129,8 +131,10 @@ def _kind_of_file(path: FilePath) -> str:
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next((words for words in lines if words and not words[0].startswith("#")), [])
-    is_bed = len(first) >= 3 and first[1].isdigit() and first[2].isdigit()
-    return "BED" if is_bed or (first and first[0] in ("track", "browser")) else "FASTA"
+    if len(first) >= 3 and (first[1].isdigit() or is_bed_header(first)) and not first[0].startswith(">"):
+        return "BED"
+    is_bed = first[:1] in (["track"], ["browser"]) or (with_genome and not text.startswith(b">"))
+    return "BED" if is_bed else "FASTA"
 
 
 def _from_arrays(
