@@ -412,8 +412,9 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
     column = _as_table(value, n_rows, f"the network's output {quoted(key)}")
     if column.shape[1] != 1:
         msg = (
-            f"the network's output {quoted(key)} has {column.shape[1]} columns and a key is one task; give reduce= to "
-            f"make one number of them, for example reduce=lambda y: {{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
+            f"the network's output {quoted(key)} has {column.shape[1]} columns and a key is one task; give "
+            f"reduce=lambda y: y[{quoted(key)}], whose columns are the tasks then, or one number of them: "
+            f"reduce=lambda y: {{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
         )
         raise PredictorError(msg)
     return column
@@ -428,6 +429,11 @@ def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
     parts = value if isinstance(value, tuple | list) else ()
     shapes = [tuple(part.shape) if isinstance(part, torch.Tensor) else () for part in parts]
     cure = cure_of_shape(tuple(value.shape) if isinstance(value, torch.Tensor) else None, shapes, n_rows)
+    held = [name for name, item in getattr(value, "__dict__", {}).items() if isinstance(item, torch.Tensor)]
+    if value is None:
+        cure = "end forward() with a return"
+    elif held and not isinstance(value, torch.Tensor | tuple | list):
+        cure = f"give reduce=lambda y: y.{held[0]}"
     sequences = "one sequence" if n_rows == 1 else f"{n_rows} sequences"
     raise PredictorError(
         f"{what} for {sequences} is {as_message(describe_output(value))}, not a tensor ({n_rows},) or ({n_rows}, "
