@@ -204,3 +204,10 @@ def test_a_table_with_a_genome_is_read_as_bed(tmp_path: Path, text: str, message
         (tmp_path / "x.bed").write_text(f"#{text.splitlines()[0]}\nchr1\t10\t40\n")
         found = cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=20)
         assert found.names == ("chr1:15-35",)
+
+
+def test_a_window_longer_than_any_number_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text(">chr1\nACGTTGCA\n")
+    (tmp_path / "x.bed").write_text("chr1\t1\t5\n")
+    with pytest.raises(SequenceError, match="at least 1 and at most a chromosome's"):
+        cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=10**5_000)

@@ -256,8 +256,8 @@ def read_bed(
     SequenceError
         If the file cannot be read, has no interval, a line is malformed, or two intervals give one window.
     """
-    if not is_whole(length) or length < 1:
-        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+    if not is_whole(length) or not 1 <= length < 2**62:
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1 and at most a chromosome's"
         raise SequenceError(msg)
     if center not in ("middle", "summit"):
         msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"

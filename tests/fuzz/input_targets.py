@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable
@@ -366,6 +367,8 @@ def warm(target: str, folder: Path) -> None:
             _STARTER.replace("n_units = 1000", "n_units = 20").replace("n = 40", "n = 4").replace("rope =", "# rope =")
         )
         command_target.prepare(folder, {"t.toml": spec.encode(), "counts.tsv": WIDE, "side.tsv": SIDE})
+    if target == "keras":
+        importlib.import_module("torch._dynamo")  # which torch loads in some of its errors, for 2 s
     if target == "counts":
         counting.as_side_table = _side_once  # type: ignore[assignment]
     for number in range(1 if target == "netcdf_foreign" else 30):
