@@ -124,6 +124,8 @@ def quoted(value: object) -> str:
         return _cut(printable(repr(value)), _QUOTED)
     except ValueError:  # Python converts no int of more than 4,300 digits
         return f"{type(value).__name__} with more digits than can be written"
+    except RecursionError:
+        return f"{type(value).__name__} nested too deeply to be written"
 
 
 def quoted_if_commas(names: Iterable[object]) -> list[str]:

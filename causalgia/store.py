@@ -166,6 +166,8 @@ def read_within_limits(path: Path, kind: str = "netCDF") -> None:
 def _read_in_child(path: Path, size: int, kind: str = "netCDF") -> None:
     seconds = _time_limit(size)
     code = "import sys; sys.path.append(sys.argv[1]); from causalgia import store; store.report_damage(*sys.argv[2:])"
+    if "hdf5plugin" in sys.modules:  # whose filters this process has, and the child needs
+        code = f"import hdf5plugin; {code}"
     command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path), kind]
     try:
         ended = subprocess.run(
@@ -415,7 +417,17 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
         raise OutcomesError(
             f"{path}: several predictors, and AnnData has contrasts and tasks; select one, .sel(model=...)"
         )
-    return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
+    _check_attrs(table, Path(path))
+    verdicts = np.unique(table["verdict"].astype(str)) if "verdict" in table else ()
+    odd = [verdict for verdict in verdicts if verdict not in VERDICT_CODES]
+    if odd:
+        known = ", ".join(VERDICT_CODES)
+        raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is none of {known}; give what cg.decide returns")
+    try:
+        return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
+    except (TypeError, ValueError) as error:  # a name with a zero byte, or two that differ in a slash
+        why = str(error).splitlines()[0][:200]
+        raise OutcomesError(f"{path}: HDF5 does not hold a name or a value of it ({why}); rename or drop it") from error
 
 
 def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
@@ -485,6 +497,10 @@ def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
             kind = type(value).__name__
             raise OutcomesError(
                 f"{target}: attrs[{quoted(name)}] is a {kind}; attributes are text or numbers: convert it"
+            )
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise OutcomesError(
+                f"{target}: attrs[{quoted(name)}] = {quoted(value)} is beyond 64 bits, which no file holds; drop it"
             )
 
 

@@ -269,18 +269,14 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         ({}, cg.errors.ContrastError, "say contrast= one of 'c0'"),
         ({"contrast": "c0"}, cg.errors.ContrastError, "say task= one of 't0'"),
         ({"contrast": "c0", "task": "t0", "chromosome": "chr2"}, cg.errors.ContrastError, "'chr2' is not in sizes="),
-        ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
-        ({"column": "p"}, OutcomesError, "none of the curves' columns"),
         (
             {"contrast": "c0", "task": "t0", "sizes": "hg38.chrom.sizes"},
             cg.errors.ContrastError,
-            "of a file of sizes: {name: int",
+            r"sizes='hg38\.chrom\.sizes' is no mapping .* of a file: dict\(\(c, int\(n\)\) for c, n in",
         ),
-        (
-            {"contrast": "c0", "task": "t0", "sizes": {"chr1": "5000"}},
-            cg.errors.ContrastError,
-            "is not chromosome -> length",
-        ),
+        ({"contrast": "c0", "task": "t0", "sizes": {"chr1": "5000"}}, cg.errors.ContrastError, "is no mapping"),
+        ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
+        ({"column": "p"}, OutcomesError, "none of the curves' columns"),
     ):
         with pytest.raises(error, match=message):
             cg.reporting.write_bigwig(band, path, **place | wrong)
@@ -291,6 +287,10 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     names = np.array(band["contrast"].to_numpy(), dtype=object)
     with np.load(cg.reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")) as file:
         assert file["contrast"].tolist() == names.tolist()
+    double = band.isel(position=[0, 0, 1])
+    with pytest.raises(OutcomesError, match=r"is there more than once.*\.drop_duplicates\('position'\)"):
+        cg.reporting.write_bigwig(double, path, contrast="c0", task="t0", **place)
+    cg.reporting.write_bigwig(double.drop_duplicates("position"), path, contrast="c0", task="t0", **place)
     turned = band.isel(position=slice(None, None, -1))
     with pytest.raises(OutcomesError, match="sort them"):
         cg.reporting.write_bigwig(turned, path, contrast="c0", task="t0", **place)

@@ -267,6 +267,10 @@ def test_messages_are_short_and_escaped():
     assert as_message(f"{path}: no such file") == f"{path}: no such file"
     assert len(quoted("x" * 5_000)) == 80
     assert quoted([10**5_000]) == "list with more digits than can be written"
+    nested: list[object] = []
+    for _ in range(5_000):
+        nested = [nested]
+    assert quoted(nested) == "list nested too deeply to be written"
 
 
 ARMS = {"a": cg.Untreated(), "b": cg.Embed("G", at=1)}

@@ -212,7 +212,10 @@ REFUSED = {
     "nested": ([layer("Sequential", "inner", layers=[])], "a network inside the network"),
     "shape": ([layer("Dense", "wide", units=3)], r"kernel has shape \(4, 2\), not \(None, 3\)"),
     "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
-    "activation": ([layer("Activation", "a", activation="mine")], "activation 'mine' is none of"),
+    "activation": (
+        [layer("Activation", "a", activation="mine")],
+        "none of linear, .*, softmax; rebuild it",
+    ),
     "first": ([layer("MaxPooling1D", "m", data_format="channels_first")], "channels_first"),
     "empty": ([], "has no layers"),
 }
@@ -239,6 +242,8 @@ def test_graphs_that_are_refused(tmp_path):
         ({"class_name": "MyModel", "config": {"layers": [1]}}, "'MyModel', a class of its own whose code is not read"),
         ({"class_name": "Model", "config": {"layers": [{}]}}, "is no graph of a Keras network"),
         ([1, 2], "is no graph of a Keras network"),
+        (sequential({**layer("Dense", "a"), "class_name": {"a": 1}}), r"is no graph .*layer 'a' is a \{'a': 1\}"),
+        (sequential({**layer("Dense", "a"), "class_name": None}), "layer 'a' is a None"),
     ]:
         with pytest.raises(PredictorError, match=message):
             cg.predict.from_keras_h5(save(tmp_path / "net.h5", graph, {}))
@@ -246,6 +251,13 @@ def test_graphs_that_are_refused(tmp_path):
         file.attrs["model_config"] = "[" * 5_000
     with pytest.raises(PredictorError, match="nested too deeply"):
         cg.predict.from_keras_h5(tmp_path / "text.h5")
+
+
+def test_types_that_are_named_in_the_file_are_no_weights(tmp_path):
+    path = save(tmp_path / "x.h5", sequential(layer("Flatten", "flat")), {})
+    with h5py.File(path, "a") as file:
+        file["model_weights/flat/type"] = np.dtype("f4")
+    assert answers(path).shape == (5, 4 * LENGTH)
 
 
 def test_files_that_are_not_read(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 
@@ -133,6 +134,190 @@ def test_a_mistake_names_its_cure_in_one_line(mistake):
         do()
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) <= 480
+
+
+class Before(nn.Module):
+    """A network behind a function of its input: what most cures ask for."""
+
+    def __init__(self, net, before):
+        super().__init__()
+        self.net, self.before = net, before
+
+    def forward(self, x):
+        return self.net(self.before(x))
+
+
+class Tokens(nn.Module):
+    """A network of tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Embedding(12, 8)
+
+    def forward(self, x):
+        return self.layer(x).mean((1, 2))
+
+
+class Wide(Net):
+    """A convolution of other channels or dims, and whatever is left averaged."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x).mean((1, 2, 3)) if isinstance(self.layer, nn.Conv2d) else self.layer(x).mean((1, 2))
+
+
+def heads(y):
+    return y[:, :1].mean(2), y[:, 1].mean(1)
+
+
+def parts(y):
+    return {"counts": y.mean((1, 2)), "profile": y}
+
+
+class Answer:
+    """What networks of language return: an object that holds tensors."""
+
+    def __init__(self, y):
+        self.logits = y.mean(2)
+
+
+class Tracks(Net):
+    """A network of two more inputs."""
+
+    def forward(self, x, profile, counts):
+        return self.read(self.layer(x)) + profile + counts
+
+
+class Cell(Net):
+    """A network of a keyword."""
+
+    def forward(self, x, *, cell):
+        return self.read(self.layer(x)) + cell
+
+
+class Batch(Net):
+    """A network of a dict."""
+
+    def forward(self, batch):
+        return self.read(self.layer(batch["x"]))
+
+
+IDS = torch.tensor([5, 6, 7, 8])
+ALONG = cg.Track(axis=-1)
+CURED = {  # predictor of a mistake, with what the message says to write added to it
+    "tuple with a track": (
+        lambda **more: cg.TorchPredictor(Net(lambda y: (y.mean(2), y)), track=ALONG, **more),
+        "y[1]",
+    ),
+    "dict with a track": (lambda **more: cg.TorchPredictor(Net(parts), track=ALONG, **more), "y['profile']"),
+    "numpy": (lambda **more: cg.TorchPredictor(Net(lambda y: y.mean((1, 2)).detach().numpy()), **more), "from_numpy"),
+    "numpy with a track": (
+        lambda **more: cg.TorchPredictor(Net(lambda y: y.detach().numpy()), track=ALONG, **more),
+        "from_numpy",
+    ),
+    "(n, tasks, 1)": (lambda **more: cg.TorchPredictor(Net(lambda y: y.mean(2, keepdim=True)), **more), "squeeze(-1)"),
+    "(n, 1, tasks)": (lambda **more: cg.TorchPredictor(Net(lambda y: y.mean(2).unsqueeze(1)), **more), "squeeze(1)"),
+    "heads": (lambda **more: cg.TorchPredictor(Net(heads), **more), "torch.cat("),
+    "profile and counts": (lambda **more: cg.TorchPredictor(Net(lambda y: (y, y.mean((1, 2)))), **more), "y[1]"),
+    "(n, 1, tasks, 1)": (
+        lambda **more: cg.TorchPredictor(Net(lambda y: y.mean(2)[:, None, :, None]), **more),
+        "y.reshape(len(y), -1)",
+    ),
+    "heads of several columns": (
+        lambda **more: cg.TorchPredictor(Net(lambda y: [y.mean(2), y[:, :1].mean(2)]), **more),
+        "torch.cat(",
+    ),
+    "columns of a key": (lambda **more: cg.TorchPredictor(Net(lambda y: {"b": y.mean(2)}), **more), "y['b'], whose"),
+    "an object": (lambda **more: cg.TorchPredictor(Net(Answer), **more), "reduce=lambda y: y.logits"),
+    "channels last": (lambda **more: cg.TorchPredictor(Net(layout="NLC"), **more), "layout='NLC'"),
+    "channels last in numpy": (
+        lambda **more: cg.FunctionPredictor(lambda x: (x @ np.arange(4)).mean(1), **more),
+        "layout='NLC'",
+    ),
+}
+BEFORE = {  # network, the code that the message names, and the same as a function of the input
+    "5 channels": (
+        Wide(nn.Conv1d(5, 8, 5)),
+        "net(torch.cat([x, extra], 1)), such as extra = torch.zeros_like(x[:, :1])",
+        lambda x: torch.cat([x, torch.zeros_like(x[:, :1])], 1),
+    ),
+    "two dims": (Wide(nn.Conv2d(1, 8, (4, 5))), "net(x.unsqueeze(1)), (n, 1, 4, length)", lambda x: x.unsqueeze(1)),
+    "two dims, channels": (Wide(nn.Conv2d(4, 8, (1, 5))), "net(x.unsqueeze(2))", lambda x: x.unsqueeze(2)),
+    "tokens": (Tokens(), "net(ids[x.argmax(1)]), with ids = torch.tensor([...])", lambda x: IDS[x.argmax(1)]),
+}
+
+
+@pytest.mark.parametrize("mistake", CURED)
+def test_the_code_of_a_cure_runs_as_it_is_printed(mistake):
+    make, cure = CURED[mistake]
+    with pytest.raises(PredictorError) as caught:
+        run(make())
+    message = str(caught.value)
+    assert cure in message
+    assert len(message) <= 480
+    code = re.search(
+        r"layout='NLC'|reduce=torch\.from_numpy|reduce=lambda y: .*?(?=, which|, whose| for the |$)", message
+    )
+    more = eval(f"dict({code[0]})", {"torch": torch})
+    assert np.isfinite(run(make(**more))["outcome"]).all()
+
+
+@pytest.mark.parametrize("mistake", BEFORE)
+def test_a_module_around_the_network_cures_its_input(mistake):
+    net, code, before = BEFORE[mistake]
+    with pytest.raises(PredictorError) as caught:
+        run(cg.TorchPredictor(net))
+    assert f"forward(x) returns {code}" in str(caught.value)
+    assert len(str(caught.value)) <= 480
+    assert np.isfinite(run(cg.TorchPredictor(Before(net, before)))["outcome"]).all()
+
+
+INPUTS = {  # network, the code that the message names, and the same as a function of the network and x
+    "two more": (Tracks(), "net(x, profile, counts), with a profile and a counts of", lambda net, x: net(x, 1.0, 2.0)),
+    "a keyword": (Cell(), "net(x, cell=cell), with a cell of", lambda net, x: net(x, cell=1.0)),
+    "a dict": (Batch(), "net({'x': x}), with the key", lambda net, x: net({"x": x})),
+}
+
+
+@pytest.mark.parametrize("mistake", INPUTS)
+def test_other_inputs_are_given_by_a_module_around_the_network(mistake):
+    inner, code, call = INPUTS[mistake]
+
+    class Around(nn.Module):
+        def __init__(self, net):
+            super().__init__()
+            self.net = net
+
+        def forward(self, x):
+            return call(self.net, x)
+
+    with pytest.raises(PredictorError) as caught:
+        run(cg.TorchPredictor(inner))
+    assert f"forward(x) returns {code}" in str(caught.value)
+    assert np.isfinite(run(cg.TorchPredictor(Around(inner)))["outcome"]).all()
+
+
+def count_g(sequences):
+    return np.array([word.count("G") for word in sequences])
+
+
+def test_functions_of_text_and_of_torch():
+    with pytest.raises(PredictorError, match=re.escape("give lambda x: f(cg.sequences.decode(x.argmax(1))), whose")):
+        run(cg.FunctionPredictor(count_g))
+    run(cg.FunctionPredictor(lambda x: count_g(cg.sequences.decode(x.argmax(1)))))
+    net = Net()
+    with pytest.raises(PredictorError, match=r"return net\(x\)\.detach\(\)\.numpy\(\), or use cg\.TorchPredictor"):
+        run(cg.FunctionPredictor(lambda x: net(torch.tensor(x))))
+    run(cg.FunctionPredictor(lambda x: net(torch.tensor(x)).detach().numpy()))
+    with pytest.raises(PredictorError, match="answered None; end it with a return"):
+        run(cg.FunctionPredictor(lambda _: None))
+    with pytest.raises(PredictorError, match=r"end forward\(\) with a return"):
+        run(cg.TorchPredictor(Net(lambda _: None)))
+    with pytest.raises(PredictorError, match=r"not its weights \(4 arrays, .* net\.load_state_dict\(weights\)"):
+        cg.FunctionPredictor(fixed().state_dict())
 
 
 def test_a_reduction_that_cannot_be_sent():

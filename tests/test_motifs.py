@@ -345,12 +345,32 @@ def test_rounded_rows_of_a_file_are_divided_by_their_sum(tmp_path):
 SQUARE = "0.7 0.1 0.1 0.1\n0.7 0.1 0.1 0.1\n0.05 0.05 0.05 0.85\n0.3 0.3 0.3 0.1\n"
 
 
-@pytest.mark.parametrize("head", [">GATA\tGATA1(Zf)\t6.05\t-1781.9\t0\n", ""])
+OF_HOMER = ">GATA\tGATA1(Zf)\t6.05\t-1781.9\t0\n"
+
+
+def test_motifs_of_homer(tmp_path):
+    """As HOMER's known.motifs: known ones with statistics behind, and one found de novo."""
+    text = OF_HOMER + SQUARE + ">SCCTCAG\t1-SCCTCAG\t8.2\n0.997\t0.001\t0.001\t0.001\n0.4\t0.3\t0.2\t0.1\n"
+    found = read_motifs(written(tmp_path / "m", text))
+    assert [(x, motif.identifier) for x, motif in found.items()] == [("GATA1(Zf)", "GATA"), ("1-SCCTCAG", "SCCTCAG")]
+    assert found["GATA1(Zf)"].probabilities == tuple(tuple(map(float, row.split())) for row in SQUARE.splitlines())
+    assert len(found["1-SCCTCAG"].probabilities) == 2
+    twice = read_motifs(written(tmp_path / "m", text + text.replace(">SC", ">AC").replace(">GA", ">CA")))
+    assert list(twice) == ["GATA", "SCCTCAG", "CATA", "ACCTCAG"]
+    for rows in ("", "0.5 0.5\n", "A 0.1 0.2 0.3 0.4\n"):
+        with refused("HOMER has four probabilities (A, C, G, T) for each position"):
+            read_motifs(written(tmp_path / "m", OF_HOMER + rows))
+    with refused("are not four probabilities that sum to 1"):
+        read_motifs(written(tmp_path / "m", OF_HOMER + "1 1 1 1\n"))
+
+
+@pytest.mark.parametrize("head", [OF_HOMER, ""])
 def test_a_square_matrix_of_homer_is_not_taken_for_jaspar(tmp_path, head):
     path = tmp_path / "m"
-    with refused("each row sums to 1, so rows are positions, as HOMER writes them") as caught:
-        read_motifs(written(path, head + SQUARE))
-    assert str(caught.value).startswith(f"{path}: line 1: ")
+    if not head:
+        with refused("each row sums to 1, so rows are positions, as HOMER writes them") as caught:
+            read_motifs(written(path, SQUARE))
+        assert str(caught.value).startswith(f"{path}: line 1: ")
     labeled = "".join(f"{base} {line}\n" for base, line in zip("ACGT", SQUARE.split("\n"), strict=False))
     by_column = "0.7 0.7 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.85 0.1\n"
     both = "1 0 0 0\n0 0 1 0\n0 1 0 0\n0 0 0 1\n"

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import SequenceError
+from causalgia import store
+from causalgia.errors import OutcomesError, SequenceError
 from causalgia.sequences import decode, encode, one_hot, read_motifs
 
 FLANKED = "TCGATAAGCA"
@@ -33,6 +34,13 @@ def write_pattern(parent: h5py.Group, name: str, word: str = FLANKED, n: int = 9
     for key in ("start", "end", "example_idx", "is_revcomp"):
         seqlets[key] = np.zeros(n, dtype=int)
     return group
+
+
+@pytest.fixture(autouse=True)
+def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read files of this test's own in this process alone; hostile ones are read by a child process first."""
+    if "foreign" not in request.node.name:
+        monkeypatch.setattr(store, "_read_in_child", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -109,8 +117,24 @@ def test_links_and_foreign_values_are_refused(tmp_path: Path, modisco: Path) -> 
         group = write_pattern(file.create_group("pos_patterns"), "pattern_0")
         del group["sequence"]
         group.create_dataset("sequence", (4, 4), "f8", external=[(str(tmp_path / "values.bin"), 0, 128)])
-    with pytest.raises(SequenceError, match="holds no values of its own"):
+    with pytest.raises(SequenceError, match=r"external\.h5: the values of '/pos_patterns/pattern_0/.* are in other"):
         cg.read_patterns(path)
+
+
+def test_damage_that_ends_a_process_is_met_by_a_child(
+    tmp_path: Path, modisco: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5 spins or crashes on some damaged files, where no handler of an exception is asked."""
+    asked = []
+
+    def crashed(path: Path, size: int, kind: str) -> None:
+        asked.append((path, kind))
+        raise OutcomesError(f"{path}: damaged or no HDF5 file (reading it ended with signal 11); make it anew")
+
+    monkeypatch.setattr(store, "_read_in_child", crashed)
+    with pytest.raises(SequenceError, match=r"modisco_results\.h5: damaged .* signal 11\); make it anew$"):
+        cg.read_patterns(modisco)
+    assert asked == [(modisco, "HDF5")]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +173,7 @@ def test_other_hdf5_files_are_named(tmp_path: Path, modisco: Path) -> None:
         assert message in str(caught.value)
     cut = tmp_path / "cut.h5"
     cut.write_bytes(modisco.read_bytes()[:3_000])
-    with pytest.raises(SequenceError, match=r"cut\.h5: cannot be read .* damaged or was cut short"):
+    with pytest.raises(SequenceError, match=r"cut\.h5: damaged or no HDF5 file .*; make it anew"):
         cg.read_patterns(cut)
     with pytest.raises(SequenceError, match="no such file"):
         cg.read_patterns(tmp_path / "none.h5")
@@ -250,3 +274,40 @@ def test_hits_that_cannot_be_placed(finemo: Path) -> None:
 
 def test_words_of_the_regions_are_those_of_the_hits(finemo: Path) -> None:
     assert decode(cg.read_sequences(finemo / "regions.npz").tokens)[0][2:6] == "GATA"
+
+
+def test_options_and_tables_that_do_not_go_together(finemo: Path, modisco: Path) -> None:
+    (finemo / "m.meme").write_text("MEME version 5\nMOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n")
+    (finemo / "named.bed").write_text("chr\tstart\tend\tname\tscore\tstrand\nchr1\t12\t16\tGATA\t9\t+\n")
+    (finemo / "four.bed").write_text("chr1\t12\t16\tGATA\n")
+    (finemo / "either.bed").write_text("chr1\t12\t16\tGATA\t9\t.\n")
+    genome: dict[str, Any] = {"genome": finemo / "genome.fa"}
+    for path, options, message in (
+        (finemo / "m.meme", {"trim": 0.5}, r"trim=0\.5 goes with tfmodisco's HDF5.*cg\.sequences\.Motif\(motif\.name"),
+        (finemo / "hits.bed", {"trim": 0.5, **genome}, "trim=0.5 goes with tfmodisco"),
+        (modisco, genome, "genome= goes with FiNeMo's hits, and this is HDF5"),
+        (finemo / "named.bed", genome, r"these are none: .*hits\.bed has six and no header"),
+        (finemo / "four.bed", genome, r"these are none: .*hits\.bed has six"),
+        (finemo / "either.bed", genome, r"strand '\.'; .* no orientation without its strand"),
+    ):
+        with pytest.raises(SequenceError, match=message):
+            cg.read_patterns(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            {"contributions": np.full((2, 20), "1")},
+            r"contributions of <U1 and shape \(2, 20\) for 2 regions",
+        ),
+        ({"contributions": np.full((2, 20), np.nan)}, "they are finite numbers"),
+        ({"peak_id": np.array(0.5)}, r"peak_id is float64 of shape \(\); it has a whole number for each of 2"),
+        ({"peak_region_start": np.array([0.5, 1])}, "peak_region_start is float64"),
+    ],
+)
+def test_regions_with_odd_columns(finemo: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    held = dict(np.load(finemo / "regions.npz")) | arrays
+    np.savez(finemo / "odd.npz", **held)
+    with pytest.raises(SequenceError, match=message):
+        cg.read_patterns(finemo / "hits.tsv", regions=finemo / "odd.npz")

@@ -382,14 +382,15 @@ def test_impossible_batch_sizes(batch_size):
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (nn.Conv1d(5, 1, 3), r"refused an input of shape \(1, 4, 12\).*5 channels"),
+        (nn.Conv1d(5, 1, 3), r"refused an input of shape \(1, 4, 12\).*5 channels.*It takes 1 more channel"),
         (nn.Sequential(nn.Flatten(), nn.Linear(99, 1)), r"refused an input of shape \(1, 4, 12\).*mat1 and mat2"),
     ],
 )
 def test_wrong_channels_and_length(net, message):
     with pytest.raises(PredictorError, match=message) as caught:
         cg.TorchPredictor(net).predict(TOKENS)
-    assert "The library gives 4 channels (n, 4, length). Check the length" in str(caught.value)
+    assert "The library gives 4 channels (n, 4, length). " in str(caught.value)
+    assert ("Check the length" in str(caught.value)) == (not isinstance(net, nn.Conv1d))
     with pytest.raises(PredictorError, match=r"gives 4 channels \(n, length, 4\)"):
         cg.TorchPredictor(net, layout="NLC").predict(TOKENS)
 

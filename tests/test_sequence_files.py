@@ -171,3 +171,43 @@ def test_what_is_read_is_a_population(tmp_path: Path) -> None:
     np.save(tmp_path / "peaks.npy", one_hot(rng.integers(0, 4, (30, 50)).astype(np.uint8)))
     null = cg.DinucleotideShuffle(of=cg.read_sequences(tmp_path / "peaks.npy"))
     assert null.sample(10, rng=1)["sequence"].shape == (10, 50)
+
+
+def test_odd_windows_of_regions_and_keys(tmp_path: Path) -> None:
+    """Found by fuzzing: bytes for names, a key that is a list."""
+    hot, starts = one_hot(encode(WORDS)), np.arange(3)
+    for chromosomes, places in ((np.array([b"1", b"1", b"1"]), starts), (np.array(["1"] * 3), np.array([b"1"] * 3))):
+        path = saved(tmp_path / "x.npz", sequences=hot, chr=chromosomes, peak_region_start=places)
+        assert cg.read_sequences(path).names == (0, 1, 2)
+    tokens = saved(tmp_path / "x.npz", sequences=encode(WORDS), chr=np.array(["1"] * 3), peak_region_start=starts)
+    assert cg.read_sequences(tokens).names == ("1:0-7", "1:1-8", "1:2-9")
+    with pytest.raises(SequenceError, match=r"key=\['sequences'\] is not there"):
+        cg.read_sequences(tokens, key=["sequences"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chrom\tstart\tend\nchr1\t10\t40\n", r"line 1: 'chrom', 'start', 'end' is a header.*begin the line with '#'"),
+        ("chrom chromStart chromEnd\n", "'chromStart', 'chromEnd' is a header"),
+        ("", "no intervals; a BED line has a chromosome"),
+        ("# nothing\n", "no intervals"),
+        ("chr1\tten\t40\n", "line 1: start 'ten' is not a whole number"),
+    ],
+)
+def test_a_table_with_a_genome_is_read_as_bed(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGTTGCA" * 40 + "\n")
+    (tmp_path / "x.bed").write_text(text)
+    with pytest.raises(SequenceError, match=message):
+        cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=20)
+    if "header" in message:
+        (tmp_path / "x.bed").write_text(f"#{text.splitlines()[0]}\nchr1\t10\t40\n")
+        found = cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=20)
+        assert found.names == ("chr1:15-35",)
+
+
+def test_a_window_longer_than_any_number_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text(">chr1\nACGTTGCA\n")
+    (tmp_path / "x.bed").write_text("chr1\t1\t5\n")
+    with pytest.raises(SequenceError, match="at least 1 and at most a chromosome's"):
+        cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=10**5_000)

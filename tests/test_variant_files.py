@@ -216,3 +216,10 @@ def test_endings_say_what_is_written(folder, tmp_path):
     other = replace(answer, findings={})
     with pytest.raises(OutcomesError, match="no finding 'variants'"):
         cg.experiments.write_variants(other, tmp_path / "b.csv")
+
+
+def test_a_vcf_to_be_annotated_has_positions(tmp_path):
+    path = tmp_path / "x.vcf"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\nchr1\n")
+    with pytest.raises(SequenceError, match=r"x\.vcf: POS '\.' is not a whole number"):
+        annotated_vcf([], [], like=path)

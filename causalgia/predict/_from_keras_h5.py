@@ -128,6 +128,10 @@ def from_keras_h5(
     )
 
 
+class _UnreadSettingError(Exception):
+    """A setting of a layer whose meaning is known to Keras alone."""
+
+
 class KerasNetwork(torch.nn.Module):
     """A graph of Keras layers; tensors of positions are held as (n, channels, positions)."""
 
@@ -192,10 +196,15 @@ class KerasNetwork(torch.nn.Module):
     def _step(self, layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> KerasStep:
         try:
             return KerasStep(layer, arrays)
+        except _UnreadSettingError as error:
+            raise PredictorError(
+                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be read: {error}; rebuild it in "
+                "PyTorch and load its arrays, or wrap Keras' own predict in cg.FunctionPredictor"
+            ) from error
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise PredictorError(
                 f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be read "
-                f"({type(error).__name__}: {str(error)[:80]}); is this the graph of these weights?"
+                f"({type(error).__name__}: {str(error)[:200]}); is this the graph of these weights?"
             ) from error
 
     def forward(self, x: Tensor) -> Any:
@@ -263,7 +272,7 @@ def _activation(name: Any) -> Callable[[Tensor], Tensor]:
     if given is None:
         return _ACTIVATIONS["linear"]
     if not isinstance(given, str) or given not in _ACTIVATIONS:
-        raise ValueError(f"activation {quoted(given)} is none of {', '.join(_ACTIVATIONS)}")
+        raise _UnreadSettingError(f"activation {quoted(given)} is none of {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[given]
 
 
@@ -279,13 +288,13 @@ def _pads(length: int, width: int, stride: int, padding: str) -> tuple[int, int]
         total = max((-(-length // stride) - 1) * stride + width - length, 0)
         return total // 2, total - total // 2
     if padding != "valid":
-        raise ValueError(f"padding {quoted(padding)} is none of valid, same, causal")
+        raise _UnreadSettingError(f"padding {quoted(padding)} is none of valid, same, causal")
     return 0, 0
 
 
 def _check_channels_last(config: dict[str, Any]) -> None:
     if config.get("data_format", "channels_last") not in ("channels_last", None):
-        raise ValueError("data_format is channels_first; save the network as channels_last")
+        raise _UnreadSettingError("data_format is channels_first; save the network as channels_last")
 
 
 def _conv(config: dict[str, Any], step: KerasStep) -> Callable[[Tensor], Tensor]:
@@ -335,7 +344,7 @@ def _channel_norm(config: dict[str, Any], step: KerasStep) -> Callable[[Tensor],
 def _layer_norm(config: dict[str, Any], step: KerasStep) -> Callable[[Tensor], Tensor]:
     axis = config.get("axis", -1)
     if axis not in (-1, [-1], 2, [2]):
-        raise ValueError(f"axis {axis} is not the channels")
+        raise _UnreadSettingError(f"axis {axis} is not the channels")
     gamma = step.weight("gamma", None) if config.get("scale", True) else None
     beta = step.weight("beta", None) if config.get("center", True) else None
     eps = float(config.get("epsilon", 1e-3))
@@ -385,7 +394,7 @@ def _softmax(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
 def _relu(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     slope, most, least = config.get("negative_slope"), config.get("max_value"), config.get("threshold")
     if slope or least:
-        raise ValueError("a ReLU with a slope or a threshold is not read; use LeakyReLU")
+        raise _UnreadSettingError("a ReLU with a slope or a threshold is not read; use LeakyReLU")
     return functional.relu if most is None else (lambda x: x.clamp(0, float(most)))
 
 

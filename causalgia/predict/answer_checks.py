@@ -89,10 +89,15 @@ def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) ->
 
 def as_numbers(values: object) -> NDArray[Any]:
     """Return answers as an array of floating numbers; PredictorError if they are not real numbers."""
+    if values is None:
+        raise PredictorError("the callable answered None; end it with a return of (n,) or (n, tasks) numbers")
     try:
         answers = np.asarray(values)
     except Exception as error:
-        msg = f"the answer, a {type(values).__name__}, cannot be read as an array ({first_line(error)}); return numpy"
+        cure = (
+            "return net(x).detach().numpy(), or use cg.TorchPredictor(net)" if "grad" in str(error) else "return numpy"
+        )
+        msg = f"the answer, a {type(values).__name__}, cannot be read as an array ({first_line(error)}); {cure}"
         raise PredictorError(msg) from error
     if np.ma.is_masked(values):
         raise PredictorError("the answer is a masked array, and some of its values are masked; return numbers for all")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
-from causalgia.predict.mistakes import check_not_constant, cure_of_failure
+from causalgia.predict.mistakes import check_not_constant, cure_of_failure, what_instead_of_network
 from causalgia.predict.predictor import LONG, Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
@@ -196,5 +197,6 @@ class FunctionPredictor(SinglePredictor):
 
 def _check_callable(fn: object) -> None:
     if not callable(fn):
-        msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {quoted(fn)}"
+        given = what_instead_of_network(fn) if isinstance(fn, Mapping | str | PathLike) else quoted(fn)
+        msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {given}"
         raise PredictorError(msg)

@@ -30,6 +30,10 @@ class KerasLayer:
     config: dict[str, Any]
     calls: tuple[tuple[tuple[str, int, int], ...], ...]
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and isinstance(self.kind, str) and isinstance(self.config, dict)):
+            raise TypeError(f"layer {quoted(self.name)} is a {quoted(self.kind)}")
+
 
 @dataclass(frozen=True)
 class KerasGraph:
@@ -108,7 +112,7 @@ def _arrays_of(group: Any) -> Iterator[tuple[str, NDArray[Any]]]:
             found = here[name]
             if isinstance(found, h5py.Group):
                 left.append(found)
-            elif found.dtype.kind in "fiu" and math.prod(found.shape or (1,)):
+            elif isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and math.prod(found.shape or (1,)):
                 yield name.split("/")[-1].split(":")[0], np.asarray(found[()])
 
 

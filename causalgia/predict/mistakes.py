@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -38,7 +39,7 @@ def what_instead_of_network(value: object) -> str:
         return f"the path {quoted(str(value))}; build the network, then load its weights: {_LOAD}"
     if isinstance(value, type):
         return f"the class {value.__name__}; make one: {value.__name__}(...), then load its weights"
-    return f"{quoted(value)}; FunctionPredictor takes any callable"
+    return f"{' '.join(quoted(value).split())}; FunctionPredictor takes any callable"
 
 
 def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n_rows: int) -> str:
@@ -60,7 +61,9 @@ def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n
     if shape is not None and len(shape) == 3 and 1 in shape[1:]:
         axis, which = (-1, "last") if shape[2] == 1 else (1, "middle")
         return f"give reduce=lambda y: y.squeeze({axis}), which drops the {which} axis"
-    if len(parts) > 1 and all(one[:1] == (n_rows,) and one[1:] in ((), (1,)) for one in parts):
+    if shape is not None and len(shape) > 3 and shape[0] == n_rows and sum(size > 1 for size in shape[1:]) < 2:
+        return "give reduce=lambda y: y.reshape(len(y), -1), which drops the axes of 1"
+    if len(parts) > 1 and all(one[:1] == (n_rows,) and len(one) < 3 for one in parts):
         return (
             "give reduce=lambda y: torch.cat([head.reshape(len(head), -1) for head in y], 1), which makes columns of "
             "the heads, and their names in tasks="
@@ -68,21 +71,62 @@ def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n
     return _GENERAL
 
 
-def cure_of_failure(error: BaseException) -> str:
-    """Return the cure of a call that failed, or "" if it is not known.
+def cure_of_track(value: object, n_rows: int) -> str:
+    """Return the cure of an output that is not one track: the part of it that looks like one, if there is one.
 
     Examples
     --------
-    >>> cure_of_failure(TypeError("forward() missing 1 required positional argument: 'signal'"))
+    >>> cure_of_track({"counts": np.zeros((1, 2)), "profile": np.zeros((1, 2, 40))}, 1)
+    "give reduce=lambda y: y['profile'], which is (1, 2, 40)"
+    """
+    named = value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, tuple | list) else ())
+    shapes = {key: tuple(getattr(part, "shape", ())) for key, part in named}
+    tracks = [key for key, shape in shapes.items() if len(shape) == 3 and shape[0] == n_rows]
+    if tracks:
+        return f"give reduce=lambda y: y[{quoted(tracks[0])}], which is {shapes[tracks[0]]}"
+    return "give reduce=, a function of what the network returns, that makes one tensor of it"
+
+
+def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
+    """Return the cure of a call that failed, of a network with these layers, or "" if it is not known.
+
+    Examples
+    --------
+    >>> cure_of_failure(TypeError("Net.forward() missing 1 required positional argument: 'signal'"))
     "It takes 'signal' as well: give a module whose forward(x) returns net(x, signal), with a signal of your choice"
     """
     text = str(error)
-    if isinstance(error, TypeError) and "required positional argument" in text:
-        names = text.rpartition(": ")[2]
-        word = names.split(" and ")[0].strip("'") or "other"
+    if isinstance(error, TypeError) and "forward() missing" in text:
+        words = re.findall(r"'(\w+)'", text.rpartition(": ")[2])[:5] or ["other"]
+        given = ", ".join(f"{word}={word}" if "keyword-only" in text else word for word in words)
+        named = " and ".join(f"a {word}" for word in words)
         return (
-            f"It takes {names[:60]} as well: give a module whose forward(x) returns net(x, {word[:20]}), with a "
-            f"{word[:20]} of your choice"
+            f"It takes {', '.join(map(quoted, words))} as well: give a module whose forward(x) returns "
+            f"net(x, {given}), with {named} of your choice"
+        )
+    if "invalid data type 'str'" in text:
+        return "It takes a dict: give a module whose forward(x) returns net({'x': x}), with the key that it reads"
+    lacks = re.search(r"'numpy.ndarray' object has no attribute '(\w+)'", text)
+    if lacks is not None and hasattr(str, lacks[1]):
+        return (
+            "It takes text: give lambda x: f(cg.sequences.decode(x.argmax(1))), whose argument is a list of sequences"
+        )
+    kinds = {type(layer).__name__: layer for layer in reversed([*layers])}  # the first of each kind
+    if "Embedding" in kinds and "indices" in text:
+        return (
+            "It takes tokens: give a module whose forward(x) returns net(ids[x.argmax(1)]), with ids = "
+            "torch.tensor([...]), the numbers of A, C, G, T in its vocabulary"
+        )
+    if "Conv2d" in kinds:
+        axis = 2 if getattr(kinds["Conv2d"], "in_channels", 1) == 4 else 1
+        shape = "(n, 4, 1, length)" if axis == 2 else "(n, 1, 4, length)"
+        return f"It is two-dimensional: give a module whose forward(x) returns net(x.unsqueeze({axis})), {shape}"
+    wanted = re.search(r"to have (\d+) channels, but got 4 channels", text)
+    if wanted is not None and int(wanted[1]) > 4:
+        more = int(wanted[1]) - 4
+        return (
+            f"It takes {more} more channel{'s' * (more > 1)}: give a module whose forward(x) returns net(torch.cat([x, "
+            f"extra], 1)), such as extra = torch.zeros_like(x[:, :{more}])"
         )
     if "numpy.ndarray" in text and any(word in text for word in ("conv", "linear", "invalid combination", "Tensor")):
         return "It is a PyTorch network, and got a numpy array: use cg.TorchPredictor(net)"

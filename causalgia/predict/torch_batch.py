@@ -10,6 +10,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
@@ -389,11 +390,17 @@ def read_columns(
 
 
 def reduced_output(output: object, reduce: Callable[[Any], torch.Tensor] | None) -> object:
-    """Return an output after `reduce`; PredictorError if that fails."""
-    if reduce is None:
-        return output
+    """Return an output after `reduce`; PredictorError if that fails, or if it is numpy's."""
     try:
-        return reduce(output)
+        reduced = output if reduce is None else reduce(output)
+        if not isinstance(reduced, np.ndarray):
+            return reduced
+        what = "reduce= gives" if reduce is not None else "the network's output is"
+        given = "" if reduce is not None else "give reduce=torch.from_numpy, or "
+        raise PredictorError(
+            f"{what} a numpy array {reduced.shape}, and TorchPredictor reads tensors; {given}return the tensor itself, "
+            "without .numpy()"
+        )
     except CausalgiaError:
         raise
     except Exception as error:
@@ -405,8 +412,9 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
     column = _as_table(value, n_rows, f"the network's output {quoted(key)}")
     if column.shape[1] != 1:
         msg = (
-            f"the network's output {quoted(key)} has {column.shape[1]} columns and a key is one task; give reduce= to "
-            f"make one number of them, for example reduce=lambda y: {{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
+            f"the network's output {quoted(key)} has {column.shape[1]} columns and a key is one task; give "
+            f"reduce=lambda y: y[{quoted(key)}], whose columns are the tasks then, or one number of them: "
+            f"reduce=lambda y: {{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
         )
         raise PredictorError(msg)
     return column
@@ -421,6 +429,11 @@ def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
     parts = value if isinstance(value, tuple | list) else ()
     shapes = [tuple(part.shape) if isinstance(part, torch.Tensor) else () for part in parts]
     cure = cure_of_shape(tuple(value.shape) if isinstance(value, torch.Tensor) else None, shapes, n_rows)
+    held = [name for name, item in getattr(value, "__dict__", {}).items() if isinstance(item, torch.Tensor)]
+    if value is None:
+        cure = "end forward() with a return"
+    elif held and not isinstance(value, torch.Tensor | tuple | list):
+        cure = f"give reduce=lambda y: y.{held[0]}"
     sequences = "one sequence" if n_rows == 1 else f"{n_rows} sequences"
     raise PredictorError(
         f"{what} for {sequences} is {as_message(describe_output(value))}, not a tensor ({n_rows},) or ({n_rows}, "

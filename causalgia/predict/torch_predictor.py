@@ -428,10 +428,11 @@ class TorchPredictor(SinglePredictor):
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
+            known = cure_of_failure(error, self.module.modules())
             msg = (
                 f"the network refused an input of shape {tuple(x.shape)} ({self.layout}, {x.dtype}): "
                 f"{first_line(error)}. The library gives 4 channels {shape_in_words(self.layout)}. "
-                f"{self._other_layout(x) or cure_of_failure(error) or 'Check the length of the sequences and layout='}"
+                f"{self._other_layout(x) or known or 'Check the length of the sequences and layout='}"
             )
             raise PredictorError(msg) from error
         if not self._met and self._function is not None and isinstance(output, torch.Tensor):

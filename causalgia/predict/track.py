@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from causalgia.checks import is_whole
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.answer_checks import name_tasks, place_columns
+from causalgia.predict.mistakes import cure_of_track
 
 Reduction: TypeAlias = Literal["sum", "mean", "log sum", "max"]
 _AXES = {1: 1, -2: 1, 2: 2, -1: 2}
@@ -263,8 +264,8 @@ class TrackAnswers:
             what = f"has shape {shape}" if shape else f"is a {type(value).__name__}"
             raise PredictorError(
                 f"the network's output for {n_rows} sequences {what}; a track is ({n_rows}, tasks, positions), "
-                f"({n_rows}, positions, tasks) with Track(axis=1), or ({n_rows}, positions). Give reduce=, a function "
-                "of what the network returns, that makes one tensor of it"
+                f"({n_rows}, positions, tasks) with Track(axis=1), or ({n_rows}, positions): "
+                f"{cure_of_track(value, n_rows)}"
             )
         if len(shape) == 2:
             cube = value.reshape(n_rows, shape[1], 1)

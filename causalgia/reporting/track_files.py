@@ -109,13 +109,20 @@ def write_bigwig(
         values = values.sel({dim: _chosen(dim, name, values[dim].to_numpy().tolist())})
     if not isinstance(sizes, Mapping) or not all(is_whole(size) and size > 0 for size in sizes.values()):
         raise ContrastError(
-            f"sizes={quoted(sizes)} is not chromosome -> length in whole bases, such as {{'chr1': 248_956_422}}; of a "
-            "file of sizes: {name: int(size) for name, size in map(str.split, open(path))}"
+            f"sizes={quoted(sizes)} is no mapping of chromosomes to their lengths, such as {{'chr1': 248_956_422}}; of "
+            "a file: dict((c, int(n)) for c, n in (line.split()[:2] for line in open('hg38.chrom.sizes')))"
         )
     if chromosome not in sizes:
         raise ContrastError(f"chromosome {quoted(chromosome)} is not in sizes=, which has {_few(sizes)}")
     if not is_whole(origin):
         raise ContrastError(f"origin={quoted(origin)} is not a base of the chromosome, a whole number from 0 on")
+    steps = np.diff(np.sort(positions_of(curves)))
+    if (steps == 0).any():
+        twice = np.sort(positions_of(curves))[1:][steps == 0][0]
+        raise OutcomesError(
+            f"position {twice} is there more than once, and a base of a bigWig file has one value; keep one: "
+            ".drop_duplicates('position')"
+        )
     if (np.diff(positions_of(curves)) <= 0).any():
         raise OutcomesError("positions do not increase, as those of a bigWig file do; sort them: .sortby('position')")
     starts, width = positions_of(curves).astype(np.int64) + origin, int(curves.attrs.get("bin", 1))

@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Literal
 
 from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import parse_int
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.vcf import Variant
 
@@ -97,7 +98,7 @@ def annotated_vcf(
     Raises
     ------
     SequenceError
-        If a field has another number of values, two have one name, or the file cannot be read.
+        If a field has another number of values, two have one name, or the file cannot be read or is not VCF.
 
     Examples
     --------
@@ -120,12 +121,13 @@ def annotated_vcf(
             raise SequenceError(f"two INFO fields are called {quoted(field.name)}; rename one")
     of = {(x.chromosome, x.position, x.reference, x.alternate): i for i, x in enumerate(variants)}
     head, rows = _lines_of(variants) if like is None else _lines_like(like)
+    places = [parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows]
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
     if not any(line.startswith("##fileformat=") for line in meta):
         meta.insert(0, "##fileformat=VCFv4.3")
     columns = next((line for line in head if not line.startswith("##")), "\t".join(_HEAD))
-    body = [_with_info(row, fields, of) for row in rows]
+    body = [_with_info(row, place, fields, of) for row, place in zip(rows, places, strict=True)]
     return "\n".join([*meta, *(field.declaration for field in fields), columns, *body]) + "\n"
 
 
@@ -144,8 +146,10 @@ def _lines_like(path: str | PathLike[str]) -> tuple[list[str], list[list[str]]]:
     return head, [[cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in rows]
 
 
-def _with_info(row: list[str], fields: Sequence[InfoField], of: Mapping[tuple[str, int, str, str], int]) -> str:
-    keys = [(row[0], int(row[1]) - 1, row[3].upper(), alternate.upper()) for alternate in row[4].split(",")]
+def _with_info(
+    row: list[str], position: int, fields: Sequence[InfoField], of: Mapping[tuple[str, int, str, str], int]
+) -> str:
+    keys = [(row[0], position, row[3].upper(), alternate.upper()) for alternate in row[4].split(",")]
     which = [of.get(key) for key in keys]
     names = {field.name for field in fields}
     kept = [part for part in row[7].split(";") if part not in ("", ".") and part.partition("=")[0] not in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -256,8 +256,8 @@ def read_bed(
     SequenceError
         If the file cannot be read, has no interval, a line is malformed, or two intervals give one window.
     """
-    if not is_whole(length) or length < 1:
-        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+    if not is_whole(length) or not 1 <= length < 2**62:
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1 and at most a chromosome's"
         raise SequenceError(msg)
     if center not in ("middle", "summit"):
         msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
@@ -282,11 +282,25 @@ def read_bed(
     return windows
 
 
+def is_bed_header(columns: Sequence[str]) -> bool:
+    """Say whether columns are names: two of them, in place of a start and an end.
+
+    Examples
+    --------
+    >>> is_bed_header(["chrom", "chromStart", "chromEnd"]), is_bed_header(["chr1", "9", "40"])
+    (True, False)
+    """
+    return len(columns) >= 3 and "start" in columns[1].lower() and columns[2].lower().endswith(("end", "stop"))
+
+
 def _window(line: str, number: int, *, place: str, length: int, center: str, stranded: bool) -> Window:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 3:
         msg = f"{place}: {len(columns)} columns; a BED line has a chromosome, a start and an end, separated by tabs"
         raise SequenceError(msg)
+    if is_bed_header(columns):
+        names = ", ".join(map(quoted, columns[:3]))
+        raise SequenceError(f"{place}: {names} is a header, and BED has none; begin the line with '#', or drop it")
     start, end = _parse_whole(columns[1], "start", place), _parse_whole(columns[2], "end", place)
     if not 0 <= start < end:
         msg = f"{place}: start {start} and end {end}; a BED interval has 0 <= start < end (starts are counted from 0)"

@@ -51,7 +51,7 @@ def is_hit_table(path: Path) -> bool:
     columns = first.split("\t")
     if set(_NEEDED) <= set(columns):
         return True
-    return len(columns) >= 6 and columns[1].isdigit() and columns[2].isdigit() and columns[5] in ("+", "-")
+    return len(columns) >= 6 and columns[1].isdigit() and columns[2].isdigit() and columns[5] in ("+", "-", ".")
 
 
 def hit_motifs(path: Path, *, genome: Path | None, regions: Path | None) -> dict[str, Motif]:
@@ -94,9 +94,10 @@ def _hits_in(path: Path) -> Iterable[Hit]:
         start, stop = (parse_int(row[at[name]], SequenceError, source=f"{place}: {name}") for name in ("start", "end"))
         strand, name = row[at["strand"]], row[at["motif_name"]]
         if start >= stop or strand not in ("+", "-") or not name:
+            lost = "; a motif has no orientation without its strand: take the hits as FiNeMo wrote them"
             raise SequenceError(
                 f"{place}: {quoted(name)} from {start} to {stop} on strand {quoted(strand)}; a hit has a name, start < "
-                "end, and strand + or -"
+                f"end, and strand + or -{lost if strand == '.' else ''}"
             )
         region = row[at["peak_id"]] if "peak_id" in at else ""
         yield Hit(row[at["chr"]], start, stop, name, strand == "-", region, number)
@@ -138,15 +139,23 @@ class _Regions:
             )
         self.tokens = as_letters(arrays["sequences"], "NCL", f"{path}: sequences")
         n, width = self.tokens.shape
-        self.scores: NDArray[np.float64] = arrays["contributions"].astype(np.float64)
-        if self.scores.shape not in ((n, width), (n, 4, width)) or not np.isfinite(self.scores).all():
+        given = arrays["contributions"]
+        shapes = ((n, width), (n, 4, width))
+        if given.dtype.kind not in "fiu" or given.shape not in shapes or not np.isfinite(given).all():
             raise SequenceError(
-                f"{path}: contributions of shape {self.scores.shape} for {n} regions of {width} bases; they are "
-                f"finite, {(n, width)} or {(n, 4, width)}"
+                f"{path}: contributions of {given.dtype} and shape {given.shape} for {n} regions of {width} bases; "
+                f"they are finite numbers, {shapes[0]} or {shapes[1]}"
             )
-        starts, ids = arrays.get("peak_region_start"), arrays.get("peak_id")
-        self.starts = np.zeros(n, np.int64) if starts is None else starts.astype(np.int64)
-        self.rows = {str(x): i for i, x in enumerate(range(n) if ids is None else ids.tolist())}
+        self.scores: NDArray[np.float64] = given.astype(np.float64)
+        for name in ("peak_region_start", "peak_id"):
+            column = arrays.get(name, np.zeros(n, np.int64))
+            if column.shape != (n,) or (column.dtype.kind not in "iu" and name == "peak_region_start"):
+                raise SequenceError(
+                    f"{path}: {name} is {column.dtype} of shape {column.shape}; it has a whole number for each of {n} "
+                    "regions: make the file anew"
+                )
+        self.starts = arrays.get("peak_region_start", np.zeros(n, np.int64))
+        self.rows = {str(x): i for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())}
 
     def motif(self, hits: list[Hit], path: Path) -> Motif:
         """Return the motif of hits, with mean contributions."""

@@ -326,12 +326,13 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
 
 
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
-    r"""Read the motifs of a MEME (version 4 or 5) or JASPAR text file, plain or gzip-compressed.
+    r"""Read the motifs of a MEME (version 4 or 5), JASPAR or HOMER text file, plain or gzip-compressed.
 
     The format is told from the content. Keys are the motifs' names; motifs that share a name are keyed by their
     identifiers instead. Among MEME text is what MEME itself prints; its probabilities may be rounded: rows that sum to
     1 within 0.02 are divided by their sum. JASPAR counts become probabilities without a pseudocount; a file that is
-    one bare JASPAR matrix of four rows gives one motif named after the file.
+    one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's motifs have probabilities by
+    position under ``>consensus``, name and threshold, separated by tabs; the consensus is their identifier.
 
     Raises
     ------
@@ -392,12 +393,12 @@ class Matrix:
 
 
 def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
-    """Read the matrices of a MEME or JASPAR text file; see `read_motifs`.
+    """Read the matrices of a MEME, JASPAR or HOMER text file; see `read_motifs`.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read, or its text is not of one of the two formats.
+        If the file cannot be read, or its text is not of one of the three formats.
     """
     lines = [line for line in numbered_lines(read_text(path)) if not line[1].startswith("#")]
     if not lines:
@@ -410,8 +411,8 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     if first.startswith(">") or _parse_numbers(first) or re.match(r"A[\s\[|]", first):
         return list(_read_jaspar(lines, str(path)))
     msg = (
-        f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME version 4') nor JASPAR text "
-        "('>ID NAME'); convert the file to one of them"
+        f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME version 4') nor JASPAR or HOMER "
+        "text ('>ID NAME'); convert the file to one of them"
     )
     raise SequenceError(msg)
 
@@ -480,7 +481,25 @@ def _read_jaspar(lines: list[Line], path: str) -> Iterator[Matrix]:
         lines = [(lines[0][0], f">{Path(path).name.removesuffix('.gz').split('.')[0]}"), *lines]
     starts = [i for i, (_, text) in enumerate(lines) if text.startswith(">")]
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield _jaspar_matrix(lines[start:stop], path)
+        yield _homer_matrix(lines[start:stop], path) or _jaspar_matrix(lines[start:stop], path)
+
+
+def _homer_matrix(lines: list[Line], path: str) -> Matrix | None:
+    """Return a matrix of HOMER: consensus, name and threshold, then a row of probabilities for each position."""
+    number, head = lines[0]
+    cells = head[1:].split("\t")
+    rows = tuple(_parse_numbers(text) for _, text in lines[1:])
+    if len(cells) < 3 or len(_parse_numbers(cells[2])) != 1:
+        return None
+    if len(rows) == 4 and not all(map(_sums_to_one, rows)):  # a matrix of JASPAR under a head of HOMER
+        return None
+    wrong = next((at for at, row in zip(lines[1:], rows, strict=True) if len(row) != 4), lines[0] if not rows else None)
+    if wrong is not None:
+        raise SequenceError(
+            f"{path}: line {wrong[0]}: {quoted(wrong[1])}: HOMER has four probabilities (A, C, G, T) for each position "
+            "under the line of the name; correct it"
+        )
+    return Matrix(cells[1].strip() or cells[0], cells[0], rows, False, number)
 
 
 def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
@@ -510,7 +529,7 @@ def _check_not_homer(counts: list[tuple[float, ...]], place: str) -> None:
     if len(columns) == 4 and all(map(_sums_to_one, counts)) and not all(map(_sums_to_one, columns)):
         msg = (
             f"{place}: each row sums to 1, so rows are positions, as HOMER writes them, and not A, C, G, T, as JASPAR "
-            "does; transpose the matrix, or convert the file to MEME text"
+            "does; transpose the matrix, or give it HOMER's head ('>GATAAG', name, 0, separated by tabs)"
         )
         raise SequenceError(msg)
 

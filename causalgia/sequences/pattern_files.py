@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_real
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import OutcomesError, SequenceError, quoted
 from causalgia.inputs import open_regular_file
 from causalgia.sequences.hit_files import hit_motifs, is_hit_table
 from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
@@ -32,14 +32,14 @@ _LONGEST, _MOST = 10_000, 100_000
 def read_patterns(
     path: str | PathLike[str],
     *,
-    trim: float = 0.3,
+    trim: float | None = None,
     genome: str | PathLike[str] | None = None,
     regions: str | PathLike[str] | None = None,
 ) -> dict[str, Motif]:
     r"""Read motifs, or the patterns that motif discovery found, from any file that holds them.
 
     The format is told from the content: HDF5 of tfmodisco-lite, ``hits.tsv`` or ``hits.bed`` of FiNeMo, MEME (version 4
-    or 5) or JASPAR text. Each pattern is a `causalgia.sequences.Motif`, which every intervention takes; those of
+    or 5), JASPAR or HOMER text. Each pattern is a `causalgia.sequences.Motif`, which every intervention takes; those of
     tfmodisco and FiNeMo carry their seqlets (``motif.seqlets``): how many there were, and their contributions.
 
     Parameters
@@ -47,8 +47,8 @@ def read_patterns(
     path
         The file, text plain or gzip-compressed.
     trim
-        tfmodisco: outer positions whose sum of \|contribution\| is below this share of the largest are cut off; 0 keeps
-        all. The whole pattern stays in ``motif.seqlets``.
+        tfmodisco: outer positions whose sum of \|contribution\| is below this share of the largest (by default 0.3) are
+        cut off; 0 keeps all. The whole pattern stays in ``motif.seqlets``.
     genome
         FiNeMo: the FASTA file with the chromosomes of the hits; the motif is the base frequency of the hits' words.
     regions
@@ -87,10 +87,15 @@ def read_patterns(
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'modisco.h5'")
-    if not is_real(trim) or not 0 <= trim <= 1:
+    if trim is not None and (not is_real(trim) or not 0 <= trim <= 1):
         raise SequenceError(f"trim={quoted(trim)} is not a share of the largest contribution, from 0 to 1; such as 0.3")
     with open_regular_file(path, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
+    if not is_hdf5 and trim is not None:
+        raise SequenceError(
+            f"{path}: trim={quoted(trim)} goes with tfmodisco's HDF5, which has contributions, and this is text; leave "
+            "it out, and cut a motif by cg.sequences.Motif(motif.name, motif.probabilities[1:-1])"
+        )
     if not is_hdf5 and is_hit_table(path):
         if (genome is None) == (regions is None):
             raise SequenceError(
@@ -100,8 +105,12 @@ def read_patterns(
         return hit_motifs(path, genome=genome, regions=regions)
     for name, value in (("genome", genome), ("regions", regions)):
         if value is not None:
-            raise SequenceError(f"{path}: {name}= goes with FiNeMo's hits, and these are not; leave it out")
-    return _read_modisco(Path(path), float(trim)) if is_hdf5 else read_motifs(path)
+            raise SequenceError(
+                f"{path}: {name}= goes with FiNeMo's hits, and {'this is HDF5' if is_hdf5 else 'these are none'}: "
+                "hits.tsv names its columns chr, start, end, motif_name, strand, and hits.bed has six and no header; "
+                f"leave {name}= out for motifs"
+            )
+    return _read_modisco(Path(path), 0.3 if trim is None else float(trim)) if is_hdf5 else read_motifs(path)
 
 
 def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
@@ -139,9 +148,13 @@ def _number(name: str) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file after a child process has read it within limits: damaged ones hang HDF5, or end the process."""
     import h5py
 
+    from causalgia.store import check_hdf5
+
     try:
+        check_hdf5(path)
         with h5py.File(path, "r") as file:
             yield file
     except SequenceError:
@@ -150,6 +163,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "filter" in why or "plugin" in why:
             cure = "it is compressed by a plugin: pip install hdf5plugin, and `import hdf5plugin` before reading"
+        elif isinstance(error, OutcomesError):  # which names the file and the cure
+            raise SequenceError(why) from error
         else:
             cure = "it is damaged or was cut short; copy or make it anew"
         raise SequenceError(f"{path}: cannot be read ({why}); {cure}") from error

@@ -14,6 +14,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import LARGEST, open_regular_file
 from causalgia.sequences.alphabet import Ambiguous, Layout, letter_tokens
 from causalgia.sequences.fasta import FilePath, Name, Sequences, from_bed, read_fasta
+from causalgia.sequences.genome import is_bed_header
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
@@ -86,7 +87,7 @@ def read_sequences(
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'peaks.fa'")
-    kind = _kind_of_file(path)
+    kind = _kind_of_file(path, with_genome=genome is not None)
     of_bed = {"genome": genome, "length": length, "center": center == "summit" or None, "stranded": stranded or None}
     of_arrays = {"key": key, "layout": layout}
     for others, file in ((of_bed, "BED"), (of_arrays, "arrays")):
@@ -107,7 +108,8 @@ def read_sequences(
 _SAID = {"FASTA": "FASTA", "BED": "BED or narrowPeak", "arrays": "NumPy arrays (.npy, .npz)"}
 
 
-def _kind_of_file(path: FilePath) -> str:
+def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
+    """Return what a file is, by its first bytes; text that is not FASTA is BED if there is a genome to it."""
     with open_regular_file(path, SequenceError) as file:
         head = file.read(8)
     if head.startswith((_NPY, _ZIP)):
@@ -129,8 +131,10 @@ def _kind_of_file(path: FilePath) -> str:
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next((words for words in lines if words and not words[0].startswith("#")), [])
-    is_bed = len(first) >= 3 and first[1].isdigit() and first[2].isdigit()
-    return "BED" if is_bed or (first and first[0] in ("track", "browser")) else "FASTA"
+    if len(first) >= 3 and (first[1].isdigit() or is_bed_header(first)) and not first[0].startswith(">"):
+        return "BED"
+    is_bed = first[:1] in (["track"], ["browser"]) or (with_genome and not text.startswith(b">"))
+    return "BED" if is_bed else "FASTA"
 
 
 def _from_arrays(
@@ -140,12 +144,12 @@ def _from_arrays(
     name = _array_name(arrays, key, path)
     place = f"{path}: {name}" if name else str(path)
     tokens = as_letters(arrays[name], layout, place)
-    names = _region_names(arrays, len(tokens))
+    names = _region_names(arrays, *tokens.shape)
     return Sequences(letter_tokens(_LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place), names)
 
 
 def _array_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: FilePath) -> str:
-    if key is not None and key not in arrays:
+    if key is not None and (not isinstance(key, str) or key not in arrays):
         held = f"the arrays {quoted(sorted(arrays))}" if "" not in arrays else "one array without a name"
         raise SequenceError(f"{path}: key={quoted(key)} is not there; the file has {held}")
     if key is not None:
@@ -223,14 +227,15 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
     raise SequenceError(f"{place}: shape {shape} {why}")
 
 
-def _region_names(arrays: Mapping[str, NDArray[Any]], n: int) -> tuple[Name, ...]:
+def _region_names(arrays: Mapping[str, NDArray[Any]], n: int, width: int) -> tuple[Name, ...]:
     """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
-    chromosome, start, sequences = (arrays.get(name) for name in ("chr", "peak_region_start", _OF_FINEMO))
-    if chromosome is None or start is None or sequences is None or not chromosome.shape == start.shape == (n,):
+    chromosome, start = (arrays.get(name, np.empty(0)) for name in ("chr", "peak_region_start"))
+    if _OF_FINEMO not in arrays or not chromosome.shape == start.shape == (n,):
         return tuple(range(n))
-    width = sequences.shape[2]
+    if chromosome.dtype.kind != "U" or start.dtype.kind not in "iu" or "NA" in chromosome.tolist():
+        return tuple(range(n))
     names = tuple(f"{c}:{s}-{s + width}" for c, s in zip(chromosome.tolist(), start.tolist(), strict=True))
-    return names if len(set(names)) == n and "NA" not in chromosome.tolist() else tuple(range(n))
+    return names if len(set(names)) == n else tuple(range(n))
 
 
 def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:

@@ -47,9 +47,11 @@ def run_limited(count: int, *targets: str) -> None:
     last = found[-1] if found else {}
     told = "\n".join(f"{line['target']} {line['example']}: {line['error']}" for line in wrong[:20])
     hint = "python tests/fuzz/input_limits.py TARGET EXAMPLE 1"
+    unread = [line["target"] for line in found if line.get("read") == 0]
     assert not wrong, f"{len(wrong)} of {count} inputs ended in no error of ours ({hint}):\n{told}"
     assert ended.returncode == 0, f"{targets} died ({ended.returncode}) near {last}: {ended.stderr[-2000:]}"
     assert last.get("done") == count, f"{targets}: {last}"
+    assert not unread, f"no input of {unread} was read: the target refuses what is valid, too"
 
 
 class TooSlowError(BaseException):
@@ -61,7 +63,7 @@ def _too_slow(*_: object) -> None:
 
 
 def _example(target: str, read: object, number: int, folder: Path) -> str | None:
-    """Run one example; return what is wrong with how it ended, or None."""
+    """Run one example; return what is wrong with how it ended, "" if it was read, or None if it was refused."""
     from causalgia.errors import CausalgiaError
 
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
@@ -71,6 +73,7 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
     signal.setitimer(signal.ITIMER_REAL, WAITING)
     try:
         read(Random(f"{target}:{number}"), folder)  # type: ignore[operator]
+        return ""
     except CausalgiaError as error:
         text = str(error)
         if len(text) > 2_100 or any(not c.isprintable() and c not in "\n\t" for c in text):
@@ -104,12 +107,15 @@ def main(names: str, first: int, count: int) -> None:
             os.chdir(folder)
             targets.warm(target, folder)
             _allow_memory(MEMORY)
+            read = 0
             for number in range(first, first + count):
                 wrong = _example(target, targets.TARGETS[target], number, folder)
-                if wrong is not None:
+                read += wrong == ""
+                if wrong:
                     print(json.dumps({"target": target, "example": number, "error": wrong}), flush=True)
                 if number % 100 == 0:
                     print(json.dumps({"target": target, "at": number}), flush=True)
+            print(json.dumps({"target": target, "read": read}), flush=True)
             os.chdir(_HERE)
     print(json.dumps({"done": count}), flush=True)
 

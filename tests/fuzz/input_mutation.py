@@ -8,6 +8,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import numpy as np
+import xarray as xr
+
 CELLS = [
     b"", b" ", b"0", b"-1", b"1.5", b"NA", b"nan", b"inf", b"-inf", b"1e999", b"1e-400", b"9" * 19, b"9" * 30,
     b"9" * 5_000, b"-" + b"9" * 5_000, b"9223372036854775808", b"18446744073709551616", b"0x10", b"1_000", b"+5",
@@ -83,6 +86,40 @@ def of_tree(plain: Any, rng: Random) -> Any:
     for _ in range(rng.randint(1, 3)):
         plain = _changed(plain, rng)
     return plain
+
+
+def of_dataset(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
+    """Return a Dataset with one change; where xarray does not make it, as it is."""
+    try:
+        return _dataset_changed(dataset, rng)
+    except (TypeError, ValueError, OverflowError):
+        return dataset
+
+
+def _dataset_changed(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
+    name = rng.choice([*dataset.variables])
+    kind = rng.randrange(8)
+    if kind == 0:
+        return dataset.drop_vars(name)
+    if kind == 1:
+        return dataset.isel({rng.choice(list(dataset.dims)): rng.choice(([], [0], slice(None, None, -1), [0, 0]))})
+    if kind == 2:
+        return dataset.rename({name: rng.choice(["x", "a/b", "arm_", "é", " "])})
+    if kind == 3:
+        return dataset.assign_attrs({rng.choice(list(dataset.attrs) or ["x"]): rng.choice(PLAIN)})
+    if kind == 4 and dataset[name].dims:
+        dim = dataset[name].dims[0]
+        return dataset.drop_vars(name).assign({name: dataset[name].variable.isel({dim: 0})})
+    values = dataset[name].to_numpy()
+    if kind == 5:
+        values = values.astype(rng.choice(("U3", "f4", "i2", "u1", "S5"))) if values.dtype.kind != "U" else values
+    else:
+        values = values.astype(object)
+        value = rng.choice((np.nan, np.inf, "\x1b[31m", "", 1e300, -1, 10**12, "x" * 5_000))
+        if values.ndim and values.size:
+            values.flat[rng.randrange(values.size)] = value
+        values = values.astype(str if any(isinstance(v, str) for v in values.flat) else float)
+    return dataset.assign({name: (dataset[name].dims, values)})
 
 
 def _changed(plain: Any, rng: Random) -> Any:

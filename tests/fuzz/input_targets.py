@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import command_target
+import forked_read
+import format_targets
 import input_mutation as mutation
-import numpy as np
 import pandas as pd
 import tomli_w
 import xarray as xr
@@ -104,7 +102,7 @@ def _file(folder: Path, name: str, data: bytes) -> Path:
 
 def fasta(rng: Random, folder: Path) -> None:
     path = _file(folder, "x.fa", mutation.of_lines(rng.choice((FASTA, SAME)), rng))
-    read_fasta(path, ambiguous=rng.choice(("refuse", "random", "drop")), rng=0)  # type: ignore[arg-type]
+    read_fasta(path, ambiguous=rng.choice(("refuse", "draw", "draw")), rng=0)  # type: ignore[arg-type]
 
 
 def bed(rng: Random, folder: Path) -> None:
@@ -310,7 +308,7 @@ def netcdf_ours(rng: Random, folder: Path) -> None:
         whole = _sealed(folder)
         path.write_bytes(mutation.of_bytes(whole[: -store.SEAL], rng) + whole[-store.SEAL :])
     else:  # another content under a checksum that is right; one in ten goes through HDF5, which takes most of the time
-        worse = _changed_dataset(rng.choice(_DATASETS), rng)
+        worse = mutation.of_dataset(rng.choice(_DATASETS), rng)
         if rng.random() < 0.9:
             _estimated(validate(worse, _kind(rng)))
             return
@@ -340,33 +338,8 @@ def _estimated(found: xr.Dataset) -> None:
 
 def netcdf_foreign(rng: Random, folder: Path) -> None:
     path = _file(folder, "f.nc", mutation.of_bytes(_sealed(folder)[: -store.SEAL], rng))
-    store.subprocess = subprocess if rng.random() < 0.01 else _FORKED  # type: ignore[assignment]
+    forked_read.use(rng)
     store.load(path, "outcomes")
-
-
-def _fork(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-    """Do what a new process does with a file in a copy of this one, which takes a twentieth of the time to start."""
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            os.dup2(write, 1)
-            sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-            store.report_damage(command[-1])
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    os.close(write)
-    with open(read, "rb") as pipe:  # noqa: PTH123
-        said = pipe.read()
-    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said)
-
-
-_FORKED = SimpleNamespace(run=_fork, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired)
 
 
 def _sealed(folder: Path) -> bytes:
@@ -378,47 +351,13 @@ def _sealed(folder: Path) -> bytes:
 _SEALED: list[bytes] = []
 
 
-def _changed_dataset(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
-    """Return a Dataset with one change; where xarray does not make it, as it is."""
-    try:
-        return _dataset_changed(dataset, rng)
-    except (TypeError, ValueError, OverflowError):
-        return dataset
-
-
-def _dataset_changed(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
-    name = rng.choice([*dataset.variables])
-    kind = rng.randrange(8)
-    if kind == 0:
-        return dataset.drop_vars(name)
-    if kind == 1:
-        return dataset.isel({rng.choice(list(dataset.dims)): rng.choice(([], [0], slice(None, None, -1), [0, 0]))})
-    if kind == 2:
-        return dataset.rename({name: rng.choice(["x", "a/b", "arm_", "é", " "])})
-    if kind == 3:
-        return dataset.assign_attrs({rng.choice(list(dataset.attrs) or ["x"]): rng.choice(mutation.PLAIN)})
-    if kind == 4 and dataset[name].dims:
-        dim = dataset[name].dims[0]
-        return dataset.drop_vars(name).assign({name: dataset[name].variable.isel({dim: 0})})
-    values = dataset[name].to_numpy()
-    if kind == 5:
-        values = values.astype(rng.choice(("U3", "f4", "i2", "u1", "S5"))) if values.dtype.kind != "U" else values
-    else:
-        values = values.astype(object)
-        value = rng.choice((np.nan, np.inf, "\x1b[31m", "", 1e300, -1, 10**12, "x" * 5_000))
-        if values.ndim and values.size:
-            values.flat[rng.randrange(values.size)] = value
-        values = values.astype(str if any(isinstance(v, str) for v in values.flat) else float)
-    return dataset.assign({name: (dataset[name].dims, values)})
-
-
 TARGETS: dict[str, Callable[[Random, Path], None]] = {
     read.__name__: read
     for read in (
         fasta, bed, vcf, motifs, counts, igvf, effects_file, prices, toml, plain, frame, effects, netcdf_ours,
         netcdf_foreign, command_target.command_line,
     )
-}  # fmt: skip
+} | format_targets.FORMATS  # fmt: skip
 
 
 def warm(target: str, folder: Path) -> None:
@@ -428,6 +367,8 @@ def warm(target: str, folder: Path) -> None:
             _STARTER.replace("n_units = 1000", "n_units = 20").replace("n = 40", "n = 4").replace("rope =", "# rope =")
         )
         command_target.prepare(folder, {"t.toml": spec.encode(), "counts.tsv": WIDE, "side.tsv": SIDE})
+    if target == "keras":
+        importlib.import_module("torch._dynamo")  # which torch loads in some of its errors, for 2 s
     if target == "counts":
         counting.as_side_table = _side_once  # type: ignore[assignment]
     for number in range(1 if target == "netcdf_foreign" else 30):

@@ -11,6 +11,7 @@ GROUPS = {
     "texts": ("toml", "plain"),
     "tables": ("frame", "effects"),
     "netcdf": ("netcdf_ours",),
+    "formats": ("variants", "patterns", "sequences", "tasks", "h5ad"),
 }
 pytest.importorskip("resource", reason="limits of a process are those of POSIX")
 
@@ -26,3 +27,8 @@ def test_commands_end_in_errors_of_ours():
 
 def test_foreign_netcdf_ends_in_errors_of_ours():
     run_limited(examples(60), "netcdf_foreign")
+
+
+def test_files_of_other_tools_in_hdf5_end_in_errors_of_ours():
+    pytest.importorskip("torch")
+    run_limited(examples(40), "modisco", "keras")
