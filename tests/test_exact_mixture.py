@@ -15,10 +15,13 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
+from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact, log_prior_tau
 from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
 from causalgia.posterior.mixture import (
+    _interior_point,
+    _step_to_boundary,
     average_summaries,
     effect_se_dependence,
     lfsr_of,
@@ -28,8 +31,6 @@ from causalgia.posterior.mixture import (
     scale_grid,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior import scale_mixture
-from causalgia.posterior.mixture import _interior_point, _step_to_boundary
 from causalgia.posterior.scale_mixture import (
     Components,
     Node,

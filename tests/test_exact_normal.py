@@ -18,6 +18,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.density_grids import (
     HalfLine,
     _equal_strata,
+    _has_converged,
     _level_crossings,
     gauss_rule,
     refine_by_spline,
@@ -516,7 +517,9 @@ def test_a_density_on_the_half_line_has_its_integral_quantiles_and_moments(shape
     for power in (0, 1, 2):
         assert found.weight @ found.value**power == pytest.approx(law.moment(power), rel=1e-8)
     assert (np.diff(found.value) > 0).all()
-    np.testing.assert_array_equal(found.draw(5, np.random.default_rng(0)), found.quantile(np.random.default_rng(0).random(5)))
+    np.testing.assert_array_equal(
+        found.draw(5, np.random.default_rng(0)), found.quantile(np.random.default_rng(0).random(5))
+    )
 
 
 def test_a_smooth_function_is_carried_to_many_places_and_a_rough_one_is_asked() -> None:
@@ -533,3 +536,12 @@ def test_a_smooth_function_is_carried_to_many_places_and_a_rough_one_is_asked() 
     np.testing.assert_allclose(carried, smooth(x), rtol=1e-8, atol=1e-13)
     rough = found.carry(lambda x: np.column_stack([np.sin(x), np.abs(x - 3)]), x)
     np.testing.assert_array_equal(rough, np.column_stack([np.sin(x), np.abs(x - 3)]))
+
+
+def test_a_series_has_converged_where_its_tail_is_small_on_either_side() -> None:
+    series = np.r_[1.0, np.full(28, 1e-3), np.zeros(4)]
+    assert _has_converged(series, 0.0)
+    for far in (1e-6, -1e-6):
+        for place in (-1, -4):  # the last eighth
+            assert not _has_converged(np.r_[series[:place], far, series[place + 1 :] if place < -1 else []], 0.0)
+    assert _has_converged(np.r_[series[:-1], -1e-6], 1e10)  # of a height of which rounding leaves no more

@@ -18,7 +18,15 @@ from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import fixed_effects_design
 from causalgia.posterior.factor_scores import LinearPart, linear_part
-from causalgia.posterior.lattice import Lattice, bin_estimates, build_lattice
+from causalgia.posterior.lattice import (
+    Lattice,
+    _log_integral,
+    adaptive_cells,
+    bin_estimates,
+    build_lattice,
+    sharpen_cells,
+    tilted_quantile,
+)
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import TwoScaleModel, log_prior
 from causalgia.prior import Prior
@@ -329,9 +337,7 @@ def rows_of(n: int, *, alike: bool, m: int = 2) -> tuple[np.ndarray, ...]:
 def log_joint(data: tuple[np.ndarray, ...], precision: np.ndarray, v: np.ndarray, p: float, b: np.ndarray) -> float:
     effect, noise, count, columns = data
     rest = effect - b @ columns
-    both = sum(
-        w * norm.pdf(rest, 0, np.sqrt(noise + scale)) for w, scale in zip((p, 1 - p), v, strict=True)
-    )
+    both = sum(w * norm.pdf(rest, 0, np.sqrt(noise + scale)) for w, scale in zip((p, 1 - p), v, strict=True))
     return float(count @ np.log(both) - 0.5 * precision @ b**2)
 
 
@@ -360,7 +366,9 @@ def test_sums_over_rows_are_the_log_density_and_its_derivatives(n: int, alike: b
     along = step * np.eye(2)
     assert out[0] == pytest.approx(height(), rel=1e-9)
     for j in range(2):
-        assert out[1 + j] == pytest.approx((height(v=v + along[j]) - height(v=v - along[j])) / (2 * step), abs=1e-5 * size)
+        assert out[1 + j] == pytest.approx(
+            (height(v=v + along[j]) - height(v=v - along[j])) / (2 * step), abs=1e-5 * size
+        )
         by_differences = (height(b=value + along[j]) - height(b=value - along[j])) / (2 * step)
         assert gradient[j] == pytest.approx(by_differences, abs=1e-6 * size)
         for h in range(j + 1):
@@ -434,9 +442,7 @@ def test_the_share_and_the_coefficients_are_integrated(alike: bool, m: int) -> N
 def test_one_scale_has_no_share_to_integrate() -> None:
     effect, noise, count, columns = rows_of(40, alike=True)
     model = TwoScaleModel(effect, noise, LinearPart(columns.T.copy(), np.array([0.0, 2.0]), 1), count)
-    found = two_scales_hyper.integrate_share(
-        model, np.array([[0.3], [-1.0]]), np.zeros((2, 3)), np.zeros(1), one=True
-    )
+    found = two_scales_hyper.integrate_share(model, np.array([[0.3], [-1.0]]), np.zeros((2, 3)), np.zeros(1), one=True)
     for i, tau in enumerate(np.exp([0.3, -1.0])):
         weight = 1 / (noise + tau**2)
         information = np.diag([0.0, 2.0]) + columns * weight @ columns.T
@@ -568,3 +574,86 @@ def test_scales_are_searched_where_the_effects_reach() -> None:
         np.testing.assert_allclose(high, [np.log(30 * span), max(7.0, np.log(span) + 4)][: len(high)])
         np.testing.assert_array_equal(n, np.ceil((high - low) / 0.7))
         assert len(low) == (1 if one else 2)
+
+
+def test_a_bin_holds_neighbors_alone() -> None:
+    """Estimates of two and of many sizes of error, and no bin wider than its rule: no two bins share a place."""
+    rng = np.random.default_rng(7)
+    for noise in (rng.choice([0.25, 4.0], 500), np.exp(rng.uniform(-3, 3, 500))):
+        effect = rng.normal(0, 3, 500)
+        u = 3 * np.arcsinh((effect - np.median(effect)) / np.sqrt(noise) / 3)
+        v = 0.5 * np.log(noise)
+        places = np.stack([np.rint(u / 0.4), np.rint((v - v.min()) / 0.3)])
+        mean, variance, count = bin_estimates(effect, noise)
+        assert len(mean) == len(np.unique(places, axis=1).T)
+        expected = sorted(
+            (float(effect[here].mean()), float(np.exp(2 * v[here].mean())), int(here.sum()))
+            for here in ((places == place[:, None]).all(axis=0) for place in np.unique(places, axis=1).T)
+        )
+        np.testing.assert_allclose(sorted(zip(mean, variance, count, strict=True)), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("rise", [-30.0, -2.0, -1e-9, 0.0, 1e-9, 2.0, 30.0, 1e3])
+def test_the_integral_of_a_cell_and_places_in_it(rise: float) -> None:
+    small = abs(rise) < 1e-4
+    expected = rise**2 / 24 if small else abs(rise) / 2 + np.log1p(-np.exp(-abs(rise))) - np.log(abs(rise))
+    assert _log_integral(np.array([[rise]]))[0] == pytest.approx(expected, abs=1e-12)
+    assert _log_integral(np.array([[rise, 2.0]]))[0] == pytest.approx(expected + np.log(np.sinh(1.0)), abs=1e-9)
+    for u in (0.0, 0.2, 0.9, 1 - 1e-16):
+        place = tilted_quantile(rise, u)
+        assert -0.5 - 1e-9 <= place <= 0.5 + 1e-9
+        if abs(rise) < 500 and not small:
+            share = np.expm1(rise * (place + 0.5)) / np.expm1(rise)
+            assert share == pytest.approx(1 - u if rise > 0 else u, abs=1e-6)
+
+
+def test_cells_hold_a_correlated_normal_whatever_the_place_of_its_box() -> None:
+    precision = np.linalg.inv([[0.5, 0.3], [0.3, 0.9]])
+
+    def density(x: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        away = (x - [1.0, -1.0]) @ precision
+        return 7 - (away * (x - [1.0, -1.0])).sum(axis=1) / 2, -away, state
+
+    total = 7 + np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(precision)[1]
+    cells = adaptive_cells(density, np.array([-6.0, -9.0]), np.array([9.0, 6.0]), np.array([5, 6]))
+    assert cells.weight.sum() == pytest.approx(1)
+    assert cells.log_total == pytest.approx(total, abs=0.15)
+    np.testing.assert_allclose(cells.weight @ cells.points, [1, -1], atol=0.15)
+    sharp = sharpen_cells(density, cells, 1.0, 0.05)
+    assert len(sharp.weight) > 3 * len(cells.weight)
+    assert sharp.log_total == pytest.approx(total, abs=0.01)
+    np.testing.assert_allclose(sharp.weight @ sharp.points, [1, -1], atol=0.02)
+    np.testing.assert_allclose(sharp.bend.mean(axis=0), -np.diagonal(precision), rtol=0.2)
+    height, slope, _ = density(cells.points, cells.state)
+    again, bent = cells.under(height, slope), cells.under(height, slope, bent=True)
+    np.testing.assert_allclose(again.weight, cells.weight)
+    assert again.log_total == pytest.approx(cells.log_total)
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    rise, bend = slope * cells.size, np.clip(cells.bend * cells.size**2, -4, 4)
+    assert (np.abs(cells.bend * cells.size**2).max() > 4) is np.True_  # wide cells far out, of next to no mass
+    tilted = np.exp(rise[..., None] * nodes / 2)
+    bowed = tilted * np.exp(bend[..., None] * (nodes / 2) ** 2 / 2)
+    expected = (bowed @ weights / (tilted @ weights)).prod(axis=1)
+    ratio = bent.weight * np.exp(bent.log_total) / (again.weight * np.exp(again.log_total))
+    np.testing.assert_allclose(ratio, expected, rtol=1e-9)
+
+
+def test_a_lattice_reads_polynomials_exactly() -> None:
+    """A polynomial in asinh(u) and log s of degree below the order of both interpolations, and its sum by counts."""
+    rng = np.random.default_rng(8)
+    effect, noise = rng.normal(1, 3, 6_000), np.exp(rng.uniform(-1, 1, 6_000))
+    center = float(np.median(effect))
+
+    def polynomial(effect: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        u, v = np.arcsinh((effect - center) / np.sqrt(noise) / 4), 0.5 * np.log(noise)
+        return 1 + u - 2 * u**7 / 300 + u**2 * v**5 - v**3
+
+    lattice = build_lattice(effect, noise)
+    assert lattice is not None
+    values = polynomial(lattice.effect, lattice.noise)
+    np.testing.assert_allclose(lattice.read(values), polynomial(effect, noise), atol=1e-8)
+    assert lattice.count.sum() == pytest.approx(6_000)
+    assert lattice.count @ values == pytest.approx(polynomial(effect, noise).sum(), rel=1e-8)
+    stacked = lattice.read(np.stack([values, 2 * values])[None])
+    assert stacked.shape == (1, 2, 6_000)
+    np.testing.assert_allclose(stacked[0, 1], 2 * stacked[0, 0])

@@ -1198,3 +1198,110 @@ def test_skewed_effects_whose_largest_is_not_known_have_nothing_added() -> None:
     known = table.assign(largest_ice=(("contrast", "task"), [[2.0]]))
     assert unseen(known, np.array([[0.4]])).item() == pytest.approx(0.06)
     assert unseen(known, np.array([[0.0]])).item() == 0
+
+
+@pytest.mark.parametrize("null", [0.0, 1.0])
+def test_every_column_of_a_summary_is_the_count_that_it_says(null: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    draws = np.round(rng.normal(0.4, 1, (400, 7)), 1)  # with ties at every end
+    low, high = np.linspace(-0.5, 0.3, 7).round(1), np.linspace(0.2, 0.9, 7).round(1)
+    monkeypatch.setattr("causalgia.verdicts.posterior_evidence._BLOCK", 900)  # two effects at a time
+    found = summarize(draws, low, high, ci_prob=0.8, null=null)
+    np.testing.assert_allclose(found.mean, draws.mean(axis=0))
+    np.testing.assert_allclose(found.sd, draws.std(axis=0))
+    np.testing.assert_allclose([found.lower, found.upper], np.quantile(draws, [0.1, 0.9], axis=0))
+    np.testing.assert_allclose(found.above, [(x > h).mean() for x, h in zip(draws.T, high, strict=True)])
+    np.testing.assert_allclose(found.below, [(x < h).mean() for x, h in zip(draws.T, low, strict=True)])
+    wrong = [min((x <= null).mean(), (x >= null).mean()) for x in draws.T]
+    np.testing.assert_allclose(found.lfsr, wrong)
+
+
+def test_rhat_is_that_of_its_formula_with_an_odd_last_draw_and_below_zero() -> None:
+    draws = np.random.default_rng(1).normal(-5, 1, (3, 21, 4)) + np.arange(3)[:, None, None]
+    halves = draws[:, :20].reshape(6, 10, 4)
+    within = halves.var(axis=1, ddof=1).mean(axis=0)
+    between = halves.mean(axis=1).var(axis=0, ddof=1)
+    np.testing.assert_allclose(split_rhat(draws), np.sqrt(0.9 + between / within), rtol=1e-12)
+    still = np.full((2, 4, 1), -3.0)
+    assert split_rhat(still).item() == 1
+    still[1] = -3.1
+    assert split_rhat(still).item() == np.inf
+    still[1] = np.nextafter(-3.0, 0)
+    assert split_rhat(still).item() == 1  # rounding
+    assert split_rhat(-1e6 + draws[:, :4] * 1e-7).min() > 0.5
+
+
+def test_the_limit_of_rhat_is_the_quantile_of_its_f_distribution() -> None:
+    f = stats.f.isf(1e-4 / 30, 7, 8 * 49)
+    assert _rhat_by_chance(8, 50, 30) == pytest.approx(np.sqrt(1 + (f - 1) / 50))
+
+
+@pytest.mark.parametrize(("n", "level"), [(19, 0.95), (80, 0.99), (400, 0.999)])
+def test_the_cures_for_few_draws_work(n: int, level: float) -> None:
+    """The least number of draws is 1 / (1 - level); both cures of the error are tried."""
+    rng = np.random.default_rng(0)
+
+    def of(n: int) -> dict[str, xr.Dataset]:
+        ace = xr.DataArray(rng.normal(size=(1, n, 2, 1)), dims=DRAWS)
+        return {"posterior": xr.Dataset({"ace": ace}, attrs={"converged": "yes"})}
+
+    with pytest.raises(DecisionError, match=f"{n} draws cannot resolve") as refused:
+        decide(of(n), rope=0, level=level)
+    words = str(refused.value)
+    decide(of(int(words.split("n_draws=")[1].rstrip(")"))), rope=0, level=level)
+    assert (f"n_draws={max(4_000, round(10 / (1 - level)))})") in words
+    assert ("give level=" in words) == (n > 20)
+    if n > 20:
+        decide(of(n), rope=0, level=float(words.split("level=")[1].split(" ")[0]))
+    decide(of(round(1 / (1 - level)) + 1), rope=0, level=level)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_floor_as_wide_as_the_region_leaves_room_and_a_wider_one_does_not(side: int) -> None:
+    """Zero within rounding: the region (-a, b) has room for the floor f where f <= a and f <= b."""
+    table = xr.Dataset(
+        {name: (EFFECT, [[value]]) for name, value in {"ace": side * 1e-9, "se": 1e-12, "floor": 1e-6}.items()}
+        | {"n_units": (EFFECT, [[5_000]])},
+        coords={"contrast": ["a"], "task": ["y"]},
+    )
+    for rope, room in (((-1e-6, 1e-6), True), ((-9e-7, 1e-5), False), ((-1e-5, 9e-7), False), ((-1e-5, 1e-5), True)):
+        tested = decide(table, rope=rope)
+        assert verdicts(tested) == (["negligible"] if rope == (-1e-5, 1e-5) else ["undecided"])  # ends are 1e-6 away
+        assert (tested["lower"].item(), tested["upper"].item()) == pytest.approx((-1e-6, 1e-6), rel=0.01)
+        draws = np.full((40_000, 1), side * 1e-9) * (1 + 1e-6 * np.random.default_rng(0).normal(size=(40_000, 1)))
+        names = {"contrast": ["c0"], "task": ["K562"]}
+        beside = {"floor": (EFFECT, [[1e-6]]), "se": (EFFECT, [[1e-12]])}
+        observed = xr.Dataset({"effect": (EFFECT, [[side * 1e-9]])}, coords=names)
+        tree = posterior(draws, constant_data=xr.Dataset(beside, coords=names), observed_data=observed)
+        drawn = decide(tree, rope=rope)
+        assert verdicts(drawn) == (["negligible"] if room else ["undecided"])
+        assert drawn["lfsr"].item() == 1
+
+
+def test_both_signs_of_the_nearest_end_give_a_band_its_error() -> None:
+    """Mirrored effects have mirrored regions and one error each: what lies above one end lies below the other."""
+    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None] - [[0.2], [1.0], [2.2]]
+    one, other = (
+        band_error(
+            xr.Dataset({"ice": (("unit", *EFFECT), sign * ice)}),
+            Region(np.full((3, 1), min(sign * -0.3, sign * 0.9)), np.full((3, 1), max(sign * -0.3, sign * 0.9)), ""),
+            level=0.95,
+            family=None,
+            cluster="none",
+            key=3,
+        )
+        for sign in (1, -1)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-12)
+    assert len(np.unique(one.round(3))) > 1
+
+
+def test_words_of_exact_verdicts_of_a_region_by_task_in_an_error() -> None:
+    """Errors of a region that is one number propose a region about no effect of that half width."""
+    table = xr.Dataset({"ace": (EFFECT, [[1.0]])}, coords={"task": ["y"]})
+    for rope, null, ends in ((0.3, 0.0, "(-0.3, 0.3)"), (-0.3, 0.0, "(-0.3, 0.3)"), (1.5, 1.0, "(0.5, 1.5)")):
+        with pytest.raises(DecisionError) as refused:
+            rope_region(rope, table, null)
+        assert f"rope={ends}" in str(refused.value)
+        low, high = (float(x) for x in ends.strip("()").split(","))
+        assert rope_region((low, high), table, null).lower.item() == low
