@@ -20,7 +20,7 @@ from causalgia.posterior.pattern_mixture import (
 )
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.task_errors import task_errors
-from causalgia.posterior.task_patterns import Pattern, canonical_patterns, learnt_patterns
+from causalgia.posterior.task_patterns import Pattern, _Analyser, _distinct, canonical_patterns, learnt_patterns
 
 TASKS = ["a", "b", "c", "d"]
 
@@ -366,3 +366,18 @@ def test_thousands_of_tasks_are_refused_with_what_is_possible():
     )
     with pytest.raises(InferenceError, match="1,001 tasks, and 1,000 are possible"):
         cg.infer(estimates, across="task", rng=1)
+
+
+def test_a_direction_that_repeats_one_better_known_is_left_out():
+    column = np.array([[3.0], [4.0], [0.0]])
+
+    def part(loadings, variance):
+        return _Analyser(loadings, 0.1, np.full(loadings.shape, variance))
+
+    known, repeated, other = part(column, 0.1), part(-0.01 * column, 0.2), part(np.array([[4.0], [-3.0], [0.0]]), 0.3)
+    wide = part(np.hstack([column, column]), 0.4)
+    kept = _distinct([wide, other, repeated, known])
+    assert [found is expected for found, expected in zip(kept, (known, other, wide), strict=True)] == [True] * 3
+    large = _distinct([part(100 * column, 0.2), known])
+    assert len(large) == 1
+    assert large[0] is known

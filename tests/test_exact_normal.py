@@ -28,6 +28,7 @@ from causalgia.posterior.density_grids import (
 from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import TAIL, Exact, log_prior_tau
 from causalgia.posterior.normal import normal, tau_posterior
+from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
 from causalgia.prior import Prior
 
 HERE = Path(__file__).parent / "reference"
@@ -545,3 +546,52 @@ def test_a_series_has_converged_where_its_tail_is_small_on_either_side() -> None
         for place in (-1, -4):  # the last eighth
             assert not _has_converged(np.r_[series[:place], far, series[place + 1 :] if place < -1 else []], 0.0)
     assert _has_converged(np.r_[series[:-1], -1e-6], 1e10)  # of a height of which rounding leaves no more
+
+
+@pytest.mark.parametrize("form", ["independent", "factors", "whole"])
+def test_errors_given_their_sum_are_the_regression_on_it(form: str) -> None:
+    rng = np.random.default_rng(0)
+    variances, loadings = rng.uniform(0.5, 2, 5), rng.normal(size=(5, 2))
+    sigma = np.diag(variances) + (loadings @ loadings.T if form != "independent" else 0.0)
+    noise = {
+        "independent": Noise(variances),
+        "factors": Noise(variances, loadings),
+        "whole": Noise(np.diagonal(sigma).copy(), whole=sigma),
+    }[form]
+    missing = rng.normal(size=(3, 5))
+    expected = missing @ np.linalg.inv(sigma + 0.7 * np.eye(5)) @ sigma
+    np.testing.assert_allclose(_regress_on_sum(missing, noise, 0.7), expected, rtol=1e-9)
+    drawn = draw_errors(noise, 40_000, rng)
+    mcse = np.sqrt((np.outer(np.diagonal(sigma), np.diagonal(sigma)) + sigma**2) / 40_000)
+    assert (np.abs(np.cov(drawn.T) - sigma) < 5 * mcse).all()
+
+
+def test_the_spread_between_predictors_is_weighed_by_both_parts() -> None:
+    """Nodes of tau_gamma against a fine sum: the deviations, the prior, and the evidence of the mean."""
+    rng = np.random.default_rng(1)
+    effect = rng.normal(size=(4, 1)) + rng.normal(0, 0.5, (4, 3))
+    noise, prior = Noise(np.full(4, 0.04)), Prior(mu_sd=1.0, tau_scale=1.0)
+
+    def build(mean: np.ndarray, noise: Noise) -> Exact:
+        return normal(mean, noise, prior)
+
+    found = over_predictors(effect, noise, prior, build)
+    tau = np.geomspace(0.05, 10, 90)
+    away = effect - effect.mean(axis=1, keepdims=True)
+    height = stats.norm.logpdf(away[:, :, None], 0, tau).sum(axis=(0, 1)) + 4 * np.log(
+        tau
+    )  # 8 degrees of freedom of 12
+    height += log_prior_tau(prior, tau) + np.log(tau)
+    height += [build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))).log_evidence for t in tau]
+    weight = np.exp(height - height.max())
+    weight /= weight.sum()
+    mean, second = (found.weight @ found.tau_gamma**p for p in (1, 2))
+    assert mean == pytest.approx(weight @ tau, rel=1e-3)
+    assert second == pytest.approx(weight @ tau**2, rel=5e-3)
+    parts = [build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))) for t in tau]
+    means = np.stack([part.mean for part in parts])
+    np.testing.assert_allclose(found.mean, weight @ means, rtol=1e-3, atol=1e-4)
+    square = weight @ np.stack([p.sd**2 + m**2 for p, m in zip(parts, means, strict=True)]) - (weight @ means) ** 2
+    np.testing.assert_allclose(found.sd, np.sqrt(square), rtol=2e-3)
+    below = weight @ np.stack([part.below(np.zeros(4)) for part in parts])
+    np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), rtol=5e-3, atol=1e-6)

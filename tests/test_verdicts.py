@@ -1305,3 +1305,28 @@ def test_words_of_exact_verdicts_of_a_region_by_task_in_an_error() -> None:
         assert f"rope={ends}" in str(refused.value)
         low, high = (float(x) for x in ends.strip("()").split(","))
         assert rope_region((low, high), table, null).lower.item() == low
+
+
+def test_a_task_varies_where_the_control_of_any_contrast_does() -> None:
+    sd = xr.DataArray([[0.0, 0.0], [1.0, 0.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]})
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["K562"]
+
+
+def test_groups_with_a_covariance_are_joined_by_tasks_and_by_contrasts() -> None:
+    rng = np.random.default_rng(0)
+    names = {"contrast": ["a", "b"], "task": ["x", "y"]}
+    ace = rng.normal([[0.0, 3.0], [5.0, 9.0]], 1.0, (1, 400, 2, 2))
+    draws = xr.DataArray(ace, dims=DRAWS, coords=names)
+    beside = xr.Dataset(
+        {
+            "se": (EFFECT, [[1.0, 2.0], [3.0, 4.0]]),
+            "covariance": (("contrast", "contrast_", "task"), np.ones((2, 2, 2))),
+        },
+        coords=names | {"contrast_": ["a", "b"]},
+    )
+    for order in ({"task": ["y", "x"]}, {"contrast": ["b", "a"]}, {"contrast": ["b"], "task": ["y"]}):
+        chosen = draws.sel(order)
+        tree = {"posterior": xr.Dataset({"ace": chosen}, attrs={"converged": "yes"}), "constant_data": beside}
+        found = decide(tree, rope=(-1, 1))
+        np.testing.assert_array_equal(found["se"], beside["se"].sel(order))
+        np.testing.assert_allclose(found["ace"], chosen.mean(("chain", "draw")))
