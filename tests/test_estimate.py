@@ -1032,3 +1032,15 @@ def test_one_outcome_on_the_line_of_its_arm_makes_no_arm_exact() -> None:
         found = estimate(contrast(outcomes, control="c"), covariates=covariates)
         assert not found["exact"].any()
         assert found["se"].item() > 0.5
+
+
+def test_the_correlation_between_tasks_is_of_one_predictor() -> None:
+    ice = np.random.default_rng(0).normal(size=(30, 2, 2, 3))
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice)},
+        coords={"contrast": ["a", "b"], "task": ["x", "y"], "model": ["m", "n", "o"]},
+    )
+    with pytest.raises(EstimateError, match="task_correlation=True: the estimates have the dim 'model'"):
+        estimate(effects, task_correlation=True)
+    estimate(effects.isel(model=0), task_correlation=True)
+    estimate(effects, target="population x predictors", task_correlation=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,12 @@ from causalgia.posterior.scale_mixture import (
     whole_window,
     window_of,
 )
-from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.spike_and_slab import (
+    _draw_scores_given_effects,
+    _relevant_scores,
+    _scaled_model,
+    spike_and_slab,
+)
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -636,3 +642,75 @@ def test_weights_meet_the_conditions_of_their_optimum(seed: int) -> None:
     assert np.abs(gradient[weight > 0] - 1).max() < 1e-9
     assert (gradient < 1 + 1e-9).all()
     assert (weight == 0).any()
+
+
+@pytest.mark.parametrize("factors", [0, 1, 2])
+@pytest.mark.parametrize("weight", [(1.0, 1.0), (2.0, 6.0)])
+def test_the_joint_density_of_a_spike_and_slab_is_that_of_its_rows(factors: int, weight: tuple[float, float]) -> None:
+    rng = np.random.default_rng(factors)
+    k = 21
+    loadings = rng.normal(0, 0.4, (k, factors)) if factors else None
+    effect, noise = rng.normal(0, 2, k), Noise(rng.uniform(0.5, 2, k), loadings)
+    prior = Prior(tau_scale=1.5)
+    model = _scaled_model(effect, noise, prior, weight)
+    assert model.grain == pytest.approx(1 / np.sqrt(np.mean(1 / noise.marginal)))
+    assert model.upper == pytest.approx(np.arcsinh(1.5 / model.grain) + 2 + 20 / 3)
+    ends = replace(model, prior=Prior(tau="uniform", tau_scale=3.0))
+    assert float(ends.tau(ends.upper)) == pytest.approx(3.0)
+    u, v = np.array([0.4, 1.7]), np.array([-2.0, 0.5, 3.0])
+    w = 1 / (1 + np.exp(-v))
+
+    def by_rows(scores: Array, tau: float, w: float) -> Array:
+        left = effect - scores @ model.loadings.T
+        both = (1 - w) * norm.pdf(left, 0, np.sqrt(noise.variances))
+        both = both + w * norm.pdf(left, 0, np.sqrt(noise.variances + tau**2))
+        return np.asarray(np.log(both).sum(axis=1) - 0.5 * (scores**2).sum(axis=1))
+
+    for i, tau in enumerate(model.grain * np.sinh(u)):
+        each = np.array([by_rows(model.scores, tau, x) for x in w])
+        np.testing.assert_allclose(model.log_scores(tau, w, 1 - w), each, rtol=1e-9)
+        prior_u = log_prior_tau(prior, np.array([tau]))[0] + np.log(model.grain * np.cosh(u[i]))
+        a, b = weight
+        prior_v = a * np.log(w) + b * np.log(1 - w) - betaln(a, b)
+        expected = logsumexp(each, axis=1) + prior_u + prior_v
+        np.testing.assert_allclose(model.log_joint(u, v)[i], expected, rtol=1e-9)
+    residual = effect - model.scores @ model.loadings.T
+    ratio = norm.logpdf(residual, 0, np.sqrt(noise.variances + 4)) - norm.logpdf(residual, 0, np.sqrt(noise.variances))
+    np.testing.assert_allclose(model.log_ratio(residual, 2.0), ratio, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("weight", [(1.0, 1.0), (0.5, 6.0)])
+def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float, float]) -> None:
+    rng = np.random.default_rng(3)
+    k = 25
+    noise = Noise(rng.uniform(0.5, 2, k), rng.normal(0, 0.4, (k, 1)))
+    model = _scaled_model(rng.normal(0, 2, k), noise, Prior(tau_scale=1.5), weight)
+    model = replace(model, scores=np.linspace(-12, 12, 41)[:, None])
+    v, u = (
+        np.linspace(-x, x, 13) if i == 0 else np.linspace(0, x, 13) for i, x in enumerate((20 + np.log(k), model.upper))
+    )
+    w, best = 1 / (1 + np.exp(-v)), []
+    for x in u:
+        tau = model.grain * np.sinh(x)
+        level = log_prior_tau(model.prior, np.array([tau]))[0] + np.log(model.grain * np.cosh(x))
+        prior = weight[0] * np.log(w) - weight[1] * np.logaddexp(0, v)
+        best.append((model.log_scores(tau, w, 1 / (1 + np.exp(v))) + prior[:, None] + level).max(axis=0))
+    highest = np.max(best, axis=0)
+    kept = _relevant_scores(model)
+    np.testing.assert_array_equal(kept, highest > highest.max() - 30)
+    assert 0 < kept.sum() < 41
+
+
+def test_scores_given_effects_are_those_of_a_regression() -> None:
+    rng = np.random.default_rng(4)
+    noise = Noise(rng.uniform(0.5, 2, 9), rng.normal(0, 0.6, (9, 2)))
+    model = _scaled_model(rng.normal(0, 2, 9), noise, Prior(), (1.0, 1.0))
+    variance = rng.uniform(0, 3, (5, 9))
+    found = _draw_scores_given_effects(model, variance, np.random.default_rng(7))
+    z = np.random.default_rng(7).standard_normal((5, 2))
+    L = model.loadings
+    for i in range(5):
+        weight = 1 / (model.variances + variance[i])
+        covariance = np.linalg.inv(np.eye(2) + (L.T * weight) @ L)
+        mean = covariance @ L.T @ (weight * model.effect)
+        np.testing.assert_allclose(found[i], mean + np.linalg.cholesky(covariance) @ z[i], rtol=1e-9)

@@ -801,3 +801,21 @@ def test_effects_of_heavy_tails_are_less_often_in_conflict_with_their_prior() ->
         given = np.array([effect]), noise, prior
         assert (bool(prior_conflict(*given)), bool(prior_conflict(*given, nu=2.5))) == (thin, heavy)
         assert bool(prior_conflict(*given, nu=1e6)) == thin
+
+
+def test_one_whole_covariance_among_the_families_asks_for_the_normal_law() -> None:
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(40, 40)) / 8
+    both = np.stack([np.eye(40), np.eye(40) + root @ root.T], axis=-1)
+    names = {"contrast": [f"c{i}" for i in range(40)], "task": ["alone", "correlated"]}
+    table = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), rng.normal(0, 2, (40, 2))),
+            "se": (("contrast", "task"), np.sqrt(np.moveaxis(np.diagonal(both), 0, 1))),
+            "covariance": (("contrast", "contrast_", "task"), both),
+        },
+        coords=names | {"contrast_": names["contrast"]},
+        attrs={"errors": "known"},
+    )
+    law = [infer(x, n_draws=400, rng=0)["posterior"].attrs["law"] for x in (table, table.isel(task=[0]))]
+    assert law == ["normal", "two_scales"]
