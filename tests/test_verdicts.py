@@ -1236,7 +1236,7 @@ def test_the_limit_of_rhat_is_the_quantile_of_its_f_distribution() -> None:
     assert _rhat_by_chance(8, 50, 30) == pytest.approx(np.sqrt(1 + (f - 1) / 50))
 
 
-@pytest.mark.parametrize(("n", "level"), [(19, 0.95), (80, 0.99), (400, 0.999)])
+@pytest.mark.parametrize(("n", "level"), [(19, 0.95), (20, 0.96), (21, 0.96), (80, 0.99), (400, 0.999)])
 def test_the_cures_for_few_draws_work(n: int, level: float) -> None:
     """The least number of draws is 1 / (1 - level); both cures of the error are tried."""
     rng = np.random.default_rng(0)
