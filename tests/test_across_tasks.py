@@ -9,6 +9,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, InferenceError
 from causalgia.estimation.task_correlation import task_columns
+from causalgia.posterior import task_patterns
 from causalgia.posterior.across_tasks import _sharing_group
 from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
 from causalgia.posterior.pattern_mixture import (
@@ -497,3 +498,25 @@ def test_draws_that_fit_into_memory_are_named_and_fit():
     assert fit % 4 == 0
     assert fit * 400 <= 2**29 < (fit + 4) * 400
     assert f"take {8 * 2_000_000 * 400 / 2**30:.0f} GiB" in words
+
+
+def test_patterns_start_from_directions_and_principal_components_as_large_as_the_effects(monkeypatch):
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=(60, 3)) @ np.diag([4.0, 2.0, 1.0, 0.5])[:3] + rng.normal(0, 0.1, (60, 4))
+    given = []
+    plain = task_patterns._factor_analysers
+
+    def counted(effect, values, vectors, starts):
+        given.append(starts)
+        return plain(effect, values, vectors, starts)
+
+    monkeypatch.setattr(task_patterns, "_factor_analysers", counted)
+    learnt_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
+    *directions, components = given[0]
+    strong = effect[:50]
+    value, vector = np.linalg.eigh(strong.T @ strong / 50)
+    best = vector[:, -3:] * value[-3:] @ vector[:, -3:].T
+    np.testing.assert_allclose(components @ components.T, best, atol=1e-9)
+    for start in directions:
+        unit = start[:, 0] / np.linalg.norm(start)
+        assert np.linalg.norm(start) == pytest.approx((strong @ unit).std(), rel=1e-9)

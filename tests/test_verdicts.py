@@ -1330,3 +1330,21 @@ def test_groups_with_a_covariance_are_joined_by_tasks_and_by_contrasts() -> None
         found = decide(tree, rope=(-1, 1))
         np.testing.assert_array_equal(found["se"], beside["se"].sel(order))
         np.testing.assert_allclose(found["ace"], chosen.mean(("chain", "draw")))
+
+
+def test_the_slab_stands_beside_every_effect_where_one_is_surely_not_0() -> None:
+    """P(0) of a clear effect may be 0 to the last digit; the columns are there for all as soon as one may be 0."""
+    rng = np.random.default_rng(0)
+    draws = np.column_stack(
+        [np.where(rng.random(4_000) < 0.6, 0.0, rng.normal(size=4_000)), 50 + rng.normal(size=4_000)]
+    )
+    names = {"contrast": ["c0", "c1"], "task": ["K562"]}
+    moments = xr.Dataset({"lfdr": (EFFECT, [[0.6], [0.0]]), "mean": (EFFECT, [[0.0], [50.0]])}, coords=names)
+    tree = posterior(draws, moments=moments)
+    tree["posterior"].attrs |= {"law": "spike_and_slab", "converged": "yes"}
+    found = decide(tree, rope=(-1, 1))
+    assert found["p_zero"].values.ravel().tolist() == [0.6, 0.0]
+    assert found["lower_slab"].values[1] == found["lower"].values[1]
+    assert found["lower_slab"].values[0] < found["lower"].values[0]
+    tree["moments"] = moments.assign(lfdr=0 * moments["lfdr"])
+    assert "p_zero" not in decide(tree, rope=(-1, 1))
