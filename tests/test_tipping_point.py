@@ -491,3 +491,26 @@ def test_the_tilt_does_not_depend_on_where_its_search_begins(start: float) -> No
     z = standardized(np.random.default_rng(1).gamma(0.3, size=300))[0]
     for shift in (0.99 * z.min(), -0.1, 0.5, 3.0):
         assert tilt(z, shift, start=start).exponent == pytest.approx(tilt(z, shift).exponent, rel=1e-6, abs=1e-9)
+
+
+def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has_a_label() -> None:
+    outcomes = drawn(200)
+    x = np.arange(200.0)
+    x[7] = np.nan
+    with pytest.raises(EstimateError, match=r"unit 7: by= is nan"):
+        cg.tipping_point(outcomes, contrast="word - control", by=x, rope=(-0.5, 0.5))
+    x[7] = 7.0
+
+    def by_hand(y: xr.Dataset) -> np.ndarray:
+        return x
+
+    for by, label in ((by_hand, "by_hand"), (lambda y: x, "the covariate"), (x, "the covariate")):
+        found = cg.tipping_point(outcomes, contrast="word - control", by=by, rope=(-0.5, 0.5))
+        assert found.attrs["covariate"] == label
+    named = xr.DataArray(x, dims="unit", name="depth")
+    found = cg.tipping_point(outcomes, contrast="word - control", by=named, rope=(-0.5, 0.5))
+    assert found.attrs["covariate"] == "depth"
+    assert (
+        "lab"
+        not in cg.tipping_point(outcomes.assign_coords(lab="here"), contrast="word - control", rope=(-0.5, 0.5)).coords
+    )

@@ -1348,3 +1348,78 @@ def test_the_slab_stands_beside_every_effect_where_one_is_surely_not_0() -> None
     assert found["lower_slab"].values[0] < found["lower"].values[0]
     tree["moments"] = moments.assign(lfdr=0 * moments["lfdr"])
     assert "p_zero" not in decide(tree, rope=(-1, 1))
+
+
+def test_what_was_not_drawn_is_of_the_largest_effect_of_any_contrast_and_of_skewed_ones_alone() -> None:
+    table = xr.Dataset(
+        {name: (EFFECT, [[a], [b]]) for name, (a, b) in {"ace": (0.0, 0.0), "largest_ice": (2.0, 5.0)}.items()}
+        | {"n_units": (EFFECT, [[100], [300]])}
+    )
+    np.testing.assert_allclose(unseen(table, np.array([[0.4], [0.0]])), [[0.03 * 5], [0.0]])
+    np.testing.assert_allclose(unseen(table, np.array([[0.4], [-0.4]])), [[0.03 * 5], [0.01 * 5]])
+    real = table.assign_attrs(null_kind="genomic")
+    assert few_real_sequences(real) == 0  # the contrast with most of them has 300
+    assert few_real_sequences(real.isel(contrast=[0])) == 100
+
+
+@pytest.mark.parametrize(("n", "ends"), [(99, "of the estimate"), (100, "of the draws")])
+def test_a_hundred_draws_off_an_atom_have_an_interval_of_their_own(n: int, ends: str) -> None:
+    draws = np.zeros((40_000, 1))
+    draws[np.random.default_rng(0).choice(40_000, n, replace=False), 0] = np.linspace(-1, 1, n)
+    names = {"contrast": ["c0"], "task": ["K562"]}
+    beside = {
+        "constant_data": xr.Dataset({"se": (EFFECT, [[5.0]])}, coords=names),
+        "observed_data": xr.Dataset({"effect": (EFFECT, [[0.0]])}, coords=names),
+    }
+    tree = posterior(draws, **beside)
+    tree["posterior"].attrs["converged"] = "yes"
+    width = (lambda x: x["upper"].item() - x["lower"].item())(decide(tree, rope=(-0.5, 0.5)))
+    assert width == pytest.approx(2 * 0.9 if ends == "of the draws" else 2 * 1.6448536 * 5, rel=1e-6)
+
+
+def test_what_has_not_converged_is_counted_in_words() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.normal(size=(4, 100, 5, 1)) + np.arange(4)[:, None, None, None] * np.array([1, 2, 0, 3, 4])[:, None]
+
+    def refused(ace: np.ndarray, diverging: int = 0) -> str:
+        tree = {"posterior": xr.Dataset({"ace": (DRAWS, ace)})}
+        if diverging:
+            at = np.arange(400).reshape(4, 100) < diverging
+            tree["sample_stats"] = xr.Dataset({"diverging": (("chain", "draw"), at)})
+        with pytest.raises(ConvergenceError) as error:
+            decide(tree, rope=0)
+        return str(error.value)
+
+    assert "and 1 more" in refused(apart)
+    assert "more" not in refused(apart[:, :, :4]).split("(above")[0]
+    assert refused(apart).index("contrast 4") < refused(apart).index("contrast 3") < refused(apart).index("contrast 1")
+    assert "1 divergent transition;" in refused(apart, 1)
+    assert "2 divergent transitions;" in refused(apart, 2)
+
+
+@pytest.mark.parametrize(
+    ("sd", "label"),
+    [
+        ([[1.0, 1.0], [1.0, 1.0]], "0.5"),
+        ([[1.0, 2.0], [1.0, 2.0]], "0.5 (t0), 1 (t1)"),
+        ([[1.0, 2.0], [1.0, 3.0]], "0.5 to 1.5"),
+        ([[1.0, 2.0, 3.0]], "0.5 (t0), 1 (t1), 1.5 (t2)"),
+        ([[4.0, 2.0, 3.0, 1.0]], "0.5 to 2"),
+    ],
+)
+def test_half_widths_are_listed_up_to_three_tasks(sd: list[list[float]], label: str) -> None:
+    values = np.array(sd)
+    tasks = [f"t{i}" for i in range(values.shape[1])]
+    table = xr.Dataset(dict.fromkeys(("ace", "control_sd"), (EFFECT, values)), coords={"task": tasks})
+    found = rope_region("0.5 sd", table, 1.0)
+    assert found.label == f"0.5 sd of the control arm (relative to its mean) about 1 = {label}"
+    np.testing.assert_allclose([found.lower, found.upper], [1 - values / 2, 1 + values / 2])
+
+
+@pytest.mark.parametrize("zero", ["distance", "sd", "se", "n"])
+def test_no_number_of_units_is_known_where_one_part_is_nothing(zero: str) -> None:
+    given = {"distance": 0.3, "sd": 0.1, "se": 0.1, "n": 100} | {zero: 0}
+    found = more_units(*(np.array([given[name]]) for name in ("distance", "sd", "se", "n")), z=1.96)
+    assert found.tolist() == [-1]
+    whole = more_units(np.array([0.15]), np.array([0.1]), np.array([0.1]), np.array([100]), z=1.96)
+    assert whole.item() == np.ceil(100 * (1.96 * 0.1 / 0.15) ** 2 - 100)
