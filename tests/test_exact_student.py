@@ -363,8 +363,15 @@ def test_the_joint_density_of_tau_and_mu_is_that_of_convolutions() -> None:
 
 
 @pytest.mark.parametrize("mu_sd", [0.5, 3.0, np.inf])
-def test_the_mesh_of_the_center_is_half_a_local_sd_apart_and_reaches_beyond_the_effects(mu_sd: float) -> None:
-    effect, noise, prior = np.array([-2.0, 0.5, 9.0]), np.array([0.3, 1.0, 0.5]), Prior(mu_sd=mu_sd, tau_scale=0.5)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_mesh_of_the_center_is_half_a_local_sd_apart_and_reaches_beyond_the_effects(
+    mu_sd: float, sign: int
+) -> None:
+    effect, noise, prior = (
+        sign * np.array([-2.0, 0.5, 9.0]),
+        np.array([0.3, 1.0, 0.5]),
+        Prior(mu_sd=mu_sd, tau_scale=0.5),
+    )
     model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
     mesh, tau = _mu_mesh(model), float(model.tau(model.upper))
     sd = mu_sd if np.isfinite(mu_sd) else 10 * tau

@@ -510,7 +510,3 @@ def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has
     named = xr.DataArray(x, dims="unit", name="depth")
     found = cg.tipping_point(outcomes, contrast="word - control", by=named, rope=(-0.5, 0.5))
     assert found.attrs["covariate"] == "depth"
-    assert (
-        "lab"
-        not in cg.tipping_point(outcomes.assign_coords(lab="here"), contrast="word - control", rope=(-0.5, 0.5)).coords
-    )
