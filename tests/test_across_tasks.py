@@ -9,6 +9,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, InferenceError
 from causalgia.estimation.task_correlation import task_columns
+from causalgia.posterior import task_errors as task_errors_module
 from causalgia.posterior import task_patterns
 from causalgia.posterior.across_tasks import _sharing_group
 from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
@@ -520,3 +521,54 @@ def test_patterns_start_from_directions_and_principal_components_as_large_as_the
     for start in directions:
         unit = start[:, 0] / np.linalg.norm(start)
         assert np.linalg.norm(start) == pytest.approx((strong @ unit).std(), rel=1e-9)
+
+
+def test_a_correlation_that_is_singular_in_one_contrast_is_named():
+    _, estimates = estimates_of("equal", n=30, size=3)
+    each = np.stack([correlation_of(3, 0.2)] * 30)
+    each[17] = correlation_of(3, 1.0)
+    table = estimates.drop_vars("task_correlation").assign(task_correlation=(("contrast", "task", "task_"), each))
+    with pytest.raises(InferenceError, match="contrast 17: task_correlation= is singular"):
+        cg.infer(table, across="task", rng=0)
+    each[17] = correlation_of(3, 0.99)
+    cg.infer(table.assign(task_correlation=(("contrast", "task", "task_"), each)), across="task", rng=0, n_draws=4)
+
+
+@pytest.mark.parametrize("df", [5.0, 60.0, 1e6])
+def test_the_weight_of_the_mean_correlation_is_the_share_of_sampling_error(df):
+    rng = np.random.default_rng(0)
+    each = []
+    for _ in range(50):
+        root = rng.normal(size=(4, 30))
+        each.append(np.corrcoef(root + rng.normal(size=30)))
+    each = np.array(each)
+    mean = each.mean(axis=0)
+    noise, apart = 0.0, 0.0
+    for i in range(4):
+        for j in range(4):
+            if i != j:
+                noise += (1 - mean[i, j] ** 2) ** 2 / df
+                apart += ((each[:, i, j] - mean[i, j]) ** 2).mean()
+    expected = np.clip(noise / apart, 4 / (4 + df), 1.0)
+    assert task_errors_module._shrinkage(each, mean, df) == pytest.approx(expected)
+    assert task_errors_module._shrinkage(np.stack([mean] * 3), mean, df) == 1.0
+
+
+@pytest.mark.parametrize("removed", [0.0, 0.3])
+def test_covariances_of_errors_are_put_together_from_their_parts(removed):
+    rng = np.random.default_rng(1)
+    least, own = rng.uniform(0.5, 2, (6, 3)), rng.uniform(0, 0.5, (6, 3))
+    each = np.stack([correlation_of(3, r) for r in np.linspace(0, 0.5, 6)])
+    mean, change = each.mean(axis=0), -removed * np.ones((3, 3))
+    parts = task_errors_module._Parts(least, own, each, mean, 0.25, change)
+    rows = np.array([4, 1])
+    values, vectors = parts.eigen(rows)
+    for i, row in enumerate(rows):
+        blend = 0.25 * mean + 0.75 * each[row]
+        expected = blend * np.outer(least[row], least[row]) + change + np.diag(own[row])
+        np.testing.assert_allclose(parts.covariance(rows)[i], expected, rtol=1e-12)
+        floor = 0.02 * np.median(least[row] ** 2) if removed else 0.0
+        exact = np.linalg.eigvalsh(expected)
+        np.testing.assert_allclose(values[i], np.maximum(exact, floor), rtol=1e-9)
+        if exact.min() > floor:
+            np.testing.assert_allclose((vectors[i] * values[i]) @ vectors[i].T, expected, atol=1e-9)

@@ -26,6 +26,7 @@ from causalgia.estimation import (
     wald_htz,
 )
 from causalgia.estimation.parallel_estimates import block_effects, settled_block_effects
+from causalgia.numerics.moments import skewness
 
 COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "leverage")
 
@@ -1044,3 +1045,19 @@ def test_the_correlation_between_tasks_is_of_one_predictor() -> None:
         estimate(effects, task_correlation=True)
     estimate(effects.isel(model=0), task_correlation=True)
     estimate(effects, target="population x predictors", task_correlation=True)
+
+
+def test_the_skewness_of_clusters_is_that_of_their_sums_and_of_fixed_parents_that_of_units() -> None:
+    rng = np.random.default_rng(0)
+    parent = np.repeat(np.arange(24), [2, 3, 4] * 8)
+    ice = (rng.exponential(size=24)[parent] + rng.normal(size=len(parent)))[:, None, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        coords={"contrast": ["a"], "task": ["x"], "parent": ("unit", parent)},
+        attrs={"null_kind": "genomic"},
+    )
+    clustered = estimate(effects, cluster="parent")
+    assert clustered["skewness"].item() == pytest.approx(skewness(mean_ice(ice, parent).factor).item())
+    fixed = estimate(effects, target="parents")
+    assert fixed["skewness"].item() == pytest.approx(stats.skew(ice.ravel()))
+    assert abs(clustered["skewness"].item() - fixed["skewness"].item()) > 0.1

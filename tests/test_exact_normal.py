@@ -26,8 +26,8 @@ from causalgia.posterior.density_grids import (
     support_grid,
 )
 from causalgia.posterior.error_covariance import Noise, spiked_noise
-from causalgia.posterior.exact import TAIL, Exact, log_prior_tau
-from causalgia.posterior.normal import normal, tau_posterior
+from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
+from causalgia.posterior.normal import _tau_upper_bound, normal, tau_posterior
 from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
 from causalgia.prior import Prior
 
@@ -595,3 +595,16 @@ def test_the_spread_between_predictors_is_weighed_by_both_parts() -> None:
     np.testing.assert_allclose(found.sd, np.sqrt(square), rtol=2e-3)
     below = weight @ np.stack([part.below(np.zeros(4)) for part in parts])
     np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), rtol=5e-3, atol=1e-6)
+
+
+def test_tau_is_searched_beyond_the_effects_and_their_priors() -> None:
+    """Where too few effects are left beside a flat center, the widest prior of a coefficient is an end, too."""
+    center = Design(np.ones((2, 2)), np.array([2.0, 50.0]))
+    few, many = Prior(mu_sd=2, tau="half_cauchy", tau_scale=1), Prior(mu_sd=2, tau_scale=1)
+    assert _tau_upper_bound(3.0, 2, center, few) == pytest.approx(3 * np.exp(2 + 36.0 / 1))
+    assert _tau_upper_bound(3.0, 1, center, few) == pytest.approx(50 * np.exp(2 + 36.0 / 2))
+    assert _tau_upper_bound(3.0, 9, center, many) == pytest.approx(3 * np.exp(2 + 36.0 / 10))
+    assert _tau_upper_bound(0.3, 9, center, many) == pytest.approx(1 * np.exp(2 + 36.0 / 10))
+    ends = Prior(mu_sd=2, tau="uniform", tau_scale=4)
+    assert _tau_upper_bound(3.0, 9, center, ends) == 4
+    assert _tau_upper_bound(3.0, 1, center, ends) == 4
