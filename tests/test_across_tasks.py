@@ -572,3 +572,11 @@ def test_covariances_of_errors_are_put_together_from_their_parts(removed):
         np.testing.assert_allclose(values[i], np.maximum(exact, floor), rtol=1e-9)
         if exact.min() > floor:
             np.testing.assert_allclose((vectors[i] * values[i]) @ vectors[i].T, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_a_pattern_is_scaled_to_a_largest_variance_of_1(ridge):
+    loadings = np.array([[3.0, 1.0], [0.5, -2.0], [0.0, 0.1]])
+    plain = loadings @ loadings.T + ridge * np.eye(3)
+    found = task_patterns._as_unit("a", loadings, ridge)
+    np.testing.assert_allclose(found.covariance, plain / np.diagonal(plain).max(), rtol=1e-12)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
+from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
 from causalgia.estimation import (
     between_levels,
     clustered,
@@ -1061,3 +1061,17 @@ def test_the_skewness_of_clusters_is_that_of_their_sums_and_of_fixed_parents_tha
     fixed = estimate(effects, target="parents")
     assert fixed["skewness"].item() == pytest.approx(stats.skew(ice.ravel()))
     assert abs(clustered["skewness"].item() - fixed["skewness"].item()) > 0.1
+
+
+def test_a_dependence_on_the_size_of_clusters_is_named_over_predictors() -> None:
+    rng = np.random.default_rng(0)
+    parent = np.repeat(np.arange(40), np.arange(40) % 5 + 1)
+    size = (np.arange(40) % 5)[parent]
+    ice = rng.normal(size=(len(parent), 2, 2, 3))
+    ice[:, 1, 0] += 3.0 * size[:, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice)},
+        coords={"contrast": ["a", "b"], "task": ["x", "y"], "parent": ("unit", parent), "model": ["m", "n", "o"]},
+    )
+    with pytest.warns(ClusterSizeWarning, match=r"\bb\b.*\bx\b"):
+        estimate(effects, cluster="parent", target="population x predictors")

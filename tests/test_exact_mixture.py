@@ -16,9 +16,10 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
+from causalgia.posterior import mixture as mixture_module
 from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, log_prior_tau
+from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
 from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
 from causalgia.posterior.mixture import (
     _interior_point,
@@ -714,3 +715,23 @@ def test_scores_given_effects_are_those_of_a_regression() -> None:
         covariance = np.linalg.inv(np.eye(2) + (L.T * weight) @ L)
         mean = covariance @ L.T @ (weight * model.effect)
         np.testing.assert_allclose(found[i], mean + np.linalg.cholesky(covariance) @ z[i], rtol=1e-9)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_maxima_the_higher_one_is_taken(first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    effect, noise = np.array([0.0, 1.0, 8.0]), Noise(np.ones(3))
+    shared = linear_part(fixed_effects_design(3, None, Prior(mu_sd=2.0)), noise)
+    plain, fits = mixture_module._alternate_maxima, []
+
+    def lower(*given: Any) -> Any:
+        fit = plain(*given)
+        better = (not fits) == first
+        weights = replace(fit.weights, penalized=fit.weights.penalized - (0.0 if better else 5.0))
+        fits.append((better, replace(fit, weights=weights)))
+        return fits[-1][1]
+
+    monkeypatch.setattr(mixture_module, "_alternate_maxima", lower)
+    variance = np.array([0.0, 1.0, 9.0])
+    found = mixture_module._fit_mixture(effect, noise.variances, variance, np.ones(3), shared)
+    assert len(fits) == 2
+    assert found is next(fit for better, fit in fits if better)
