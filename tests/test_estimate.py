@@ -1075,3 +1075,11 @@ def test_a_dependence_on_the_size_of_clusters_is_named_over_predictors() -> None
     )
     with pytest.warns(ClusterSizeWarning, match=r"\bb\b.*\bx\b"):
         estimate(effects, cluster="parent", target="population x predictors")
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_variances_in_another_unit_are_moderated_alike_beside_one_that_is_nearly_0(unit: float) -> None:
+    s2 = np.append(np.random.default_rng(0).chisquare(3, 20), 1e-9)
+    here, there = moderate(s2, 3.0), moderate(s2 * unit, 3.0)
+    np.testing.assert_allclose(there.variance, here.variance * unit, rtol=1e-9)
+    np.testing.assert_allclose(there.df, here.df, rtol=1e-9)
