@@ -9,9 +9,13 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, InferenceError
 from causalgia.estimation.task_correlation import task_columns
-from causalgia.posterior.mixture import mixture_weights, null_biased_counts
+from causalgia.posterior import task_errors as task_errors_module
+from causalgia.posterior import task_patterns
+from causalgia.posterior.across_tasks import _sharing_group
+from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
 from causalgia.posterior.pattern_mixture import (
     PatternLaw,
+    TaskMoments,
     draw_effects_of_tasks,
     fitted_weights,
     log_densities,
@@ -19,8 +23,16 @@ from causalgia.posterior.pattern_mixture import (
     task_moments,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
+from causalgia.posterior.shared_effects import Risk, Sharing, _crossed_alone, _risks
 from causalgia.posterior.task_errors import task_errors
-from causalgia.posterior.task_patterns import Pattern, canonical_patterns, learnt_patterns
+from causalgia.posterior.task_patterns import (
+    Pattern,
+    _Analyser,
+    _distinct,
+    _Expected,
+    canonical_patterns,
+    learnt_patterns,
+)
 
 TASKS = ["a", "b", "c", "d"]
 
@@ -366,3 +378,205 @@ def test_thousands_of_tasks_are_refused_with_what_is_possible():
     )
     with pytest.raises(InferenceError, match="1,001 tasks, and 1,000 are possible"):
         cg.infer(estimates, across="task", rng=1)
+
+
+def test_a_direction_that_repeats_one_better_known_is_left_out():
+    column = np.array([[3.0], [4.0], [0.0]])
+
+    def part(loadings, variance):
+        return _Analyser(loadings, 0.1, np.full(loadings.shape, variance))
+
+    known, repeated, other = part(column, 0.1), part(-0.01 * column, 0.2), part(np.array([[4.0], [-3.0], [0.0]]), 0.3)
+    wide = part(np.hstack([column, column]), 0.4)
+    kept = _distinct([wide, other, repeated, known])
+    assert [found is expected for found, expected in zip(kept, (known, other, wide), strict=True)] == [True] * 3
+    large = _distinct([part(100 * column, 0.2), known])
+    assert len(large) == 1
+    assert large[0] is known
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.4])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_the_expectations_of_an_analyser_are_those_of_dense_matrices(ridge, rank):
+    """x = L z + ridge^(1/2) e + noise: density of x, moments of z, and E |delta - L z|^2, given x."""
+    rng = np.random.default_rng(rank)
+    n, size = 5, 4
+    root = rng.normal(size=(n, size, 6))
+    V = root @ root.transpose(0, 2, 1) / 6 + 0.2 * np.eye(size)
+    values, vectors = np.linalg.eigh(V)
+    effect, L = rng.normal(0, 2, (n, size)), rng.normal(size=(size, rank))
+    rotated = np.einsum("nij,ni->nj", vectors, effect)
+    found = _Expected(rotated, values, np.matmul(vectors.transpose(0, 2, 1), L), ridge)
+    scores, spreads = [], []
+    for j in range(n):
+        whole = V[j] + L @ L.T + ridge * np.eye(size)
+        density = stats.multivariate_normal(np.zeros(size), whole).logpdf(effect[j]) + size / 2 * np.log(2 * np.pi)
+        assert found.log_density[j] == pytest.approx(density, rel=1e-9)
+        inner = np.linalg.inv(V[j] + ridge * np.eye(size))
+        spread = np.linalg.inv(np.eye(rank) + L.T @ inner @ L)
+        score = spread @ L.T @ inner @ effect[j]
+        np.testing.assert_allclose(found._score[j], score, rtol=1e-9)
+        np.testing.assert_allclose(found._spread[j], spread, rtol=1e-9, atol=1e-12)
+        gain = ridge * inner  # own part given x and z: mean gain (x - L z), covariance gain V
+        rest = gain @ (effect[j] - L @ score)
+        expected = rest @ rest + np.trace(gain @ V[j]) + np.trace(gain @ L @ spread @ L.T @ gain.T)
+        assert found._rest[j] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        scores.append(score)
+        spreads.append(spread)
+    weight, errors = rng.random(n), rng.random(size) + 1
+    ahead = found.maximized(weight, effect, errors)
+    second = sum(w * (c + np.outer(z, z)) for w, c, z in zip(weight, spreads, scores, strict=True))
+    first = sum(w * np.outer(x, z) for w, x, z in zip(weight, effect, scores, strict=True))
+    np.testing.assert_allclose(ahead.loadings, first @ np.linalg.inv(second), rtol=1e-8)
+    assert ahead.ridge == pytest.approx(weight @ found._rest / weight.sum() / size)
+    expected = np.outer(errors + ahead.ridge, np.diagonal(np.linalg.inv(second)))
+    np.testing.assert_allclose(ahead.loading_variance, expected, rtol=1e-9)
+
+
+def test_risks_are_steins_by_hand():
+    rng = np.random.default_rng(0)
+    errors = task_errors(estimates_of("equal", n=30, size=3)[1])
+    shared, alone = (np.abs(rng.normal(size=(2, 30, 3))) for _ in range(2))
+    found = _risks(errors, shared, alone)
+    each = [((errors.effect - m) ** 2 - errors.variance + 2 * s**2) / errors.variance for m, s in (shared, alone)]
+    np.testing.assert_allclose(found.shared, each[0].mean(axis=0))
+    np.testing.assert_allclose(found.alone, each[1].mean(axis=0))
+    apart = (each[1] - each[0]).mean(axis=1)
+    assert (found.gain, found.gain_se) == pytest.approx((apart.mean(), apart.std(ddof=1) / np.sqrt(30)))
+    assert found.ratio == pytest.approx(each[0].mean() / each[1].mean())
+    for gain, prefers in ((2.01, True), (2.0, False), (-3.0, False)):
+        assert Risk(found.shared, found.alone, gain, 1.0).prefers_sharing == prefers
+
+
+def test_each_task_by_itself_is_the_mixture_with_weights_of_others():
+    errors = task_errors(estimates_of("one task", n=60, size=2)[1])
+    learnt, used = np.arange(40), np.arange(40, 60)
+    mean, sd = _crossed_alone(errors, learnt, used)
+    for t in range(2):
+        x, v = errors.effect[:, t], errors.variance[:, t]
+        scale = scale_grid(x[learnt], np.sqrt(v[learnt]))
+        density = stats.norm.logpdf(x[learnt, None], 0, np.sqrt(v[learnt, None] + scale**2))
+        weight = mixture_weights(density, null_biased_counts(scale)).weight
+        share = weight * stats.norm.pdf(x[used, None], 0, np.sqrt(v[used, None] + scale**2))
+        share /= share.sum(axis=1, keepdims=True)
+        gain = scale**2 / (scale**2 + v[used, None])
+        center = (share * gain * x[used, None]).sum(axis=1)
+        second = (share * (gain * v[used, None] + (gain * x[used, None]) ** 2)).sum(axis=1)
+        np.testing.assert_allclose(mean[:, t], center, rtol=1e-7, atol=1e-10)
+        np.testing.assert_allclose(sd[:, t], np.sqrt(second - center**2), rtol=1e-6)
+
+
+def test_how_effects_are_shared_is_counted_by_hand():
+    mean = np.array([[4.0, 2.0, 1.9], [-1.0, -3.0, 0.5], [1.0, 1.0, 1.0], [-5.0, 2.0, -2.4]])
+    lfsr = np.array([[0.01, 0.05, 0.2], [0.2, 0.01, 0.3], [0.2, 0.3, 0.06], [0.01, 0.01, 0.9]])
+    moments = TaskMoments(mean, np.ones((4, 3)), lfsr, np.zeros((4, 3)))
+    risk = Risk(np.full(3, 0.5), np.full(3, 1.0), 0.5, 0.1)
+    found = Sharing(moments, moments, risk, False, {"equal": 0.6, "none": 0.4}, lambda n: np.zeros((n, 4, 3)))
+    group = _sharing_group(found, {"contrast": list("abcd"), "task": list("xyz")})
+    assert group["n_clear"].values.tolist() == [2, 1, 0, 2]
+    assert group["n_same_sign"].values.tolist() == [3, 2, 0, 2]
+    assert group["n_same_size"].values.tolist() == [2, 1, 0, 1]
+    clear = lfsr <= 0.05
+    for i in range(3):
+        for j in range(3):
+            either = clear[:, i] | clear[:, j]
+            same = mean[:, i] * mean[:, j] > 0
+            ratio = np.abs(mean[:, i] / mean[:, j])
+            alike = same & (ratio >= 0.5) & (ratio <= 2)
+            assert group["n_either"].values[i, j] == either.sum()
+            n = max(either.sum(), 1)
+            assert group["same_sign"].values[i, j] == pytest.approx((either & same).sum() / n)
+            assert group["same_size"].values[i, j] == pytest.approx((either & alike).sum() / n)
+    assert group.attrs["sharing_risk"] == 0.5
+
+
+def test_draws_that_fit_into_memory_are_named_and_fit():
+    _, estimates = estimates_of("equal", n=100, size=4)
+    with pytest.raises(InferenceError, match="n_draws=") as refused:
+        cg.infer(estimates, across="task", rng=0, n_draws=2_000_000)
+    words = str(refused.value)
+    fit = int(words.split("give n_draws=")[1].split(" ")[0])
+    assert fit % 4 == 0
+    assert fit * 400 <= 2**29 < (fit + 4) * 400
+    assert f"take {8 * 2_000_000 * 400 / 2**30:.0f} GiB" in words
+
+
+def test_patterns_start_from_directions_and_principal_components_as_large_as_the_effects(monkeypatch):
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=(60, 3)) @ np.diag([4.0, 2.0, 1.0, 0.5])[:3] + rng.normal(0, 0.1, (60, 4))
+    given = []
+    plain = task_patterns._factor_analysers
+
+    def counted(effect, values, vectors, starts):
+        given.append(starts)
+        return plain(effect, values, vectors, starts)
+
+    monkeypatch.setattr(task_patterns, "_factor_analysers", counted)
+    learnt_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
+    *directions, components = given[0]
+    strong = effect[:50]
+    value, vector = np.linalg.eigh(strong.T @ strong / 50)
+    best = vector[:, -3:] * value[-3:] @ vector[:, -3:].T
+    np.testing.assert_allclose(components @ components.T, best, atol=1e-9)
+    for start in directions:
+        unit = start[:, 0] / np.linalg.norm(start)
+        assert np.linalg.norm(start) == pytest.approx((strong @ unit).std(), rel=1e-9)
+
+
+def test_a_correlation_that_is_singular_in_one_contrast_is_named():
+    _, estimates = estimates_of("equal", n=30, size=3)
+    each = np.stack([correlation_of(3, 0.2)] * 30)
+    each[17] = correlation_of(3, 1.0)
+    table = estimates.drop_vars("task_correlation").assign(task_correlation=(("contrast", "task", "task_"), each))
+    with pytest.raises(InferenceError, match="contrast 17: task_correlation= is singular"):
+        cg.infer(table, across="task", rng=0)
+    each[17] = correlation_of(3, 0.99)
+    cg.infer(table.assign(task_correlation=(("contrast", "task", "task_"), each)), across="task", rng=0, n_draws=4)
+
+
+@pytest.mark.parametrize("df", [5.0, 60.0, 1e6])
+def test_the_weight_of_the_mean_correlation_is_the_share_of_sampling_error(df):
+    rng = np.random.default_rng(0)
+    each = []
+    for _ in range(50):
+        root = rng.normal(size=(4, 30))
+        each.append(np.corrcoef(root + rng.normal(size=30)))
+    each = np.array(each)
+    mean = each.mean(axis=0)
+    noise, apart = 0.0, 0.0
+    for i in range(4):
+        for j in range(4):
+            if i != j:
+                noise += (1 - mean[i, j] ** 2) ** 2 / df
+                apart += ((each[:, i, j] - mean[i, j]) ** 2).mean()
+    expected = np.clip(noise / apart, 4 / (4 + df), 1.0)
+    assert task_errors_module._shrinkage(each, mean, df) == pytest.approx(expected)
+    assert task_errors_module._shrinkage(np.stack([mean] * 3), mean, df) == 1.0
+
+
+@pytest.mark.parametrize("removed", [0.0, 0.3])
+def test_covariances_of_errors_are_put_together_from_their_parts(removed):
+    rng = np.random.default_rng(1)
+    least, own = rng.uniform(0.5, 2, (6, 3)), rng.uniform(0, 0.5, (6, 3))
+    each = np.stack([correlation_of(3, r) for r in np.linspace(0, 0.5, 6)])
+    mean, change = each.mean(axis=0), -removed * np.ones((3, 3))
+    parts = task_errors_module._Parts(least, own, each, mean, 0.25, change)
+    rows = np.array([4, 1])
+    values, vectors = parts.eigen(rows)
+    for i, row in enumerate(rows):
+        blend = 0.25 * mean + 0.75 * each[row]
+        expected = blend * np.outer(least[row], least[row]) + change + np.diag(own[row])
+        np.testing.assert_allclose(parts.covariance(rows)[i], expected, rtol=1e-12)
+        floor = 0.02 * np.median(least[row] ** 2) if removed else 0.0
+        exact = np.linalg.eigvalsh(expected)
+        np.testing.assert_allclose(values[i], np.maximum(exact, floor), rtol=1e-9)
+        if exact.min() > floor:
+            np.testing.assert_allclose((vectors[i] * values[i]) @ vectors[i].T, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_a_pattern_is_scaled_to_a_largest_variance_of_1(ridge):
+    loadings = np.array([[3.0, 1.0], [0.5, -2.0], [0.0, 0.1]])
+    plain = loadings @ loadings.T + ridge * np.eye(3)
+    found = task_patterns._as_unit("a", loadings, ridge)
+    np.testing.assert_allclose(found.covariance, plain / np.diagonal(plain).max(), rtol=1e-12)

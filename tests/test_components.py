@@ -20,6 +20,7 @@ from causalgia.effects._from_frame import from_frame
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import estimate, fit_variances, mixed_layout, reml, respond, variance_components
 from causalgia.estimation._variance_components import Cells, identify
+from causalgia.estimation.mixed_model import Point, _moment_matrices, _traces, _variance_slopes
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -345,3 +346,87 @@ def test_fixed_effects_that_fit_within_rounding_leave_nothing_that_varies() -> N
     X = np.column_stack([np.ones(12), np.arange(12.0) / 7])
     with pytest.raises(EstimateError, match="the fixed effects fit y exactly"):
         reml(X @ np.array([0.1, 0.3]), X, {"unit": np.arange(12) // 2})
+
+
+@pytest.mark.parametrize("theta", [[0.7, 0.3, 1.2], [0.0, 0.5, 0.4]])
+def test_a_point_of_the_restricted_likelihood_is_that_of_dense_matrices(theta: list[float]) -> None:
+    """Criterion, score, average information and the traces, each by the N x N matrices of the textbook."""
+    rng = np.random.default_rng(4)
+    n = 24
+    codes = {"unit": rng.permutation(np.arange(n) % 6), "plate": rng.permutation(np.arange(n) % 5)}
+    X = np.column_stack([np.ones(n), rng.normal(size=n)])
+    effects = {name: rng.normal(0, 1.5, code.max() + 1)[code] for name, code in codes.items()}
+    y = X @ [1.0, 2.0] + sum(effects.values()) + rng.normal(size=n)
+    table = respond(mixed_layout(X, codes), y)
+    blocks = [np.eye(code.max() + 1)[code] for code in codes.values()]
+    parts = [*(Z @ Z.T for Z in blocks), np.eye(n)]
+    away = np.eye(n) - X @ np.linalg.inv(X.T @ X) @ X.T
+    np.testing.assert_allclose(
+        table.layout.gram, [[np.trace(away @ a @ away @ b) for b in parts] for a in parts], rtol=1e-9
+    )
+    scaled = away @ y / table.scale
+    assert scaled @ scaled / (n - 2) == pytest.approx(1)
+    np.testing.assert_allclose(table.start, np.linalg.lstsq(X, y, rcond=None)[0])
+
+    def dense(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        V = sum(t * part for t, part in zip(theta, parts, strict=True))
+        W = np.linalg.inv(V)
+        Q = table.layout.Q
+        P = W - W @ Q @ np.linalg.inv(Q.T @ W @ Q) @ Q.T @ W
+        size = np.linalg.slogdet(V)[1] + np.linalg.slogdet(Q.T @ W @ Q)[1]
+        return float(size + scaled @ P @ scaled), P, W
+
+    at = Point(table, np.array(theta))
+    value, P, W = dense(at.theta)
+    assert float(at.criterion) == pytest.approx(value, rel=1e-10)
+    score = [np.trace(P @ part) - scaled @ P @ part @ P @ scaled for part in parts]
+    np.testing.assert_allclose(at.score, score, rtol=1e-8, atol=1e-9)
+    information = [[scaled @ P @ a @ P @ b @ P @ scaled / 2 for b in parts] for a in parts]
+    np.testing.assert_allclose(at.average_information, information, rtol=1e-8)
+    np.testing.assert_allclose(at.fixed, np.linalg.inv(table.layout.Q.T @ W @ table.layout.Q), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(at.inverse_times(X), W @ X, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(_traces(at), [[np.trace(W @ a @ W @ b) for b in parts] for a in parts], rtol=1e-9)
+    assert at.at_bound.tolist() == [t == 0 for t in theta]
+    x = W @ table.layout.Q
+    first, second = _moment_matrices(at)
+    for i, a in enumerate(parts):
+        np.testing.assert_allclose(first[i], x.T @ a @ x, rtol=1e-8, atol=1e-11)
+        for j, b in enumerate(parts):
+            np.testing.assert_allclose(second[i][j], x.T @ a @ W @ b @ x, rtol=1e-8, atol=1e-11)
+    slopes, inverse = _variance_slopes(at, np.linalg.inv(table.layout.R)), np.linalg.inv(table.layout.R)
+    for j in range(3):
+        step = 1e-6 * np.eye(3)[j]
+        up, down = (
+            np.diagonal(inverse @ np.linalg.inv(table.layout.Q.T @ dense(at.theta + s)[2] @ table.layout.Q) @ inverse.T)
+            for s in (step, -step)
+        )
+        np.testing.assert_allclose(slopes[:, j], (up - down) / 2e-6, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_a_response_in_another_unit_has_variances_in_that_unit(unit: float) -> None:
+    rng = np.random.default_rng(5)
+    code = np.arange(20) // 4
+    X = np.column_stack([np.ones(20), rng.normal(size=20)])
+    y = rng.normal(size=20) + rng.normal(0, 2, 5)[code]
+    here, there = (reml(u * y, X, {"unit": code}) for u in (1.0, unit))
+    np.testing.assert_allclose(there.variance, here.variance * unit**2, rtol=1e-7)
+    np.testing.assert_allclose(there.variance_se, here.variance_se * unit**2, rtol=1e-5)
+    np.testing.assert_allclose(there.se, here.se * unit, rtol=1e-7)
+    np.testing.assert_allclose(there.df, here.df, rtol=1e-5)
+    n = len(y) - 2
+    assert there.criterion - here.criterion == pytest.approx(2 * n * np.log(unit), rel=1e-9)
+
+
+def test_the_criterion_is_the_restricted_likelihood_with_its_constants() -> None:
+    rng = np.random.default_rng(6)
+    code = np.arange(15) // 3
+    X = np.column_stack([np.ones(15), 3 * rng.normal(size=15)])
+    y = rng.normal(size=15) + rng.normal(0, 1, 5)[code]
+    found = reml(y, X, {"unit": code})
+    Z = np.eye(5)[code]
+    V = found.variance[0] * Z @ Z.T + found.variance[1] * np.eye(15)
+    W = np.linalg.inv(V)
+    left = y - X @ found.beta
+    value = np.linalg.slogdet(V)[1] + np.linalg.slogdet(X.T @ W @ X)[1] + left @ W @ left + 13 * np.log(2 * np.pi)
+    assert found.criterion == pytest.approx(value, rel=1e-9)

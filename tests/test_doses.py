@@ -13,6 +13,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.interpolate import CubicSpline
 
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, EstimateError
@@ -26,6 +27,7 @@ from causalgia.estimation import (
     orthonormal_polynomials,
     trend_basis,
 )
+from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave
 
 HERE = Path(__file__).parent / "reference"
 
@@ -260,3 +262,85 @@ def test_a_parallel_trial_shows_no_phase_of_a_unit() -> None:
     effects = contrast(outcomes, control="0").assign_coords(bp=("contrast", [1.0, 2.0]))
     with pytest.raises(EstimateError, match="the phase of each unit needs the ICE of a crossover"):
         helical_phase(effects, distance="bp")
+
+
+@pytest.mark.parametrize("unit", [1.0, -1e-120, 1e120])
+def test_a_wave_of_a_curve_is_least_squares_and_its_f(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(0, 60, 30))
+    turn = 2 * np.pi * x / 10.5
+    y = unit * (0.02 * x + 0.3 * np.cos(turn) - 0.2 * np.sin(turn) + rng.normal(0, 0.2, 30))
+    base = trend_basis(x, "quadratic")
+    np.testing.assert_allclose(base.T @ base, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(base @ (base.T @ x**2), x**2)
+    found = mean_curve_wave(x, y, base, 10.5)
+    X = np.column_stack([base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)])
+    beta = np.linalg.lstsq(X, y, rcond=None)[0]
+    full, alone = (y - X @ beta) / unit, (y - base @ (base.T @ y)) / unit
+    variance = full @ full / 25
+    F = (alone @ alone - full @ full) / 2 / variance
+    assert (found.cos, found.sin) == pytest.approx((beta[-2], beta[-1]), rel=1e-9)
+    assert (found.F, found.df1, found.df2, found.p) == pytest.approx((F, 2, 25, stats.f.sf(F, 2, 25)), rel=1e-8)
+    V = np.linalg.inv(X.T @ X)[-2:, -2:] * variance
+    np.testing.assert_allclose(found.covariance, V * unit**2, rtol=1e-8)
+    a, b = beta[-2:] / unit
+
+    def of_pair(a: float, b: float) -> np.ndarray:
+        return np.array([np.hypot(a, b), np.arctan2(np.sign(unit) * b, np.sign(unit) * a) * 10.5 / (2 * np.pi)])
+
+    amplitude, phase = of_pair(a, b)
+    assert found.amplitude == pytest.approx(amplitude * abs(unit), rel=1e-9)
+    assert found.phase_bp == pytest.approx(phase % 10.5, rel=1e-9)
+    h = 1e-6
+    jacobian = np.column_stack(
+        [(of_pair(a + h, b) - of_pair(a - h, b)) / (2 * h), (of_pair(a, b + h) - of_pair(a, b - h)) / (2 * h)]
+    )
+    se = np.sqrt(np.diagonal(jacobian @ V @ jacobian.T))
+    assert (found.amplitude_se, found.phase_bp_se) == pytest.approx((se[0] * abs(unit), se[1]), rel=1e-5)
+
+
+def test_a_natural_spline_is_a_line_beyond_its_ends_and_bends_at_its_quartiles() -> None:
+    x = np.r_[np.arange(0.0, 8.0), 11.0, 17.0, 19.0, 20.0]
+    knots = np.r_[0, np.quantile(x, [0.25, 0.5, 0.75]), 20]
+    base = trend_basis(x, "natural_spline_4")
+    assert base.shape == (12, 5)
+    np.testing.assert_allclose(base.T @ base, np.eye(5), atol=1e-12)
+    for values in (np.sin(np.arange(5.0)), np.array([1.0, -2.0, 0.5, 3.0, 0.0])):
+        spline = CubicSpline(knots, values, bc_type="natural")(x)
+        np.testing.assert_allclose(base @ (base.T @ spline), spline, atol=1e-9)
+
+
+def test_decays_of_one_two_and_four_turns_are_fitted_exactly() -> None:
+    x = np.sort(np.random.default_rng(1).uniform(5, 70, 20))
+    base = trend_basis(x, "decay", period=9.0)
+    assert base.shape == (20, 5)
+    for curve in (np.ones(20), x, np.exp(-x / 9), np.exp(-x / 18), np.exp(-x / 36)):
+        np.testing.assert_allclose(base @ (base.T @ curve), curve, rtol=1e-7)
+
+
+@pytest.mark.parametrize(("trend", "least"), [("linear", 5), ("cubic", 7), ("natural_spline_4", 8), ("decay", 8)])
+def test_a_trend_with_a_wave_takes_so_many_distances(trend: str, least: int) -> None:
+    x = np.arange(0.0, least) * 3.3
+    trend_basis(x, trend)
+    with pytest.raises(EstimateError, match=f"needs {least} or more distances, and there are {least - 1}"):
+        trend_basis(np.r_[x[1:], x[1:]], trend)
+
+
+def test_p_of_a_permuted_wave_is_the_share_of_permutations_with_as_large_a_share() -> None:
+    rng = np.random.default_rng(3)
+    x = np.sort(rng.uniform(0, 40, 16))
+    y = 0.1 * x + 0.15 * np.cos(2 * np.pi * x / 10.5) + rng.normal(0, 0.3, 16)
+    base = trend_basis(x, "linear")
+    found = permuted_wave(x, y, base, 10.5, rng=np.random.default_rng(5), n=400)
+    X = np.column_stack([base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)])
+    left = y - base @ (base.T @ y)
+    permuted = np.random.default_rng(5).permuted(np.tile(left, (400, 1)), axis=1)
+
+    def share(curve: np.ndarray) -> float:
+        of_trend = curve - base @ (base.T @ curve)
+        of_both = curve - X @ np.linalg.lstsq(X, curve, rcond=None)[0]
+        return float(1 - of_both @ of_both / (of_trend @ of_trend))
+
+    shares = np.array([share(curve) for curve in permuted])
+    assert found == pytest.approx((1 + (shares >= share(y) * (1 - 1e-9)).sum()) / 401)
+    assert 0.02 < found < 0.98

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
+from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
 from causalgia.estimation import (
     between_levels,
     clustered,
@@ -26,6 +26,7 @@ from causalgia.estimation import (
     wald_htz,
 )
 from causalgia.estimation.parallel_estimates import block_effects, settled_block_effects
+from causalgia.numerics.moments import skewness
 
 COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "leverage")
 
@@ -1032,3 +1033,53 @@ def test_one_outcome_on_the_line_of_its_arm_makes_no_arm_exact() -> None:
         found = estimate(contrast(outcomes, control="c"), covariates=covariates)
         assert not found["exact"].any()
         assert found["se"].item() > 0.5
+
+
+def test_the_correlation_between_tasks_is_of_one_predictor() -> None:
+    ice = np.random.default_rng(0).normal(size=(30, 2, 2, 3))
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice)},
+        coords={"contrast": ["a", "b"], "task": ["x", "y"], "model": ["m", "n", "o"]},
+    )
+    with pytest.raises(EstimateError, match="task_correlation=True: the estimates have the dim 'model'"):
+        estimate(effects, task_correlation=True)
+    estimate(effects.isel(model=0), task_correlation=True)
+    estimate(effects, target="population x predictors", task_correlation=True)
+
+
+def test_the_skewness_of_clusters_is_that_of_their_sums_and_of_fixed_parents_that_of_units() -> None:
+    rng = np.random.default_rng(0)
+    parent = np.repeat(np.arange(24), [2, 3, 4] * 8)
+    ice = (rng.exponential(size=24)[parent] + rng.normal(size=len(parent)))[:, None, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        coords={"contrast": ["a"], "task": ["x"], "parent": ("unit", parent)},
+        attrs={"null_kind": "genomic"},
+    )
+    clustered = estimate(effects, cluster="parent")
+    assert clustered["skewness"].item() == pytest.approx(skewness(mean_ice(ice, parent).factor).item())
+    fixed = estimate(effects, target="parents")
+    assert fixed["skewness"].item() == pytest.approx(stats.skew(ice.ravel()))
+    assert abs(clustered["skewness"].item() - fixed["skewness"].item()) > 0.1
+
+
+def test_a_dependence_on_the_size_of_clusters_is_named_over_predictors() -> None:
+    rng = np.random.default_rng(0)
+    parent = np.repeat(np.arange(40), np.arange(40) % 5 + 1)
+    size = (np.arange(40) % 5)[parent]
+    ice = rng.normal(size=(len(parent), 2, 2, 3))
+    ice[:, 1, 0] += 3.0 * size[:, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice)},
+        coords={"contrast": ["a", "b"], "task": ["x", "y"], "parent": ("unit", parent), "model": ["m", "n", "o"]},
+    )
+    with pytest.warns(ClusterSizeWarning, match=r"\bb\b.*\bx\b"):
+        estimate(effects, cluster="parent", target="population x predictors")
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_variances_in_another_unit_are_moderated_alike_beside_one_that_is_nearly_0(unit: float) -> None:
+    s2 = np.append(np.random.default_rng(0).chisquare(3, 20), 1e-9)
+    here, there = moderate(s2, 3.0), moderate(s2 * unit, 3.0)
+    np.testing.assert_allclose(there.variance, here.variance * unit, rtol=1e-9)
+    np.testing.assert_allclose(there.df, here.df, rtol=1e-9)

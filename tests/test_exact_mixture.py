@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
+from causalgia.posterior import mixture as mixture_module
+from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, log_prior_tau
+from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
 from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
 from causalgia.posterior.mixture import (
+    _interior_point,
+    _step_to_boundary,
     average_summaries,
     effect_se_dependence,
     lfsr_of,
@@ -28,8 +33,24 @@ from causalgia.posterior.mixture import (
     scale_grid,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, whole_window, window_of
-from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.scale_mixture import (
+    Components,
+    Node,
+    draw_effects,
+    draw_mixtures,
+    effect_summary,
+    posterior_normals,
+    probability_below,
+    residual_rows,
+    whole_window,
+    window_of,
+)
+from causalgia.posterior.spike_and_slab import (
+    _draw_scores_given_effects,
+    _relevant_scores,
+    _scaled_model,
+    spike_and_slab,
+)
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -480,3 +501,237 @@ def test_scales_that_are_given_are_in_the_unit_of_the_effects() -> None:
     np.testing.assert_allclose(there.mean, 32 * here.mean, rtol=1e-9)
     np.testing.assert_allclose(there.sd, 32 * here.sd, rtol=1e-9)
     np.testing.assert_allclose(there.lfsr, here.lfsr, rtol=1e-9)
+
+
+# --- kernels and sums, each against the same in numpy ---------------------------------------------------------------
+
+THREE = Components(np.array([0.0, 0.5, 9.0]), np.array([0.5, 0.3, 0.2]))
+
+
+def test_rows_are_the_log_density_of_residuals_and_its_derivatives() -> None:
+    residual, noise = np.array([-40.0, -3.0, -0.2, 0.0, 0.4, 2.0, 7.0]), np.array([0.3, 1.0, 2.0, 0.5, 0.1, 1.5, 0.7])
+
+    def height(residual: Array) -> Array:
+        sd = np.sqrt(noise[:, None] + THREE.variance)
+        return np.asarray(logsumexp(norm.logpdf(residual[:, None], 0, sd), b=THREE.weight, axis=1))
+
+    found, h = residual_rows(residual, noise, THREE), 1e-4
+    np.testing.assert_allclose(found.log_density, height(residual), rtol=1e-9)
+    slope = (height(residual + h) - height(residual - h)) / (2 * h)
+    np.testing.assert_allclose(-residual * found.precision, slope, atol=1e-6)
+    bend = (height(residual + h) + height(residual - h) - 2 * height(residual)) / h**2
+    np.testing.assert_allclose(found.curvature, -bend, atol=2e-5)
+
+
+def test_moments_of_effects_at_a_node_are_those_of_its_normals() -> None:
+    residual, noise = np.array([-2.0, 0.3, 4.0, 0.0]), np.array([0.3, 1.0, 2.0, 0.5])
+    location = np.array([0.0, 0.0, -1.0, 0.7])
+    node = Node(1.0, residual, location, THREE, np.array([0.2, 0.0, 0.3, 0.1]), np.array([0.0, 0.0, 0.4, 0.1]), 0.0)
+    mean, sd, weight = posterior_normals(node, noise)
+    gain = THREE.variance / (THREE.variance + noise[:, None])
+    density = THREE.weight * norm.pdf(residual[:, None], 0, np.sqrt(noise[:, None] + THREE.variance))
+    np.testing.assert_allclose(weight, density / density.sum(axis=1, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(mean, location[:, None] + gain * residual[:, None], rtol=1e-12)
+    moved = np.array([0.0, 0.0, 0.4, 0.1])[:, None] - gain * np.array([0.2, 0.0, 0.3, 0.1])[:, None]
+    np.testing.assert_allclose(sd, np.sqrt(gain * noise[:, None] + moved**2), rtol=1e-12)
+    wider = posterior_normals(Node(1.0, residual, location, THREE, location_rest=np.full(4, 0.25)), noise)[1]
+    np.testing.assert_allclose(wider, np.sqrt(gain * noise[:, None] + 0.25**2), rtol=1e-12)
+
+    found = effect_summary(node, noise, noise + 1)
+    average = (weight * mean).sum(axis=1)
+    atom = (sd == 0) & (mean == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        under = np.where(sd > 0, norm.cdf(-mean / sd), mean < 0)
+    np.testing.assert_allclose(found.mean, average, rtol=1e-12)
+    np.testing.assert_allclose(found.square, (weight * (sd**2 + mean**2)).sum(axis=1) - average**2, rtol=1e-10)
+    np.testing.assert_allclose(found.below, (weight * np.where(atom, 0, under)).sum(axis=1), atol=1e-12)
+    np.testing.assert_allclose(found.above, (weight * np.where(atom, 0, 1 - under)).sum(axis=1), atol=1e-12)
+    np.testing.assert_allclose(found.zero, (weight * atom).sum(axis=1), atol=1e-12)
+    assert (found.zero > 0).tolist() == [True, True, False, False]
+    whole = (noise + 1)[:, None]
+    np.testing.assert_allclose(found.shrinkage, (weight * whole / (whole + THREE.variance)).sum(axis=1), rtol=1e-12)
+    alone = effect_summary(node, noise).shrinkage
+    np.testing.assert_allclose(
+        alone, (weight * noise[:, None] / (noise[:, None] + THREE.variance)).sum(axis=1), rtol=1e-12
+    )
+
+
+def test_an_atom_lies_below_its_own_place() -> None:
+    node = Node(1.0, np.array([0.3, 0.3, 0.3]), np.array([1.0, 1.0, 1.0]), THREE)
+    noise, x = np.ones(3), np.array([1.0, np.nextafter(1.0, 0.0), 1.3])
+    mean, sd, weight = posterior_normals(node, noise)
+    slabs = (weight[:, 1:] * norm.cdf((x[:, None] - mean[:, 1:]) / sd[:, 1:])).sum(axis=1)
+    np.testing.assert_allclose(probability_below(x, node, noise), slabs + weight[:, 0] * [1, 0, 1], rtol=1e-12)
+
+
+def test_tables_of_aliases_hold_their_probabilities() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.dirichlet(np.full(6, 0.3), 40)
+    probability = np.vstack([probability, np.full(6, 1 / 6), np.eye(6)[2]])
+    share, other = np.empty_like(probability), np.empty(probability.shape, np.intp)
+    scale_mixture._alias_tables(probability, share, other)
+    held = np.zeros_like(probability)
+    for k, j in np.ndindex(*probability.shape):
+        held[k, j] += min(share[k, j], 1.0)
+        held[k, other[k, j]] += 1 - min(share[k, j], 1.0)
+    np.testing.assert_allclose(held / 6, probability, atol=1e-12)
+
+
+def test_draws_of_mixtures_are_those_of_their_numbers() -> None:
+    """A component by its table, and a place on its normal, for more effects than are drawn at a time."""
+    rng = np.random.default_rng(1)
+    mean, sd, probability = rng.normal(size=(150, 3)), rng.uniform(0, 1, (150, 3)), rng.dirichlet(np.ones(3), 150)
+    found = draw_mixtures(7, mean, sd, probability, np.random.default_rng(2))
+    share, other = np.empty_like(probability), np.empty(probability.shape, np.intp)
+    scale_mixture._alias_tables(probability, share, other)
+    again, expected = np.random.default_rng(2), np.empty((7, 150))
+    for some in (slice(0, 64), slice(64, 128), slice(128, 150)):
+        u, z = again.random((7, some.stop - some.start)), again.standard_normal((7, some.stop - some.start))
+        for i, k in np.ndindex(*u.shape):
+            at = u[i, k] * 3
+            row = some.start + k
+            j = int(at) if at - int(at) < share[row, int(at)] else other[row, int(at)]
+            expected[i, row] = mean[row, j] + sd[row, j] * z[i, k]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_draws_of_effects_are_those_of_their_numbers(narrowed: bool) -> None:
+    rng = np.random.default_rng(3)
+    n, size = 30, 6
+    residual, location, noise = rng.normal(0, 3, (n, size)), rng.normal(size=(n, size)), rng.uniform(0.3, 2, size)
+    scale = rng.uniform(0.5, 2, n)
+    first, last = whole_window(size, THREE)
+    if narrowed:
+        first, last = np.array([0, 1, 0, 2, 0, 1]), np.array([3, 3, 2, 3, 1, 2])
+    found = draw_effects(residual, location, noise, scale, THREE, (first, last), np.random.default_rng(4))
+    again = np.random.default_rng(4)
+    u, z = again.random((n, size)), again.standard_normal((n, size))
+    for i, k in np.ndindex(n, size):
+        v = scale[i] ** 2 * THREE.variance[first[k] : last[k]]
+        term = THREE.weight[first[k] : last[k]] * norm.pdf(residual[i, k], 0, np.sqrt(noise[k] + v))
+        j = np.searchsorted(np.cumsum(term), u[i, k] * term.sum(), side="right")
+        gain = v[j] / (v[j] + noise[k])
+        expected = location[i, k] + gain * residual[i, k] + np.sqrt(gain * noise[k]) * z[i, k]
+        assert found[i, k] == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_grid_reaches_from_a_tenth_of_the_least_error_to_twice_the_excess() -> None:
+    grid = scale_grid(np.array([0.5, -3.0, 2.9]), np.array([1.0, 1.0, 0.4]))
+    largest = 2 * np.sqrt(2.9**2 - 0.4**2)
+    steps = int(np.ceil(2 * np.log2(largest / 0.04)))
+    np.testing.assert_allclose(grid[1:], largest * np.sqrt(2.0) ** np.arange(-steps, 1))
+    assert grid[1] <= 0.04 < grid[2]
+    within = scale_grid(np.array([0.3, -1.0]), np.array([1.0, 1.0]))
+    np.testing.assert_allclose(within, [0, *(0.8 * 2.0 ** (np.arange(-6, 1) / 2))])
+
+
+def test_a_step_ends_where_the_first_falls_to_0() -> None:
+    assert _step_to_boundary(np.array([1.0, 2.0, 3.0]), np.array([-0.5, -4.0, 1.0])) == 0.5
+    assert _step_to_boundary(np.array([1.0, 2.0]), np.array([0.0, 4.0])) == np.inf
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_meet_the_conditions_of_their_optimum(seed: int) -> None:
+    """The gradient is the number of rows where a weight is used and no larger elsewhere (Karush, Kuhn, Tucker)."""
+    rng = np.random.default_rng(seed)
+    rows, counts = np.exp(rng.normal(0, 1.5, (60, 20))), rng.uniform(0.3, 3, 60)
+    weight = _interior_point(rows, counts)
+    gradient = rows.T @ (counts / (rows @ weight)) / counts.sum()
+    assert weight.sum() == pytest.approx(1, abs=1e-12)
+    assert (weight >= 0).all()
+    assert np.abs(gradient[weight > 0] - 1).max() < 1e-9
+    assert (gradient < 1 + 1e-9).all()
+    assert (weight == 0).any()
+
+
+@pytest.mark.parametrize("factors", [0, 1, 2])
+@pytest.mark.parametrize("weight", [(1.0, 1.0), (2.0, 6.0)])
+def test_the_joint_density_of_a_spike_and_slab_is_that_of_its_rows(factors: int, weight: tuple[float, float]) -> None:
+    rng = np.random.default_rng(factors)
+    k = 21
+    loadings = rng.normal(0, 0.4, (k, factors)) if factors else None
+    effect, noise = rng.normal(0, 2, k), Noise(rng.uniform(0.5, 2, k), loadings)
+    prior = Prior(tau_scale=1.5)
+    model = _scaled_model(effect, noise, prior, weight)
+    assert model.grain == pytest.approx(1 / np.sqrt(np.mean(1 / noise.marginal)))
+    assert model.upper == pytest.approx(np.arcsinh(1.5 / model.grain) + 2 + 20 / 3)
+    ends = replace(model, prior=Prior(tau="uniform", tau_scale=3.0))
+    assert float(ends.tau(ends.upper)) == pytest.approx(3.0)
+    u, v = np.array([0.4, 1.7]), np.array([-2.0, 0.5, 3.0])
+    w = 1 / (1 + np.exp(-v))
+
+    def by_rows(scores: Array, tau: float, w: float) -> Array:
+        left = effect - scores @ model.loadings.T
+        both = (1 - w) * norm.pdf(left, 0, np.sqrt(noise.variances))
+        both = both + w * norm.pdf(left, 0, np.sqrt(noise.variances + tau**2))
+        return np.asarray(np.log(both).sum(axis=1) - 0.5 * (scores**2).sum(axis=1))
+
+    for i, tau in enumerate(model.grain * np.sinh(u)):
+        each = np.array([by_rows(model.scores, tau, x) for x in w])
+        np.testing.assert_allclose(model.log_scores(tau, w, 1 - w), each, rtol=1e-9)
+        prior_u = log_prior_tau(prior, np.array([tau]))[0] + np.log(model.grain * np.cosh(u[i]))
+        a, b = weight
+        prior_v = a * np.log(w) + b * np.log(1 - w) - betaln(a, b)
+        expected = logsumexp(each, axis=1) + prior_u + prior_v
+        np.testing.assert_allclose(model.log_joint(u, v)[i], expected, rtol=1e-9)
+    residual = effect - model.scores @ model.loadings.T
+    ratio = norm.logpdf(residual, 0, np.sqrt(noise.variances + 4)) - norm.logpdf(residual, 0, np.sqrt(noise.variances))
+    np.testing.assert_allclose(model.log_ratio(residual, 2.0), ratio, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("weight", [(1.0, 1.0), (0.5, 6.0)])
+def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float, float]) -> None:
+    rng = np.random.default_rng(3)
+    k = 25
+    noise = Noise(rng.uniform(0.5, 2, k), rng.normal(0, 0.4, (k, 1)))
+    model = _scaled_model(rng.normal(0, 2, k), noise, Prior(tau_scale=1.5), weight)
+    model = replace(model, scores=np.linspace(-12, 12, 41)[:, None])
+    v, u = (
+        np.linspace(-x, x, 13) if i == 0 else np.linspace(0, x, 13) for i, x in enumerate((20 + np.log(k), model.upper))
+    )
+    w, best = 1 / (1 + np.exp(-v)), []
+    for x in u:
+        tau = model.grain * np.sinh(x)
+        level = log_prior_tau(model.prior, np.array([tau]))[0] + np.log(model.grain * np.cosh(x))
+        prior = weight[0] * np.log(w) - weight[1] * np.logaddexp(0, v)
+        best.append((model.log_scores(tau, w, 1 / (1 + np.exp(v))) + prior[:, None] + level).max(axis=0))
+    highest = np.max(best, axis=0)
+    kept = _relevant_scores(model)
+    np.testing.assert_array_equal(kept, highest > highest.max() - 30)
+    assert 0 < kept.sum() < 41
+
+
+def test_scores_given_effects_are_those_of_a_regression() -> None:
+    rng = np.random.default_rng(4)
+    noise = Noise(rng.uniform(0.5, 2, 9), rng.normal(0, 0.6, (9, 2)))
+    model = _scaled_model(rng.normal(0, 2, 9), noise, Prior(), (1.0, 1.0))
+    variance = rng.uniform(0, 3, (5, 9))
+    found = _draw_scores_given_effects(model, variance, np.random.default_rng(7))
+    z = np.random.default_rng(7).standard_normal((5, 2))
+    L = model.loadings
+    for i in range(5):
+        weight = 1 / (model.variances + variance[i])
+        covariance = np.linalg.inv(np.eye(2) + (L.T * weight) @ L)
+        mean = covariance @ L.T @ (weight * model.effect)
+        np.testing.assert_allclose(found[i], mean + np.linalg.cholesky(covariance) @ z[i], rtol=1e-9)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_maxima_the_higher_one_is_taken(first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    effect, noise = np.array([0.0, 1.0, 8.0]), Noise(np.ones(3))
+    shared = linear_part(fixed_effects_design(3, None, Prior(mu_sd=2.0)), noise)
+    plain, fits = mixture_module._alternate_maxima, []
+
+    def lower(*given: Any) -> Any:
+        fit = plain(*given)
+        better = (not fits) == first
+        weights = replace(fit.weights, penalized=fit.weights.penalized - (0.0 if better else 5.0))
+        fits.append((better, replace(fit, weights=weights)))
+        return fits[-1][1]
+
+    monkeypatch.setattr(mixture_module, "_alternate_maxima", lower)
+    variance = np.array([0.0, 1.0, 9.0])
+    found = mixture_module._fit_mixture(effect, noise.variances, variance, np.ones(3), shared)
+    assert len(fits) == 2
+    assert found is next(fit for better, fit in fits if better)

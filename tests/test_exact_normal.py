@@ -15,10 +15,20 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.density_grids import HalfLine, resolve_density
+from causalgia.posterior.density_grids import (
+    HalfLine,
+    _equal_strata,
+    _has_converged,
+    _level_crossings,
+    gauss_rule,
+    refine_by_spline,
+    resolve_density,
+    support_grid,
+)
 from causalgia.posterior.error_covariance import Noise, spiked_noise
-from causalgia.posterior.exact import TAIL, Exact, log_prior_tau
-from causalgia.posterior.normal import normal, tau_posterior
+from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
+from causalgia.posterior.normal import _tau_upper_bound, normal, tau_posterior
+from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
 from causalgia.prior import Prior
 
 HERE = Path(__file__).parent / "reference"
@@ -405,3 +415,196 @@ def test_loadings_too_many_for_one_product_have_the_same_posterior(monkeypatch: 
     np.testing.assert_allclose(one_by_one.mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(one_by_one.sd, whole.sd, rtol=1e-12)
     np.testing.assert_allclose(one_by_one.draw(5, np.random.default_rng(0)).ace, drawn, rtol=1e-9)
+
+
+# --- grids of one and two hyperparameters, against closed forms ------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_a_rule_of_gauss_integrates_polynomials_as_the_distribution_does(n: int) -> None:
+    rng = np.random.default_rng(n)
+    x, weight = np.sort(rng.normal(3, 2, 40)), rng.random(40)
+    nodes, share = gauss_rule(x, weight, n)
+    assert len(nodes) == n
+    for degree in range(2 * n):
+        expected = weight @ x**degree / weight.sum()
+        assert share @ nodes**degree == pytest.approx(expected, rel=1e-8)
+    few, all_of_it = gauss_rule(np.array([1.0, 4.0]), np.array([1.0, 3.0]), 5)
+    np.testing.assert_allclose(few, [1, 4])
+    np.testing.assert_allclose(all_of_it, [0.25, 0.75])
+
+
+def test_strata_keep_the_mean_and_the_variance() -> None:
+    rng = np.random.default_rng(0)
+    x, weight = np.sort(rng.normal(size=400)), rng.random(400)
+    mean, share, sd = _equal_strata(x, weight, 8)
+    p = weight / weight.sum()
+    np.testing.assert_allclose(share, 1 / 8, atol=weight.max() / weight.sum())
+    assert share.sum() == pytest.approx(1)
+    assert share @ mean == pytest.approx(p @ x)
+    assert share @ (mean**2 + sd**2) == pytest.approx(p @ x**2)
+    edges = np.searchsorted(np.cumsum(p) - p / 2, np.arange(1, 8) / 8)
+    for i, part in enumerate(np.split(np.arange(400), edges)):
+        assert mean[i] == pytest.approx(p[part] @ x[part] / p[part].sum())
+    alone, whole, _ = _equal_strata(np.array([1.0, 2.0]), np.array([1.0, 0.0]), 4)
+    assert (alone.tolist(), whole.tolist()) == ([1.0], [1.0])
+
+
+def test_a_surface_is_the_normal_that_it_was_made_of() -> None:
+    """Of a correlated normal of (a, b): its integral, its moments by nodes, by strata and by draws."""
+    covariance = np.array([[0.5, 0.3], [0.3, 0.9]])
+    a, b = np.linspace(-5.5, 6.5, 41), np.linspace(-9, 7, 61)
+    at = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1) - [1.0, -1.0]
+    quadratic = np.einsum("ijk,kl,ijl->ij", at, np.linalg.inv(covariance), at)
+    surface = refine_by_spline(a, b, 3.0 - quadratic / 2)
+    assert surface.log_total == pytest.approx(3 + np.log(2 * np.pi) + 0.5 * np.linalg.slogdet(covariance)[1], abs=1e-3)
+    assert surface.probability.sum() == pytest.approx(1)
+    assert (len(surface.a), len(surface.b)) == (8 * 40 + 1, 8 * 60 + 1)
+    for weight, x, y, spread in ((*surface.nodes(6, 6), 0.0), surface.strata(6, 9)):
+        assert weight.sum() == pytest.approx(1)
+        assert (weight @ x, weight @ y) == pytest.approx((1, -1), abs=1e-3)
+        assert weight @ (x - 1) ** 2 == pytest.approx(0.5, rel=5e-3)
+        assert weight @ ((y + 1) ** 2 + spread**2) == pytest.approx(0.9, rel=5e-3)
+        assert weight @ ((x - 1) * (y + 1)) == pytest.approx(0.3, rel=5e-3)
+    n = 20_000
+    drawn = np.array(surface.draw(n, np.random.default_rng(0)))
+    assert np.abs(drawn.mean(axis=1) - [1, -1]).max() < 4 / np.sqrt(n)
+    np.testing.assert_allclose(np.cov(drawn), covariance, atol=4 * 1.3 / np.sqrt(n))
+    assert stats.kstest(drawn[0], stats.norm(1, np.sqrt(0.5)).cdf).pvalue > 1e-4
+    assert stats.kstest(drawn[1], stats.norm(-1, np.sqrt(0.9)).cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("middle", "sd"), [(0.0, 1.0), (4.9, 0.01), (-3.0, 1e-5), (2.0, 100.0)])
+def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(middle: float, sd: float) -> None:
+    points, heights = support_grid(lambda x: -(((x - middle) / sd) ** 2) / 2, -5.0, 5.0)
+    np.testing.assert_allclose(heights, -(((points - middle) / sd) ** 2) / 2)
+    np.testing.assert_allclose(np.diff(points), (points[-1] - points[0]) / (len(points) - 1), rtol=1e-6)
+    reach = np.sqrt(40) * sd
+    assert points[0] <= max(middle - reach, -5.0) + 1e-12
+    assert points[-1] >= min(middle + reach, 5.0) - 1e-12
+    assert 13 <= len(points) <= 25
+    step = points[1] - points[0]
+    assert points[0] >= max(middle - reach, -5.0) - 2.001 * step
+    assert points[-1] <= min(middle + reach, 5.0) + 2.001 * step
+
+
+def test_a_level_is_crossed_where_a_line_crosses_it() -> None:
+    v = np.arange(9.0)
+    above = np.array([-3.0, -1.0, 1.0, 4.0, 5.0, 4.0, 3.0, -1.0, -9.0])
+    assert _level_crossings(v, above) == (1.5, 6.75)
+    assert _level_crossings(v, above + 3) == (0.0, pytest.approx(7 + 2 / 8))
+    assert _level_crossings(v, above + 9) == (0.0, 8.0)
+    few = np.array([-9.0, -9, -1, 1, 2, 1, 0, -1, -9])  # of 4 points within, one counts as a peak between points
+    assert _level_crossings(v, few - 0.5) == (0.0, 8.0)
+    assert _level_crossings(v, few + 1) == (pytest.approx(2.0), pytest.approx(7.0))
+
+
+DENSITIES: dict[str, tuple[Any, Any, float, float]] = {
+    "half-normal": (lambda x: -(x**2) / 2, stats.halfnorm(), 0.5 * np.log(np.pi / 2), 40.0),
+    "at an edge": (lambda x: -x / 0.03, stats.expon(scale=0.03), np.log(0.03), 40.0),
+    "far and narrow": (lambda x: -(((x - 20) / 0.01) ** 2) / 2, stats.norm(20, 0.01), 0.5 * np.log(2e-4 * np.pi), 40.0),
+    "from 0 up": (lambda x: 11 * np.log(x) - x, stats.gamma(12), np.log(39_916_800), 200.0),
+}
+
+
+@pytest.mark.parametrize("shape", ["half-normal", "at an edge", "far and narrow", "from 0 up"])
+def test_a_density_on_the_half_line_has_its_integral_quantiles_and_moments(shape: str) -> None:
+    log_density, law, log_total, upper = DENSITIES[shape]
+    with np.errstate(divide="ignore"):
+        found = resolve_density(lambda x: 2.5 + log_density(x), scale=1.0, upper=upper)
+    p = np.array([1e-6, 0.001, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6])
+    assert found.log_total == pytest.approx(2.5 + log_total, abs=1e-8)
+    np.testing.assert_allclose(found.quantile(p), law.ppf(p), rtol=1e-6, atol=1e-9)
+    for power in (0, 1, 2):
+        assert found.weight @ found.value**power == pytest.approx(law.moment(power), rel=1e-8)
+    assert (np.diff(found.value) > 0).all()
+    np.testing.assert_array_equal(
+        found.draw(5, np.random.default_rng(0)), found.quantile(np.random.default_rng(0).random(5))
+    )
+
+
+def test_a_smooth_function_is_carried_to_many_places_and_a_rough_one_is_asked() -> None:
+    found = resolve_density(lambda x: -((x - 3) ** 2) / 2, scale=1.0, upper=40.0)
+    x = found.quantile(np.random.default_rng(0).random(2_000))
+    asked = []
+
+    def smooth(x: np.ndarray) -> np.ndarray:
+        asked.append(len(x))
+        return np.column_stack([np.sin(x), 1e-6 * x**2])
+
+    carried = found.carry(smooth, x)
+    assert max(asked) < 600
+    np.testing.assert_allclose(carried, smooth(x), rtol=1e-8, atol=1e-13)
+    rough = found.carry(lambda x: np.column_stack([np.sin(x), np.abs(x - 3)]), x)
+    np.testing.assert_array_equal(rough, np.column_stack([np.sin(x), np.abs(x - 3)]))
+
+
+def test_a_series_has_converged_where_its_tail_is_small_on_either_side() -> None:
+    series = np.r_[1.0, np.full(28, 1e-3), np.zeros(4)]
+    assert _has_converged(series, 0.0)
+    for far in (1e-6, -1e-6):
+        for place in (-1, -4):  # the last eighth
+            assert not _has_converged(np.r_[series[:place], far, series[place + 1 :] if place < -1 else []], 0.0)
+    assert _has_converged(np.r_[series[:-1], -1e-6], 1e10)  # of a height of which rounding leaves no more
+
+
+@pytest.mark.parametrize("form", ["independent", "factors", "whole"])
+def test_errors_given_their_sum_are_the_regression_on_it(form: str) -> None:
+    rng = np.random.default_rng(0)
+    variances, loadings = rng.uniform(0.5, 2, 5), rng.normal(size=(5, 2))
+    sigma = np.diag(variances) + (loadings @ loadings.T if form != "independent" else 0.0)
+    noise = {
+        "independent": Noise(variances),
+        "factors": Noise(variances, loadings),
+        "whole": Noise(np.diagonal(sigma).copy(), whole=sigma),
+    }[form]
+    missing = rng.normal(size=(3, 5))
+    expected = missing @ np.linalg.inv(sigma + 0.7 * np.eye(5)) @ sigma
+    np.testing.assert_allclose(_regress_on_sum(missing, noise, 0.7), expected, rtol=1e-9)
+    drawn = draw_errors(noise, 40_000, rng)
+    mcse = np.sqrt((np.outer(np.diagonal(sigma), np.diagonal(sigma)) + sigma**2) / 40_000)
+    assert (np.abs(np.cov(drawn.T) - sigma) < 5 * mcse).all()
+
+
+def test_the_spread_between_predictors_is_weighed_by_both_parts() -> None:
+    """Nodes of tau_gamma against a fine sum: the deviations, the prior, and the evidence of the mean."""
+    rng = np.random.default_rng(1)
+    effect = rng.normal(size=(4, 1)) + rng.normal(0, 0.5, (4, 3))
+    noise, prior = Noise(np.full(4, 0.04)), Prior(mu_sd=1.0, tau_scale=1.0)
+
+    def build(mean: np.ndarray, noise: Noise) -> Exact:
+        return normal(mean, noise, prior)
+
+    found = over_predictors(effect, noise, prior, build)
+    tau = np.geomspace(0.05, 10, 90)
+    away = effect - effect.mean(axis=1, keepdims=True)
+    height = stats.norm.logpdf(away[:, :, None], 0, tau).sum(axis=(0, 1)) + 4 * np.log(
+        tau
+    )  # 8 degrees of freedom of 12
+    height += log_prior_tau(prior, tau) + np.log(tau)
+    height += [build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))).log_evidence for t in tau]
+    weight = np.exp(height - height.max())
+    weight /= weight.sum()
+    mean, second = (found.weight @ found.tau_gamma**p for p in (1, 2))
+    assert mean == pytest.approx(weight @ tau, rel=1e-3)
+    assert second == pytest.approx(weight @ tau**2, rel=5e-3)
+    parts = [build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))) for t in tau]
+    means = np.stack([part.mean for part in parts])
+    np.testing.assert_allclose(found.mean, weight @ means, rtol=1e-3, atol=1e-4)
+    square = weight @ np.stack([p.sd**2 + m**2 for p, m in zip(parts, means, strict=True)]) - (weight @ means) ** 2
+    np.testing.assert_allclose(found.sd, np.sqrt(square), rtol=2e-3)
+    below = weight @ np.stack([part.below(np.zeros(4)) for part in parts])
+    np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), rtol=5e-3, atol=1e-6)
+
+
+def test_tau_is_searched_beyond_the_effects_and_their_priors() -> None:
+    """Where too few effects are left beside a flat center, the widest prior of a coefficient is an end, too."""
+    center = Design(np.ones((2, 2)), np.array([2.0, 50.0]))
+    few, many = Prior(mu_sd=2, tau="half_cauchy", tau_scale=1), Prior(mu_sd=2, tau_scale=1)
+    assert _tau_upper_bound(3.0, 2, center, few) == pytest.approx(3 * np.exp(2 + 36.0 / 1))
+    assert _tau_upper_bound(3.0, 1, center, few) == pytest.approx(50 * np.exp(2 + 36.0 / 2))
+    assert _tau_upper_bound(3.0, 9, center, many) == pytest.approx(3 * np.exp(2 + 36.0 / 10))
+    assert _tau_upper_bound(0.3, 9, center, many) == pytest.approx(1 * np.exp(2 + 36.0 / 10))
+    ends = Prior(mu_sd=2, tau="uniform", tau_scale=4)
+    assert _tau_upper_bound(3.0, 9, center, ends) == 4
+    assert _tau_upper_bound(3.0, 1, center, ends) == 4

@@ -13,7 +13,7 @@ from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
 from causalgia.posterior.factor_scores import linear_part
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, residual_rows
-from causalgia.posterior.student_t import StudentModel, hyper_posterior, student, t_components
+from causalgia.posterior.student_t import StudentModel, _mu_mesh, hyper_posterior, student, t_components
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -323,3 +323,74 @@ def test_two_groups_of_effects_are_both_in_reach_of_the_center() -> None:
     shared = linear_part(fixed_effects_design(26, None, prior), noise)
     here, there = (hyper_posterior(StudentModel(s * effect, noise.variances, shared, prior, 1.0)) for s in (1, -1))
     assert there.surface.log_total == pytest.approx(here.surface.log_total, abs=1e-9)
+
+
+@pytest.mark.parametrize("nu", [1.5, 4.0, 30.0])
+def test_nodes_of_the_law_give_its_density_out_to_the_farthest(nu: float) -> None:
+    law = t_components(nu, 100.0)
+    assert (np.diff(law.variance) > 0).all()
+    assert law.weight.sum() == pytest.approx(1, abs=1e-14)
+    x = np.array([0.0, 0.3, 2.0, 10.0, 100.0])
+    density = norm.pdf(x[:, None], 0, np.sqrt(law.variance)) @ law.weight
+    np.testing.assert_allclose(density, student_t.pdf(x, nu), rtol=3e-6)
+    gaps = np.diff(np.log(law.variance))
+    np.testing.assert_allclose(gaps, gaps[0])
+    assert gaps[0] <= min(0.75 * np.sqrt(2 / (nu + 1)), 0.5) + 1e-12
+    for side in (1, -1):  # the ends: 20 nats below the peak of the mixing density, and beyond for what is far
+        end = -side * np.log(law.variance)[0 if side > 0 else -1]
+        depth = nu / 2 * (np.expm1(end * side) - end * side)
+        assert depth == pytest.approx(20, rel=1e-6) if side > 0 else depth > 20
+
+
+def test_the_joint_density_of_tau_and_mu_is_that_of_convolutions() -> None:
+    effect, se, prior = np.array([0.3, -1.0, 5.0]), np.array([0.5, 1.0, 0.7]), Prior(mu_sd=2, tau_scale=1)
+    model = StudentModel(effect, se**2, linear_part(fixed_effects_design(3, None, prior), Noise(se**2)), prior, 4.0)
+    mu = np.array([-0.5, 0.0, 2.0])
+    for u in (0.4, 2.0):
+        tau = float(model.tau(u))
+        assert tau == pytest.approx(min(1 / np.sqrt(np.mean(1 / se**2)), 1.0) * np.sinh(u))
+        h = 1e-5
+        jacobian = float(model.tau(u + h) - model.tau(u - h)) / (2 * h)
+        assert model.log_prior(u) == pytest.approx(
+            float(log_prior_tau(prior, np.array([tau]))[0]) + np.log(jacobian), abs=1e-8
+        )
+        rows = [convolved(effect - m, se, tau, 4.0).sum() for m in mu]
+        expected = np.array(rows) + norm.logpdf(mu, 0, 2) + model.log_prior(u)
+        np.testing.assert_allclose(model.log_joint(u, mu), expected, atol=5e-5)
+    flat = Prior(mu_sd=np.inf, tau_scale=1)
+    other = StudentModel(effect, se**2, linear_part(fixed_effects_design(3, None, flat), Noise(se**2)), flat, 4.0)
+    np.testing.assert_allclose(model.log_joint(1.0, mu) - other.log_joint(1.0, mu), norm.logpdf(mu, 0, 2), atol=1e-9)
+
+
+@pytest.mark.parametrize("mu_sd", [0.5, 3.0, np.inf])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_mesh_of_the_center_is_half_a_local_sd_apart_and_reaches_beyond_the_effects(
+    mu_sd: float, sign: int
+) -> None:
+    effect, noise, prior = (
+        sign * np.array([-2.0, 0.5, 9.0]),
+        np.array([0.3, 1.0, 0.5]),
+        Prior(mu_sd=mu_sd, tau_scale=0.5),
+    )
+    model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
+    mesh, tau = _mu_mesh(model), float(model.tau(model.upper))
+    sd = mu_sd if np.isfinite(mu_sd) else 10 * tau
+    end = min(max(7 * sd, 9.0), 9 + 10 * tau) + 8
+    assert mesh[0] <= -end < mesh[1]
+    assert mesh[-2] < end <= mesh[-1]
+    assert 0 in mesh
+    inner = np.where(mesh[:-1] >= 0, mesh[:-1], mesh[1:])  # the end of each gap that is nearer to 0
+    local = 0.5 / np.sqrt((1 / (noise + (inner[:, None] - effect) ** 2 / 9)).sum(axis=1))
+    gaps = np.minimum(local, 0.5 * sd + 0.2 * np.maximum(np.abs(inner) - 8 * sd, 0))
+    np.testing.assert_allclose(np.diff(mesh), gaps, rtol=1e-9)
+
+
+def test_beyond_the_upper_end_tau_has_next_to_no_mass() -> None:
+    effect, noise = np.array([3.0, -7.0, 1.0]), np.array([0.3, 4.0, 0.5])
+    for prior, power in ((Prior(mu_sd=2, tau_scale=1), 6), (Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=50), 3)):
+        model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
+        farthest = max(7 + 2, prior.tau_scale, prior.mu_sd if np.isfinite(prior.mu_sd) else 0)
+        assert model.upper == pytest.approx(np.arcsinh(farthest / model.grain) + 2 + 20 / power)
+    ends = Prior(mu_sd=2, tau="uniform", tau_scale=3)
+    model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, ends), Noise(noise)), ends, 4.0)
+    assert float(model.tau(model.upper)) == pytest.approx(3)

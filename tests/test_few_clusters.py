@@ -15,6 +15,7 @@ from causalgia._analyze import estimate_effects
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
+from causalgia.estimation.regression import regress
 from causalgia.multiplicity import adjust, bootstrap_t_max, simultaneous
 from causalgia.notes import notes_of
 
@@ -125,3 +126,45 @@ def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
             found[1, trial] = bootstrap_t_max(ice, n_draws=199, rng=trial).p_single_step[0] <= 0.05
     assert false.sum() <= stats.binom.ppf(0.999, 200, 0.05)
     assert found[0].mean() - found[1].mean() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2", "CR3"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_regression_is_that_of_dense_matrices(kind, clustered):
+    """Estimate, sandwich and Satterthwaite df by N x N matrices: H, (I - H_gg)^power and P = A (I - H) A'."""
+    rng = np.random.default_rng(0)
+    n = 18
+    X = np.column_stack([np.ones(n), 1e6 * rng.normal(size=n), np.arange(n) % 3 == 0])
+    Y, c = rng.normal(size=(n, 2)) + 7, np.array([1.0, 0.0, 1.0])
+    codes = np.sort(rng.integers(0, 6, n)) if clustered else np.arange(n)
+    codes = np.unique(codes, return_inverse=True)[1]
+    found = regress(X, Y, c, codes if clustered else None, kind=kind)
+    inverse = np.linalg.inv(X.T @ X)
+    H = X @ inverse @ X.T
+    beta = inverse @ X.T @ Y
+    G, rows = codes.max() + 1, []
+    for g in range(G):
+        here = codes == g
+        value, vector = np.linalg.eigh(np.eye(here.sum()) - H[np.ix_(here, here)])
+        power = {"CR0": 0.0, "CR1": 0.0, "CR2": -0.5, "CR3": -1.0}[kind]
+        root = (vector * value**power) @ vector.T
+        rows.append(c @ inverse @ X[here].T @ root @ (np.eye(n) - H)[here])
+    P = np.array(rows) @ np.array(rows).T
+    factor = np.array(rows) @ Y * (np.sqrt(G / (G - 1)) if kind == "CR1" else 1.0)
+    np.testing.assert_allclose(found.beta, beta, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.estimate, c @ beta, rtol=1e-8)
+    np.testing.assert_allclose(found.se, np.sqrt((factor**2).sum(axis=0)), rtol=1e-7)
+    np.testing.assert_allclose(found.influence, factor, rtol=1e-6, atol=1e-9)
+    assert found.df == pytest.approx(np.trace(P) ** 2 / np.trace(P @ P), rel=1e-8)
+    left = Y - X @ beta
+    classical = np.sqrt((left**2).sum(axis=0) / (n - 3) * (c @ inverse @ c))
+    np.testing.assert_allclose(found.classical_se, classical, rtol=1e-7)
+    assert found.df_residual == n - 3
+
+
+def test_designs_that_determine_nothing_are_refused():
+    with pytest.raises(EstimateError, match="first column of the design X is not all ones"):
+        regress(np.column_stack([np.arange(5.0), np.ones(5)]), np.ones((5, 1)), np.ones(2))
+    for X in (np.ones((5, 2)), np.column_stack([np.ones(5), np.zeros(5)]), np.ones((1, 1)).repeat(2, axis=1)):
+        with pytest.raises(EstimateError, match="not full column rank"):
+            regress(X, np.arange(float(len(X)))[:, None], np.array([0.0, 1.0]))

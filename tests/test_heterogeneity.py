@@ -259,3 +259,57 @@ def test_an_interval_of_a_quantile_is_open_where_its_rank_is_below_the_first() -
         assert (lower, is_open) == (max(rank, 1) - 1, rank < 1)
         seen.add(rank)
     assert {0, 1, 2} <= seen
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("size", [1.0, 1e-150])
+def test_the_error_of_the_sd_is_the_jackknife_by_deletion(clustered: bool, size: float) -> None:
+    rng = np.random.default_rng(0)
+    ice = rng.exponential(size=30) * size
+    cluster = np.sort(rng.integers(0, 9, 30)) if clustered else None
+    codes = np.unique(cluster, return_inverse=True)[1] if clustered else np.arange(30)
+    sd, se, lower, upper = sd_of(ice, codes if clustered else None, 0.9)
+    logs = np.array([np.log(ice[codes != g].std()) for g in range(codes.max() + 1)])
+    n = len(logs)
+    relative = np.sqrt((n - 1) / n * ((logs - logs.mean()) ** 2).sum())
+    if not clustered:
+        assert sd == pytest.approx(ice.std(ddof=1), rel=1e-12)
+    assert se == pytest.approx(sd * relative, rel=1e-9)
+    half = np.exp(stats.t.ppf(0.95, n - 1) * relative)
+    assert (lower, upper) == pytest.approx((sd / half, sd * half), rel=1e-9)
+
+
+def test_shares_of_clusters_are_clopper_pearson_at_their_effective_number() -> None:
+    rng = np.random.default_rng(1)
+    cluster = np.repeat(np.arange(12), 5)
+    event = rng.random((60, 3)) < np.array([0.1, 0.5, 0.9])[None] * rng.choice([0.3, 1.0], 12)[cluster][:, None]
+    event = np.column_stack([event, np.zeros(60, bool), np.ones(60, bool)])
+    share, se, lower, upper = share_of(event, cluster, 0.9)
+    answer = mean_ice(event.astype(float), cluster)
+    for j in range(5):
+        p = event[:, j].mean()
+        size = 12.0
+        if 0 < p < 1:
+            shrink = stats.t.ppf(0.95, 59) / stats.t.ppf(0.95, np.broadcast_to(answer.df, 5)[j])
+            size = min(p * (1 - p) / answer.se[j] ** 2, 60) * shrink**2
+        hits = p * size
+        low = stats.beta.ppf(0.05, hits, size - hits + 1) if p > 0 else 0.0
+        high = stats.beta.ppf(0.95, hits + 1, size - hits) if p < 1 else 1.0
+        assert (share[j], se[j], lower[j], upper[j]) == pytest.approx((p, answer.se[j], low, high), rel=1e-9)
+
+
+@pytest.mark.parametrize("prob", [0.1, 0.5, 0.85])
+def test_limits_of_a_quantile_are_those_of_woodruff(prob: float) -> None:
+    ice = np.round(np.random.default_rng(2).normal(size=(40, 2)), 1)
+    ice[:, 1] = 3.0
+    quantile, lower, upper, opened = quantile_of(ice, prob, None, 0.95)
+    ordered = np.sort(ice[:, 0])
+    assert quantile[0] == pytest.approx(np.quantile(ice[:, 0], prob))
+    share = (ice[:, 0] <= quantile[0]).mean()
+    se = max(np.sqrt(share * (1 - share) / 39), np.sqrt(prob * (1 - prob) / 40))
+    half = stats.t.ppf(0.975, 39) * se
+    first, last = int(np.floor(40 * (prob - half))), int(np.floor(40 * (1 - prob - half)))
+    assert lower[0] == ordered[max(first, 1) - 1]
+    assert upper[0] == ordered[40 - max(last, 1)]
+    assert opened[0] == (first < 1 or last < 1)
+    assert (lower[1], upper[1], opened[1]) == (3.0, 3.0, False)

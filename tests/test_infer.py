@@ -22,7 +22,13 @@ from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
 from causalgia.posterior.exchangeable import errors_grow_with_effects, why_no_posterior
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
-from causalgia.posterior.predictive_checks import _spread_tail, _zero_tail, prior_conflict
+from causalgia.posterior.predictive_checks import (
+    _mean_variance,
+    _off_diagonal_squares,
+    _spread_tail,
+    _zero_tail,
+    prior_conflict,
+)
 from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
@@ -801,3 +807,55 @@ def test_effects_of_heavy_tails_are_less_often_in_conflict_with_their_prior() ->
         given = np.array([effect]), noise, prior
         assert (bool(prior_conflict(*given)), bool(prior_conflict(*given, nu=2.5))) == (thin, heavy)
         assert bool(prior_conflict(*given, nu=1e6)) == thin
+
+
+def test_one_whole_covariance_among_the_families_asks_for_the_normal_law() -> None:
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(40, 40)) / 8
+    both = np.stack([np.eye(40), np.eye(40) + root @ root.T], axis=-1)
+    names = {"contrast": [f"c{i}" for i in range(40)], "task": ["alone", "correlated"]}
+    table = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), rng.normal(0, 2, (40, 2))),
+            "se": (("contrast", "task"), np.sqrt(np.moveaxis(np.diagonal(both), 0, 1))),
+            "covariance": (("contrast", "contrast_", "task"), both),
+        },
+        coords=names | {"contrast_": names["contrast"]},
+        attrs={"errors": "known"},
+    )
+    law = [infer(x, n_draws=400, rng=0)["posterior"].attrs["law"] for x in (table, table.isel(task=[0]))]
+    assert law == ["normal", "two_scales"]
+
+
+def test_tails_of_a_conflict_are_chi_squared_where_errors_are_alike() -> None:
+    """Of independent, equal errors the sum of squares is chi-squared: n - 1 df about the mean, n about 0."""
+    rng = np.random.default_rng(0)
+    effect, noise, variance = rng.normal(0.5, 2, 9), Noise(np.full(9, 0.7)), np.array([0.1, 3.0])
+    about_mean = ((effect - effect.mean()) ** 2).sum() / (variance + 0.7)
+    assert _spread_tail(effect, noise, variance) == pytest.approx(stats.chi2.sf(about_mean, 8).mean())
+    about_0 = (effect**2).sum() / (variance + 0.7)
+    assert _zero_tail(effect, noise, variance) == pytest.approx(stats.chi2.sf(about_0, 9).mean())
+
+
+@pytest.mark.parametrize("form", ["independent", "factors", "whole"])
+def test_sums_over_an_error_covariance_are_those_of_the_matrix(form: str) -> None:
+    rng = np.random.default_rng(1)
+    variances, loadings = rng.uniform(0.5, 2, 6), rng.normal(size=(6, 2))
+    sigma = np.diag(variances) + (0 if form == "independent" else loadings @ loadings.T)
+    noise = {
+        "independent": Noise(variances),
+        "factors": Noise(variances, loadings),
+        "whole": Noise(np.diagonal(sigma).copy(), whole=sigma),
+    }[form]
+    assert _mean_variance(noise) == pytest.approx(sigma.sum() / 36)
+    off = sigma - np.diag(np.diagonal(sigma))
+    assert _off_diagonal_squares(noise) == pytest.approx((off**2).sum(), abs=1e-9)
+    effect, variance = rng.normal(0, 2, 6), np.array([0.5])
+    total = sigma + 0.5 * np.eye(6)
+    df = np.trace(total) ** 2 / (total**2).sum()
+    expected = stats.chi2.sf((effect**2).sum() * df / np.trace(total), df)
+    assert _zero_tail(effect, noise, variance) == pytest.approx(expected)
+    center = np.trace(total) - total.sum() / 6
+    df = center**2 / ((total**2).sum() * 5 / 6)
+    expected = stats.chi2.sf(((effect - effect.mean()) ** 2).sum() * df / center, df)
+    assert _spread_tail(effect, noise, variance) == pytest.approx(expected)

@@ -22,7 +22,12 @@ from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_dat
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.weight_draws import draw_weights, left_out_log_density
+from causalgia.posterior.weight_draws import (
+    _draw_components,
+    _draw_in_turn,
+    draw_weights,
+    left_out_log_density,
+)
 from causalgia.prior import Prior
 
 PRIOR = Prior(standardized=False)
@@ -323,3 +328,44 @@ def test_weights_given_one_estimate_are_those_of_its_two_components(residual: fl
     error = drawn[:, 0].reshape(50, -1).mean(axis=1).std(ddof=1) / np.sqrt(50)  # of batches
     assert error < 0.01
     assert abs(drawn[:, 0].mean() - (2 * first + second) / (3 * (first + second))) < 4 * error
+
+
+def test_components_are_drawn_by_inversion() -> None:
+    rng = np.random.default_rng(0)
+    residual, noise = rng.normal(0, 3, 40), rng.uniform(0.3, 2, 40)
+    variance, weight, u = np.array([0.0, 0.5, 9.0]), np.array([0.5, 0.3, 0.2]), rng.random(40)
+    found = np.empty(40, np.intp)
+    _draw_components(residual, noise, variance, weight, u, found)
+    height = weight * norm.pdf(residual[:, None], 0, np.sqrt(noise[:, None] + variance))
+    ends = np.cumsum(height, axis=1) / height.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(found, (ends[:, :2] <= u[:, None]).sum(axis=1))
+    assert len(set(found)) == 3
+
+
+def test_a_turn_of_components_leaves_the_inverse_of_the_new_covariance() -> None:
+    rng = np.random.default_rng(1)
+    k = 7
+    root = rng.normal(size=(k, k)) * 0.3
+    whole = np.eye(k) + root @ root.T
+    effect, u = rng.normal(0, 3, k), rng.random(k)
+    variance, weight = np.array([0.0, 0.5, 9.0]), np.array([0.4, 0.4, 0.2])
+    component = np.array([0, 1, 2, 0, 1, 2, 0], dtype=np.intp)
+    inverse = np.linalg.inv(whole + np.diag(variance[component]))
+    product, density = inverse @ effect, np.empty(k)
+    now, expected, moved = component.copy(), np.empty(k), 0
+    for i in range(k):
+        others = np.arange(k) != i
+        S = (whole + np.diag(variance[now]))[np.ix_(others, others)]
+        gain = np.linalg.solve(S, whole[others, i])
+        mean, own = gain @ effect[others], whole[i, i] - gain @ whole[others, i]
+        height = weight * norm.pdf(effect[i], mean, np.sqrt(own + variance))
+        expected[i] = np.log(height.sum())
+        drawn = int((np.cumsum(height)[:2] / height.sum() <= u[i]).sum())
+        moved += drawn != now[i]
+        now[i] = drawn
+    _draw_in_turn(inverse, product, variance, weight, u, component, density)
+    assert moved >= 3
+    np.testing.assert_array_equal(component, now)
+    np.testing.assert_allclose(density, expected, rtol=1e-9)
+    np.testing.assert_allclose(inverse, np.linalg.inv(whole + np.diag(variance[now])), atol=1e-10)
+    np.testing.assert_allclose(product, inverse @ effect, atol=1e-10)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import RandomEffects, random_effects
@@ -172,3 +173,85 @@ def test_equal_effects_have_no_heterogeneity() -> None:
     found = random_effects(np.zeros(3), [0.1, 0.2, 0.3])
     assert (found.Q, found.I2, found.tau2) == (0, 0, 0)
     assert found.p[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("covariates", [0, 1])
+@pytest.mark.parametrize("correlated", [False, True])
+@pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM", "FE"])
+@pytest.mark.parametrize("knapp_hartung", [False, True])
+def test_every_number_is_that_of_dense_matrices(
+    method: Any, correlated: bool, covariates: int, knapp_hartung: bool
+) -> None:
+    """tau2 by its own equation, then everything from V + tau2 I and the projection P by the textbook."""
+    rng = np.random.default_rng(3)
+    k = 9
+    root = rng.normal(size=(k, k)) * 0.15 if correlated else np.zeros((k, k))
+    V = np.diag(rng.uniform(0.2, 0.9, k)) + root @ root.T
+    X = np.column_stack([np.ones(k), rng.normal(size=(k, covariates))])
+    y = X.sum(axis=1) + rng.normal(0, 2.5, k)
+    given: dict[str, Any] = {"covariance": V} if correlated else {"variance": np.diagonal(V)}
+    given["covariates"] = X[:, 1:] if covariates else None
+    found = random_effects(y, method=method, knapp_hartung=knapp_hartung, **given)
+    p = X.shape[1]
+
+    def projection(tau2: float) -> np.ndarray:
+        W = np.linalg.inv(V + tau2 * np.eye(k))
+        return np.asarray(W - W @ X @ np.linalg.inv(X.T @ W @ X) @ X.T @ W)
+
+    tau2, P, P0 = found.tau2, projection(found.tau2), projection(0.0)
+    W = np.linalg.inv(V + tau2 * np.eye(k))
+    slack = {
+        "REML": y @ P @ P @ y - np.trace(P),
+        "ML": y @ P @ P @ y - np.trace(W),
+        "DL": (y @ P0 @ y - (k - p)) / np.trace(P0) - tau2,
+        "PM": y @ P @ y - (k - p),
+        "FE": tau2,
+    }[method]
+    assert slack == pytest.approx(0, abs=1e-8)
+    assert (tau2 > 0) == (method != "FE")
+    covariance = np.linalg.inv(X.T @ W @ X)
+    beta = covariance @ X.T @ W @ y
+    cov = covariance * (y @ P @ y / (k - p) if knapp_hartung else 1.0)
+    law = stats.t(k - p) if knapp_hartung else stats.norm()
+    se = np.sqrt(np.diagonal(cov))
+    np.testing.assert_allclose(found.beta, beta, rtol=1e-8)
+    np.testing.assert_allclose(found.se, se, rtol=1e-8)
+    np.testing.assert_allclose(found.p, 2 * law.sf(np.abs(beta / se)), rtol=1e-7)
+    half = law.ppf(0.975)
+    np.testing.assert_allclose([found.lower, found.upper], [beta - half * se, beta + half * se], rtol=1e-7)
+    trace2, of_fixed = np.trace(P @ P), np.trace(P0 @ P0)
+    se2 = {
+        "REML": np.sqrt(2 / trace2),
+        "ML": np.sqrt(2 / np.trace(W @ W)),
+        "DL": np.sqrt(2 * (k - p) + 4 * tau2 * np.trace(P0) + 2 * tau2**2 * of_fixed) / np.trace(P0),
+        "PM": np.sqrt(2 * k**2 / (k - p)) / np.trace(W),
+        "FE": 0.0,
+    }[method]
+    assert found.tau2_se == pytest.approx(se2, rel=1e-7)
+    Q = y @ P0 @ y
+    assert (found.Q, found.Q_df, found.Q_p) == pytest.approx((Q, k - p, stats.chi2.sf(Q, k - p)), rel=1e-8)
+    for end, share in ((found.tau2_lower, 0.025), (found.tau2_upper, 0.975)):
+        at, target = y @ projection(end) @ y, stats.chi2.isf(share, k - p)
+        assert at == pytest.approx(target, rel=1e-8) if end > 0 else at <= target
+    H2 = Q / (k - p) if method == "FE" else tau2 * np.trace(P0) / (k - p) + 1
+    assert pytest.approx((H2, max(0.0, 100 * (1 - 1 / H2))), rel=1e-8) == (found.H2, found.I2)
+    spread = np.sqrt(np.diagonal(X @ cov @ X.T) + tau2)
+    np.testing.assert_allclose(found.prediction_lower, X @ beta - half * spread, rtol=1e-7)
+    np.testing.assert_allclose(found.prediction_upper, X @ beta + half * spread, rtol=1e-7)
+    blup = X @ beta + tau2 * W @ (y - X @ beta)
+    D = X - tau2 * W @ X
+    blup_se = np.sqrt(np.diagonal(tau2 * W @ V) + np.diagonal(D @ cov @ D.T))
+    np.testing.assert_allclose(found.blup, blup, rtol=1e-7)
+    np.testing.assert_allclose(found.blup_se, blup_se, rtol=1e-7)
+    np.testing.assert_allclose(found.blup_lower, blup - half * blup_se, rtol=1e-7)
+    np.testing.assert_allclose(found.blup_upper, blup + half * blup_se, rtol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM"])
+@pytest.mark.parametrize("unit", [1e-20, 1e20])
+def test_another_unit_of_the_effects_changes_the_unit_alone(method: Any, unit: float) -> None:
+    y, v = np.array([1.0, 3.0, -2.0, 5.0, 0.5]), np.array([0.5, 1.0, 0.7, 0.4, 2.0])
+    here, there = (random_effects(y * u, v * u**2, method=method) for u in (1.0, unit))
+    for name, power in (("tau2", 2), ("tau2_se", 2), ("tau2_lower", 2), ("tau2_upper", 2), ("I2", 0), ("Q_p", 0)):
+        assert getattr(there, name) == pytest.approx(getattr(here, name) * unit**power, rel=1e-6)
+    np.testing.assert_allclose(there.blup_se, here.blup_se * unit, rtol=1e-6)

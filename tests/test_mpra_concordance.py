@@ -462,3 +462,65 @@ def test_contrasts_of_different_elements_and_of_no_spread_are_named(rng):
     with pytest.raises(EstimateError, match="contrast 'b': all virtual effects are 0, .* name the others"):
         cg.mpra.concordance(flat, measured)
     assert cg.mpra.concordance(flat, measured, contrasts={"a": "a"}).sizes["contrast"] == 1
+
+
+@pytest.mark.parametrize("scatter", [False, True])
+def test_measured_effects_that_are_all_equal_lie_on_a_level_line(scatter):
+    x = np.array([0.0, 1.0, 2.0, 5.0])
+    line = errors_in_both(x, np.full(4, 3.0), np.full(4, 0.01), np.full(4, 0.04), scatter=scatter)
+    assert (line.intercept, line.slope, line.scatter) == pytest.approx((3.0, 0.0, 0.0), abs=1e-9)
+
+
+@pytest.mark.parametrize("scatter", [False, True])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_line_in_other_units_is_the_same_line(rng, scatter, clustered):
+    x = rng.normal(size=40)
+    y = 0.5 + 1.5 * x + rng.normal(0, 1.0 if scatter else 0.5, 40)
+    vx, vy = rng.uniform(0.01, 0.1, 40), rng.uniform(0.05, 0.2, 40)
+    cluster = np.arange(40) // 4 if clustered else None
+    line = errors_in_both(x, y, vx, vy, scatter=scatter, cluster=cluster)
+    a, b, c, d = 1e4, -3.0, 1e-5, 20.0
+    moved = errors_in_both(a * x + b, c * y + d, a**2 * vx, c**2 * vy, scatter=scatter, cluster=cluster)
+    slope = c / a * line.slope
+    assert moved.slope == pytest.approx(slope, rel=1e-6)
+    assert moved.intercept == pytest.approx(c * line.intercept + d - slope * b, rel=1e-9)
+    assert (moved.objective, moved.df, moved.scatter) == pytest.approx(
+        (line.objective, line.df, c * line.scatter), rel=1e-6
+    )
+    back = c * np.array([[1.0, -b / a], [0.0, 1.0 / a]])
+    np.testing.assert_allclose(moved.covariance, back @ line.covariance @ back.T, rtol=1e-4)
+    w = 1 / (vy + line.scatter**2 + line.slope**2 * vx)
+    left = y - line.intercept - line.slope * x
+    assert (w * left**2).sum() == pytest.approx(line.objective, rel=1e-8)
+    if scatter:
+        assert line.objective == pytest.approx(38, rel=1e-5)
+    assert (w * left).sum() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("scatter", [False, True])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_the_covariance_of_a_line_is_its_sandwich_by_hand(rng, scatter, clustered):
+    """A^-1 B A^-1: sums of w z z' over adjusted points, less what errors of x add; scores of clusters, if there are."""
+    n = 36
+    x = rng.normal(size=n)
+    y = 1.5 * x + rng.normal(0, 1.0 if scatter else 0.3, n)
+    x, y = ((v - v.mean()) / v.std() for v in (x, y))
+    vx, vy = rng.uniform(0.02, 0.1, n), rng.uniform(0.05, 0.2, n)
+    cluster = np.arange(n) // 3 if clustered else None
+    line = errors_in_both(x, y, vx, vy, scatter=scatter, cluster=cluster)
+    b, extra = line.slope, line.scatter**2
+    assert (extra > 0) == scatter
+    w = 1 / (vy + extra + b**2 * vx)
+    left = y - line.intercept - b * x
+    place = x + b * vx * w * left
+    A, B, sums = np.zeros((2, 2)), np.zeros((2, 2)), np.zeros((12, 2))
+    by_scatter = b * (vx * w**2).sum() / w.sum() if scatter else 0.0
+    for i in range(n):
+        z = np.array([1.0, place[i]])
+        B += w[i] * np.outer(z, z)
+        A += w[i] * np.outer(z, z) - np.diag([0.0, w[i] * vx[i] * (1 - b**2 * vx[i] * w[i])])
+        sums[i // 3] += w[i] * left[i] * z - [0.0, by_scatter * (w[i] * left[i] ** 2 - (n - 2) / n)]
+    B = sums.T @ sums * 12 / 11 if clustered else B + np.diag([0.0, 2 * n * by_scatter**2])
+    inverse = np.linalg.inv(A)
+    np.testing.assert_allclose(line.covariance, inverse @ B @ inverse.T, rtol=1e-5)
+    assert line.df == (11 if clustered else n - 2)

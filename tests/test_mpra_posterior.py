@@ -15,7 +15,7 @@ import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
 from causalgia.mpra.fits._infer_counts import model_counts
 from causalgia.mpra.fits.fit_contrasts import fit_request
-from causalgia.posterior.count_model import _T_DF, _arm_tau, count_model
+from causalgia.posterior.count_model import _T_DF, CellCounts, _arm_tau, _starting_values, count_model
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.prior import Prior
 
@@ -174,3 +174,36 @@ def test_the_law_of_the_sd_of_effects_is_the_one_that_the_prior_names() -> None:
             tau = _arm_tau(Prior(tau=name, tau_scale=2.0), 20_000)
             drawn = pm.draw(tau, random_seed=0)
         np.testing.assert_allclose(np.quantile(drawn / 2, [0.25, 0.5, 0.75]), expected, rtol=0.06)
+
+
+def test_chains_start_at_the_levels_of_the_counts() -> None:
+    """Reads and a half over the size of the libraries with data; effects are the differences of mean log ratios."""
+    rng = np.random.default_rng(0)
+    dna, rna = rng.poisson(40, (12, 2)), rng.poisson(60, (12, 3))
+    rna[3], rna[5, 0] = 0, 0
+    seen = rng.random((12, 3)) < 0.8
+    seen[3], seen[7] = True, False
+    element, arm = np.repeat([0, 1, 2], 4), np.tile([0, 0, 1, 1], 3)
+    dna_size, rna_size = np.array([0.3, -0.2]), np.array([0.1, 0.0, -0.4])
+    data = CellCounts(dna, rna, np.ones_like(dna, bool), seen, dna_size, rna_size, element, arm)
+    found = _starting_values(data)
+    ratio, error = np.empty(12), np.empty((12, 2))
+    for i in range(12):
+        used = seen[i] & (rna[i] > 0)
+        used = used if used.any() else seen[i]
+        total = rna[i][used].sum() + 0.5
+        exposure = (2.0 ** rna_size[used]).sum() if used.any() else (2.0**rna_size).sum()
+        level = np.log2(total / exposure)
+        own = np.log2((dna[i].sum() + 0.5) / (2.0**dna_size).sum())
+        assert (found.dna[i], found.rna[i]) == pytest.approx((own, level))
+        ratio[i] = level - own
+        error[i] = 1 / (dna[i].sum() + 0.5) + 0.1 / 2, 1 / total + 0.1 / max(used.sum(), 1)
+    error /= np.log(2) ** 2
+    theta = np.array([[ratio[(element == e) & (arm == a)].mean() for a in (0, 1)] for e in range(3)])
+    np.testing.assert_allclose(found.theta, theta)
+    within = ((ratio - theta[element, arm]) ** 2).sum() / 6
+    assert found.barcodes_differ == (within - error.sum(axis=1).mean() > error[:, 1].mean())
+    effect = theta[:, 1] - theta[:, 0]
+    assert found.effects_differ == (effect.var(ddof=1) > 5 * within)
+    many = [CellCounts(dna, rna * k, data.dna_observed, seen, dna_size, rna_size, element, arm) for k in (1, 100)]
+    assert [_starting_values(x).barcodes_differ for x in many][1]

@@ -9,8 +9,10 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import DesignError, EstimateError, InferenceError, PredictorError
-from causalgia.estimation.crossover import between_levels
+from causalgia.estimation import mean_ice
+from causalgia.estimation.crossover import between_levels, crossed_mean
 from causalgia.estimation.crossover_estimates import next_level
+from causalgia.estimation.variance_moderation import moderate
 
 A, C = (cg.FunctionPredictor(lambda x, row=row: x[:, row].mean(-1), tasks=["n"]) for row in (0, 1))
 
@@ -298,3 +300,63 @@ def test_leave_one_out_of_every_ensemble_covers_as_it_says():
 def test_one_level_has_no_spread():
     with pytest.raises(EstimateError, match="one level gives no spread between levels"):
         next_level(np.ones((4, 1)))
+
+
+def mean_squares(ice, codes):
+    """CR2 variances of the mean over units, over levels, and of their interaction, each by sums over clusters."""
+    n, M = ice.shape[:2]
+    G = codes.max() + 1
+    share = np.bincount(codes) / n
+    by_unit, by_level = ice.mean(axis=1), ice.mean(axis=0)
+    units = sum(((by_unit - by_unit.mean(axis=0))[codes == g].sum(axis=0) / n) ** 2 / (1 - share[g]) for g in range(G))
+    levels = by_level.var(axis=0, ddof=1) / M
+    left = ice - ice.mean(axis=1, keepdims=True) - ice.mean(axis=0) + ice.mean(axis=(0, 1))
+    both = sum((left[codes == g].sum(axis=0) / n) ** 2 / (1 - share[g]) for g in range(G)).sum(axis=0) / (M * (M - 1))
+    return units, levels, both
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("scale", [(1.0, 1.0, 0.3), (0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (0.0, 0.0, 1.0)])
+def test_units_and_levels_are_crossed_as_mean_squares_say(scale, clustered):
+    rng = np.random.default_rng(3)
+    n, M = 24, 4
+    codes = np.arange(n) // 3 if clustered else np.arange(n)
+    ice = 5 + scale[0] * rng.normal(size=(n, 1, 6)) + scale[1] * rng.normal(size=(1, M, 6))
+    ice = ice + scale[2] * rng.normal(size=(n, M, 6))
+    units, levels, both = mean_squares(ice, codes)
+    found = crossed_mean(ice, codes if clustered else None)
+    np.testing.assert_allclose(found.ace, ice.mean(axis=(0, 1)))
+    variance = np.maximum(units - both, 0) + np.maximum(levels - both, 0) + both
+    np.testing.assert_allclose(found.se**2, variance, rtol=1e-9)
+    np.testing.assert_allclose((found.factor**2).sum(axis=0), variance, rtol=1e-9)
+    df_units, df_levels = mean_ice(ice.mean(axis=1), codes if clustered else None).df, M - 1.0
+    dfs = df_units, df_levels, df_units * df_levels
+    counted = [units > both, levels > both, (units > both) == (levels > both)]
+    spread = sum(
+        np.where(used, part**2 / df, 0) for used, part, df in zip(counted, (units, levels, both), dfs, strict=True)
+    )
+    np.testing.assert_allclose(found.df, variance**2 / spread, rtol=1e-9)
+
+    ahead = next_level(ice, codes if clustered else None)
+    shared, predicted = np.maximum(units - (M + 1) * both, 0), (M + 1) * levels
+    np.testing.assert_allclose(ahead.ace, found.ace)
+    np.testing.assert_allclose((ahead.factor**2).sum(axis=0), ahead.se**2, rtol=1e-9)
+    for prob in (0.95, 0.9995):
+        half = np.sqrt(predicted * stats.t.ppf(prob, df_levels) ** 2 + shared * stats.t.ppf(prob, df_units) ** 2)
+        np.testing.assert_allclose(ahead.se * stats.t.ppf(prob, ahead.df), half, rtol=1e-6)
+
+
+def test_variances_between_levels_are_moderated_by_their_dependence():
+    rng = np.random.default_rng(4)
+    ice = 1e3 + rng.normal(size=(6, 4, 12)) + rng.normal(size=(1, 4, 12)) + rng.normal(size=(1, 4, 1))
+    means = ice.mean(axis=0) - ice.mean(axis=(0, 1))
+    z = means / np.sqrt((means**2).sum(axis=0))
+    square = ((z.T @ z) ** 2).sum()
+    rho = np.clip(((square - 12) / (12 * 11) - 1 / 3) / (2 / 3), 0, 1)
+    expected = moderate(means.var(axis=0, ddof=1), 3.0, dependence=rho)
+    found = between_levels(ice)
+    np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-8)
+    np.testing.assert_allclose(found.df, expected.df, rtol=1e-8)
+    assert 0 < rho < 1
+    assert between_levels(ice[:, :2]) is None
+    assert between_levels(ice[:, :, :2]) is None

@@ -12,7 +12,14 @@ from scipy import integrate, stats
 from causalgia.errors import InferenceError
 from causalgia.estimation import estimate, from_effects
 from causalgia.numerics.moments import log_sf_t
-from causalgia.posterior.error_covariance import Noise, as_one_factor, noise_of, normal_scores, spiked_noise
+from causalgia.posterior.error_covariance import (
+    Noise,
+    _shrink_loadings,
+    as_one_factor,
+    noise_of,
+    normal_scores,
+    spiked_noise,
+)
 
 
 def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:
@@ -298,3 +305,75 @@ def test_loadings_that_differ_go_to_the_contrasts_that_have_them():
     shared = noise.loadings @ noise.loadings.T
     np.testing.assert_allclose(shared - np.outer(loading, loading), 0, atol=0.16)
     assert shared[1::2, 1::2].min() > 0.4 > 0.2 > shared[::2, ::2].max()
+
+
+def test_loadings_are_drawn_towards_equal_ones_by_their_sampling_noise() -> None:
+    rng = np.random.default_rng(0)
+    loadings, variances, df = rng.normal(0, 0.3, (12, 2)), rng.uniform(0.5, 2, 12), 40.0
+    found = _shrink_loadings(loadings, variances, df)
+    equal = 1 / np.sqrt(variances)
+    equal = equal / np.linalg.norm(equal)
+    left = (1 - (loadings**2).sum(axis=1)).clip(0).sum() / df
+    for j in range(2):
+        fit = equal * (equal @ loadings[:, j])
+        rest = loadings[:, j] - fit
+        np.testing.assert_allclose(found[:, j], fit + max(1 - left / (rest @ rest), 0) * rest, rtol=1e-12)
+    np.testing.assert_allclose(
+        _shrink_loadings(1e-4 * loadings, variances, 2.0), np.outer(equal, equal @ loadings) * 1e-4
+    )
+
+
+@pytest.mark.parametrize("signs", [[1, 1, 1, 1], [1, -1, 1, -1], [-1, 1, 1, 1]])
+@pytest.mark.parametrize("size", [1.0, 1e-6])
+def test_one_shared_error_of_any_signs_is_one_factor(signs: list[int], size: float) -> None:
+    column = np.array([0.9, 0.5, 1.2, 0.3]) * signs * size
+    own = np.array([1.0, 0.6, 0.5, 2.0]) * size**2
+    found = as_one_factor(np.diag(own) + np.outer(column, column))
+    assert found is not None
+    np.testing.assert_allclose(found.variances, own, rtol=1e-6)
+    np.testing.assert_allclose(np.outer(found.loadings, found.loadings), np.outer(column, column), rtol=1e-6)
+
+
+def test_what_is_no_factor_or_leaves_nothing_is_none() -> None:
+    assert as_one_factor(np.array([[1.0, 0.3, 0.3], [0.3, 1.0, -0.3], [0.3, -0.3, 1.0]])) is None
+    for share, kept in ((0.94, True), (0.96, False)):  # a twentieth of a variance remains
+        column = np.sqrt([share, 0.3, 0.3])
+        matrix = np.outer(column, column)
+        np.fill_diagonal(matrix, 1.0)
+        assert (as_one_factor(matrix) is not None) == kept
+    two = as_one_factor(np.array([[4.0, -1.0], [-1.0, 9.0]]))
+    assert two is not None
+    np.testing.assert_allclose(two.loadings @ two.loadings.T + np.diag(two.variances), [[4.0, -1.0], [-1.0, 9.0]])
+    alone = as_one_factor(np.diag([1.0, 2.0, 3.0]))
+    assert alone is not None
+    assert alone.loadings is None
+    np.testing.assert_allclose(alone.variances, [1, 2, 3])
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(wide: bool) -> None:
+    rng = np.random.default_rng(1)
+    rows, k = (60, 150) if wide else (200, 80)
+    column = np.full(k, np.sqrt(0.5))
+    data = rng.normal(size=(rows, 1)) * column + np.sqrt(0.5) * rng.normal(size=(rows, k))
+    factor = data - data.mean(axis=0)
+    factor /= np.sqrt((factor**2).sum(axis=0))
+    variances = rng.uniform(0.5, 2, k)
+    noise = spiked_noise(factor, rows - 1.0, variances)
+    assert noise.loadings is not None
+    assert noise.loadings.shape == (k, 1)
+    np.testing.assert_allclose(noise.marginal, variances)
+    largest = np.linalg.eigvalsh(factor.T @ factor)[-1]
+    level, ratio = 1.0, k / (rows - 1)
+    for _ in range(200):
+        half = largest + level - ratio * level
+        spike = (half + np.sqrt(half**2 - 4 * largest * level)) / 2
+        level = (k - (spike - level)) / k
+    assert largest == pytest.approx(spike * (1 + ratio * level / (spike - level)), rel=1e-9)
+    vector = np.linalg.eigh(factor.T @ factor)[1][:, -1:]
+    expected = _shrink_loadings(vector * np.sqrt(spike - level), variances, rows - 1.0)
+    scaled = noise.loadings / np.sqrt(variances)[:, None]
+    np.testing.assert_allclose(np.abs(scaled), np.abs(expected), rtol=1e-6)
+    pure = rng.normal(size=(rows, k))
+    pure /= np.sqrt((pure**2).sum(axis=0))
+    assert spiked_noise(pure * 0.9, rows - 1.0, variances).loadings is None

@@ -121,3 +121,28 @@ def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
         enough = 2 / (n_words + 1) <= 0.05 * 2 / n_effects
         assert (resolution_note(table, could_be, 0.05) is None) == enough
         assert resolution_note(table, could_be & False, 0.05) is None
+
+
+@pytest.mark.parametrize("n", [20, 40])
+def test_the_tail_is_the_weighted_mean_of_the_laws_of_its_grid(n):
+    """df from 1.5 to 200, evenly in 1 / df; scales over 5 units of log about the median excess."""
+    words = np.random.default_rng(n).standard_t(2, size=n) + 3
+    center = np.median(words)
+    excess = words[words > center] - center
+    inverse, log_scale = np.linspace(1 / 200, 1 / 1.5, 24), np.linspace(-2.5, 2.5, 101)
+    df, scale = np.meshgrid(1 / inverse, np.median(excess) * np.exp(log_scale), indexing="ij")
+    log = sum(stats.t.logpdf(e / scale, df) - np.log(scale) for e in excess)
+    weight = np.exp(log - log.max()) / np.exp(log - log.max()).sum()
+    at = center + np.array([0.5, 4.0, 50.0])
+    tails = [(weight * 2 * stats.t.sf((x - center) / scale, df)).sum() for x in at]
+    expected = np.array(tails) * (len(excess) + 1) / (n + 1)
+    np.testing.assert_allclose(upper_tail(words, at), expected, rtol=1e-9)
+
+
+def test_a_note_says_what_the_words_resolve():
+    table = _table(np.linspace(-1, 1, 49), np.r_[[50.0, 60.0], np.zeros(2)])
+    could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[:, None]
+    assert resolution_note(table, could_be, 0.05) == (
+        "2 of 4 effects lie beyond the region of placebo words and are undecided: with 49 words no p-value of a "
+        "direction is below 0.04; 79 words are needed to find 2 of 4 effects"
+    )

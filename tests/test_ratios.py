@@ -25,6 +25,7 @@ from causalgia.estimation import (
     interaction_across_scales,
     wald_htz,
 )
+from causalgia.estimation.ratios import clear_from, working_scale
 from causalgia.numerics.moments import p_and_limits
 from causalgia.schema import validate
 
@@ -596,3 +597,70 @@ def test_arms_that_differ_by_rounding_have_exactly_no_effect(scale: Any, null: f
         found = cg.estimate(effects)
     assert found["ace"].item() == null
     assert found["p"].item() == 1
+
+
+@pytest.mark.parametrize("covariance", [-0.01, 0.0, 0.02])
+@pytest.mark.parametrize("df", [4.0, np.inf])
+def test_the_t_test_of_a_ratio_does_not_reject_its_limits_by_a_hair(df: float, covariance: float) -> None:
+    n, d = np.array([2.0, -2.0, 0.1]), np.array([1.0, 1.5, -3.0])
+    variances = np.full(3, 0.05), np.full(3, covariance), np.full(3, 0.04)
+    lower, upper, unbounded = fieller(n, d, variances, np.array(df), 0.9)
+    assert (lower < n / d).all()
+    assert (upper > n / d).all()
+    assert not unbounded.any()
+    t = stats.t.ppf(0.95, df)
+    for theta in (lower, upper):
+        spread = np.sqrt(0.05 - 2 * theta * covariance + theta**2 * 0.04)
+        np.testing.assert_allclose(np.abs(n - theta * d) / spread, t, rtol=1e-9)
+    edge = np.array([0.999, 1.001, -0.999, -1.001]) * t * 0.2  # not significant, and significant by a hair
+    opened = fieller(np.ones(4), edge, (np.full(4, 0.05), np.zeros(4), np.full(4, 0.04)), np.array(df), 0.9)[2]
+    assert opened.tolist() == [True, False, True, False]
+
+
+def test_a_mean_is_clear_of_zero_from_where_it_says() -> None:
+    """The divisor by its relative variance, the dividend by that of ratio times divisor; on logs only if both are."""
+    need = float(clear_from(np.inf, 0.95))
+    assert need == pytest.approx(1.959963984540054 / np.sqrt(0.1))
+    one = np.ones(1)
+    for away, both, own, ace, clear in (
+        (need * 1.01, 0.0, 0.0, 2.0, True),
+        (need * 0.99, 0.0, 0.0, 2.0, False),
+        (100.0, 0.0, (1 / (need * 1.01)) ** 2, 2.0, True),
+        (100.0, 0.0, (1 / (need * 0.99)) ** 2, 2.0, False),
+        (need * 1.01, 0.02, 0.0, 2.0, False),  # errors of the quotient and the divisor add in the dividend
+        (100.0, 0.0, 0.0, -2.0, False),
+    ):
+        found = working_scale("ratio", ace * one, abs(ace) / away * one, np.inf * one, (both * one, own * one), 0.95)
+        assert bool(found.logs[0]) == clear
+        assert bool(found.unclear[0]) == (not clear)
+        assert not working_scale(
+            "bpnet", ace * one, abs(ace) / away * one, np.inf * one, (both * one, 0 * one), 0.95
+        ).logs[0]
+    still = working_scale("ratio", -2 * one, 0 * one, np.inf * one, (0 * one, 0 * one), 0.95)
+    assert (still.logs[0], still.unclear[0]) == (False, False)
+    assert still.around(0 * one)[0].item() == -2
+
+
+def test_distances_and_limits_on_both_working_scales() -> None:
+    ace, se, df = np.array([2.0, 2.0]), np.array([0.1, 0.9]), np.full(2, 12.0)
+    both, own = np.array([0.001, 0.1]), np.array([0.002, 0.09])
+    found = working_scale("ratio", ace, se, df, (both, own), 0.95)
+    assert found.logs.tolist() == [True, False]
+    np.testing.assert_allclose(found.center, [np.log(2), 2])
+    np.testing.assert_allclose(found.error, [0.05, 0.9])
+    np.testing.assert_allclose(found.width(0.3), [0.15, 0.3])
+    np.testing.assert_allclose(found.back(found.put(1.7)), [1.7, 1.7])
+    assert found.put(np.array([0.0, -1.0])).tolist() == [-np.inf, -1.0]
+    gap, spread = found.against(1.5)
+    np.testing.assert_allclose(gap, [np.log(2 / 1.5), 0.5])
+    np.testing.assert_allclose(spread, [0.05, np.sqrt(0.81 + 2 * 0.5 * 0.1 + 0.25 * 0.09)])
+    t = stats.t.ppf(0.975, 12)
+    lower, upper, opened = found.limits(0.95)
+    np.testing.assert_allclose([lower[0], upper[0]], [2 * np.exp(-t * 0.05), 2 * np.exp(t * 0.05)])
+    variances = (se**2 + 2 * ace * both + ace**2 * own, both + ace * own, own)
+    low, high, whole = fieller(ace, np.ones(2), variances, df, 0.95)
+    assert (lower[1], upper[1], opened[1]) == pytest.approx((low[1], high[1], whole[1]))
+    more = found.limits(0.95, unseen=0.4)
+    np.testing.assert_allclose([more[0][0], more[1][0]], [2 * np.exp(-t * 0.05 - 0.2), 2 * np.exp(t * 0.05 + 0.2)])
+    down, up = found.around(np.array([0.3, 0.0]))
+    np.testing.assert_allclose([down, up], [[2 * np.exp(-0.3), 2.0], [2 * np.exp(0.3), 2.0]])

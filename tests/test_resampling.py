@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -411,3 +412,63 @@ def test_statistics_of_a_randomization_that_there_are_not() -> None:
         randomization_test(y, treated, statistic="t")  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="is for trials without blocks"):
         randomization_test(y, treated, block=np.repeat([0, 1], 4), statistic="welch_t")
+
+
+def shares_of(values: list[float], observed: float) -> tuple[int, float, float, float]:
+    """Number of assignments, and the shares at least as far, at least as large and at most as large; ties count."""
+    every, near = np.array(values), 1e-9
+    far = (np.abs(every) >= abs(observed) - near).mean()
+    return len(every), far, (every >= observed - near).mean(), (every <= observed + near).mean()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_randomization_is_an_enumeration_by_hand(sign: int) -> None:
+    y = sign * np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0])
+    treated = np.array([0, 0, 1, 0, 1, 1, 0, 1, 0], dtype=bool)
+    block = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1])
+
+    def difference(rows: np.ndarray) -> float:
+        return float(y[rows].mean() - y[~rows].mean())
+
+    def welch(rows: np.ndarray) -> float:
+        return float(stats.ttest_ind(y[rows], y[~rows], equal_var=False).statistic)
+
+    def by_block(rows: np.ndarray) -> float:
+        parts = [block == b for b in (0, 1)]
+        return float(sum(p.mean() * (y[p & rows].mean() - y[p & ~rows].mean()) for p in parts))
+
+    every = [np.isin(np.arange(9), chosen) for chosen in itertools.combinations(range(9), 4)]
+    within = [rows for rows in every if rows[:4].sum() == 1]
+    cases = (({}, every, difference), ({"statistic": "welch_t"}, every, welch), ({"block": block}, within, by_block))
+    for options, assignments, statistic in cases:
+        found = randomization_test(y, treated, **options)  # type: ignore[arg-type]
+        assert found.observed == pytest.approx(statistic(treated))
+        expected = shares_of([statistic(rows) for rows in assignments], statistic(treated))
+        assert (found.n_assignments, found.p, found.p_greater, found.p_less) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_flips_are_an_enumeration_by_hand_over_several_blocks_of_rows(sign: int) -> None:
+    ice = sign * np.round(np.random.default_rng(0).normal(0.3, 1, 13), 1)
+    found = sign_flip_test(ice)
+    every = [float(np.mean(np.array(signs) * ice)) for signs in itertools.product((1, -1), repeat=13)]
+    assert (found.n_assignments, found.p, found.p_greater, found.p_less) == pytest.approx(shares_of(every, ice.mean()))
+    cluster = np.arange(13) % 5
+    by_cluster = sign_flip_test(ice, cluster)
+    every = [float(np.mean(np.array(signs)[cluster] * ice)) for signs in itertools.product((1, -1), repeat=5)]
+    whole = (by_cluster.n_assignments, by_cluster.p, by_cluster.p_greater, by_cluster.p_less)
+    assert whole == pytest.approx(shares_of(every, ice.mean()))
+
+
+def test_welchs_t_without_spread_is_0_or_as_large_as_a_float() -> None:
+    treated = np.array([True, True, False, False])
+    for y, observed in (([2.0, 2, 1, 1], 1), ([1.0, 1, 2, 2], -1)):
+        found = randomization_test(np.array(y), treated, statistic="welch_t")
+        assert found.observed == observed * np.finfo(float).max
+        assert found.p == pytest.approx(2 / 6)
+    assert randomization_test(np.ones(4), treated, statistic="welch_t").p == 1
+    with pytest.raises(EstimateError, match="block 0 has 1 treated and 3 control units; 2 or more"):
+        randomization_test(np.arange(4.0), np.arange(4) == 0, statistic="welch_t")
+    with pytest.raises(EstimateError, match="more than the 4,194,304 that are enumerated"):
+        sign_flip_test(np.ones(23))
+    assert sign_flip_test(np.r_[5.0, np.ones(3)]).n_assignments == 16

@@ -192,3 +192,11 @@ def test_a_distance_is_called_one_and_has_no_law_of_effects():
     assert ranked["p_placebo_above"].sel(contrast="p").item() == pytest.approx(1 / 21)
     with pytest.raises(cg.errors.OutcomesError, match="leave keep= out"):
         cg.estimation.shape_change(cg.run(trial, cg.zoo.footprint(), rng=1, keep="moments"), control="u")
+
+
+def test_a_position_without_counts_is_part_of_a_shape():
+    outcomes = positive_outcomes()
+    empty = outcomes.where(outcomes["position"] != 2, 0.0)
+    found = shape_change(empty, control="0")
+    rest = shape_change(outcomes.isel(position=outcomes["position"].to_numpy() != 2), control="0")
+    np.testing.assert_allclose(found["ace"], rest["ace"])

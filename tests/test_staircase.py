@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -359,3 +360,13 @@ def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
         assert called[:5].all()
         share.append(called[5:].sum() / called.sum())
     assert np.mean(share) <= 0.05
+
+
+def test_another_error_rate_is_marked_beside_effects_that_do_not_vary():
+    with pytest.warns(DegenerateWarning):
+        estimates = cg.estimate(cg.contrast(exact_trial((-0.5, 0.5))))
+    assert 0 < int((estimates["se"] == 0).sum()) < estimates["se"].size
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = cg.decide(estimates, rope=(-0.5, 0.5), error="holm")
+    assert "error" in found.attrs["exploratory"]

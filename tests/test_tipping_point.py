@@ -15,6 +15,7 @@ from causalgia.estimation import mean_ice
 from causalgia.estimation.exponential_tilt import standardized, tilt, tilted_mean
 from causalgia.estimation.transformed_t import untransformed
 from causalgia.numerics.moments import skewness
+from causalgia.verdicts._tipping_point import _cube_over_square, _first_changes
 
 
 def outcomes_of(ice: np.ndarray, tasks: tuple[str, ...] = ("K562",), **on_unit: Any) -> xr.Dataset:
@@ -422,3 +423,90 @@ def test_the_picture_has_the_curve_and_the_tipping_points() -> None:
         cg.plot.tipping_point(found, contrast="other")
     with pytest.raises(OutcomesError, match="tipping"):
         cg.plot.tipping_point(drawn())
+
+
+def test_a_region_of_placebo_words_takes_one_predictor() -> None:
+    rng = np.random.default_rng(0)
+    names = ["word", *(f"p{i}" for i in range(40))]
+    ice = rng.normal(size=(120, 41, 1, 2)) + np.linspace(0, 1, 41)[:, None, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice)},
+        coords={"contrast": names, "task": ["K562"], "model": ["a", "b"], "gc": ("unit", rng.normal(size=120))},
+    ).assign_coords(placebo_word=("contrast", np.arange(41) > 0))
+    with pytest.raises(DecisionError, match="differs between the members of an ensemble"):
+        cg.tipping_point(effects, contrast="word", by="gc", rope="placebo")
+    cg.tipping_point(effects.isel(model=0, drop=True), contrast="word", by="gc", rope="placebo")
+
+
+def test_where_a_verdict_first_changes_on_either_side() -> None:
+    values = np.array([list("aabb"), list("abbb"), list("bbbb"), list("bbbb"), list("bbcb"), list("bacb")])
+    changes, at, new = _first_changes(values, 3)
+    assert changes.tolist() == [[True, True, False, False], [False, True, True, False]]
+    assert at.tolist() == [[1, 0, 0, 0], [5, 5, 4, 5]]
+    assert new.tolist() == [["a", "a", "b", "b"], ["b", "a", "c", "b"]]
+
+
+def test_the_cube_over_the_square_is_the_skewness_over_the_root_of_their_number() -> None:
+    factor = np.random.default_rng(0).exponential(size=(30, 2)) * [1.0, -1e-170]
+    expected = (factor[:, 0] ** 3).sum() / (factor[:, 0] ** 2).sum() ** 1.5
+    other = factor[:, 1] * 1e170
+    both = [expected, (other**3).sum() / (other**2).sum() ** 1.5]
+    np.testing.assert_allclose(_cube_over_square(factor), both, rtol=1e-12)
+    assert both[1] < 0
+    assert _cube_over_square(np.zeros((4, 1))).tolist() == [0.0]
+
+
+def test_the_curve_ends_at_three_sd_the_last_unit_or_fifty_effective_ones() -> None:
+    heavy = np.repeat([-1.0, 0.0, 1.0], [100, 1_800, 100])
+    outcomes = outcomes_of(np.random.default_rng(0).normal(size=2_000), gc=heavy)
+    wide = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))["shift"].to_numpy()
+    assert (wide[0], wide[-1]) == (-3.0, 3.0)
+    np.testing.assert_allclose(np.diff(wide), wide[1] - wide[0])
+    few = outcomes_of(np.random.default_rng(0).normal(size=400), gc=np.tile([-1.0, 1.0], 200))
+    ends = cg.tipping_point(few, contrast="word - control", by="gc", rope=(-0.5, 0.5))
+    assert np.abs(ends["shift"]).max() < 1
+    assert (ends["ess"] >= 50).all()
+    z = standardized(np.random.default_rng(1).normal(size=80))[0]
+    found = cg.tipping_point(
+        outcomes_of(np.random.default_rng(2).normal(size=80), gc=z), contrast="word - control", rope=(-0.5, 0.5)
+    )
+    shifts, step = found["shift"].to_numpy(), float(np.diff(found["shift"])[0])
+    assert tilt(z, shifts[-1]).effective() >= 50 > tilt(z, shifts[-1] + step).effective()
+    assert tilt(z, shifts[0]).effective() >= 50 > tilt(z, shifts[0] - step).effective()
+
+
+def test_values_by_unit_are_matched_by_their_units() -> None:
+    outcomes = drawn(200)
+    x = xr.DataArray(np.arange(200.0), dims="unit", coords={"unit": outcomes["unit"].to_numpy()})
+    plain = cg.tipping_point(outcomes, contrast="word - control", by=np.arange(200.0), rope=(-0.5, 0.5))
+    found = cg.tipping_point(outcomes, contrast="word - control", by=x, rope=(-0.5, 0.5))
+    np.testing.assert_array_equal(found["tilted_ace"], plain["tilted_ace"])
+    cg.tipping_point(outcomes, contrast="word - control", by=x.drop_vars("unit"), rope=(-0.5, 0.5))
+    with pytest.raises(EstimateError, match="other units than the outcomes"):
+        cg.tipping_point(outcomes, contrast="word - control", by=x[::-1], rope=(-0.5, 0.5))
+
+
+@pytest.mark.parametrize("start", [-3.0, 0.0, 5.0])
+def test_the_tilt_does_not_depend_on_where_its_search_begins(start: float) -> None:
+    z = standardized(np.random.default_rng(1).gamma(0.3, size=300))[0]
+    for shift in (0.99 * z.min(), -0.1, 0.5, 3.0):
+        assert tilt(z, shift, start=start).exponent == pytest.approx(tilt(z, shift).exponent, rel=1e-6, abs=1e-9)
+
+
+def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has_a_label() -> None:
+    outcomes = drawn(200)
+    x = np.arange(200.0)
+    x[7] = np.nan
+    with pytest.raises(EstimateError, match=r"unit 7: by= is nan"):
+        cg.tipping_point(outcomes, contrast="word - control", by=x, rope=(-0.5, 0.5))
+    x[7] = 7.0
+
+    def by_hand(y: xr.Dataset) -> np.ndarray:
+        return x
+
+    for by, label in ((by_hand, "by_hand"), (lambda y: x, "the covariate"), (x, "the covariate")):
+        found = cg.tipping_point(outcomes, contrast="word - control", by=by, rope=(-0.5, 0.5))
+        assert found.attrs["covariate"] == label
+    named = xr.DataArray(x, dims="unit", name="depth")
+    found = cg.tipping_point(outcomes, contrast="word - control", by=named, rope=(-0.5, 0.5))
+    assert found.attrs["covariate"] == "depth"

@@ -6,15 +6,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp, ndtr
+from scipy.integrate import quad
+from scipy.optimize import minimize
+from scipy.special import expit, logsumexp, ndtr
+from scipy.stats import norm
 
 import causalgia as cg
 from causalgia.errors import InferenceError
+from causalgia.posterior import two_scales as law_of_effects
 from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import fixed_effects_design
 from causalgia.posterior.factor_scores import LinearPart, linear_part
-from causalgia.posterior.lattice import Lattice, bin_estimates, build_lattice
+from causalgia.posterior.lattice import (
+    Lattice,
+    _log_integral,
+    adaptive_cells,
+    bin_estimates,
+    build_lattice,
+    sharpen_cells,
+    tilted_quantile,
+)
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import TwoScaleModel, log_prior
 from causalgia.prior import Prior
@@ -310,3 +322,338 @@ def test_the_evidence_in_another_unit_is_that_of_a_flat_center() -> None:
     effect = np.array([-0.3, 0.2, 0.5, 0.1, 8.0])
     here, there = (two_scales(size * effect, Noise(np.full(5, size**2))).log_evidence for size in (1.0, 32.0))
     assert there - here == pytest.approx(-4 * np.log(32), abs=1e-6)
+
+
+# --- kernels, each against the same sums in numpy -------------------------------------------------------------------
+
+
+def rows_of(n: int, *, alike: bool, m: int = 2) -> tuple[np.ndarray, ...]:
+    """Estimates, noise variances, counts and columns (m, n): more rows than a kernel takes at a time."""
+    rng = np.random.default_rng(n + m)
+    columns = np.vstack([np.ones(n), rng.normal(size=(m - 1, n))])
+    return rng.normal(1, 2, n), rng.uniform(0.5, 2, n), np.ones(n) if alike else rng.uniform(0.2, 3, n), columns
+
+
+def log_joint(data: tuple[np.ndarray, ...], precision: np.ndarray, v: np.ndarray, p: float, b: np.ndarray) -> float:
+    effect, noise, count, columns = data
+    rest = effect - b @ columns
+    both = sum(w * norm.pdf(rest, 0, np.sqrt(noise + scale)) for w, scale in zip((p, 1 - p), v, strict=True))
+    return float(count @ np.log(both) - 0.5 * precision @ b**2)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("n", [7, 600])
+def test_sums_over_rows_are_the_log_density_and_its_derivatives(n: int, alike: bool) -> None:
+    data, precision, v, p = rows_of(n, alike=alike), np.array([0.0, 1.5]), np.array([0.3, 5.0]), 0.7
+    effect, noise, count, columns = data
+    value, roots, out = np.array([0.8, -0.4]), np.empty((2, n)), np.empty(5)
+    two_scales_hyper._inverse_sd_kernel(noise, *v, roots)
+    np.testing.assert_allclose(roots, 1 / np.sqrt(noise + v[:, None]), rtol=1e-9)
+    gradient, matrix = np.empty(2), np.empty((2, 2))
+    given = (effect, count, columns, precision, roots, p, value)
+    two_scales_hyper._row_sums(*given, two_scales_hyper._EM, gradient, matrix, out)
+    expected = matrix.copy()
+    two_scales_hyper._row_sums(*given, two_scales_hyper._CURVATURE, gradient, matrix, out)
+
+    def height(v: np.ndarray = v, p: float = p, b: np.ndarray = value) -> float:
+        return log_joint(data, precision, v, p, b)
+
+    def share(logit: float) -> float:  # with the uniform prior of the share, as that of its logit
+        p = float(expit(logit))
+        return height(p=p) + np.log(p * (1 - p))
+
+    step, logit, size = 1e-4, float(np.log(p / (1 - p))), count.sum()
+    along = step * np.eye(2)
+    assert out[0] == pytest.approx(height(), rel=1e-9)
+    for j in range(2):
+        assert out[1 + j] == pytest.approx(
+            (height(v=v + along[j]) - height(v=v - along[j])) / (2 * step), abs=1e-5 * size
+        )
+        by_differences = (height(b=value + along[j]) - height(b=value - along[j])) / (2 * step)
+        assert gradient[j] == pytest.approx(by_differences, abs=1e-6 * size)
+        for h in range(j + 1):
+            mixed = height(b=value + along[j] + along[h]) + height(b=value - along[j] - along[h])
+            mixed -= height(b=value + along[j] - along[h]) + height(b=value - along[j] + along[h])
+            assert matrix[j, h] == pytest.approx(-mixed / (4 * step**2), abs=1e-4 * size)
+    assert out[3] == pytest.approx((share(logit + step) - share(logit - step)) / (2 * step), abs=1e-6 * size)
+    bend = (share(logit + step) + share(logit - step) - 2 * share(logit)) / step**2
+    assert out[4] == pytest.approx(-bend, abs=1e-4 * size)
+    a, b = (w * norm.pdf(effect - value @ columns, 0, np.sqrt(noise + x)) for w, x in zip((p, 1 - p), v, strict=True))
+    mean = (a / (noise + v[0]) + b / (noise + v[1])) / (a + b)
+    information = np.diag(precision) + columns * (count * mean) @ columns.T
+    np.testing.assert_allclose(np.tril(expected), np.tril(information), rtol=1e-9, atol=1e-12)
+
+
+def test_a_factor_in_place_solves_and_says_where_there_is_none() -> None:
+    rng = np.random.default_rng(0)
+    whole = np.cov(rng.normal(size=(4, 9)))
+    factor, rest = np.tril(whole), rng.normal(size=4)
+    solved = rest.copy()
+    assert two_scales_hyper._cholesky_in_place(factor)
+    np.testing.assert_allclose(np.tril(factor), np.linalg.cholesky(whole), rtol=1e-10, atol=1e-14)
+    two_scales_hyper._solve_in_place(factor, solved)
+    np.testing.assert_allclose(solved, np.linalg.solve(whole, rest), rtol=1e-9)
+    for none in ([[1.0, 0.0], [1.0, 1.0]], [[-1.0]], [[0.0]], [[1.0, 0.0], [2.0, 1.0]]):
+        assert not two_scales_hyper._cholesky_in_place(np.array(none))
+
+
+@pytest.mark.parametrize(("alike", "m"), [(True, 2), (False, 1)])
+def test_the_share_and_the_coefficients_are_integrated(alike: bool, m: int) -> None:
+    """Against a fine sum over the share, the coefficients by Laplace about a mode that scipy finds."""
+    data = rows_of(300, alike=alike, m=m)
+    effect, noise, count, columns = data
+    precision = np.array([0.0, 2.0])[:m]
+    model = TwoScaleModel(effect, noise, LinearPart(columns.T.copy(), precision, 1), count)
+    points = np.array([[-0.5, 0.3], [0.4, -0.6]])
+    narrow, wide, _ = two_scales_hyper.scales_at(points, one=False)
+    found, before, after = (
+        two_scales_hyper.integrate_share(model, points, np.zeros((2, 1 + m)), two_scales_hyper.X + h, one=False)
+        for h in (0.0, -0.01, 0.01)
+    )
+    slope = (after.log_terms - before.log_terms) / 0.02
+    np.testing.assert_allclose(found.slope, slope, rtol=0.05, atol=0.1)  # Laplace's factor is left out
+    constant = 0.5 * np.log(precision[precision > 0]).sum() + 0.5 * (precision == 0).sum() * np.log(2 * np.pi)
+    for i in range(2):
+        v = np.array([narrow[i], wide[i]]) ** 2
+
+        def given_share(p: float, v: np.ndarray = v) -> tuple[float, np.ndarray, np.ndarray]:
+            best = minimize(lambda b: -log_joint(data, precision, v, p, b), np.ones(m), tol=1e-10)
+            step = 1e-3 * np.eye(m)
+            near = [[[log_joint(data, precision, v, p, best.x + a + c) for c in (b, -b)] for b in step] for a in step]
+            far = [[[log_joint(data, precision, v, p, best.x - a + c) for c in (b, -b)] for b in step] for a in step]
+            bend = -(np.array(near) - np.array(far)) @ [1, -1] / 4e-6
+            return -best.fun - 0.5 * np.linalg.slogdet(bend)[1], best.x, bend
+
+        logits = found.logit[i, 0] + found.logit[i, 1] * np.sinh(two_scales_hyper.X)
+        for s in (0, 4, 8):  # both ends of the share, and its mode
+            height, value, bend = given_share(float(expit(logits[s])))
+            np.testing.assert_allclose(found.value[i, s], value, atol=0.02)
+            stretch = found.logit[i, 1] * np.cosh(two_scales_hyper.X[s])
+            height += np.log(stretch * expit(logits[s]) * expit(-logits[s]) * 0.6) + constant
+            assert found.log_terms[i, s] == pytest.approx(height, abs=5e-3)
+            if s == 4:
+                np.testing.assert_allclose(found.root[i] @ found.root[i].T, np.linalg.inv(bend), rtol=0.02, atol=1e-4)
+        nodes, weights = np.polynomial.legendre.leggauss(25)
+        total = logsumexp([given_share((x + 1) / 2)[0] for x in nodes], b=weights / 2) + constant
+        assert found.log_integral[i] == pytest.approx(total, abs=5e-3)
+        assert found.state[i, 0] == found.logit[i, 0]
+
+
+def test_one_scale_has_no_share_to_integrate() -> None:
+    effect, noise, count, columns = rows_of(40, alike=True)
+    model = TwoScaleModel(effect, noise, LinearPart(columns.T.copy(), np.array([0.0, 2.0]), 1), count)
+    found = two_scales_hyper.integrate_share(model, np.array([[0.3], [-1.0]]), np.zeros((2, 3)), np.zeros(1), one=True)
+    for i, tau in enumerate(np.exp([0.3, -1.0])):
+        weight = 1 / (noise + tau**2)
+        information = np.diag([0.0, 2.0]) + columns * weight @ columns.T
+        value = np.linalg.solve(information, columns @ (weight * effect))
+        height = log_joint((effect, noise, count, columns), np.array([0.0, 2.0]), np.full(2, tau**2), 1.0, value)
+        height += 0.5 * np.log(2.0) + 0.5 * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(information)[1]
+        np.testing.assert_allclose(found.value[i, 0], value, rtol=1e-6)
+        np.testing.assert_allclose(found.root[i] @ found.root[i].T, np.linalg.inv(information), rtol=1e-6, atol=1e-12)
+        assert found.log_integral[i] == pytest.approx(height, abs=1e-6)
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_the_prior_of_the_scales_has_the_mass_that_it_says(one: bool) -> None:
+    def density(x: float, narrow: float) -> float:
+        return float(np.exp(log_prior(np.array([narrow]), np.array([x]), one=False))[0])
+
+    for narrow in (0.2, 1.0, 4.0):
+        first = narrow * (1 + narrow**2) ** -1.5
+        if one:
+            assert np.exp(log_prior(np.array([narrow]), np.array([narrow]), one=True))[0] == pytest.approx(0.1 * first)
+        else:
+            mass = quad(density, 2 * narrow, np.inf, args=(narrow,))[0]
+            assert mass == pytest.approx(0.9 * first, rel=1e-6)
+            ratio = density(10.0, narrow) / density(20.0, narrow)
+            c = max(3.0, 3 * narrow)
+            assert ratio == pytest.approx((1 + (20 / c) ** 2) / (1 + (10 / c) ** 2))
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_coordinates_of_the_scales_have_the_jacobian_they_say(one: bool) -> None:
+    for point in ([-0.7, 0.4], [0.9, -0.3]):
+        here = np.array([point])[:, : 1 if one else 2]
+
+        def scales(x: np.ndarray) -> np.ndarray:
+            narrow, wide, _ = two_scales_hyper.scales_at(x, one=one)
+            return np.concatenate([narrow] if one else [narrow, wide])
+
+        narrow, wide, log_jacobian = two_scales_hyper.scales_at(here, one=one)
+        steps = 1e-6 * np.eye(here.shape[1])
+        jacobian = np.array([(scales(here + e) - scales(here - e)) / 2e-6 for e in steps])
+        assert log_jacobian[0] == pytest.approx(np.log(np.linalg.det(jacobian)), abs=1e-6)
+        assert narrow[0] == pytest.approx(np.exp(point[0]))
+        c = 3 * max(1.0, narrow[0])
+        assert wide[0] == (narrow[0] if one else pytest.approx(2 * narrow[0] + c * np.exp(point[1])))
+
+
+@pytest.mark.parametrize("n_nodes", [1, 9])
+def test_a_cell_and_a_place_in_it_are_drawn_by_inversion(n_nodes: int) -> None:
+    rng = np.random.default_rng(3)
+    nodes = np.zeros(1) if n_nodes == 1 else two_scales_hyper.X
+    weight = rng.random((5, n_nodes))
+    ends, center, size = np.cumsum(weight), rng.normal(size=(5, 2)), rng.uniform(0.2, 1, (5, 2))
+    slope, along = rng.normal(0, 4, (5, 2)), rng.normal(0, 4, (5, n_nodes))
+    u, places = np.append(rng.random(40), 1.0), rng.random((41, 3))
+    cell, at, points, x = np.empty(41, np.intp), np.empty(41, np.intp), np.empty((41, 2)), np.empty(41)
+    given = (ends, center, size, slope, along, nodes, u, places, cell, at, points, x)
+    two_scales_hyper._draw_cells_kernel(*given)
+
+    def quantile(rise: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Of the density exp(rise x) on (-1/2, 1/2), from its higher end."""
+        u = np.where(rise > 0, 1 - u, u)
+        return np.log(np.exp(-rise / 2) + u * (np.exp(rise / 2) - np.exp(-rise / 2))) / rise
+
+    place = np.minimum(np.searchsorted(ends, u * ends[-1], side="right"), len(ends) - 1)
+    np.testing.assert_array_equal([cell, at], np.divmod(place, n_nodes))
+    rise = slope[cell] * size[cell]
+    np.testing.assert_allclose(points, center[cell] + size[cell] * quantile(rise, places[:, :2]), atol=1e-9)
+    step = 0.6 if n_nodes > 1 else 0.0
+    away = quantile(0.5 * step * along[cell, at] if step else np.ones(41), places[:, 2])
+    np.testing.assert_allclose(x, nodes[at] + step * away, atol=1e-9)
+
+
+def test_moments_are_sums_over_nodes_strata_and_scales() -> None:
+    rng = np.random.default_rng(5)
+    effect, noise, _, columns = rows_of(9, alike=True, m=3)
+    marginal, x = noise + 0.3, rng.normal(size=9)
+    n, n_center = 4, 2
+    value, root = rng.normal(size=(n, 3)), np.tril(rng.normal(0, 0.3, (n, 3, 3)))
+    weight, narrow = np.array([0.1, 0.4, 0.3, 0.2]), rng.uniform(0.1, 1, n)
+    wide, share = narrow * 5, np.array([0.2, 0.7, 1.0, 0.5])
+    place, width = np.array([-1.1, 0.0, 1.1]), np.array([0.5, 0.3, 0.5])
+    sums = np.zeros((2, 6, 9))
+    given = (effect, noise, marginal, x, columns, n_center, value, root, weight, narrow, wide, share, place, width)
+    law_of_effects._add_moments_kernel(*given, sums)
+    expected = np.zeros((2, 6, 9))
+    for i in range(n):
+        a = columns[:n_center].T @ root[i][:n_center]
+        b = columns.T @ root[i]
+        sd = np.sqrt((b**2).sum(axis=1))
+        slope = (a * b).sum(axis=1) / sd
+        rest = (a**2).sum(axis=1) - slope**2
+        center, linear = columns[:n_center].T @ value[i][:n_center], columns.T @ value[i]
+        for h in range(3):
+            r = effect - linear - sd * place[h]
+            v = np.array([narrow[i], wide[i]])[:, None] ** 2
+            density = np.array([share[i], 1 - share[i]])[:, None] * norm.pdf(r, 0, np.sqrt(noise + v))
+            own = weight[i] / 3 * density / density.sum(axis=0)
+            gain = v / (v + noise)
+            mean = center + slope * place[h] + gain * r
+            variance = gain * noise + (width[h] * (slope - gain * sd)) ** 2 + rest
+            below = norm.cdf((x - mean) / np.sqrt(variance))
+            off = mean - effect
+            each = (off, variance + off**2, below, 1 - below, marginal / (marginal + v), np.ones_like(v))
+            expected += np.stack([own * part for part in each], axis=1)
+    np.testing.assert_allclose(sums, expected, rtol=1e-8, atol=1e-10)
+
+
+def test_draws_of_effects_are_those_of_their_numbers() -> None:
+    rng = np.random.default_rng(6)
+    n, size = 50, 8
+    residual, location, noise = rng.normal(0, 3, (n, size)), rng.normal(size=(n, size)), rng.uniform(0.3, 2, size)
+    narrow, wide, share = rng.uniform(0.1, 1, n) ** 2, rng.uniform(2, 5, n) ** 2, rng.random(n)
+    u, z, out = rng.random((n, size)), rng.normal(size=(n, size)), np.empty((n, size))
+    law_of_effects._draw_two_scales_kernel(residual, location, noise, narrow, wide, share, u, z, out)
+    first, second = (norm.pdf(residual, 0, np.sqrt(noise + v[:, None])) for v in (narrow, wide))
+    likely = share[:, None] * first / (share[:, None] * first + (1 - share[:, None]) * second)
+    v = np.where(u < likely, narrow[:, None], wide[:, None])
+    gain = v / (v + noise)
+    np.testing.assert_allclose(out, location + gain * residual + np.sqrt(gain * noise) * z, atol=1e-8)
+
+
+def test_scales_are_searched_where_the_effects_reach() -> None:
+    effect, noise, count, columns = rows_of(40, alike=True, m=1)
+    model = TwoScaleModel(effect, noise, LinearPart(columns.T.copy(), np.zeros(1), 1), count)
+    span = np.ptp(effect) + 3
+    for one in (True, False):
+        low, high, n = two_scales_hyper._scale_box(model, one=one)
+        np.testing.assert_allclose(low, [np.log(0.01), -7][: len(low)])
+        np.testing.assert_allclose(high, [np.log(30 * span), max(7.0, np.log(span) + 4)][: len(high)])
+        np.testing.assert_array_equal(n, np.ceil((high - low) / 0.7))
+        assert len(low) == (1 if one else 2)
+
+
+def test_a_bin_holds_neighbors_alone() -> None:
+    """Estimates of two and of many sizes of error, and no bin wider than its rule: no two bins share a place."""
+    rng = np.random.default_rng(7)
+    for noise in (rng.choice([0.25, 4.0], 500), np.exp(rng.uniform(-3, 3, 500))):
+        effect = rng.normal(0, 3, 500)
+        u = 3 * np.arcsinh((effect - np.median(effect)) / np.sqrt(noise) / 3)
+        v = 0.5 * np.log(noise)
+        places = np.stack([np.rint(u / 0.4), np.rint((v - v.min()) / 0.3)])
+        mean, variance, count = bin_estimates(effect, noise)
+        assert len(mean) == len(np.unique(places, axis=1).T)
+        expected = sorted(
+            (float(effect[here].mean()), float(np.exp(2 * v[here].mean())), int(here.sum()))
+            for here in ((places == place[:, None]).all(axis=0) for place in np.unique(places, axis=1).T)
+        )
+        np.testing.assert_allclose(sorted(zip(mean, variance, count, strict=True)), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("rise", [-30.0, -2.0, -1e-9, 0.0, 1e-9, 2.0, 30.0, 1e3])
+def test_the_integral_of_a_cell_and_places_in_it(rise: float) -> None:
+    small = abs(rise) < 1e-4
+    expected = rise**2 / 24 if small else abs(rise) / 2 + np.log1p(-np.exp(-abs(rise))) - np.log(abs(rise))
+    assert _log_integral(np.array([[rise]]))[0] == pytest.approx(expected, abs=1e-12)
+    assert _log_integral(np.array([[rise, 2.0]]))[0] == pytest.approx(expected + np.log(np.sinh(1.0)), abs=1e-9)
+    for u in (0.0, 0.2, 0.9, 1 - 1e-16):
+        place = tilted_quantile(rise, u)
+        assert -0.5 - 1e-9 <= place <= 0.5 + 1e-9
+        if abs(rise) < 500 and not small:
+            share = np.expm1(rise * (place + 0.5)) / np.expm1(rise)
+            assert share == pytest.approx(1 - u if rise > 0 else u, abs=1e-6)
+
+
+def test_cells_hold_a_correlated_normal_whatever_the_place_of_its_box() -> None:
+    precision = np.linalg.inv([[0.5, 0.3], [0.3, 0.9]])
+
+    def density(x: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        away = (x - [1.0, -1.0]) @ precision
+        return 7 - (away * (x - [1.0, -1.0])).sum(axis=1) / 2, -away, state
+
+    total = 7 + np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(precision)[1]
+    cells = adaptive_cells(density, np.array([-6.0, -9.0]), np.array([9.0, 6.0]), np.array([5, 6]))
+    assert cells.weight.sum() == pytest.approx(1)
+    assert cells.log_total == pytest.approx(total, abs=0.15)
+    np.testing.assert_allclose(cells.weight @ cells.points, [1, -1], atol=0.15)
+    sharp = sharpen_cells(density, cells, 1.0, 0.05)
+    assert len(sharp.weight) > 3 * len(cells.weight)
+    assert sharp.log_total == pytest.approx(total, abs=0.01)
+    np.testing.assert_allclose(sharp.weight @ sharp.points, [1, -1], atol=0.02)
+    np.testing.assert_allclose(sharp.bend.mean(axis=0), -np.diagonal(precision), rtol=0.2)
+    height, slope, _ = density(cells.points, cells.state)
+    again, bent = cells.under(height, slope), cells.under(height, slope, bent=True)
+    np.testing.assert_allclose(again.weight, cells.weight)
+    assert again.log_total == pytest.approx(cells.log_total)
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    rise, bend = slope * cells.size, np.clip(cells.bend * cells.size**2, -4, 4)
+    assert (np.abs(cells.bend * cells.size**2).max() > 4) is np.True_  # wide cells far out, of next to no mass
+    tilted = np.exp(rise[..., None] * nodes / 2)
+    bowed = tilted * np.exp(bend[..., None] * (nodes / 2) ** 2 / 2)
+    expected = (bowed @ weights / (tilted @ weights)).prod(axis=1)
+    ratio = bent.weight * np.exp(bent.log_total) / (again.weight * np.exp(again.log_total))
+    np.testing.assert_allclose(ratio, expected, rtol=1e-9)
+
+
+def test_a_lattice_reads_polynomials_exactly() -> None:
+    """A polynomial in asinh(u) and log s of degree below the order of both interpolations, and its sum by counts."""
+    rng = np.random.default_rng(8)
+    effect, noise = rng.normal(1, 3, 6_000), np.exp(rng.uniform(-1, 1, 6_000))
+    center = float(np.median(effect))
+
+    def polynomial(effect: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        u, v = np.arcsinh((effect - center) / np.sqrt(noise) / 4), 0.5 * np.log(noise)
+        return 1 + u - 2 * u**7 / 300 + u**2 * v**5 - v**3
+
+    lattice = build_lattice(effect, noise)
+    assert lattice is not None
+    values = polynomial(lattice.effect, lattice.noise)
+    np.testing.assert_allclose(lattice.read(values), polynomial(effect, noise), atol=1e-8)
+    assert lattice.count.sum() == pytest.approx(6_000)
+    assert lattice.count @ values == pytest.approx(polynomial(effect, noise).sum(), rel=1e-8)
+    stacked = lattice.read(np.stack([values, 2 * values])[None])
+    assert stacked.shape == (1, 2, 6_000)
+    np.testing.assert_allclose(stacked[0, 1], 2 * stacked[0, 0])

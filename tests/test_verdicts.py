@@ -1198,3 +1198,228 @@ def test_skewed_effects_whose_largest_is_not_known_have_nothing_added() -> None:
     known = table.assign(largest_ice=(("contrast", "task"), [[2.0]]))
     assert unseen(known, np.array([[0.4]])).item() == pytest.approx(0.06)
     assert unseen(known, np.array([[0.0]])).item() == 0
+
+
+@pytest.mark.parametrize("null", [0.0, 1.0])
+def test_every_column_of_a_summary_is_the_count_that_it_says(null: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    draws = np.round(rng.normal(0.4, 1, (400, 7)), 1)  # with ties at every end
+    low, high = np.linspace(-0.5, 0.3, 7).round(1), np.linspace(0.2, 0.9, 7).round(1)
+    monkeypatch.setattr("causalgia.verdicts.posterior_evidence._BLOCK", 900)  # two effects at a time
+    found = summarize(draws, low, high, ci_prob=0.8, null=null)
+    np.testing.assert_allclose(found.mean, draws.mean(axis=0))
+    np.testing.assert_allclose(found.sd, draws.std(axis=0))
+    np.testing.assert_allclose([found.lower, found.upper], np.quantile(draws, [0.1, 0.9], axis=0))
+    np.testing.assert_allclose(found.above, [(x > h).mean() for x, h in zip(draws.T, high, strict=True)])
+    np.testing.assert_allclose(found.below, [(x < h).mean() for x, h in zip(draws.T, low, strict=True)])
+    wrong = [min((x <= null).mean(), (x >= null).mean()) for x in draws.T]
+    np.testing.assert_allclose(found.lfsr, wrong)
+
+
+def test_rhat_is_that_of_its_formula_with_an_odd_last_draw_and_below_zero() -> None:
+    draws = np.random.default_rng(1).normal(-5, 1, (3, 21, 4)) + np.arange(3)[:, None, None]
+    halves = draws[:, :20].reshape(6, 10, 4)
+    within = halves.var(axis=1, ddof=1).mean(axis=0)
+    between = halves.mean(axis=1).var(axis=0, ddof=1)
+    np.testing.assert_allclose(split_rhat(draws), np.sqrt(0.9 + between / within), rtol=1e-12)
+    still = np.full((2, 4, 1), -3.0)
+    assert split_rhat(still).item() == 1
+    still[1] = -3.1
+    assert split_rhat(still).item() == np.inf
+    still[1] = np.nextafter(-3.0, 0)
+    assert split_rhat(still).item() == 1  # rounding
+    assert split_rhat(-1e6 + draws[:, :4] * 1e-7).min() > 0.5
+
+
+def test_the_limit_of_rhat_is_the_quantile_of_its_f_distribution() -> None:
+    f = stats.f.isf(1e-4 / 30, 7, 8 * 49)
+    assert _rhat_by_chance(8, 50, 30) == pytest.approx(np.sqrt(1 + (f - 1) / 50))
+
+
+@pytest.mark.parametrize(("n", "level"), [(19, 0.95), (20, 0.96), (21, 0.96), (80, 0.99), (400, 0.999)])
+def test_the_cures_for_few_draws_work(n: int, level: float) -> None:
+    """The least number of draws is 1 / (1 - level); both cures of the error are tried."""
+    rng = np.random.default_rng(0)
+
+    def of(n: int) -> dict[str, xr.Dataset]:
+        ace = xr.DataArray(rng.normal(size=(1, n, 2, 1)), dims=DRAWS)
+        return {"posterior": xr.Dataset({"ace": ace}, attrs={"converged": "yes"})}
+
+    with pytest.raises(DecisionError, match=f"{n} draws cannot resolve") as refused:
+        decide(of(n), rope=0, level=level)
+    words = str(refused.value)
+    decide(of(int(words.split("n_draws=")[1].rstrip(")"))), rope=0, level=level)
+    assert (f"n_draws={max(4_000, round(10 / (1 - level)))})") in words
+    assert ("give level=" in words) == (n > 20)
+    if n > 20:
+        decide(of(n), rope=0, level=float(words.split("level=")[1].split(" ")[0]))
+    decide(of(round(1 / (1 - level)) + 1), rope=0, level=level)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_floor_as_wide_as_the_region_leaves_room_and_a_wider_one_does_not(side: int) -> None:
+    """Zero within rounding: the region (-a, b) has room for the floor f where f <= a and f <= b."""
+    table = xr.Dataset(
+        {name: (EFFECT, [[value]]) for name, value in {"ace": side * 1e-9, "se": 1e-12, "floor": 1e-6}.items()}
+        | {"n_units": (EFFECT, [[5_000]])},
+        coords={"contrast": ["a"], "task": ["y"]},
+    )
+    for rope, room in (((-1e-6, 1e-6), True), ((-9e-7, 1e-5), False), ((-1e-5, 9e-7), False), ((-1e-5, 1e-5), True)):
+        tested = decide(table, rope=rope)
+        assert verdicts(tested) == (["negligible"] if rope == (-1e-5, 1e-5) else ["undecided"])  # ends are 1e-6 away
+        assert (tested["lower"].item(), tested["upper"].item()) == pytest.approx((-1e-6, 1e-6), rel=0.01)
+        draws = np.full((40_000, 1), side * 1e-9) * (1 + 1e-6 * np.random.default_rng(0).normal(size=(40_000, 1)))
+        names = {"contrast": ["c0"], "task": ["K562"]}
+        beside = {"floor": (EFFECT, [[1e-6]]), "se": (EFFECT, [[1e-12]])}
+        observed = xr.Dataset({"effect": (EFFECT, [[side * 1e-9]])}, coords=names)
+        tree = posterior(draws, constant_data=xr.Dataset(beside, coords=names), observed_data=observed)
+        drawn = decide(tree, rope=rope)
+        assert verdicts(drawn) == (["negligible"] if room else ["undecided"])
+        assert drawn["lfsr"].item() == 1
+
+
+def test_both_signs_of_the_nearest_end_give_a_band_its_error() -> None:
+    """Mirrored effects have mirrored regions and one error each: what lies above one end lies below the other."""
+    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None] - [[0.2], [1.0], [2.2]]
+    one, other = (
+        band_error(
+            xr.Dataset({"ice": (("unit", *EFFECT), sign * ice)}),
+            Region(np.full((3, 1), min(sign * -0.3, sign * 0.9)), np.full((3, 1), max(sign * -0.3, sign * 0.9)), ""),
+            level=0.95,
+            family=None,
+            cluster="none",
+            key=3,
+        )
+        for sign in (1, -1)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-12)
+    assert len(np.unique(one.round(3))) > 1
+
+
+def test_words_of_exact_verdicts_of_a_region_by_task_in_an_error() -> None:
+    """Errors of a region that is one number propose a region about no effect of that half width."""
+    table = xr.Dataset({"ace": (EFFECT, [[1.0]])}, coords={"task": ["y"]})
+    for rope, null, ends in ((0.3, 0.0, "(-0.3, 0.3)"), (-0.3, 0.0, "(-0.3, 0.3)"), (1.5, 1.0, "(0.5, 1.5)")):
+        with pytest.raises(DecisionError) as refused:
+            rope_region(rope, table, null)
+        assert f"rope={ends}" in str(refused.value)
+        low, high = (float(x) for x in ends.strip("()").split(","))
+        assert rope_region((low, high), table, null).lower.item() == low
+
+
+def test_a_task_varies_where_the_control_of_any_contrast_does() -> None:
+    sd = xr.DataArray([[0.0, 0.0], [1.0, 0.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]})
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["K562"]
+
+
+def test_groups_with_a_covariance_are_joined_by_tasks_and_by_contrasts() -> None:
+    rng = np.random.default_rng(0)
+    names = {"contrast": ["a", "b"], "task": ["x", "y"]}
+    ace = rng.normal([[0.0, 3.0], [5.0, 9.0]], 1.0, (1, 400, 2, 2))
+    draws = xr.DataArray(ace, dims=DRAWS, coords=names)
+    beside = xr.Dataset(
+        {
+            "se": (EFFECT, [[1.0, 2.0], [3.0, 4.0]]),
+            "covariance": (("contrast", "contrast_", "task"), np.ones((2, 2, 2))),
+        },
+        coords=names | {"contrast_": ["a", "b"]},
+    )
+    for order in ({"task": ["y", "x"]}, {"contrast": ["b", "a"]}, {"contrast": ["b"], "task": ["y"]}):
+        chosen = draws.sel(order)
+        tree = {"posterior": xr.Dataset({"ace": chosen}, attrs={"converged": "yes"}), "constant_data": beside}
+        found = decide(tree, rope=(-1, 1))
+        np.testing.assert_array_equal(found["se"], beside["se"].sel(order))
+        np.testing.assert_allclose(found["ace"], chosen.mean(("chain", "draw")))
+
+
+def test_the_slab_stands_beside_every_effect_where_one_is_surely_not_0() -> None:
+    """P(0) of a clear effect may be 0 to the last digit; the columns are there for all as soon as one may be 0."""
+    rng = np.random.default_rng(0)
+    draws = np.column_stack(
+        [np.where(rng.random(4_000) < 0.6, 0.0, rng.normal(size=4_000)), 50 + rng.normal(size=4_000)]
+    )
+    names = {"contrast": ["c0", "c1"], "task": ["K562"]}
+    moments = xr.Dataset({"lfdr": (EFFECT, [[0.6], [0.0]]), "mean": (EFFECT, [[0.0], [50.0]])}, coords=names)
+    tree = posterior(draws, moments=moments)
+    tree["posterior"].attrs |= {"law": "spike_and_slab", "converged": "yes"}
+    found = decide(tree, rope=(-1, 1))
+    assert found["p_zero"].values.ravel().tolist() == [0.6, 0.0]
+    assert found["lower_slab"].values[1] == found["lower"].values[1]
+    assert found["lower_slab"].values[0] < found["lower"].values[0]
+    tree["moments"] = moments.assign(lfdr=0 * moments["lfdr"])
+    assert "p_zero" not in decide(tree, rope=(-1, 1))
+
+
+def test_what_was_not_drawn_is_of_the_largest_effect_of_any_contrast_and_of_skewed_ones_alone() -> None:
+    table = xr.Dataset(
+        {name: (EFFECT, [[a], [b]]) for name, (a, b) in {"ace": (0.0, 0.0), "largest_ice": (2.0, 5.0)}.items()}
+        | {"n_units": (EFFECT, [[100], [300]])}
+    )
+    np.testing.assert_allclose(unseen(table, np.array([[0.4], [0.0]])), [[0.03 * 5], [0.0]])
+    np.testing.assert_allclose(unseen(table, np.array([[0.4], [-0.4]])), [[0.03 * 5], [0.01 * 5]])
+    real = table.assign_attrs(null_kind="genomic")
+    assert few_real_sequences(real) == 0  # the contrast with most of them has 300
+    assert few_real_sequences(real.isel(contrast=[0])) == 100
+
+
+@pytest.mark.parametrize(("n", "ends"), [(99, "of the estimate"), (100, "of the draws")])
+def test_a_hundred_draws_off_an_atom_have_an_interval_of_their_own(n: int, ends: str) -> None:
+    draws = np.zeros((40_000, 1))
+    draws[np.random.default_rng(0).choice(40_000, n, replace=False), 0] = np.linspace(-1, 1, n)
+    names = {"contrast": ["c0"], "task": ["K562"]}
+    beside = {
+        "constant_data": xr.Dataset({"se": (EFFECT, [[5.0]])}, coords=names),
+        "observed_data": xr.Dataset({"effect": (EFFECT, [[0.0]])}, coords=names),
+    }
+    tree = posterior(draws, **beside)
+    tree["posterior"].attrs["converged"] = "yes"
+    width = (lambda x: x["upper"].item() - x["lower"].item())(decide(tree, rope=(-0.5, 0.5)))
+    assert width == pytest.approx(2 * 0.9 if ends == "of the draws" else 2 * 1.6448536 * 5, rel=1e-6)
+
+
+def test_what_has_not_converged_is_counted_in_words() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.normal(size=(4, 100, 5, 1)) + np.arange(4)[:, None, None, None] * np.array([1, 2, 0, 3, 4])[:, None]
+
+    def refused(ace: np.ndarray, diverging: int = 0) -> str:
+        tree = {"posterior": xr.Dataset({"ace": (DRAWS, ace)})}
+        if diverging:
+            at = np.arange(400).reshape(4, 100) < diverging
+            tree["sample_stats"] = xr.Dataset({"diverging": (("chain", "draw"), at)})
+        with pytest.raises(ConvergenceError) as error:
+            decide(tree, rope=0)
+        return str(error.value)
+
+    assert "and 1 more" in refused(apart)
+    assert "more" not in refused(apart[:, :, :4]).split("(above")[0]
+    assert refused(apart).index("contrast 4") < refused(apart).index("contrast 3") < refused(apart).index("contrast 1")
+    assert "1 divergent transition;" in refused(apart, 1)
+    assert "2 divergent transitions;" in refused(apart, 2)
+
+
+@pytest.mark.parametrize(
+    ("sd", "label"),
+    [
+        ([[1.0, 1.0], [1.0, 1.0]], "0.5"),
+        ([[1.0, 2.0], [1.0, 2.0]], "0.5 (t0), 1 (t1)"),
+        ([[1.0, 2.0], [1.0, 3.0]], "0.5 to 1.5"),
+        ([[1.0, 2.0, 3.0]], "0.5 (t0), 1 (t1), 1.5 (t2)"),
+        ([[4.0, 2.0, 3.0, 1.0]], "0.5 to 2"),
+    ],
+)
+def test_half_widths_are_listed_up_to_three_tasks(sd: list[list[float]], label: str) -> None:
+    values = np.array(sd)
+    tasks = [f"t{i}" for i in range(values.shape[1])]
+    table = xr.Dataset(dict.fromkeys(("ace", "control_sd"), (EFFECT, values)), coords={"task": tasks})
+    found = rope_region("0.5 sd", table, 1.0)
+    assert found.label == f"0.5 sd of the control arm (relative to its mean) about 1 = {label}"
+    np.testing.assert_allclose([found.lower, found.upper], [1 - values / 2, 1 + values / 2])
+
+
+@pytest.mark.parametrize("zero", ["distance", "sd", "se", "n"])
+def test_no_number_of_units_is_known_where_one_part_is_nothing(zero: str) -> None:
+    given = {"distance": 0.3, "sd": 0.1, "se": 0.1, "n": 100} | {zero: 0}
+    found = more_units(*(np.array([given[name]]) for name in ("distance", "sd", "se", "n")), z=1.96)
+    assert found.tolist() == [-1]
+    whole = more_units(np.array([0.15]), np.array([0.1]), np.array([0.1]), np.array([100]), z=1.96)
+    assert whole.item() == np.ceil(100 * (1.96 * 0.1 / 0.15) ** 2 - 100)

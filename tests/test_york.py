@@ -219,3 +219,12 @@ def test_p_is_that_of_the_chi_square_of_the_scatter():
     assert line.chi2 == pytest.approx(
         ((Y - line.intercept - line.slope * X) ** 2 / (1 / WY + line.slope**2 / WX)).sum(), rel=1e-6
     )
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_line_that_is_all_but_vertical_on_either_side_is_refused(sign: float) -> None:
+    """The least misfit lies at the last angle on one side, where errors of x are larger than all their spread."""
+    x, y = np.tile([-1.0, 1.0], 10), np.repeat([-1.0, 1.0], 10)
+    x = x + sign * 1e-3 * y
+    with pytest.raises(EstimateError, match="the best line is vertical"):
+        errors_in_variables(x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0))

@@ -62,7 +62,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     return Answer(
         estimate=answer,
         skewness=skewness(answer.factor)
-        if request.target == "population" and cluster != "unit"
+        if request.target == "population"
         else skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
         reach=np.asarray(reach if reach.ndim == answer.ace.ndim else reach.max(axis=-1)),
         n_units=np.full(n_contrasts, n_units),

@@ -114,7 +114,7 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
     finite = np.isfinite(stack)
     stack = np.where(finite, stack, 0.0)
     unit = np.abs(np.diagonal(stack, axis1=1, axis2=2) - 1) <= _SYMMETRIC
-    symmetric = np.abs(stack - stack.transpose(0, 2, 1)) <= _SYMMETRIC
+    symmetric = stack - stack.transpose(0, 2, 1) <= _SYMMETRIC  # one of each pair of differences is not negative
     bounded = np.abs(stack) <= 1 + _SYMMETRIC
     for holds, why in (
         (finite, "holds a number that is not finite"),
