@@ -104,6 +104,43 @@ def test_short_sequences_are_reused_where_they_go_alone():
     assert np.array_equal(one["outcome"], many["outcome"])
 
 
+class Killed(BaseException):
+    pass
+
+
+def test_a_store_keeps_every_long_unit_as_it_is_answered(tmp_path):
+    """A turn of 30 units of 196 kb took an hour, and a kill lost it."""
+    net = Counted()
+    made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1")
+    whole = cg.run(design(n_units=6), made, rng=0, progress=False)
+    calm = net.forward
+
+    def dies(x):
+        if len(net.rows) == 2 + 1 + 7:  # four units and a half
+            raise Killed
+        return calm(x)
+
+    net.rows.clear()
+    net.forward = dies
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("causalgia.trial.archive.writer.Archive.seconds", 0.0)
+        with pytest.raises(Killed):
+            cg.run(design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr")
+    net.forward = calm
+    net.rows.clear()
+    resumed = cg.run(design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr")
+    assert len(net.rows) <= 2 * 3 + 3
+    assert np.array_equal(resumed["outcome"], whole["outcome"])
+
+
+@pytest.mark.parametrize(("options", "units"), [({}, 1), ({"batch_size": 4}, 16), ({"batch_size": 100}, 20)])
+def test_a_turn_of_long_sequences(options, units):
+    made = cg.TorchPredictor(Counted(), tasks=["y"], fingerprint="1", **options)
+    trial = set_up_trial(design(n_units=20), made, rng=0, analysis=None).trial
+    trial.probe()
+    assert trial.plan().turn == units
+
+
 def test_a_random_answer_is_found_among_long_sequences():
     rng = np.random.default_rng(0)
     noisy = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1")

@@ -46,7 +46,7 @@ def called(interaction: float) -> Callable[[Rng, int], np.ndarray]:
     return trials
 
 
-_LONG = "Effects below the arithmetic: one sequence of 51,200 bases at a time, 4 arms, 30 units"
+_LONG = "Effects below the arithmetic: one sequence of 51,200 bases at a time, 4 arms, 60 units"
 
 
 def _long_estimates(rng: Rng, interaction: float, *, exact: bool) -> xr.Dataset:
@@ -80,7 +80,7 @@ def _long_estimates(rng: Rng, interaction: float, *, exact: bool) -> xr.Dataset:
     arms = {"0": cg.Embed("CCCC", at=5000) + cg.Embed("CCCC", at=15000), "A": first + cg.Embed("CCCC", at=15000)}
     arms |= {"B": cg.Embed("CCCC", at=5000) + second, "AB": first + second}
     contrasts = {"interaction": {"AB": 1, "A": -1, "B": -1, "0": 1}}
-    design = cg.Design(null=cg.Uniform(length=51_200), arms=arms, n_units=30, contrasts=contrasts)
+    design = cg.Design(null=cg.Uniform(length=51_200), arms=arms, n_units=60, contrasts=contrasts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
         return cg.estimate(cg.contrast(cg.run(design, predictor, rng=int(rng.integers(2**62)), progress=False)))
@@ -106,8 +106,8 @@ CHECKS = [
         long_called(0.0, exact=True),
         0.001,
         "at most",
-        150,
-        8,
+        80,
+        4,
     ),
     Check(
         _LONG,
@@ -115,8 +115,8 @@ CHECKS = [
         long_called(0.0, exact=False),
         0.001,
         "at most",
-        150,
-        8,
+        80,
+        4,
     ),
     Check(
         _LONG,
@@ -124,7 +124,7 @@ CHECKS = [
         long_called(10.0, exact=True),
         0.99,
         "at least",
-        50,
-        8,
+        30,
+        4,
     ),
 ]
