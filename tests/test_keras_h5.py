@@ -138,6 +138,7 @@ def test_norms_and_dense_layers(tmp_path):
     ("kind", "config", "expected"),
     [
         ("Reshape", {"target_shape": [4, LENGTH]}, lambda x: x.reshape(5, 4, LENGTH)),
+        ("Permute", {"dims": [2, 1]}, lambda x: x.transpose(0, 2, 1)),
         ("ZeroPadding1D", {"padding": [2, 1]}, lambda x: np.pad(x, [(0, 0), (2, 1), (0, 0)])),
         ("Cropping1D", {"cropping": [3, 0]}, lambda x: x[:, 3:]),
         ("UpSampling1D", {"size": 2}, lambda x: x.repeat(2, 1)),
@@ -505,3 +506,32 @@ def test_deepstarr_answers_as_its_torch_copy(shared, tmp_path):
     expected = cg.TorchPredictor(net, tasks=["dev", "hk"]).predict(tokens)
     np.testing.assert_allclose(made.predict(tokens), expected, atol=5e-6)
     assert made.tasks == ("dev", "hk")
+
+
+def test_dragonn_networks_answer_as_recorded(shared, tmp_path):
+    """24 networks of simulated grammars; a Permute puts channels first before Flatten, as these have them."""
+    from safetensors import safe_open
+
+    folder = shared / "data" / "models" / "dragonn_simulated"
+    recorded = json.loads((folder / "reference.json").read_text())
+    for name, expected in recorded["outputs"].items():
+        with safe_open(str(folder / f"{name}.safetensors"), "np") as file:
+            about, held = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        convs = sorted({key.rsplit(".", 1)[0] for key in held} - {"dense"})
+        weights = {
+            key: {"kernel": held[f"{key}.weight"].transpose(2, 1, 0), "bias": held[f"{key}.bias"]} for key in convs
+        }
+        weights["dense"] = {"kernel": held["dense.weight"].T, "bias": held["dense.bias"]}
+        layers = [
+            layer(
+                "Conv1D", key, filters=one["kernel"].shape[2], kernel_size=[one["kernel"].shape[0]], activation="relu"
+            )
+            for key, one in weights.items()
+            if key != "dense"
+        ]
+        layers += [layer("MaxPooling1D", "pool", pool_size=[int(about["pool"])]), layer("Permute", "turn", dims=[2, 1])]
+        layers += [layer("Flatten", "flat"), layer("Dense", "dense", units=len(weights["dense"]["bias"]))]
+        path = save(tmp_path / f"{name}.h5", sequential(*layers), weights)
+        tokens = cg.sequences.encode(recorded["tokens"][about["length"]])
+        found = cg.predict.from_keras_h5(path, device="cpu").predict(tokens)
+        np.testing.assert_allclose(found, np.reshape(expected, found.shape), atol=recorded["tolerance"])

@@ -67,11 +67,11 @@ def from_keras_h5(
     Weights are read as arrays, and the graph as JSON. No code in a file is run: a `Lambda` and every other layer whose
     meaning is not in the file is refused by name.
 
-    Layers: Conv1D, Dense, BatchNormalization, LayerNormalization, Max-, Average-, GlobalMax- and
-    GlobalAveragePooling1D, Flatten, Reshape, ZeroPadding1D, Cropping1D, UpSampling1D, Activation, ReLU, LeakyReLU, ELU,
-    Softmax, Dropout (and other noise, which is off), Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate;
-    LSTM and GRU (of the usual activations) and their Bidirectional; networks of these within the network;
-    sequential or functional, of one input (n, length, 4). Answers equal those of Keras to the rounding of float32.
+    Layers: Conv1D, Dense, LSTM and GRU (of the usual activations) and their Bidirectional, BatchNormalization,
+    LayerNormalization, Max-, Average-, GlobalMax- and GlobalAveragePooling1D, Flatten, Reshape, Permute, ZeroPadding1D,
+    Cropping1D, UpSampling1D, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout (and other noise, which is off), Add,
+    Subtract, Multiply, Average, Maximum, Minimum, Concatenate, and networks of these as layers; sequential or
+    functional, of one input (n, length, 4). Answers equal those of Keras to the rounding of float32.
 
     Parameters
     ----------
@@ -434,6 +434,13 @@ def _reshape(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     return lambda x: _as_keras(_as_keras(x).reshape(len(x), *shape))
 
 
+def _permute(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
+    dims = [int(n) for n in config["dims"]]
+    if sorted(dims) != [1, 2]:
+        raise ValueError(f"dims {dims} are not positions and channels")
+    return (lambda x: x.transpose(1, 2)) if dims == [2, 1] else (lambda x: x)
+
+
 def _crop(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     left, right = (int(n) for n in config["cropping"])
     return lambda x: x[:, :, left : x.shape[2] - right]
@@ -463,6 +470,7 @@ _PLAIN: dict[str, Callable[[dict[str, Any]], Callable[[Tensor], Tensor]]] = {
     "GlobalAveragePooling1D": lambda config: lambda x: x.mean(2, keepdim=bool(config.get("keepdims"))),
     "Flatten": lambda _config: lambda x: _as_keras(x).flatten(1),
     "Reshape": _reshape,
+    "Permute": _permute,
     "ZeroPadding1D": lambda config: lambda x: functional.pad(x, tuple(config["padding"])),
     "Cropping1D": _crop,
     "UpSampling1D": lambda config: lambda x: x.repeat_interleave(_width(config.get("size", 2)), dim=2),
