@@ -138,6 +138,7 @@ def test_norms_and_dense_layers(tmp_path):
     ("kind", "config", "expected"),
     [
         ("Reshape", {"target_shape": [4, LENGTH]}, lambda x: x.reshape(5, 4, LENGTH)),
+        ("Permute", {"dims": [2, 1]}, lambda x: x.transpose(0, 2, 1)),
         ("ZeroPadding1D", {"padding": [2, 1]}, lambda x: np.pad(x, [(0, 0), (2, 1), (0, 0)])),
         ("Cropping1D", {"cropping": [3, 0]}, lambda x: x[:, 3:]),
         ("UpSampling1D", {"size": 2}, lambda x: x.repeat(2, 1)),
@@ -206,10 +207,18 @@ def test_weights_alone_need_their_graph(tmp_path):
         np.testing.assert_allclose(answers(path, config=config), ONE_HOT.mean(1) @ kernel, atol=1e-6)
 
 
+TWO_ENDS = {
+    "layers": [{"class_name": "InputLayer", "config": {"name": "i"}, "inbound_nodes": []}],
+    "input_layers": [["i", 0, 0]],
+    "output_layers": [["i", 0, 0], ["i", 0, 0]],
+}
 REFUSED = {
     "Lambda": ([layer("Lambda", "trick", function=["4wEAAAA", None, None])], r"'trick' \('Lambda'\) holds code"),
     "custom": ([layer("SplineWeight1D", "spline")], r"'spline' \('SplineWeight1D'\) is not among the layers"),
-    "nested": ([layer("Sequential", "inner", layers=[])], "a network inside the network"),
+    "nested": (
+        [layer("Functional", "inner", **TWO_ENDS)],
+        "a network inside the network with several inputs or outputs",
+    ),
     "shape": ([layer("Dense", "wide", units=3)], r"kernel has shape \(4, 2\), not \(None, 3\)"),
     "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
     "activation": (
@@ -266,7 +275,7 @@ def test_files_that_are_not_read(tmp_path):
     (tmp_path / "text.h5").write_text("hello, not HDF5")
     os.mkfifo(tmp_path / "pipe")
     for name, message in [
-        ("net.keras", r"is a \.keras archive"),
+        ("net.keras", r"is no \.keras archive \(it lacks model\.weights\.h5\)"),
         ("text.h5", "is no HDF5 file"),
         ("absent.h5", "no such file"),
         ("pipe", "is a pipe"),
@@ -291,6 +300,158 @@ def test_hostile_files(tmp_path):
     (tmp_path / "cut.h5").write_bytes(data[: len(data) // 2])
     with pytest.raises(PredictorError, match="damaged or no HDF5 file"):
         cg.predict.from_keras_h5(tmp_path / "cut.h5")
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def recurrent(kind, x, kernel, inner, bias):
+    """Return the states (n, steps, units) of an LSTM or GRU, as Keras defines them."""
+    units = len(inner)
+    h = c = np.zeros((len(x), units))
+    states = []
+    for t in range(x.shape[1]):
+        if kind == "LSTM":
+            i, f, g, o = np.split(x[:, t] @ kernel + h @ inner + bias, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        else:
+            xz, xr, xh = np.split(x[:, t] @ kernel + bias[0], 3, axis=1)
+            hz, hr, hh = np.split(h @ inner + bias[1], 3, axis=1)
+            z, r = sigmoid(xz + hz), sigmoid(xr + hr)
+            h = z * h + (1 - z) * np.tanh(xh + r * hh)
+        states.append(h)
+    return np.stack(states, axis=1)
+
+
+def recurrent_weights(kind, units=3):
+    gates = 4 if kind == "LSTM" else 3
+    bias = random(gates * units) if kind == "LSTM" else random(2, gates * units)
+    return {"kernel": random(4, gates * units), "recurrent_kernel": random(units, gates * units), "bias": bias}
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_recurrent_layers(tmp_path, kind, sequences, backwards):
+    weights = recurrent_weights(kind)
+    found = one_layer(tmp_path, kind, weights, units=3, return_sequences=sequences, go_backwards=backwards)
+    expected = recurrent(kind, ONE_HOT[:, ::-1] if backwards else ONE_HOT, *weights.values())
+    assert np.allclose(found, expected.reshape(5, -1) if sequences else expected[:, -1], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "merge"), [("concat", lambda a, b: np.concatenate([a, b], -1)), ("ave", lambda a, b: (a + b) / 2)]
+)
+def test_bidirectional_layers(tmp_path, kind, sequences, mode, merge):
+    ways = {way: recurrent_weights(kind) for way in ("forward", "backward")}
+    inner = {"class_name": kind, "config": {"units": 3, "return_sequences": sequences}}
+    graph = sequential(layer("Bidirectional", "both", layer=inner, merge_mode=mode))
+    arrays = {f"{way}_x/cell/{name}": array for way, of in ways.items() for name, array in of.items()}
+    path = save(tmp_path / "net.h5", graph, {"both": arrays})
+    one = recurrent(kind, ONE_HOT, *ways["forward"].values())
+    other = recurrent(kind, ONE_HOT[:, ::-1], *ways["backward"].values())
+    expected = merge(one, other[:, ::-1]) if sequences else merge(one[:, -1], other[:, -1])
+    found = answers(path, track=cg.Track(axis=1)) if sequences else answers(path)
+    assert np.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "message"),
+    [
+        ("LSTM", {"activation": "relu"}, "activations other than tanh and sigmoid"),
+        ("GRU", {"reset_after": False}, "reset_after=False"),
+        ("LSTM", {"return_state": True}, "return_state"),
+        ("Bidirectional", {"layer": {"class_name": "SimpleRNN", "config": {"units": 3}}}, "SimpleRNN is neither"),
+        ("Bidirectional", {"layer": {"class_name": "GRU", "config": {}}, "merge_mode": None}, "merge_mode None"),
+    ],
+)
+def test_recurrent_layers_that_are_refused(tmp_path, kind, config, message):
+    with pytest.raises(PredictorError, match=message):
+        one_layer(tmp_path, kind, recurrent_weights("LSTM"), **({"units": 3} | config))
+
+
+@pytest.mark.parametrize("write", [as_keras_2, as_keras_3])
+def test_a_network_in_a_network(tmp_path, write):
+    """The inner network is called twice; its layer has one set of weights."""
+    scan = layer("Conv1D", "scan", filters=2, kernel_size=[3])
+    body = sequential(scan, layer("GlobalMaxPooling1D", "best"))["config"]["layers"]
+    layers = [
+        layer("InputLayer", "dna"),
+        layer("ZeroPadding1D", "moved", "dna", padding=[2, 0]),
+        layer("Sequential", "body", "dna", layers=body),
+        layer("Dense", "out", "body", units=1),
+    ]
+    graph = write(layers, ["out"])
+    again = json.loads(json.dumps(layers[2]["inbound_nodes"]).replace("dna", "moved"))
+    layers[2]["inbound_nodes"] += again
+    layers[3]["inbound_nodes"] = json.loads(json.dumps(layers[3]["inbound_nodes"]).replace('["body", 0', '["body", 1'))
+    kernel, dense = random(3, 4, 2), random(2, 1)
+    arrays = {"body": {"scan/kernel": kernel, "scan/bias": np.zeros(2)}, "out": {"kernel": dense, "bias": np.zeros(1)}}
+    padded = np.pad(ONE_HOT, ((0, 0), (2, 0), (0, 0)))
+    scanned = np.einsum("nlcw,wcf->nlf", np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1), kernel)
+    assert np.allclose(answers(save(tmp_path / "net.h5", graph, arrays)), scanned.max(1) @ dense, atol=1e-5)
+
+
+def as_archive(path, graph, groups, *, compress=zipfile.ZIP_STORED):
+    """Write a .keras archive: numbered arrays in groups called by kinds, with the names of the layers as attributes."""
+    inner = path.with_suffix(".weights.h5")
+    with h5py.File(inner, "w") as file:
+        for group, (name, arrays) in groups.items():
+            made = file.create_group(f"layers/{group}")
+            made.create_group("vars").attrs["name"] = name
+            for place, array in arrays.items():
+                made[place] = np.asarray(array, "f4")
+    with zipfile.ZipFile(path, "w", compress) as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", json.dumps(graph))
+        archive.write(inner, "model.weights.h5")
+    return path
+
+
+def test_an_archive_of_keras_3(tmp_path):
+    kernel, gamma, mean, variance, dense = random(3, 4, 2), random(2), random(2), random(2) ** 2, random(42, 2)
+    graph = sequential(
+        layer("Conv1D", "scan", filters=2, kernel_size=[3], use_bias=False),
+        layer("BatchNormalization", "norm", center=False),
+        layer("Flatten", "flat"),
+        layer("Dense", "out", units=2),
+    )
+    groups = {
+        "conv1d": ("scan", {"vars/0": kernel}),
+        "batch_normalization": ("norm", {"vars/0": gamma, "vars/1": mean, "vars/2": variance}),
+        "dense": ("out", {"vars/0": dense, "vars/1": np.ones(2)}),
+    }
+    path = as_archive(tmp_path / "net.keras", graph, groups)
+    scanned = np.einsum("nlcw,wcf->nlf", np.lib.stride_tricks.sliding_window_view(ONE_HOT, 3, axis=1), kernel)
+    expected = ((scanned - mean) / np.sqrt(variance + 1e-3) * gamma).reshape(5, -1) @ dense + 1
+    assert np.allclose(answers(path), expected, atol=1e-4)
+    with pytest.raises(PredictorError, match="has its own graph; leave config= out"):
+        cg.predict.from_keras_h5(path, config="{}")
+    groups["dense"] = ("other", groups["dense"][1])
+    with pytest.raises(PredictorError, match="layer 'out'"):
+        answers(as_archive(tmp_path / "other.keras", graph, groups))
+
+
+def test_hostile_archives(tmp_path):
+    graph = sequential(layer("Dense", "out", units=2))
+    groups = {"dense": ("out", {"vars/0": np.zeros((92, 2)), "vars/1": np.zeros(2)})}
+    with pytest.raises(PredictorError, match="its weights are compressed"):
+        answers(as_archive(tmp_path / "bomb.keras", graph, groups, compress=zipfile.ZIP_DEFLATED))
+    whole = as_archive(tmp_path / "net.keras", graph, groups).read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PredictorError, match="is a damaged archive"):
+        answers(tmp_path / "cut.keras")
+    with zipfile.ZipFile(tmp_path / "links.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(graph))
+        with h5py.File(tmp_path / "links.h5", "w") as file:
+            file["layers/dense/vars/0"] = h5py.ExternalLink("/etc/passwd", "/")
+        archive.write(tmp_path / "links.h5", "model.weights.h5")
+    with pytest.raises(PredictorError, match="is a link to another place"):
+        answers(tmp_path / "links.keras")
 
 
 # --- published weights, written as Keras has them ---------------------------------------------------------------------
@@ -357,3 +518,32 @@ def test_deepstarr_answers_as_its_torch_copy(shared, tmp_path):
     expected = cg.TorchPredictor(net, tasks=["dev", "hk"]).predict(tokens)
     np.testing.assert_allclose(made.predict(tokens), expected, atol=5e-6)
     assert made.tasks == ("dev", "hk")
+
+
+def test_dragonn_networks_answer_as_recorded(shared, tmp_path):
+    """24 networks of simulated grammars; a Permute puts channels first before Flatten, as these have them."""
+    from safetensors import safe_open
+
+    folder = shared / "data" / "models" / "dragonn_simulated"
+    recorded = json.loads((folder / "reference.json").read_text())
+    for name, expected in recorded["outputs"].items():
+        with safe_open(str(folder / f"{name}.safetensors"), "np") as file:
+            about, held = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        convs = sorted({key.rsplit(".", 1)[0] for key in held} - {"dense"})
+        weights = {
+            key: {"kernel": held[f"{key}.weight"].transpose(2, 1, 0), "bias": held[f"{key}.bias"]} for key in convs
+        }
+        weights["dense"] = {"kernel": held["dense.weight"].T, "bias": held["dense.bias"]}
+        layers = [
+            layer(
+                "Conv1D", key, filters=one["kernel"].shape[2], kernel_size=[one["kernel"].shape[0]], activation="relu"
+            )
+            for key, one in weights.items()
+            if key != "dense"
+        ]
+        layers += [layer("MaxPooling1D", "pool", pool_size=[int(about["pool"])]), layer("Permute", "turn", dims=[2, 1])]
+        layers += [layer("Flatten", "flat"), layer("Dense", "dense", units=len(weights["dense"]["bias"]))]
+        path = save(tmp_path / f"{name}.h5", sequential(*layers), weights)
+        tokens = cg.sequences.encode(recorded["tokens"][about["length"]])
+        found = cg.predict.from_keras_h5(path, device="cpu").predict(tokens)
+        np.testing.assert_allclose(found, np.reshape(expected, found.shape), atol=recorded["tolerance"])

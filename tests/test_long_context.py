@@ -104,6 +104,43 @@ def test_short_sequences_are_reused_where_they_go_alone():
     assert np.array_equal(one["outcome"], many["outcome"])
 
 
+class Killed(BaseException):
+    pass
+
+
+def test_a_store_keeps_every_long_unit_as_it_is_answered(tmp_path):
+    """A turn of 30 units of 196 kb took an hour, and a kill lost it."""
+    net = Counted()
+    made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1")
+    whole = cg.run(design(n_units=6), made, rng=0, progress=False)
+    calm = net.forward
+
+    def dies(x):
+        if len(net.rows) == 2 + 1 + 7:  # four units and a half
+            raise Killed
+        return calm(x)
+
+    net.rows.clear()
+    net.forward = dies
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("causalgia.trial.archive.writer.Archive.seconds", 0.0)
+        with pytest.raises(Killed):
+            cg.run(design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr")
+    net.forward = calm
+    net.rows.clear()
+    resumed = cg.run(design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr")
+    assert len(net.rows) <= 2 * 3 + 3
+    assert np.array_equal(resumed["outcome"], whole["outcome"])
+
+
+@pytest.mark.parametrize(("options", "units"), [({}, 1), ({"batch_size": 4}, 16), ({"batch_size": 100}, 20)])
+def test_a_turn_of_long_sequences(options, units):
+    made = cg.TorchPredictor(Counted(), tasks=["y"], fingerprint="1", **options)
+    trial = set_up_trial(design(n_units=20), made, rng=0, analysis=None).trial
+    trial.probe()
+    assert trial.plan().turn == units
+
+
 def test_a_random_answer_is_found_among_long_sequences():
     rng = np.random.default_rng(0)
     noisy = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1")
@@ -149,3 +186,70 @@ def test_lengths_around_the_limit():
     sizes = [cg.TorchPredictor(Counted(), device="cpu").resolve_batch_size(n) for n in (1_000, LONG, LONG + 1)]
     assert sizes[-1] == 1
     assert all(a >= b for a, b in pairwise(sizes))
+
+
+def check_of(net, **options):
+    made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1", **options)
+    return made, lambda n_units=20, **rest: cg.check(design(n_units=n_units, **rest), made)
+
+
+def test_a_check_of_a_slow_network_asks_for_twelve_sequences(monkeypatch):
+    """Two units in two arms, the first once more, four in float64, two reverse complements, and one with all cores."""
+    monkeypatch.setattr("causalgia._check.cost._seconds", lambda do: (do(), 70.0)[1])
+    monkeypatch.setattr("causalgia._check.cost.available_cores", lambda: 64)
+    net = Counted()
+    _, check = check_of(net)
+    found = check()
+    assert net.rows == [1] * 12
+    assert "2 of 20 units" in found.about
+    assert found.about.endswith("; 12 sequences were asked, 4 of them in float64")
+    assert found.seconds == pytest.approx(70 * (40 + 1 + 3.5), rel=0.02)
+    assert found.n_units == 2
+    assert found.throughput == pytest.approx(1 / 70)
+
+
+def test_a_check_of_a_function_counts_what_it_asks():
+    fn = Called()
+    found = cg.check(design(n_units=20), cg.FunctionPredictor(fn, tasks=["y"], fingerprint="1"))
+    assert set(fn.rows) == {1}
+    assert len(fn.rows) == 8 * 3 + 1
+    assert found.about.endswith("; 25 sequences were asked")
+    assert "zero within rounding" in str(found)
+    assert "from the digits of float" in str(found)
+    assert "every sequence goes through the network alone" in str(found)
+
+
+def test_a_check_of_a_long_window_has_the_floor_of_its_trial():
+    """On its own units: both are the error of one sequence times 2.24, or four roundings of the largest answer."""
+    made, check = check_of(Counted())
+    trial = cg.run(design(), made, rng=0, progress=False)["answer_floor"].sel(transform="identity")
+    assert check().floor["size"].item() / 2 == pytest.approx(trial.item(), rel=0.5)
+
+
+def test_a_check_of_a_long_window_finds_what_shorter_ones_do():
+    rng = np.random.default_rng(0)
+    noisy = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1")
+    found = cg.check(design(), noisy)
+    assert found.verdict == "Not fit for a trial yet: determinism, batch-mate independence."
+    mates = cg.FunctionPredictor(lambda x: x[:, 0].mean(-1) - x[:, 0].mean(), batch_size=4, fingerprint="1")
+    assert cg.check(design(), mates).verdict == "Not fit for a trial yet: batch-mate independence."
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_edits_of_a_long_window_are_tried_on_one_sequence(incremental):
+    torch.manual_seed(0)
+    pooled = torch.nn.AvgPool1d(512), torch.nn.Flatten(), torch.nn.Linear(200, 1)
+    _, check = check_of(torch.nn.Sequential(torch.nn.Conv1d(4, 2, 9, padding=4), *pooled), incremental=incremental)
+    found = check()
+    assert found.incremental
+    assert found.speedup is None
+    line = next(str(finding) for finding in found.findings if finding.name == "incremental path")
+    assert ("in use" if incremental else "applies and is not in use") in line
+    assert "(not timed), alike within rounding" in line
+
+
+def test_a_check_of_an_ensemble_of_long_windows():
+    nets = [cg.TorchPredictor(Counted(seed=i), tasks=["y"]) for i in range(2)]
+    found = cg.check(design(n_units=20), cg.Ensemble(nets))
+    assert found.ok
+    assert found.floor["rms"].dims == ("contrast", "task", "model")

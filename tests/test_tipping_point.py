@@ -261,6 +261,13 @@ def test_units_of_one_effect_have_no_error_anywhere() -> None:
         ({"rope": None}, DecisionError, "region of practical equivalence"),
         ({"contrast": "placebo - control"}, ContrastError, "placebo"),
         ({"contrast": None}, ContrastError, "no contrast was given"),
+        ({"contrast": "word"}, ContrastError, "compared with, such as 'word - control'"),
+        (
+            {"contrast": "word - control", "control": "control"},
+            ContrastError,
+            r"of the contrasts \['word'\]; name those",
+        ),
+        ({"contrast": None, "control": "placebo"}, ContrastError, "control 'placebo' is not an arm"),
         ({"scale": "ratio"}, EstimateError, "influence values of a function of means"),
         ({"cluster": "batch"}, EstimateError, "no coordinate 'batch'"),
     ],
@@ -324,7 +331,7 @@ def test_effects_do_as_well_as_outcomes() -> None:
     xr.testing.assert_allclose(found, cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
     xr.testing.assert_identical(found, cg.tipping_point(effects, contrast="word - control", rope=(-0.5, 0.5)))
     with pytest.raises(
-        ContrastError, match=r"contrast='word': these are effects, of the contrasts \['word - control'\]"
+        ContrastError, match=r"contrast='word' is none of these effects, of the contrasts \['word - control'\]"
     ):
         cg.tipping_point(effects, contrast="word", rope=(-0.5, 0.5))
     with pytest.raises(EstimateError, match="effects do not have; give the outcomes, from cg.run or cg.from_frame"):
@@ -381,6 +388,38 @@ def test_the_report_says_what_turns_and_what_does_not() -> None:
     unclear = outcomes_of(rng.normal(0.5, 3, 100), gc=rng.normal(0.45, 0.04, 100))
     text = cg.report(cg.tipping_point(unclear, contrast="word - control", rope=(-0.5, 0.5)))
     assert "It stays undecided as far as these units can say" in text
+
+
+def test_a_control_is_named_as_in_contrast() -> None:
+    outcomes = drawn()
+    by_text = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    for named in ("word", ["word"], None):
+        found = cg.tipping_point(outcomes, contrast=named, control="control", rope=(-0.5, 0.5))
+        assert found["contrast"].item() == "word"
+        assert np.array_equal(found["tilted_ace"], by_text["tilted_ace"])
+    effects = cg.contrast(outcomes, control="control")
+    with pytest.raises(ContrastError, match="leave control= out"):
+        cg.tipping_point(effects, control="control", rope=(-0.5, 0.5))
+
+
+def test_the_report_says_where_an_outlier_leaves_nothing_to_say() -> None:
+    outcomes = drawn()
+    gc = outcomes["gc"].to_numpy().copy()
+    gc[7] = 1e5
+    text = cg.report(cg.tipping_point(outcomes, by=gc, contrast="word - control", rope=(-0.5, 0.5)))
+    assert "Downwards these units say nothing" in text
+    assert "to 0 sd" not in text
+    ranks = gc.argsort().argsort()
+    text = cg.report(cg.tipping_point(outcomes, by=ranks, contrast="word - control", rope=(-0.5, 0.5)))
+    assert "Downwards it turns to undecided at" in text
+
+
+def test_the_report_says_when_effects_of_one_size_are_too_few() -> None:
+    outcomes = outcomes_of(np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900))
+    outcomes["outcome"][:] = np.array([0.0, 2.0])[None, :, None]
+    with pytest.warns(cg.errors.DegenerateWarning):
+        text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1)))
+    assert "effective units, too few for a direction where effects do not vary" in text
 
 
 def test_the_report_says_when_rare_effects_are_the_reason() -> None:

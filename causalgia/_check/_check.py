@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,9 +23,11 @@ from causalgia._check.cost import (
     fits_in_memory,
     measure_throughput,
     outcome_bytes,
+    probe_long,
     seconds_per_sequence,
     setup_seconds,
     store_bytes,
+    throughput_of_long,
 )
 from causalgia._check.findings import Check, Finding, measure_incremental_gain
 from causalgia._check.numerical_noise import (
@@ -46,16 +48,16 @@ from causalgia.errors import FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.batch_mates import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
-from causalgia.predict.predictor import check_predictor
+from causalgia.predict.predictor import LONG, check_predictor
 from causalgia.streams import derive
-from causalgia.trial.answer_precision import TRANSFORMS, probe_cost
+from causalgia.trial.answer_precision import TRANSFORMS, floor_of_one, probe_cost
 from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.types import Tokens
 
 T = TypeVar("T")
 _SECONDS = 8.0
-_FEWEST, _MOST, _CONTRASTS = 8, 256, 16
+_FEWEST, _MOST, _MOST_LONG, _CONTRASTS = 8, 256, 8, 16
 _AGAIN, _ASKED = 3, 3.5
 """Cost of a unit in answers: repeats of one arm, and for each arm the answer itself and 2.5 for one in float64."""
 _AT_DOOR = 27
@@ -67,7 +69,10 @@ def check(design: Design, predictor: Predictor) -> Check:
 
     The check covers determinism, independence of batch mates, the numerical floor of effects and strand symmetry; and
     throughput, memory, best batch size, time of the whole trial and disk space on this machine. It takes seconds, and
-    about half a minute with a slow predictor, for which fewer units are used (2 to 256).
+    about half a minute with a slow predictor, for which fewer units are used (2 to 256). Above 50 kb passes are counted
+    instead: twelve sequences are asked (up to 42 where a pass takes less than half a second), of which those in float64
+    take longer, and a further one for the threads; the first line says how many. A network whose edits can be
+    recomputed in part takes four passes more.
 
     A predictor that is not fit for a trial is described, not refused. The units are drawn with a key derived from the
     design: no seed is needed, a repeated check uses the same units, and no unit of a trial is seen beforehand. No
@@ -134,16 +139,20 @@ class _CheckRun:
                 self._answers(sample)
                 self._costs(sample)
         n = 0 if sample is None else len(sample)
-        return Check(about=_title(self.setup, n), findings=tuple(self.findings), n_units=n, **self.numbers)
+        about = _title(self.setup, n)
+        if sample is not None and sample.probe is not None:
+            exact = f", {sample.n_asked['float64']} of them in float64" if sample.n_asked["float64"] else ""
+            about += f"; {sample.n_asked.total()} sequences were asked{exact}"
+        return Check(about=about, findings=tuple(self.findings), n_units=n, **self.numbers)
 
     def _sampled(self) -> ProbeUnits:
         """Return as many units and contrasts as can be checked in some seconds; probes the predictor."""
-        seconds = _time_first_answers(self.setup)
-        self.plan, self.refused = _meet_predictor(self.setup, slow=seconds > SLOW)
-        trial, design = self.setup.trial, self.setup.trial.design
-        n, most = _affordable(seconds, 2)
+        first = _first_answers(self.setup)
+        seconds, trial, design = first.seconds_a_row, self.setup.trial, self.setup.trial.design
+        self.plan, self.refused = _meet_predictor(self.setup, slow=first.probe is not None or seconds > SLOW)
+        n, most = _affordable(seconds, 2) if first.probe is None else (_affordable_long(seconds), 1)
         weights = contrasts_to_check(design, most=most, most_arms=max(most + 1, 3))
-        return ProbeUnits(trial, trial.draw(0, min(n, design.n_units)), weights, seconds_a_row=seconds)
+        return replace(first, units=trial.draw(0, min(n, design.n_units)), weights=weights)
 
     def _measured(self, name: str, measure: Callable[[], T]) -> T | None:
         """Return a measurement; if the predictor does not answer, None, and a finding that says why."""
@@ -196,9 +205,16 @@ class _CheckRun:
         """Measure throughput, memory, time and disk space."""
         trial = self.setup.trial
         tokens = sample.tokens(sample.arms[0])
-        pace = self._measured(
-            "throughput", lambda: measure_throughput(trial.predictor, tokens, seconds_a_row=sample.seconds_a_row)
-        )
+
+        def ask() -> None:
+            sample.named(trial.predictor, tokens[:1], sample.arms[0])
+
+        def measure() -> Throughput:
+            if sample.probe is not None:
+                return throughput_of_long(trial.predictor, ask, sample.probe, length=tokens.shape[1])
+            return measure_throughput(trial.predictor, tokens, seconds_a_row=sample.seconds_a_row)
+
+        pace = self._measured("throughput", measure)
         if pace is None:
             return
         self.findings += [
@@ -232,8 +248,8 @@ class _CheckRun:
             self.numbers |= {"incremental": not found.reason, "speedup": found.speed}
 
 
-def _time_first_answers(setup: TrialSetup) -> float:
-    """Return the approximate seconds per answer."""
+def _first_answers(setup: TrialSetup) -> ProbeUnits:
+    """Return some units with the approximate seconds per answer, or with the first passes of a long sequence."""
     trial, design = setup.trial, setup.trial.design
     few = ProbeUnits(
         trial, trial.draw(0, min(_FEWEST, design.n_units)), contrasts_to_check(design, most=1, most_arms=3)
@@ -243,8 +259,13 @@ def _time_first_answers(setup: TrialSetup) -> float:
     def ask(rows: Tokens) -> NDArray[Any]:
         return few.named(trial.predictor, rows, few.arms[0])
 
+    if design.null.length > LONG:
+        probe = probe_long(ask, tokens)
+        trial.answer_like = probe.answers[0]
+        trial.remember(tokens[:1], probe.answers[:1])
+        return replace(few, seconds_a_row=probe.seconds, probe=probe)
     trial.answer_like = ask(tokens[:1])[0]
-    return seconds_per_sequence(ask, tokens)
+    return replace(few, seconds_a_row=seconds_per_sequence(ask, tokens))
 
 
 def _meet_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
@@ -275,6 +296,17 @@ def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
     return int(np.clip(rows / (_AGAIN + _ASKED * n_arms), least, _MOST)), 1
 
 
+def _affordable_long(seconds: float) -> int:
+    """Return the number of units above 50 kb: 2, and up to 8 where they take some seconds.
+
+    Examples
+    --------
+    >>> [_affordable_long(seconds) for seconds in (0.01, 0.2, 70)]
+    [8, 4, 2]
+    """
+    return int(np.clip(_SECONDS / seconds / (2 * _ASKED + _AGAIN), 2, _MOST_LONG))
+
+
 def _constant_task(sample: ProbeUnits) -> str:
     """Return the first task (and model) that has the same answer for all of several sequences; else ""."""
     y = sample.outcomes()
@@ -294,6 +326,9 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
     reference, exact = reference_of(predictor), None
     with suppress(PredictorError):  # a layer that is written for float32 alone: other batches are compared instead
         exact = None if reference is None else sample.outcomes_of(reference)
+    if sample.probe is not None and not predictor.incremental:
+        first = None if exact is None else exact[0, :1]
+        sample.trial.floor = floor_of_one(predictor, sample.probe.answers[:1], first)
     if exact is not None:
         found = rounding_against_float64(sample.outcomes(), exact, sample.matrix, **counted)
         return _rounding_dataset(found, sample, AGAINST_EXACT)
@@ -301,7 +336,8 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
     dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
     eps = float(np.finfo(dtype).eps)
     found = rounding_across_batches(outcomes_in_other_batches(sample), sample.matrix, eps=eps, **counted)
-    return _rounding_dataset(found, sample, f"from other batches and the digits of {dtype}")
+    other = "" if sample.goes_one_by_one else "other batches and "
+    return _rounding_dataset(found, sample, f"from {other}the digits of {dtype}")
 
 
 def _rounding_dataset(found: Rounding, sample: ProbeUnits, method: str) -> xr.Dataset:
@@ -314,7 +350,7 @@ def _cost(sample: ProbeUnits, setup: TrialSetup, plan: TurnPlan, pace: Throughpu
     door = sum(1 if asks_one_by_one(setup.trial.predictor, length) else _AT_DOOR for length in sample.lengths)
     rows = door + probe_cost(setup.trial.design, setup.trial.predictor)
     start = setup_seconds(setup) + rows * sample.seconds_a_row
-    if usable and sample.seconds_a_row <= SLOW:
+    if usable and sample.seconds_a_row <= SLOW and sample.probe is None:
         return estimate_cost(setup, plan, per_second=pace.per_second, start=start)
     return cost_from_rate(setup.trial, plan, per_second=pace.per_second, start=start)
 

@@ -239,6 +239,8 @@ class Throughput:
         Threads in use; None without torch on a CPU.
     use
         Memory of a batch.
+    long
+        Whether it is that of single sequences above 50 kb.
     """
 
     batch_size: int
@@ -248,6 +250,7 @@ class Throughput:
     busy: float
     threads: int | None
     use: MemoryUse
+    long: bool = False
 
     @property
     def best_batch_size(self) -> int:
@@ -413,14 +416,68 @@ class MemoryUse:
         return replace(self, peak=round(self.peak * share), largest=round(self.largest * share))
 
 
-def measure_memory(do: Callable[[], object]) -> MemoryUse:
-    """Return the peak memory of a call."""
+@dataclass(frozen=True)
+class LongProbe:
+    """The first two passes of a sequence above 50 kb, which stand for the repeated ones that shorter sequences take.
+
+    Attributes
+    ----------
+    answers
+        Its answers, (2, tasks[, models]).
+    memory
+        Memory of the first pass.
+    seconds
+        Time of the second.
+    busy
+        Mean number of busy cores in it.
+    """
+
+    answers: NDArray[Any]
+    memory: MemoryUse
+    seconds: float
+    busy: float
+
+
+def probe_long(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> LongProbe:
+    """Ask for one sequence twice."""
+    answers: list[NDArray[Any]] = []
+    memory = measure_memory(lambda: answers.append(ask(tokens[:1])), at_once=True)
+    used = time.process_time()
+    seconds = _seconds(lambda: answers.append(ask(tokens[:1])))
+    return LongProbe(np.concatenate(answers[-2:]), memory, seconds, (time.process_time() - used) / seconds)
+
+
+def throughput_of_long(predictor: Predictor, ask: Callable[[], object], probe: LongProbe, *, length: int) -> Throughput:
+    """Return the throughput for sequences above 50 kb; `ask` makes one more pass, with a thread for each core."""
+    batch, rate = predictor.resolve_batch_size(length), 1 / probe.seconds
+    threads, cores = _torch_threads(probe.memory), available_cores()
+    by_threads: dict[int, float] = {}
+    if threads is not None and threads < cores:
+        from causalgia.predict.torch_device import with_threads
+
+        with with_threads(cores):
+            by_threads = {threads: rate, cores: 1 / _seconds(ask)}
+    return Throughput(
+        batch_size=batch,
+        by_batch={1: rate * len(predictor.parts)},
+        by_threads=by_threads,
+        per_second=rate,
+        busy=probe.busy,
+        threads=threads,
+        use=probe.memory.times(batch),
+        long=True,
+    )
+
+
+def measure_memory(do: Callable[[], object], *, at_once: bool = False) -> MemoryUse:
+    """Return the peak memory of a call, which is made once for each allocator; `at_once`: once, and again on CUDA."""
     if "torch" not in sys.modules:
         return MemoryUse(_peak_host_bytes(do), 0, False, True)
     from causalgia.predict.torch_device import cuda_peak, tensors_used
 
-    used = tensors_used(do)
-    host = _peak_host_bytes(do)
+    seen: list[int] = []
+    used = tensors_used((lambda: seen.append(_peak_host_bytes(do))) if at_once else do)
+    host = seen[0] if at_once else _peak_host_bytes(do)
     peak = used.peak if used.on_cpu else max(used.peak, cuda_peak(do))
     return MemoryUse(host + peak, used.largest, used.operations > 0, used.on_cpu)
 

@@ -72,15 +72,19 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FallbackWarning)  # its content is measured here
         n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
+        if sample.probe is not None:
+            n = 1
+            trying.choose({})  # not timed, which takes five passes more
         base = sample.units.tokens[:n]
         session = trying.on(base)
         for arm in sample.arms[:_MOST_ARMS]:
             edited = sample.tokens(arm, n)
             if edited.shape == base.shape and (edited != base).any():
                 session.answers(edited, np.arange(len(base)))
-    return _summarize_tried(
-        trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts)
-    )
+    in_use = all(getattr(part, "incremental", False) for part in sample.trial.predictor.parts)
+    if sample.probe is not None and not trying.tried():
+        return IncrementalGain("more than half of the multiplications remain, or no arm edits a background", in_use)
+    return _summarize_tried(trying.tried(), in_use=in_use)
 
 
 def _network(part: Predictor) -> TorchPredictor | None:
@@ -253,6 +257,8 @@ def batch_mates(found: Repeats) -> Finding:
         return Finding(name, "FAIL", "cannot be told while answers are random")
     if found.dependent:
         return Finding(name, "FAIL", f"{found.dependent}. The answers are {_worst(found.mates)} apart")
+    if found.one_by_one:
+        return Finding(name, "ok", "every sequence goes through the network alone")
     if not found.mates.any():
         return Finding(name, "ok", "the same answers alone, among others and in another order, bit for bit")
     return Finding(name, "ok", f"answers alone, among others and in another order are {_worst(found.mates)} apart")
@@ -324,6 +330,8 @@ def batch_size(found: Throughput) -> Finding:
     """Report the best batch size, and whether it is in use."""
     name, best = "best batch size", found.best_batch_size
     tried = f"of {', '.join(f'{size:,}' for size in found.by_batch)} tried"
+    if found.long and found.batch_size == 1:
+        return Finding(name, "ok", "1: above 50 kb sequences go one at a time; batch_size= puts more together")
     if found.batch_size not in found.by_batch:
         return Finding(name, "note", f"{found.batch_size:,} is in use; a batch is too slow to try others")
     gain = found.by_batch[best] / found.by_batch[found.batch_size]
@@ -339,8 +347,12 @@ def incremental_path(found: IncrementalGain) -> Finding:
     name = "incremental path"
     if found.reason and found.speed is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
-    speed = "" if found.speed is None else f"an edit takes {1 / found.speed:.2g} of a full pass, "
-    text = f"{speed}{100 * found.share:.1f} % of its multiplications, {_two_digits(found.deviation)} sd apart"
+    if found.speed is None:  # of one long sequence: without a sd of its answers
+        share = f"{100 * found.share:.1f} % of the multiplications of a full pass"
+        text = f"an edit takes {share} (not timed), alike within rounding"
+    else:
+        speed = f"an edit takes {1 / found.speed:.2g} of a full pass, "
+        text = f"{speed}{100 * found.share:.1f} % of its multiplications, {_two_digits(found.deviation)} sd apart"
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")
     if found.in_use:

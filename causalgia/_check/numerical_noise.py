@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from causalgia.predict import Predictor, check_batch_mates
 from causalgia.predict.batch_mates import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.trial.answer_precision import max_difference
-from causalgia.types import Array, Tokens
+from causalgia.types import Array
 
 AGAINST_EXACT = "against float64"
 """Method, if the same outcomes were computed in higher precision."""
@@ -167,12 +167,15 @@ class Repeats:
         Alone versus among others, or in the reverse order: the larger difference.
     random, dependent
         The fault, in words, if a difference exceeds rounding; else "".
+    one_by_one
+        Whether every sequence goes through the predictor alone, so that nothing was asked for `mates`.
     """
 
     twice: xr.DataArray
     mates: xr.DataArray
     random: str
     dependent: str
+    one_by_one: bool = False
 
 
 def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
@@ -194,9 +197,17 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
     tokens, first = sample.tokens(arm), sample.answers(arm)
     n = min(_ALONE, len(tokens))
     limit, unit = rounding_allowed(predictor, first), answer_sd(first.astype(np.float64))
-    twice = max_difference(first, sample.named(predictor, tokens, arm))
-    alone = max_difference(first[:n], np.concatenate([predictor.predict(tokens[i : i + 1]) for i in range(n)]))
-    order = max_difference(first, predictor.predict(tokens[::-1])[::-1])
+    if sample.probe is not None:
+        twice = max_difference(sample.probe.answers[:1], sample.probe.answers[1:])
+    else:
+        twice = max_difference(first, sample.named(predictor, tokens, arm))
+    if sample.goes_one_by_one:
+        random = f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
+        parts = label_by_task(twice / unit, predictor), label_by_task(np.zeros_like(unit), predictor)
+        return Repeats(*parts, random=random, dependent="", one_by_one=True)
+    lonely = [sample.named(predictor, tokens[i : i + 1], arm, [i]) for i in range(n)]
+    alone = max_difference(first[:n], np.concatenate(lonely))
+    order = max_difference(first, sample.named(predictor, tokens[::-1], arm, range(len(tokens))[::-1])[::-1])
     at_door = refused or _refusal_at_other_lengths(sample)
     random = at_door if _TWICE in at_door else f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
     how = "alone and among others" if alone.max() >= order.max() else "when the batch is in another order"
@@ -252,16 +263,20 @@ def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
 def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
     """Return outcomes predicted in three ways: in order, in reverse order, and in small batches.
 
+    Long sequences that go one at a time are not asked again.
+
     Returns
     -------
     ndarray
         (ways, arms, units, tasks[, models]).
     """
-    predict = sample.trial.predictor.predict
-    small = max(2, min(7, len(sample) // 3))
-    ways: tuple[Callable[[Tokens], NDArray[Any]], ...] = (
-        lambda rows: predict(rows[::-1])[::-1],
-        lambda rows: np.concatenate([predict(rows[i : i + small]) for i in range(0, len(rows), small)]),
-    )
-    again = [np.stack([way(sample.tokens(arm)) for arm in sample.arms]) for way in ways]
-    return np.stack([sample.outcomes(), *again]).astype(np.float64)
+    if sample.goes_one_by_one:
+        return np.stack([sample.outcomes(), sample.outcomes()])  # each sequence goes alone, whatever the batch
+    small, places = max(2, min(7, len(sample) // 3)), range(len(sample))
+
+    def predict(arm: str, rows: range) -> NDArray[Any]:
+        return sample.named(sample.trial.predictor, sample.tokens(arm)[rows], arm, rows)
+
+    reverse = [predict(arm, places[::-1])[::-1] for arm in sample.arms]
+    cut = [np.concatenate([predict(arm, places[i : i + small]) for i in places[::small]]) for arm in sample.arms]
+    return np.stack([sample.outcomes(), np.stack(reverse), np.stack(cut)]).astype(np.float64)

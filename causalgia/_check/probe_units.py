@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia._check.cost import LongProbe
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
@@ -34,12 +36,18 @@ class ProbeUnits:
         Contrast -> arm -> weight.
     seconds_a_row
         Approximate time of an answer.
+    probe
+        The first passes of a sequence above 50 kb, where every pass counts; else None.
+    n_asked
+        Sequences asked so far, by precision: ``"float32"`` of the predictor itself, ``"float64"`` of its reference.
     """
 
     trial: Trial
     units: DrawnUnits
     weights: Weights
     seconds_a_row: float = 0.0
+    probe: LongProbe | None = None
+    n_asked: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     _answered: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -56,6 +64,12 @@ class ProbeUnits:
     def matrix(self) -> NDArray[np.float64]:
         """Weights of the contrasts over `arms`, (K, arms)."""
         return np.array([[row.get(arm, 0.0) for arm in self.arms] for row in self.weights.values()])
+
+    @cached_property
+    def goes_one_by_one(self) -> bool:
+        """Whether sequences are long and go through the predictor alone, so that none has batch mates."""
+        sizes = (part.resolve_batch_size(n) for part in self.trial.predictor.parts for n in self.lengths)
+        return self.probe is not None and max(sizes) == 1
 
     @cached_property
     def lengths(self) -> set[int]:
@@ -75,15 +89,20 @@ class ProbeUnits:
             If it fails; names the arm, and the unit and task whose answer is not finite.
         """
         if arm not in self._answered:
-            self._answered[arm] = self.named(self.trial.predictor, self.tokens(arm), arm)
+            tokens = self.tokens(arm)
+            known = self.trial.known(tokens)
+            new = [row for row in range(len(tokens)) if row not in known]
+            made = self.named(self.trial.predictor, tokens[new], arm, new) if new else ()
+            self._answered[arm] = np.stack([*known.values(), *made])[np.argsort([*known, *new])]
         return self._answered[arm]
 
-    def named(self, predictor: Predictor, tokens: Tokens, arm: str) -> NDArray[Any]:
-        """Return the answers to tokens of the first units under an arm; an error names the arm and unit."""
+    def named(self, predictor: Predictor, tokens: Tokens, arm: str, rows: Sequence[int] | None = None) -> NDArray[Any]:
+        """Return the answers to tokens of units (the first ones) under an arm; an error names the arm and unit."""
+        self.n_asked[str(predictor.precision)] += len(tokens)
         try:
             return predictor.predict(tokens)
         except NonFiniteError as error:
-            unit = int(self.units.ids[error.row])
+            unit = int(self.units.ids[error.row if rows is None else rows[error.row]])
             raise PredictorError(f"arm {quoted(arm)}, unit {unit}: {error.detail}") from error
         except PredictorError as error:
             raise PredictorError(f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}") from error

@@ -203,8 +203,11 @@ def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[st
     if size == 0:
         raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the {of}s it compares")
     if of == "arm" and abs(total) > 1e-9 * size:
+        other = next((arm for arm in known if arm not in w), None)
+        cure = f"; say what it is compared with, such as {quoted(f'{next(iter(w))} - {other}')}"
+        cure = "" if len(w) > 1 or other is None else cure
         raise ContrastError(
-            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
+            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0{cure}"
         )
     return {weighted: value for weighted, value in w.items() if value != 0}
 

@@ -1,4 +1,4 @@
-"""Keras networks in HDF5 files as PyTorch networks, without TensorFlow."""
+"""Keras networks in HDF5 files and .keras archives as PyTorch networks, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ _MERGES: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "Minimum": lambda xs: torch.stack(xs).amin(0),
     "Subtract": lambda xs: xs[0] - xs[1],
 }
+_INNER = "is a network inside the network with several inputs or outputs, or a layer used twice: save one flat network"
 
 
 def from_keras_h5(
@@ -59,21 +60,23 @@ def from_keras_h5(
     rc_average: bool = False,
     track: Track | None = None,
 ) -> TorchPredictor:
-    """Read a Keras network from an HDF5 file as a PyTorch one, without TensorFlow.
+    """Read a Keras network from an HDF5 file or a .keras archive as a PyTorch one, without TensorFlow.
 
-    For networks saved by ``model.save("net.h5")`` (Keras 2 or 3), or as weights (``model.save_weights``) with the JSON
-    of ``model.to_json()``. Weights are read as arrays, and the graph as JSON. No code in a file is run: a `Lambda` and
-    every other layer whose meaning is not in the file is refused by name.
+    For networks saved by ``model.save("net.h5")`` (Keras 2 or 3), by ``model.save("net.keras")`` (Keras 3), or as
+    weights (``model.save_weights``) with the JSON of ``model.to_json()``.
+    Weights are read as arrays, and the graph as JSON. No code in a file is run: a `Lambda` and every other layer whose
+    meaning is not in the file is refused by name.
 
-    Layers: Conv1D, Dense, BatchNormalization, LayerNormalization, Max-, Average-, GlobalMax- and
-    GlobalAveragePooling1D, Flatten, Reshape, ZeroPadding1D, Cropping1D, UpSampling1D, Activation, ReLU, LeakyReLU, ELU,
-    Softmax, Dropout (and other noise, which is off), Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate;
-    sequential or functional, of one input (n, length, 4). Answers equal those of Keras to the rounding of float32.
+    Layers: Conv1D, Dense, LSTM and GRU (of the usual activations) and their Bidirectional, BatchNormalization,
+    LayerNormalization, Max-, Average-, GlobalMax- and GlobalAveragePooling1D, Flatten, Reshape, Permute, ZeroPadding1D,
+    Cropping1D, UpSampling1D, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout (and other noise, which is off), Add,
+    Subtract, Multiply, Average, Maximum, Minimum, Concatenate, and networks of these as layers; sequential or
+    functional, of one input (n, length, 4). Answers equal those of Keras to the rounding of float32.
 
     Parameters
     ----------
     path
-        The HDF5 file.
+        The HDF5 file, or the .keras archive.
     config
         Its graph, if the file has weights alone: the JSON text of ``model.to_json()``, or the path of that.
     tasks
@@ -91,9 +94,9 @@ def from_keras_h5(
     Raises
     ------
     PredictorError
-        If the file cannot be read safely (no HDF5, links to other files, arrays larger than any compression explains),
-        has no graph or another than `config` says, several inputs, a layer that is not listed, or a layer's weights are
-        missing or have another shape.
+        If the file cannot be read safely (neither HDF5 nor a .keras archive, links to other files, arrays larger than
+        any compression explains), has no graph or another than `config` says, several inputs, a layer that is not
+        listed, or a layer's weights are missing or have another shape.
 
     Examples
     --------
@@ -158,9 +161,7 @@ class KerasNetwork(torch.nn.Module):
         layer = odd[0]
         why = {
             "Lambda": "holds code, which is never opened: replace it in Keras by layers that do the same",
-            "Model": "is a network inside the network: save one flat network",
-            "Functional": "is a network inside the network: save one flat network",
-            "Sequential": "is a network inside the network: save one flat network",
+            **dict.fromkeys(("Model", "Functional", "Sequential"), _INNER),
         }.get(layer.kind, "is not among the layers that can be read: rebuild it in PyTorch and load its arrays")
         raise PredictorError(
             f"{self._source}: layer {quoted(layer.name)} ({quoted(layer.kind)}) {why}, or wrap Keras' own predict in "
@@ -262,7 +263,8 @@ class KerasStep(torch.nn.Module):
         if self.kind in _PLAIN:
             plain = _PLAIN[self.kind](self.config)
             return lambda xs: plain(xs[0])
-        made, activation = _WEIGHTED[self.kind](self.config, self), _activation(self.config.get("activation"))
+        made = _WEIGHTED[self.kind](self.config, self)
+        activation = _activation(None if self.kind in _OWN_ACTIVATION else self.config.get("activation"))
         return lambda xs: activation(made(xs[0]))
 
 
@@ -325,6 +327,66 @@ def _dense(config: dict[str, Any], step: KerasStep) -> Callable[[Tensor], Tensor
     return layer
 
 
+def _recurrent(config: dict[str, Any], step: KerasStep, kind: str, side: str = "") -> Callable[[Tensor], Tensor]:
+    """Return an LSTM or GRU; its gates are put into the order of torch."""
+    if kind not in ("LSTM", "GRU"):
+        raise ValueError(f"{kind} is neither an LSTM nor a GRU")
+    if config.get("activation", "tanh") != "tanh" or config.get("recurrent_activation", "sigmoid") != "sigmoid":
+        raise ValueError("activations other than tanh and sigmoid are not read")
+    if kind == "GRU" and not config.get("reset_after", True):
+        raise ValueError("a GRU with reset_after=False is not read")
+    if config.get("return_state"):
+        raise ValueError("return_state=True is not read")
+    units, biased = int(config["units"]), bool(config.get("use_bias", True))
+    gates = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2)}[kind]  # input, forget, cell, output; Keras' update, reset, new
+    width = len(gates) * units
+    kernel, recurrent = step.weight(f"{side}kernel", None, width), step.weight(f"{side}recurrent_kernel", units, width)
+    bias = None
+    if biased:
+        bias = step.weight(f"{side}bias", width) if kind == "LSTM" else step.weight(f"{side}bias", 2, width)
+    backwards, sequences = bool(config.get("go_backwards")), bool(config.get("return_sequences"))
+
+    def in_order(rows: Tensor) -> Tensor:
+        return torch.cat([rows[gate * units : (gate + 1) * units] for gate in gates])
+
+    def layer(x: Tensor) -> Tensor:
+        steps = x.flip(2).transpose(1, 2) if backwards else x.transpose(1, 2)
+        none = kernel.new_zeros(width)
+        biases = [none, none] if bias is None else [bias, none] if kind == "LSTM" else [bias[0], bias[1]]
+        weights = [in_order(rows) for rows in (kernel.T, recurrent.T, *biases)]
+        start = x.new_zeros(1, len(x), units)
+        options = (weights, True, 1, 0.0, False, False, True)
+        made = torch.lstm(steps, (start, start), *options) if kind == "LSTM" else torch.gru(steps, start, *options)
+        return made[0].transpose(1, 2) if sequences else made[0][:, -1]
+
+    return layer
+
+
+_SIDES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "concat": lambda one, other: torch.cat([one, other], dim=1),
+    "sum": torch.add,
+    "mul": torch.mul,
+    "ave": lambda one, other: (one + other) / 2,
+}
+
+
+def _bidirectional(config: dict[str, Any], step: KerasStep) -> Callable[[Tensor], Tensor]:
+    given, mode = config["layer"], config.get("merge_mode", "concat")
+    if mode not in _SIDES:
+        raise ValueError(f"merge_mode {quoted(mode)} is none of {', '.join(_SIDES)}")
+    own = given["config"]
+    sequences = bool(own.get("return_sequences"))
+    other = config.get("backward_layer") or {**given, "config": own | {"go_backwards": not own.get("go_backwards")}}
+    forward = _recurrent(own, step, given["class_name"], "forward_")
+    backward = _recurrent(other["config"], step, other["class_name"], "backward_")
+
+    def layer(x: Tensor) -> Tensor:
+        last = backward(x)
+        return _SIDES[mode](forward(x), last.flip(2) if sequences else last)
+
+    return layer
+
+
 def _channel_norm(config: dict[str, Any], step: KerasStep) -> Callable[[Tensor], Tensor]:
     axis = config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) else axis
@@ -381,6 +443,13 @@ def _reshape(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     return lambda x: _as_keras(_as_keras(x).reshape(len(x), *shape))
 
 
+def _permute(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
+    dims = [int(n) for n in config["dims"]]
+    if sorted(dims) != [1, 2]:
+        raise ValueError(f"dims {dims} are not positions and channels")
+    return (lambda x: x.transpose(1, 2)) if dims == [2, 1] else (lambda x: x)
+
+
 def _crop(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     left, right = (int(n) for n in config["cropping"])
     return lambda x: x[:, :, left : x.shape[2] - right]
@@ -410,6 +479,7 @@ _PLAIN: dict[str, Callable[[dict[str, Any]], Callable[[Tensor], Tensor]]] = {
     "GlobalAveragePooling1D": lambda config: lambda x: x.mean(2, keepdim=bool(config.get("keepdims"))),
     "Flatten": lambda _config: lambda x: _as_keras(x).flatten(1),
     "Reshape": _reshape,
+    "Permute": _permute,
     "ZeroPadding1D": lambda config: lambda x: functional.pad(x, tuple(config["padding"])),
     "Cropping1D": _crop,
     "UpSampling1D": lambda config: lambda x: x.repeat_interleave(_width(config.get("size", 2)), dim=2),
@@ -424,4 +494,8 @@ _WEIGHTED: dict[str, Callable[[dict[str, Any], KerasStep], Callable[[Tensor], Te
     "Dense": _dense,
     "BatchNormalization": _channel_norm,
     "LayerNormalization": _layer_norm,
+    "LSTM": lambda config, step: _recurrent(config, step, "LSTM"),
+    "GRU": lambda config, step: _recurrent(config, step, "GRU"),
+    "Bidirectional": _bidirectional,
 }
+_OWN_ACTIVATION = {"LSTM", "GRU", "Bidirectional"}

@@ -77,7 +77,7 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
     ]
     here = int(np.argmax(shifts == 0))
     text = f"{', '.join(names)}: {one['tilted_verdict'].to_numpy()[here]}, {_effect(one, here)}."
-    if not one["turns"].any():
+    if not one["turns"].any() and (one["tipping_shift"] != 0).all():
         low, high = (four_digits(one["tipping_covariate"].sel(side=side).item()) for side in ("down", "up"))
         holds = "It stays undecided" if one["tilted_verdict"].to_numpy()[here] == "undecided" else "It holds"
         return f"{text} {holds} as far as these units can say, for {label} from {low} to {high}."
@@ -87,6 +87,13 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
         row = int(np.argmax(shifts == shift))
         odds = four_digits(turn["tipping_odds"].item())
         where = f"{_sd(shift)} sd ({label} {four_digits(turn['tipping_covariate'].item())}, odds {odds} per sd)"
+        if shift == 0:
+            extreme = "lowest" if side == "down" else "highest"
+            text += (
+                f" {way} these units say nothing: the {extreme} value of {label} lies within 0.05 sd of its mean, or a "
+                "few units hold all of its spread; give its ranks or its logarithm as by=."
+            )
+            continue
         if not turn["turns"].item():
             text += f" {way} it holds as far as these units can say, to {where}."
             continue
@@ -103,8 +110,13 @@ def _too_few(one: xr.Dataset, row: int) -> str:
     """Return why a verdict is undecided although its interval lies inside the ROPE: rare effects could be missed."""
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
     inside = one["rope_lower"].item() < lower and upper < one["rope_upper"].item()
+    outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
     rare = one.attrs["rare"]
-    if not inside or one["tilted_verdict"].to_numpy()[row] != "undecided" or rare == "none":
+    if one["tilted_verdict"].to_numpy()[row] != "undecided":
+        return ""
+    if outside:
+        return ", too few for a direction where effects do not vary"
+    if not inside or rare == "none":
         return ""
     return f", too few to rule out effects on {format_share(float(rare), 1).replace('.0', '')} of backgrounds"
 

@@ -87,8 +87,22 @@ def answer_floor(trial: Trial) -> Array:
     if error is None:
         error = _error_across_batches(trial.predictor, rows, answers)
     elif trial.design.null.length > LONG:
-        error = np.maximum(_FOR_EIGHT * error, _ALIKE * _eps(trial.predictor, answers) * _largest_answer(answers))
+        error = _for_eight(error, trial.predictor, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
+
+
+def floor_of_one(predictor: Predictor, answer: NDArray[Any], exact: NDArray[Any] | None) -> Array:
+    """Return the `answer_floor` of one long sequence, from its answer (1, tasks[, models]) and that in float64."""
+    scale = _eps(predictor, [answer]) * _largest_answer([answer])
+    error = _DEPTH * scale
+    if exact is not None:
+        error = _for_eight(np.maximum(max_difference(answer, exact), scale), predictor, [answer])
+    return _by_scale(np.asarray(error), answer.astype(np.float64))
+
+
+def _for_eight(error: Array, predictor: Predictor, answers: list[NDArray[Any]]) -> Array:
+    """Return the error of one sequence as that of eight."""
+    return np.maximum(_FOR_EIGHT * error, _ALIKE * _eps(predictor, answers) * _largest_answer(answers))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Design
+from causalgia.predict.predictor import LONG
 
 _BATCHES = 8
 _ROWS_LEAST, _ROWS_MOST = 2**12, 2**16
@@ -65,12 +66,15 @@ def outcomes_per_unit(design: Design) -> int:
     return len(design.named_arms) if design.assignment == "crossover" else 1
 
 
-def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> TurnPlan:
+def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1, held: int = 1) -> TurnPlan:
     """Return the plan of a trial.
 
     A turn has about eight batches, 4,096 to 65,536 sequences. It has more where there are many arms (at least 128
     units, since an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long
     that it would exceed 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
+
+    Above 50 kb a turn is one unit, so that a store keeps every unit as it is answered; eight batches where sequences go
+    through the network together, and at least the units whose edits are recomputed together.
 
     Parameters
     ----------
@@ -80,6 +84,8 @@ def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -
         Batch size of the predictor.
     n_tasks, n_models
         Numbers of tasks and of models.
+    held
+        Number of units whose edits are recomputed together.
 
     Examples
     --------
@@ -91,5 +97,8 @@ def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -
     rows, length = outcomes_per_unit(design), design.null.length
     limit = min(_TOKENS // (rows * length), _ANSWERS // (4 * rows * n_tasks * n_models))
     most = min(max(_BATCHES * batch, _ROWS_LEAST), _ROWS_MOST)
-    turn = min(max(min(max(most // rows, _MANY_ARMS), limit), _LEAST), design.n_units)
+    turn = max(min(max(most // rows, _MANY_ARMS), limit), _LEAST)
+    if length > LONG:
+        turn = max(1, held, -(-_BATCHES * batch // rows) if batch > 1 else 1)
+    turn = min(turn, design.n_units)
     return TurnPlan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

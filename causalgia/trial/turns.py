@@ -250,7 +250,9 @@ class Trial:
         batch = max(part.resolve_batch_size(design.null.length) for part in predictor.parts)
         n_models = len(predictor.models or ("",))
         n_positions = 1 if predictor.positions is None else len(predictor.positions)
-        return plan_turns(design, batch=batch, n_tasks=len(predictor.tasks) * n_positions, n_models=n_models)
+        held = max(part.backgrounds_at_once(design.null.length) for part in predictor.parts)
+        n_tasks = len(predictor.tasks) * n_positions
+        return plan_turns(design, batch=batch, n_tasks=n_tasks, n_models=n_models, held=held)
 
     def _fix_batches(self) -> None:
         """Fix the batch sizes and the incremental choices of every part of the predictor for the whole trial."""

@@ -42,6 +42,7 @@ def tipping_point(
     outcomes: xr.Dataset,
     *,
     contrast: str | list[str] | Mapping[str, Mapping[str, float]] | None = None,
+    control: str | None = None,
     by: By = "gc",
     rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
     level: float | None = None,
@@ -63,7 +64,9 @@ def tipping_point(
         ``run(keep="effects")``.
     contrast
         Names of contrasts of the stored analysis or design; or what `causalgia.contrast` takes as `contrasts`, such as
-        ``"GATA1 - placebo"``. None: all that are stored.
+        ``"GATA1 - placebo"``. None: all that are stored, or those with the `control`.
+    control
+        The arm that every other arm is compared with, as in `causalgia.contrast`; `contrast` then names some of these.
     by
         A numeric coordinate on the units, such as ``"gc"``; one number for each unit, in their order; or a function
         that makes these of the outcomes: ``lambda y: y["outcome"].sel(arm="placebo", task="K562")`` is the activity of
@@ -131,7 +134,7 @@ def tipping_point(
     """
     stored = analysis_in_attrs(outcomes.attrs) if isinstance(outcomes, xr.Dataset) else Analysis()
     scale = stored.scale if scale is None else scale
-    effects = _asked_effects(outcomes, contrast, scale)
+    effects = _asked_effects(outcomes, contrast, scale, control)
     if effects.attrs.get("model_is") == "replicates":
         raise EstimateError(
             "tipping_point weights predictions, and these activities were measured; use their estimates"
@@ -159,10 +162,17 @@ def tipping_point(
     return _tipping_dataset(base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd))
 
 
-def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale) -> xr.Dataset:
+def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale, control: str | None = None) -> xr.Dataset:
     """Return the effects of contrasts given by the names of stored ones, or as `causalgia.contrast` takes them."""
     if isinstance(outcomes, xr.Dataset) and keeps_effects(outcomes) and "outcome" not in outcomes:
+        if control is not None:
+            raise ContrastError(
+                f"control={quoted(control)}: these are effects, whose contrasts are fixed; leave control= out, or give "
+                "the outcomes"
+            )
         return _selected(outcomes, asked)
+    if control is not None:
+        return _selected(contrasted(outcomes, control=control, scale=scale), asked)
     if asked is None:
         return contrasted(outcomes, scale=scale)
     names = [asked] if isinstance(asked, str) else asked
@@ -184,7 +194,7 @@ def _selected(effects: xr.Dataset, asked: Any) -> xr.Dataset:
         return effects
     if not isinstance(names, list) or not set(map(str, names)) <= set(there):
         raise ContrastError(
-            f"contrast={quoted(asked)}: these are effects, of the contrasts {quoted(there[:20])}; name those"
+            f"contrast={quoted(asked)} is none of these effects, of the contrasts {quoted(there[:20])}; name those"
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
