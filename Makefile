@@ -18,7 +18,7 @@ ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # where this is set, each process that a test starts compiles every module that it imports again, and so does each worker of pytest
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo quick test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
+.PHONY: setup demo quick test suite compiled compiled-bare coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -38,8 +38,17 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: demo lint
+test: demo lint suite
+
+suite: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
+
+# Every file of tests compiled once: in a new checkout pytest's processes would each compile all of them at the same time.
+compiled: setup
+	$(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq
+
+compiled-bare: $(BARE)/.installed
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest --collect-only -qq -m 'not torch and not long' $(ELSEWHERE)
 
 # While one works: what changed since a commit (SINCE=main), and a few tests of every room.
 quick: setup

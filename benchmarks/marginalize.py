@@ -67,7 +67,7 @@ def trial(size: Sized, n_units: int) -> cg.Design:
 def compared(name: str, *, quick: bool) -> dict[str, float]:
     """Time the contestants on one network, print them and return the ratios."""
     size = SIZES[name]
-    n_units, repeats, turns = (4, 1, 1) if quick else (size.n_units, 5, 3)
+    n_units, repeats, turns = (2, 1, 1) if quick else (size.n_units, 5, 3)
     net, design = size.load(), trial(size, n_units)
     predictor = cg.TorchPredictor(net, device="cpu")
     x = torch.from_numpy(one_hot(design.null.sample(n_units, rng=0)["sequence"].values)).float()
@@ -96,7 +96,7 @@ def compared(name: str, *, quick: bool) -> dict[str, float]:
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="four units, once")
+    parser.add_argument("--quick", action="store_true", help="two units, once")
     parser.add_argument("--network", choices=tuple(SIZES), action="append", help="only this one")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)

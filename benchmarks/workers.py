@@ -162,22 +162,23 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true")
     quick = asked.parse_args(argv).quick
-    n_units, repeats = (ROWS // 11 * 4, 1) if quick else (ROWS // 11 * 72, 3)
+    rows, repeats = (64, 1) if quick else (ROWS, 3)
+    n_units = rows // 11 * (4 if quick else 72)
     design, predictor = design_of(249, n_units), network("DeepSTARR")
     n = outcomes_per_unit(design) * n_units
     predictor.predict(np.zeros((1, 249), np.uint8))
     with clusters(1, 2) as (one, two):
         times = interleaved(
             {
-                "1 worker": lambda seed: carried(one, design, predictor, seed, rows=ROWS),
-                "2 workers": lambda seed: carried(two, design, predictor, seed, rows=ROWS),
+                "1 worker": lambda seed: carried(one, design, predictor, seed, rows=rows),
+                "2 workers": lambda seed: carried(two, design, predictor, seed, rows=rows),
                 "1 bare process": lambda seed: bare(one, n, seed),
                 "2 bare processes": lambda seed: bare(two, n, seed),
             },
             repeats,
             clock=time.perf_counter,
         )
-        each = {keep: a_prediction(two, keep, n_units=200 if quick else 20_000) for keep in KEEPS}
+        each = {keep: a_prediction(two, keep, n_units=50 if quick else 20_000) for keep in KEEPS}
     tell(times)
     share, machine = ratio(times, "1 worker", "2 workers") / 2, ratio(times, "1 bare process", "2 bare processes") / 2
     found = {

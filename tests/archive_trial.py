@@ -55,26 +55,22 @@ def in_memory() -> xr.Dataset:
     return annotate(made)
 
 
-FRAME = in_memory().drop_dims("unit")
+WHOLE = in_memory()
+"""Made once: what a process does until it is killed is the store's work, not this."""
+FRAME = WHOLE.drop_dims("unit")
 CALL = {"identity": IDENTITY, "fields": FIELDS, "turn_ends": ENDS, "turns_a_chunk": TURNS_A_CHUNK, "frame": FRAME}
 
 
 def values(turn: int, model: int | None = None) -> dict[str, np.ndarray]:
     """Return what a turn gives, of one model or of all."""
-    whole, rows = in_memory(), slice((0, *ENDS)[turn], ENDS[turn])
-    parts = {field.name: whole[field.name].to_numpy()[rows] for field in FIELDS}
+    rows = slice((0, *ENDS)[turn], ENDS[turn])
+    parts = {field.name: WHOLE[field.name].to_numpy()[rows].copy() for field in FIELDS}
     return parts if model is None else {**parts, "outcome": parts["outcome"][..., model]}
 
 
 def begun(path: Path, *, seconds: float = 0.0) -> Archive:
     """Return the store at a path, new or resumed."""
-    if Archive.exists(path):
-        archive = Archive.resume(path, identity=IDENTITY)
-    else:
-        frame = in_memory().drop_dims("unit")
-        archive = Archive.create(
-            path, identity=IDENTITY, fields=FIELDS, turn_ends=ENDS, turns_a_chunk=TURNS_A_CHUNK, frame=frame
-        )
+    archive = Archive.resume(path, identity=IDENTITY) if Archive.exists(path) else Archive.create(path, **CALL)
     archive.seconds = seconds
     return archive
 

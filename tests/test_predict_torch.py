@@ -553,6 +553,43 @@ def test_fingerprint_is_the_same_in_every_process(tmp_path):
     assert len(answers.pop().strip()) == 32
 
 
+_WATCHED = """
+import sys
+import numpy as np
+import torch
+import causalgia as cg
+
+class Net(torch.nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.c, self.dtype = torch.nn.Conv1d(4, 3, 5), dtype
+    def forward(self, x):
+        return self.c(x).to(self.dtype).float().amax(2)
+
+def refused(net):
+    try:
+        cg.TorchPredictor(net, device="cpu").predict(np.zeros((1, 30), np.uint8))
+    except cg.errors.PredictorError as error:
+        return "bfloat16" in str(error)
+
+arms = {"none": cg.Untreated(), "word": cg.Embed("ACGT", at=9)}
+design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
+cg.run(design, cg.TorchPredictor(Net(torch.float32), device="cpu"), rng=1, progress=False)
+assert refused(Net(torch.bfloat16))
+assert "torch._dynamo" not in sys.modules
+import torch._dynamo
+assert refused(Net(torch.bfloat16))
+compiled = torch.compile(torch.nn.ReLU(), backend="eager")
+assert refused(torch.nn.Sequential(compiled, Net(torch.bfloat16)))
+assert refused(torch.nn.Sequential(compiled, Net(torch.float32))) is None
+"""
+
+
+def test_a_trial_loads_no_compiler_and_half_precision_is_found_with_and_without_one():
+    done = subprocess.run([sys.executable, "-c", _WATCHED], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def test_one_weight_changes_the_fingerprint():
     net = small_net()
     predictor = cg.TorchPredictor(net)

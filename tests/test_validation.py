@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-from validate import CHECKS, page, table
+from validate import CHECKS, FIGURES, page, table
+
+from causalgia.calibration import Row
 
 pytestmark = pytest.mark.long
 EACH = 0.001 / len(CHECKS)
+FEW = 8
+"""Up to so many trials say next to nothing of their own spread: with 2, the band of Student's t has 80,000 errors."""
+KEPT = json.loads(FIGURES.read_text(encoding="utf-8"))
+
+
+def with_known_spread(row: Row) -> Row:
+    """Return a row of few trials with the spread between trials that those of the page had."""
+    kept = KEPT.get(row.name)
+    if row.n_trials > FEW or row.kind != "mean" or kept is None:
+        return row
+    sd = kept["mcse"] * kept["n_trials"] ** 0.5
+    return replace(row, mcse=sd / row.n_trials**0.5, n_trials=kept["n_trials"])
 
 
 def test_names_are_different() -> None:
@@ -23,6 +39,7 @@ def test_names_are_different() -> None:
 def test_what_is_promised_happens(check) -> None:
     row = check.row(check.quick)
     assert row.n_trials >= check.quick
+    row = with_known_spread(row)
     assert row.passes(EACH), f"{row.name}: {row.value:.4f}, band {row.band(EACH)}"
 
 

@@ -98,7 +98,7 @@ CHECKS = [
         bound if which == 0 else 0.05,
         "at most",
         full=10 if tasks == 10 else 5,
-        quick=2,
+        quick=1,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()
     for which, words in ((0, ": rmse over that of each task by itself"), (1, ": false signs at lfsr <= .05"))

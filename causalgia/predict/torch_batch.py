@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError, as_message, quoted
 from causalgia.predict.answer_checks import first_line, place_columns
 from causalgia.predict.mistakes import cure_of_shape
 from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
+from causalgia.predict.torch_dispatch import OperationWatch
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
@@ -149,7 +149,7 @@ def _traced(n_rows: int, length: int, trace: Callable[[int, int], None]) -> list
     return sizes.made
 
 
-class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Sizes(OperationWatch):
     """Records the bytes of the tensors that each operation returns."""
 
     def __init__(self) -> None:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import PredictorError, quoted
+from causalgia.predict.torch_dispatch import OperationWatch
 
 Value = TypeVar("Value")
 HALF = (torch.float16, torch.bfloat16)
@@ -246,7 +246,7 @@ def in_full_precision(forward: Callable[[], Value]) -> Value:
     return value
 
 
-class _HalfPrecisionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _HalfPrecisionWatch(OperationWatch):
     """Records the first half precision that is multiplied in, or rounded to."""
 
     def __init__(self) -> None:
@@ -389,7 +389,7 @@ def tensors_used(do: Callable[[], object]) -> TensorUse:
     return TensorUse(alive.operations, alive.peak, alive.largest, alive.on_cpu)
 
 
-class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _LiveStorages(OperationWatch):
     """Tracks the storages of the tensors that operations return until they are freed."""
 
     def __init__(self) -> None:

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import fx, nn
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import quoted
 from causalgia.predict.predictor import first_line
+from causalgia.predict.torch_dispatch import OperationWatch
 from causalgia.provenance import is_installed
 
 
@@ -86,7 +86,7 @@ def _storage(value: object) -> int | None:
     return value.untyped_storage().data_ptr() if strided else None  # type: ignore[attr-defined]
 
 
-class _Writes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Writes(OperationWatch):
     """Records the storages that operations write into."""
 
     def __init__(self) -> None:
