@@ -278,10 +278,11 @@ def _in_a_sequence(n_null: int, n_sequences: int) -> int:
             if several
             else f"one in each, up to {MOST_IN_A_SEQUENCE} only where there are {SEQUENCES_FOR_SEVERAL:,} or more"
         )
+        fewer = f"n_null={most:,}, more sequences, or " if most >= LEAST_MATCHED_NULLS else ""
+        short = "" if fewer else f", and a rank needs {LEAST_MATCHED_NULLS}"
         raise DesignError(
             f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in a sequence are not independent, "
-            f"so there are {why}; give n_null={most:,}, more sequences, or of='genome' or a null model, which have a "
-            "sequence for each"
+            f"so there are {why}{short}; give {fewer}of='genome' or a null model, which have a sequence for each"
         )
     return -(-n_null // n_sequences)
 

@@ -244,9 +244,9 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
         if dropped:
             what = " and ".join(dropped) if len(dropped) < 3 else ", ".join(dropped)
             lines.append(
-                f"{count:,} of {len(trial.variants):,} variants are ranked in strata that differ in {what}, which have "
-                f"{trial.matched.least:,} null variants or more only so (or all there are); more null variants "
-                "(n_null=) keep these keys"
+                f"{count:,} of {len(trial.variants):,} variants are ranked in strata pooled over {what}, since fewer "
+                f"than {trial.matched.least:,} null variants (or none but these) share it with them; more null "
+                "variants (n_null=) keep these keys apart"
             )
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):
@@ -275,12 +275,12 @@ def _tail_notes(tail: TailRanks) -> list[str]:
     modeled, refused = (int((tail.by == how).sum()) for how in ("tail", "no fit"))
     few = f"effects as large as fewer than {ENOUGH_BEYOND} null effects"
     lines = [
-        f"tail_p of {modeled:,} {few} is an extrapolation by a model (a generalized Pareto law of the largest null "
+        f"the tail_p of {modeled:,} {few} is an extrapolation by a model (a generalized Pareto law of the largest null "
         f"effects), no rank; it stops at 1 / ({FARTHEST} (m + 1)), and verdicts do not use it"
     ]
     if refused:
         lines.append(
-            f"tail_p of {refused:,} {few} is their p_matched (tail_by = 'no fit'): the stratum has fewer than "
+            f"the tail_p of {refused:,} {few} is their p_matched (tail_by = 'no fit'): the stratum has fewer than "
             f"{FEWEST_NULLS:,} null variants, or its largest effects follow no such law"
         )
     return lines if modeled else lines[1:]
