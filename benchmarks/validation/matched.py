@@ -293,7 +293,6 @@ _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {
     "heavy-tailed effects": heavy,
     "exponential effects": lambda rng, n: rng.exponential(size=n),
     "t effects with 3 degrees of freedom": lambda rng, n: rng.standard_t(3, n),
-    "effects that end (uniform)": lambda rng, n: rng.uniform(-1, 1, n),
 }
 _TEN = {"per_sequence": 10, "correlation": 0.99}
 
@@ -373,11 +372,11 @@ CHECKS = [
             _each(lambda rng, a=a, draw=draw, m=m: tail_rejected(rng, a, draw, m)),
             a,
             "at most",
-            full=300,
-            quick=20,
+            full=100,
+            quick=10,
         )
         for law, draw in _LAWS.items()
-        for m, a in ((2_000, 1e-4), (2_000, 1e-5), (M, 1e-5), (M, 1e-6))
+        for m, a in ((2_000, 1e-4), (M, 1e-5))
     ),
     Check(
         "Local false discovery rate by two groups on ranks, 2,000 effects of which 10 % are real",

@@ -218,7 +218,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
     n, beyond = len(wanted.matched), wanted.beyond
     found = _nothing(n)
     wide = np.zeros((n, wanted.length + 2 * beyond), np.uint8)
-    source = [""] * n
+    source, texts = [""] * n, [""] * n
     with Genome(fasta) as genome:
         lengths = genome.lengths
         ends = np.cumsum(list(lengths.values()))
@@ -249,10 +249,13 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                         continue
                     letters = genome.letters(chromosomes[c], first, first + wide.shape[1], place="a null variant")
                     text = letters.decode("latin-1").upper()
-                    if set(text) <= _LETTERS:
-                        wide[i] = encode([text])[0]
+                    if _LETTERS.issuperset(text):
+                        texts[i] = text
                         found.at[i], found.minus[i], found.n_dropped[i] = change.at, minus, n_dropped
                         source[i] = f"{chromosomes[c]}:{position + 1}"
+    rows = np.flatnonzero(found.at >= 0)
+    if len(rows):
+        wide[rows] = encode([texts[i] for i in rows])
     return _with_windows(wanted, wide, beyond, found, source)
 
 

@@ -409,8 +409,8 @@ def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: st
 
 
 def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -> None:
-    odd = next((i for i, letter in enumerate(letters) if letter not in _BASES), None)
-    if odd is not None:
+    if not _BASES.issuperset(letters):
+        odd = next(i for i, letter in enumerate(letters) if letter not in _BASES)
         msg = (
             f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no base, {odd} bases after its "
             "window's start; ask for a shorter length or drop the variant"
