@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis, kept_analysis
-from causalgia.choices import Error, is_placebo_rope
+from causalgia.choices import Error, is_matched_rope, is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
@@ -330,6 +330,12 @@ def check_rope(analysis: Analysis) -> None:
     ...
     causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
     """
+    if is_matched_rope(analysis.rope):
+        raise DecisionError(
+            "rope='matched' ranks each variant among matched null variants, which the experiment knows and its "
+            "outcomes do not: experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
+            "given (of a folder: causalgia analyze DIR)"
+        )
     if analysis.rope is None:
         raise DecisionError(
             "the analysis has no rope: say rope=(lower, upper) on the scale of the effects, 'placebo' (with 40 placebo "

@@ -53,6 +53,12 @@ Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
 
 Scale: TypeAlias = Pointwise | OfMeans
 
+Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
+"""Columns of a file of variants (`causalgia.sequences.read_variants`)."""
+
+Align = Literal["left", "right", "read_out"]
+"""Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
+
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
 SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))  # "bliss" needs further arguments
@@ -61,6 +67,8 @@ METHODS = get_args(Method)
 BANDS = get_args(Band)
 LAWS = get_args(Law)
 ERRORS = get_args(Error)
+SCHEMAS = get_args(Schema)
+ALIGNS = get_args(Align)
 
 LEAST_FOR_A_LAW = 30
 """Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""

@@ -6,7 +6,7 @@ They may differ in place, number or length of sites, or in composition.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
@@ -388,3 +388,16 @@ def notes_of(dataset: xr.Dataset) -> list[str]:
     (['10 parents'], [])
     """
     return [line for line in str(dataset.attrs.get("notes", "")).split("\n") if line]
+
+
+def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:
+    r"""Return the Dataset without these notes, which were shown before.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> notes_of(without_notes(xr.Dataset(attrs={"notes": "10 parents\none task"}), ["10 parents"]))
+    ['one task']
+    """
+    left_out = {" ".join(sentence.split()) for sentence in sentences}
+    return dataset.assign_attrs(notes="\n".join(note for note in notes_of(dataset) if note not in left_out))

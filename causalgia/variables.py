@@ -345,6 +345,10 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate("q_matched", "p_matched adjusted by Benjamini-Hochberg over the variants of a task", decisions=True),
     _estimate("n_matched", "matched null variants of the stratum", dtype="i", decisions=True),
     _estimate("lfdr_matched", "local false discovery rate by two groups on p_matched", decisions=True),
+    _estimate("tail_p", "p_matched, extrapolated by a law of the largest null effects: a model", decisions=True),
+    _estimate(
+        "tail_by", 'origin of tail_p: "rank", "tail" (the model) or "no fit" (by rank)', dtype="U", decisions=True
+    ),
     _estimate("matched_lower", "lower end of the central 95 % of the matched null variants of the stratum"),
     _estimate("matched_upper", "upper end of the central 95 % of the matched null variants of the stratum"),
     _estimate("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),

@@ -161,6 +161,99 @@ def test_own_contexts_alone(folder, tmp_path):
     assert "p_matched" not in pd.read_csv(tmp_path / "out/variants.tsv", sep="\t")
 
 
+# ---------------------------------------------------------------- trial files
+
+
+TRIAL = """rng = 0
+[experiment]
+kind = "variants"
+vcf = "calls.vcf"
+fasta = "genome.fa"
+length = 60
+n_null = 300
+[null]
+kind = "matched_variants"
+of = "genome"
+match = ["length"]
+least = 50
+[predictor]
+zoo = "gata1_like"
+"""
+
+
+def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp_path):
+    """As the options of `causalgia variants` do."""
+    (folder / "trial.toml").write_text(TRIAL)
+    done = call("variants", folder / "trial.toml", "--out", tmp_path / "scored")
+    assert "41 variants of" in done.stdout
+    for name in ("variants.tsv", "variants.vcf"):
+        assert (tmp_path / "scored" / name).read_text() == (scored[0] / name).read_text()
+    call("run", folder / "trial.toml", "--out", tmp_path / "run")
+    one, other = cg.open(tmp_path / "run").estimates, cg.open(scored[0]).estimates
+    for name in ("ace", "p_matched", "q_matched", "n_matched"):
+        np.testing.assert_array_equal(one[name], other[name])
+    again = call("analyze", tmp_path / "run", "--level", "0.9")
+    assert "false discovery rate 0.1" in again.stdout
+
+
+def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
+    text = TRIAL.replace('of = "genome"', 'of = {kind = "uniform", length = 70}').replace(
+        "[null]", "tail = true\n[null]"
+    )
+    (folder / "uniform.toml").write_text(text)
+    call("variants", folder / "uniform.toml", "--out", tmp_path / "out")
+    assert {"tail_p", "tail_by"} <= set(pd.read_csv(tmp_path / "out/variants.tsv", sep="\t"))
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "message"),
+    [
+        (("length = 60", "length = 60"), ("--n-null", 50), "--n-null beside"),
+        (('kind = "variants"', 'kind = "copies"'), (), 'it needs [experiment] with kind = "variants"'),
+        (('of = "genome"', "n = 3"), (), "n"),
+        (
+            ('of = "genome"', 'of = {kind = "uniforn", length = 70}'),
+            (),
+            "[null.of]: kind = 'uniforn' is not a null model",
+        ),
+        (('of = "genome"', 'of = {kind = "uniform"}'), (), "[null.of] of kind 'uniform' needs 'length'"),
+        (('of = "genome"', 'of = "nowhere.fa"'), (), "nowhere.fa"),
+        (('match = ["length"]', 'match = ["gc"]'), (), "match: 'gc' is not one of"),
+        (('kind = "matched_variants"', 'kind = "matched"'), (), "did you mean 'matched_variants'?"),
+        (('kind = "variants"\n', 'kind = "variants"\nread_out = "none.bed"\n'), (), "none.bed"),
+        (('kind = "variants"\n', 'kind = "variants"\nschema = "excel"\n'), (), "schema"),
+    ],
+)
+def test_flaws_of_a_trial_file_are_named_in_one_line(folder, tmp_path, change, more, message):
+    assert change[0] in TRIAL
+    (folder / "flawed.toml").write_text(TRIAL.replace(*change))
+    done = call("variants", folder / "flawed.toml", "--out", tmp_path / "out", *more, code=2)
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_trial_of_sequences_is_sent_to_run(folder, tmp_path):
+    start = TRIAL[: TRIAL.index("[null]")].replace("n_null = 300\n", "").replace("length = 60\n", "")
+    (folder / "contexts.toml").write_text(
+        "n_units = 50\n" + start + '[null]\nkind = "uniform"\nlength = 60\n[predictor]\nzoo = "gata1_like"\n'
+    )
+    done = call("variants", folder / "contexts.toml", "--out", tmp_path / "out", code=2)
+    assert "causalgia run" in done.stderr
+    call("run", folder / "contexts.toml", "--out", tmp_path / "out")
+
+
+def test_notes_are_printed_once(scored):
+    said = scored[1].stdout
+    assert said.count("are at least") == 1
+    notes = cg.open(scored[0]).estimates.attrs["notes"]
+    assert "are at least" in notes  # and stand in the files
+
+
+def test_what_the_command_needs_is_named(folder, tmp_path):
+    done = call("variants", folder / "calls.vcf", "--out", tmp_path, "--length", 60, code=2)
+    assert "give --genome FASTA and --predictor TOML, or a trial.toml" in done.stderr
+
+
 # ---------------------------------------------------------------- VCF text
 
 

@@ -138,6 +138,14 @@ PARTS: dict[str, tuple[Target, ...]] = {
             AT_MOST,
             1.1,
         ),
+        Target(
+            "100,000 variants beside 10,000 matched null variants, small network (one convolution)",
+            "bare forwards",
+            "many variants / bare forwards",
+            AT_MOST,
+            1.1,
+        ),
+        Target("its memory for each variant", "beyond the network", "many variants, kB each", AT_MOST, 2, "kB"),
     ),
     "passes": (
         Target(

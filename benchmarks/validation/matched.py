@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import causalgia as cg
-from causalgia.multiplicity.matched_ranks import Strata, local_fdr, rank_among_matched
+from causalgia.multiplicity.matched_ranks import Strata, local_fdr, match_strata, rank_among_matched
+from causalgia.multiplicity.null_tail import extrapolate_ranks
 from causalgia.sequences import Variant, read_fasta, variant_windows
 from validation.checks import Check
 from validation.draws import Rng
@@ -67,6 +68,33 @@ def planted(rng: Rng, own: np.ndarray, nulls: np.ndarray, n_real: int) -> float:
     q = rank_among_matched(effects, nulls, one_stratum(len(nulls), len(effects))).q
     found = q < 0.05
     return float(found[: len(own)].sum() / max(found.sum(), 1))
+
+
+def tail_rejected(
+    rng: Rng, alpha: float, draw: Callable[[Rng, int], np.ndarray] = heavy, m: int = M, k: int = 200_000
+) -> float:
+    """Return the share of k null effects with an extrapolated p <= alpha among m others."""
+    effects = draw(rng, m + k)
+    return float((extrapolate_ranks(effects[m:], effects[:m], one_stratum(m, k)).p <= alpha).mean())
+
+
+def strata_rejected(rng: Rng, alpha: float, k: int = 600, m: int = 6_000, least: int = 500) -> np.ndarray:
+    """Return the share of null effects with p <= alpha: of all, and of the kinds whose effects are largest and least.
+
+    Sixty kinds of variants (substitution by context), of which some are ten times as frequent as others, with effects
+    of sizes over a factor of hundred. A kind has 26 to 263 nulls of its own on average, below the 500 that a stratum
+    needs, so that kinds of one substitution are pooled.
+    """
+    kind_size = np.geomspace(0.1, 10, 60)
+    share = np.tile([1.0, 10.0, 2.0, 1.0, 5.0], 12) / 228
+    kinds = rng.choice(60, k, p=share)
+    matched = rng.integers(k, size=m)
+    keys = np.column_stack([kinds, kinds // 20, np.zeros(k, np.int64)])
+    strata = match_strata(keys, ("context", "substitution", "any"), matched, least=least)
+    effects, nulls = (heavy(rng, len(of)) * kind_size[of] for of in (kinds, kinds[matched]))
+    found = rank_among_matched(effects, nulls, strata).p <= alpha
+    top = kinds % 20 >= 15  # the five largest kinds of each substitution
+    return np.array([found.mean(), found[top].mean(), found[~top].mean()])
 
 
 def local_rate_off(rng: Rng) -> float:
@@ -160,6 +188,14 @@ def real_rejected(rng: Rng, name: str, alpha: float, task: int = 0) -> float:
     return float((rank_among_matched(effects[order[m:]], effects[order[:m]], one_stratum(m, m)).p <= alpha).mean())
 
 
+def real_tail_rejected(rng: Rng, name: str, alphas: Sequence[float], m: int, task: int = 0) -> np.ndarray:
+    """Return the share of a network's null variants with an extrapolated p <= alpha among m others."""
+    effects = rng.permutation(null_effects(name)[0][:, task])
+    k = len(effects) - m
+    found = extrapolate_ranks(effects[m:], effects[:m], one_stratum(m, k))
+    return np.array([*((found.p <= alpha).mean() for alpha in alphas), (found.by == "no fit").any()])
+
+
 def real_false_share(rng: Rng, name: str, k: int = 1_000, task: int = 0) -> float:
     """Return the false discovery proportion with 5 % planted among a network's null variants."""
     effects = rng.permutation(null_effects(name)[0][:, task])
@@ -232,6 +268,11 @@ def main() -> None:
             print("  task", task, "rejected / nominal", {a: round(r / a, 3) for a, r in rates.items()})
             one = {a: real_rejected(np.random.default_rng(2), name, a, task) for a in (0.05, 0.01, 1e-3, 1e-4)}
             print("    a single split", {a: round(r / a, 2) for a, r in one.items()})
+            for m in (2_000, M):
+                alphas = (1e-3, 1e-4, 1e-5)
+                found = np.mean([real_tail_rejected(rng, name, alphas, m, task) for _ in range(200)], axis=0)
+                rates = {a: round(r / a, 3) for a, r in zip(alphas, found, strict=False)}
+                print(f"    extrapolated from {m:,}: rejected / nominal {rates}, refused {found[-1]:.3f}", flush=True)
             for k in (1_000, 5_000):
                 shares = np.array([real_false_share(rng, name, k, task) for _ in range(300)])
                 print(
@@ -246,6 +287,13 @@ def _each(one: Callable[[Rng], float]) -> Callable[[Rng, int], np.ndarray]:
 
 _RANKS = "Ranks of effects among 10,000 matched nulls, heavy-tailed effects"
 _FOUND = "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched nulls at q < .05"
+_POOLED = "Ranks in strata that are pooled: 600 effects of 60 kinds of unlike sizes, 6,000 matched nulls"
+_TAIL = "Extrapolated p-values beyond the largest of the matched nulls, by a generalized Pareto law"
+_LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {
+    "heavy-tailed effects": heavy,
+    "exponential effects": lambda rng, n: rng.exponential(size=n),
+    "t effects with 3 degrees of freedom": lambda rng, n: rng.standard_t(3, n),
+}
 _TEN = {"per_sequence": 10, "correlation": 0.99}
 
 
@@ -300,6 +348,35 @@ CHECKS = [
         "fails",
         full=2_000,
         quick=200,
+    ),
+    *(
+        Check(
+            _POOLED,
+            f"{name}, with p <= 0.05",
+            lambda rng, n, column=column: np.array([strata_rejected(rng, 0.05)[column] for _ in range(n)]),
+            0.05,
+            claim,
+            full=2_000,
+            quick=100,
+        )
+        for column, name, claim in (
+            (0, "null effects of all kinds", "exact"),
+            (1, "the fifteen kinds with the largest effects alone (not promised)", "fails"),
+            (2, "the other kinds alone", "at most"),
+        )
+    ),
+    *(
+        Check(
+            _TAIL,
+            f"{law}, {m:,} nulls, extrapolated p <= {a:g}",
+            _each(lambda rng, a=a, draw=draw, m=m: tail_rejected(rng, a, draw, m)),
+            a,
+            "at most",
+            full=100,
+            quick=10,
+        )
+        for law, draw in _LAWS.items()
+        for m, a in ((2_000, 1e-4), (M, 1e-5))
     ),
     Check(
         "Local false discovery rate by two groups on ranks, 2,000 effects of which 10 % are real",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from causalgia.choices import ALIGNS, SCHEMAS
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -21,41 +22,37 @@ from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.options import DaskOption, WorkersOption, dask_client, load_predictor_spec, parse_rope
 from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
+from causalgia.notes import without_notes
 
 if TYPE_CHECKING:
+    from causalgia.choices import Align, Schema
     from causalgia.experiments import Answer, Experiment
     from causalgia.sequences import Variant
 
 TABLE, ANNOTATED, SKIPPED = "variants.tsv", "variants.vcf", "skipped.tsv"
 _OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT)
 _NOT_SEQUENCES = ("genome", "variants")
-
-
-class _Schema(StrEnum):
-    vcf = "vcf"
-    original = "original"
-    bed = "bed"
-    plink = "plink"
-    plink2 = "plink2"
-    chrombpnet = "chrombpnet"
-
-
-class _Align(StrEnum):
-    left = "left"
-    right = "right"
+_TRIAL_OPTIONS = ("calls", "out", "device", "force", "same_answers", "dask", "workers")
+_NEEDED = {"genome": "--genome FASTA", "predictor": "--predictor TOML", "length": "--length N"}
 
 
 def score_variants(
-    calls: Annotated[Path, typer.Argument(metavar="CALLS", help="Variants: a VCF file, or a table (--schema).")],
-    genome: Annotated[Path, typer.Option("--genome", metavar="FASTA", help="The reference genome.")],
-    predictor: Annotated[
-        Path, typer.Option("--predictor", metavar="TOML", help="A file with the table [predictor], as in a trial.toml.")
+    ctx: typer.Context,
+    calls: Annotated[
+        Path,
+        typer.Argument(metavar="CALLS", help="Variants: a VCF file, or a table (--schema); or a trial.toml of them."),
     ],
-    length: Annotated[int, typer.Option("--length", min=1, help="Bases of a window: what the network reads.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
-    schema: Annotated[_Schema, typer.Option(help="Columns of CALLS; tables are tab-separated, without header.")] = (
-        _Schema.vcf
-    ),
+    genome: Annotated[Path | None, typer.Option("--genome", metavar="FASTA", help="The reference genome.")] = None,
+    predictor: Annotated[
+        Path | None,
+        typer.Option("--predictor", metavar="TOML", help="A file with the table [predictor], as in a trial.toml."),
+    ] = None,
+    length: Annotated[int | None, typer.Option("--length", min=1, help="Bases of a window: what is read.")] = None,
+    schema: Annotated[
+        str,
+        typer.Option(help=f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, without header."),
+    ] = SCHEMAS[0],
     null: Annotated[
         str, typer.Option(help="Where null variants lie: genome, variants (their own windows), a FASTA file, or none.")
     ] = "genome",
@@ -66,7 +63,22 @@ def score_variants(
     least: Annotated[
         int, typer.Option(min=39, help="Null variants of a stratum; with fewer, keys are dropped.")
     ] = 2_000,
-    align: Annotated[_Align, typer.Option(help="The side of an indel that keeps its place.")] = _Align.left,
+    tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
+    read_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--read-out",
+            metavar="BED",
+            help="Sites in the middle of windows, such as TSS: the nearest of each variant. Default: the variant.",
+        ),
+    ] = None,
+    align: Annotated[
+        str | None,
+        typer.Option(
+            help=f"The side of an indel that keeps its place: {', '.join(ALIGNS)}. Default: left, or with --read-out "
+            "the side of the site.",
+        ),
+    ] = None,
     rope: Annotated[
         str | None, typer.Option(help="Effects too small to matter: matched (the default), -0.1,0.1 or '0.2 sd'.")
     ] = None,
@@ -91,37 +103,77 @@ def score_variants(
     (variants.tsv) and an annotated VCF (variants.vcf). Answers are saved during the run; the same command resumes after
     Ctrl-C, a kill or a full disk.
 
+    Options may stand in a trial file instead, with [experiment] of kind = "variants", [null] of kind =
+    "matched_variants" and [predictor].
+
     Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
     Example:   causalgia variants snps.bed --schema bed --genome hg38.fa --predictor net.toml --length 200 --out scored
+
+    Example:   causalgia variants trial.toml --out scored
     """
     from causalgia.analysis import Analysis
     from causalgia.experiments import variants as experiment_of
+    from causalgia.experiments.kit.matched_trial import MatchedTrial
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
-    _check_own_files(out, calls, force=force)
-    chosen, skipped = _variants_of(calls, schema.value, genome, skip=skip_mismatches)
-    matched = _null_model(null, match, least, rng)
-    settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null}
-    region = None if rope is None else Analysis.from_dict({"rope": parse_rope(rope)}).region
-    spec = read_predictor_spec(predictor)
-    loaded = load_predictor_spec(spec, predictor, device)
-    experiment = experiment_of(
-        chosen,
-        genome,
-        length=length,
-        align=align.value,
-        rope=region,
-        **settings,
-    )
-    echo(f"{len(chosen):,} variants of {calls}" + (f", {len(skipped):,} skipped" if skipped else "") + ".")
-    for line in getattr(experiment, "notes", ()):
+    skipped: tuple[tuple[Variant, str], ...] = ()
+    if calls.suffix.lower() == ".toml":
+        _check_no_options(ctx, calls)
+        experiment, loaded, calls, schema = _of_trial_file(calls, device)
+        _check_own_files(out, calls, force=force)
+    elif genome is None or predictor is None or length is None:
+        missing = [words for name, words in _NEEDED.items() if ctx.params[name] is None]
+        raise DesignError(f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in its tables")
+    else:
+        _check_own_files(out, calls, force=force)
+        chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
+        matched = _null_model(null, match, least, rng)
+        settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
+        region = None if rope is None else Analysis.from_dict({"rope": parse_rope(rope)}).region
+        loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
+        experiment = experiment_of(
+            chosen, genome, length=length, read_out=read_out, align=cast("Align | None", align), rope=region, **settings
+        )
+    n = experiment.n_units if not isinstance(experiment, MatchedTrial) else len(experiment.variants)
+    echo(f"{n:,} variants of {calls}" + (f", {len(skipped):,} skipped" if skipped else "") + ".")
+    shown = experiment.notes if isinstance(experiment, MatchedTrial) else ()
+    for line in shown:
         echo(in_shell(f"Note: {line}."))
     with output_folder(out) as folder, dask_client(dask, workers) as client:
         answer = _answer(experiment, loaded, folder, client=client, same_answers=same_answers)
-        written = _write(answer, folder, calls if schema is _Schema.vcf else None, skipped)
+        written = _write(answer, folder, calls if schema == "vcf" else None, skipped, shown)
     print_written(folder, STORE, *written)
+
+
+def _check_no_options(ctx: typer.Context, calls: Path) -> None:
+    """Raise DesignError if an option is given that stands in the trial file."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params if name not in _TRIAL_OPTIONS}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        raise DesignError(
+            f"--{given[0].replace('_', '-')} beside {calls}: what the variants are and how they are ranked stands in "
+            "the file; write it there"
+        )
+
+
+def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path, str]:
+    """Return the experiment of a trial file, its predictor, and the file of its variants with its schema."""
+    from causalgia.design import NullModel
+    from causalgia.trial_file import read_spec
+
+    spec = read_spec(path)
+    if spec.experiment is None or spec.experiment.kind != "variants":
+        raise DesignError(f'{path}: has no [experiment] with kind = "variants"; causalgia run {path} runs other trials')
+    if isinstance(spec.experiment.null, NullModel):
+        raise DesignError(
+            f"{path}: [null] is of sequences, so effects are averaged over them: causalgia run {path} does that; here "
+            "[null] is of kind 'matched_variants', or left out"
+        )
+    settings = spec.experiment.settings
+    loaded = load_predictor_spec(spec.predictor, path, device)
+    return cast("Experiment", spec.design), loaded, Path(settings["vcf"]), settings.get("schema", "vcf")
 
 
 def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
@@ -137,11 +189,11 @@ def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
 
 
 def _variants_of(
-    calls: Path, schema: Any, genome: Path, *, skip: bool
+    calls: Path, schema: str, genome: Path, *, skip: bool
 ) -> tuple[tuple[Variant, ...], tuple[tuple[Variant, str], ...]]:
     from causalgia.sequences import read_variants, split_by_genome
 
-    chosen = read_variants(calls, schema=schema)
+    chosen = read_variants(calls, schema=cast("Schema", schema))
     found = split_by_genome(chosen, genome)
     most = 2 * len(found.mismatched) > len(chosen)
     if found.mismatched and (most or not skip):
@@ -186,9 +238,9 @@ def _answer(experiment: Experiment, predictor: Any, folder: Path, *, client: Any
 
 
 def _write(
-    answer: Answer, folder: Path, like: Path | None, skipped: tuple[tuple[Variant, str], ...]
+    answer: Answer, folder: Path, like: Path | None, skipped: tuple[tuple[Variant, str], ...], shown: Sequence[str]
 ) -> tuple[str, ...]:
-    """Print the answer and write its files; return their names."""
+    """Print the answer, without the notes that were shown before, and write its files; return their names."""
     from causalgia import store
     from causalgia.experiments import write_variants
 
@@ -202,6 +254,6 @@ def _write(
         rows = (f"{x.chromosome}\t{x.position + 1}\t{x.name}\t{x.reference}\t{x.alternate}\t{y}\n" for x, y in skipped)
         write_text(folder / SKIPPED, "chromosome\tposition\tname\treference\talternate\tgenome\n" + "".join(rows))
     echo()
-    print_answers(answer.estimates, decisions)
+    print_answers(*(without_notes(table, shown) for table in (answer.estimates, decisions)))
     answer.save(folder / EXPERIMENT)
     return (TABLE, ANNOTATED, *([SKIPPED] if skipped else []), ESTIMATES, DECISIONS, EXPERIMENT)

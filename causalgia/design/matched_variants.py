@@ -26,7 +26,7 @@ from causalgia.design.null_variant_draws import (
     draw_in_genome,
 )
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.sequences.alphabet import encode
+from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.variant_changes import Change, distance_class, variant_changes
@@ -204,22 +204,26 @@ class MatchedVariants(Choice):
     def _draw_beside(self, wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]) -> NullVariants:
         """Draw null variants in the windows of the variants, at other places than theirs."""
         length, beyond = wanted.length, wanted.beyond
-        _, first = np.unique(windows.reference, axis=0, return_index=True)
-        chosen = np.sort(first).tolist()
+        _, first, of = np.unique(windows.reference, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        row_of = np.argsort(order)[of.ravel()]
+        chosen = first[order].tolist()
         wide = np.zeros((len(chosen), length + 2 * beyond), np.uint8)
         with Genome(genome) as records:
             for row, i in enumerate(chosen):
                 variant = windows.variants[i]
-                start = variant.position - int(windows.start[i]) - beyond
+                start = int(windows.first[i]) - beyond
                 place = f"variant {quoted(variant.name)}, for null variants in its window"
                 letters = records.letters(variant.chromosome, start, start + wide.shape[1], place=place)
                 wide[row] = encode([letters.decode("latin-1").upper()], names=[variant.name])[0]
+        minus = windows.on_minus[chosen]
+        wide[minus] = reverse_complement(wide[minus])
         return draw_in_finite(
             wanted,
             wide,
             [windows.variants[i].name for i in chosen],
             per_sequence=_in_a_sequence(len(wanted.matched), len(chosen)),
-            taken=np.array([wanted.changes[i].at for i in chosen]),
+            taken=(row_of, np.array([change.at for change in wanted.changes])),
         )
 
     def _check_width(self, width: int, wanted: Wanted) -> None:
@@ -274,10 +278,11 @@ def _in_a_sequence(n_null: int, n_sequences: int) -> int:
             if several
             else f"one in each, up to {MOST_IN_A_SEQUENCE} only where there are {SEQUENCES_FOR_SEVERAL:,} or more"
         )
+        fewer = f"n_null={most:,}, more sequences, or " if most >= LEAST_MATCHED_NULLS else ""
+        short = "" if fewer else f", and a rank needs {LEAST_MATCHED_NULLS}"
         raise DesignError(
             f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in a sequence are not independent, "
-            f"so there are {why}; give n_null={most:,}, more sequences, or of='genome' or a null model, which have a "
-            "sequence for each"
+            f"so there are {why}{short}; give {fewer}of='genome' or a null model, which have a sequence for each"
         )
     return -(-n_null // n_sequences)
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.choices import Align
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode, reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.variant_changes import Change, changed_windows, distance_class, distances_of
-from causalgia.sequences.vcf import Align
+from causalgia.sequences.vcf import keeping_side
 from causalgia.streams import derive
 from causalgia.types import Mask, Tokens
 
@@ -127,7 +128,12 @@ def _nothing(n: int) -> _Found:
 
 
 def draw_in_finite(
-    wanted: Wanted, wide: Tokens, names: Sequence[str], *, per_sequence: int, taken: NDArray[np.int64] | None = None
+    wanted: Wanted,
+    wide: Tokens,
+    names: Sequence[str],
+    *,
+    per_sequence: int,
+    taken: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> NullVariants:
     """Draw null variants in given sequences, at most `per_sequence` in each, and never two at one place.
 
@@ -140,14 +146,14 @@ def draw_in_finite(
     per_sequence
         Null variants of one sequence at most.
     taken
-        (n,) a place in each window that is not drawn.
+        Sequences and places in their windows, which are not drawn.
     """
     n, offset = len(wanted.matched), (wide.shape[1] - wanted.length) // 2
     found, row = _nothing(n), np.full(n, -1)
     room = np.full(len(wide), per_sequence)
     free = np.ones((len(wide), wanted.length), bool)
     if taken is not None:
-        free[np.arange(len(wide)), taken] = False
+        free[taken] = False
     for n_dropped, keys in wanted.levels():
         for number in range(per_sequence):  # a sequence once in each turn
             idle = np.flatnonzero(room == per_sequence - number)
@@ -212,7 +218,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
     n, beyond = len(wanted.matched), wanted.beyond
     found = _nothing(n)
     wide = np.zeros((n, wanted.length + 2 * beyond), np.uint8)
-    source = [""] * n
+    source, texts = [""] * n, [""] * n
     with Genome(fasta) as genome:
         lengths = genome.lengths
         ends = np.cumsum(list(lengths.values()))
@@ -243,10 +249,13 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                         continue
                     letters = genome.letters(chromosomes[c], first, first + wide.shape[1], place="a null variant")
                     text = letters.decode("latin-1").upper()
-                    if set(text) <= _LETTERS:
-                        wide[i] = encode([text])[0]
+                    if _LETTERS.issuperset(text):
+                        texts[i] = text
                         found.at[i], found.minus[i], found.n_dropped[i] = change.at, minus, n_dropped
                         source[i] = f"{chromosomes[c]}:{position + 1}"
+    rows = np.flatnonzero(found.at >= 0)
+    if len(rows):
+        wide[rows] = encode([texts[i] for i in rows])
     return _with_windows(wanted, wide, beyond, found, source)
 
 
@@ -321,10 +330,12 @@ def _with_windows(wanted: Wanted, wide: Tokens, offset: int, found: _Found, sour
         )
     reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
     droppable = [key for key in wanted.keys if key != "length"]
-    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i in range(n):
-        by_size[wanted.changes[wanted.matched[i]].size].append(i)
-    for (removed, n_added), rows in by_size.items():
+    alike: dict[tuple[int, int, Align], list[int]] = defaultdict(list)
+    for i, at in enumerate(found.at.tolist()):
+        size = wanted.changes[wanted.matched[i]].size
+        read_out = wanted.align == "read_out"
+        alike[*size, keeping_side(at, size[0], wanted.length // 2) if read_out else wanted.align].append(i)
+    for (removed, n_added, side), rows in alike.items():
         members = np.array(rows)
         words = np.zeros((len(rows), n_added), np.uint8)
         drawn = (_uniforms(derive(wanted.key, "letters"), members, max(n_added, 1)) * 12).astype(np.int64)
@@ -339,6 +350,6 @@ def _with_windows(wanted: Wanted, wide: Tokens, offset: int, found: _Found, sour
             else:
                 words[k] = drawn[k, :n_added] % 4
         reference[members], alternate[members] = changed_windows(
-            wide[members], offset, wanted.length, found.at[members].tolist(), removed, words, wanted.align
+            wide[members], offset, wanted.length, found.at[members].tolist(), removed, words, side
         )
     return NullVariants(reference, alternate, wanted.matched, tuple(source), found.n_dropped)

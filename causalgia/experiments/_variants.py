@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
-from causalgia.choices import is_matched_rope
+from causalgia.choices import Align, Schema, is_matched_rope
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, MatchedVariants, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -25,7 +25,10 @@ from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.vcf import Align, Variant, VariantWindows, read_vcf, variant_windows
+from causalgia.sequences.read_outs import ReadOut, place_by_read_out
+from causalgia.sequences.variant_changes import variant_changes
+from causalgia.sequences.variant_tables import read_variants
+from causalgia.sequences.vcf import Variant, VariantWindows, as_variants, variant_windows
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:
@@ -45,10 +48,13 @@ def variants(
     vcf: str | PathLike[str] | Sequence[Variant],
     fasta: str | PathLike[str],
     *,
+    schema: Schema = "vcf",
     length: int | None = None,
     null: NullModel | MatchedVariants | None = None,
     n_null: int = 10_000,
-    align: Align = "left",
+    tail: bool = False,
+    read_out: ReadOut | None = None,
+    align: Align | None = None,
     flank: int | None = None,
     n_units: int | None = None,
     rope: Rope | None = None,
@@ -73,9 +79,12 @@ def variants(
     Parameters
     ----------
     vcf
-        A VCF file, plain or gzip-compressed, or variants as `causalgia.sequences.read_variants` gives them.
+        A VCF file or another table (`schema`), plain or gzip-compressed, or variants as
+        `causalgia.sequences.read_variants` gives them.
     fasta
         The reference genome; case is ignored.
+    schema
+        Columns of the file (`causalgia.sequences.read_variants`).
     length
         Bases of each window, the predictor's input; with `null`, the length of its backgrounds.
     null
@@ -84,8 +93,19 @@ def variants(
     n_null
         Matched null variants. p-values are at least ``1 / (m + 1)`` with m of them in a stratum: 10,000 if 1 % of the
         variants may be real, 2,000 if 5 %.
+    tail
+        Whether p-values below ``1 / (m + 1)`` are extrapolated from the largest null effects of the stratum (2,000 or
+        more), as ``tail_p`` beside ``p_matched``: a model of their tail, where ranks assume none. Verdicts stay those
+        of the ranks.
+    read_out
+        Where the network reads, in own contexts: the site that stands in the middle of each window. By default the
+        variant itself. A BED file of sites (transcription start sites, splice sites, summits in a narrowPeak), of which
+        each variant gets the nearest, or a table with the columns ``position`` (counted from 0) and ``strand``, a row
+        for each variant. Windows of sites on the minus strand are reverse-complemented. The distance that is matched is
+        that to the site.
     align
-        Which side of an indel keeps its place in the window, in own contexts (`causalgia.sequences.variant_windows`).
+        Which side of an indel keeps its place in the window, in own contexts (`causalgia.sequences.variant_windows`):
+        by default ``"left"``, with `read_out` ``"read_out"``, the side that has the site.
     flank
         Bases of the genome on each side of the longer allele in sampled contexts, by default 10.
     n_units
@@ -99,17 +119,19 @@ def variants(
     Experiment
         Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and, in sampled contexts, ``raw``
         (the unshrunken estimate), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
-        from 0), ``reference`` and ``alternate``. ``answer.findings["variants"].to_dataframe()`` is the table. Beside
-        matched variants it has ``effect, p_matched, q_matched, n_matched, matched_lower, matched_upper, verdict`` and,
-        from 30 variants on, ``lfdr_matched``; estimates and decisions have the same (contrast, task), and
-        ``dropped_keys``, what the null variants of a stratum need not share. ``attrs["estimand"]`` names the
-        estimand.
+        from 0), ``reference``, ``alternate`` and, with `read_out`, ``distance``, that of the first changed base from
+        the site (negative: before it, as the network reads). ``answer.findings["variants"].to_dataframe()`` is the
+        table. Beside matched variants it has ``effect, p_matched, q_matched, n_matched, matched_lower, matched_upper,
+        verdict`` and, from 30 variants on, ``lfdr_matched``; with `tail`, ``tail_p`` and ``tail_by``; estimates and
+        decisions have the same (contrast, task), and ``dropped_keys``, what the null variants of a stratum need not
+        share. ``attrs["estimand"]`` names the estimand.
 
     Raises
     ------
     SequenceError
         If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or position or has another
-        reference allele there; the message names the variant.
+        reference allele there; or a variant has no site of `read_out`, or lies outside of its window. The message names
+        the variant.
     DesignError
         If `length` is missing or not that of the backgrounds, a setting is given that is for another kind of `null`,
         alleles do not fit the backgrounds, there is a single variant in its own context without matched variants, or
@@ -148,18 +170,24 @@ def variants(
     >>> answer.estimates["p_matched"].sel(task="K562").values < 0.01
     array([ True, False])
     """
-    given = read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf
+    if schema != "vcf" and not isinstance(vcf, str | PathLike):
+        raise DesignError(f"schema={quoted(schema)} is for a file, and variants were given: leave it out")
+    given = read_variants(vcf, schema=schema) if isinstance(vcf, str | PathLike) else vcf
     chosen = tuple(given) if isinstance(given, Iterable) else (given,)
     matched = isinstance(null, MatchedVariants)
     if n_null != _N_NULL and not matched:
         raise DesignError(f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
+    if tail and not matched:
+        raise DesignError("tail=True is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
     if is_matched_rope(rope) and not matched:
         raise DesignError("rope='matched' needs matched variants: give null=cg.MatchedVariants(of='genome'), say")
-    if align != "left" and isinstance(null, NullModel):
-        raise DesignError(
-            f"align={quoted(align)} is for variants in their own contexts; in sampled ones both alleles stand in the "
-            "middle: leave it out"
-        )
+    if isinstance(null, NullModel):
+        for name, setting in (("align", align), ("read_out", read_out)):
+            if setting is not None:
+                raise DesignError(
+                    f"{name}={quoted(setting)} is for variants in their own contexts; in sampled ones both alleles "
+                    "stand in the middle: leave it out"
+                )
     rope = ("matched" if matched else "0.2 sd") if rope is None else rope
     if null is None or isinstance(null, MatchedVariants):
         for name, value in (("flank", flank), ("n_units", n_units)):
@@ -168,9 +196,11 @@ def variants(
                     f"{name}={value} is for sampled contexts: give null=, such as cg.Uniform(length=200); in its own "
                     "context each variant is one unit with all bases of its window"
                 )
+        windows = _own_windows(chosen, fasta, length, read_out, align)
+        distances = None if read_out is None else distances_of_variants(windows)
         if null is not None:
-            return _matched_experiment(chosen, fasta, length, null, n_null, align, rope)
-        return _own_context_experiment(chosen, fasta, length, align, rope)
+            return _matched_experiment(windows, distances, fasta, null, n_null, tail=tail, rope=rope)
+        return _own_context_experiment(windows, distances, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null={quoted(null)} is not a null model, such as cg.Uniform(length=200); None: own contexts"
@@ -183,10 +213,7 @@ def variants(
     return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
 
 
-def _own_context_experiment(
-    chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, align: Align, rope: Rope
-) -> Experiment:
-    windows = _own_windows(chosen, fasta, length, align)
+def _own_context_experiment(windows: VariantWindows, distances: list[int] | None, rope: Rope) -> Experiment:
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
     words, starts = replaced_words(windows)
@@ -197,7 +224,7 @@ def _own_context_experiment(
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=replace(
             VARIANTS,
-            read=partial(_read_own_contexts, chosen, len(set(loci))),
+            read=partial(_read_own_contexts, windows.variants, distances, len(set(loci))),
             draw=_draw_own_contexts,
             claims="confirmatory",
         ),
@@ -206,23 +233,38 @@ def _own_context_experiment(
 
 
 def _own_windows(
-    chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, align: Align
-) -> VariantWindows:
-    if length is None:
-        raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
-    return variant_windows(chosen, fasta, length=length, align=align)
-
-
-def _matched_experiment(
     chosen: tuple[Variant, ...],
     fasta: str | PathLike[str],
     length: int | None,
+    read_out: ReadOut | None,
+    align: Align | None,
+) -> VariantWindows:
+    if length is None:
+        raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
+    if read_out is None:
+        return variant_windows(chosen, fasta, length=length, align=align or "left")
+    starts, minus = place_by_read_out(as_variants(chosen), read_out, length=length)
+    return variant_windows(
+        chosen, fasta, length=length, starts=starts.tolist(), align=align or "read_out", minus=minus.tolist()
+    )
+
+
+def distances_of_variants(windows: VariantWindows) -> list[int]:
+    """Return the distance of the first changed base of each variant from the middle of its window."""
+    middle = windows.reference.shape[1] // 2
+    return [change.at - middle for change in variant_changes(windows, flank=0)]
+
+
+def _matched_experiment(
+    windows: VariantWindows,
+    distances: list[int] | None,
+    fasta: str | PathLike[str],
     null: MatchedVariants,
     n_null: int,
-    align: Align,
+    *,
+    tail: bool,
     rope: Rope,
 ) -> MatchedTrial:
-    windows = _own_windows(chosen, fasta, length, align)
     nulls = null.draw(windows, n_null=n_null, genome=fasta)
     keys, names = null.keys_of(windows)
     strata = match_strata(keys, names, nulls.matched, least=null.least)
@@ -244,6 +286,8 @@ def _matched_experiment(
         matched=null,
         strata=strata,
         n_given_up=dict(Counter(nulls.n_dropped.tolist())),
+        tail=tail,
+        distances=None if distances is None else tuple(distances),
     )
 
 
@@ -262,7 +306,7 @@ def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
 
 def window_loci(windows: VariantWindows) -> list[str]:
     """Return the genomic region of each variant's window; overlapping windows share a region."""
-    first = np.array([x.position for x in windows.variants]) - windows.start
+    first = windows.first
     chromosome = [x.chromosome for x in windows.variants]
     loci, end, name = [""] * len(windows), -1, ""
     for i in sorted(range(len(windows)), key=lambda i: (chromosome[i], first[i])):
@@ -274,7 +318,7 @@ def window_loci(windows: VariantWindows) -> list[str]:
 
 def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
     """Return the alternate letters, from the allele (or the first base that differs) to the last one, and starts."""
-    if windows.align == "right":
+    if windows.align != "left" or windows.minus is not None:
         return replaced_letters(windows.reference, windows.alternate)
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
@@ -374,7 +418,9 @@ def _read_sampled_contexts(found: TrialResults) -> Finding:
     return Finding(datasets={"variants": table.assign_attrs(estimand=OVER_CONTEXTS)}, sentences=tuple(sentences))
 
 
-def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: TrialResults) -> Finding:
+def _read_own_contexts(
+    chosen: tuple[Variant, ...], distances: list[int] | None, n_loci: int, found: TrialResults
+) -> Finding:
     """Return sentences on the mean effect and, unless only moments were kept, a row for each variant."""
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
@@ -385,6 +431,8 @@ def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: TrialRes
         )
     check_every_variant(found.steps.effects, len(chosen))
     table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
+    if distances is not None:
+        table = table.assign_coords(distance=("variant", distances))
     sentences = [
         f"{of}: of {len(chosen)} variants in their own contexts {verdict_counts(part, _VERDICTS, _largest_variants)}, "
         f"each exact for this predictor; over {over} {means[of]}."

@@ -92,8 +92,8 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
         if mine[of_null].sum() < LEAST_MATCHED_NULLS:
             raise EstimateError(
                 f"a stratum has {mine[of_null].sum()} nulls with all keys dropped but {quoted(names[-1])}, and ranks "
-                f"with a region need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=), or leave {quoted(names[-1])} "
-                "out of match="
+                f"with a region need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=; of='genome' and null models "
+                f"have any number), or leave {quoted(names[-1])} out of match="
             )
         found.append((mine, codes.shape[1] - 1))
     of_effect = np.full(len(codes), -1)

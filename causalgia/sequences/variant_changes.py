@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from causalgia.choices import Align
 from causalgia.sequences.alphabet import decode
-from causalgia.sequences.vcf import Align, VariantWindows
+from causalgia.sequences.vcf import VariantWindows
 from causalgia.types import Tokens
 
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -62,10 +63,11 @@ def variant_changes(windows: VariantWindows, *, flank: int) -> list[Change]:
     T  G A 3
     """
     found = []
-    for variant, letters, start in zip(
-        windows.variants, decode(windows.reference), windows.start.tolist(), strict=True
-    ):
+    rows = zip(windows.variants, decode(windows.reference), windows.start.tolist(), windows.on_minus, strict=True)
+    for variant, letters, start, minus in rows:
         removed, added = variant.reference, variant.alternate
+        if minus:
+            removed, added = (word[::-1].translate(_COMPLEMENT) for word in (removed, added))
         shared = 0
         while shared < min(len(removed), len(added)) and removed[shared] == added[shared]:
             shared += 1

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple
 
+from causalgia.choices import SCHEMAS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
 from causalgia.sequences.vcf import Variant, as_variants, read_vcf
 
-Schema: TypeAlias = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
-"""Columns of a file of variants."""
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "original": ("chromosome", "position", "name", "reference", "alternate"),
     "bed": ("chromosome", "position", "end", "reference", "alternate", "name"),
@@ -65,8 +64,8 @@ def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple
     >>> [(v.name, v.position) for v in read_variants(path, schema="bed")]
     [('rs1', 41), ('chr1:50:CA>C', 49)]
     """
-    if schema not in get_args(Schema):
-        known = ", ".join(map(quoted, get_args(Schema)))
+    if schema not in SCHEMAS:
+        known = ", ".join(map(quoted, SCHEMAS))
         raise SequenceError(f"schema={quoted(schema)} is not one of {known}; it names the columns of the file")
     if schema == "vcf":
         return read_vcf(path)

@@ -6,22 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Literal, TypeAlias, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
+from causalgia.choices import ALIGNS, Align
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
-from causalgia.sequences.alphabet import BASES, encode
+from causalgia.sequences.alphabet import BASES, encode, reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
-from causalgia.types import Tokens
+from causalgia.types import Mask, Tokens
 
 _BASES = frozenset(BASES)
-Align: TypeAlias = Literal["left", "right"]
-"""Side of an indel whose bases keep their place in the window."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,9 @@ class VariantWindows:
     start
         (V,) where the allele begins in the reference window, counted from 0.
     align
-        ``"left"`` or ``"right"``.
+        ``"left"``, ``"right"`` or ``"read_out"``.
+    minus
+        (V,) which windows are of the minus strand, reverse-complemented with both their alleles; None: none.
     """
 
     variants: tuple[Variant, ...]
@@ -97,6 +98,18 @@ class VariantWindows:
     alternate: Tokens
     start: NDArray[np.int64]
     align: Align = "left"
+    minus: Mask | None = None
+
+    @property
+    def on_minus(self) -> Mask:
+        """Which windows are of the minus strand, (V,)."""
+        return np.zeros(len(self), bool) if self.minus is None else self.minus
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Position of each window in the genome, its lowest base counted from 0, (V,)."""
+        after = self.reference.shape[1] - self.start - self.reference_width
+        return np.array([x.position for x in self.variants]) - np.where(self.on_minus, after, self.start)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -168,6 +181,7 @@ def variant_windows(
     length: int,
     starts: Sequence[int] | None = None,
     align: Align = "left",
+    minus: Sequence[bool] | None = None,
 ) -> VariantWindows:
     r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
 
@@ -184,11 +198,15 @@ def variant_windows(
     length
         Bases of each window, at least as many as the longest allele.
     starts
-        Where each variant's allele begins in its window, counted from 0; None: in the middle, as said above.
+        Where each variant's allele begins in its window on the plus strand, counted from 0; None: in the middle, as
+        said above.
     align
         Which side of an indel keeps its place, since the window has one length. ``"left"``: the bases before it; the
         right end of the alternate is filled from the genome after a deletion, and cut after an insertion. ``"right"``:
-        the bases after it; the left end is filled or cut. Substitutions are the same either way.
+        the bases after it; the left end is filled or cut. ``"read_out"``: the bases on that side of it which has the
+        middle of the window, ``length // 2``. Substitutions are the same either way.
+    minus
+        (V,) which windows are reverse-complemented, after the cut; left and right are those of the finished window.
 
     Raises
     ------
@@ -209,17 +227,22 @@ def variant_windows(
     """
     chosen = as_variants(read_vcf(variants) if isinstance(variants, str | PathLike) else variants)
     _check_windows_fit(chosen, length)
-    if align not in get_args(Align):
-        msg = f"align={quoted(align)} is neither 'left' nor 'right', the side of an indel that keeps its place"
+    if align not in ALIGNS:
+        msg = (
+            f"align={quoted(align)} is neither 'left' nor 'right', the side of an indel that keeps its place, nor "
+            "'read_out', the side of the window's middle"
+        )
         raise SequenceError(msg)
     at = (
         [length // 2 - _allele_width(x) // 2 for x in chosen]
         if starts is None
         else _as_window_starts(chosen, starts, length)
     )
+    on_minus = np.zeros(len(chosen), bool) if minus is None else np.asarray(minus, bool)
+    sides = [_side(x, start, length, align, other) for x, start, other in zip(chosen, at, on_minus, strict=True)]
     with Genome(fasta) as genome:
-        stretches = [_stretch(genome, x, start, length, align) for x, start in zip(chosen, at, strict=True)]
-    before = [_bases_before(x, align) for x in chosen]
+        stretches = [_stretch(genome, x, start, length, side) for x, start, side in zip(chosen, at, sides, strict=True)]
+    before = [_bases_before(x, side) for x, side in zip(chosen, sides, strict=True)]
     check_alleles(
         chosen,
         [letters[more + start :] for letters, more, start in zip(stretches, before, at, strict=True)],
@@ -228,11 +251,39 @@ def variant_windows(
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
     pairs = []
-    for x, letters, more, start in zip(chosen, stretches, before, at, strict=True):
+    for x, letters, more, start, side in zip(chosen, stretches, before, at, sides, strict=True):
         changed = letters[: more + start] + x.alternate + letters[more + start + len(x.reference) :]
-        pairs.append((letters[more : more + length], changed[-length:] if align == "right" else changed[:length]))
+        pairs.append((letters[more : more + length], changed[-length:] if side == "right" else changed[:length]))
     reference, alternate = (encode(list(each)) for each in zip(*pairs, strict=True))
-    return VariantWindows(chosen, reference, alternate, np.array(at, np.int64), align)
+    begins = np.array(at, np.int64)
+    if not on_minus.any():
+        return VariantWindows(chosen, reference, alternate, begins, align)
+    for tokens in (reference, alternate):
+        tokens[on_minus] = reverse_complement(tokens[on_minus])
+    ends = begins + np.array([len(x.reference) for x in chosen])
+    return VariantWindows(chosen, reference, alternate, np.where(on_minus, length - ends, begins), align, on_minus)
+
+
+def _side(variant: Variant, start: int, length: int, align: Align, minus: bool) -> Align:
+    """Return the side, left or right on the plus strand, on which bases beside the allele keep their place."""
+    if align != "read_out":
+        return ("right" if align == "left" else "left") if minus else align
+    middle = length - 1 - length // 2 if minus else length // 2
+    alleles = variant.reference, variant.alternate
+    shared = next((i for i, (x, y) in enumerate(zip(*alleles, strict=False)) if x != y), min(map(len, alleles)))
+    return keeping_side(start + shared, len(variant.reference) - shared, middle, minus=minus)
+
+
+def keeping_side(at: int, removed: int, middle: int, *, minus: bool = False) -> Literal["left", "right"]:
+    """Return the side of a change at which the bases keep their place so that the middle of the window does.
+
+    Examples
+    --------
+    >>> [keeping_side(at, 2, 30) for at in (28, 29, 30, 31)]  # removed before it, around it (two), behind it
+    ['right', 'left', 'left', 'left']
+    """
+    inside = at <= middle < at + removed
+    return "left" if middle < at or (inside and not minus) else "right"
 
 
 def _check_place(chromosome: str, position: int) -> None:
@@ -358,8 +409,8 @@ def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: st
 
 
 def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -> None:
-    odd = next((i for i, letter in enumerate(letters) if letter not in _BASES), None)
-    if odd is not None:
+    if not _BASES.issuperset(letters):
+        odd = next(i for i, letter in enumerate(letters) if letter not in _BASES)
         msg = (
             f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no base, {odd} bases after its "
             "window's start; ask for a shorter length or drop the variant"

@@ -11,7 +11,7 @@ from typing import Any
 from causalgia import experiments
 from causalgia.analysis import Analysis
 from causalgia.checks import Table, nearest, shown
-from causalgia.design import NullModel
+from causalgia.design import MatchedVariants, NullModel
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
 
@@ -46,7 +46,7 @@ class ExperimentSpec:
 
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    null: NullModel | None = None
+    null: NullModel | MatchedVariants | None = None
     n_units: int | None = None
     reserve: float | None = None
     analysis: Mapping[str, Any] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class ExperimentSpec:
         return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **asked}
 
 
-def read_experiment(table: Table, null: NullModel | None) -> ExperimentSpec:
+def read_experiment(table: Table, null: NullModel | MatchedVariants | None) -> ExperimentSpec:
     """Return the specification of the experiment in a trial file.
 
     Parameters
@@ -168,7 +168,9 @@ def _check_other_tables(
         raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")
 
 
-def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
+def _check_settings(
+    kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | MatchedVariants | None
+) -> None:
     standing_in = _null_parameter(takes)
     if null is not None and standing_in in settings:
         raise DesignError(f"[experiment]: {standing_in} and [null] are both given; keep one of them")

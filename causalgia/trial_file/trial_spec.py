@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from causalgia.analysis import Analysis
 from causalgia.checks import Table, check_key, check_table
-from causalgia.design import Arm, Design, NullModel, null_from_dict, placebos
+from causalgia.design import Arm, Design, MatchedVariants, NullModel, null_from_dict, placebos
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment
@@ -167,8 +169,7 @@ def _read_file(path: str | Path) -> str:
 def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None]:
     """Return the design and the analysis of a checked file with absolute paths, and its experiment if it has one."""
     if "experiment" in table:
-        null = _read_null(table["null"]) if "null" in table else None
-        experiment = read_experiment(table, null)
+        experiment = read_experiment(table, _read_null_of_experiment(table))
         built = experiment.build()
         return built, built.analysis, experiment
     for key in ("n_units", "null", "arms"):
@@ -189,9 +190,25 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
 
 
 def _read_null(table: Table) -> NullModel:
-    try:
+    with _errors_of_null():
         return null_from_dict(table)
-    except CausalgiaError as error:  # which names the class and its argument
+
+
+def _read_null_of_experiment(table: Table) -> NullModel | MatchedVariants | None:
+    if "null" not in table:
+        return None
+    if table["null"]["kind"] != MatchedVariants.kind:
+        return _read_null(table["null"])
+    with _errors_of_null():
+        return MatchedVariants.from_dict(table["null"])
+
+
+@contextmanager
+def _errors_of_null() -> Iterator[None]:
+    """Name the key of [null] in an error, in place of the class and its argument."""
+    try:
+        yield
+    except CausalgiaError as error:
         raise DesignError(re.sub(r"^(?:cg\.)?[A-Z]\w+\((\w+)=\.\.\.\)", r"[null]: \1", str(error))) from error
 
 
@@ -236,8 +253,7 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
     try:
         check_tables(plain)
         table = with_absolute_paths(plain, Path(path).resolve().parent)
-        null = _read_null(table["null"]) if "null" in table else None
-        return read_experiment(table, null).build()
+        return read_experiment(table, _read_null_of_experiment(table)).build()
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 

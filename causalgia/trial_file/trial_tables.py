@@ -27,6 +27,7 @@ from causalgia.checks import (
     shown,
 )
 from causalgia.design.arms import INTERVENTIONS
+from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import DesignError, quoted
 from causalgia.trial_file.library_table import FILES, MPRA
@@ -97,24 +98,35 @@ def check_tables(plain: Table) -> None:
     if "experiment" in plain:
         check_key(plain["experiment"], "kind", "[experiment]")
     if "null" in plain:
+        experiment = plain.get("experiment", {}).get("kind")
+        if plain["null"].get("kind") == MatchedVariants.kind and experiment != "variants":
+            raise DesignError(
+                f"[null]: kind = '{MatchedVariants.kind}' is the null model of variants: it needs [experiment] with "
+                'kind = "variants", vcf, fasta and length'
+            )
         check_null(plain["null"])
     for name, arm in plain.get("arms", {}).items():
         check_arm(arm, f"[arms.{toml_key(name)}]")
 
 
-def check_null(plain: Table) -> None:
+def check_null(plain: Table, place: str = "[null]") -> None:
     """Raise DesignError if [null] has an unknown kind or option, or lacks a required option."""
-    check_key(plain, "kind", "[null]")
+    check_key(plain, "kind", place)
     kind = plain["kind"]
-    if not isinstance(kind, str) or kind not in NULL_MODELS:
-        near = nearest(str(kind), NULL_MODELS)
-        known = ", ".join(NULL_MODELS)
-        raise DesignError(f"[null]: kind = {shown(kind)} is not a null model{near}; there are {known}")
-    options = [field for field in fields(NULL_MODELS[kind]) if field.init]  # type: ignore[arg-type]
-    check_keys(plain, "[null]", ["kind", *(field.name for field in options)])
+    kinds: dict[str, type] = dict(NULL_MODELS)
+    if place == "[null]":
+        kinds[MatchedVariants.kind] = MatchedVariants
+    if not isinstance(kind, str) or kind not in kinds:
+        near = nearest(str(kind), kinds)
+        known = ", ".join(kinds)
+        raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{near}; there are {known}")
+    options = [field for field in fields(kinds[kind]) if field.init]
+    check_keys(plain, place, ["kind", *(field.name for field in options)])
     for field in options:
         if field.default is MISSING:
-            check_key(plain, field.name, f"[null] of kind '{kind}'")
+            check_key(plain, field.name, f"{place} of kind '{kind}'")
+    if kind == MatchedVariants.kind and is_table(plain["of"]):
+        check_null(plain["of"], "[null.of]")
 
 
 def toml_key(key: str) -> str:
@@ -172,9 +184,8 @@ def with_absolute_paths(plain: Table, folder: Path) -> Table:
         Folder that relative paths start from.
     """
     found = dict(plain)
-    of = plain.get("null", {}).get("of")
-    if isinstance(of, str) and (re.fullmatch(r"[A-Za-z]+", of) is None or (folder / of).exists()):
-        found["null"] = {**plain["null"], "of": str(folder / of)}
+    if "null" in plain:
+        found["null"] = _with_absolute_source(plain["null"], folder)
     for name in (name for name in ("arms", "placebos") if name in plain):
         found[name] = _with_absolute_motif_files(plain[name], folder)
     if "experiment" in plain:
@@ -183,6 +194,18 @@ def with_absolute_paths(plain: Table, folder: Path) -> Table:
     if "mpra" in plain:
         found["mpra"] = {k: str(folder / v) if k in FILES else v for k, v in plain["mpra"].items()}
     return found
+
+
+def _with_absolute_source(null: Table, folder: Path) -> Table:
+    """Return the table of a null model with an absolute path of its sequences."""
+    of = null.get("of")
+    if isinstance(of, dict):
+        return {**null, "of": _with_absolute_source(of, folder)}
+    if null.get("kind") == MatchedVariants.kind and of in ("genome", "variants"):
+        return null
+    if isinstance(of, str) and (re.fullmatch(r"[A-Za-z]+", of) is None or (folder / of).exists()):
+        return {**null, "of": str(folder / of)}
+    return null
 
 
 def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:

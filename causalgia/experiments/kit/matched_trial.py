@@ -19,6 +19,13 @@ from causalgia.multiplicity.matched_ranks import (
     nulls_needed,
     rank_among_matched,
 )
+from causalgia.multiplicity.null_tail import (
+    ENOUGH_BEYOND,
+    FARTHEST,
+    FEWEST_NULLS,
+    TailRanks,
+    extrapolate_ranks,
+)
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.sequences.vcf import Variant
@@ -49,12 +56,18 @@ class MatchedTrial(Experiment):
         Strata of the variants, with their null variants.
     n_given_up
         Number of null variants by how many keys the draw had to give up.
+    tail
+        Whether p-values are extrapolated beyond the largest null effects.
+    distances
+        Distance of each variant from its read-out, where read-outs were given.
     """
 
     variants: tuple[Variant, ...] = field(compare=False)
     matched: MatchedVariants = field(compare=False)
     strata: Strata = field(compare=False)
     n_given_up: dict[int, int] = field(compare=False)
+    tail: bool = False
+    distances: tuple[int, ...] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         n_null = self.n_units - len(self.variants)
@@ -63,7 +76,7 @@ class MatchedTrial(Experiment):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the strata are, and which p-values they can resolve: known before anything is predicted."""
-        return (*_strata_notes(self), *_resolution_notes(self))
+        return (*_strata_notes(self), *_read_out_notes(self), *_resolution_notes(self))
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:  # noqa: ARG002 - nothing is drawn
         """Rank each variant's effect among its matched null variants, and decide.
@@ -130,6 +143,11 @@ class MatchedTrial(Experiment):
         if k >= LEAST_FOR_A_LAW:
             flat = found.p.reshape(k, -1)
             columns["lfdr_matched"] = np.column_stack([local_fdr(p) for p in flat.T]).reshape(found.p.shape)
+        notes = list(self.notes)
+        if self.tail:
+            tail = extrapolate_ranks(values[:k], values[k:], self.strata, floor=floor)
+            columns |= {"tail_p": tail.p, "tail_by": tail.by}
+            notes += _tail_notes(tail)
         coords = {str(dim): ice[dim].to_numpy() for dim in ice.dims[1:] if dim in ice.coords}
         out = xr.Dataset(
             {name: (dims, column) for name, column in columns.items()},
@@ -139,6 +157,7 @@ class MatchedTrial(Experiment):
         out = out.assign_coords(
             {name: ("contrast", [getattr(x, name) for x in self.variants]) for name in _COLUMNS}
             | {"dropped_keys": ("contrast", dropped)}
+            | ({} if self.distances is None else {"distance": ("contrast", list(self.distances))})
         )
         attrs = {
             name: x
@@ -146,7 +165,7 @@ class MatchedTrial(Experiment):
             if name not in ("notes", "cluster", "control_sd_of", "assignment")
         }
         attrs |= {"estimand": OWN_CONTEXT, "target": "units", "matched": self.matched.describe(), "family": _FAMILY}
-        return with_notes(validate(annotate(out.assign_attrs(attrs)), "estimates"), *self.notes)
+        return with_notes(validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes)
 
     def _decide(self, estimates: xr.Dataset) -> xr.Dataset:
         from causalgia.verdicts.rope import rope_region
@@ -225,9 +244,9 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
         if dropped:
             what = " and ".join(dropped) if len(dropped) < 3 else ", ".join(dropped)
             lines.append(
-                f"{count:,} of {len(trial.variants):,} variants are ranked in strata that differ in {what}, which have "
-                f"{trial.matched.least:,} null variants or more only so (or all there are); more null variants "
-                "(n_null=) keep these keys"
+                f"{count:,} of {len(trial.variants):,} variants are ranked in strata pooled over {what}, since fewer "
+                f"than {trial.matched.least:,} null variants (or none but these) share it with them; more null "
+                "variants (n_null=) keep these keys apart"
             )
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):
@@ -237,6 +256,34 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
                 "had a place for them"
             )
     return lines
+
+
+def _read_out_notes(trial: MatchedTrial) -> list[str]:
+    """Return what null variants lack that lie at loci without a site."""
+    if trial.distances is None or trial.matched.of != "genome":
+        return []
+    return [
+        "null variants lie as far from the middle of their windows as the variants from their read-outs, but at random "
+        "loci, without a site there: the question is how variants near sites differ from variants anywhere. Sequences "
+        "with a site in their middle (of=cg.sequences.from_bed(...), or of='variants', the variants' own windows) ask "
+        "among variants near sites"
+    ]
+
+
+def _tail_notes(tail: TailRanks) -> list[str]:
+    """Return what tail_p is, and where it is not extrapolated although few null effects are as large."""
+    modeled, refused = (int((tail.by == how).sum()) for how in ("tail", "no fit"))
+    few = f"effects as large as fewer than {ENOUGH_BEYOND} null effects"
+    lines = [
+        f"the tail_p of {modeled:,} {few} is an extrapolation by a model (a generalized Pareto law of the largest null "
+        f"effects), no rank; it stops at 1 / ({FARTHEST} (m + 1)), and verdicts do not use it"
+    ]
+    if refused:
+        lines.append(
+            f"the tail_p of {refused:,} {few} is their p_matched (tail_by = 'no fit'): the stratum has fewer than "
+            f"{FEWEST_NULLS:,} null variants, or its largest effects follow no such law"
+        )
+    return lines if modeled else lines[1:]
 
 
 def _resolution_notes(trial: MatchedTrial) -> list[str]:
@@ -257,7 +304,7 @@ def _resolution_notes(trial: MatchedTrial) -> list[str]:
 def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     """Return a row for each variant and task."""
     names = ["ace", "p_matched", "q_matched", "n_matched", "matched_lower", "matched_upper"]
-    names += [name for name in ("lfdr_matched",) if name in estimates]
+    names += [name for name in ("lfdr_matched", "tail_p", "tail_by") if name in estimates]
     out = estimates[names].drop_attrs(deep=False).assign(verdict=decisions["verdict"])
     return out.rename(ace="effect", contrast="variant").assign_attrs(estimand=OWN_CONTEXT)
 

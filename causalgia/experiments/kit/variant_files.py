@@ -23,6 +23,8 @@ _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "p_matched": ("p", "Float", "rank p among matched null variants"),
     "q_matched": ("q", "Float", "p adjusted by Benjamini-Hochberg over the variants of the task"),
     "n_matched": ("n", "Integer", "matched null variants of the stratum"),
+    "tail_p": ("tail_p", "Float", "p extrapolated by a law of the largest null effects: a model"),
+    "tail_by": ("tail_by", "String", "origin of tail_p: rank, tail (the model) or no fit (by rank)"),
     "lfdr_matched": ("lfdr", "Float", "local false discovery rate by two groups"),
     "p_adjusted": ("p_adjusted", "Float", "p adjusted over the variants of the task"),
     "verdict": ("verdict", "String", "increases, decreases, negligible or undecided"),
