@@ -22,7 +22,7 @@ from causalgia.choices import (
     is_placebo_rope,
 )
 from causalgia.errors import DesignError, quoted
-from causalgia.expressions import two_kinds
+from causalgia.expressions import matched, two_kinds, without_patterns
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
@@ -51,7 +51,8 @@ class Analysis:
         Instead: two or more factors of the arms.
     tasks
         Contrasts between tasks, ``"K562 - HepG2"`` or ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in
-        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A region by task names them.
+        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A region by task names them. A
+        pattern (``"DNASE:*"``) is each task that it matches, in a sum their mean; ``"*"`` is each task by itself.
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome; or a function of means, as in
         `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
@@ -217,8 +218,15 @@ class Analysis:
         self._check_units(units)
         for name, weights in self.weights_by_task_contrast.items() if tasks is not None else ():
             for task in weights:
-                _check_known(task, tasks or (), f"[analysis.tasks]: '{name}' names", "task")
-        self._check_rope(words, list(self.weights_by_task_contrast) or tasks)
+                if not matched(task, tasks or ()):
+                    _check_known(task, tasks or (), f"[analysis.tasks]: '{name}' names", "task")
+        self._check_rope(words, self._names_of_tasks(tasks))
+
+    def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
+        """Return the tasks that results will have; None where they are not known yet."""
+        if self.tasks is None or tasks is None:
+            return tasks if self.tasks is None else list(self.weights_by_task_contrast)
+        return list(without_patterns(self.weights_by_task_contrast, tasks))
 
     def _check_units(self, units: Sequence[str] | None) -> None:
         named = [("covariates names", name) for name in self.covariates or ()]

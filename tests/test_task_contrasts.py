@@ -466,11 +466,93 @@ def test_the_saved_picture_of_many_tasks_has_the_largest(tmp_path):
 
 def test_what_has_too_many_pairs_or_the_name_of_a_task_is_refused():
     names = [f"ATAC:{i}" for i in range(201)]
-    with pytest.raises(ContrastError, match="of 201 tasks is 20,100 contrasts; up to 200 tasks are paired"):
+    with pytest.raises(ContrastError, match="of 201 tasks is 20,100 differences; up to 200 tasks are paired"):
         requested_task_weights("pairwise", names)
+    assert len(requested_task_weights("reference", names).weights) == 200
+    arms = {"arm": names, "task": ["K562"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((3, 201, 1)))}, arms)
+    for ask in ("pairwise", ["pairwise"]):
+        with pytest.raises(ContrastError, match="'pairwise' of 201 arms .* or say 'reference'"):
+            cg.contrast(outcomes, contrasts=ask)
+    assert cg.contrast(outcomes, contrasts="reference").sizes["contrast"] == 200
     assert list(requested_task_weights("ATAC:1 - ATAC:2", names).weights) == ["ATAC:1 - ATAC:2"]
     assert list(requested_task_weights(["ATAC:1"], names).weights) == ["ATAC:1"]
     with pytest.raises(ContrastError, match="'ATAC:1' has the name of a task, and is another sum"):
         requested_task_weights({"ATAC:1": {"ATAC:1": 1.0, "ATAC:2": -1.0}}, names)
     with pytest.raises(DesignError, match="no keyword such as 'pairwise'"):
         cg.Analysis(control="c", tasks="pairwise")
+
+
+ASSAYS = ["DNASE:K562", "DNASE:HepG2", "RNA:K562", "RNA:HepG2"]
+MEANS = {"DNASE:K562": 0.5, "DNASE:HepG2": 0.5, "RNA:K562": -0.5, "RNA:HepG2": -0.5}
+
+
+@pytest.mark.parametrize(
+    ("asked", "weights"),
+    [
+        ("DNASE:*", {name: {name: 1.0} for name in ASSAYS[:2]}),
+        ("`DNASE:*`", {name: {name: 1.0} for name in ASSAYS[:2]}),
+        ("*", {name: {name: 1.0} for name in ASSAYS}),
+        (["RNA:K562", "*:K562"], {name: {name: 1.0} for name in (ASSAYS[2], ASSAYS[0])}),
+        ("`DNASE:*` - `RNA:*`", {"`DNASE:*` - `RNA:*`": MEANS}),
+        ({"open": {"DNASE:*": 1, "RNA:*": -1}}, {"open": MEANS}),
+        ({"open": "DNASE:*"}, {"open": dict.fromkeys(ASSAYS[:2], 0.5)}),
+        ("2*DNASE:K562", {"2*DNASE:K562": {"DNASE:K562": 2.0}}),
+        ({"one": {"DNASE:K562": 1, "DNASE:*": -1}}, {"one": {"DNASE:K562": 0.5, "DNASE:HepG2": -0.5}}),
+    ],
+)
+def test_patterns_are_the_tasks_that_they_match_and_in_sums_their_mean(asked, weights):
+    assert requested_task_weights(asked, ASSAYS).weights == weights
+    plan = cg.Analysis(control="c", tasks=asked)
+    assert requested_task_weights(plan.weights_by_task_contrast, ASSAYS).weights == weights
+    assert cg.Analysis.from_toml(plan.to_toml()) == plan
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("DNASE:* - RNA:*", "in a sum a pattern stands in backticks, '`DNASE:[*]` - `RNA:[*]`'"),
+        ("2*DNASE:*", "in backticks, '2[*]`DNASE:[*]`'"),
+        ("ATAC:*", "'ATAC:[*]' is not a task"),
+        ({"open": {"ATAC:*": 1}}, "'ATAC:[*]' is not a task"),
+        ({"none": {"DNASE:*": 1, "D*": -1}}, "match the same tasks, and all cancel"),
+    ],
+)
+def test_patterns_of_no_task_and_in_no_sum_are_refused(asked, message):
+    outcomes = crossover().isel(task=[0, 1, 2, 0]).assign_coords(task=ASSAYS)
+    with pytest.raises(ContrastError, match=message):
+        cg.contrast(outcomes, control="placebo", tasks=asked)
+
+
+def test_a_name_that_is_there_is_no_pattern():
+    assert requested_task_weights("K[5]62", ["K[5]62", "K562"]).weights == {"K[5]62": {"K[5]62": 1.0}}
+
+
+@pytest.mark.parametrize("tasks", ["*", "K*", "`*` - K562"])
+def test_a_plan_with_patterns_is_carried_out_as_planned(tmp_path, tasks):
+    plan = replace(PLAN, tasks=tasks)
+    outcomes = cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan)
+    assert "exploratory" not in cg.contrast(outcomes).attrs
+    assert "exploratory" not in cg.contrast(outcomes, tasks=tasks).attrs
+    found = cg.analyze(outcomes, rng=0)
+    assert "exploratory" not in found.attrs
+    kept = cg.analyze(cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan, keep="effects"), rng=0)
+    assert np.array_equal(kept["ace"], found["ace"])
+    assert cg.contrast(outcomes, tasks="HepG2").attrs["exploratory"] == "tasks"
+
+
+def test_every_task_by_a_pattern_is_the_analysis_of_each_task():
+    """So ``--tasks '*'`` takes a plan with a contrast of tasks back to single tasks."""
+    outcomes = cg.run(DESIGN, PREDICTOR, rng=0, analysis=PLAN)
+    with pytest.warns(ExploratoryWarning, match="in tasks"):
+        one, other = (cg.analyze(outcomes, replace(PLAN, tasks=tasks), rng=0) for tasks in ("*", None))
+    for name in ("ace", "lower", "upper", "q", "rope_upper"):
+        assert np.array_equal(one[name], other[name]), name
+    assert cg.report(one) == cg.report(other)
+
+
+def test_a_plan_names_a_pattern_of_no_task_before_anything_is_predicted():
+    with pytest.raises(DesignError, match=r"\[analysis.tasks\]: 'RNA:\*' names 'RNA:\*', which is not a task"):
+        cg.run(DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, tasks="RNA:*"))
+    with pytest.raises(DesignError, match="no region for the task 'HepG2'"):
+        cg.run(DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, tasks="[KH]*", rope={"K562": (-0.1, 0.1)}))

@@ -312,7 +312,9 @@ _Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence 
 _Task = Annotated[
     list[str] | None, typer.Option(help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'.")
 ]
-_Tasks = Annotated[str | None, typer.Option(help="Contrast between tasks, such as 'K562 - HepG2'.")]
+_Tasks = Annotated[
+    str | None, typer.Option(help="Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each task.")
+]
 _Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
 
 
