@@ -34,7 +34,7 @@ def truth_of(kind: str, n: int, tasks: int, rng: Rng) -> np.ndarray:
     return 3 * rng.normal(size=(n, tasks)) * (rng.random((n, tasks)) < 0.3)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _trial(kind: str, tasks: int, r: float, seed: int) -> tuple[float, float, float, float]:
     """Return the rmse over that of each task by itself, false signs, mean lfsr of the clear, and sharing (1 or 0)."""
     rng = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ CHECKS = [
         trials(kind, tasks, r, which),
         bound if which == 0 else 0.05,
         "at most",
-        full=10 if tasks == 10 else 5,
+        full=60 if tasks == 10 else 12,
         quick=2,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()

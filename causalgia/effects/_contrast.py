@@ -20,7 +20,7 @@ from causalgia.effects.contrast_weights import (
     requested_weights,
     weight_matrix,
 )
-from causalgia.effects.control_sd import control_sd, sd_attrs, varying_sd_weights
+from causalgia.effects.control_sd import control_sd, sd_attrs, skewed_control_note, varying_sd_weights
 from causalgia.effects.functions_of_means import (
     Expansion,
     check_scale_of_means,
@@ -181,6 +181,7 @@ def contrast(
     else:
         outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
     floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+    skewed = skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
     if over is not None:
         outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
     dims = {*outcomes["outcome"].dims, "arm"}
@@ -192,6 +193,7 @@ def contrast(
     effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
     as_planned, edits = from_analysis or (stored and question == planned), str(effects.attrs.pop("edits", ""))
     sentences = [] if as_planned else duplicate_notes(weights)
+    sentences += skewed
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
     effects.attrs |= effect_attrs(
