@@ -404,7 +404,7 @@ def test_a_control_that_does_not_vary_has_no_sd():
 def test_intervals_in_sd_cover(tail, n, least):
     """Large effects, whose error is mostly that of the sd, in 2,000 pairs of tasks: 95 % intervals cover about .95.
 
-    Of skewed controls (exponential) they cover .94 with 200 units. With the sd taken as known, fewer than .3 are covered.
+    Of exponential controls they cover .94 with 200 units. With the sd taken as known, fewer than .3 are covered.
     """
     rng, repeats = np.random.default_rng(0), 2_000
     draw = rng.standard_normal if tail == "normal" else (lambda size: rng.standard_exponential(size) - 1)
