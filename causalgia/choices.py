@@ -53,6 +53,9 @@ Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
 
 Scale: TypeAlias = Pointwise | OfMeans
 
+LEAST_TO_SHARE = 20
+"""Contrasts from which the law of effects that tasks share is learnt (`causalgia.infer`, ``across="task"``)."""
+
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
 SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))  # "bliss" needs further arguments

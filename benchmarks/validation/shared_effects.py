@@ -81,6 +81,7 @@ _BOUNDS = {
     ("two groups", 10, 0.6): 0.75,
     ("two groups", 56, 0.0): 0.75,
     ("two groups", 56, 0.6): 0.75,
+    ("two groups", 56, 0.9): 0.75,
     ("independent", 10, 0.0): 1.02,
     ("independent", 10, 0.6): 1.02,
     ("independent", 56, 0.0): 1.02,
@@ -97,7 +98,7 @@ CHECKS = [
         trials(kind, tasks, r, which),
         bound if which == 0 else 0.05,
         "at most",
-        full=60 if tasks == 10 else 12,
+        full=50 if tasks == 10 else 5,
         quick=2,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()
