@@ -1,6 +1,8 @@
 """Effects that tasks share: the mixture against enumeration, its weights, risks, and simulations of kinds of truth."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,7 @@ from causalgia.posterior.task_patterns import Pattern, canonical_patterns, learn
 from causalgia.zoo import Oracle, Word
 
 TASKS = ["a", "b", "c", "d"]
+SHARED = Path(__file__).parent / "reference" / "shared_effects"
 
 
 def small_problem(seed=1, n=20):
@@ -75,6 +78,40 @@ def test_the_posterior_is_that_of_enumeration():
         assert found.sd[j] == pytest.approx(np.sqrt(np.diagonal(spread)), abs=1e-10)
         assert found.lfsr[j] == pytest.approx(lfsr, abs=1e-9)
         assert found.lfdr[j] == pytest.approx(zero, abs=1e-10)
+
+
+def test_weights_and_posterior_are_those_of_r():
+    """mash with given patterns, by mixsqp and mvtnorm (tests/reference/shared_effects/case.R)."""
+    r = json.loads((SHARED / "expected.json").read_text())
+    effect, error = (pd.read_csv(SHARED / name).to_numpy() for name in ("input.csv", "input_error.csv"))
+    parts = pd.read_csv(SHARED / "input_components.csv", keep_default_na=False)
+    names = [name for name in dict.fromkeys(parts["pattern"]) if name != "null"]
+    covariances = parts.filter(regex="^u").to_numpy().reshape(-1, 4, 4)
+    patterns = []
+    for name in names:
+        row = parts.index[parts["pattern"] == name][0]
+        value, vector = np.linalg.eigh(covariances[row] / parts["scale"][row] ** 2)
+        patterns.append(Pattern(name, vector * np.sqrt(np.maximum(value, 0))))
+    place = np.array([names.index(name) if name != "null" else -1 for name in parts["pattern"]])
+    value, vector = np.linalg.eigh(error)
+    n = len(effect)
+
+    def errors(rows):
+        return np.tile(value, (n, 1))[rows], np.tile(vector, (n, 1, 1))[rows]
+
+    law = PatternLaw(patterns, place, parts["scale"].to_numpy(), np.full(len(parts), 1 / len(parts)))
+    density = log_densities(effect, errors, law)
+    weight = fitted_weights(density, law.scale)
+    fitted = PatternLaw(patterns, place, law.scale, weight)
+    loglik = np.log(np.exp(density) @ weight).sum() - n * 2 * np.log(2 * np.pi)
+    assert loglik + 9 * np.log(weight[0]) == pytest.approx(r["penalised_loglik"], abs=1e-6)
+    found = task_moments(effect, errors, fitted)
+    columns = zip((found.mean, found.sd, found.lfsr), ("posterior_mean", "posterior_sd", "lfsr"), strict=True)
+    for mine, theirs in columns:
+        np.testing.assert_allclose(mine, r[theirs], atol=1e-4)
+    exact = task_moments(effect, errors, PatternLaw(patterns, place, law.scale, np.array(r["weights"])))
+    np.testing.assert_allclose(exact.mean, r["posterior_mean"], atol=1e-9)
+    np.testing.assert_allclose(exact.sd, r["posterior_sd"], atol=1e-7)
 
 
 def test_draws_have_the_moments_of_enumeration():

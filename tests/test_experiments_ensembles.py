@@ -126,6 +126,19 @@ def test_an_experiment_answers_about_the_difference_between_tasks(name: str, tmp
     assert answer.save(tmp_path / "figure.png", task="a - b").stat().st_size > 5_000
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
+    experiment = cg.experiments.copies(cg.Uniform(length=41), word="UGCAUG", at=(4, 16), n_units=60)
+    planned = replace(experiment, analysis=replace(experiment.analysis, tasks="a - b"))
+    outcomes = cg.run(planned, ensemble(), rng=0, progress=False)
+    found = cg.experiments.pairing_gain(outcomes, planned)
+    y = outcomes["outcome"].sel(task="a") - outcomes["outcome"].sel(task="b")
+    by_hand = outcomes.drop_dims("task").assign(outcome=y.expand_dims(task=["a - b"], axis=2)).drop_attrs()
+    expected = cg.experiments.pairing_gain(by_hand, experiment)
+    assert found["task"].values.tolist() == ["a - b"]
+    np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-9)
+
+
 # ---------------------------------------------------------------- the logo of a word
 
 
