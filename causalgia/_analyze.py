@@ -244,17 +244,18 @@ def _posterior_and_decisions(
         by_tests = _decide_effects(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
         return None, by_sequence(by_tests, kept)
     error, why = deciding_error(estimates, asked)
-    chosen = replace(asked, error=error)
+    chosen = replace(asked, error=error, across=None if error in BY_TESTS else asked.across)
     if chosen.error not in BY_TESTS and not exact.all():
         from causalgia.posterior import infer
 
         varying = estimates.isel(contrast=~exact)
-        posterior = infer(varying, **_infer_arguments(chosen), rng=derive(key, "infer"), client=client)
+        posterior = infer(varying, **_infer_arguments(chosen, client), rng=derive(key, "infer"))
     decisions = _decide_effects(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
         decisions = _add_exact_contrasts(decisions, estimates, exact, chosen)
     if why:
-        decisions = with_notes(decisions, f"tests decide, and no posterior of these effects: {why}")
+        alone = ", and tasks share nothing" if asked.across is not None else ""
+        decisions = with_notes(decisions, f"tests decide, and no posterior of these effects{alone}: {why}")
     if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
         decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
     return posterior, decisions
@@ -386,6 +387,7 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> t
         ci_prob=analysis.ci_prob,
         weights=analysis.weights,
         moderate=analysis.moderate,
+        task_correlation=analysis.across is not None,
     )
     return effects, _adjust_p_values(effects, estimates, analysis, rng) if "p" in estimates else estimates
 
@@ -394,6 +396,7 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) ->
     """Return estimates from moments; raise ContrastError for options that need single units."""
     known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
     needs = {
+        "across": (analysis.across, analysis.across is None),
         "adjust": (analysis.adjust, analysis.adjust not in ("bootstrap_t", "sign_flip")),
         "error": (analysis.error, analysis.error != "bootstrap_t"),
         "target": (analysis.target, analysis.target == "population"),
@@ -449,10 +452,13 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     )
 
 
-def _infer_arguments(analysis: Analysis) -> dict[str, Any]:
+def _infer_arguments(analysis: Analysis, client: Client | None) -> dict[str, Any]:
+    if analysis.across is not None:
+        return {"across": analysis.across, "exchangeable": analysis.exchangeable}
     family = analysis.family if analysis.family not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
-    return {"law": analysis.law, "family": family, "exchangeable": analysis.exchangeable, **prior}
+    law = {"law": analysis.law, "family": family, "exchangeable": analysis.exchangeable}
+    return {**law, **prior, "client": client}
 
 
 def _decide_effects(

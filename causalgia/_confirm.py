@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia._run import run
 from causalgia.analysis import Analysis, kept_analysis, placebo_word_contrasts
 from causalgia.checks import nearest
-from causalgia.choices import LEAST_PLACEBO_WORDS, is_placebo_rope
+from causalgia.choices import LEAST_PLACEBO_WORDS, LEAST_TO_SHARE, is_placebo_rope
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
@@ -253,6 +253,8 @@ def _confirmation_analysis(analysis: Analysis, names: list[str], *, of_parents: 
     if analysis.contrasts is not None:
         rows = analysis.weights_by_contrast
         changes["contrasts"] = {name: rows[name] for name in names if name in rows} or None
+    if len(names) < LEAST_TO_SHARE:  # too few to learn from what tasks share
+        changes["across"] = None
     if of_parents and analysis.target == "population":
         changes["target"] = "parents"
     return replace(analysis, **changes)  # type: ignore[arg-type]  # fields of Analysis

@@ -13,6 +13,7 @@ from causalgia.checks import check_table, nearest, shown
 from causalgia.choices import (
     LEAST_FOR_A_LAW,
     LEAST_PLACEBO_WORDS,
+    LEAST_TO_SHARE,
     POSTERIOR_ERRORS,
     Error,
     Law,
@@ -22,7 +23,7 @@ from causalgia.choices import (
     is_placebo_rope,
 )
 from causalgia.errors import DesignError, quoted
-from causalgia.expressions import two_kinds
+from causalgia.expressions import matched, two_kinds, without_patterns
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
@@ -51,7 +52,8 @@ class Analysis:
         Instead: two or more factors of the arms.
     tasks
         Contrasts between tasks, ``"K562 - HepG2"`` or ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in
-        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A region by task names them.
+        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A region by task names them. A
+        pattern (``"DNASE:*"``) is each task that it matches, in a sum their mean; ``"*"`` is each task by itself.
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome; or a function of means, as in
         `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
@@ -64,6 +66,9 @@ class Analysis:
         contrasts (for a factor of the arms, each contrast has the level of its treatment arm).
     law
         Law of the effects in the hierarchical model, as in `causalgia.infer`.
+    across
+        ``"task"``: tasks share strength by adaptive shrinkage, as in `causalgia.infer`, and the posterior decides; of
+        20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
@@ -115,6 +120,7 @@ class Analysis:
     adjust: Method = "bh"
     family: str | None = None
     law: Law = "auto"
+    across: Literal["task"] | None = None
     rope: Rope | None = None
     level: float = 0.95
     error: Error = "auto"
@@ -138,6 +144,7 @@ class Analysis:
                     "example rope=(0.9, 1.1)"
                 )
         self._check_prediction()
+        self._check_sharing()
         for name, value in plain.items():
             object.__setattr__(self, name, as_frozen(name, value))
 
@@ -175,6 +182,25 @@ class Analysis:
                     f"prediction from few networks; leave {name}= out, or use target='population x "
                     "predictors' for their mean"
                 )
+
+    def _check_sharing(self) -> None:
+        """Raise DesignError if tasks are to share strength, and verdicts are not of that posterior."""
+        if self.across is None:
+            return
+        others = {
+            "error": self.error in ("auto", *POSTERIOR_ERRORS),
+            "law": self.law == "auto",
+            "prior": self.prior is None,
+            "family": self.family in (None, "all"),
+            "rope": not is_placebo_rope(self.rope),
+            "scale": self.scale != "ratio",
+            "target": self.target != "next predictor",
+        }
+        for name in (name for name, fits in others.items() if not fits):
+            raise DesignError(
+                f"Analysis: {name}={quoted(getattr(self, name))} does not go with across='task', where one posterior "
+                f"of all contrasts in all tasks decides; leave {name}= or across= out"
+            )
 
     def check(
         self,
@@ -217,8 +243,29 @@ class Analysis:
         self._check_units(units)
         for name, weights in self.weights_by_task_contrast.items() if tasks is not None else ():
             for task in weights:
-                _check_known(task, tasks or (), f"[analysis.tasks]: '{name}' names", "task")
-        self._check_rope(words, list(self.weights_by_task_contrast) or tasks)
+                if not matched(task, tasks or ()):
+                    _check_known(task, tasks or (), f"[analysis.tasks]: '{name}' names", "task")
+        names = self._names_of_tasks(tasks)
+        self._check_rope(words, names)
+        if self.across is not None:
+            self._check_number(arms, names)
+
+    def _check_number(self, arms: Sequence[str], tasks: Sequence[str] | None) -> None:
+        """Raise DesignError where too little is planned for tasks to share strength."""
+        n = len(arms) - 1 if self.control is not None else len(self.weights_by_contrast) or 1
+        if tasks is not None and len(tasks) < 2:
+            raise DesignError("[analysis]: across = 'task', and there is one task and nothing to share; leave it out")
+        if self.asks and n < LEAST_TO_SHARE:
+            raise DesignError(
+                f"[analysis]: across = 'task' takes {LEAST_TO_SHARE} contrasts, from which it learns what tasks share, "
+                f"and there are {n}; leave it out"
+            )
+
+    def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
+        """Return the tasks that results will have; None where they are not known yet."""
+        if self.tasks is None or tasks is None:
+            return tasks if self.tasks is None else list(self.weights_by_task_contrast)
+        return list(without_patterns(self.weights_by_task_contrast, tasks))
 
     def _check_units(self, units: Sequence[str] | None) -> None:
         named = [("covariates names", name) for name in self.covariates or ()]
@@ -280,6 +327,8 @@ class Analysis:
         """
         if self.error != "auto":
             return self.error
+        if self.across is not None:
+            return "local"
         of_one_kind = self.exchangeable
         if of_one_kind is None:
             of_one_kind = self.contrasts is None and self.interaction is None

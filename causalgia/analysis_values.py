@@ -71,6 +71,7 @@ ANALYSIS: Keys = {
     "adjust": one_of(*METHODS),
     "family": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
     "law": one_of(*LAWS),
+    "across": one_of("task"),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
     "exchangeable": (lambda value: isinstance(value, bool), "true or false"),

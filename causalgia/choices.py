@@ -59,6 +59,9 @@ Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 Align = Literal["left", "right", "read_out"]
 """Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
 
+LEAST_TO_SHARE = 20
+"""Contrasts from which the law of effects that tasks share is learnt (`causalgia.infer`, ``across="task"``)."""
+
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
 SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))  # "bliss" needs further arguments

@@ -18,6 +18,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
 from typing import Any, TypeAlias
 
@@ -27,6 +28,11 @@ from causalgia.errors import ContrastError, DesignError, quoted
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
 _MOST_LETTERS, _MOST_BRACKETS = 10_000, 50
+_MOST_PAIRED = 200  # names; their 19,900 pairs are dense rows of weights
+_WILD = re.compile(r"[*?]|\[[^\]]+\]")
+_SPACED_SIGN = re.compile(r"\s[-+*/=]+\s")
+_MULTIPLE = re.compile(r"\s*[\d.]+\s*\*")
+_BARE_PATTERN = re.compile(r"[^\W\d][^\s()`]*?(?:[*?]|\[[^\]\s]+\])[^\s()`]*")
 _WORD = re.compile(r"[^\W\d][\w.]*(?::[\w.]+)*")
 _TOKEN = re.compile(
     r"\s*(?:(?P<quoted>`[^`]*`|\"[^\"]*\"|'[^']*')"
@@ -103,7 +109,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
 
 
-def names_in(text: str) -> list[str]:
+def names_in(text: str, *, of: str = "arm") -> list[str]:
     """Return the names in a hypothesis, known or not, in order of appearance.
 
     Examples
@@ -111,7 +117,7 @@ def names_in(text: str) -> list[str]:
     >>> names_in("2 * `GATA1 x TAL1` - GATA1 = GATA1")
     ['GATA1 x TAL1', 'GATA1']
     """
-    tokens = _Parser(text, ["a", "b"], "arm").tokens
+    tokens = _Parser(text, ["a", "b"], of).tokens
     return list(dict.fromkeys(value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")))
 
 
@@ -123,7 +129,7 @@ def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> di
     Raises
     ------
     ContrastError
-        If there is only one name.
+        If there is only one name, or there are more than 200 to pair.
 
     Examples
     --------
@@ -133,6 +139,12 @@ def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> di
     if len(names) < 2:
         raise ContrastError(
             f"{quoted(which)} compares {of}s, and there is one, {quoted(names[0])}; name a number: '{names[0]} = 0'"
+        )
+    if which == "pairwise" and len(names) > _MOST_PAIRED:
+        raise ContrastError(
+            f"'pairwise' of {len(names):,} {of}s is {len(names) * (len(names) - 1) // 2:,} differences; up to "
+            f"{_MOST_PAIRED} {of}s are paired: name those that you compare, {quoted(_example(names, of))}, or say "
+            f"'reference' (each minus the first, {quoted(names[0])})"
         )
     pairs = {
         "pairwise": list(combinations(names, 2)),
@@ -165,6 +177,80 @@ def hypothesis_name(text: str) -> str:
     'a - b = 0'
     """
     return " ".join(text.split())
+
+
+def matched(pattern: str, known: Iterable[str]) -> list[str]:
+    """Return the names that a pattern stands for: itself if it is a name, else those that it matches.
+
+    Examples
+    --------
+    >>> matched("DNASE:*", ["DNASE:K562", "RNA:K562", "DNASE:HepG2"]), matched("K5[6]2", ["K562", "K5[6]2"])
+    (['DNASE:K562', 'DNASE:HepG2'], ['K5[6]2'])
+    """
+    known = list(known)
+    if pattern in known:
+        return [pattern]
+    return [name for name in known if fnmatchcase(name, pattern)] if _WILD.search(pattern) else []
+
+
+def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[str]) -> dict[str, Terms]:
+    """Return weights of names in place of patterns of them.
+
+    A pattern by itself, of weight 1 and without another name, stands for each name that it matches; in a sum, or under
+    a name, for their mean.
+
+    Raises
+    ------
+    ContrastError
+        If a pattern matches nothing, or a sum cancels.
+
+    Examples
+    --------
+    >>> known = ["DNASE:a", "DNASE:b", "RNA:a"]
+    >>> without_patterns({"DNASE:*": {"DNASE:*": 1.0}}, known)
+    {'DNASE:a': {'DNASE:a': 1.0}, 'DNASE:b': {'DNASE:b': 1.0}}
+    >>> without_patterns({"open": {"DNASE:*": 1.0, "RNA:a": -1.0}}, known)
+    {'open': {'DNASE:a': 0.5, 'DNASE:b': 0.5, 'RNA:a': -1.0}}
+    """
+    there = set(known)
+    found: dict[str, Terms] = {}
+    for name, row in rows.items():
+        if there.issuperset(row):
+            found[name] = dict(row)
+            continue
+        by_pattern = {pattern: matched(pattern, known) for pattern in row}
+        for pattern, names in by_pattern.items():
+            if not names:
+                raise ContrastError(
+                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name or pattern of no task"
+                    f"{nearest(pattern, known)}; there are {', '.join(map(quoted, known[:12]))}"
+                    + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+                )
+        alone = next(iter(row))
+        if row == {alone: 1.0} and hypothesis_name(alone) == hypothesis_name(name.strip("`\"'")):
+            found |= {one: {one: 1.0} for one in by_pattern[alone]}
+            continue
+        terms: Terms = {}
+        for pattern, weight in row.items():
+            for one in by_pattern[pattern]:
+                terms[one] = terms.get(one, 0.0) + weight / len(by_pattern[pattern])
+        left = {one: weight for one, weight in terms.items() if abs(weight) > 1e-12 * sum(map(abs, row.values()))}
+        if not left:
+            raise ContrastError(f"contrast of tasks {quoted(name)}: its patterns match the same tasks, and all cancel")
+        found[name] = left
+    return found
+
+
+def is_pattern(text: str) -> bool:
+    """Return whether a text that is no sum of names may be a pattern of them.
+
+    Examples
+    --------
+    >>> is_pattern("DNASE:cell 1*"), is_pattern("K562 * HepG2"), is_pattern("`DNASE:*` - K562")
+    (True, False, False)
+    """
+    is_sum = "`" in text or _SPACED_SIGN.search(text) or _MULTIPLE.match(text)
+    return bool(_WILD.search(text)) and not is_sum
 
 
 def check_distinct(rows: dict[str, Linear]) -> None:
@@ -233,6 +319,12 @@ class _Parser:
         return [*found, ("end", "")]
 
     def _error(self, what: str) -> ContrastError:
+        if self.of == "task" and "`" not in self.text and _BARE_PATTERN.search(self.text):
+            marked = _BARE_PATTERN.sub(lambda found: f"`{found[0]}`", self.text)
+            return ContrastError(
+                f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; in a sum a pattern stands in backticks, "
+                f"{quoted(marked[:200])}, and is the mean of the tasks that it matches"
+            )
         return ContrastError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example "
             f"{quoted(_example(self.names, self.of))}, names with spaces or signs in backticks"
@@ -315,6 +407,8 @@ class _Parser:
         position = re.fullmatch(r"b([1-9]\d{0,6})", value)
         if position and int(position[1]) <= len(self.names):
             return self.names[int(position[1]) - 1]
+        if self.of == "task" and kind == "quoted" and matched(name, self.names):
+            return name
         listed = ", ".join(map(quoted, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         hint = nearest(name, self.names, most=3) or "."
@@ -334,6 +428,8 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
     --------
     >>> weights_in_text("GATA1 - (mutant + scrambled) / 2")
     {'GATA1 - (mutant + scrambled) / 2': {'GATA1': 1.0, 'mutant': -0.5, 'scrambled': -0.5}}
+    >>> weights_in_text("DNASE:*", of="task")
+    {'DNASE:*': {'DNASE:*': 1.0}}
     """
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
@@ -351,8 +447,10 @@ def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
             f"give cg.contrast(outcomes, contrasts={quoted(text)})"
         )
     try:
-        found = read_hypothesis(text, names_in(text), of=of)
+        found = read_hypothesis(text, names_in(text, of=of), of=of)
     except ContrastError as error:
+        if of == "task" and is_pattern(text):
+            return {text: 1.0}
         raise DesignError(f"Analysis: {error}") from error
     if found.constant:
         raise DesignError(

@@ -1,5 +1,9 @@
 """Effects that tasks share: the mixture against enumeration, its weights, risks, and simulations of kinds of truth."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +11,8 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import ContrastError, EstimateError, InferenceError
+from causalgia._analyze import steps
+from causalgia.errors import ContrastError, DesignError, EstimateError, ExploratoryWarning, InferenceError
 from causalgia.estimation.task_correlation import task_columns
 from causalgia.posterior import task_errors as task_errors_module
 from causalgia.posterior import task_patterns
@@ -33,8 +38,10 @@ from causalgia.posterior.task_patterns import (
     canonical_patterns,
     learnt_patterns,
 )
+from causalgia.zoo import Oracle, Word
 
 TASKS = ["a", "b", "c", "d"]
+SHARED = Path(__file__).parent / "reference" / "shared_effects"
 
 
 def small_problem(seed=1, n=20):
@@ -83,6 +90,40 @@ def test_the_posterior_is_that_of_enumeration():
         assert found.sd[j] == pytest.approx(np.sqrt(np.diagonal(spread)), abs=1e-10)
         assert found.lfsr[j] == pytest.approx(lfsr, abs=1e-9)
         assert found.lfdr[j] == pytest.approx(zero, abs=1e-10)
+
+
+def test_weights_and_posterior_are_those_of_r():
+    """mash with given patterns, by mixsqp and mvtnorm (tests/reference/shared_effects/case.R)."""
+    r = json.loads((SHARED / "expected.json").read_text())
+    effect, error = (pd.read_csv(SHARED / name).to_numpy() for name in ("input.csv", "input_error.csv"))
+    parts = pd.read_csv(SHARED / "input_components.csv", keep_default_na=False)
+    names = [name for name in dict.fromkeys(parts["pattern"]) if name != "null"]
+    covariances = parts.filter(regex="^u").to_numpy().reshape(-1, 4, 4)
+    patterns = []
+    for name in names:
+        row = parts.index[parts["pattern"] == name][0]
+        value, vector = np.linalg.eigh(covariances[row] / parts["scale"][row] ** 2)
+        patterns.append(Pattern(name, vector * np.sqrt(np.maximum(value, 0))))
+    place = np.array([names.index(name) if name != "null" else -1 for name in parts["pattern"]])
+    value, vector = np.linalg.eigh(error)
+    n = len(effect)
+
+    def errors(rows):
+        return np.tile(value, (n, 1))[rows], np.tile(vector, (n, 1, 1))[rows]
+
+    law = PatternLaw(patterns, place, parts["scale"].to_numpy(), np.full(len(parts), 1 / len(parts)))
+    density = log_densities(effect, errors, law)
+    weight = fitted_weights(density, law.scale)
+    fitted = PatternLaw(patterns, place, law.scale, weight)
+    loglik = np.log(np.exp(density) @ weight).sum() - n * 2 * np.log(2 * np.pi)
+    assert loglik + 9 * np.log(weight[0]) == pytest.approx(r["penalised_loglik"], abs=1e-6)
+    found = task_moments(effect, errors, fitted)
+    columns = zip((found.mean, found.sd, found.lfsr), ("posterior_mean", "posterior_sd", "lfsr"), strict=True)
+    for mine, theirs in columns:
+        np.testing.assert_allclose(mine, r[theirs], atol=1e-4)
+    exact = task_moments(effect, errors, PatternLaw(patterns, place, law.scale, np.array(r["weights"])))
+    np.testing.assert_allclose(exact.mean, r["posterior_mean"], atol=1e-9)
+    np.testing.assert_allclose(exact.sd, r["posterior_sd"], atol=1e-7)
 
 
 def test_draws_have_the_moments_of_enumeration():
@@ -277,6 +318,16 @@ def test_an_error_that_contrasts_share_is_no_effect():
     assert count[0] <= 6
     assert count[1] > 50
     assert "share, as that of their control" in found["posterior"].attrs["notes"]
+
+
+@pytest.mark.parametrize(("n", "n_contrasts", "size"), [(60, 20, 5), (200, 20, 40), (40, 60, 20)])
+def test_contrasts_that_share_no_arm_have_no_shared_error(n, n_contrasts, size):
+    """Its estimate is not 0, and within the sampling error; a control arm, half of the variance, is always beyond."""
+    kinds = {0.0: 0, 1.0: 12}
+    for control, found in kinds.items():
+        all_units = [units(n, n_contrasts, size, r=0.6, control=control, seed=seed) for seed in range(12)]
+        errors = [task_errors(cg.estimate(one, task_correlation=True)) for one in all_units]
+        assert sum(bool(one.shared.any()) for one in errors) == found
 
 
 def test_the_shared_error_is_found_beside_effects():
@@ -580,3 +631,97 @@ def test_a_pattern_is_scaled_to_a_largest_variance_of_1(ridge):
     plain = loadings @ loadings.T + ridge * np.eye(3)
     found = task_patterns._as_unit("a", loadings, ridge)
     np.testing.assert_allclose(found.covariance, plain / np.diagonal(plain).max(), rtol=1e-12)
+
+
+def plan_of(n_words=40, **settings):
+    """A crossover whose words act alike in four tasks, its design and its plan."""
+    rng = np.random.default_rng(4)
+    words = ["".join(rng.choice(list("ACGT"), 6)) for _ in range(n_words)]
+    size = np.where(rng.random(n_words) < 0.4, rng.normal(size=n_words), 0.0)
+    terms = [Word(word, float(one)) for word, one in zip(words, size, strict=True)]
+    background = [Word(base, one) for base, one in zip("ACG", (0.1, -0.1, 0.05), strict=True)]
+    oracle = Oracle(*terms, *background, tasks=["a", "b", "c", "d"], weights=[[1.0] * (n_words + 3)] * 4, scale="z")
+    arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=20) for word in words}}
+    noise = np.random.default_rng(5).normal(size=(4, 60))
+    predictor = cg.FunctionPredictor(
+        lambda x: oracle.predict(x.argmax(1).astype(np.uint8)) + (x.argmax(1) - 1.5) @ noise.T,
+        tasks=list("abcd"),
+        scale="z",
+    )
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=150)
+    return design, predictor, cg.Analysis(**{"control": "untreated", "across": "task", "rope": (-0.1, 0.1)} | settings)
+
+
+def test_a_plan_shares_across_tasks():
+    design, predictor, plan = plan_of()
+    assert cg.Analysis.from_toml(plan.to_toml()) == plan
+    outcomes = cg.run(design, predictor, rng=0, analysis=plan)
+    found = steps(outcomes, rng=0)
+    assert "exploratory" not in found.decisions.attrs
+    by_hand = cg.infer(cg.estimate(cg.contrast(outcomes), task_correlation=True), across="task", rng=0, n_draws=4)
+    assert np.array_equal(found.posterior["moments"]["mean"], by_hand["moments"]["mean"])
+    assert "across tasks" in cg.report(found.decisions) or "Tasks share strength" in cg.report(found.decisions)
+    kept = cg.run(design, predictor, rng=0, analysis=plan, keep="effects")
+    assert np.array_equal(cg.analyze(kept, rng=0)["ace"], found.decisions["ace"])
+    with pytest.warns(ExploratoryWarning, match="in across"):
+        alone = cg.analyze(outcomes, replace(plan, across=None), rng=0)
+    assert alone.attrs["exploratory"] == "across"
+    assert cg.infer(found.estimates, rng=0)["posterior"].attrs["exploratory"] == "across"
+    assert "exploratory" not in cg.infer(found.estimates, across="task", rng=0)["posterior"].attrs
+
+
+def test_a_plan_of_twenty_contrasts_shares_and_one_of_few_units_is_tested():
+    design, predictor, plan = plan_of(n_words=20)
+    decided = cg.analyze(cg.run(design, predictor, rng=0, analysis=plan), rng=0)
+    assert decided.attrs["error"] == "local"
+    assert "too few" not in cg.report(decided)
+    few = replace(design, n_units=15)
+    tested = cg.analyze(cg.run(few, predictor, rng=0, analysis=plan), rng=0)
+    assert "and tasks share nothing: their standard errors have 14 degrees of freedom" in cg.report(tested)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"error": "bh"}, "error='bh' does not go with across='task'"),
+        ({"law": "normal"}, "law='normal' does not go with across='task'"),
+        ({"rope": "placebo"}, "rope='placebo' does not go with across='task'"),
+        ({"scale": "ratio", "rope": (0.9, 1.1)}, "scale='ratio' does not go"),
+        ({"across": "model"}, "across = 'model' must be one of"),
+    ],
+)
+def test_a_plan_that_cannot_share_is_refused(settings, message):
+    with pytest.raises(DesignError, match=message):
+        cg.Analysis(**{"control": "untreated", "across": "task"} | settings)
+
+
+def test_a_trial_that_cannot_share_is_refused_before_anything_is_predicted():
+    design, predictor, plan = plan_of(n_words=20)
+    for change, message in (
+        ({"analysis": replace(plan, tasks="a - b")}, "there is one task and nothing to share"),
+        ({"analysis": plan, "keep": "moments"}, "across='task' of the analysis needs the outcomes of all units"),
+        (
+            {"analysis": plan, "until": cg.Precision(half_width=0.1, control="untreated")},
+            "leave across= out of the analysis",
+        ),
+        ({"analysis": plan, "predictor": cg.Ensemble({"x": predictor, "y": plan_of(21)[1]})}, "takes their average"),
+    ):
+        with pytest.raises(DesignError, match=message):
+            cg.run(design, change.pop("predictor", predictor), rng=0, **change)
+    small, predictor, _ = plan_of(n_words=19)
+    with pytest.raises(DesignError, match="takes 20 contrasts, from which .* there are 19"):
+        cg.run(small, predictor, rng=0, analysis=plan)
+
+
+@pytest.mark.parametrize(("n", "step"), [(60, ""), (150, "(every 2nd of 150 labeled)")])
+def test_every_task_of_a_picture_is_labeled_or_the_picture_says_so(n, step):
+    grid = np.eye(n)
+    names = [f"tissue {i}" for i in range(n)]
+    group = xr.Dataset(
+        dict.fromkeys(("same_size", "same_sign"), (("task", "task_"), grid))
+        | {"n_either": (("task", "task_"), np.full((n, n), 9))},
+        coords={"task": names, "task_": names},
+    )
+    axes = cg.plot.sharing({"sharing": group})
+    assert axes.get_xlabel() == step
+    assert len(axes.get_xticklabels()) == (n if not step else n // 2)

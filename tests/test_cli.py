@@ -278,6 +278,35 @@ def test_removed_results_are_named(trial, results):
     assert not (results / "posterior.nc").exists()
 
 
+def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
+    trial.write_text(QUICK.replace("n = 3", "n = 22"))
+    out = tmp_path / "shared"
+    call("run", trial, "--out", out)
+    assert "and tasks share nothing: most of them are too skewed" in call("analyze", out, "--across", "task").stdout
+    call("analyze", out, "--across", "task", "--error", "local")
+    found = verdicts(out)
+    assert found.attrs["across"] == "task"
+    assert (found.attrs["error"], found.attrs["exploratory"]) == ("local", "across, error")
+    assert (out / "sharing.png").stat().st_size > 5_000
+    assert "Removed sharing.png: " in call("analyze", out).stdout
+    refused("analyze", out, "--across", "model", said="--across = 'model' must be one of")
+    trial.write_text(QUICK.replace("n = 3", "n = 22") + 'across = "task"\nerror = "local"\n')
+    call("run", trial, "--out", out, "--force")
+    assert "Removed" not in call("analyze", out).stdout
+    assert "exploratory" not in verdicts(out).attrs
+
+
+def test_a_pattern_takes_a_plan_of_a_contrast_of_tasks_back_to_each(trial, tmp_path):
+    trial.write_text(QUICK + 'tasks = "K562 - HepG2"\n')
+    out = tmp_path / "between"
+    call("run", trial, "--out", out)
+    call("analyze", out)
+    assert verdicts(out)["task"].values.tolist() == ["K562 - HepG2"]
+    call("analyze", out, "--tasks", "*")
+    assert verdicts(out)["task"].values.tolist() == ["K562", "HepG2"]
+    assert verdicts(out).attrs["exploratory"] == "tasks"
+
+
 def verdicts(folder):
     return store.load(folder / "decisions.nc", "decisions")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,39 @@ def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(name:
             assert any(said.startswith(f"Task {task}, model {member}") for said in own), (task, member, own)
     assert "nan" not in " ".join(answer.sentences)
     assert answer.save(tmp_path / "figure.png", task="b").stat().st_size > 5_000
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
+@pytest.mark.parametrize("name", AT_41)
+def test_an_experiment_answers_about_the_difference_between_tasks(name: str, tmp_path: Path) -> None:
+    experiment = made(name, tmp_path)
+    experiment = replace(experiment, analysis=replace(experiment.analysis, tasks=["a", "a - b"]))
+    oracle = ensemble().members[0]
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+    assert answer.tasks == ["a", "a - b"]
+    assert any(said.startswith("Task a - b") for said in answer.sentences)
+    assert "nan" not in " ".join(answer.sentences)
+    each = cg.estimate(cg.contrast(cg.run(made(name, tmp_path), oracle, rng=0, progress=False)))["ace"]
+    found = answer.estimates["ace"].sel(task="a - b")
+    common = [name for name in found["contrast"].to_numpy() if name in each["contrast"].to_numpy()]
+    assert common
+    difference = each.sel(task="a", contrast=common) - each.sel(task="b", contrast=common)
+    np.testing.assert_allclose(found.sel(contrast=common), difference, atol=1e-9)
+    assert answer.save(tmp_path / "figure.png", task="a - b").stat().st_size > 5_000
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
+    experiment = cg.experiments.copies(cg.Uniform(length=41), word="UGCAUG", at=(4, 16), n_units=60)
+    planned = replace(experiment, analysis=replace(experiment.analysis, tasks="a - b"))
+    outcomes = cg.run(planned, ensemble(), rng=0, progress=False)
+    found = cg.experiments.pairing_gain(outcomes, planned)
+    y = outcomes["outcome"].sel(task="a") - outcomes["outcome"].sel(task="b")
+    by_hand = outcomes.drop_dims("task").assign(outcome=y.expand_dims(task=["a - b"], axis=2)).drop_attrs()
+    expected = cg.experiments.pairing_gain(by_hand, experiment)
+    assert found["task"].values.tolist() == ["a - b"]
+    np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-9)
 
 
 # ---------------------------------------------------------------- the logo of a word

@@ -22,6 +22,10 @@ def _exponential(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
     return rng.exponential(size=shape) - 1
 
 
+def _lognormal(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
+    return (rng.lognormal(size=shape) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+
+
 def covers(n_units: int, draw: Draw, *, scale: str, as_if_known: bool = False) -> Callable[[Rng, int], np.ndarray]:
     """Whether the interval of the difference has the truth in it; a trial is a pair of tasks.
 
@@ -76,6 +80,13 @@ CHECKS = [
         _SECTION,
         "K562 - HepG2 in sd, exponential control, 1,000 units",
         covers(1_000, _exponential, scale="sd"),
+        0.95,
+        "reported",
+    ),
+    Check(
+        _SECTION,
+        "K562 - HepG2 in sd, lognormal control, 200 units: a note says that the control is skewed",
+        covers(200, _lognormal, scale="sd"),
         0.95,
         "reported",
     ),

@@ -109,6 +109,11 @@ class RunRequest:
                     "until= watches the effect in each task, and the analysis asks for contrasts between tasks; leave "
                     "tasks= out of the analysis until the trial has ended, or give n_units= instead of until="
                 )
+            if self.until is not None and self.analysis.across is not None:
+                raise DesignError(
+                    "until= decides by its confidence sequence, and across='task' by a posterior; leave across= out of "
+                    "the analysis, or give n_units= instead of until="
+                )
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
             self._check_outcomes(self.analysis)
@@ -125,6 +130,11 @@ class RunRequest:
             raise DesignError(
                 f"[analysis]: target = {quoted(analysis.target)} needs the answers of two or more predictors, and "
                 "there is one; run the trial on cg.Ensemble([...]), or leave target= out"
+            )
+        if analysis.across is not None and analysis.target not in OVER_PREDICTORS and self.predictor.models is not None:
+            raise DesignError(
+                "[analysis]: across = 'task' of several predictors takes their average; say target = 'population x "
+                "predictors', or run the trial on one of them"
             )
         rope = getattr(self.until, "rope", None)
         if analysis.scale == "ratio" and isinstance(rope, tuple):

@@ -111,6 +111,7 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
     needs_units = {"scale": request.scale in OF_MEANS}
     if keep == "moments":
         needs_units |= {
+            "across": request.across is not None,
             "target": request.target != "population",
             "weights": request.weights != "units",
             "cluster": request.cluster not in ("auto", "none", "parent"),

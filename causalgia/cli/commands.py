@@ -24,6 +24,7 @@ from causalgia.cli.folder import (
     LIBRARY,
     OUTCOMES,
     POSTERIOR,
+    SHARING,
     SPEC,
     Keep,
     KeepOption,
@@ -312,7 +313,9 @@ _Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence 
 _Task = Annotated[
     list[str] | None, typer.Option(help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'.")
 ]
-_Tasks = Annotated[str | None, typer.Option(help="Contrast between tasks, such as 'K562 - HepG2'.")]
+_Tasks = Annotated[
+    str | None, typer.Option(help="Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each task.")
+]
 _Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
 
 
@@ -359,6 +362,7 @@ def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
     law: Annotated[str | None, typer.Option(help=f"Law of the effects: {', '.join(LAWS)}.")] = None,
+    across: Annotated[str | None, typer.Option(help=f"task: tasks share strength; draws {SHARING}.")] = None,
     error: Annotated[str | None, typer.Option(help=f"Kind of claim: {', '.join(ERRORS)}.")] = None,
     rare: Annotated[
         str | None, typer.Option(help="Share of backgrounds on which no effect may be missed (0.01), or none.")
@@ -385,10 +389,12 @@ def analyze(
     """
     from causalgia import store
     from causalgia._analyze import steps
+    from causalgia.plot import save_figure, sharing
 
     outcomes = load_outcomes(folder)
     check_usable(folder)
     given = {"rope": parse_rope(rope), "rare": parse_share(rare), "law": law, "error": error, "level": level}
+    given["across"] = across
     given |= {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
     given |= {"adjust": adjust, "family": family, "tasks": tasks}
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
@@ -400,12 +406,16 @@ def analyze(
         return
     found = steps(outcomes, analysis, rng=seed)
     draws = found.posterior if keep_draws else None
-    written = (ESTIMATES, DECISIONS, FOREST, *(() if draws is None else (POSTERIOR,)))
-    remove_outdated(folder, DECISIONS, POSTERIOR, *answer_figures(folder), rewritten=written)
+    shares = analysis.across is not None and found.posterior is not None
+    more = (*((SHARING,) if shares else ()), *(() if draws is None else (POSTERIOR,)))
+    written = (ESTIMATES, DECISIONS, FOREST, *more)
+    remove_outdated(folder, DECISIONS, POSTERIOR, SHARING, *answer_figures(folder), rewritten=written)
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
         store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
+    if shares:
+        save_figure(sharing(found.posterior), folder / SHARING)
     _print_and_draw(
         found.estimates, folder, decisions=found.decisions, all_rows=all_rows, in_sentences=sentences, task=task
     )
@@ -514,7 +524,8 @@ def _answer_again(
     """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
-    remove_outdated(folder, DECISIONS, POSTERIOR, FOREST, *answer_figures(folder), rewritten=answer_files(answer))
+    outdated = (DECISIONS, POSTERIOR, FOREST, SHARING, *answer_figures(folder))
+    remove_outdated(folder, *outdated, rewritten=answer_files(answer))
     print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task))
 
 

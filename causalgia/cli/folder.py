@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
+SHARING = "sharing.png"
 STORE, LIBRARY = "trial.zarr", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
@@ -54,6 +55,7 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
         DECISIONS,
         POSTERIOR,
         FOREST,
+        SHARING,
         *answer_figures(folder),
         *finding_tables(folder),
         SPEC,
@@ -127,6 +129,7 @@ def write_outcomes(
         DECISIONS,
         POSTERIOR,
         FOREST,
+        SHARING,
         *answer_figures(folder),
         *finding_tables(folder),
         rewritten=rewritten,

@@ -20,7 +20,7 @@ from causalgia.effects.contrast_weights import (
     requested_weights,
     weight_matrix,
 )
-from causalgia.effects.control_sd import control_sd, sd_attrs, varying_sd_weights
+from causalgia.effects.control_sd import control_sd, sd_attrs, skewed_control_note, varying_sd_weights
 from causalgia.effects.functions_of_means import (
     Expansion,
     check_scale_of_means,
@@ -42,6 +42,7 @@ from causalgia.effects.task_weights import (
     tasks_in_use,
 )
 from causalgia.errors import OutcomesError, quoted
+from causalgia.expressions import matched, without_patterns
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
@@ -88,7 +89,8 @@ def contrast(
     tasks
         Contrasts between tasks, of which each takes the place of a task: ``{"K562 minus HepG2": {"K562": 1, "HepG2":
         -1}}``, or text, ``"K562 - HepG2"``. The effect is the weighted sum over tasks of the ICE, unit by unit, so that
-        its standard error counts that all tasks saw the same units. Weights that sum to zero compare tasks.
+        its standard error counts that all tasks saw the same units. Weights that sum to zero compare tasks. A pattern
+        (``"DNASE:*"``) selects each task that it matches; in a sum, in backticks, it is their mean.
     scale
         The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or ``"sd"``, in sd of the control arm of
         each task (for tasks that are measured on different scales); or a function of the means of the arms,
@@ -179,6 +181,7 @@ def contrast(
     else:
         outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
     floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+    skewed = skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
     if over is not None:
         outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
     dims = {*outcomes["outcome"].dims, "arm"}
@@ -190,15 +193,28 @@ def contrast(
     effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
     as_planned, edits = from_analysis or (stored and question == planned), str(effects.attrs.pop("edits", ""))
     sentences = [] if as_planned else duplicate_notes(weights)
+    sentences += skewed
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
     effects.attrs |= effect_attrs(
         on, weights, scale, "crossover" if crossover else "parallel", control, interaction, over
     )
     changed = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
-    changed["tasks"] = None if over is None else over.weights
+    changed["tasks"] = _tasks_for_plan(outcomes, over)
     effects.attrs |= of_sd | exploratory_attrs(outcomes.attrs, **changed, scale=scale)
     return validate(annotate(with_notes(effects, *sentences)), "effects")
+
+
+def _tasks_for_plan(outcomes: xr.Dataset, over: TaskWeights | None) -> Any:
+    """Return the weights of tasks in the form in which a plan has them: its own patterns, where they say the same."""
+    planned = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast
+    if over is None or (not planned and over.selects and set(over.names) == set(over.known)):
+        return None
+    known = set(over.known)
+    patterns = [task for row in planned.values() for task in row if task not in known]
+    if patterns and all(matched(task, over.known) for task in patterns):
+        return planned if without_patterns(planned, over.known) == over.weights else over.weights
+    return over.weights
 
 
 def _curves_of_tasks(columns: xr.Dataset, outcomes: xr.Dataset, over: TaskWeights) -> xr.Dataset:
@@ -206,9 +222,10 @@ def _curves_of_tasks(columns: xr.Dataset, outcomes: xr.Dataset, over: TaskWeight
     of_tasks = {name for name, c in outcomes.coords.items() if "task" in c.dims}
     like = outcomes.drop_vars(of_tasks).isel(task=np.zeros(len(over.names), int)).assign_coords(task=over.names)
     found = unfolded(columns, like)
-    of_units = str(columns.attrs["estimand"]).partition(", of the ")[2]
-    found.attrs |= over.attrs | {"estimand": f"{task_weights_in_words(over.weights)}, of the {of_units}"}
-    planned = exploratory_attrs(outcomes.attrs, tasks=over.weights)
+    if not over.selects:
+        of_units = str(columns.attrs["estimand"]).partition(", of the ")[2]
+        found.attrs |= over.attrs | {"estimand": f"{task_weights_in_words(over.weights)}, of the {of_units}"}
+    planned = exploratory_attrs(outcomes.attrs, tasks=_tasks_for_plan(outcomes, over))
     marked = [name for name in str(found.attrs.pop("exploratory", "")).split(", ") if name not in ("", "tasks")]
     marked += ["tasks"] if "tasks" in planned.get("exploratory", "").split(", ") else []
     return found.assign_attrs({"exploratory": ", ".join(marked)} if marked else {})

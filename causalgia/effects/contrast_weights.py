@@ -20,6 +20,8 @@ from causalgia.expressions import (
     check_distinct,
     differences,
     hypothesis_name,
+    is_pattern,
+    matched,
     read_hypothesis,
 )
 from causalgia.variables import RESERVED
@@ -167,7 +169,12 @@ def _texts_by_name(texts: Sequence[str], known: list[str], of: str, argument: st
 def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
     if of == "task" and text in known:  # a name alone, which may have spaces and signs
         return {text: 1.0}
-    found = read_hypothesis(text, known, of=of)
+    try:
+        found = read_hypothesis(text, known, of=of)
+    except ContrastError:
+        if of == "task" and is_pattern(text):
+            return {text: 1.0}
+        raise
     if found.constant:
         raise ContrastError(
             f"contrast {quoted(text)}: {of}s are compared with each other, and the right side is to be 0; a contrast "
@@ -182,7 +189,8 @@ def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[st
             f'contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for example {{"A": 1, "B": -1}}'
         )
     for weighted, value in weights.items():
-        _check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
+        if of == "arm" or not matched(str(weighted), known):
+            _check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
         too_long = isinstance(value, int) and value.bit_length() > 1_000
         if not is_real_number(value) or too_long:
             raise ContrastError(

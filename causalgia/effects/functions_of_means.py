@@ -103,9 +103,11 @@ def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) 
 def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr_array) -> tuple[Expansion, Array]:
     """Expand ``sum_a w_a m_a / s``, s being the sd over units of the arms that each contrast is measured in.
 
-    s is estimated from the same units: a unit whose control lies z sd from its mean moves s by the share
-    ``(z^2 - 1) / (2 n)``, which counts in the influence (Glass's delta; Hedges 1981, doi:10.3102/10769986006002107,
-    without its assumption of normal outcomes).
+    s is estimated from the same units (Glass's delta; Hedges 1981, doi:10.3102/10769986006002107, without its
+    assumption of normal outcomes). The influences are those of the jackknife: with one unit left out the effect is
+    ``e_i``, and its influence is ``(n - 1) (mean e - e_i)``, so that ``sd / sqrt(n)`` of the influences is the
+    jackknife's standard error (Efron & Stein 1981, doi:10.1214/aos/1176345462). Their linear part, ``-e (z^2 - 1) / 2``
+    of a control z sd from its mean, gives errors that are 9 % too small with 200 units of an exponential control.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr
     Returns
     -------
     expansion, sd
-        The sd has shape ``(K, ...)``; it is 0 where the control does not vary, and the expansion is then not finite.
+        The sd has shape ``(K, ...)``. The expansion is not finite where the sd is 0, or 0 without one of the units.
 
     Examples
     --------
@@ -125,7 +127,7 @@ def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr
     >>> W = sparse.csr_array([[-1.0, 1.0]])
     >>> found, sd = in_control_sd(y, np.zeros((2, 3)), W, W)
     >>> found.value, found.influence.round(3), sd
-    (array([2.]), array([[-0.333,  0.667, -0.333]]), array([2.]))
+    (array([2.]), array([[-0.943,  1.886, -0.943]]), array([2.]))
     """
     sd = pooled_sd(arm_sds(list(y), list(bound)), sd_of)
     ice, moved = _sums_over_first_axis(W, y), _sums_over_first_axis(abs(W), bound)
@@ -135,11 +137,14 @@ def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr
     share = sparse.diags_array(1 / share.sum(axis=1)) @ share
     away = y - y[:, :1]
     away = away - away.mean(axis=1, keepdims=True)
+    n = y.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        squares = _sums_over_first_axis(share, away**2) / (2 * sd[:, None] ** 2)
-        of_sd = squares - squares.mean(axis=1, keepdims=True)
-        influence = (ice - value[:, None] - value[:, None] * of_sd) / sd[:, None]
-        within = (moved + moved.mean(axis=1, keepdims=True)) / sd[:, None] + _EPS * np.abs(influence)
+        squares = _sums_over_first_axis(share, away**2) / sd[:, None] ** 2
+        lost = (n / (n - 1) * squares - 1) / (n - 2)  # share of the variance that goes with a unit
+        root = np.sqrt(np.where(lost < 1 - _EPS * n, 1 - lost, np.nan))
+        pull = (n - 1) * value[:, None] * lost / (root * (1 + root)) - (ice - value[:, None]) / root
+        influence = (pull.mean(axis=1, keepdims=True) - pull) / sd[:, None]
+        within = (moved + moved.mean(axis=1, keepdims=True)) / (sd[:, None] * root) + _EPS * np.abs(influence)
         return Expansion(value / sd, influence, None, within), sd
 
 
@@ -360,14 +365,18 @@ def _in_sd(
     over: TaskWeights | None,
 ) -> tuple[Expansion, dict[str, Array]]:
     """Return effects in sd of the control arm, their contrasts between tasks, and the control's sd on that scale."""
-    if values.shape[1] < 2:
-        raise ContrastError("scale='sd': one unit has no sd; give two or more, or use scale='identity'")
+    if values.shape[1] < 3:
+        raise ContrastError(
+            f"scale='sd': the error of an sd takes three units, and there are {values.shape[1]}; draw more, or use "
+            "scale='identity'"
+        )
     found, sd = in_control_sd(values, bound, W, sd_of)
-    for k, t, *_ in np.argwhere(sd == 0)[:1]:
+    for k, t, *more in np.argwhere(~np.isfinite(found.influence).all(axis=1))[:1]:
         arms = [str(y["arm"].to_numpy()[a]) for a in sd_of.indices[sd_of.indptr[k] : sd_of.indptr[k + 1]]]
         task = str(y["task"].to_numpy()[t]) if "task" in y.coords else str(t)
+        where = "over units" if sd[(k, t, *more)] == 0 else "over units but for one of them"
         raise ContrastError(
-            f"scale='sd': task {quoted(task)} does not vary over units in the control ({', '.join(arms)}), so that it "
+            f"scale='sd': task {quoted(task)} does not vary {where} in the control ({', '.join(arms)}), so that it "
             "has no sd to measure in; leave the task out, or use scale='identity'"
         )
     if over is None:

@@ -53,7 +53,7 @@ def effect_attrs(
 ) -> dict[str, Any]:
     """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale, control, estimand, tasks."""
     estimand = _estimand_text(weights, scale, control, interaction)
-    if over is not None:
+    if over is not None and not over.selects:
         estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
     attrs: dict[str, Any] = {
         "assignment": assignment,

@@ -15,11 +15,11 @@ from scipy import sparse
 
 from causalgia.effects.contrast_weights import Contrasts, Weights, as_unique, weight_matrix, weights_as_given
 from causalgia.errors import ContrastError, quoted
-from causalgia.expressions import backticked
+from causalgia.expressions import backticked, without_patterns
 from causalgia.numerics.row_blocks import by_block
 from causalgia.types import Array
 
-_MOST_TERMS, _MOST_PAIRED = 6, 200
+_MOST_TERMS = 6
 ATTRIBUTE = "task_weights"
 """Attribute of effects, estimates and decisions with the weights, as JSON."""
 
@@ -54,6 +54,11 @@ class TaskWeights:
         """Weights over the tasks in use, ``(V, T)``."""
         return weight_matrix(self.weights, [self.known[i] for i in self.used])
 
+    @property
+    def selects(self) -> bool:
+        """Whether each is a task by itself, so that nothing is summed."""
+        return all(row == {name: 1.0} for name, row in self.weights.items())
+
     def sums(self, x: Array, axis: int) -> Array:
         """Return weighted sums over the axis of the tasks in use."""
         return sums_over_axis(self.matrix, x, axis)
@@ -72,30 +77,27 @@ class TaskWeights:
 
     @property
     def attrs(self) -> dict[str, str]:
-        """The weights as an attribute of effects."""
-        return {ATTRIBUTE: json.dumps(self.weights)}
+        """The weights as an attribute of effects; nothing where tasks are selected and not summed."""
+        return {} if self.selects else {ATTRIBUTE: json.dumps(self.weights)}
 
 
 def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeights:
-    """Return weights of tasks, as given or in text.
+    """Return weights of tasks, as given, in text, or by patterns of names.
 
     Raises
     ------
     ContrastError
-        If a task is unknown, or a row has no weight.
+        If a task is unknown, a pattern matches none, or a row has no weight.
 
     Examples
     --------
     >>> requested_task_weights("K562 - HepG2", ["K562", "HepG2", "GM12878"]).weights
     {'K562 - HepG2': {'K562': 1.0, 'HepG2': -1.0}}
+    >>> requested_task_weights("K562 - `*2`", ["K562", "HepG2", "GM12878"]).weights
+    {'K562 - `*2`': {'K562': 0.5, 'HepG2': -0.5}}
     """
     names = as_unique([str(name) for name in known], "tasks")
-    if tasks == "pairwise" and len(names) > _MOST_PAIRED:
-        raise ContrastError(
-            f"tasks='pairwise' of {len(names):,} tasks is {len(names) * (len(names) - 1) // 2:,} contrasts; up to "
-            f"{_MOST_PAIRED} tasks are paired: name those that you compare, or take each minus the mean of the others"
-        )
-    weights = weights_as_given(tasks, names, of="task")
+    weights = without_patterns(weights_as_given(tasks, names, of="task"), names)
     for name, row in weights.items():
         if name in names and {task: weight for task, weight in row.items() if weight} != {name: 1.0}:
             raise ContrastError(f"the contrast {quoted(name)} has the name of a task, and is another sum; rename it")

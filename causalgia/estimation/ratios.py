@@ -58,7 +58,8 @@ def limits_of_means(
         scale, f"{words}, a function of means"
     )
     spread = answer.method.removeprefix("mean ICE; ").removeprefix("s^2 / n, ")
-    answer = _multiplied_by_ratio(replace(answer, method=f"{what}, delta method; {spread}"), effects)
+    how = "jackknife over units" if scale == "sd" else "delta method"
+    answer = _multiplied_by_ratio(replace(answer, method=f"{what}, {how}; {spread}"), effects)
     e, null = answer.estimate, OF_MEANS[scale]
     divides = "denominator" in effects or "ratio" in effects
     below = _divisor_pieces(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)

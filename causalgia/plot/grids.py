@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _EFFECTS = ("ace", "lower", "upper", "raw")
 _COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
-_WRITTEN, _LABELS = 120, 40
+_WRITTEN, _LABELS, _PAIRED_LABELS = 120, 40, 100
 
 
 def heatmap(
@@ -110,7 +110,8 @@ def sharing(posterior: Any, *, by: Literal["size", "sign"] = "size", ax: Axes | 
     """Draw how many effects each pair of tasks shares, as a matrix of colors.
 
     Of the effects that are clear in one of two tasks (lfsr at most .05), the share whose posterior means agree. Pairs
-    without such an effect are gray; up to ten tasks show the numbers too.
+    without such an effect are gray; up to ten tasks show the numbers too. Up to 100 tasks are labeled, of more every
+    second, third and so on, as the axis says.
 
     Parameters
     ----------
@@ -159,9 +160,8 @@ def sharing(posterior: Any, *, by: Literal["size", "sign"] = "size", ax: Axes | 
     _write_values(axes, grid, texts, 0.0)
     alike = "one sign, sizes within a factor of 2" if by == "size" else "one sign"
     _add_color_bar(axes, image, f"share of clear effects: {alike}")
-    _label_grid(axes, ("task", tasks), ("task", tasks), "")
-    axes.set_xlabel("")
-    axes.set_ylabel("")
+    every = _label_grid(axes, ("", tasks), ("", tasks), "", most=_PAIRED_LABELS)
+    axes.tick_params(labelsize=float(np.clip(560 * every / len(tasks), 5.0, 8.5)))
     return axes
 
 
@@ -251,14 +251,20 @@ def _tick_label(place: Any) -> str:
 Places = tuple[str, list[Any]]
 
 
-def _label_grid(axes: Axes, columns: Places, rows: Places, task: str) -> None:
+def _label_grid(axes: Axes, columns: Places, rows: Places, task: str, *, most: int = _LABELS) -> int:
+    """Label rows and columns, of many every second, third and so on with a word on it; return the largest step."""
+    steps = []
     for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
-        every = -(-len(found) // _LABELS)
+        every = -(-len(found) // most)
+        steps.append(every)
         axis.set_ticks(list(range(0, len(found), every)))
         axis.set_ticklabels([_tick_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
-        axis.set_label_text(name.replace("_", " "), fontsize=9.5, **AS_IT_IS)
+        some = f"{'2nd' if every == 2 else '3rd' if every == 3 else f'{every}th'} of {len(found):,} labeled"
+        words = [name.replace("_", " "), f"(every {some})" if every > 1 else ""]
+        axis.set_label_text(" ".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
     if max(len(_tick_label(place)) for place in columns[1]) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     axes.tick_params(length=0, labelcolor=GRAY)
     title(axes, task)
     strip(axes, "top", "right", "left", "bottom")
+    return max(steps)

@@ -202,6 +202,7 @@ def infer(
     _check_kinds(table, rows, exchangeable)
     names_of_x, x = covariate_values(table, covariates)
     n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)
+    planned = exploratory_attrs(table.attrs, law=law, prior=prior, across=None)
     families, law_used = _families_and_law(table, rows, x, prior, law, engine)
     notes = (
         _law_note(law, law_used, rows)
@@ -227,7 +228,7 @@ def infer(
         "law_family": family or "",
         "covariates": ", ".join(names_of_x),
     }
-    attrs |= exploratory_attrs(table.attrs, law=law, prior=prior)
+    attrs |= planned
     pointwise = _wants_log_likelihood(log_likelihood, families, posteriors, law, n)
     tree = posterior_groups(
         table, families, posteriors, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise

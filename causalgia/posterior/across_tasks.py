@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.analysis import exploratory_attrs
+from causalgia.choices import LEAST_TO_SHARE
 from causalgia.errors import InferenceError
 from causalgia.notes import with_notes
 from causalgia.posterior.engine_input import FamilyData, average_over_predictors, result_coordinates
@@ -20,7 +22,7 @@ from causalgia.posterior.task_errors import TaskErrors, task_errors
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-LEAST_CONTRASTS, MOST_TASKS = 20, 1_000
+MOST_TASKS = 1_000
 _MOST_DRAWN = 1 << 29  # numbers: 4 GiB
 _CLEAR = 0.05  # lfsr of an effect that counts in the summaries
 _HALF_WIDTHS = 1.959963984540054
@@ -66,6 +68,7 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
         "constant_data": constant_group(estimates.drop_dims("task_", errors="ignore"), _families(errors), coords),
     }
     attrs = dict(with_notes(estimates, *_notes(errors, found, groups["sharing"])).attrs) | _attrs(found)
+    attrs |= exploratory_attrs(estimates.attrs, across="task")
     for name in ("posterior", "constant_data"):
         groups[name].attrs = attrs
     return as_tree(groups)
@@ -80,9 +83,9 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
     n, size = estimates.sizes["contrast"], estimates.sizes["task"]
     if size < 2:
         raise InferenceError("across='task': there is one task and nothing to share; leave across= out")
-    if n < LEAST_CONTRASTS:
+    if n < LEAST_TO_SHARE:
         raise InferenceError(
-            f"across='task': {n} contrasts cannot show which effects tasks share; it takes {LEAST_CONTRASTS} or more. "
+            f"across='task': {n} contrasts cannot show which effects tasks share; it takes {LEAST_TO_SHARE} or more. "
             "cg.infer(estimates, ...) and cg.decide(estimates, ...) take each task by itself"
         )
     if size > MOST_TASKS:

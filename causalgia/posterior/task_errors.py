@@ -140,6 +140,8 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
     parts = _Parts(*sizes, correlation, mean, shrinkage, np.zeros(mean.shape))
     if correlation.ndim == 3 and shrinkage == 0:
         _check_positive(parts, estimates)
+    if not _exceeds_sampling_error(shared, mean, least, known):
+        shared = np.zeros(mean.shape)
     removed, change = _shared_error(effect / unit, parts, shared / unit**2)
     parts = _Parts(*sizes, correlation, mean, shrinkage, change)
     variance = np.maximum(parts.least**2 + parts.own + np.diagonal(change), _OWN * parts.least**2)
@@ -191,6 +193,26 @@ def _check_positive(parts: _Parts, estimates: xr.Dataset) -> None:
                 f"across='task': contrast {name!s}: task_correlation= is singular (least eigenvalue "
                 f"{values.min():.1g}); give a mean over contrasts, (T, T), or leave a task out"
             )
+
+
+def _exceeds_sampling_error(shared: Array, correlation: Array, se: Array, df: float) -> bool:
+    """Return whether the covariance that contrasts share is more than that of contrasts which share nothing.
+
+    In units of the errors (whitened) the mean covariance of n contrasts is then ``(S - I) / (n - 1)``, S being a sample
+    covariance of independent variables, whose largest eigenvalue is near ``(1 + sqrt(T / df))^2`` and hardly ever
+    ``4 / sqrt(df)`` more.
+
+    References
+    ----------
+    Johnstone (2001), doi:10.1214/aos/1009210544.
+    """
+    n, size = se.shape
+    if n < 2 or not shared.any():
+        return False
+    root = np.linalg.cholesky(correlation * np.outer(*[np.sqrt((se**2).mean(axis=0))] * 2))
+    whitened = np.linalg.solve(root, np.linalg.solve(root, (shared + shared.T) / 2).T)
+    edge = (1 + np.sqrt(size / df)) ** 2 - 1 + 4 / np.sqrt(df)
+    return bool(np.linalg.eigvalsh(whitened)[-1] > edge / (n - 1))
 
 
 def _shared_error(effect: Array, parts: _Parts, shared: Array) -> tuple[Array, Array]:

@@ -233,6 +233,8 @@ def _decide_by_draws(
 def _law_caution(found: Evidence) -> dict[str, str]:
     """Return the caution for posteriors of too few effects to show their law."""
     n = found.effects.sizes["contrast"]
+    if "across" in found.effects.attrs:  # a law of all tasks together
+        n *= found.effects.sizes["task"]
     alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # a single effect is not shrunken
     if n >= LEAST_FOR_A_LAW or alone:
         return {}

@@ -314,6 +314,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
+    outcomes = _of_planned_tasks(outcomes)
     estimates = estimate(contrast(outcomes, contrasts=rows))
     paired, alone = estimates["se"].to_numpy(), _unpaired_errors(outcomes, rows)
     rounding = floor_of_estimates(estimates) / np.sqrt(outcomes.sizes["unit"])  # standard error due to rounding alone
@@ -327,6 +328,21 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     table = table if label is None else label(table)
     names = np.asarray(list(rows))
     return table.isel(contrast=~exact).assign_attrs(exact=", ".join(names[exact]), n_units=outcomes.sizes["unit"])
+
+
+def _of_planned_tasks(outcomes: xr.Dataset) -> xr.Dataset:
+    """Return outcomes with the contrasts between tasks that are planned in place of the tasks."""
+    from causalgia.analysis import analysis_in_attrs
+    from causalgia.effect_table import tasks_in_table
+    from causalgia.effects.task_weights import requested_task_weights
+
+    planned = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast
+    if not planned:
+        return outcomes
+    over = requested_task_weights(planned, tasks_in_table(outcomes))
+    y = outcomes["outcome"].transpose("unit", "arm", "task", ...)
+    sums = over.sums(y.isel(task=over.used).to_numpy().astype(np.float64), 2)
+    return outcomes.drop_dims("task").assign_coords(task=over.names).assign(outcome=(y.dims, sums))
 
 
 def _unpaired_errors(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
