@@ -1,11 +1,13 @@
-"""Incremental prediction for one predictor: networks are read once, verified, timed, and used where faster."""
+"""Incremental prediction for one predictor: networks are read once, verified, and used where little is recomputed."""
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,17 @@ from numpy.typing import NDArray
 from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.answer_checks import as_storable
 from causalgia.predict.fingerprint import structure_of
-from causalgia.predict.incremental.execution import ControlBlock, Runner, changed_spans, group_by_span, other_strand
+from causalgia.predict.incremental.execution import (
+    ControlBlock,
+    EditGroup,
+    Runner,
+    changed_spans,
+    grouped,
+    other_strand,
+    width_class,
+)
 from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.incremental.window_steps import Span
 from causalgia.predict.predictor import as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.types import Ints, Tokens
@@ -28,10 +37,21 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SAMPLE = 8
+_EDITS_COMPARED = 16
 _ONE_IN = 64
 _NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
 _REPEATS = 3
 _BUDGET = 2**24
+_MOST_SHARE = 0.5
+"""Share of the multiplications of a full pass above which recomputing an edit in part is seldom faster."""
+
+
+@dataclass
+class Spent:
+    """Seconds that a number of edits took."""
+
+    edits: int = 0
+    seconds: float = 0.0
 
 
 class Incremental:
@@ -43,7 +63,6 @@ class Incremental:
     def __init__(self, predictor: TorchPredictor) -> None:
         self._predictor = predictor
         self._given: dict[str, bool] = {}
-        self._settled: set[int] = set()
         self._tried: dict[tuple[int, int], WidthResult] = {}
         self._warned = ""
         self._forget()
@@ -54,13 +73,14 @@ class Incremental:
         self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
-        self._control_seconds: dict[int, float] = {}
+        self._spent: dict[tuple[int, int], Spent] = defaultdict(Spent)
+        self._control_spent: dict[int, Spent] = defaultdict(Spent)
         self._trusted: dict[int, bool] = {}
         self._spread: dict[int, torch.Tensor] = {}
         self._macs: dict[int, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_predictor": self._predictor, "_given": self.choices(), "_settled": self._settled}
+        return {"_predictor": self._predictor, "_given": self.choices()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -69,16 +89,12 @@ class Incremental:
 
     def choices(self) -> dict[str, bool]:
         """Return whether edits are recomputed in part, by ``"length:width"``; a width stands for those down to 3/4."""
-        made = {f"{t.length}:{width_class(t.width)}": t.chosen for t in self._tried.values()}
+        made = {f"{length}:{width}": tried.chosen for (length, width), tried in self._tried.items()}
         return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Use the choices of an earlier run: they are verified, but not timed.
-
-        Other widths are not timed either, at the lengths that occurred so far or are among the choices: see `_follows`.
-        """
+        """Use the choices of an earlier run; they are verified again."""
         self._given.update(choices)
-        self._settled |= {int(key.partition(":")[0]) for key in choices} | set(self._runners)
 
     def reason(self, length: int) -> str | None:
         """Return why nothing can be recomputed in part at this length; None if something can."""
@@ -86,19 +102,70 @@ class Incremental:
         return runner if isinstance(runner, str) else None
 
     def report(self) -> str:
-        """Return the results as text: a line for each length and each width that occurred."""
-        lines = [f"length {length}: {self._of_length(runner)}" for length, runner in self._runners.items()]
-        return "\n".join(lines + [str(tried) for _, tried in sorted(self._tried.items())])
+        """Return the results as text: a line for each length and each width that occurred.
 
-    def _of_length(self, runner: Runner | str) -> str:
+        Times are those of the edits that were asked for, beside full passes that are timed now.
+        """
+        lines = [f"length {length}: {self._of_length(length, runner)}" for length, runner in self._runners.items()]
+        return "\n".join(lines + [str(tried) for tried in self.tried()])
+
+    def _of_length(self, length: int, runner: Runner | str) -> str:
         if isinstance(runner, str):
             return f"not recomputed in part: {runner}"
         rest = runner.network.not_local
-        return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
+        where = "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
+        control, spent = self._control_spent[length], [s for (n, _), s in self._spent.items() if n == length]
+        edits = sum(each.edits for each in spent)
+        if not edits:
+            return where
+        ratio = (control.seconds + sum(each.seconds for each in spent)) / (edits * self._seconds_in_full(length))
+        return f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full passes"
 
     def tried(self) -> list[WidthResult]:
-        """Return the result for each width that occurred."""
-        return [tried for _, tried in sorted(self._tried.items())]
+        """Return the result for each width that occurred, with the speed of its edits so far."""
+        found = []
+        for (length, width), tried in sorted(self._tried.items()):
+            spent = self._spent.get((length, width))
+            if spent is not None and spent.seconds > 0:
+                speed = self._seconds_in_full(length) * spent.edits / spent.seconds
+                tried = replace(tried, speed=speed, edits=spent.edits)
+            found.append(tried)
+        return found
+
+    def _seconds_in_full(self, length: int) -> float:
+        """Return the seconds of a sequence in a full pass at the predictor's batch size, the least of three."""
+        if length not in self._full_seconds:
+            tokens = np.zeros((self._predictor.resolve_batch_size(length), length), np.uint8)
+            with self._predictor._ready():
+                self.full(tokens)
+                times = []
+                for _ in range(_REPEATS):
+                    with self._timed(Spent(), len(tokens)) as spent:
+                        self.full(tokens)
+                    times.append(spent.seconds / spent.edits)
+            self._full_seconds[length] = min(times)
+        return self._full_seconds[length]
+
+    def timed_edits(self, length: int, group: EditGroup) -> AbstractContextManager[Spent]:
+        """Add the seconds of a group of edits."""
+        return self._timed(self._spent[length, width_class(group.width)], len(group.places))
+
+    def timed_control(self, base: Tokens) -> AbstractContextManager[Spent]:
+        """Add the seconds of control passes."""
+        return self._timed(self._control_spent[base.shape[1]], len(base))
+
+    @contextmanager
+    def _timed(self, spent: Spent, n: int) -> Iterator[Spent]:
+        """Add the seconds until all queued work is done; this thread's own if it works alone."""
+        device = self._predictor.device
+        alone = device.type == "cpu" and torch.get_num_threads() == 1
+        clock = time.thread_time if alone else time.perf_counter  # the first excludes other load on the machine
+        start = clock()
+        yield spent
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        spent.seconds += clock() - start
+        spent.edits += n
 
     def units(self, length: int) -> int:
         """Return the number of units in a session; 0, with one warning, if nothing can be recomputed.
@@ -178,61 +245,58 @@ class Incremental:
                 warnings.warn(text, FallbackWarning, stacklevel=6)
         return self._trusted[length]
 
-    def refuses(self, length: int, spans: list[Span]) -> bool:
-        """Say whether no edit of these spans is recomputed in part, so that no control is needed."""
+    def refuses(self, length: int, groups: list[EditGroup]) -> bool:
+        """Say whether no edit of these groups is recomputed in part, so that no control is needed."""
         if not self._trusted.get(length, True):
             return True
         choices = self.choices()
-        known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
+        known = [choices.get(f"{length}:{width_class(group.width)}") for group in groups]
         return bool(known) and not any(choice is not False for choice in known)
 
-    def chosen(self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
-        """Say whether edits (m, length) of a span are recomputed in part; a new width is tried out."""
-        length, width = base.shape[1], span[1] - span[0]
-        given = self.choices().get(f"{length}:{width_class(width)}")
-        if given is False:
-            return False
-        if (length, width) not in self._tried:
-            settled = given is not None or length in self._settled
-            if given is None and settled and not self._follows(runner, span, length):
-                return False
-            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=not settled)
-        return self._tried[length, width].chosen
+    def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> list[bool]:
+        """Say for each group whether its edits (m, length) are recomputed in part; a new width is verified."""
+        length, widths = edited.shape[1], [width_class(group.width) for group in groups]
+        for width in sorted(set(widths)):
+            if (length, width) not in self._tried and self._given.get(f"{length}:{width}") is not False:
+                mine = [group for group, of in zip(groups, widths, strict=True) if of == width]
+                self._tried[length, width] = self._try(block, mine, edited, rows)
+        choices = self.choices()
+        return [choices[f"{length}:{width}"] for width in widths]
 
-    def _follows(self, runner: Runner, span: Span, length: int) -> bool:
-        """Say, without timing, whether edits of a width without a choice are recomputed.
-
-        They follow narrower ones that are not, or wider ones that are; else they are if at most half of the
-        multiplications remain.
-        """
-        by_width = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
-        width = width_class(span[1] - span[0])
-        if any(not on for known, on in by_width.items() if known < width):
-            return False
-        return any(on for known, on in by_width.items() if known > width) or self._share(runner, span, length) <= 0.5
-
-    def _try(
-        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
-    ) -> WidthResult:
-        off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
-        length, width = base.shape[1], span[1] - span[0]
-        speed: float | None = None
-        faster = True
+    def _try(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> WidthResult:
+        """Compare edits of one width, evenly spread over its groups, with full passes."""
+        length, width = edited.shape[1], max(group.width for group in groups)
+        share = self._share(block.runner, width, length)
+        if share > _MOST_SHARE and not self._given.get(f"{length}:{width_class(width)}"):
+            return WidthResult(length, width, share=share, chosen=False)
+        off, tolerated = self._deviation(block, groups, edited, rows)
         if off > tolerated:
             text = (
                 f"edits of {width} positions: recomputed in part the answers deviate by {off:.1e} sd from the full "
                 f"pass (tolerated are {tolerated:.1e}); full passes are used for them"
             )
-            warnings.warn(text, FallbackWarning, stacklevel=5)
-        elif timed:
-            speed, faster = self._timed(runner, block, span, edited, rows, base)
-        share = self._share(runner, span, length)
-        return WidthResult(length, width, off, tolerated, share, speed, off <= tolerated and faster)
+            warnings.warn(text, FallbackWarning, stacklevel=6)
+        return WidthResult(length, width, off, tolerated, share, chosen=off <= tolerated)
 
-    def _deviation(self, block: ControlBlock, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
-        made, full = block.edited(span, edited, rows), self.full(edited)
-        spread = torch.cat([full, block.control.to(full.dtype)])
-        return deviation(*(_to_numpy(table) for table in (made, full, spread)))
+    def _deviation(
+        self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints
+    ) -> tuple[float, float]:
+        places = np.concatenate([group.places for group in groups])
+        some = places[np.unique(np.linspace(0, len(places) - 1, _EDITS_COMPARED).astype(np.int64))]
+        made = []
+        for group in groups:
+            mine = np.isin(group.places, some)
+            if mine.any():
+                part = EditGroup(group.width, group.places[mine], group.starts[mine])
+                made.append(block.edited(part, edited[part.places], rows[part.places]))
+        order = np.concatenate([group.places[np.isin(group.places, some)] for group in groups])
+        full, units = self.full(edited[order]), np.unique(rows[order])
+        control = block.control.to(full.dtype)
+        spread = _to_numpy(torch.cat([full, control]))
+        if len(units) < len(order):  # of each sequence, its edits beside itself
+            own = block.runner.index(rows[order])
+            spread = _to_numpy(torch.cat([full - control[own], torch.zeros_like(control[:1])])) * np.sqrt(2)
+        return deviation(_to_numpy(torch.cat(made)), _to_numpy(full), spread)
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
@@ -248,39 +312,18 @@ class Incremental:
             predictor._batches.halve(length, min(size, len(letters)))
             size = predictor.resolve_batch_size(length)
 
-    def _timed(
-        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens
-    ) -> tuple[float, bool]:
-        """Return the speed of recomputation relative to prediction, and whether it outweighs a slower control."""
-        length, some = base.shape[1], edited[:_SAMPLE]
-        if length not in self._full_seconds:
-            self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
-            self._control_seconds[length] = self._seconds(runner, partial(ControlBlock, runner, base), len(base), 2)
-        full, control = self._full_seconds[length], self._control_seconds[length]
-        edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
-        return full / edit, edit + max(0.0, control - full) < full
-
-    def _seconds(self, runner: Runner, job: Callable[[], object], n_rows: int, repeats: int) -> float:
-        """Return the shortest time per row of some repeats of a job."""
-        times = []
-        for _ in range(repeats):
-            start = runner.clock()
-            job()
-            times.append(runner.clock() - start)
-        return min(times) / n_rows
-
-    def _share(self, runner: Runner, span: Span, length: int) -> float:
-        """Return the share of the multiplications of a full pass that an edit needs."""
+    def _share(self, runner: Runner, width: int, length: int) -> float:
+        """Return the share of the multiplications of a full pass that an edit in the middle needs."""
         network = runner.network
-        local = network.macs(network.whole)
         from torch.utils.flop_counter import FlopCounterMode
 
         if length not in self._macs:
             with FlopCounterMode(display=False) as counter:
                 self.full(np.zeros((1, length), np.uint8))
             self._macs[length] = counter.get_total_flops() / 2
-        total = max(self._macs[length], local, 1.0)
-        return (total - local + network.macs(network.touched(span))) / total
+        total = max(self._macs[length], network.macs, 1.0)
+        start = (length - width) // 2
+        return (total - network.macs * (1 - network.share((start, start + width)))) / total
 
 
 class IncrementalSession:
@@ -359,27 +402,29 @@ class IncrementalSession:
         size = self._runner.units
         base = self._strands[strand][first * size : (first + 1) * size]
         starts, stops = changed_spans(base, tokens, rows)
-        groups = group_by_span(starts, stops, length=base.shape[1], n_base=len(base))
-        if self._owner.refuses(base.shape[1], [span for span, _ in groups]):
+        groups = grouped(starts, stops, length=base.shape[1], period=self._runner.network.period)
+        block = None if self._owner.refuses(base.shape[1], groups) else self._block(strand, first, base)
+        if block is None or not self._owner.trusted(block, base):
             return self._owner.full(tokens)
-        for span, _ in groups:
-            self._runner.plan(span)
-        # a block of units; its control is run if it is new, or lacks values that these edits need
-        known = self._blocks.get((strand, first))
-        if known is None or not self._runner.kept <= known.kept:
+        made = block.control[self._runner.index(rows)]
+        for group, in_part in zip(groups, self._owner.chosen(block, groups, tokens, rows), strict=True):
+            mine = tokens[group.places]
+            if in_part:
+                with self._owner.timed_edits(base.shape[1], group):
+                    answers = block.edited(group, mine, rows[group.places])
+            else:
+                answers = self._owner.full(mine)
+            made[self._runner.index(group.places)] = answers.to(made.dtype)
+        return made
+
+    def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:
+        """Return a block of units with its control pass; the last one of each strand is kept."""
+        if (strand, first) not in self._blocks:
             for key in [key for key in self._blocks if key[0] == strand]:
                 del self._blocks[key]
-            known = None
-            self._blocks[strand, first] = ControlBlock(self._runner, base)
-        block = self._blocks[strand, first]
-        if not self._owner.trusted(block, base):
-            return self._owner.full(tokens)
-        made = block.control[torch.from_numpy(rows).to(block.control.device)]
-        for span, mine in groups:
-            in_part = self._owner.chosen(self._runner, block, span, tokens[mine], rows[mine], base)
-            answers = block.edited(span, tokens[mine], rows[mine]) if in_part else self._owner.full(tokens[mine])
-            made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
-        return made
+            with self._owner.timed_control(base):
+                self._blocks[strand, first] = ControlBlock(self._runner, base)
+        return self._blocks[strand, first]
 
 
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
@@ -396,18 +441,20 @@ _ULPS = 16
 class WidthResult:
     """Result for edits of one width in sequences of one length.
 
-    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, if the
-    sd is 0), and `tolerated` its limit; `share` the share of the network's multiplications that is repeated; `speed`
-    the time of a full pass over that of a recomputation, None if it was not measured.
+    `deviation` is the largest difference from the full pass, in units of the sd of a sequence's edits (of the outputs,
+    where each sequence has one; or the largest magnitude, if that is 0), and `tolerated` its limit; `share` the share
+    of the network's multiplications that is repeated; `speed` the time of a full pass over that of an edit, None if
+    nothing was recomputed, and `edits` their number.
     """
 
     length: int
     width: int
-    deviation: float
-    tolerated: float
-    share: float
-    speed: float | None
-    chosen: bool
+    deviation: float = 0.0
+    tolerated: float = 0.0
+    share: float = 1.0
+    speed: float | None = None
+    edits: int = 0
+    chosen: bool = False
 
     @property
     def exact(self) -> bool:
@@ -415,11 +462,13 @@ class WidthResult:
         return self.deviation <= self.tolerated
 
     def __str__(self) -> str:
-        speed = "not timed" if self.speed is None else f"{self.speed:.2f} x the full pass's speed"
-        return (
-            f"{self.width} of {self.length} positions: {100 * self.share:.1f} % of the multiplications, {speed}, "
-            f"deviation {self.deviation:.1e} sd; {'recomputed in part' if self.chosen else 'full pass'}"
-        )
+        parts = [f"{100 * self.share:.1f} % of the multiplications"]
+        if self.speed is not None:
+            parts.append(f"{1 / self.speed:.3f} of a full pass's time ({self.edits:,} edits)")
+        if self.tolerated:
+            parts.append(f"deviation {self.deviation:.1e} sd")
+        how = "recomputed in part" if self.chosen else "full pass"
+        return f"{self.width} of {self.length} positions: {', '.join(parts)}; {how}"
 
 
 def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> tuple[float, float]:
@@ -441,18 +490,6 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
     floor = _ULPS * np.finfo(full.dtype).eps * largest / unit
     worst = int((found / np.maximum(floor, TOLERANCE)).argmax())
     return float(found[worst]), float(max(floor[worst], TOLERANCE))
-
-
-def width_class(width: int) -> int:
-    """Return the widest edit that shares the choice of a width: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
-
-    Examples
-    --------
-    >>> [width_class(width) for width in (1, 5, 8, 10, 13, 17, 40)]
-    [1, 6, 8, 12, 16, 24, 48]
-    """
-    power = 1 << max(width - 1, 0).bit_length()
-    return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
 class NetworkSnapshot:
