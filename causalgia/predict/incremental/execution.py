@@ -115,22 +115,29 @@ class ControlBlock:
         ]
         self.control = runner.answers(handed, n)
 
-    def edited(self, group: EditGroup, tokens: Tokens, rows: Ints) -> torch.Tensor:
-        """Return the answers (m, tasks) of a group's edits; tokens (m, length) are edits of units `rows` (m,)."""
-        runner, order = self.runner, np.lexsort((rows, group.starts))
+    def edited(self, groups: list[EditGroup], tokens: Tokens, rows: Ints) -> torch.Tensor:
+        """Return the answers (m, tasks) of the edits of some groups, one after another.
+
+        Of all edits that a group's places are among, `tokens` (n, length) are the sequences, `rows` (n,) their units.
+        """
+        runner, waiting = self.runner, list[list[torch.Tensor]]()
         whole = any(isinstance(item, LocalValue) for item in runner.network.handed)
-        made: torch.Tensor | None = None
-        for first in range(0, len(order), _HANDED):
-            parts, waiting = [], order[first : first + _HANDED]
-            for chunk in self._chunks(group, tokens, rows, waiting):
-                handed = chunk.run()
-                parts.append([runner.answers(handed, len(handed[0]))] if whole else handed)
-            joined = [torch.cat(several) for several in zip(*parts, strict=True)]
-            answers = joined[0] if whole else runner.answers(joined, len(waiting))
-            made = answers.new_empty((len(rows), answers.shape[1])) if made is None else made
-            made[runner.index(waiting)] = answers
-        assert made is not None
-        return made
+        made, order, n_waiting = list[torch.Tensor](), list[Ints](), 0
+        for group in groups:
+            sorted_places = np.lexsort((rows[group.places], group.starts))
+            order.append(sorted_places + sum(map(len, order)))
+            for chunk in self._chunks(group, tokens, rows, sorted_places):
+                waiting.append(chunk.run())
+                n_waiting += len(waiting[-1][0])
+                if whole or n_waiting >= _HANDED:
+                    made.append(runner.answers([torch.cat(parts) for parts in zip(*waiting, strict=True)], n_waiting))
+                    waiting, n_waiting = [], 0
+        if waiting:
+            made.append(runner.answers([torch.cat(parts) for parts in zip(*waiting, strict=True)], n_waiting))
+        answers = torch.cat(made)
+        back = torch.empty_like(answers)
+        back[runner.index(np.concatenate(order))] = answers
+        return back
 
     def _chunks(self, group: EditGroup, tokens: Tokens, rows: Ints, order: Ints) -> Iterator[_Chunk]:
         """Yield the edits in the order, cut into parts that go through the layers together."""
@@ -138,10 +145,10 @@ class ControlBlock:
         at_once = self.runner.edits_at_once((first_start, first_start + width))
         for first in range(0, len(order), at_once):
             mine = order[first : first + at_once]
-            starts = group.starts[mine]
+            starts, places = group.starts[mine], group.places[mine]
             letters = starts[:, None] + np.arange(width)
-            old, new = self._tokens[rows[mine, None], letters], tokens[mine[:, None], letters]
-            yield _Chunk(self, starts, rows[mine], self.runner.one_hot(new) - self.runner.one_hot(old))
+            old, new = self._tokens[rows[places, None], letters], tokens[places[:, None], letters]
+            yield _Chunk(self, starts, rows[places], self.runner.one_hot(new) - self.runner.one_hot(old))
 
 
 class _Chunk:
@@ -153,6 +160,7 @@ class _Chunk:
         self._period = max(self._network.period, 1)
         self._moves = (starts - starts[0]) // self._period
         self._span = int(starts[0]), int(starts[0]) + len(change)
+        self._by_stride: dict[int, torch.Tensor] = {}
         self._rows, self._moved = self._runner.index(rows), self._runner.index(self._moves)
 
     def run(self) -> list[torch.Tensor]:
@@ -222,8 +230,10 @@ class _Chunk:
 
     def _positions(self, number: int, span: Span) -> torch.Tensor:
         """Return the position of each place of a window in each edit, (width, rows)."""
-        places = torch.arange(*span, device=self._moved.device)
-        return places[:, None] + self._moved * self._stride(number)
+        stride = self._stride(number)
+        if stride not in self._by_stride:
+            self._by_stride[stride] = self._moved * stride
+        return torch.arange(*span, device=self._moved.device)[:, None] + self._by_stride[stride]
 
     def _is_inside(self, number: int, span: Span) -> bool:
         """Say whether a window is inside the sequence in every edit."""

@@ -146,9 +146,9 @@ class Incremental:
             self._full_seconds[length] = min(times)
         return self._full_seconds[length]
 
-    def timed_edits(self, length: int, group: EditGroup) -> AbstractContextManager[Spent]:
-        """Add the seconds of a group of edits."""
-        return self._timed(self._spent[length, width_class(group.width)], len(group.places))
+    def timed_edits(self, length: int, width: int, n: int) -> AbstractContextManager[Spent]:
+        """Add the seconds of some edits of one class of widths."""
+        return self._timed(self._spent[length, width], n)
 
     def timed_control(self, base: Tokens) -> AbstractContextManager[Spent]:
         """Add the seconds of control passes."""
@@ -253,15 +253,15 @@ class Incremental:
         known = [choices.get(f"{length}:{width_class(group.width)}") for group in groups]
         return bool(known) and not any(choice is not False for choice in known)
 
-    def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> list[bool]:
-        """Say for each group whether its edits (m, length) are recomputed in part; a new width is verified."""
+    def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> dict[int, bool]:
+        """Say for each class of widths whether edits (m, length) are recomputed in part; a new one is verified."""
         length, widths = edited.shape[1], [width_class(group.width) for group in groups]
         for width in sorted(set(widths)):
             if (length, width) not in self._tried and self._given.get(f"{length}:{width}") is not False:
                 mine = [group for group, of in zip(groups, widths, strict=True) if of == width]
                 self._tried[length, width] = self._try(block, mine, edited, rows)
         choices = self.choices()
-        return [choices[f"{length}:{width}"] for width in widths]
+        return {width: choices[f"{length}:{width}"] for width in widths}
 
     def _try(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> WidthResult:
         """Compare edits of one width, evenly spread over its groups, with full passes."""
@@ -283,20 +283,16 @@ class Incremental:
     ) -> tuple[float, float]:
         places = np.concatenate([group.places for group in groups])
         some = places[np.unique(np.linspace(0, len(places) - 1, _EDITS_COMPARED).astype(np.int64))]
-        made = []
-        for group in groups:
-            mine = np.isin(group.places, some)
-            if mine.any():
-                part = EditGroup(group.width, group.places[mine], group.starts[mine])
-                made.append(block.edited(part, edited[part.places], rows[part.places]))
-        order = np.concatenate([group.places[np.isin(group.places, some)] for group in groups])
+        within = [np.isin(group.places, some) for group in groups]
+        parts = [EditGroup(g.width, g.places[i], g.starts[i]) for g, i in zip(groups, within, strict=True) if i.any()]
+        made, order = block.edited(parts, edited, rows), np.concatenate([part.places for part in parts])
         full, units = self.full(edited[order]), np.unique(rows[order])
         control = block.control.to(full.dtype)
         spread = _to_numpy(torch.cat([full, control]))
         if len(units) < len(order):  # of each sequence, its edits beside itself
             own = block.runner.index(rows[order])
             spread = _to_numpy(torch.cat([full - control[own], torch.zeros_like(control[:1])])) * np.sqrt(2)
-        return deviation(_to_numpy(torch.cat(made)), _to_numpy(full), spread)
+        return deviation(_to_numpy(made), _to_numpy(full), spread)
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
@@ -407,14 +403,16 @@ class IncrementalSession:
         if block is None or not self._owner.trusted(block, base):
             return self._owner.full(tokens)
         made = block.control[self._runner.index(rows)]
-        for group, in_part in zip(groups, self._owner.chosen(block, groups, tokens, rows), strict=True):
-            mine = tokens[group.places]
-            if in_part:
-                with self._owner.timed_edits(base.shape[1], group):
-                    answers = block.edited(group, mine, rows[group.places])
+        chosen = self._owner.chosen(block, groups, tokens, rows)
+        for width in sorted(set(chosen)):
+            mine = [group for group in groups if width_class(group.width) == width]
+            places = np.concatenate([group.places for group in mine])
+            if chosen[width]:
+                with self._owner.timed_edits(base.shape[1], width, len(places)):
+                    answers = block.edited(mine, tokens, rows)
             else:
-                answers = self._owner.full(mine)
-            made[self._runner.index(group.places)] = answers.to(made.dtype)
+                answers = self._owner.full(tokens[places])
+            made[self._runner.index(places)] = answers.to(made.dtype)
         return made
 
     def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:

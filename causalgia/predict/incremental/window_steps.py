@@ -294,7 +294,10 @@ class Windowed(Step):
 class Largest(Windowed, Nonlinear):
     """The maximum of each window; positions outside the sequence do not count."""
 
-    border: float | None = -torch.inf
+    def __post_init__(self) -> None:
+        window = self.window
+        if window.pad or window.needed((0, window.n_out))[1] > window.n_in:
+            self.border = -torch.inf
 
     def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
         x = inputs[0]
