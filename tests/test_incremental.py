@@ -320,7 +320,7 @@ def test_places_at_random_and_counts_at_random():
 def test_many_blocks_and_two_sessions_at_once(monkeypatch):
     monkeypatch.setattr(incremental_session, "_BUDGET", 2**14)
     predictor = trusting(headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41)
-    assert 1 < predictor.backgrounds_at_once(41) < 10
+    assert 1 < predictor.edits(tokens(1, 41))._runner.units < 10
     one, other = tokens(23, 41), tokens(23, 41, 9)
     pair = [(predictor.edits(base), base) for base in (one, other)]
     rows = np.tile(np.arange(23), 3)

@@ -163,23 +163,23 @@ def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: 
     except PredictorError:
         return None  # a layer that is written for float32 alone
     gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
+    lengths = {row.base.shape[1] for row in rows}
+    in_part = {length: [part.backgrounds_at_once(length) > 0 for part in predictor.parts] for length in lengths}
     for row, z in zip(rows, exact, strict=True):
-        in_session = _incremental_answers(predictor, row)
-        if in_session is not None:
+        length = row.base.shape[1]
+        if row.tokens.shape[1] == length and any(in_part[length]):
+            in_session = _answers_in_session(predictor, row, in_part[length])
             gaps.append(max_difference(in_session, z[: len(in_session)]))
     return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
 
 
-def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | None:
-    """Return answers to the first units as edits of their backgrounds; None if no part of the predictor takes edits."""
+def _answers_in_session(predictor: Predictor, row: _ArmRows, in_part: list[bool]) -> NDArray[Any]:
+    """Return answers to the first units, as edits of their backgrounds by the parts of the predictor that take edits."""
     base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
-    length = base.shape[1]
-    if tokens.shape[1] != length or not any(part.backgrounds_at_once(length) for part in predictor.parts):
-        return None
     places = np.arange(len(base))
     answers = [
-        part.edits(base).answers(tokens, places) if part.backgrounds_at_once(length) else part.predict(tokens)
-        for part in predictor.parts
+        part.edits(base).answers(tokens, places) if takes_edits else part.predict(tokens)
+        for part, takes_edits in zip(predictor.parts, in_part, strict=True)
     ]
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 

@@ -18,7 +18,7 @@ from causalgia.types import Ints, Tokens
 _MOST_UNITS = 256
 _MOST_KEPT = 2**28
 _MOST_EDITS = 256
-_AT_ONCE = 2**20
+_AT_ONCE = 2**21
 _HANDED = 2_048
 
 
@@ -26,7 +26,7 @@ class Runner:
     """Runs one network; `columns` reads (rows, tasks) from the network's output for a number of rows.
 
     `budget` is the largest size in bytes of a value of the control pass; all values of a stored control take at most
-    256 MiB, and the largest of a pass over edits 1 MiB, so that it stays in a processor's cache.
+    256 MiB, and the largest of a pass over edits 2 MiB, so that it stays in a processor's cache.
     """
 
     def __init__(
@@ -103,14 +103,18 @@ class ControlBlock:
                 self._kept[number] = Stretch(made.contiguous(), whole)
             for done in network.last_uses.get(number, ()):
                 del values[done]
-        self._ends = [item.whole(values[item.source].values) if isinstance(item, End) else None for item in network.handed]
+        self._ends = [
+            item.whole(values[item.source].values) if isinstance(item, End) else None for item in network.handed
+        ]
         self._beside = {
             item.source: _beside(values[item.source].values)
             for item in network.handed
             if isinstance(item, End) and not isinstance(item, Additive)
         }
         handed = [
-            end.reshape(n, *item.shape).clone() if isinstance(item, End) else in_network(item.laid, values[item.number].values)
+            end.reshape(n, *item.shape).clone()
+            if isinstance(item, End)
+            else in_network(item.laid, values[item.number].values)
             for item, end in zip(network.handed, self._ends, strict=True)
         ]
         self.control = runner.answers(handed, n)

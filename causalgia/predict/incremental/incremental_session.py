@@ -37,8 +37,12 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SAMPLE = 8
+_UNITS = 2**12
+"""Units of a session, at most; the network is compared with what was read once for each session."""
 _EDITS_COMPARED = 16
 _ONE_IN = 64
+_ROUNDINGS = 3
+"""Times the rounding of a full pass by which two ways that round alike may differ."""
 _NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
 _REPEATS = 3
 _BUDGET = 2**24
@@ -119,7 +123,9 @@ class Incremental:
         if not edits:
             return where
         ratio = (control.seconds + sum(each.seconds for each in spent)) / (edits * self._seconds_in_full(length))
-        return f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full passes"
+        return (
+            f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full passes"
+        )
 
     def tried(self) -> list[WidthResult]:
         """Return the result for each width that occurred, with the speed of its edits so far."""
@@ -168,7 +174,7 @@ class Incremental:
         spent.edits += n
 
     def units(self, length: int) -> int:
-        """Return the number of units in a session; 0, with one warning, if nothing can be recomputed.
+        """Return the number of units in a session, many blocks; 0, with one warning, if nothing can be recomputed.
 
         Warns
         -----
@@ -177,7 +183,7 @@ class Incremental:
         """
         runner = self._runner(length)
         if isinstance(runner, Runner):
-            return runner.units
+            return runner.units * max(1, _UNITS // runner.units)
         if self._warned != runner:
             text = f"incremental=True: edits are predicted by full passes, because {runner}"
             warnings.warn(text, FallbackWarning, stacklevel=3)
@@ -292,7 +298,20 @@ class Incremental:
         if len(units) < len(order):  # of each sequence, its edits beside itself
             own = block.runner.index(rows[order])
             spread = _to_numpy(torch.cat([full - control[own], torch.zeros_like(control[:1])])) * np.sqrt(2)
-        return deviation(_to_numpy(made), _to_numpy(full), spread)
+        off, tolerated = deviation(_to_numpy(made), _to_numpy(full), spread)
+        if off <= tolerated or (exact := self._in_float64(edited[order])) is None:
+            return off, tolerated
+        return off, max(tolerated, _ROUNDINGS * deviation(_to_numpy(full), exact, spread)[0])
+
+    def _in_float64(self, tokens: Tokens) -> NDArray[Any] | None:
+        """Return the answers of full passes in float64; None if the network has layers for float32 alone."""
+        reference = self._predictor.reference()
+        letters = torch.from_numpy(tokens.copy()).to(reference.device)
+        try:
+            with reference._ready():
+                return _to_numpy(reference._columns(letters))
+        except PredictorError:
+            return None
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
@@ -354,6 +373,27 @@ class IncrementalSession:
         check_finite(answers, tasks=self._predictor.tasks, positions=self._predictor.positions)
         return answers
 
+    def settle(self, edited: Tokens, rows: Ints) -> None:
+        """Choose for each width of edits whether it is recomputed in part, without answering."""
+        size = self._runner.units
+        mine = rows < size
+        base, tokens, places = self._strands[0][:size], edited[mine], rows[mine]
+        groups = self._groups(base, tokens, places)
+        if not groups or self._owner.refuses(base.shape[1], groups):
+            return
+        try:
+            with self._predictor._ready():
+                block = self._block(0, 0, base)
+                if self._owner.trusted(block, base):
+                    self._owner.chosen(block, groups, tokens, places)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise  # answers of edits meet it again, and take full passes
+
+    def _groups(self, base: Tokens, tokens: Tokens, rows: Ints) -> list[EditGroup]:
+        starts, stops = changed_spans(base, tokens, rows)
+        return grouped(starts, stops, length=base.shape[1], period=self._runner.network.period)
+
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
         """Return the answers; None if control passes do not fit into memory."""
         try:
@@ -397,8 +437,7 @@ class IncrementalSession:
     def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         size = self._runner.units
         base = self._strands[strand][first * size : (first + 1) * size]
-        starts, stops = changed_spans(base, tokens, rows)
-        groups = grouped(starts, stops, length=base.shape[1], period=self._runner.network.period)
+        groups = self._groups(base, tokens, rows)
         block = None if self._owner.refuses(base.shape[1], groups) else self._block(strand, first, base)
         if block is None or not self._owner.trusted(block, base):
             return self._owner.full(tokens)
@@ -481,7 +520,11 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
     >>> deviation(full + 1e-9, full, full)[0] < 2e-9
     True
     """
-    exact, rows = full.astype(np.float64), spread.astype(np.float64)
+    finite = np.isfinite(full).all(axis=1)  # others are an error of their own
+    if not finite.any():
+        return 0.0, TOLERANCE
+    made, exact, rows = made[finite], full[finite].astype(np.float64), spread[np.isfinite(spread).all(axis=1)]
+    rows = rows.astype(np.float64)
     sd, largest = rows.std(axis=0), np.abs(rows).max(axis=0)
     unit = np.where(sd > 0, sd, np.where(largest > 0, largest, 1))
     found = np.abs(made.astype(np.float64) - exact).max(axis=0) / unit
