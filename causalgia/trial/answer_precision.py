@@ -174,7 +174,7 @@ def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: 
 
 
 def _answers_in_session(predictor: Predictor, row: _ArmRows, in_part: list[bool]) -> NDArray[Any]:
-    """Return answers to the first units, as edits of their backgrounds by the parts of the predictor that take edits."""
+    """Return answers to the first units, as edits of their backgrounds by those parts that take edits."""
     base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
     places = np.arange(len(base))
     answers = [

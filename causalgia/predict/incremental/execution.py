@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from causalgia.predict.incremental.graph import LocalValue
 from causalgia.predict.incremental.program import Network, Windows, in_network
@@ -92,9 +91,10 @@ class ControlBlock:
             whole, sources = (0, step.length), [values[source] for source in step.sources]
             if isinstance(step, Linear):
                 made = torch.empty((step.length, n, step.channels), **runner.make)
-                made.copy_(torch.as_tensor(step.constant(made)))
-                factors = step.factors[:, None, None].to(made) if isinstance(step, Averaged) else None
-                step.add(Stretch(made, whole), sources, factors)
+                made.copy_(torch.as_tensor(step.constant()))
+                step.add(Stretch(made, whole), sources)
+                if isinstance(step, Averaged):
+                    made.mul_(step.factors[:, None, None].to(made))
             else:
                 assert isinstance(step, Nonlinear)
                 made = step.compute(whole, sources)
@@ -103,20 +103,19 @@ class ControlBlock:
                 self._kept[number] = Stretch(made.contiguous(), whole)
             for done in network.last_uses.get(number, ()):
                 del values[done]
-        self._ends = [
-            item.whole(values[item.source].values) if isinstance(item, End) else None for item in network.handed
-        ]
-        self._beside = {
-            item.source: _beside(values[item.source].values)
-            for item in network.handed
-            if isinstance(item, End) and not isinstance(item, Additive)
-        }
-        handed = [
-            end.reshape(n, *item.shape).clone()
-            if isinstance(item, End)
-            else in_network(item.laid, values[item.number].values)
-            for item, end in zip(network.handed, self._ends, strict=True)
-        ]
+        self._ends: list[torch.Tensor | None] = []
+        self._beside: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        handed = []
+        for item in network.handed:
+            if isinstance(item, LocalValue):
+                self._ends.append(None)
+                handed.append(in_network(item.laid, values[item.number].values))
+                continue
+            end = item.whole(values[item.source].values)
+            self._ends.append(end)
+            handed.append(end.reshape(n, *item.shape).clone())
+            if not isinstance(item, Additive):
+                self._beside[item.source] = _maxima_beside(values[item.source].values)
         self.control = runner.answers(handed, n)
 
     def edited(self, groups: list[EditGroup], tokens: Tokens, rows: Ints) -> torch.Tensor:
@@ -181,8 +180,14 @@ class _Chunk:
                 continue
             if isinstance(step, Linear):
                 out = self._made(number, windows)
-                factors = self._factors(step, number, out.span) if isinstance(step, Averaged) else None
-                step.add(out, [self._changes.get(source) for source in step.sources], factors)
+                changes = [self._changes.get(source) for source in step.sources]
+                if isinstance(step, Averaged):
+                    summed = Stretch(torch.zeros_like(out.values), out.span)
+                    step.add(summed, changes)
+                    places = self._positions(number, out.span).clamp_(0, step.length - 1)
+                    out.values.addcmul_(summed.values, step.factors.to(summed.values)[places].unsqueeze(2))
+                else:
+                    step.add(out, changes)
             else:
                 assert isinstance(step, Nonlinear)
                 assert held is not None
@@ -262,10 +267,6 @@ class _Chunk:
         outside = (places < 0) | (places >= self._network.lengths[number])
         values.values.masked_fill_(outside.unsqueeze(2), fill)
 
-    def _factors(self, step: Averaged, number: int, span: Span) -> torch.Tensor:
-        places = self._positions(number, span).clamp_(0, step.length - 1)
-        return step.factors.to(**self._runner.make)[places].unsqueeze(2)
-
     def _handed(self, item: LocalValue | End, end: torch.Tensor | None) -> torch.Tensor:
         number = item.source if isinstance(item, End) else item.number
         length, change = self._network.lengths[number], self._changes.get(number)
@@ -299,7 +300,7 @@ class _Chunk:
         return whole
 
 
-def _beside(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _maxima_beside(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the maxima before each position, and from each position on, (positions + 1, rows, channels)."""
     none = torch.full_like(values[:1], -torch.inf)
     return torch.cat([none, values.cummax(0)[0]]), torch.cat([values.flip(0).cummax(0)[0].flip(0), none])

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -77,8 +77,8 @@ class Incremental:
         self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
-        self._spent: dict[tuple[int, int], Spent] = defaultdict(Spent)
-        self._control_spent: dict[int, Spent] = defaultdict(Spent)
+        self.spent: dict[tuple[int, int], Spent] = defaultdict(Spent)
+        self.control_spent: dict[int, Spent] = defaultdict(Spent)
         self._trusted: dict[int, bool] = {}
         self._spread: dict[int, torch.Tensor] = {}
         self._macs: dict[int, float] = {}
@@ -118,7 +118,7 @@ class Incremental:
             return f"not recomputed in part: {runner}"
         rest = runner.network.not_local
         where = "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
-        control, spent = self._control_spent[length], [s for (n, _), s in self._spent.items() if n == length]
+        control, spent = self.control_spent[length], [s for (n, _), s in self.spent.items() if n == length]
         edits = sum(each.edits for each in spent)
         if not edits:
             return where
@@ -131,7 +131,7 @@ class Incremental:
         """Return the result for each width that occurred, with the speed of its edits so far."""
         found = []
         for (length, width), tried in sorted(self._tried.items()):
-            spent = self._spent.get((length, width))
+            spent = self.spent.get((length, width))
             if spent is not None and spent.seconds > 0:
                 speed = self._seconds_in_full(length) * spent.edits / spent.seconds
                 tried = replace(tried, speed=speed, edits=spent.edits)
@@ -146,22 +146,14 @@ class Incremental:
                 self.full(tokens)
                 times = []
                 for _ in range(_REPEATS):
-                    with self._timed(Spent(), len(tokens)) as spent:
+                    with self.timed(Spent(), len(tokens)) as spent:
                         self.full(tokens)
                     times.append(spent.seconds / spent.edits)
             self._full_seconds[length] = min(times)
         return self._full_seconds[length]
 
-    def timed_edits(self, length: int, width: int, n: int) -> AbstractContextManager[Spent]:
-        """Add the seconds of some edits of one class of widths."""
-        return self._timed(self._spent[length, width], n)
-
-    def timed_control(self, base: Tokens) -> AbstractContextManager[Spent]:
-        """Add the seconds of control passes."""
-        return self._timed(self._control_spent[base.shape[1]], len(base))
-
     @contextmanager
-    def _timed(self, spent: Spent, n: int) -> Iterator[Spent]:
+    def timed(self, spent: Spent, n: int) -> Iterator[Spent]:
         """Add the seconds until all queued work is done; this thread's own if it works alone."""
         device = self._predictor.device
         alone = device.type == "cpu" and torch.get_num_threads() == 1
@@ -287,21 +279,24 @@ class Incremental:
     def _deviation(
         self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints
     ) -> tuple[float, float]:
+        """Return the largest deviation of some edits from full passes, and how much of it is tolerated.
+
+        The unit is the sd of the changes, where sequences have several edits each, or that of all answers. Where the
+        deviation is more than `deviation` tolerates, so may be the rounding of full passes: it is measured in float64.
+        """
         places = np.concatenate([group.places for group in groups])
         some = places[np.unique(np.linspace(0, len(places) - 1, _EDITS_COMPARED).astype(np.int64))]
         within = [np.isin(group.places, some) for group in groups]
         parts = [EditGroup(g.width, g.places[i], g.starts[i]) for g, i in zip(groups, within, strict=True) if i.any()]
         made, order = block.edited(parts, edited, rows), np.concatenate([part.places for part in parts])
-        full, units = self.full(edited[order]), np.unique(rows[order])
-        control = block.control.to(full.dtype)
-        spread = _to_numpy(torch.cat([full, control]))
-        if len(units) < len(order):  # of each sequence, its edits beside itself
-            own = block.runner.index(rows[order])
-            spread = _to_numpy(torch.cat([full - control[own], torch.zeros_like(control[:1])])) * np.sqrt(2)
-        off, tolerated = deviation(_to_numpy(made), _to_numpy(full), spread)
+        full = self.full(edited[order])
+        control, own = block.control.to(full.dtype), block.runner.index(rows[order])
+        several = len(np.unique(rows[order])) < len(order)
+        spread = full - control[own] if several else torch.cat([full, control])
+        off, tolerated = deviation(_to_numpy(made), _to_numpy(full), _to_numpy(spread))
         if off <= tolerated or (exact := self._in_float64(edited[order])) is None:
             return off, tolerated
-        return off, max(tolerated, _ROUNDINGS * deviation(_to_numpy(full), exact, spread)[0])
+        return off, max(tolerated, _ROUNDINGS * deviation(_to_numpy(full), exact, _to_numpy(spread))[0])
 
     def _in_float64(self, tokens: Tokens) -> NDArray[Any] | None:
         """Return the answers of full passes in float64; None if the network has layers for float32 alone."""
@@ -447,7 +442,7 @@ class IncrementalSession:
             mine = [group for group in groups if width_class(group.width) == width]
             places = np.concatenate([group.places for group in mine])
             if chosen[width]:
-                with self._owner.timed_edits(base.shape[1], width, len(places)):
+                with self._owner.timed(self._owner.spent[base.shape[1], width], len(places)):
                     answers = block.edited(mine, tokens, rows)
             else:
                 answers = self._owner.full(tokens[places])
@@ -459,7 +454,7 @@ class IncrementalSession:
         if (strand, first) not in self._blocks:
             for key in [key for key in self._blocks if key[0] == strand]:
                 del self._blocks[key]
-            with self._owner.timed_control(base):
+            with self._owner.timed(self._owner.control_spent[base.shape[1]], len(base)):
                 self._blocks[strand, first] = ControlBlock(self._runner, base)
         return self._blocks[strand, first]
 
@@ -511,8 +506,9 @@ class WidthResult:
 def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> tuple[float, float]:
     """Return the largest deviation of answers (m, tasks) in units of each task's sd, and its tolerance.
 
-    The sd is over the rows of `spread` (rows, tasks); if it is 0 the unit is the largest magnitude. The tolerance is
-    1e-5, or sixteen times the rounding of the largest answer if that is more: the full pass is no more precise.
+    The sd is over the rows of `spread` (rows, tasks); if it is 0 the unit is the largest answer. The tolerance is 1e-5,
+    or sixteen times the rounding of the largest answer if that is more: the full pass is no more precise. Rows without
+    finite answers do not count: they are an error of their own.
 
     Examples
     --------
@@ -520,15 +516,15 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
     >>> deviation(full + 1e-9, full, full)[0] < 2e-9
     True
     """
-    finite = np.isfinite(full).all(axis=1)  # others are an error of their own
+    finite = np.isfinite(full).all(axis=1)
     if not finite.any():
         return 0.0, TOLERANCE
-    made, exact, rows = made[finite], full[finite].astype(np.float64), spread[np.isfinite(spread).all(axis=1)]
-    rows = rows.astype(np.float64)
-    sd, largest = rows.std(axis=0), np.abs(rows).max(axis=0)
+    exact = full[finite].astype(np.float64)
+    sd = spread[np.isfinite(spread).all(axis=1)].astype(np.float64).std(axis=0)
+    largest = np.abs(exact).max(axis=0)
     unit = np.where(sd > 0, sd, np.where(largest > 0, largest, 1))
-    found = np.abs(made.astype(np.float64) - exact).max(axis=0) / unit
-    floor = _ULPS * np.finfo(full.dtype).eps * largest / unit
+    found = np.abs(made[finite].astype(np.float64) - exact).max(axis=0) / unit
+    floor = _ULPS * np.finfo(made.dtype).eps * largest / unit
     worst = int((found / np.maximum(floor, TOLERANCE)).argmax())
     return float(found[worst]), float(max(floor[worst], TOLERANCE))
 

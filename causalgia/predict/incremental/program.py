@@ -124,9 +124,9 @@ class Network:
         for number, step in reversed(self.running):
             if isinstance(step, Nonlinear):
                 held[number] = hull([held[number], touched[number]])
-                own = held[number]
-                for source in step.sources if own is not None else ():
-                    held[source] = hull([held[source], clipped(step.needed(own), bounds[source])])
+                if (own := held[number]) is not None:
+                    for source in step.sources:
+                        held[source] = hull([held[source], clipped(step.needed(own), bounds[source])])
         return Windows(tuple(touched), tuple(held))
 
     def share(self, span: Span) -> float:

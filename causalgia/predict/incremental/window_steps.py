@@ -154,13 +154,10 @@ class Linear(Step):
     """A layer whose output changes by a linear function of the change of its inputs."""
 
     @abstractmethod
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
-        """Add to `out` what changes of the sources change there; None: this source does not change.
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        """Add to `out` what changes of the sources change there; None: this source does not change."""
 
-        `scale` is that of a `Pooled` at the positions of `out`, for every row.
-        """
-
-    def constant(self, like: torch.Tensor) -> torch.Tensor | float:  # noqa: ARG002
+    def constant(self) -> torch.Tensor | float:
         """Return the output for inputs that are zero, (channels,) or a number."""
         return 0.0
 
@@ -214,7 +211,7 @@ class Summed(Linear):
 
     signs: tuple[int, int]
 
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         for change, sign in zip(changes, self.signs, strict=True):
             if change is not None:
                 out.at(change.span).add_(change.values, alpha=sign)
@@ -227,11 +224,11 @@ class Affine(Linear):
     factor: torch.Tensor
     shift: torch.Tensor
 
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         if changes[0] is not None:
             out.at(changes[0].span).addcmul_(changes[0].values, self.factor)
 
-    def constant(self, like: torch.Tensor) -> torch.Tensor | float:  # noqa: ARG002
+    def constant(self) -> torch.Tensor | float:
         return self.shift
 
 
@@ -239,7 +236,7 @@ class Affine(Linear):
 class Joined(Linear):
     """The concatenated channels of several values."""
 
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         first = 0
         for change, width in zip(changes, self.widths, strict=True):
             if change is not None:
@@ -264,7 +261,7 @@ class Cut(Linear):
     def needed(self, span: Span) -> Span:
         return span[0] + self.offset, span[1] + self.offset
 
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         if changes[0] is None:
             return
         span = clipped(self.touched([changes[0].span]), out.span)
@@ -320,18 +317,15 @@ class Largest(Windowed, Nonlinear):
 
 @dataclass(kw_only=True)
 class Averaged(Windowed, Linear):
-    """The sum of each window, times a factor; positions outside the sequence do not count."""
+    """The sum of each window; positions outside the sequence do not count."""
 
     factors: torch.Tensor
-    """(length,): factor of each window's sum."""
+    """(length,): what each window's sum is still to be multiplied by."""
 
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
-        if changes[0] is None or scale is None:
-            return
-        summed = torch.zeros_like(out.values)
-        for _, outputs, places in self.window.taps(out.span, changes[0].span):
-            summed[outputs].add_(changes[0].values[places])
-        out.values.addcmul_(summed, scale)
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        if changes[0] is not None:
+            for _, outputs, places in self.window.taps(out.span, changes[0].span):
+                out.values[outputs].add_(changes[0].values[places])
 
 
 _FEW_OUTPUTS = 4
@@ -367,10 +361,10 @@ class Convolved(Windowed, Linear):
         self.bias = shift if self.bias is None else self.bias * scale + shift
         self.refresh()
 
-    def constant(self, like: torch.Tensor) -> torch.Tensor | float:  # noqa: ARG002
+    def constant(self) -> torch.Tensor | float:
         return 0.0 if self.bias is None else self.bias
 
-    def add(self, out: Stretch, changes: Sequence[Stretch | None], scale: torch.Tensor | None) -> None:
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         x = changes[0]
         span = None if x is None else clipped(self.window.touched(x.span), out.span)
         if x is None or span is None:
