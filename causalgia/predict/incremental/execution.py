@@ -19,6 +19,7 @@ _MOST_KEPT = 2**28
 _MOST_EDITS = 256
 _AT_ONCE = 2**21
 _HANDED = 2_048
+_STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
 
 
 class Runner:
@@ -48,6 +49,7 @@ class Runner:
         n = min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize))
         self.units = n // 8 * 8 or n
         self._windows: dict[tuple[Span, int], Windows] = {}
+        self._steps: dict[int, int] = {}
 
     def windows(self, span: Span, moves: int) -> Windows:
         """Return the windows of edits of a span and up to so many periods to the right of it, cached."""
@@ -61,6 +63,19 @@ class Runner:
         spans = [held or touched for touched, held in zip(*windows, strict=True)]
         sizes = [(span[1] - span[0]) * n for span, n in zip(spans, channels, strict=True) if span is not None]
         return int(min(max(1, _AT_ONCE // (max(sizes) * self.make["dtype"].itemsize)), _MOST_EDITS))
+
+    def step(self, width: int) -> int:
+        """Return to multiples of which starts are rounded, so that edits have fewer phases at little more work."""
+        if width not in self._steps:
+            period, middle = self.network.period, self.network.length // 2
+            shares = {
+                step: np.mean([self.network.share((middle + s, middle + s + width + step - 1)) for s in starts])
+                for step in range(1, period + 1)
+                if period % step == 0
+                for starts in [range(-(middle % step), period, step * max(1, period // step // _STARTS))]
+            }
+            self._steps[width] = max((step for step in shares if shares[step] <= _MORE * shares[1]), default=1)
+        return self._steps[width]
 
     def one_hot(self, tokens: Tokens) -> torch.Tensor:
         """Return tokens (rows, width) as (width, rows, 4)."""
@@ -150,7 +165,9 @@ class ControlBlock:
             mine = order[first : first + at_once]
             starts, places = group.starts[mine], group.places[mine]
             letters = starts[:, None] + np.arange(width)
-            old, new = self._tokens[rows[places, None], letters], tokens[places[:, None], letters]
+            inside = np.minimum(letters, tokens.shape[1] - 1)
+            old, new = self._tokens[rows[places, None], inside], tokens[places[:, None], inside]
+            new = np.where(inside == letters, new, old)
             yield _Chunk(self, starts, rows[places], self.runner.one_hot(new) - self.runner.one_hot(old))
 
 
@@ -352,17 +369,18 @@ def width_class(width: int) -> int:
     return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
-def grouped(starts: Ints, stops: Ints, *, length: int, period: int) -> list[EditGroup]:
+def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int] = lambda _: 1) -> list[EditGroup]:
     """Return groups of edits of one width whose starts differ by multiples of the period; unedited rows are in none.
 
     The letters at the ends of an edit may be unchanged by chance: edits of two thirds of a width and more are widened
-    to it, and start where most edits of that width do, if that covers them. A period of 0 says that windows have one
-    shape at one place alone.
+    to it, and start where most edits of that width do, if that covers them. If few are of each phase, starts are rounded
+    down to multiples of the step of their width. A period of 0 says that windows have one shape at one
+    place alone. A group's last letters may lie behind the end of the sequence.
 
     Examples
     --------
     >>> starts, stops = np.array([4, 4, 5, -1, 20]), np.array([8, 8, 8, -1, 24])
-    >>> for group in grouped(starts, stops, length=30, period=4):
+    >>> for group in grouped(starts, stops, period=4):
     ...     print(group.width, group.places, group.starts)
     4 [0 1 2 4] [ 4  4  4 20]
     """
@@ -372,14 +390,18 @@ def grouped(starts: Ints, stops: Ints, *, length: int, period: int) -> list[Edit
         width = int(widths[places].max())
         mine = places[3 * widths[places] >= 2 * width]
         places = np.setdiff1d(places, mine)
-        common = np.bincount(starts[mine][widths[mine] == width], minlength=length)
-        first = np.minimum(starts[mine], length - width)
+        first = starts[mine]
+        common = np.bincount(first[widths[mine] == width], minlength=int(first.max()) + 1)
         best = common[first]
         for candidate in range(1, width - int(widths[mine].min()) + 1):
             other = np.maximum(starts[mine] - candidate, 0)
             better = (other + width >= stops[mine]) & (common[other] > best)
             first, best = np.where(better, other, first), np.where(better, common[other], best)
         phase = first % period if period else first
+        n_phases = len(np.unique(phase))
+        if 1 < n_phases <= period and len(mine) < n_phases * _FEW_OF_A_PHASE:
+            each = step(width)
+            width, first, phase = width + each - 1, first // each * each, phase // each * each
         found += [EditGroup(width, mine[phase == one], first[phase == one]) for one in np.unique(phase)]
     return found
 

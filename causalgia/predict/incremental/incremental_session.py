@@ -387,7 +387,7 @@ class IncrementalSession:
 
     def _groups(self, base: Tokens, tokens: Tokens, rows: Ints) -> list[EditGroup]:
         starts, stops = changed_spans(base, tokens, rows)
-        return grouped(starts, stops, length=base.shape[1], period=self._runner.network.period)
+        return grouped(starts, stops, period=self._runner.network.period, step=self._runner.step)
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
         """Return the answers; None if control passes do not fit into memory."""
