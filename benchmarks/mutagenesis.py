@@ -1,9 +1,9 @@
 """All substitutions of sequences, and many words on many backgrounds, recomputed in part: beside full passes.
 
-A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base substitution of one sequence or a
-few, control passes included; `cg.run` for the same as arms of a trial, and for 100 words on each background. Full passes
-are those of some of the same sequences, a batch at a time at the fastest of some sizes, by the sequence. One thread,
-processor time, contestants in turn; every repeat has sequences of its own.
+A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base substitution of one sequence or of
+a few, control passes included; `cg.run` for the same as arms of a trial, and for 100 words on each background. Full
+passes are timed on some sequences, in batches of the size that is fastest by hand. One thread, processor time,
+contestants in turn; every repeat has sequences of its own.
 
     python benchmarks/mutagenesis.py [--quick] [--only DeepSTARR]
 """

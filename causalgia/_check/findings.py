@@ -104,7 +104,7 @@ def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGa
     if not all(each.exact for each in tried):
         reason = f"its answers deviate by {deviation:.1g} sd from those of a full pass"
     elif not all(each.chosen for each in tried):
-        reason = "it is not faster for these edits"
+        reason = f"these edits need {100 * share:.0f} % of the multiplications of a full pass"
     else:
         reason = ""
     return IncrementalGain(reason, in_use, speed, share, deviation)

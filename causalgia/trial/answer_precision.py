@@ -163,19 +163,21 @@ def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: 
     except PredictorError:
         return None  # a layer that is written for float32 alone
     gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
-    lengths = {row.base.shape[1] for row in rows}
-    in_part = {length: [part.backgrounds_at_once(length) > 0 for part in predictor.parts] for length in lengths}
-    for row, z in zip(rows, exact, strict=True):
-        length = row.base.shape[1]
-        if row.tokens.shape[1] == length and any(in_part[length]):
-            in_session = _answers_in_session(predictor, row, in_part[length])
-            gaps.append(max_difference(in_session, z[: len(in_session)]))
+    edits = [i for i, row in enumerate(rows) if row.tokens.shape == row.base.shape]
+    in_part = [part.backgrounds_at_once(rows[0].base.shape[1]) > 0 for part in predictor.parts]
+    if edits and any(in_part):
+        # sessions that recompute in part are asked for all arms at once, as in a trial
+        together = all(part.incremental for part in predictor.parts)
+        for some in [edits] if together else [[i] for i in edits]:
+            in_session = _answers_in_session(predictor, [rows[i] for i in some], in_part)
+            gaps.append(max_difference(in_session, np.concatenate([exact[i][:_IN_SESSION] for i in some])))
     return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
 
 
-def _answers_in_session(predictor: Predictor, row: _ArmRows, in_part: list[bool]) -> NDArray[Any]:
-    """Return answers to the first units, as edits of their backgrounds by those parts that take edits."""
-    base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
+def _answers_in_session(predictor: Predictor, rows: list[_ArmRows], in_part: list[bool]) -> NDArray[Any]:
+    """Return answers to the first units of arms, as edits of their backgrounds by those parts that take edits."""
+    base = np.concatenate([row.base[:_IN_SESSION] for row in rows])
+    tokens = np.concatenate([row.tokens[:_IN_SESSION] for row in rows])
     places = np.arange(len(base))
     answers = [
         part.edits(base).answers(tokens, places) if takes_edits else part.predict(tokens)

@@ -19,6 +19,7 @@ _MOST_KEPT = 2**28
 _MOST_EDITS = 256
 _AT_ONCE = 2**21
 _HANDED = 2_048
+_WINDOWS_KEPT = 2**13
 _STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
 
 
@@ -54,6 +55,8 @@ class Runner:
     def windows(self, span: Span, moves: int) -> Windows:
         """Return the windows of edits of a span and up to so many periods to the right of it, cached."""
         if (span, moves) not in self._windows:
+            if len(self._windows) >= _WINDOWS_KEPT:
+                self._windows.clear()
             self._windows[span, moves] = self.network.windows(span, moves)
         return self._windows[span, moves]
 
@@ -372,10 +375,10 @@ def width_class(width: int) -> int:
 def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int] = lambda _: 1) -> list[EditGroup]:
     """Return groups of edits of one width whose starts differ by multiples of the period; unedited rows are in none.
 
-    The letters at the ends of an edit may be unchanged by chance: edits of two thirds of a width and more are widened
-    to it, and start where most edits of that width do, if that covers them. If few are of each phase, starts are rounded
-    down to multiples of the step of their width. A period of 0 says that windows have one shape at one
-    place alone. A group's last letters may lie behind the end of the sequence.
+    The letters at the ends of an edit may be unchanged by chance: edits of two thirds of a width and more, and narrower
+    ones if they are few, are widened to it, and start where most edits of that width do, if that covers them. If few
+    are of each phase, starts are rounded down to multiples of the step of their width. A period of 0 says that windows
+    have one shape at one place alone. A group's last letters may lie behind the end of the sequence.
 
     Examples
     --------
@@ -389,6 +392,7 @@ def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int
     while len(places):
         width = int(widths[places].max())
         mine = places[3 * widths[places] >= 2 * width]
+        mine = places if len(places) - len(mine) <= len(mine) // 8 else mine
         places = np.setdiff1d(places, mine)
         first = starts[mine]
         common = np.bincount(first[widths[mine] == width], minlength=int(first.max()) + 1)
