@@ -792,7 +792,7 @@ def test_spans_and_groups():
     for period, step in ((0, 1), (1, 1), (8, 1), (8, 4)):
         groups = grouped(starts, stops, period=period, step=lambda _, step=step: step)
         assert sorted(np.concatenate([group.places for group in groups]).tolist()) == list(range(200))
-        for width, places, firsts in groups:
+        for _, width, places, firsts in groups:
             assert (starts[places] >= firsts).all()
             assert (firsts >= 0).all()
             assert (stops[places] <= firsts + width).all()

@@ -327,8 +327,12 @@ def _maxima_beside(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class EditGroup(NamedTuple):
-    """Edits of one width whose windows have one shape: their places among all edits, and the first letter of each."""
+    """Edits of at most `widest` letters that are treated as edits of one `width` and whose windows have one shape.
 
+    `places` (m,) are their places among all edits, `starts` (m,) the first letter of each.
+    """
+
+    widest: int
     width: int
     places: Ints
     starts: Ints
@@ -402,11 +406,13 @@ def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int
             better = (other + width >= stops[mine]) & (common[other] > best)
             first, best = np.where(better, other, first), np.where(better, common[other], best)
         phase = first % period if period else first
-        n_phases = len(np.unique(phase))
+        n_phases, each = len(np.unique(phase)), 1
         if 1 < n_phases <= period and len(mine) < n_phases * _FEW_OF_A_PHASE:
             each = step(width)
-            width, first, phase = width + each - 1, first // each * each, phase // each * each
-        found += [EditGroup(width, mine[phase == one], first[phase == one]) for one in np.unique(phase)]
+            first, phase = first // each * each, phase // each * each
+        found += [
+            EditGroup(width, width + each - 1, mine[phase == one], first[phase == one]) for one in np.unique(phase)
+        ]
     return found
 
 

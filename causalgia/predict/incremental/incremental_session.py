@@ -248,12 +248,12 @@ class Incremental:
         if not self._trusted.get(length, True):
             return True
         choices = self.choices()
-        known = [choices.get(f"{length}:{width_class(group.width)}") for group in groups]
+        known = [choices.get(f"{length}:{width_class(group.widest)}") for group in groups]
         return bool(known) and not any(choice is not False for choice in known)
 
     def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> dict[int, bool]:
         """Say for each class of widths whether edits (m, length) are recomputed in part; a new one is verified."""
-        length, widths = edited.shape[1], [width_class(group.width) for group in groups]
+        length, widths = edited.shape[1], [width_class(group.widest) for group in groups]
         for width in sorted(set(widths)):
             if (length, width) not in self._tried and self._given.get(f"{length}:{width}") is not False:
                 mine = [group for group, of in zip(groups, widths, strict=True) if of == width]
@@ -263,8 +263,8 @@ class Incremental:
 
     def _try(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> WidthResult:
         """Compare edits of one width, evenly spread over its groups, with full passes."""
-        length, width = edited.shape[1], max(group.width for group in groups)
-        share = self._share(block.runner, width, length)
+        length, width = edited.shape[1], max(group.widest for group in groups)
+        share = self._share(block.runner, max(group.width for group in groups), length)
         if share > _MOST_SHARE and not self._given.get(f"{length}:{width_class(width)}"):
             return WidthResult(length, width, share=share, chosen=False)
         off, tolerated = self._deviation(block, groups, edited, rows)
@@ -287,7 +287,9 @@ class Incremental:
         places = np.concatenate([group.places for group in groups])
         some = places[np.unique(np.linspace(0, len(places) - 1, _EDITS_COMPARED).astype(np.int64))]
         within = [np.isin(group.places, some) for group in groups]
-        parts = [EditGroup(g.width, g.places[i], g.starts[i]) for g, i in zip(groups, within, strict=True) if i.any()]
+        parts = [
+            g._replace(places=g.places[i], starts=g.starts[i]) for g, i in zip(groups, within, strict=True) if i.any()
+        ]
         made, order = block.edited(parts, edited, rows), np.concatenate([part.places for part in parts])
         full = self.full(edited[order])
         control, own = block.control.to(full.dtype), block.runner.index(rows[order])
@@ -439,7 +441,7 @@ class IncrementalSession:
         made = block.control[self._runner.index(rows)]
         chosen = self._owner.chosen(block, groups, tokens, rows)
         for width in sorted(set(chosen)):
-            mine = [group for group in groups if width_class(group.width) == width]
+            mine = [group for group in groups if width_class(group.widest) == width]
             places = np.concatenate([group.places for group in mine])
             if chosen[width]:
                 with self._owner.timed(self._owner.spent[base.shape[1], width], len(places)):
