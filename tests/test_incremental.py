@@ -652,6 +652,48 @@ def test_a_session_of_one_unit_is_measured_by_the_spread_of_the_first():
         predictor.edits(one).answers(written(one, 20, 26), np.arange(1))
 
 
+def test_few_narrow_edits_are_widened_and_few_of_a_phase_share_a_window():
+    starts, stops = np.array([10, 11, 12, 13, 14, 15, 16, 17, 4]), np.array([20, 21, 22, 23, 24, 25, 26, 27, 5])
+    (group,) = grouped(starts, stops, period=1)
+    assert (group.widest, group.width, len(group.places)) == (10, 10, 9)
+    even, odd = grouped(starts[:8], stops[:8], period=4, step=lambda width: 2)
+    assert (even.widest, even.width, even.starts.tolist()) == (10, 11, [12, 12, 16, 16])
+    assert (odd.widest, odd.width, odd.starts.tolist()) == (10, 11, [10, 10, 14, 14])
+
+
+def test_a_trial_asks_for_all_arms_of_its_units_at_once_and_for_few_before(monkeypatch):
+    asked = []
+    right = incremental_session.IncrementalSession.answers
+
+    def counted(self, edited, rows):
+        asked.append(len(rows))
+        return right(self, edited, rows)
+
+    monkeypatch.setattr(incremental_session.IncrementalSession, "answers", counted)
+    arms = {"untreated": cg.Untreated()} | {f"{at}{base}": cg.Embed(base, at=at) for at in range(40) for base in "ACGT"}
+    design = cg.Design(null=cg.Uniform(length=300), arms=arms, n_units=6)
+    cg.run(design, cg.TorchPredictor(tower(), incremental=True, device="cpu"), rng=0, progress=False)
+    assert asked[-1] == 6 * 121  # each letter is the unit's own in one arm of four
+    assert sum(asked[:-1]) <= 16
+
+
+def test_full_passes_that_round_more_are_compared_with_float64(monkeypatch):
+    monkeypatch.setattr(incremental_session, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(incremental_session, "_ULPS", 0)
+    monkeypatch.setattr(Incremental, "trusted", lambda *_: True)
+    base = tokens(6, 300)
+    edited = written(base, 100, 110)
+    predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
+    predictor.edits(base).answers(edited, np.arange(6))
+    (tried,) = predictor._partial.tried()
+    assert 0 < tried.deviation <= tried.tolerated < 1e-4
+    monkeypatch.setattr(Incremental, "_in_float64", lambda self, letters: self.full(letters).numpy())
+    predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
+    with pytest.warns(FallbackWarning, match="edits of 10 positions"):
+        found = predictor.edits(base).answers(edited, np.arange(6))
+    np.testing.assert_array_equal(found, predictor.predict(edited))
+
+
 def test_branches_of_several_strides_are_edited_place_by_place():
     def body(m, x):
         wide = m.b(x)

@@ -330,6 +330,7 @@ class Incremental:
         from torch.utils.flop_counter import FlopCounterMode
 
         if length not in self._macs:
+            self._predictor.resolve_batch_size(length)  # which may ask the network
             with FlopCounterMode(display=False) as counter:
                 self.full(np.zeros((1, length), np.uint8))
             self._macs[length] = counter.get_total_flops() / 2
