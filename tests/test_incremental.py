@@ -842,10 +842,10 @@ def test_spans_and_groups():
 
 
 def test_words_that_agree_with_their_background_by_chance_start_where_the_others_do():
-    starts, stops = np.array([40, 40, 41, 40, 42, 90]), np.array([50, 50, 50, 48, 49, 91])
+    starts, stops = np.array([40, 40, 41, 40, 42, 90, 94]), np.array([50, 50, 50, 48, 49, 91, 95])
     (words, single) = grouped(starts, stops, period=4)
     assert (words.width, words.places.tolist(), words.starts.tolist()) == (10, [0, 1, 2, 3, 4], [40] * 5)
-    assert (single.width, single.places.tolist(), single.starts.tolist()) == (1, [5], [90])
+    assert (single.width, single.places.tolist(), single.starts.tolist()) == (1, [5, 6], [90, 94])
 
 
 @pytest.mark.parametrize(

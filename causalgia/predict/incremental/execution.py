@@ -396,7 +396,7 @@ def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int
     while len(places):
         width = int(widths[places].max())
         mine = places[3 * widths[places] >= 2 * width]
-        mine = places if len(places) - len(mine) <= len(mine) // 8 else mine
+        mine = places if len(places) - len(mine) <= len(mine) // 4 else mine
         places = np.setdiff1d(places, mine)
         first = starts[mine]
         common = np.bincount(first[widths[mine] == width], minlength=int(first.max()) + 1)
