@@ -47,7 +47,8 @@ _NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
 _REPEATS = 3
 _BUDGET = 2**24
 _MOST_SHARE = 0.5
-"""Share of the multiplications of a full pass above which recomputing an edit in part is seldom faster."""
+_LEAST_MACS = 2**18
+"""Share of a full pass's multiplications above which, and number of these below which, full passes are faster."""
 
 
 @dataclass
@@ -61,11 +62,13 @@ class Spent:
 class Incremental:
     """The incremental paths of one predictor: a network for each length, and a choice for each width of edit.
 
-    The network is read again if it has changed. Only the choices are pickled.
+    The network is read again if it has changed. Only the choices are pickled. With `always` also those edits are
+    recomputed in part for which full passes are faster.
     """
 
-    def __init__(self, predictor: TorchPredictor) -> None:
+    def __init__(self, predictor: TorchPredictor, *, always: bool = False) -> None:
         self._predictor = predictor
+        self._always = always
         self._given: dict[str, bool] = {}
         self._tried: dict[tuple[int, int], WidthResult] = {}
         self._warned = ""
@@ -84,7 +87,7 @@ class Incremental:
         self._macs: dict[int, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_predictor": self._predictor, "_given": self.choices()}
+        return {"_predictor": self._predictor, "_always": self._always, "_given": self.choices()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -265,7 +268,8 @@ class Incremental:
         """Compare edits of one width, evenly spread over its groups, with full passes."""
         length, width = edited.shape[1], max(group.widest for group in groups)
         share = self._share(block.runner, max(group.width for group in groups), length)
-        if share > _MOST_SHARE and not self._given.get(f"{length}:{width_class(width)}"):
+        slower = share > _MOST_SHARE or self._macs[length] < _LEAST_MACS
+        if slower and not (self._always or self._given.get(f"{length}:{width_class(width)}")):
             return WidthResult(length, width, share=share, chosen=False)
         off, tolerated = self._deviation(block, groups, edited, rows)
         if off > tolerated:
