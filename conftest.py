@@ -16,6 +16,7 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/attribution/deeplift.py",
         "causalgia/attribution/gradients.py",
         "docs/howto/long_context.md",
+        "docs/howto/many_edits.md",
         "docs/howto/models/*.md",
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",

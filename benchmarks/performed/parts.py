@@ -127,6 +127,25 @@ PARTS: dict[str, tuple[Target, ...]] = {
         *_sizes(_PART, _PEER, "tangermeme / incremental run, {}", AT_LEAST, 5, "tangermeme", _NAMES[1:]),
         *_sizes(_PART, _FORWARDS, "incremental run / bare forwards, {}", AT_MOST, 0.35, names=_NAMES[1:]),
     ),
+    "mutagenesis": (
+        *(
+            Target(f"{what}, {name} size", "full passes", f"{key} / full passes, {name}", AT_MOST, bound)
+            for what, key, name, bound in (
+                ("all substitutions of 1 sequence, session", "substitutions of 1, session", "DeepSTARR", 0.15),
+                ("of 4 sequences", "substitutions of 4, session", "DeepSTARR", 0.12),
+                ("of 16 sequences", "substitutions of 16, session", "DeepSTARR", 0.12),
+                ("the same as a trial", "substitutions of 16, run", "DeepSTARR", 0.25),
+                ("100 words x 200 backgrounds", "100 words x 200, run", "DeepSTARR", 0.15),
+                (
+                    "all substitutions of 1 sequence, session",
+                    "substitutions of 1, session",
+                    "ResidualBind, 200 bp",
+                    0.2,
+                ),
+                ("all substitutions of 1 sequence, session", "substitutions of 1, session", "BPNet", 0.2),
+            )
+        ),
+    ),
     "catalogue": (
         Target("4,096 words x 1,000 units, to estimates", "bare forwards", "trial / bare forwards", AT_MOST, 1.05),
     ),

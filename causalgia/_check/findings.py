@@ -65,7 +65,7 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
     from causalgia.predict.incremental import Incremental
 
     base = sample.units.tokens
-    trying = Incremental(network)
+    trying = Incremental(network, always=True)
     reason = trying.reason(base.shape[1])
     if reason is not None:
         return IncrementalGain(reason, in_use=False)
@@ -103,7 +103,7 @@ def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGa
     deviation = max(each.deviation for each in tried)
     if not all(each.exact for each in tried):
         reason = f"its answers deviate by {deviation:.1g} sd from those of a full pass"
-    elif not all(each.chosen for each in tried):
+    elif speed is not None and speed <= 1:
         reason = "it is not faster for these edits"
     else:
         reason = ""

@@ -200,6 +200,10 @@ class PredictorFactory(Predictor):
         """Return how many backgrounds a session of `edits` holds."""
         return self.made.backgrounds_at_once(length)
 
+    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:
+        """Decide which edits are recomputed in part."""
+        self.made.settle(base, edited, rows)
+
     def edits(self, base: Tokens) -> EditSession:
         """Return a session for edited versions of backgrounds."""
         return self.made.edits(base)

@@ -174,6 +174,9 @@ class Predictor(ABC):
         """Return the number of backgrounds in a session of `edits`; 0 if `predict` is faster."""
         return 0
 
+    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:  # noqa: B027
+        """Decide which edits are recomputed in part, on some that are not answered; see `EditSession.answers`."""
+
     def edits(self, base: Tokens) -> EditSession:
         """Return a session for edited versions of the backgrounds (n, length), n at most `backgrounds_at_once`."""
         raise NotImplementedError(f"{type(self).__name__} has no sessions: backgrounds_at_once({base.shape[1]}) is 0")

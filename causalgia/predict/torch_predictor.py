@@ -259,12 +259,15 @@ class TorchPredictor(SinglePredictor):
         return {} if self._partial is None else self._partial.choices()
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Use the choices of an earlier run: they are verified again, but not timed."""
+        """Use the choices of an earlier run; they are verified again."""
         if self._partial is not None:
             self._partial.choose(choices)
 
     def incremental_report(self) -> str:
-        """Return where edits are recomputed in part, as text: a line for each length and width that occurred."""
+        """Return where edits are recomputed in part, and the time of all edits so far beside that of full passes.
+
+        A line of text for each length, and for each width of edits that occurred. Full passes are timed by this call.
+        """
         return "incremental=False" if self._partial is None else self._partial.report()
 
     def backgrounds_at_once(self, length: int) -> int:
@@ -278,6 +281,11 @@ class TorchPredictor(SinglePredictor):
         if self._partial is not None and (units := self._partial.units(length)):
             return units
         return max(1, _HELD_BYTES // length) if self.device.type == "cuda" else 0
+
+    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:
+        """Decide which edits are recomputed in part; a sample of each width of them is compared with full passes."""
+        if self._partial is not None and self._partial.units(base.shape[1]):
+            self._partial.on(base).settle(edited, rows)
 
     def edits(self, base: Tokens) -> EditSession:
         """Return a session that keeps the control pass of backgrounds (n, length), or holds them on the device."""

@@ -163,23 +163,25 @@ def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: 
     except PredictorError:
         return None  # a layer that is written for float32 alone
     gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
-    for row, z in zip(rows, exact, strict=True):
-        in_session = _incremental_answers(predictor, row)
-        if in_session is not None:
-            gaps.append(max_difference(in_session, z[: len(in_session)]))
+    edits = [i for i, row in enumerate(rows) if row.tokens.shape == row.base.shape]
+    in_part = [part.backgrounds_at_once(rows[0].base.shape[1]) > 0 for part in predictor.parts]
+    if edits and any(in_part):
+        # sessions that recompute in part are asked for all arms at once, as in a trial
+        together = all(part.incremental for part in predictor.parts)
+        for some in [edits] if together else [[i] for i in edits]:
+            in_session = _answers_in_session(predictor, [rows[i] for i in some], in_part)
+            gaps.append(max_difference(in_session, np.concatenate([exact[i][:_IN_SESSION] for i in some])))
     return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
 
 
-def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | None:
-    """Return answers to the first units as edits of their backgrounds; None if no part of the predictor takes edits."""
-    base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
-    length = base.shape[1]
-    if tokens.shape[1] != length or not any(part.backgrounds_at_once(length) for part in predictor.parts):
-        return None
+def _answers_in_session(predictor: Predictor, rows: list[_ArmRows], in_part: list[bool]) -> NDArray[Any]:
+    """Return answers to the first units of arms, as edits of their backgrounds by those parts that take edits."""
+    base = np.concatenate([row.base[:_IN_SESSION] for row in rows])
+    tokens = np.concatenate([row.tokens[:_IN_SESSION] for row in rows])
     places = np.arange(len(base))
     answers = [
-        part.edits(base).answers(tokens, places) if part.backgrounds_at_once(length) else part.predict(tokens)
-        for part in predictor.parts
+        part.edits(base).answers(tokens, places) if takes_edits else part.predict(tokens)
+        for part, takes_edits in zip(predictor.parts, in_part, strict=True)
     ]
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 

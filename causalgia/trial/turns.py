@@ -262,11 +262,13 @@ class Trial:
             for part in self.predictor.parts:
                 with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)", self.cure_of_length(length)):
                     part.resolve_batch_size(length)
-        incremental = [part for part in self.predictor.parts if part.incremental]
-        if any(part.backgrounds_at_once(self.design.null.length) for part in incremental):
-            self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
-            for part in self.predictor.parts:
-                part.choose(part.choices())  # timing no longer influences results from here on
+        length = self.design.null.length
+        incremental = [part for part in self.predictor.parts if part.incremental and part.backgrounds_at_once(length)]
+        if incremental:
+            turn = self.prepare(0, min(_FEW, self.design.n_units))
+            if (distinct := turn.distinct.get(length)) is not None:
+                for part in incremental:
+                    part.settle(turn.units.tokens, distinct.tokens, distinct.units)
 
     def cure_of_length(self, length: int) -> str:
         """Return what to do about an arm that a network of fixed length refuses; "" where it keeps the length."""
@@ -491,11 +493,17 @@ class _SequenceQueries:
         self, part: Predictor, wanted: Ints, held: int, advance: Advance | None
     ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         group = self.distinct.units // held
-        order = np.lexsort((self.distinct.units, self.distinct.arms, group))
+        # an incremental session shares work between the arms of a unit; another one is sent what a single arm changes
+        inner = (self.distinct.arms, self.distinct.units)
+        order = np.lexsort((*(inner if part.incremental else inner[::-1]), group))
         order = order[np.isin(order, wanted)]
-        cuts = np.flatnonzero(np.diff(group[order]) | np.diff(self.distinct.arms[order])) + 1
+        cuts = np.diff(group[order]) != 0
+        if part.incremental:
+            cuts[_ROWS_IN_HAND - 1 :: _ROWS_IN_HAND] = True
+        else:
+            cuts |= np.diff(self.distinct.arms[order]) != 0
         before = -1
-        for rows in np.split(order, cuts):
+        for rows in np.split(order, np.flatnonzero(cuts) + 1):
             first = int(group[rows[0]]) * held
             if first != before:
                 session, before = part.edits(self.turn.units.tokens[first : first + held]), first

@@ -1,31 +1,33 @@
-"""Execution of the control pass and of edits, a block of units at a time."""
+"""Execution of the control pass and of edits: changes are passed on from layer to layer, many edits at a time."""
 
 from __future__ import annotations
 
-import time
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from causalgia.predict.incremental.program import Network, SpanPlan, Workspace
-from causalgia.predict.incremental.window_steps import Span
+from causalgia.predict.incremental.graph import LocalValue
+from causalgia.predict.incremental.program import Network, Windows, in_network
+from causalgia.predict.incremental.tensor_layout import Additive, End
+from causalgia.predict.incremental.window_steps import Averaged, Linear, Nonlinear, Span, Stretch, clipped
 from causalgia.types import Ints, Tokens
 
 _MOST_UNITS = 256
 _MOST_KEPT = 2**28
-_KEPT_SPACES = 16
+_MOST_EDITS = 256
+_AT_ONCE = 2**21
+_HANDED = 2_048
+_WINDOWS_KEPT = 2**13
+_STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
 
 
 class Runner:
     """Runs one network; `columns` reads (rows, tasks) from the network's output for a number of rows.
 
-    `budget` is the largest size in bytes of a value of the control pass, and a fourth of it that of an edit; all values
-    of a stored control take at most 256 MiB.
+    `budget` is the largest size in bytes of a value of the control pass; all values of a stored control take at most
+    256 MiB, and the largest of a pass over edits 2 MiB, so that it stays in a processor's cache.
     """
 
     def __init__(
@@ -40,62 +42,52 @@ class Runner:
     ) -> None:
         self.network = network
         self._columns = columns
-        self._make: dict[str, Any] = {"dtype": dtype, "device": device}
+        self.make: dict[str, Any] = {"dtype": dtype, "device": device}
         self._order = torch.tensor(order, dtype=torch.uint8, device=device)
-        self._budget = budget
-        self._whole = SpanPlan.control(network)
-        fitting = (budget // self._whole.largest(), _MOST_KEPT // self._whole.numbers())
+        sizes = [n * c for n, c, used in zip(network.lengths, network.channels, network.used, strict=True) if used]
+        kept = sum(network.lengths[i] * network.channels[i] for i in network.kept)
+        fitting = (budget // max(sizes), _MOST_KEPT // max(kept, 1))
         n = min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize))
         self.units = n // 8 * 8 or n
-        self._plans: dict[Span, SpanPlan] = {}
-        self._spaces: OrderedDict[tuple[Span, int], Workspace] = OrderedDict()
-        self._controls: list[tuple[weakref.ref[ControlBlock], Workspace]] = []
-        self.kept: frozenset[int] = frozenset()
-        """Values of the control that edits have needed so far."""
+        self._windows: dict[tuple[Span, int], Windows] = {}
+        self._steps: dict[int, int] = {}
 
-    def clock(self) -> float:
-        """Return the time in seconds when all queued work is done; this thread's own time if it works alone."""
-        device = self._make["device"]
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        alone = device.type == "cpu" and torch.get_num_threads() == 1
-        return time.thread_time() if alone else time.perf_counter()  # excludes other load on the machine
+    def windows(self, span: Span, moves: int) -> Windows:
+        """Return the windows of edits of a span and up to so many periods to the right of it, cached."""
+        if (span, moves) not in self._windows:
+            if len(self._windows) >= _WINDOWS_KEPT:
+                self._windows.clear()
+            self._windows[span, moves] = self.network.windows(span, moves)
+        return self._windows[span, moves]
 
-    def plan(self, span: Span) -> SpanPlan:
-        """Return the plan of a span of edits, cached."""
-        if span not in self._plans:
-            self._plans[span] = SpanPlan.of(self.network, span)
-            self.kept |= self._plans[span].kept
-        return self._plans[span]
+    def edits_at_once(self, span: Span) -> int:
+        """Return how many edits of the width of a span go through the layers together."""
+        windows, channels = self.windows(span, 0), self.network.channels
+        spans = [held or touched for touched, held in zip(*windows, strict=True)]
+        sizes = [(span[1] - span[0]) * n for span, n in zip(spans, channels, strict=True) if span is not None]
+        return int(min(max(1, _AT_ONCE // (max(sizes) * self.make["dtype"].itemsize)), _MOST_EDITS))
 
-    def rows_at_once(self, span: Span, n: int) -> int:
-        """Return how many times n units fit into one pass over a span of edits."""
-        most: int = self._budget // 4 // (self.plan(span).largest() * self._make["dtype"].itemsize * n)
-        return max(1, min(most, _MOST_UNITS // n))
-
-    def space(self, span: Span, n_rows: int) -> Workspace:
-        """Return reusable memory for edits of a span in a number of rows."""
-        key = span, n_rows
-        if key not in self._spaces:
-            self._spaces[key] = Workspace(self.plan(span), n_rows, **self._make)
-        self._spaces.move_to_end(key)
-        while len(self._spaces) > _KEPT_SPACES:
-            self._spaces.popitem(last=False)
-        return self._spaces[key]
-
-    def control_space(self, block: ControlBlock, n_rows: int) -> Workspace:
-        """Return memory for whole sequences, reusing that of a block that is no longer referenced."""
-        alive = [(owner, space) for owner, space in self._controls if owner() is not None]
-        left = (space for owner, space in self._controls if owner() is None)
-        fitting = (space for space in left if space.n_rows == n_rows and space.keep == self.kept)
-        space = next(fitting, None) or Workspace(self._whole, n_rows, keep=self.kept, **self._make)
-        self._controls = [*alive, (weakref.ref(block), space)]
-        return space
+    def step(self, width: int) -> int:
+        """Return to multiples of which starts are rounded, so that edits have fewer phases at little more work."""
+        if width not in self._steps:
+            period, middle = self.network.period, self.network.length // 2
+            shares = {
+                step: np.mean([self.network.share((middle + s, middle + s + width + step - 1)) for s in starts])
+                for step in range(1, period + 1)
+                if period % step == 0
+                for starts in [range(-(middle % step), period, step * max(1, period // step // _STARTS))]
+            }
+            self._steps[width] = max((step for step in shares if shares[step] <= _MORE * shares[1]), default=1)
+        return self._steps[width]
 
     def one_hot(self, tokens: Tokens) -> torch.Tensor:
         """Return tokens (rows, width) as (width, rows, 4)."""
-        letters = torch.from_numpy(np.ascontiguousarray(tokens.T)).to(self._make["device"])
-        return (letters.unsqueeze(2) == self._order).to(self._make["dtype"])
+        letters = torch.from_numpy(np.ascontiguousarray(tokens.T)).to(self.make["device"])
+        return (letters.unsqueeze(2) == self._order).to(self.make["dtype"])
+
+    def index(self, places: Ints) -> torch.Tensor:
+        """Return an index on the device."""
+        return torch.from_numpy(places).to(self.make["device"])
 
     def answers(self, handed: list[torch.Tensor], n_rows: int) -> torch.Tensor:
         """Return the columns (rows, tasks) for the output of the local part."""
@@ -106,58 +98,247 @@ class ControlBlock:
     """Some units with their control pass; `control` are its answers (n, tasks)."""
 
     def __init__(self, runner: Runner, tokens: Tokens) -> None:
-        self._runner = runner
+        self.runner = runner
         self._tokens = tokens
-        self.kept = runner.kept
         self.trusted: bool | None = None
         """Whether the control agrees with full passes; None if that was not checked."""
-        space = runner.control_space(self, len(tokens))
-        space.run(runner.one_hot(tokens))
-        self._values, self._ends = space.controlled()
-        self.control = runner.answers(space.wholly_handed(self._ends), len(tokens))
+        network, n = runner.network, len(tokens)
+        values = {0: Stretch(runner.one_hot(tokens), (0, network.length))}
+        self._kept = {0: values[0]} if 0 in network.kept else {}
+        for number, step in network.running:
+            whole, sources = (0, step.length), [values[source] for source in step.sources]
+            if isinstance(step, Linear):
+                made = torch.empty((step.length, n, step.channels), **runner.make)
+                made.copy_(torch.as_tensor(step.constant()))
+                step.add(Stretch(made, whole), sources)
+                if isinstance(step, Averaged):
+                    made.mul_(step.factors[:, None, None].to(made))
+            else:
+                assert isinstance(step, Nonlinear)
+                made = step.compute(whole, sources)
+            values[number] = Stretch(made, whole)
+            if number in network.kept:
+                self._kept[number] = Stretch(made.contiguous(), whole)
+            for done in network.last_uses.get(number, ()):
+                del values[done]
+        self._ends: list[torch.Tensor | None] = []
+        self._beside: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        handed = []
+        for item in network.handed:
+            if isinstance(item, LocalValue):
+                self._ends.append(None)
+                handed.append(in_network(item.laid, values[item.number].values))
+                continue
+            end = item.whole(values[item.source].values)
+            self._ends.append(end)
+            handed.append(end.reshape(n, *item.shape).clone())
+            if not isinstance(item, Additive):
+                self._beside[item.source] = _maxima_beside(values[item.source].values)
+        self.control = runner.answers(handed, n)
 
-    def edited(self, span: Span, tokens: Tokens, rows: Ints) -> torch.Tensor:
-        """Return the answers (m, tasks) for edits inside a span; tokens (m, length) are edits of units `rows` (m,)."""
-        n, windows = len(self._tokens), tokens[:, slice(*span)]
-        layers, left = arrange_in_layers(rows, n)
-        at_once = self._runner.rows_at_once(span, n)
-        made = self.control.new_empty((len(rows), self.control.shape[1]))
-        for first in range(0, len(layers), at_once):
-            self._layers(span, windows, layers[first : first + at_once], made)
-        for first in range(0, len(left), at_once * n):
-            self._few(span, windows, left[first : first + at_once * n], rows, made)
-        return made
+    def edited(self, groups: list[EditGroup], tokens: Tokens, rows: Ints) -> torch.Tensor:
+        """Return the answers (m, tasks) of the edits of some groups, one after another.
 
-    def _layers(self, span: Span, windows: Tokens, layers: Ints, made: torch.Tensor) -> None:
-        """Answer for whole sets of units; a unit without an edit is recomputed unedited, and its answer is dropped."""
-        there, places = layers >= 0, layers.reshape(-1)
-        taken = windows[places]
-        if not there.all():
-            own = np.broadcast_to(self._tokens[None, :, slice(*span)], (*layers.shape, windows.shape[1]))
-            taken = np.where(there[:, :, None], taken.reshape(own.shape), own).reshape(taken.shape)
-        space = self._runner.space(span, len(places))
-        if space.filled is None or space.filled() is not self:
-            space.fill(self._values, self._ends, None)
-            space.filled = weakref.ref(self)
-        answers = self._of_windows(space, taken, None)
-        present = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
-        made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[present]
+        Of all edits that a group's places are among, `tokens` (n, length) are the sequences, `rows` (n,) their units.
+        """
+        runner, waiting = self.runner, list[list[torch.Tensor]]()
+        whole = any(isinstance(item, LocalValue) for item in runner.network.handed)
+        made, order, n_waiting = list[torch.Tensor](), list[Ints](), 0
+        for group in groups:
+            sorted_places = np.lexsort((rows[group.places], group.starts))
+            order.append(sorted_places + sum(map(len, order)))
+            for chunk in self._chunks(group, tokens, rows, sorted_places):
+                waiting.append(chunk.run())
+                n_waiting += len(waiting[-1][0])
+                if whole or n_waiting >= _HANDED:
+                    made.append(runner.answers([torch.cat(parts) for parts in zip(*waiting, strict=True)], n_waiting))
+                    waiting, n_waiting = [], 0
+        if waiting:
+            made.append(runner.answers([torch.cat(parts) for parts in zip(*waiting, strict=True)], n_waiting))
+        answers = torch.cat(made)
+        back = torch.empty_like(answers)
+        back[runner.index(np.concatenate(order))] = answers
+        return back
 
-    def _few(self, span: Span, windows: Tokens, places: Ints, rows: Ints, made: torch.Tensor) -> None:
-        """Answer for edits of single units, padded with the first to a power of two, so that few sizes occur."""
-        padded = np.concatenate([places, np.repeat(places[:1], (1 << (len(places) - 1).bit_length()) - len(places))])
-        space = self._runner.space(span, len(padded))
-        units = torch.from_numpy(rows[padded]).to(made.device)
-        space.fill(self._values, self._ends, units)
-        space.filled = None
-        made[torch.from_numpy(places).to(made.device)] = self._of_windows(space, windows[padded], units)[: len(places)]
-
-    def _of_windows(self, space: Workspace, windows: Tokens, units: torch.Tensor | None) -> torch.Tensor:
-        space.run(self._runner.one_hot(windows))
-        return self._runner.answers(space.handed(self._values, units), len(windows))
+    def _chunks(self, group: EditGroup, tokens: Tokens, rows: Ints, order: Ints) -> Iterator[_Chunk]:
+        """Yield the edits in the order, cut into parts that go through the layers together."""
+        first_start, width = int(group.starts[order[0]]), group.width
+        at_once = self.runner.edits_at_once((first_start, first_start + width))
+        for first in range(0, len(order), at_once):
+            mine = order[first : first + at_once]
+            starts, places = group.starts[mine], group.places[mine]
+            letters = starts[:, None] + np.arange(width)
+            inside = np.minimum(letters, tokens.shape[1] - 1)
+            old, new = self._tokens[rows[places, None], inside], tokens[places[:, None], inside]
+            new = np.where(inside == letters, new, old)
+            yield _Chunk(self, starts, rows[places], self.runner.one_hot(new) - self.runner.one_hot(old))
 
 
-_AT_ONCE = 2**22
+class _Chunk:
+    """Edits of one width and phase that go through the layers together; those of one place follow each other."""
+
+    def __init__(self, block: ControlBlock, starts: Ints, rows: Ints, change: torch.Tensor) -> None:
+        self._block, self._runner, self._network = block, block.runner, block.runner.network
+        self._change, self._n_rows = change, len(rows)
+        self._period = max(self._network.period, 1)
+        self._moves = (starts - starts[0]) // self._period
+        self._span = int(starts[0]), int(starts[0]) + len(change)
+        self._by_stride: dict[int, torch.Tensor] = {}
+        self._rows, self._moved = self._runner.index(rows), self._runner.index(self._moves)
+
+    def run(self) -> list[torch.Tensor]:
+        """Return what the local part hands to the rest."""
+        network, last = self._network, int(self._moves[-1])
+        windows = self._runner.windows(self._span, last)
+        self._values: dict[int, Stretch] = {}
+        self._changes = {0: Stretch(self._change, self._span)}
+        if 0 in network.wanted_values:
+            self._made(0, windows)
+        for number, step in network.running:
+            touched, held = windows.touched[number], windows.held[number]
+            if touched is None:
+                continue
+            if isinstance(step, Linear):
+                out = self._made(number, windows)
+                changes = [self._changes.get(source) for source in step.sources]
+                if isinstance(step, Averaged):
+                    summed = Stretch(torch.zeros_like(out.values), out.span)
+                    step.add(summed, changes)
+                    places = self._positions(number, out.span).clamp_(0, step.length - 1)
+                    out.values.addcmul_(summed.values, step.factors.to(summed.values)[places].unsqueeze(2))
+                else:
+                    step.add(out, changes)
+            else:
+                assert isinstance(step, Nonlinear)
+                assert held is not None
+                out = Stretch(step.compute(held, self._inputs(step, held)), held)
+                self._values[number] = out
+            if number in network.wanted_changes:
+                change = out
+                if number in network.wanted_values or isinstance(step, Nonlinear):
+                    change = Stretch(out.at(touched) - self._control(number, touched), touched)
+                self._fill_outside(number, change, 0.0)
+                self._changes[number] = change
+            for done in network.last_uses.get(number, ()):
+                self._values.pop(done, None)
+                self._changes.pop(done, None)
+        return [self._handed(item, end) for item, end in zip(network.handed, self._block._ends, strict=True)]
+
+    def _made(self, number: int, windows: Windows) -> Stretch:
+        """Return what a linear step adds to: its control where values are wanted, zeros where changes alone are."""
+        held, touched = windows.held[number], windows.touched[number]
+        if held is not None:
+            out = self._values[number] = Stretch(self._control(number, held), held)
+            if number == 0:
+                assert touched is not None
+                out.at(touched).add_(self._change)
+            return out
+        assert touched is not None
+        shape = (touched[1] - touched[0], self._n_rows, self._network.channels[number])
+        return Stretch(torch.zeros(shape, **self._runner.make), touched)
+
+    def _inputs(self, step: Nonlinear, span: Span) -> list[Stretch]:
+        """Return the values of a step's sources that a span of outputs needs."""
+        found = []
+        for source in step.sources:
+            need = clipped(step.needed(span), self._bounds(source))
+            assert need is not None
+            values = self._values.get(source) or Stretch(self._control(source, need), need)
+            values = Stretch(values.at(need), need)
+            if step.border is not None:
+                self._fill_outside(source, values, step.border)
+            found.append(values)
+        return found
+
+    def _stride(self, number: int) -> int:
+        return self._period // self._network.strides[number] if self._network.strides else 1
+
+    def _bounds(self, number: int) -> Span:
+        """Return the positions, of the first edit, that are inside the sequence in any edit."""
+        return -int(self._moves[-1]) * self._stride(number), self._network.lengths[number]
+
+    def _positions(self, number: int, span: Span) -> torch.Tensor:
+        """Return the position of each place of a window in each edit, (width, rows)."""
+        stride = self._stride(number)
+        if stride not in self._by_stride:
+            self._by_stride[stride] = self._moved * stride
+        return torch.arange(*span, device=self._moved.device)[:, None] + self._by_stride[stride]
+
+    def _is_inside(self, number: int, span: Span) -> bool:
+        """Say whether a window is inside the sequence in every edit."""
+        return span[0] >= 0 and span[1] - self._bounds(number)[0] <= self._network.lengths[number]
+
+    def _control(self, number: int, span: Span) -> torch.Tensor:
+        """Return a copy of the control of a window in each edit; outside the sequence that of its border."""
+        whole = self._block._kept[number].values
+        if not self._moves[-1] and self._is_inside(number, span):
+            return whole[slice(*span)].index_select(1, self._rows)
+        places = self._positions(number, span)
+        if not self._is_inside(number, span):
+            places.clamp_(0, len(whole) - 1)
+        index = places.mul_(whole.shape[1]).add_(self._rows).view(-1)
+        return whole.view(-1, whole.shape[2]).index_select(0, index).view(-1, self._n_rows, whole.shape[2])
+
+    def _fill_outside(self, number: int, values: Stretch, fill: float) -> None:
+        """Fill a window's positions that are outside the sequence."""
+        if self._is_inside(number, values.span):
+            return
+        places = self._positions(number, values.span)
+        outside = (places < 0) | (places >= self._network.lengths[number])
+        values.values.masked_fill_(outside.unsqueeze(2), fill)
+
+    def _handed(self, item: LocalValue | End, end: torch.Tensor | None) -> torch.Tensor:
+        number = item.source if isinstance(item, End) else item.number
+        length, change = self._network.lengths[number], self._changes.get(number)
+        if isinstance(item, LocalValue):
+            return in_network(item.laid, self._whole(number))
+        assert end is not None
+        made = end[self._rows]
+        if isinstance(item, Additive):
+            if change is not None:
+                item.add(made, change, self._moves * self._stride(number), length)
+        elif number in self._values:
+            values = self._values[number]
+            self._fill_outside(number, values, -torch.inf)
+            before, after = self._block._beside[number]
+            sides = (before, values.span[0]), (after, values.span[1])
+            made = values.values.amax(0)
+            for side, place in sides:
+                places = (place + self._moved * self._stride(number)).clamp_(0, length)
+                made = torch.maximum(made, side[places, self._rows])
+        return made.reshape(self._n_rows, *item.shape)
+
+    def _whole(self, number: int) -> torch.Tensor:
+        """Return whole sequences of a value, (positions, rows, channels)."""
+        whole = self._block._kept[number].values.index_select(1, self._rows)
+        if number in self._values:
+            values = self._values[number]
+            places = self._positions(number, values.span)
+            inside = (places >= 0) & (places < len(whole))
+            index = (places * self._n_rows + torch.arange(self._n_rows, device=places.device))[inside]
+            whole.view(-1, whole.shape[2])[index] = values.values[inside]
+        return whole
+
+
+def _maxima_beside(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the maxima before each position, and from each position on, (positions + 1, rows, channels)."""
+    none = torch.full_like(values[:1], -torch.inf)
+    return torch.cat([none, values.cummax(0)[0]]), torch.cat([values.flip(0).cummax(0)[0].flip(0), none])
+
+
+class EditGroup(NamedTuple):
+    """Edits of at most `widest` letters that are treated as edits of one `width` and whose windows have one shape.
+
+    `places` (m,) are their places among all edits, `starts` (m,) the first letter of each.
+    """
+
+    widest: int
+    width: int
+    places: Ints
+    starts: Ints
+
+
+_COMPARED = 2**22
 
 
 def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
@@ -174,7 +355,7 @@ def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]
     """
     starts, stops = (np.full(len(rows), -1, np.int64) for _ in range(2))
     length = base.shape[1]
-    for first in range(0, len(rows), step := max(1, _AT_ONCE // length)):
+    for first in range(0, len(rows), step := max(1, _COMPARED // length)):
         part = slice(first, first + step)
         differs = edited[part] != base[rows[part]]
         some = differs.any(axis=1)
@@ -183,88 +364,56 @@ def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]
     return starts, stops
 
 
-def group_by_span(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tuple[Span, Ints]]:
-    """Return spans, and the rows that are recomputed on each, in the order of the spans; unedited rows in none.
-
-    Edits at one place (within twice the width of the widest) share a span: the letters outside an edit may be unchanged
-    by chance. Otherwise a span that half of the units have is used as it is, together with edits inside it that are at
-    least half as wide. All others, such as words at random places, use spans of a grid that are one and a half times
-    the next power of two wide, so that few spans occur.
+def width_class(width: int) -> int:
+    """Return the widest edit that is treated like one of a width: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
 
     Examples
     --------
-    >>> starts, stops = np.array([4, 4, 5, -1, 19]), np.array([8, 8, 8, -1, 21])
-    >>> [(span, rows.tolist()) for span, rows in group_by_span(starts, stops, length=30, n_base=4)]
-    [((4, 8), [0, 1, 2]), ((19, 22), [4])]
-    >>> [(span, rows.tolist()) for span, rows in group_by_span(starts[:4], stops[:4], length=30, n_base=4)]
-    [((4, 8), [0, 1, 2])]
+    >>> [width_class(width) for width in (1, 5, 8, 10, 13, 17, 40)]
+    [1, 6, 8, 12, 16, 24, 48]
     """
-    edits = np.flatnonzero(starts >= 0)
-    if not edits.size:
-        return []
-    whole = int(starts[edits].min()), int(stops[edits].max())
-    if whole[1] - whole[0] <= 2 * int((stops - starts).max()):
-        return [(whole, edits)]
-    pairs, place, counts = np.unique(np.stack([starts, stops], 1), axis=0, return_inverse=True, return_counts=True)
-    owners = _owners([(int(a), int(b)) for a, b in pairs], counts, length, n_base)
-    place = place.reshape(-1)
-    found: dict[Span, list[int]] = {}
-    for number, span in enumerate(owners):
-        if span is not None:
-            found.setdefault(span, []).append(number)
-    return [(span, np.flatnonzero(np.isin(place, found[span]))) for span in sorted(found)]
+    power = 1 << max(width - 1, 0).bit_length()
+    return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
-def _owners(pairs: list[Span], counts: NDArray[np.int64], length: int, n_base: int) -> list[Span | None]:
-    """Return the span on which each distinct span of edits is recomputed; None for no edit."""
-    frequent = [pair for pair, n in zip(pairs, counts, strict=True) if pair[0] >= 0 and 2 * n >= n_base]
-    return [None if pair[0] < 0 else _owner(pair, frequent, length) for pair in pairs]
+def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int] = lambda _: 1) -> list[EditGroup]:
+    """Return groups of edits of one width whose starts differ by multiples of the period; unedited rows are in none.
 
-
-def _owner(pair: Span, frequent: list[Span], length: int) -> Span:
-    holding = [s for s in frequent if s[0] <= pair[0] and pair[1] <= s[1] <= s[0] + 2 * (pair[1] - pair[0])]
-    return max(holding, key=lambda s: (s[1] - s[0], s)) if holding else _grid_span(pair, length)
-
-
-def _grid_span(pair: Span, length: int) -> Span:
-    """Return a span of a coarse grid that contains another one.
+    The letters at the ends of an edit may be unchanged by chance: edits of two thirds of a width and more, and narrower
+    ones if they are few, are widened to it, and start where most edits of that width do, if that covers them. If few
+    are of each phase, starts are rounded down to multiples of the step of their width. A period of 0 says that windows
+    have one shape at one place alone. A group's last letters may lie behind the end of the sequence.
 
     Examples
     --------
-    >>> _grid_span((13, 19), 100), _grid_span((97, 99), 100), _grid_span((5, 95), 100), _grid_span((7, 8), 100)
-    ((12, 24), (97, 100), (0, 100), (7, 8))
+    >>> starts, stops = np.array([4, 4, 5, -1, 20]), np.array([8, 8, 8, -1, 24])
+    >>> for group in grouped(starts, stops, period=4):
+    ...     print(group.width, group.places, group.starts)
+    4 [0 1 2 4] [ 4  4  4 20]
     """
-    size = 1 << (pair[1] - pair[0] - 1).bit_length()
-    step = max(size // 2, 1)
-    start = pair[0] // step * step
-    width = size + step if size > 1 else 1
-    if width >= length:
-        return 0, length
-    start = min(start, length - width)
-    return start, start + width
-
-
-def arrange_in_layers(rows: Ints, n: int) -> tuple[Ints, Ints]:
-    """Arrange edits of n units in layers, each with all units.
-
-    Returns the layers (layers, n) of indices into `rows`, -1 where a unit has no such edit, and the indices of the
-    edits that are left, because fewer than half of the units have that many.
-
-    Examples
-    --------
-    >>> layers, left = arrange_in_layers(np.array([0, 1, 2, 0, 2, 0]), 3)
-    >>> layers.tolist(), left.tolist()
-    ([[0, 1, 2], [3, -1, 4]], [5])
-    """
-    order = np.argsort(rows, kind="stable")
-    sorted_rows = rows[order]
-    counts = np.bincount(rows, minlength=n)
-    rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    table = np.full((int(counts.max(initial=0)), n), -1, np.int64)
-    table[rank, sorted_rows] = order
-    full = 2 * (table >= 0).sum(axis=1) >= n
-    left = table[~full]
-    return table[full], left[left >= 0]
+    places, widths = np.flatnonzero(starts >= 0), stops - starts
+    found = []
+    while len(places):
+        width = int(widths[places].max())
+        mine = places[3 * widths[places] >= 2 * width]
+        mine = places if len(places) - len(mine) <= len(mine) // 4 else mine
+        places = np.setdiff1d(places, mine)
+        first = starts[mine]
+        common = np.bincount(first[widths[mine] == width], minlength=int(first.max()) + 1)
+        best = common[first]
+        for candidate in range(1, width - int(widths[mine].min()) + 1):
+            other = np.maximum(starts[mine] - candidate, 0)
+            better = (other + width >= stops[mine]) & (common[other] > best)
+            first, best = np.where(better, other, first), np.where(better, common[other], best)
+        phase = first % period if period else first
+        n_phases, each = len(np.unique(phase)), 1
+        if 1 < n_phases <= period and len(mine) < n_phases * _FEW_OF_A_PHASE:
+            each = step(width)
+            first, phase = first // each * each, phase // each * each
+        found += [
+            EditGroup(width, width + each - 1, mine[phase == one], first[phase == one]) for one in np.unique(phase)
+        ]
+    return found
 
 
 def other_strand(tokens: Tokens) -> Tokens:

@@ -16,7 +16,7 @@ from causalgia.predict.incremental.tensor_layout import (
     Dense,
     End,
     FlatLayout,
-    Largest,
+    Greatest,
     TensorLayout,
     Total,
     layout_after,
@@ -24,14 +24,16 @@ from causalgia.predict.incremental.tensor_layout import (
 from causalgia.predict.incremental.trace import Call, NotLocalError, call_of
 from causalgia.predict.incremental.window_steps import (
     Affine,
+    Averaged,
     Combined,
     Convolved,
     Cut,
     Joined,
+    Largest,
     Pointwise,
-    Pooled,
     Rectified,
     Step,
+    Summed,
     Window,
     same_padding,
 )
@@ -207,19 +209,18 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     if along["height"] > 1:
         raise NotLocalError("it pools over a second dim")
     window = _window(laid, after, along)
-    step = Pooled(
-        sources=(value.number,),
-        length=after.length,
-        channels=after.channels,
-        window=window,
-        largest=call.name.startswith("max"),
-    )
-    if not step.largest:
-        step.scale = _window_weights(call, laid, window, node.meta["dtype"])
+    shape: dict[str, Any] = {"length": after.length, "channels": after.channels, "window": window}
+    if not call.name.startswith("max"):
+        factors = _window_weights(call, laid, window, node.meta["dtype"])
+        reader.add(node, Averaged(sources=(value.number,), factors=factors, **shape), after)
+        return
     maker = reader.makers.get(call.args[0])
-    if step.largest and maker is not None and maker.relu and reader.only_user(call.args[0]):
-        maker.relu, step.relu = False, True  # rectify after the maximum, where there are fewer numbers
-    reader.add(node, step, after)
+    if isinstance(maker, Rectified) and reader.only_user(call.args[0]):  # rectify the maxima, which are fewer
+        reader.steps.append(Largest(sources=maker.sources, **shape))
+        step = Rectified(sources=(len(reader.steps),), length=after.length, channels=after.channels)
+        reader.add(node, step, after)
+        return
+    reader.add(node, Largest(sources=(value.number,), **shape), after)
 
 
 def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
@@ -228,8 +229,8 @@ def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch
     pool = call.module.forward if call.module is not None else partial(_call_on, call)
     averaged = laid.canonical(pool(ones))[:, 0, 0]
     counted = torch.zeros_like(averaged)
-    for (first, last), _ in window.taps((0, window.n_out)):
-        counted[first:last] += 1
+    for _, outputs, _ in window.taps((0, window.n_out), (0, window.n_in)):
+        counted[outputs] += 1
     return averaged / counted.clamp_min(1)
 
 
@@ -341,13 +342,7 @@ def _pad(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 def _relu(reader: Reader, node: fx.Node, call: Call) -> None:
-    source = call.args[0]
-    value, laid = reader.sequence(source)
-    maker = reader.makers.get(source)
-    if maker is not None and reader.only_user(source):
-        maker.relu = True
-        reader.alias(node, source)
-        return
+    value, laid = reader.sequence(call.args[0])
     step = Rectified(sources=(value.number,), length=laid.length, channels=laid.channels)
     reader.add(node, step, laid)
 
@@ -384,16 +379,13 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
     broadcast = all(one.rest == after.rest or one.channels == 1 for one in (laid, second))
     if (laid.axis, laid.length) != (second.axis, second.length) or not broadcast or after.length != laid.length:
         raise NotLocalError("it combines values whose positions do not match")
-    reader.add(
-        node,
-        Combined(
-            sources=(one.number, other.number),
-            length=after.length,
-            channels=after.channels,
-            operation=call.combining,
-        ),
-        after,
-    )
+    shape: dict[str, Any] = {"length": after.length, "channels": after.channels}
+    sources = one.number, other.number
+    if call.combining in (torch.add, torch.sub):
+        signs = 1, 1 if call.combining is torch.add else -1
+        reader.add(node, Summed(sources=sources, signs=signs, **shape), after)
+        return
+    reader.add(node, Combined(sources=sources, operation=call.combining, **shape), after)
 
 
 def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, ...]) -> None:
@@ -438,7 +430,8 @@ def _cat(reader: Reader, node: fx.Node, call: Call) -> None:
     if first is not None and dim > first:
         raise NotLocalError("it joins an inner dim")
     sources = tuple(value.number for value, _ in found)
-    reader.add(node, Joined(sources=sources, length=after.length, channels=after.channels), after)
+    widths = tuple(one.channels for _, one in found)
+    reader.add(node, Joined(sources=sources, length=after.length, channels=after.channels, widths=widths), after)
 
 
 def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
@@ -504,11 +497,11 @@ def _batch_norm(reader: Reader, node: fx.Node, call: Call) -> None:
     dtype, repeats = norm.running_mean.dtype, prod(laid.rest[1:])
     scale, shift = (v.repeat_interleave(repeats).to(dtype) for v in (scale, shift))
     maker = reader.makers.get(source)
-    if isinstance(maker, Convolved) and not maker.relu and reader.only_user(source):
+    if isinstance(maker, Convolved) and reader.only_user(source):
         maker.scaled(scale, shift)
         reader.alias(node, source)
         return
-    step = Affine(sources=(value.number,), length=laid.length, channels=laid.channels, scale=scale, shift=shift)
+    step = Affine(sources=(value.number,), length=laid.length, channels=laid.channels, factor=scale, shift=shift)
     reader.add(node, step, laid)
 
 
@@ -521,7 +514,7 @@ def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
         raise NotLocalError("it reduces other dims than the positions")
     shape = tuple(node.meta["shape"][1:])
     if call.name == "amax":
-        reader.ends[node] = Largest(source=value.number, shape=shape)
+        reader.ends[node] = Greatest(source=value.number, shape=shape)
     else:
         factor = 1 / laid.length if call.name == "mean" else 1.0
         reader.ends[node] = Total(source=value.number, shape=shape, factor=factor)
@@ -533,7 +526,7 @@ def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
     if per_dim(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
         raise NotLocalError("it pools to several positions")
     if call.name == "adaptive_max_pool1d":
-        reader.ends[node] = Largest(source=value.number, shape=(*laid.rest, 1))
+        reader.ends[node] = Greatest(source=value.number, shape=(*laid.rest, 1))
     else:
         reader.ends[node] = Total(source=value.number, shape=(*laid.rest, 1), factor=1 / laid.length)
 

@@ -1,11 +1,13 @@
-"""Incremental prediction for one predictor: networks are read once, verified, timed, and used where faster."""
+"""Incremental prediction for one predictor: networks are read once, verified, and used where little is recomputed."""
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,17 @@ from numpy.typing import NDArray
 from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.answer_checks import as_storable
 from causalgia.predict.fingerprint import structure_of
-from causalgia.predict.incremental.execution import ControlBlock, Runner, changed_spans, group_by_span, other_strand
+from causalgia.predict.incremental.execution import (
+    ControlBlock,
+    EditGroup,
+    Runner,
+    changed_spans,
+    grouped,
+    other_strand,
+    width_class,
+)
 from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.incremental.window_steps import Span
 from causalgia.predict.predictor import as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.types import Ints, Tokens
@@ -28,22 +37,39 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SAMPLE = 8
+_UNITS = 2**12
+"""Units of a session, at most; the network is compared with what was read once for each session."""
+_EDITS_COMPARED = 16
 _ONE_IN = 64
+_ROUNDINGS = 3
+"""Times the rounding of a full pass by which two ways that round alike may differ."""
 _NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
 _REPEATS = 3
 _BUDGET = 2**24
+_MOST_SHARE = 0.5
+_LEAST_MACS = 2**18
+"""Share of a full pass's multiplications above which, and number of these below which, full passes are faster."""
+
+
+@dataclass
+class Spent:
+    """Seconds that a number of edits took."""
+
+    edits: int = 0
+    seconds: float = 0.0
 
 
 class Incremental:
     """The incremental paths of one predictor: a network for each length, and a choice for each width of edit.
 
-    The network is read again if it has changed. Only the choices are pickled.
+    The network is read again if it has changed. Only the choices are pickled. With `always` also those edits are
+    recomputed in part for which full passes are faster.
     """
 
-    def __init__(self, predictor: TorchPredictor) -> None:
+    def __init__(self, predictor: TorchPredictor, *, always: bool = False) -> None:
         self._predictor = predictor
+        self._always = always
         self._given: dict[str, bool] = {}
-        self._settled: set[int] = set()
         self._tried: dict[tuple[int, int], WidthResult] = {}
         self._warned = ""
         self._forget()
@@ -54,13 +80,14 @@ class Incremental:
         self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
-        self._control_seconds: dict[int, float] = {}
+        self.spent: dict[tuple[int, int], Spent] = defaultdict(Spent)
+        self.control_spent: dict[int, Spent] = defaultdict(Spent)
         self._trusted: dict[int, bool] = {}
         self._spread: dict[int, torch.Tensor] = {}
         self._macs: dict[int, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_predictor": self._predictor, "_given": self.choices(), "_settled": self._settled}
+        return {"_predictor": self._predictor, "_always": self._always, "_given": self.choices()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -69,16 +96,12 @@ class Incremental:
 
     def choices(self) -> dict[str, bool]:
         """Return whether edits are recomputed in part, by ``"length:width"``; a width stands for those down to 3/4."""
-        made = {f"{t.length}:{width_class(t.width)}": t.chosen for t in self._tried.values()}
+        made = {f"{length}:{width}": tried.chosen for (length, width), tried in self._tried.items()}
         return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Use the choices of an earlier run: they are verified, but not timed.
-
-        Other widths are not timed either, at the lengths that occurred so far or are among the choices: see `_follows`.
-        """
+        """Use the choices of an earlier run; they are verified again."""
         self._given.update(choices)
-        self._settled |= {int(key.partition(":")[0]) for key in choices} | set(self._runners)
 
     def reason(self, length: int) -> str | None:
         """Return why nothing can be recomputed in part at this length; None if something can."""
@@ -86,22 +109,67 @@ class Incremental:
         return runner if isinstance(runner, str) else None
 
     def report(self) -> str:
-        """Return the results as text: a line for each length and each width that occurred."""
-        lines = [f"length {length}: {self._of_length(runner)}" for length, runner in self._runners.items()]
-        return "\n".join(lines + [str(tried) for _, tried in sorted(self._tried.items())])
+        """Return the results as text: a line for each length and each width that occurred.
 
-    def _of_length(self, runner: Runner | str) -> str:
+        Times are those of the edits that were asked for, beside full passes that are timed now.
+        """
+        lines = [f"length {length}: {self._of_length(length, runner)}" for length, runner in self._runners.items()]
+        return "\n".join(lines + [str(tried) for tried in self.tried()])
+
+    def _of_length(self, length: int, runner: Runner | str) -> str:
         if isinstance(runner, str):
             return f"not recomputed in part: {runner}"
         rest = runner.network.not_local
-        return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
+        where = "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
+        control, spent = self.control_spent[length], [s for (n, _), s in self.spent.items() if n == length]
+        edits = sum(each.edits for each in spent)
+        if not edits:
+            return where
+        ratio = (control.seconds + sum(each.seconds for each in spent)) / (edits * self._seconds_in_full(length))
+        return (
+            f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full passes"
+        )
 
     def tried(self) -> list[WidthResult]:
-        """Return the result for each width that occurred."""
-        return [tried for _, tried in sorted(self._tried.items())]
+        """Return the result for each width that occurred, with the speed of its edits so far."""
+        found = []
+        for (length, width), tried in sorted(self._tried.items()):
+            spent = self.spent.get((length, width))
+            if spent is not None and spent.seconds > 0:
+                speed = self._seconds_in_full(length) * spent.edits / spent.seconds
+                tried = replace(tried, speed=speed, edits=spent.edits)
+            found.append(tried)
+        return found
+
+    def _seconds_in_full(self, length: int) -> float:
+        """Return the seconds of a sequence in a full pass at the predictor's batch size, the least of three."""
+        if length not in self._full_seconds:
+            tokens = np.zeros((self._predictor.resolve_batch_size(length), length), np.uint8)
+            with self._predictor._ready():
+                self.full(tokens)
+                times = []
+                for _ in range(_REPEATS):
+                    with self.timed(Spent(), len(tokens)) as spent:
+                        self.full(tokens)
+                    times.append(spent.seconds / spent.edits)
+            self._full_seconds[length] = min(times)
+        return self._full_seconds[length]
+
+    @contextmanager
+    def timed(self, spent: Spent, n: int) -> Iterator[Spent]:
+        """Add the seconds until all queued work is done; this thread's own if it works alone."""
+        device = self._predictor.device
+        alone = device.type == "cpu" and torch.get_num_threads() == 1
+        clock = time.thread_time if alone else time.perf_counter  # the first excludes other load on the machine
+        start = clock()
+        yield spent
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        spent.seconds += clock() - start
+        spent.edits += n
 
     def units(self, length: int) -> int:
-        """Return the number of units in a session; 0, with one warning, if nothing can be recomputed.
+        """Return the number of units in a session, many blocks; 0, with one warning, if nothing can be recomputed.
 
         Warns
         -----
@@ -110,7 +178,7 @@ class Incremental:
         """
         runner = self._runner(length)
         if isinstance(runner, Runner):
-            return runner.units
+            return runner.units * max(1, _UNITS // runner.units)
         if self._warned != runner:
             text = f"incremental=True: edits are predicted by full passes, because {runner}"
             warnings.warn(text, FallbackWarning, stacklevel=3)
@@ -178,61 +246,73 @@ class Incremental:
                 warnings.warn(text, FallbackWarning, stacklevel=6)
         return self._trusted[length]
 
-    def refuses(self, length: int, spans: list[Span]) -> bool:
-        """Say whether no edit of these spans is recomputed in part, so that no control is needed."""
+    def refuses(self, length: int, groups: list[EditGroup]) -> bool:
+        """Say whether no edit of these groups is recomputed in part, so that no control is needed."""
         if not self._trusted.get(length, True):
             return True
         choices = self.choices()
-        known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
+        known = [choices.get(f"{length}:{width_class(group.widest)}") for group in groups]
         return bool(known) and not any(choice is not False for choice in known)
 
-    def chosen(self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
-        """Say whether edits (m, length) of a span are recomputed in part; a new width is tried out."""
-        length, width = base.shape[1], span[1] - span[0]
-        given = self.choices().get(f"{length}:{width_class(width)}")
-        if given is False:
-            return False
-        if (length, width) not in self._tried:
-            settled = given is not None or length in self._settled
-            if given is None and settled and not self._follows(runner, span, length):
-                return False
-            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=not settled)
-        return self._tried[length, width].chosen
+    def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> dict[int, bool]:
+        """Say for each class of widths whether edits (m, length) are recomputed in part; a new one is verified."""
+        length, widths = edited.shape[1], [width_class(group.widest) for group in groups]
+        for width in sorted(set(widths)):
+            if (length, width) not in self._tried and self._given.get(f"{length}:{width}") is not False:
+                mine = [group for group, of in zip(groups, widths, strict=True) if of == width]
+                self._tried[length, width] = self._try(block, mine, edited, rows)
+        choices = self.choices()
+        return {width: choices[f"{length}:{width}"] for width in widths}
 
-    def _follows(self, runner: Runner, span: Span, length: int) -> bool:
-        """Say, without timing, whether edits of a width without a choice are recomputed.
-
-        They follow narrower ones that are not, or wider ones that are; else they are if at most half of the
-        multiplications remain.
-        """
-        by_width = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
-        width = width_class(span[1] - span[0])
-        if any(not on for known, on in by_width.items() if known < width):
-            return False
-        return any(on for known, on in by_width.items() if known > width) or self._share(runner, span, length) <= 0.5
-
-    def _try(
-        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
-    ) -> WidthResult:
-        off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
-        length, width = base.shape[1], span[1] - span[0]
-        speed: float | None = None
-        faster = True
+    def _try(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> WidthResult:
+        """Compare edits of one width, evenly spread over its groups, with full passes."""
+        length, width = edited.shape[1], max(group.widest for group in groups)
+        share = self._share(block.runner, max(group.width for group in groups), length)
+        slower = share > _MOST_SHARE or self._macs[length] < _LEAST_MACS
+        if slower and not (self._always or self._given.get(f"{length}:{width_class(width)}")):
+            return WidthResult(length, width, share=share, chosen=False)
+        off, tolerated = self._deviation(block, groups, edited, rows)
         if off > tolerated:
             text = (
                 f"edits of {width} positions: recomputed in part the answers deviate by {off:.1e} sd from the full "
                 f"pass (tolerated are {tolerated:.1e}); full passes are used for them"
             )
-            warnings.warn(text, FallbackWarning, stacklevel=5)
-        elif timed:
-            speed, faster = self._timed(runner, block, span, edited, rows, base)
-        share = self._share(runner, span, length)
-        return WidthResult(length, width, off, tolerated, share, speed, off <= tolerated and faster)
+            warnings.warn(text, FallbackWarning, stacklevel=6)
+        return WidthResult(length, width, off, tolerated, share, chosen=off <= tolerated)
 
-    def _deviation(self, block: ControlBlock, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
-        made, full = block.edited(span, edited, rows), self.full(edited)
-        spread = torch.cat([full, block.control.to(full.dtype)])
-        return deviation(*(_to_numpy(table) for table in (made, full, spread)))
+    def _deviation(
+        self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints
+    ) -> tuple[float, float]:
+        """Return the largest deviation of some edits from full passes, and how much of it is tolerated.
+
+        The unit is the sd of the changes, where sequences have several edits each, or that of all answers. Where the
+        deviation is more than `deviation` tolerates, so may be the rounding of full passes: it is measured in float64.
+        """
+        places = np.concatenate([group.places for group in groups])
+        some = places[np.unique(np.linspace(0, len(places) - 1, _EDITS_COMPARED).astype(np.int64))]
+        within = [np.isin(group.places, some) for group in groups]
+        parts = [
+            g._replace(places=g.places[i], starts=g.starts[i]) for g, i in zip(groups, within, strict=True) if i.any()
+        ]
+        made, order = block.edited(parts, edited, rows), np.concatenate([part.places for part in parts])
+        full = self.full(edited[order])
+        control, own = block.control.to(full.dtype), block.runner.index(rows[order])
+        several = len(np.unique(rows[order])) < len(order)
+        spread = full - control[own] if several else torch.cat([full, control])
+        off, tolerated = deviation(_to_numpy(made), _to_numpy(full), _to_numpy(spread))
+        if off <= tolerated or (exact := self._in_float64(edited[order])) is None:
+            return off, tolerated
+        return off, max(tolerated, _ROUNDINGS * deviation(_to_numpy(full), exact, _to_numpy(spread))[0])
+
+    def _in_float64(self, tokens: Tokens) -> NDArray[Any] | None:
+        """Return the answers of full passes in float64; None if the network has layers for float32 alone."""
+        reference = self._predictor.reference()
+        letters = torch.from_numpy(tokens.copy()).to(reference.device)
+        try:
+            with reference._ready():
+                return _to_numpy(reference._columns(letters))
+        except PredictorError:
+            return None
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
@@ -248,39 +328,19 @@ class Incremental:
             predictor._batches.halve(length, min(size, len(letters)))
             size = predictor.resolve_batch_size(length)
 
-    def _timed(
-        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens
-    ) -> tuple[float, bool]:
-        """Return the speed of recomputation relative to prediction, and whether it outweighs a slower control."""
-        length, some = base.shape[1], edited[:_SAMPLE]
-        if length not in self._full_seconds:
-            self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
-            self._control_seconds[length] = self._seconds(runner, partial(ControlBlock, runner, base), len(base), 2)
-        full, control = self._full_seconds[length], self._control_seconds[length]
-        edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
-        return full / edit, edit + max(0.0, control - full) < full
-
-    def _seconds(self, runner: Runner, job: Callable[[], object], n_rows: int, repeats: int) -> float:
-        """Return the shortest time per row of some repeats of a job."""
-        times = []
-        for _ in range(repeats):
-            start = runner.clock()
-            job()
-            times.append(runner.clock() - start)
-        return min(times) / n_rows
-
-    def _share(self, runner: Runner, span: Span, length: int) -> float:
-        """Return the share of the multiplications of a full pass that an edit needs."""
+    def _share(self, runner: Runner, width: int, length: int) -> float:
+        """Return the share of the multiplications of a full pass that an edit in the middle needs."""
         network = runner.network
-        local = network.macs(network.whole)
         from torch.utils.flop_counter import FlopCounterMode
 
         if length not in self._macs:
+            self._predictor.resolve_batch_size(length)  # which may ask the network
             with FlopCounterMode(display=False) as counter:
                 self.full(np.zeros((1, length), np.uint8))
             self._macs[length] = counter.get_total_flops() / 2
-        total = max(self._macs[length], local, 1.0)
-        return (total - local + network.macs(network.touched(span))) / total
+        total = max(self._macs[length], network.macs, 1.0)
+        start = (length - width) // 2
+        return (total - network.macs * (1 - network.share((start, start + width)))) / total
 
 
 class IncrementalSession:
@@ -314,6 +374,27 @@ class IncrementalSession:
         answers = self._predictor._by_position(as_storable(_to_numpy(made)))
         check_finite(answers, tasks=self._predictor.tasks, positions=self._predictor.positions)
         return answers
+
+    def settle(self, edited: Tokens, rows: Ints) -> None:
+        """Choose for each width of edits whether it is recomputed in part, without answering."""
+        size = self._runner.units
+        mine = rows < size
+        base, tokens, places = self._strands[0][:size], edited[mine], rows[mine]
+        groups = self._groups(base, tokens, places)
+        if not groups or self._owner.refuses(base.shape[1], groups):
+            return
+        try:
+            with self._predictor._ready():
+                block = self._block(0, 0, base)
+                if self._owner.trusted(block, base):
+                    self._owner.chosen(block, groups, tokens, places)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise  # answers of edits meet it again, and take full passes
+
+    def _groups(self, base: Tokens, tokens: Tokens, rows: Ints) -> list[EditGroup]:
+        starts, stops = changed_spans(base, tokens, rows)
+        return grouped(starts, stops, period=self._runner.network.period, step=self._runner.step)
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
         """Return the answers; None if control passes do not fit into memory."""
@@ -358,28 +439,31 @@ class IncrementalSession:
     def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         size = self._runner.units
         base = self._strands[strand][first * size : (first + 1) * size]
-        starts, stops = changed_spans(base, tokens, rows)
-        groups = group_by_span(starts, stops, length=base.shape[1], n_base=len(base))
-        if self._owner.refuses(base.shape[1], [span for span, _ in groups]):
+        groups = self._groups(base, tokens, rows)
+        block = None if self._owner.refuses(base.shape[1], groups) else self._block(strand, first, base)
+        if block is None or not self._owner.trusted(block, base):
             return self._owner.full(tokens)
-        for span, _ in groups:
-            self._runner.plan(span)
-        # a block of units; its control is run if it is new, or lacks values that these edits need
-        known = self._blocks.get((strand, first))
-        if known is None or not self._runner.kept <= known.kept:
+        made = block.control[self._runner.index(rows)]
+        chosen = self._owner.chosen(block, groups, tokens, rows)
+        for width in sorted(set(chosen)):
+            mine = [group for group in groups if width_class(group.widest) == width]
+            places = np.concatenate([group.places for group in mine])
+            if chosen[width]:
+                with self._owner.timed(self._owner.spent[base.shape[1], width], len(places)):
+                    answers = block.edited(mine, tokens, rows)
+            else:
+                answers = self._owner.full(tokens[places])
+            made[self._runner.index(places)] = answers.to(made.dtype)
+        return made
+
+    def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:
+        """Return a block of units with its control pass; the last one of each strand is kept."""
+        if (strand, first) not in self._blocks:
             for key in [key for key in self._blocks if key[0] == strand]:
                 del self._blocks[key]
-            known = None
-            self._blocks[strand, first] = ControlBlock(self._runner, base)
-        block = self._blocks[strand, first]
-        if not self._owner.trusted(block, base):
-            return self._owner.full(tokens)
-        made = block.control[torch.from_numpy(rows).to(block.control.device)]
-        for span, mine in groups:
-            in_part = self._owner.chosen(self._runner, block, span, tokens[mine], rows[mine], base)
-            answers = block.edited(span, tokens[mine], rows[mine]) if in_part else self._owner.full(tokens[mine])
-            made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
-        return made
+            with self._owner.timed(self._owner.control_spent[base.shape[1]], len(base)):
+                self._blocks[strand, first] = ControlBlock(self._runner, base)
+        return self._blocks[strand, first]
 
 
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
@@ -396,18 +480,20 @@ _ULPS = 16
 class WidthResult:
     """Result for edits of one width in sequences of one length.
 
-    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, if the
-    sd is 0), and `tolerated` its limit; `share` the share of the network's multiplications that is repeated; `speed`
-    the time of a full pass over that of a recomputation, None if it was not measured.
+    `deviation` is the largest difference from the full pass, in units of the sd of a sequence's edits (of the outputs,
+    where each sequence has one; or the largest magnitude, if that is 0), and `tolerated` its limit; `share` the share
+    of the network's multiplications that is repeated; `speed` the time of a full pass over that of an edit, None if
+    nothing was recomputed, and `edits` their number.
     """
 
     length: int
     width: int
-    deviation: float
-    tolerated: float
-    share: float
-    speed: float | None
-    chosen: bool
+    deviation: float = 0.0
+    tolerated: float = 0.0
+    share: float = 1.0
+    speed: float | None = None
+    edits: int = 0
+    chosen: bool = False
 
     @property
     def exact(self) -> bool:
@@ -415,18 +501,21 @@ class WidthResult:
         return self.deviation <= self.tolerated
 
     def __str__(self) -> str:
-        speed = "not timed" if self.speed is None else f"{self.speed:.2f} x the full pass's speed"
-        return (
-            f"{self.width} of {self.length} positions: {100 * self.share:.1f} % of the multiplications, {speed}, "
-            f"deviation {self.deviation:.1e} sd; {'recomputed in part' if self.chosen else 'full pass'}"
-        )
+        parts = [f"{100 * self.share:.1f} % of the multiplications"]
+        if self.speed is not None:
+            parts.append(f"{1 / self.speed:.3f} of a full pass's time ({self.edits:,} edits)")
+        if self.tolerated:
+            parts.append(f"deviation {self.deviation:.1e} sd")
+        how = "recomputed in part" if self.chosen else "full pass"
+        return f"{self.width} of {self.length} positions: {', '.join(parts)}; {how}"
 
 
 def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> tuple[float, float]:
     """Return the largest deviation of answers (m, tasks) in units of each task's sd, and its tolerance.
 
-    The sd is over the rows of `spread` (rows, tasks); if it is 0 the unit is the largest magnitude. The tolerance is
-    1e-5, or sixteen times the rounding of the largest answer if that is more: the full pass is no more precise.
+    The sd is over the rows of `spread` (rows, tasks); if it is 0 the unit is the largest answer. The tolerance is 1e-5,
+    or sixteen times the rounding of the largest answer if that is more: the full pass is no more precise. Rows without
+    finite answers do not count: they are an error of their own.
 
     Examples
     --------
@@ -434,25 +523,17 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
     >>> deviation(full + 1e-9, full, full)[0] < 2e-9
     True
     """
-    exact, rows = full.astype(np.float64), spread.astype(np.float64)
-    sd, largest = rows.std(axis=0), np.abs(rows).max(axis=0)
+    finite = np.isfinite(full).all(axis=1)
+    if not finite.any():
+        return 0.0, TOLERANCE
+    exact = full[finite].astype(np.float64)
+    sd = spread[np.isfinite(spread).all(axis=1)].astype(np.float64).std(axis=0)
+    largest = np.abs(exact).max(axis=0)
     unit = np.where(sd > 0, sd, np.where(largest > 0, largest, 1))
-    found = np.abs(made.astype(np.float64) - exact).max(axis=0) / unit
-    floor = _ULPS * np.finfo(full.dtype).eps * largest / unit
+    found = np.abs(made[finite].astype(np.float64) - exact).max(axis=0) / unit
+    floor = _ULPS * np.finfo(made.dtype).eps * largest / unit
     worst = int((found / np.maximum(floor, TOLERANCE)).argmax())
     return float(found[worst]), float(max(floor[worst], TOLERANCE))
-
-
-def width_class(width: int) -> int:
-    """Return the widest edit that shares the choice of a width: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
-
-    Examples
-    --------
-    >>> [width_class(width) for width in (1, 5, 8, 10, 13, 17, 40)]
-    [1, 6, 8, 12, 16, 24, 48]
-    """
-    power = 1 << max(width - 1, 0).bit_length()
-    return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
 class NetworkSnapshot:

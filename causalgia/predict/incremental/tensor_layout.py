@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 import torch
 
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.incremental.window_steps import Span
+from causalgia.predict.incremental.window_steps import Stretch, clipped
+from causalgia.types import Ints
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,6 @@ def _flat(moved: torch.Tensor, before: torch.Tensor) -> FlatLayout:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A span of a value and the positions beside it: `values` at the span, and in `sides` all others."""
-
-    span: Span
-    values: torch.Tensor
-    sides: tuple[torch.Tensor, ...] = ()
-
-
-@dataclass(frozen=True)
 class End(ABC):
     """A reduction of the value `source`, (positions, rows, channels), to (rows, outputs).
 
@@ -136,40 +129,46 @@ class End(ABC):
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         """Return the reduction of whole sequences."""
 
-    @abstractmethod
-    def without(self, whole: torch.Tensor, old: Part) -> torch.Tensor:
-        """Return the contribution of all positions but a span to `whole`."""
+
+class Additive(End):
+    """A reduction that is linear."""
 
     @abstractmethod
-    def updated(self, rest: torch.Tensor, new: Part) -> torch.Tensor:
-        """Return the reduction of sequences with new values at a span, given the contribution of the rest."""
+    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:
+        """Add to reductions (rows, outputs) what changes of a window change there.
+
+        The window of a row is that of `change`, moved by its shift; `shifts` (rows,) are sorted. What lies outside the
+        sequence is zero.
+        """
 
 
 @dataclass(frozen=True)
-class Dense(End):
+class Dense(Additive):
     """The first dense layer after a flattening: weight (positions, channels, outputs)."""
 
     weight: torch.Tensor | None = None
     bias: torch.Tensor | None = None
 
     def whole(self, x: torch.Tensor) -> torch.Tensor:
-        product = self._product(Part((0, len(x)), x))
+        assert self.weight is not None
+        product = x.permute(1, 0, 2).reshape(x.shape[1], -1) @ self.weight.view(-1, self.weight.shape[2])
         return product if self.bias is None else product + self.bias
 
-    def without(self, whole: torch.Tensor, old: Part) -> torch.Tensor:
-        return whole - self._product(old)
-
-    def updated(self, rest: torch.Tensor, new: Part) -> torch.Tensor:
-        return rest + self._product(new)
-
-    def _product(self, part: Part) -> torch.Tensor:
+    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:
         assert self.weight is not None
-        weight = self.weight[slice(*part.span)].view(-1, self.weight.shape[2])
-        return part.values.permute(1, 0, 2).reshape(part.values.shape[1], -1) @ weight
+        firsts = np.flatnonzero(np.diff(shifts, prepend=shifts[0] - 1)).tolist()
+        by_row = change.values.transpose(0, 1).contiguous()
+        for first, last in zip(firsts, [*firsts[1:], len(shifts)], strict=True):
+            shift = int(shifts[first])
+            inside = clipped((change.span[0] + shift, change.span[1] + shift), (0, length))
+            if inside is not None:
+                place = change.span[0] + shift
+                part = by_row[first:last, inside[0] - place : inside[1] - place].reshape(last - first, -1)
+                out[first:last].addmm_(part, self.weight[slice(*inside)].view(-1, self.weight.shape[2]))
 
 
 @dataclass(frozen=True)
-class Total(End):
+class Total(Additive):
     """The sum, or mean, over the positions."""
 
     factor: float = 1.0
@@ -177,23 +176,13 @@ class Total(End):
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         return x.sum(0) * self.factor
 
-    def without(self, whole: torch.Tensor, old: Part) -> torch.Tensor:
-        return whole - self.whole(old.values)
-
-    def updated(self, rest: torch.Tensor, new: Part) -> torch.Tensor:
-        return rest + self.whole(new.values)
+    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:  # noqa: ARG002
+        out.add_(change.values.sum(0), alpha=self.factor)
 
 
 @dataclass(frozen=True)
-class Largest(End):
+class Greatest(End):
     """The maximum over the positions."""
 
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         return x.amax(0)
-
-    def without(self, whole: torch.Tensor, old: Part) -> torch.Tensor:
-        parts = [self.whole(side) for side in old.sides]
-        return torch.stack(parts).amax(0) if parts else torch.full_like(whole, -torch.inf)
-
-    def updated(self, rest: torch.Tensor, new: Part) -> torch.Tensor:
-        return torch.maximum(rest, self.whole(new.values))

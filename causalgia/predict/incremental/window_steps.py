@@ -1,13 +1,13 @@
 """Local layers, applied to windows of positions.
 
 Tensors are (positions, rows, channels): a window of positions is one block of memory, read and written without a copy.
-A step takes the inputs of a span of its outputs and computes that span.
+A linear step adds to its output what a change of its input changes; any other step computes a window anew.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -30,30 +30,29 @@ def hull(spans: Iterable[Span | None]) -> Span | None:
     return (min(a for a, _ in known), max(b for _, b in known)) if known else None
 
 
-def clipped(span: Span | None, length: int) -> Span | None:
-    """Return the part of a span inside a sequence; None if there is none.
+def clipped(span: Span | None, bounds: Span) -> Span | None:
+    """Return the part of a span inside another; None if there is none.
 
     Examples
     --------
-    >>> clipped((-2, 4), 10), clipped((12, 14), 10)
+    >>> clipped((-2, 4), (0, 10)), clipped((12, 14), (0, 10))
     ((0, 4), None)
     """
     if span is None:
         return None
-    start, stop = max(span[0], 0), min(span[1], length)
+    start, stop = max(span[0], bounds[0]), min(span[1], bounds[1])
     return (start, stop) if start < stop else None
 
 
-def outside(span: Span, inner: Span) -> list[Span]:
-    """Return the parts of a span on both sides of another.
+class Stretch(NamedTuple):
+    """Values (positions, rows, channels) of a span of positions."""
 
-    Examples
-    --------
-    >>> outside((0, 10), (3, 5)), outside((0, 10), (0, 10)), outside((0, 4), (6, 8))
-    ([(0, 3), (5, 10)], [], [(0, 4)])
-    """
-    sides = ((span[0], min(inner[0], span[1])), (max(inner[1], span[0]), span[1]))
-    return [side for side in sides if side[0] < side[1]]
+    values: torch.Tensor
+    span: Span
+
+    def at(self, span: Span) -> torch.Tensor:
+        """Return the values of a span inside, as a view."""
+        return self.values[span[0] - self.span[0] : span[1] - self.span[0]]
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class Window:
     Examples
     --------
     >>> pool = Window(kernel=2, stride=2, dilation=1, pad=0, n_in=9, n_out=4)
-    >>> pool.touched((3, 6)), pool.needed((1, 3)), pool.touched((8, 9))
-    ((1, 3), (2, 6), None)
+    >>> pool.touched((3, 6)), pool.needed((1, 3)), pool.touched((-1, 9))
+    ((1, 3), (2, 6), (-1, 5))
     """
 
     kernel: int
@@ -80,26 +79,35 @@ class Window:
         return (self.kernel - 1) * self.dilation + 1
 
     def touched(self, span: Span) -> Span | None:
-        """Return the outputs whose window overlaps a span of inputs; with dilation the overlap may be a gap."""
+        """Return the outputs whose window overlaps a span of inputs, also outside the sequence.
+
+        With dilation the overlap may be a gap.
+        """
         first = -((self.extent - 1 - span[0] - self.pad) // self.stride)
         last = (span[1] - 1 + self.pad) // self.stride
-        return clipped((first, last + 1), self.n_out)
+        return (first, last + 1) if first <= last else None
 
     def needed(self, span: Span) -> Span:
-        """Return the inputs of a span of outputs; padding lies before 0 and from `n_in` on."""
+        """Return the inputs of a span of outputs, also outside the sequence."""
         start = span[0] * self.stride - self.pad
         return start, (span[1] - 1) * self.stride - self.pad + self.extent
 
-    def taps(self, span: Span) -> list[tuple[Span, Span]]:
-        """Return, for each input j of a window, the outputs of `span` that have it, and their first and last input."""
-        found = []
-        for shift in range(-self.pad, self.extent - self.pad, self.dilation):
-            first = max(span[0], -(shift // self.stride))
-            last = min(span[1] - 1, (self.n_in - 1 - shift) // self.stride)
+    def taps(self, outputs: Span, inputs: Span) -> Iterator[tuple[int, slice, slice]]:
+        """Yield each input j of a window, the places in a span of outputs that have it, and in the span of inputs.
+
+        Examples
+        --------
+        >>> list(Window(2, 2, 1, 0, 9, 4).taps((1, 3), (3, 6)))
+        [(0, slice(1, 2, None), slice(1, 2, 2)), (1, slice(0, 2, None), slice(0, 3, 2))]
+        """
+        for tap in range(self.kernel):
+            shift = tap * self.dilation - self.pad
+            first = max(outputs[0], -((shift - inputs[0]) // self.stride))
+            last = min(outputs[1] - 1, (inputs[1] - 1 - shift) // self.stride)
             if first <= last:
-                outputs = (first - span[0], last + 1 - span[0])
-                found.append((outputs, (first * self.stride + shift, last * self.stride + shift + 1)))
-        return found
+                start = first * self.stride + shift - inputs[0]
+                stop = last * self.stride + shift - inputs[0] + 1
+                yield tap, slice(first - outputs[0], last + 1 - outputs[0]), slice(start, stop, self.stride)
 
 
 def same_padding(kernel: int, dilation: int) -> int:
@@ -113,110 +121,134 @@ def same_padding(kernel: int, dilation: int) -> int:
     return dilation * (kernel - 1) // 2
 
 
-def total(spans: Sequence[Span | None]) -> int:
-    """Return the total number of positions of spans.
-
-    Examples
-    --------
-    >>> total([(0, 3), None, (5, 6)])
-    4
-    """
-    return sum(span[1] - span[0] for span in spans if span is not None)
-
-
-class StepRequest(NamedTuple):
-    """A span of outputs, its inputs (a tensor for each source), and the tensor to write to, if given."""
-
-    span: Span
-    inputs: Sequence[torch.Tensor]
-    out: torch.Tensor | None
-
-
 @dataclass(kw_only=True)
-class Step(ABC):
+class Step:
     """A layer whose output at a position depends on inputs nearby.
 
-    `sources` are the numbers of its input values, `length` and `channels` the shape of its output; `relu` says that
-    negative outputs become 0.
+    `sources` are the numbers of its input values, `length` and `channels` the shape of its output; `stride` is the
+    number of input positions from one output to the next.
     """
 
     sources: tuple[int, ...]
     length: int
     channels: int
-    relu: bool = False
     macs: float = 0.0
-    """Multiplications per output position."""
+    """Multiplications per input position."""
+
+    @property
+    def stride(self) -> int:
+        """Number of input positions from one output to the next."""
+        return 1
 
     def touched(self, spans: Sequence[Span | None]) -> Span | None:
-        """Return the outputs that change when spans of the sources do."""
+        """Return the outputs that change when spans of the sources do, also outside the sequence."""
         return hull(spans)
 
-    def needed(self, span: Span) -> tuple[Span, ...]:
-        """Return the span of each source that a span of outputs depends on."""
-        return (span,) * len(self.sources)
-
-    def compute(self, wanted: StepRequest) -> torch.Tensor:
-        """Compute a span of outputs (width, rows, channels)."""
-        made, out = self._made(wanted), wanted.out
-        if out is None or made is out:
-            return made.relu_() if self.relu else made
-        return torch.clamp_min(made, 0, out=out) if self.relu else out.copy_(made)
-
-    @abstractmethod
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        """Compute the span before `relu`, in `out` or in a new tensor."""
+    def needed(self, span: Span) -> Span:
+        """Return the inputs that a span of outputs depends on, also outside the sequence."""
+        return span
 
 
 @dataclass(kw_only=True)
-class Pointwise(Step):
+class Linear(Step):
+    """A layer whose output changes by a linear function of the change of its inputs."""
+
+    @abstractmethod
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        """Add to `out` what changes of the sources change there; None: this source does not change."""
+
+    def constant(self) -> torch.Tensor | float:
+        """Return the output for inputs that are zero, (channels,) or a number."""
+        return 0.0
+
+
+@dataclass(kw_only=True)
+class Nonlinear(Step):
+    """A layer that computes a window from its inputs there."""
+
+    border: float | None = None
+    """What stands for inputs outside the sequence; None if there are none."""
+
+    @abstractmethod
+    def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
+        """Return a span of outputs, (width, rows, channels), of inputs of at least their needed spans."""
+
+
+@dataclass(kw_only=True)
+class Pointwise(Nonlinear):
     """A function of each number, or of the channels of each position."""
 
     function: Callable[[torch.Tensor], torch.Tensor]
 
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        return self.function(wanted.inputs[0])
+    def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
+        return self.function(inputs[0].at(span))
 
 
 @dataclass(kw_only=True)
-class Rectified(Step):
-    """``max(x, 0)``, if it could not be merged into the previous step."""
+class Rectified(Nonlinear):
+    """``max(x, 0)``; in place where nothing else takes the input."""
 
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        return torch.clamp_min(wanted.inputs[0], 0, out=wanted.out)
+    in_place: bool = False
 
-
-@dataclass(kw_only=True)
-class Affine(Step):
-    """``x * scale + shift``, (channels,) each: batch normalization in eval mode."""
-
-    scale: torch.Tensor
-    shift: torch.Tensor
-
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        return torch.addcmul(self.shift, wanted.inputs[0], self.scale, out=wanted.out)
+    def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
+        x = inputs[0].at(span)
+        return x.clamp_min_(0) if self.in_place else x.clamp_min(0)
 
 
 @dataclass(kw_only=True)
-class Combined(Step):
-    """Two values of one length, elementwise: a residual sum, a gate."""
+class Combined(Nonlinear):
+    """Two values of one length, elementwise: a gate, a maximum."""
 
     operation: Callable[..., torch.Tensor]
 
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        made: torch.Tensor = self.operation(*wanted.inputs, out=wanted.out)
-        return made
+    def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
+        return self.operation(*(x.at(span) for x in inputs))
 
 
 @dataclass(kw_only=True)
-class Joined(Step):
+class Summed(Linear):
+    """The sum of two values of one length, or their difference: a residual connection."""
+
+    signs: tuple[int, int]
+
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        for change, sign in zip(changes, self.signs, strict=True):
+            if change is not None:
+                out.at(change.span).add_(change.values, alpha=sign)
+
+
+@dataclass(kw_only=True)
+class Affine(Linear):
+    """``x * scale + shift``, (channels,) each: batch normalization in eval mode."""
+
+    factor: torch.Tensor
+    shift: torch.Tensor
+
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        if changes[0] is not None:
+            out.at(changes[0].span).addcmul_(changes[0].values, self.factor)
+
+    def constant(self) -> torch.Tensor | float:
+        return self.shift
+
+
+@dataclass(kw_only=True)
+class Joined(Linear):
     """The concatenated channels of several values."""
 
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        return torch.cat(list(wanted.inputs), dim=2)
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        first = 0
+        for change, width in zip(changes, self.widths, strict=True):
+            if change is not None:
+                out.at(change.span)[:, :, first : first + width].add_(change.values)
+            first += width
+
+    widths: tuple[int, ...]
+    """Channels of each source."""
 
 
 @dataclass(kw_only=True)
-class Cut(Step):
+class Cut(Linear):
     """A slice of positions and channels: output o is input ``o + offset``; positions outside the input are 0."""
 
     offset: int
@@ -224,14 +256,18 @@ class Cut(Step):
 
     def touched(self, spans: Sequence[Span | None]) -> Span | None:
         span = spans[0]
-        return None if span is None else clipped((span[0] - self.offset, span[1] - self.offset), self.length)
+        return None if span is None else (span[0] - self.offset, span[1] - self.offset)
 
-    def needed(self, span: Span) -> tuple[Span, ...]:
-        return ((span[0] + self.offset, span[1] + self.offset),)
+    def needed(self, span: Span) -> Span:
+        return span[0] + self.offset, span[1] + self.offset
 
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        part = wanted.inputs[0][:, :, self.first_channel : self.first_channel + self.channels]
-        return part.clone() if wanted.out is None else part
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        if changes[0] is None:
+            return
+        span = clipped(self.touched([changes[0].span]), out.span)
+        if span is not None:
+            part = changes[0].at(self.needed(span))
+            out.at(span).add_(part[:, :, self.first_channel : self.first_channel + self.channels])
 
 
 @dataclass(kw_only=True)
@@ -240,75 +276,84 @@ class Windowed(Step):
 
     window: Window
 
+    @property
+    def stride(self) -> int:
+        return self.window.stride
+
     def touched(self, spans: Sequence[Span | None]) -> Span | None:
         return None if spans[0] is None else self.window.touched(spans[0])
 
-    def needed(self, span: Span) -> tuple[Span, ...]:
-        return (self.window.needed(span),)
+    def needed(self, span: Span) -> Span:
+        return self.window.needed(span)
 
 
 @dataclass(kw_only=True)
-class Pooled(Windowed):
-    """The maximum, or the sum, of each window; positions outside the sequence do not count."""
+class Largest(Windowed, Nonlinear):
+    """The maximum of each window; positions outside the sequence do not count."""
 
-    largest: bool
-    scale: torch.Tensor | None = None
-    """(length,): factor of each window's sum."""
+    def __post_init__(self) -> None:
+        window = self.window
+        if window.pad or window.needed((0, window.n_out))[1] > window.n_in:
+            self.border = -torch.inf
 
-    def needed(self, span: Span) -> tuple[Span, ...]:
-        inputs = clipped(self.window.needed(span), self.window.n_in)
-        assert inputs is not None
-        return (inputs,)
-
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        x, span = wanted.inputs[0], wanted.span
-        start, width = self.needed(span)[0][0], span[1] - span[0]
-        out = x.new_empty((width, *x.shape[1:])) if wanted.out is None else wanted.out
-        slices = [(o, x[i[0] - start : i[1] - start : self.window.stride]) for o, i in self.window.taps(span)]
-        combine = torch.maximum if self.largest else torch.add
-        whole = [x for outputs, x in slices if outputs == (0, width)]
-        parts = [(outputs, x) for outputs, x in slices if outputs != (0, width)]
+    def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
+        x = inputs[0]
+        width = span[1] - span[0]
+        parts = [(outputs, x.values[places]) for _, outputs, places in self.window.taps(span, x.span)]
+        whole = [values for outputs, values in parts if outputs == slice(0, width)]
         if len(whole) > 1:
-            combine(whole[0], whole[1], out=out)
+            made = torch.maximum(whole[0], whole[1])
         elif whole:
-            out.copy_(whole[0])
+            made = whole[0].clone()
         else:
-            out.fill_(-torch.inf if self.largest else 0)
-        for x in whole[2:]:
-            combine(out, x, out=out)
-        for (first, last), x in parts:
-            combine(out[first:last], x, out=out[first:last])
-        return out if self.scale is None else out.mul_(self.scale[span[0] : span[1], None, None].to(out.device))
+            made = x.values.new_full((width, *x.values.shape[1:]), -torch.inf)
+        for values in whole[2:]:
+            torch.maximum(made, values, out=made)
+        for outputs, values in parts:
+            if outputs != slice(0, width):
+                torch.maximum(made[outputs], values, out=made[outputs])
+        return made
+
+
+@dataclass(kw_only=True)
+class Averaged(Windowed, Linear):
+    """The sum of each window; positions outside the sequence do not count."""
+
+    factors: torch.Tensor
+    """(length,): what each window's sum is still to be multiplied by."""
+
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        if changes[0] is not None:
+            for _, outputs, places in self.window.taps(out.span, changes[0].span):
+                out.values[outputs].add_(changes[0].values[places])
 
 
 _FEW_OUTPUTS = 4
-_MANY_CHANNELS = 32
+_FEW_COLUMNS = 128
 
 
 @dataclass(kw_only=True)
-class Convolved(Windowed):
+class Convolved(Windowed, Linear):
     """A convolution along the positions: weight (filters, channels / groups, kernel), bias (filters,) or None.
 
-    There are three equivalent algorithms. For many channels, one matrix product for each tap of the kernel is
-    accumulated in place: it needs no extra memory, and its shorter sums round less. For a wide kernel with few filters,
-    one product for all taps is computed and its shifted columns are added. Otherwise conv2d is used, with positions as
-    an image's rows and sequences as its columns, which is torch's channels-last layout.
+    One matrix product for each tap of the kernel is added in place: it multiplies no zeros and needs no extra memory.
+    For few channels, such as letters, all taps are columns of one product; for a wide kernel with few filters, one
+    product is computed for all taps and its shifted parts are added; a convolution in groups is left to conv2d, with
+    positions as an image's rows and sequences as its columns.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor | None
     groups: int = 1
-    _image: torch.Tensor = field(init=False)
     _taps: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.refresh()
 
     def refresh(self) -> None:
-        """Lay out the weights again after a change."""
-        self._image = self.weight.unsqueeze(3).contiguous(memory_format=torch.channels_last)
+        """Lay out the weights again after a change: (kernel, channels, filters)."""
         self._taps = self.weight.permute(2, 1, 0).contiguous()
-        self.macs = float(self.weight.numel())
+        self.macs = float(self.weight.numel()) / self.window.stride
 
     def scaled(self, scale: torch.Tensor, shift: torch.Tensor) -> None:
         """Fold in a batch normalization that follows: ``y * scale + shift``, (filters,) each."""
@@ -316,34 +361,47 @@ class Convolved(Windowed):
         self.bias = shift if self.bias is None else self.bias * scale + shift
         self.refresh()
 
-    def _made(self, wanted: StepRequest) -> torch.Tensor:
-        x, width = wanted.inputs[0], wanted.span[1] - wanted.span[0]
-        plain = self.groups == 1 and self.window.stride == 1
-        if plain and self.channels <= _FEW_OUTPUTS and self.window.kernel > 1 and x.shape[2] > _FEW_OUTPUTS:
-            return self._shifted(x, width)
-        if plain and x.shape[2] >= _MANY_CHANNELS:
-            made = x.new_empty((width, x.shape[1], self.channels)) if wanted.out is None else wanted.out
-            flat = made.view(-1, self.channels)
-            for tap in range(self.window.kernel):
-                start = tap * self.window.dilation
-                part = x[start : start + width].reshape(-1, x.shape[2])
-                if tap:
-                    flat.addmm_(part, self._taps[tap])
-                elif self.bias is None:
-                    torch.mm(part, self._taps[0], out=flat)
-                else:
-                    torch.addmm(self.bias, part, self._taps[0], out=flat)
-            return made
-        image = x.permute(2, 0, 1).unsqueeze(0)
-        stride, dilation = (self.window.stride, 1), (self.window.dilation, 1)
-        made = functional.conv2d(image, self._image, self.bias, stride=stride, dilation=dilation, groups=self.groups)
-        return made.squeeze(0).permute(1, 2, 0)
+    def constant(self) -> torch.Tensor | float:
+        return 0.0 if self.bias is None else self.bias
 
-    def _shifted(self, x: torch.Tensor, width: int) -> torch.Tensor:
-        kernel, rows, filters = self.window.kernel, x.shape[1], self.channels
-        columns = self._taps.permute(1, 2, 0).reshape(x.shape[2], -1)
-        places = x.reshape(-1, x.shape[2]) @ columns
-        step = rows * filters * kernel
-        strides = (step, filters * kernel, kernel, self.window.dilation * step + 1)
-        summed = places.as_strided((width, rows, filters, kernel), strides).sum(-1)
-        return summed if self.bias is None else summed.add_(self.bias)
+    def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
+        x = changes[0]
+        span = None if x is None else clipped(self.window.touched(x.span), out.span)
+        if x is None or span is None:
+            return
+        kernel, channels, rows = self.window.kernel, x.values.shape[2], x.values.shape[1]
+        if self.groups > 1 or kernel * channels <= _FEW_COLUMNS:
+            self._add_at_once(out.at(span), self._padded(x, span))
+        elif self.channels <= _FEW_OUTPUTS and kernel > 1:
+            columns = self._taps.transpose(1, 2).reshape(-1, channels)
+            parts = (columns @ x.values.view(-1, channels).t()).view(kernel, self.channels, -1, rows)
+            for tap, outputs, places in self.window.taps(out.span, x.span):
+                out.values[outputs].add_(parts[tap][:, places].permute(1, 2, 0))
+        else:
+            for tap, outputs, places in self.window.taps(out.span, x.span):
+                part = x.values[places].reshape(-1, channels)
+                out.values[outputs].view(-1, self.channels).addmm_(part, self._taps[tap])
+
+    def _padded(self, x: Stretch, span: Span) -> torch.Tensor:
+        """Return the inputs of a span of outputs, zero beside the stretch."""
+        need = self.window.needed(span)
+        inside = clipped(x.span, need)
+        padded = x.values.new_zeros((need[1] - need[0], *x.values.shape[1:]))
+        if inside is not None:
+            Stretch(padded, need).at(inside).copy_(x.at(inside))
+        return padded
+
+    def _add_at_once(self, out: torch.Tensor, padded: torch.Tensor) -> None:
+        stride, dilation = self.window.stride, self.window.dilation
+        if self.groups > 1:
+            image = padded.permute(2, 0, 1).unsqueeze(0)
+            made = functional.conv2d(
+                image, self.weight.unsqueeze(3), stride=(stride, 1), dilation=(dilation, 1), groups=self.groups
+            )
+            out.add_(made.squeeze(0).permute(1, 2, 0))
+            return
+        _, rows, channels = padded.shape
+        shape = (len(out), rows, self.window.kernel, channels)
+        columns = padded.as_strided(shape, (stride * rows * channels, channels, dilation * rows * channels, 1))
+        columns = columns.reshape(len(out) * rows, -1)
+        out.view(-1, self.channels).addmm_(columns, self._taps.view(-1, self.channels))

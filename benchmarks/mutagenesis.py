@@ -1,0 +1,134 @@
+"""All substitutions of sequences, and many words on many backgrounds, recomputed in part: beside full passes.
+
+A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base substitution of one sequence or of
+a few, control passes included; `cg.run` for the same as arms of a trial, and for 100 words on each background. Full
+passes are timed on some sequences, in batches of the size that is fastest by hand. One thread, processor time,
+contestants in turn; every repeat has sequences of its own.
+
+    python benchmarks/mutagenesis.py [--quick] [--only DeepSTARR]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from incremental import incremental
+from marginalize import fastest, forwards
+from networks import SIZES, ResidualBindSize
+from timing import interleaved, ratio, tell, tell_ratios
+from torch import nn
+
+import causalgia as cg
+from causalgia.sequences import one_hot
+
+LETTERS = "ACGT"
+
+
+class ResidualBind200(ResidualBindSize):
+    """The layers of ResidualBind on 200 letters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense[1] = nn.Linear(96 * 20, 256)
+
+
+def network(name: str) -> tuple[nn.Module, int, tuple[int, ...]]:
+    """Return a network in eval mode, the length that it reads, and batch sizes to try."""
+    if name == "ResidualBind, 200 bp":
+        torch.manual_seed(0)
+        return ResidualBind200().eval(), 200, (16, 32, 64)
+    return SIZES[name].load(), SIZES[name].length, SIZES[name].batches
+
+
+def random_tokens(n: int, length: int, key: int) -> np.ndarray:
+    """Return random sequences (n, length)."""
+    return np.random.default_rng(key).integers(0, 4, (n, length)).astype(np.uint8)
+
+
+def substitutions(base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every substitution of sequences (n, length), (n * 3 * length, length), and the row of each."""
+    rows, places, steps = (index.reshape(-1) for index in np.indices((*base.shape, 3)))
+    edited = base[rows]
+    edited[np.arange(len(rows)), places] = (base[rows, places] + 1 + steps) % 4
+    return edited, rows
+
+
+def in_session(net: nn.Module, length: int, n: int) -> Callable[[int], object]:
+    """Return a contestant: every substitution of n sequences, by a predictor that has read the network."""
+    predictor = incremental(net)
+
+    def run(key: int) -> object:
+        base = random_tokens(n, length, key)
+        return predictor.edits(base).answers(*substitutions(base))
+
+    return run
+
+
+def mutated(n: int, length: int) -> cg.Design:
+    """Return a trial of every letter at every position of n sequences."""
+    of = ["".join(LETTERS[t] for t in row) for row in random_tokens(n, length, 1)]
+    arms = {"untreated": cg.Untreated()}
+    arms |= {f"{letter}{at}": cg.Embed(letter, at=at) for at in range(length) for letter in LETTERS}
+    return cg.Design(null=cg.Genomic(of=of), arms=arms, n_units=n)
+
+
+def screened(n_words: int, n: int, length: int) -> cg.Design:
+    """Return a trial of words of ten letters in the middle of n backgrounds."""
+    drawn = random_tokens(n_words, 10, 2)
+    words = dict.fromkeys("".join(LETTERS[t] for t in row) for row in drawn)
+    arms = {"untreated": cg.Untreated()} | {word: cg.Embed(word, at=length // 2 - 5) for word in words}
+    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n)
+
+
+def compared(name: str, *, quick: bool) -> dict[str, float]:
+    """Time the contestants on one network, print them and return the ratios."""
+    net, length, batches = network(name)
+    if quick:
+        torch.manual_seed(0)
+        net, length = nn.Sequential(nn.Conv1d(4, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 1)).eval(), 40
+    repeats, turns = (1, 1) if quick else (7, 3)
+    x = torch.from_numpy(one_hot(random_tokens(4 * max(batches), length, 0))).float()
+    batch = fastest(lambda size: forwards(net, x, size), batches, turns)
+
+    def trial(design: cg.Design) -> Callable[[int], object]:
+        return lambda key: cg.run(design, incremental(net), rng=key, progress=False)
+
+    full = f"full passes of {len(x)} sequences, batch {batch}"
+    jobs: dict[str, tuple[int, Callable[[int], object]]] = {}
+    for n in (1,) if name == "BPNet" else (1, 4, 16):
+        jobs[f"substitutions of {n}, session"] = 3 * length * n, in_session(net, length, n)
+    if name == "DeepSTARR":
+        n, n_units, n_words = (2, 4, 3) if quick else (16, 200, 100)
+        jobs["substitutions of 16, run"] = (3 * length + 1) * n, trial(mutated(n, length))
+        jobs["100 words x 200, run"] = (n_words + 1) * n_units, trial(screened(n_words, n_units, length))
+    times = interleaved(
+        {full: lambda _: forwards(net, x, batch)} | {job: run for job, (_, run) in jobs.items()}, repeats
+    )
+    print(f"\n{name}, L = {length}")
+    tell(times)
+    found = {f"{job} / full passes, {name}": ratio(times, job, full) * len(x) / n for job, (n, _) in jobs.items()}
+    tell_ratios(found)
+    return found
+
+
+NAMES = ("DeepSTARR", "ResidualBind, 200 bp", "BPNet")
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    """Run the benchmark, print it and return the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a small network, once")
+    parser.add_argument("--only", choices=NAMES, nargs="*", help="only these networks")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    found: dict[str, float] = {}
+    for name in options.only or NAMES:
+        found |= compared(name, quick=options.quick)
+    return found
+
+
+if __name__ == "__main__":
+    main()
