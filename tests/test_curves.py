@@ -288,7 +288,7 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     with np.load(cg.reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")) as file:
         assert file["contrast"].tolist() == names.tolist()
     double = band.isel(position=[0, 0, 1])
-    with pytest.raises(OutcomesError, match=r"is there more than once.*\.drop_duplicates\('position'\)"):
+    with pytest.raises(OutcomesError, match=r"appears 2 times.*\.drop_duplicates\('position'\)"):
         cg.reporting.write_bigwig(double, path, contrast="c0", task="t0", **place)
     cg.reporting.write_bigwig(double.drop_duplicates("position"), path, contrast="c0", task="t0", **place)
     turned = band.isel(position=slice(None, None, -1))

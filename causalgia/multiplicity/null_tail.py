@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
 
 from causalgia.multiplicity.matched_ranks import Strata
 from causalgia.types import Array
@@ -147,7 +146,8 @@ def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
     z = z / unit
     rates = np.sum([_log_rate(x) for x in z], axis=0)
     log_density = -n * np.broadcast_to(_LOG_SCALES, rates.shape) - rates - _SHAPES * rates
-    weights = np.exp(log_density - logsumexp(log_density))
+    weights = np.exp(log_density - log_density.max())
+    weights /= weights.sum()
     shape, scale = np.unravel_index(int(log_density.argmax()), log_density.shape)
     best = np.array([_log_rate(x)[shape, scale] for x in z])
     if anderson_darling(best) > np.interp(_SHAPES[shape, 0], *_CRITICAL):

@@ -116,13 +116,6 @@ def write_bigwig(
         raise ContrastError(f"chromosome {quoted(chromosome)} is not in sizes=, which has {_few(sizes)}")
     if not is_whole(origin):
         raise ContrastError(f"origin={quoted(origin)} is not a base of the chromosome, a whole number from 0 on")
-    steps = np.diff(np.sort(positions_of(curves)))
-    if (steps == 0).any():
-        twice = np.sort(positions_of(curves))[1:][steps == 0][0]
-        raise OutcomesError(
-            f"position {twice} is there more than once, and a base of a bigWig file has one value; keep one: "
-            ".drop_duplicates('position')"
-        )
     if (np.diff(positions_of(curves)) <= 0).any():
         raise OutcomesError("positions do not increase, as those of a bigWig file do; sort them: .sortby('position')")
     starts, width = positions_of(curves).astype(np.int64) + origin, int(curves.attrs.get("bin", 1))

@@ -101,8 +101,8 @@ def check_tables(plain: Table) -> None:
         experiment = plain.get("experiment", {}).get("kind")
         if plain["null"].get("kind") == MatchedVariants.kind and experiment != "variants":
             raise DesignError(
-                f"[null]: kind = '{MatchedVariants.kind}' is the null model of variants: it needs [experiment] with "
-                'kind = "variants", vcf, fasta and length'
+                f"[null]: kind = {quoted(MatchedVariants.kind)} is the null model of variants: it needs [experiment] "
+                'with kind = "variants", vcf, fasta and length'
             )
         check_null(plain["null"])
     for name, arm in plain.get("arms", {}).items():

@@ -101,10 +101,12 @@ def main(names: str, first: int, count: int) -> None:
     targets = importlib.import_module("input_targets")
     signal.signal(signal.SIGPROF, _too_slow)
     signal.signal(signal.SIGALRM, _too_slow)
+    before = resource.getrlimit(resource.RLIMIT_AS)[0]
     for target in names.split(","):
         with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as name:
             folder = Path(name)
             os.chdir(folder)
+            resource.setrlimit(resource.RLIMIT_AS, (before, resource.getrlimit(resource.RLIMIT_AS)[1]))
             targets.warm(target, folder)
             _allow_memory(MEMORY)
             read = 0
