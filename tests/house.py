@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("cli"),),
     (Room("trial_file"), Room("_report")),
     (Room("mpra", may_load=("numba",)),),
-    (Room("attribution", "experiment", BOTH),),
+    (Room("attribution", may_load=BOTH),),
     (Room("calibration"), Room("_confirm"), Room("experiments")),
     (Room("_check"),),
     (Room("_run"),),

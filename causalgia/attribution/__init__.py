@@ -11,8 +11,9 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
+    from causalgia.attribution.aligned_average import average
     from causalgia.attribution._contributions import contributions
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["attribute", "contributions"]
+__all__ = ["attribute", "average", "contributions"]

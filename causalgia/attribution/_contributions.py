@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
+from causalgia.numerics.observed_scores import observed_scores
 from causalgia.schema import validate
 
 
@@ -41,7 +41,7 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
     score = attributions["score"]
     if "base" not in score.dims:
         return score
-    if attributions.attrs["method"] == "ism":  # the change to the observed base itself is 0
-        return -score.sum("base") / 3
-    bases = xr.DataArray(np.arange(4, dtype=np.uint8), dims="base")
-    return score.where(attributions["observed"] == bases, 0).sum("base")
+    values = observed_scores(
+        score.to_numpy(), attributions["observed"].to_numpy(), by_substitution=attributions.attrs["method"] == "ism"
+    )
+    return score.isel(base=0, drop=True).copy(data=values)

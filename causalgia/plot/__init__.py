@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, sharing
     from causalgia.plot.logos import logo
+    from causalgia.plot.map_logos import average_logo, map_logo
     from causalgia.plot.style import save_figure
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "against",
+    "average_logo",
     "band",
     "barcodes",
     "concordance",
@@ -27,6 +29,7 @@ __all__ = [
     "forest",
     "heatmap",
     "logo",
+    "map_logo",
     "profile",
     "replicates",
     "save_figure",

@@ -10,6 +10,7 @@ import xarray as xr
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, title
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,9 +69,10 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     letters = _as_bases(table)
     positions: list[Any] = table["position"].to_numpy().tolist()
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
-    for place, column in enumerate(heights):
-        _draw_column(axes, place, column, letters)
-    _finish_logo(axes, table, heights, positions)
+    draw_logo(axes, heights, letters, positions)
+    axes.set_ylabel(axis_label(table.attrs), fontsize=9.5, **AS_IT_IS)
+    if "task" in table.coords:
+        title(axes, str(table["task"].item()))
     if centered:
         axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
     return axes
@@ -96,16 +98,21 @@ def _as_bases(table: xr.Dataset) -> list[str]:
     return letters
 
 
-def _draw_column(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
-    """Draw the letters of one position, small ones next to the axis."""
-    above = below = 0.0
-    for height, letter in sorted(zip(heights.tolist(), letters, strict=True), key=lambda pair: abs(pair[0])):
-        if height > 0:
-            _draw_letter(axes, letter, place, above, above + height)
-            above += height
-        elif height < 0:
-            _draw_letter(axes, letter, place, below + height, below)
-            below += height
+def draw_logo(axes: Axes, heights: Array, letters: list[str], positions: list[Any]) -> Array:
+    """Draw letters of these heights, (positions, letters), small ones next to the axis; return their outer edges."""
+    edges = np.full(heights.shape, np.nan)
+    for place, column in enumerate(heights):
+        above = below = 0.0
+        for k in sorted(range(len(letters)), key=lambda k: abs(column[k])):
+            height = float(column[k])
+            if height > 0:
+                _draw_letter(axes, letters[k], place, above, above + height)
+                edges[place, k] = above = above + height
+            elif height < 0:
+                _draw_letter(axes, letters[k], place, below + height, below)
+                edges[place, k] = below = below + height
+    _finish_logo(axes, heights, positions)
+    return edges
 
 
 def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
@@ -132,7 +139,7 @@ def _fit_to_box(shape: TextPath, place: int, bottom: float, top: float) -> Affin
     return out.translate(place - _WIDTH / 2, bottom)
 
 
-def _finish_logo(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) -> None:
+def _finish_logo(axes: Axes, heights: Array, positions: list[Any]) -> None:
     up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
     pad = 0.06 * (up - down)
     axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
@@ -140,10 +147,7 @@ def _finish_logo(axes: Axes, table: xr.Dataset, heights: Any, positions: list[An
     axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
     every = max(1, len(positions) // 40)
     axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
-    axes.set_ylabel(axis_label(table.attrs), fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position", fontsize=9.5)
-    if "task" in table.coords:
-        title(axes, str(table["task"].item()))
     strip(axes, "top", "right", "bottom")
     axes.tick_params(axis="x", length=0)
     axes.tick_params(axis="y", labelsize=9)

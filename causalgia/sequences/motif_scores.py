@@ -251,9 +251,14 @@ class Instances:
 
 
 def find_instances(
-    tokens: NDArray[np.integer], motif: str | Motif, *, threshold: float | None = None, overlapping: bool = False
+    tokens: NDArray[np.integer],
+    motif: str | Motif,
+    *,
+    threshold: float | None = None,
+    overlapping: bool = False,
+    both_strands: bool = True,
 ) -> Instances:
-    """Find a word or a motif in sequences, on both strands.
+    """Find a word or a motif in sequences, on both strands or, as in RNA, on the given one.
 
     A word is found where every base is one that its IUPAC letter admits. A motif is found where its log-odds reach
     the score that a word of uniform random bases reaches with probability `threshold`, on one strand of one place; that
@@ -271,6 +276,8 @@ def find_instances(
         p-value of a motif's lowest score, by default 1e-4. A word takes none.
     overlapping
         Whether to keep instances that overlap a better one.
+    both_strands
+        Whether reverse complements are instances too.
 
     Raises
     ------
@@ -300,7 +307,7 @@ def find_instances(
         label = f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
         msg = f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
         raise SequenceError(msg)
-    row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest), strict=True))
+    row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest, both_strands), strict=True))
     kept = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
     strand = np.where(minus, "-", "+")
     return Instances(row[kept], start[kept], strand[kept], score[kept] / per_bit, width)
@@ -337,15 +344,17 @@ def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64]
     return steps, len(steps), len(steps) / bits if bits else np.inf
 
 
-def _scan_blocks(rows: Tokens, steps: NDArray[np.int64], lowest: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
+def _scan_blocks(
+    rows: Tokens, steps: NDArray[np.int64], lowest: int, both_strands: bool
+) -> Iterator[tuple[NDArray[np.int64], ...]]:
     """Yield row, start, whether it is the minus strand, and score of every hit, by blocks of sequences."""
     n_starts = rows.shape[1] - len(steps) + 1
     size = max(_BLOCK // n_starts, 1)
     opposite = steps[::-1, ::-1]
     for first in range(0, len(rows), size):
         block = rows[first : first + size]
-        plus, minus = _start_scores(block, steps, n_starts), _start_scores(block, opposite, n_starts)
-        better = np.maximum(plus, minus)
+        plus = _start_scores(block, steps, n_starts)
+        better = np.maximum(plus, _start_scores(block, opposite, n_starts)) if both_strands else plus
         row, start = np.nonzero(better >= lowest)
         score = better[row, start]
         yield row + first, start, (plus[row, start] < score).astype(np.int64), score

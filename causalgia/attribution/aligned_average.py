@@ -1,0 +1,187 @@
+"""`average`: the mean score of each base at aligned instances of a motif, with clustered standard errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from causalgia.checks import as_count
+from causalgia.errors import AttributionError, quoted
+from causalgia.estimation import estimate
+from causalgia.schema import annotate, validate
+from causalgia.sequences import Instances, Motif, find_instances
+
+_MOST_SCORES = 2**27
+
+
+def average(
+    attributions: xr.Dataset,
+    align: str | Motif | Instances | ArrayLike,
+    *,
+    width: int | None = None,
+    threshold: float | None = None,
+    both_strands: bool = True,
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    r"""Estimate the mean score of each base at each position of a motif, over the instances of that motif.
+
+    One map is a description of one sequence; its average over instances is an estimate, with an interval for new
+    sequences from the population that these are a sample of. With ``method="ism"`` it is the average causal effect of
+    a base at that position, against the mean of the four. ``cg.simultaneous(..., method="dunnett")`` gives intervals
+    that hold over all positions and bases together, and `causalgia.plot.average_logo` draws them.
+
+    Parameters
+    ----------
+    attributions
+        From `causalgia.attribute`.
+    align
+        What the scores are aligned by: a word of IUPAC letters or a motif, found as by
+        `causalgia.sequences.find_instances`; its instances; or one start for each sequence, with `width`. Instances on the minus strand are turned.
+    width
+        Bases from each start, for starts alone.
+    threshold
+        p-value of a motif's lowest score, by default 1e-4; for a motif alone.
+    both_strands
+        Whether reverse complements are instances; not so for RNA.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        Estimates: ``ace, se, df, lower, upper, n_units, n_clusters (contrast, task[, model])`` and their covariance.
+        Contrasts are named ``"3 G"`` and have the coordinates ``motif_position``, from 0, and ``base``; of maps without
+        the dim base, positions alone. Units are instances. A score has no p-value.
+
+    Raises
+    ------
+    AttributionError
+        If there are fewer than two instances, all are in one parent, starts leave the sequence, or an option does not
+        go with `align`.
+    OutcomesError
+        If it is no Dataset of `causalgia.attribute`.
+    SequenceError
+        If the word or motif is invalid.
+
+    Notes
+    -----
+    The estimand is :math:`E[s_{p,b}]` over instances, each with weight 1; of ``"ism"``
+    :math:`E[f(x_{p \to b}) - \sum_c f(x_{p \to c}) / 4]`, centered as gradients are, so that the base of the motif
+    shows, and not that the three others lower the answer. Instances in sequences of one parent are
+    dependent: errors are CR2 by ``parent``, intervals t with Satterthwaite's degrees of freedom. Baselines are drawn
+    anew for each sequence, so that their noise is part of the variance between sequences. Where instances are chosen by
+    their scores, as seqlets are, the average is too large; choose them by letters, or on other sequences.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
+    doi:10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sample = cg.Uniform(length=41).sample(300, rng=0)
+    >>> maps = cg.attribute(sample, cg.zoo.oracle("rbfox1_like"), method="ism")
+    >>> mean = average(maps, "GCATG", both_strands=False)
+    >>> int(mean["n_units"].max()), mean.sel(contrast="2 A")["lower"].item() > 0
+    (8, True)
+    """
+    validate(attributions, "attributions")
+    found = _instances(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
+    n = len(np.unique(attributions["parent"].to_numpy()[found.row])) if "parent" in attributions else len(found)
+    if len(found) < 2 or n < 2:
+        what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (f" in {n} parent" if len(found) > 1 else "")
+        raise AttributionError(
+            f"{what} of {_named(align)} in {attributions.sizes['unit']:,} sequences; an average needs two or more, of "
+            "different parents: give maps of more sequences"
+        )
+    return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(["p", "log_p"])
+
+
+def _instances(
+    maps: xr.Dataset, align: Any, *, width: int | None, threshold: float | None, both_strands: bool
+) -> Instances:
+    if isinstance(align, str | Motif):
+        if width is not None:
+            raise AttributionError(f"width={quoted(width)} goes with starts, and {_named(align)} has its own: leave it")
+        return find_instances(maps["observed"].to_numpy(), align, threshold=threshold, both_strands=both_strands)
+    if threshold is not None:
+        raise AttributionError(f"threshold={quoted(threshold)} is for a motif's score; leave it out")
+    n, length = maps.sizes["unit"], maps.sizes["position"]
+    if isinstance(align, Instances):
+        found = align
+        if width is not None:
+            raise AttributionError(f"width={quoted(width)} goes with starts; instances have width {found.width}")
+        if not both_strands:
+            plus = found.strand == "+"
+            found = Instances(found.row[plus], found.start[plus], found.strand[plus], found.score[plus], found.width)
+    else:
+        starts = np.asarray(align)
+        if starts.shape != (n,) or starts.dtype.kind not in "iu":
+            raise AttributionError(
+                f"align= is an array of {starts.dtype} and shape {starts.shape}; give a word, a motif, or one whole "
+                f"number for each of {n:,} sequences: where it starts"
+            )
+        if width is None:
+            raise AttributionError("starts without width=; say how many bases from each start, such as width=8")
+        rows = np.arange(n)
+        found = Instances(rows, starts, np.full(n, "+"), np.zeros(n), as_count(width, "width"))
+    outside = (found.start < 0) | (found.start + found.width > length) | (found.row < 0) | (found.row >= n)
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise AttributionError(
+            f"instance {k}, row {found.row[k]}, bases {found.start[k]} to {found.start[k] + found.width}, lies outside "
+            f"{n:,} maps of {length:,} bp; instances must be of the sequences that were explained"
+        )
+    return found
+
+
+def _named(align: Any) -> str:
+    if isinstance(align, Motif):
+        return f"motif {quoted(align.name)}"
+    return quoted(align) if isinstance(align, str) else "the given alignment"
+
+
+def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
+    """Return the scores at instances as effects of units: ``ice (unit, contrast, task[, model])``."""
+    score = maps["score"]
+    by_base = "base" in score.dims
+    each = int(np.prod(score.shape[2:])) * found.width
+    if len(found) * each > _MOST_SCORES:
+        raise AttributionError(
+            f"{len(found):,} instances of {each:,} scores do not fit into memory; select tasks, "
+            "maps.isel(task=[0]), or average fewer sequences"
+        )
+    offset: NDArray[np.int64] = np.arange(found.width)
+    minus = (found.strand == "-")[:, None]
+    at = found.start[:, None] + np.where(minus, found.width - 1 - offset, offset)
+    values = score.to_numpy()[found.row[:, None], at].astype(np.float64)
+    if by_base:
+        turned = minus[:, 0]
+        values[turned] = values[turned][:, :, ::-1]  # A C G T read on the other strand are T G C A
+        if maps.attrs.get("method") == "ism":
+            values = values - values.mean(axis=2, keepdims=True)
+        values = values.reshape(len(found), found.width * 4, *values.shape[3:])
+    bases = maps["base"].to_numpy().tolist() if by_base else [""]
+    places, letters = np.repeat(offset, len(bases)), np.tile(bases, found.width)
+    coords: dict[str, Any] = {
+        "unit": np.arange(len(found)),
+        "contrast": [f"{place} {letter}".strip() for place, letter in zip(places.tolist(), letters, strict=True)],
+        "motif_position": ("contrast", places),
+        "task": maps["task"].to_numpy(),
+    }
+    if by_base:
+        coords["base"] = ("contrast", letters)
+    if "parent" in maps:
+        coords["parent"] = ("unit", maps["parent"].to_numpy()[found.row])
+    else:
+        coords["parent"] = ("unit", maps["unit"].to_numpy()[found.row])
+    if "model" in score.dims:
+        coords["model"] = maps["model"].to_numpy()
+    dims = ("unit", "contrast", *(dim for dim in ("task", "model") if dim in score.dims))
+    attrs = {name: maps.attrs[name] for name in ("scale", "predictor", "sequences") if name in maps.attrs}
+    attrs |= {"contrast_scale": maps.attrs.get("scale", ""), "map_method": maps.attrs.get("method", "")}
+    return validate(annotate(xr.Dataset({"ice": (dims, values)}, coords, attrs)), "effects")
