@@ -476,6 +476,11 @@ SCHEMA: tuple[Variable, ...] = (
         "sum of the observed bases' scores, minus the answer, plus the mean answer to the baselines; 0 if exact",
         required=False,
     ),
+    _map(
+        "completeness_se",
+        "standard error of completeness over baselines, of scores that add up in expectation",
+        required=False,
+    ),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them

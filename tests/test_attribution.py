@@ -278,3 +278,132 @@ def test_methods_without_bases_have_one_score_a_position(drawn):
     shapley = cg.attribute(drawn, predictor, method="shapley", n_baselines=9, rng=0)
     paths = cg.attribute(drawn, predictor, method="integrated_gradients", n_baselines=9, rng=0)
     np.testing.assert_allclose(shapley["score"], cg.attribution.contributions(paths), atol=1e-9)
+
+
+def test_expected_gradients_are_integrated_ones_in_expectation(drawn):
+    nets = [cg.TorchPredictor(Linear(power=k), tasks=["a", "b"]) for k in (1, 2)]
+    options = {"baselines": cg.Uniform(length=12), "rng": 0, "n_baselines": 400}
+    for net, exact in zip(nets, (True, False), strict=True):
+        paths = cg.attribute(drawn, net, method="integrated_gradients", **options)
+        points = cg.attribute(drawn, net, method="expected_gradients", **options)
+        if exact:
+            np.testing.assert_allclose(points["score"], paths["score"], atol=1e-12)
+        else:
+            z = ((points["score"] - paths["score"]) / points["score_se"]).to_numpy()
+            assert np.abs(z).max() < 4
+            misses = points["completeness"] / points["completeness_se"]
+            assert (np.abs(misses) < 4.5).all()
+            assert (np.abs(points["completeness"]) > 1e-6).all()
+
+
+def test_an_answer_that_changes_on_a_short_part_of_the_lines_is_refused(drawn):
+    class Step(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+
+        def forward(self, x):
+            return torch.sigmoid(4e3 * (x[:, :2].sum((1, 2)) * self.weight - 9.1))[:, None]
+
+    sequences = ["ACACACACACAC", "CAACCACCCACA"]
+    predictor = cg.TorchPredictor(Step(), tasks=["a"])
+    options = {"baselines": cg.Uniform(length=12), "rng": 0, "n_baselines": 16}
+    with pytest.raises(AttributionError, match="short part of the lines; take method='integrated_gradients'"):
+        cg.attribute(sequences, predictor, method="expected_gradients", **options)
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "deeplift"])
+def test_blocks_of_baselines_change_nothing(method, drawn, monkeypatch):
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    predictor = cg.TorchPredictor(Linear(power=1 if method == "deeplift" else 2), tasks=["a", "b"])
+    whole = cg.attribute(drawn, predictor, method=method, n_baselines=11, rng=0)
+    monkeypatch.setattr("causalgia.attribution._attribute._HELD", 3 * 32 * 12 * 2)
+    blocks = cg.attribute(drawn, predictor, method=method, n_baselines=11, rng=0)
+    for name in whole:
+        np.testing.assert_allclose(blocks[name], whole[name], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["ism", "gradient", "integrated_gradients", "deeplift", "shapley", "occlusion"])
+def test_chosen_tasks_have_the_maps_that_they_have_among_all(method, drawn):
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    predictor = cg.TorchPredictor(Linear(), tasks=["a:1", "b"])
+    options = {} if method in ("ism", "gradient") else {"n_baselines": 3, "rng": 0}
+    every = cg.attribute(drawn, predictor, method=method, **options)
+    for tasks, names in (("b", ["b"]), ("a:*", ["a:1"]), (["b", "a:1"], ["b", "a:1"])):
+        chosen = cg.attribute(drawn, predictor, method=method, tasks=tasks, **options)
+        assert chosen["task"].values.tolist() == names
+        for name in every:
+            expected = every[name].sel(task=names) if name != "observed" else every[name]
+            np.testing.assert_allclose(chosen[name], expected, atol=1e-12)
+    with pytest.raises(cg.errors.ContrastError, match="'c' is not there"):
+        cg.attribute(drawn, predictor, tasks="c")
+
+
+def test_progress_counts_what_a_method_costs(drawn, monkeypatch):
+    from contextlib import contextmanager
+
+    seen = []
+
+    @contextmanager
+    def meter(total, *, show):
+        assert show
+        seen.append([total, 0])
+
+        def advance(n):
+            seen[-1][1] += n
+
+        yield advance
+
+    monkeypatch.setattr("causalgia.attribution._attribute.meter", meter)
+    predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
+    for method in ("ism", "gradient", "integrated_gradients", "expected_gradients", "shapley", "occlusion"):
+        options = {} if method in ("ism", "gradient") else {"n_baselines": 3, "rng": 0}
+        cg.attribute(drawn, predictor, method=method, **options)
+        assert seen[-1][0] == seen[-1][1] > 0, method
+
+
+def test_the_users_network_keeps_no_hooks(drawn):
+    pytest.importorskip("tangermeme")
+    net = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 3, 3), torch.nn.ReLU(inplace=True), torch.nn.Flatten(), torch.nn.Linear(30, 1)
+    )
+    predictor = cg.TorchPredictor(net, tasks=["a"])
+    for method in ("deeplift", "integrated_gradients", "expected_gradients"):
+        cg.attribute(drawn, predictor, method=method, n_baselines=2, rng=0)
+        for part in net.modules():
+            assert not part._forward_hooks
+            assert not part._forward_pre_hooks
+            assert not part._backward_hooks
+        assert net[1].inplace
+
+
+def test_the_mean_of_members_maps_is_the_map_of_their_mean(drawn):
+    """True of methods that are linear in the network: of all but DeepLIFT, whose rule is not."""
+    nets = [Functional("gate").double() for _ in range(2)]
+    torch.nn.init.normal_(nets[1].last.weight)
+
+    class Mean(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = torch.nn.ModuleList(nets)
+
+        def forward(self, x):
+            return (self.parts[0](x) + self.parts[1](x)) / 2
+
+    members = cg.Ensemble([cg.TorchPredictor(net, tasks=["a", "b"], scale="y") for net in nets])
+    mean = cg.TorchPredictor(Mean(), tasks=["a", "b"], scale="y")
+    for method in ("ism", "gradient", "integrated_gradients", "shapley"):
+        options = {} if method in ("ism", "gradient") else {"n_baselines": 3, "rng": 0}
+        of_members = cg.attribute(drawn, members, method=method, **options)["score"].mean("model")
+        of_mean = cg.attribute(drawn, mean, method=method, **options)["score"]
+        error = 1e-5 if method == "integrated_gradients" else 2e-6  # of 16 points on each line, past kinks
+        np.testing.assert_allclose(of_members, of_mean, atol=error, err_msg=method)
+
+
+def test_repressors_have_negative_maps():
+    repressor = cg.FunctionPredictor(lambda x: -x[:, 2].sum(-1), tasks=["G"], scale="count")
+    maps = cg.attribution.contributions(cg.attribute(["ACGT"], repressor))
+    assert maps.sel(position=2).item() == -1.0
+    assert (maps.sel(position=[0, 1, 3]) > 0).all()

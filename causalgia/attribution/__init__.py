@@ -11,8 +11,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
-    from causalgia.attribution.aligned_average import average
     from causalgia.attribution._contributions import contributions
+    from causalgia.attribution.aligned_average import average
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -39,7 +39,8 @@ def average(
         From `causalgia.attribute`.
     align
         What the scores are aligned by: a word of IUPAC letters or a motif, found as by
-        `causalgia.sequences.find_instances`; its instances; or one start for each sequence, with `width`. Instances on the minus strand are turned.
+        `causalgia.sequences.find_instances`; its instances; or one start for each sequence, with `width`. Those
+        on the minus strand are turned.
     width
         Bases from each start, for starts alone.
     threshold

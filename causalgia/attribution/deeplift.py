@@ -8,7 +8,7 @@ traced, so that ``forward`` may branch. The copy is in float64, where quotients 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -254,12 +254,12 @@ def check_installed() -> None:
 
 
 def multipliers(
-    model: nn.Module, tokens: Tokens, draws: Tokens, *, n_tasks: int, batch: int, like: torch.Tensor
+    model: nn.Module, tokens: Tokens, draws: Tokens, *, tasks: Sequence[int], batch: int, like: torch.Tensor
 ) -> NDArray[np.float64]:
     """Return DeepLIFT multipliers of a sequence (length,) against baselines: (draws, length, 4, tasks).
 
-    By the rescale rule (Shrikumar et al. 2017, arXiv:1704.02685), as tangermeme has it.
-
+    By the rescale rule (Shrikumar et al. 2017, arXiv:1704.02685), as tangermeme has it; `tasks` are places among the
+    answers.
     """
     from tangermeme.deep_lift_shap import _nonlinear, deep_lift_shap
 
@@ -283,6 +283,6 @@ def multipliers(
             .double()
             .cpu()
             .numpy()
-            for task in range(n_tasks)
+            for task in tasks
         ]
     return np.stack(parts, -1).transpose(0, 2, 1, 3)

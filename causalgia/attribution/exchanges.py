@@ -16,7 +16,13 @@ _ROWS = 4_096
 
 
 def occlusion(
-    predictor: Predictor, tokens: Tokens, draws: Tokens, *, width: int, progress: Callable[[int], None]
+    predictor: Predictor,
+    tokens: Tokens,
+    draws: Tokens,
+    *,
+    width: int,
+    progress: Callable[[int], None],
+    tasks: slice | list[int] = slice(None),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return what an answer loses with the windows that cover a position, by baseline: (draws, length, tasks).
 
@@ -32,6 +38,8 @@ def occlusion(
         Bases of a window.
     progress
         Called with the number of answers since its last call.
+    tasks
+        Places of the tasks to keep.
 
     Returns
     -------
@@ -40,13 +48,13 @@ def occlusion(
     """
     n, length = draws.shape
     n_windows = length - width + 1
-    ends = _answers(predictor, np.concatenate([tokens[None], draws]), progress)
+    ends = _answers(predictor, np.concatenate([tokens[None], draws]), progress, tasks)
     scores = np.zeros((n, length, ends.shape[1]))
     covering = np.convolve(np.ones(n_windows), np.ones(width))
     inside = np.arange(length) - np.arange(n_windows)[:, None]
     occluded = (inside >= 0) & (inside < width)
     for row, baseline in enumerate(draws):
-        lost = ends[0] - _answers(predictor, np.where(occluded, baseline, tokens), progress)
+        lost = ends[0] - _answers(predictor, np.where(occluded, baseline, tokens), progress, tasks)
         total = np.cumsum(np.concatenate([np.zeros((1, lost.shape[1])), lost]), axis=0)
         last = np.minimum(np.arange(length), n_windows - 1) + 1
         first = np.maximum(np.arange(length) - width + 1, 0)
@@ -55,7 +63,13 @@ def occlusion(
 
 
 def shapley(
-    predictor: Predictor, tokens: Tokens, draws: Tokens, *, key: int, progress: Callable[[int], None]
+    predictor: Predictor,
+    tokens: Tokens,
+    draws: Tokens,
+    *,
+    key: int,
+    progress: Callable[[int], None],
+    tasks: slice | list[int] = slice(None),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return Shapley values of the positions by random orders, one for each baseline: (draws, length, tasks).
 
@@ -73,6 +87,8 @@ def shapley(
         Of the random orders.
     progress
         Called with the number of answers since its last call.
+    tasks
+        Places of the tasks to keep.
 
     Returns
     -------
@@ -86,16 +102,18 @@ def shapley(
     for baseline, order in zip(draws, np.argsort(words, axis=1, kind="stable"), strict=True):
         rank = np.argsort(order)
         steps = np.where(rank < np.arange(length + 1)[:, None], tokens, baseline)
-        answers = _answers(predictor, steps, progress)
+        answers = _answers(predictor, steps, progress, tasks)
         scores.append(np.diff(answers, axis=0)[rank])
         first.append(answers[0])
         last.append(answers[-1])
     return np.stack(scores), last[0], np.stack(first)
 
 
-def _answers(predictor: Predictor, rows: Tokens, progress: Callable[[int], None]) -> NDArray[np.float64]:
+def _answers(
+    predictor: Predictor, rows: Tokens, progress: Callable[[int], None], tasks: slice | list[int]
+) -> NDArray[np.float64]:
     parts = [
-        predictor.predict(rows[start : start + _ROWS], progress=progress).astype(np.float64)
+        predictor.predict(rows[start : start + _ROWS], progress=progress)[:, tasks].astype(np.float64)
         for start in range(0, len(rows), _ROWS)
     ]
     return np.concatenate(parts)

@@ -71,3 +71,20 @@ def path_multipliers(
             total = np.zeros((len(draws), *gradient.shape[1:]))
         np.add.at(total, pair, gradient * (weights[step] / 2)[:, None, None, None])
     return total
+
+
+def random_point_multipliers(
+    f: Differentiable, tokens: Tokens, draws: Tokens, shares: NDArray[np.float64], *, batch: int, like: torch.Tensor
+) -> NDArray[np.float64]:
+    """Return gradients at one point of the line from each baseline to a sequence: (draws, length, 4, tasks).
+
+    Shares (draws,) say how far along; uniform ones give the multipliers of expected gradients (Erion et al. 2021,
+    doi:10.1038/s42256-021-00343-w), whose mean over draws is that of integrated gradients.
+    """
+    x, baselines = one_hot(tokens[None], like), one_hot(draws, like)
+    parts = []
+    for start in range(0, len(draws), batch):
+        near = baselines[start : start + batch]
+        share = torch.from_numpy(shares[start : start + batch]).to(like)[:, None, None]
+        parts.append(slopes(f, near + share * (x - near))[0])
+    return np.concatenate(parts)

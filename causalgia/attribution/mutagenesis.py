@@ -14,7 +14,7 @@ _ROWS = 4_096
 
 
 def mutagenesis(
-    predictor: Predictor, tokens: Tokens, *, progress: Callable[[int], None]
+    predictor: Predictor, tokens: Tokens, *, progress: Callable[[int], None], tasks: slice | list[int] = slice(None)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the change of the answer by each base at each position, and the answers.
 
@@ -26,6 +26,8 @@ def mutagenesis(
         Sequences (n, length).
     progress
         Called with the number of answers since its last call.
+    tasks
+        Places of the tasks to keep.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def mutagenesis(
         ``f(x with b at i) - f(x)``, (n, length, 4, tasks), 0 for the observed base; and ``f(x)``, (n, tasks).
     """
     n, length = tokens.shape
-    answers = predictor.predict(tokens, progress=progress).astype(np.float64)
+    answers = predictor.predict(tokens, progress=progress)[:, tasks].astype(np.float64)
     changes = np.zeros((n, length, 4, answers.shape[1]))
     held = predictor.backgrounds_at_once(length)
     at, step = np.repeat(np.arange(length), 3), np.tile(np.arange(1, 4, dtype=np.uint8), length)
@@ -46,6 +48,6 @@ def mutagenesis(
         edited = base[rows]
         edited[np.arange(len(rows)), places] = to
         made = predictor.edits(base).answers(edited, rows) if held else predictor.predict(edited)
-        changes[start + rows, places, to] = made.astype(np.float64) - answers[start + rows]
+        changes[start + rows, places, to] = made[:, tasks].astype(np.float64) - answers[start + rows]
         progress(len(rows))
     return changes, answers
