@@ -38,6 +38,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "library": ("row",),
     "counts": ("barcode", "replicate", "oligo"),
     "attributions": ("unit", "position", "task"),
+    "sites": ("site", "task"),
 }
 
 
@@ -166,6 +167,7 @@ _MAKERS: dict[Kind, str] = {
     "library": "cg.mpra.library",
     "counts": "cg.mpra.read_counts",
     "attributions": "cg.attribute",
+    "sites": "cg.attribution.against_trial",
 }
 
 

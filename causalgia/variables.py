@@ -16,6 +16,7 @@ Kind = Literal[
     "library",
     "counts",
     "attributions",
+    "sites",
 ]
 
 
@@ -102,6 +103,10 @@ def _map(name: str, meaning: str, *, by_base: bool = False, required: bool = Tru
         for model in ((), ("model",))
     )
     return Variable(name, ("attributions",), of_bases if by_base else answer, "f", meaning, required)
+
+
+def _site(name: str, dtype: str, meaning: str) -> Variable:
+    return Variable(name, ("sites",), (("site", "task"), ("site", "task", "model")), dtype, meaning, required=True)
 
 
 SCHEMA: tuple[Variable, ...] = (
@@ -481,11 +486,18 @@ SCHEMA: tuple[Variable, ...] = (
         "standard error of completeness over baselines, of scores that add up in expectation",
         required=False,
     ),
+    # sites of maps beside a trial
+    _site("largest_contribution", "f", "contribution of the position of the site that has most of the effect"),
+    _site("average_effect", "f", "average effect of the site in the trial"),
+    _site("share", "f", "largest contribution over average effect; 0 where that effect is 0"),
+    _site("flag", "U", "redundant, saturated, no effect, or empty where the substitution shows the effect"),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
 RESERVED = frozenset(
-    row.name for row in SCHEMA if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions"}
+    row.name
+    for row in SCHEMA
+    if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions", "sites"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

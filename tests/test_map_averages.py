@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -170,4 +171,63 @@ def test_logos_refuse_what_they_cannot_draw(maps):
         (lambda: cg.plot.average_logo(maps), OutcomesError, "attribution.average"),
     ):
         with pytest.raises(error, match=said):
+            call()
+
+
+def _effects(contrasts, task, effect):
+    return cg.from_effects(pd.DataFrame({"contrast": contrasts, "task": task, "effect": effect, "se": 0.001}))
+
+
+@pytest.fixture(scope="module")
+def gated_trial():
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAGG", at=20)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=100)
+    outcomes = cg.run(design, cg.zoo.oracle("gated"), rng=0, progress=False)
+    return cg.contrast(outcomes, control="none")
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_site_of_an_or_gate_is_redundant_beside_the_other_one(gated_trial):
+    gate, effect = cg.zoo.oracle("gated"), cg.estimate(gated_trial)
+    between = "TCTCTTTCTCTC"
+    maps = cg.attribute([f"AGATAAGG{between}CCACACCC", f"AGATAAGG{between}CTCTCTCT"], gate)
+    found = cg.attribution.against_trial(maps, effect, "AGATAAGG")
+    assert found["flag"].sel(task="OR").values.tolist() == ["redundant", ""]
+    assert found["flag"].sel(task="sum").values.tolist() == ["", ""]
+    assert found["flag"].sel(task="AND").values.tolist() == ["no effect"] * 2
+    np.testing.assert_allclose(found["share"].sel(task="OR"), [0, 1], atol=0.05)
+    turned = cg.attribute([f"{between}CCTTATCTTTTTTTTT"] * 2, gate)
+    assert cg.attribution.against_trial(turned, effect, "AGATAAGG")["strand"].values.tolist() == ["-", "-"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_copies_that_saturate_are_flagged_where_the_share_falls_below_a_quarter(sign):
+    def copies(x):
+        word = [("ACGT".index(base), i) for i, base in enumerate("GATA")]
+        n = np.prod([x[:, b, i : x.shape[2] - 3 + i] for b, i in word], 0).sum(1)
+        return sign * (1 - np.exp(-n))
+
+    predictor = cg.FunctionPredictor(copies, tasks=["y"], scale="y", fingerprint="copies")
+    effect = _effects(["GATA"], "y", sign * (1 - np.exp(-1)))
+    for n, flag in ((1, ""), (2, ""), (3, "saturated"), (4, "redundant")):
+        maps = cg.attribute(["CC".join(["GATA"] * n) + "CCCC"], predictor)
+        found = cg.attribution.against_trial(maps, effect, "GATA")
+        expected = np.exp(-(n - 1))  # (e^-(n-1) - e^-n) / (1 - e^-1)
+        np.testing.assert_allclose(found["share"].values[:, 0], expected, rtol=1e-5)
+        assert set(found["flag"].values.ravel()) == {
+            "" if expected > 0.25 else "saturated" if expected > 0.05 else flag
+        }
+
+
+def test_comparisons_that_do_not_fit_are_refused(maps, gated_trial):
+    effect = _effects(["a", "b"], "t0", 1.0)
+    ism = maps.assign_attrs(method="ism")
+    for call, said in (
+        (lambda: cg.attribution.against_trial(maps, effect, "GATA"), "method='ism'"),
+        (lambda: cg.attribution.against_trial(ism, effect, "GATA"), "contrast= one of 'a', 'b'"),
+        (lambda: cg.attribution.against_trial(ism, effect, "GATA", contrast="c"), "contrast='c' is not one"),
+        (lambda: cg.attribution.against_trial(ism, effect, "GATA", contrast="a"), "task 't1'"),
+        (lambda: cg.attribution.against_trial(ism.isel(task=[0]), effect, "ACGTAC", contrast="a"), "no site"),
+    ):
+        with pytest.raises(AttributionError, match=said):
             call()

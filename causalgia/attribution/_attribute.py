@@ -107,10 +107,11 @@ def attribute(
 
     Notes
     -----
-    Answers that a sequence of length L costs, with B baselines, beside a few for checks: ``"ism"`` 3 L + 1; ``"gradient"`` 1; ``"occlusion"``
-    B (L - 3) + 1; ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1; ``"integrated_gradients"`` 17 B + 1, and
-    more, up to 512 B on the lines, where 16 points do not add up; ``"deeplift"`` B + 2, and 2 B a task, in float64.
-    Gradients take the time of two to three answers. Substitutions are recomputed in part where the network allows it.
+    Answers that a sequence of length L costs, with B baselines, beside a few for checks: ``"ism"`` 3 L + 1;
+    ``"gradient"`` 1; ``"occlusion"`` B (L - 3) + 1; ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1;
+    ``"integrated_gradients"`` 17 B + 1, and up to 512 B more on the lines where 16 points do not add up;
+    ``"deeplift"`` B + 2, and 2 B a task, in float64.
+    Substitutions are recomputed in part where the network allows it.
     Memory beyond the result is bounded by blocks of baselines.
 
     References

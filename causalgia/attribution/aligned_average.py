@@ -91,7 +91,7 @@ def average(
     (8, True)
     """
     validate(attributions, "attributions")
-    found = _instances(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
+    found = find_aligned(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
     n = len(np.unique(attributions["parent"].to_numpy()[found.row])) if "parent" in attributions else len(found)
     if len(found) < 2 or n < 2:
         what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (f" in {n} parent" if len(found) > 1 else "")
@@ -102,9 +102,16 @@ def average(
     return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(["p", "log_p"])
 
 
-def _instances(
+def find_aligned(
     maps: xr.Dataset, align: Any, *, width: int | None, threshold: float | None, both_strands: bool
 ) -> Instances:
+    """Return the instances that `average` and `against_trial` are given by `align`.
+
+    Raises
+    ------
+    AttributionError
+        If they leave the sequences, or an option does not go with them.
+    """
     if isinstance(align, str | Motif):
         if width is not None:
             raise AttributionError(f"width={quoted(width)} goes with starts, and {_named(align)} has its own: leave it")
