@@ -474,7 +474,11 @@ SCHEMA: tuple[Variable, ...] = (
         required=False,
     ),
     Variable("observed", ("attributions",), (("unit", "position"),), "u", "tokens of the sequence explained", True),
-    _map("answer", "the predictor's answer to the sequence, on attrs['scale']"),
+    _map(
+        "answer",
+        "the predictor's answer to the sequence, on attrs['scale']; not in maps read from files",
+        required=False,
+    ),
     _map("baseline_answer", "mean answer to the baselines drawn for the sequence", required=False),
     _map(
         "completeness",

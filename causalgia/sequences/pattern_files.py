@@ -114,7 +114,7 @@ def read_patterns(
 
 
 def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
-    with _opened(path) as file:
+    with opened_hdf5(path) as file:
         groups = [name for name in _GROUPS if name in file]
         if not groups:
             raise SequenceError(f"{path}: {_what_else(list(file))}")
@@ -147,7 +147,7 @@ def _number(name: str) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
+def opened_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a file after a child process has read it within limits: damaged ones hang HDF5, or end the process."""
     import h5py
 
