@@ -407,3 +407,78 @@ def test_repressors_have_negative_maps():
     maps = cg.attribution.contributions(cg.attribute(["ACGT"], repressor))
     assert maps.sel(position=2).item() == -1.0
     assert (maps.sel(position=[0, 1, 3]) > 0).all()
+
+
+def test_maps_over_baselines_alone_see_an_or_gate():
+    pytest.importorskip("tangermeme")
+
+    class Gate(torch.nn.Module):
+        """Either of GGGG and CCCC is enough: 1 - relu(1 - sites)."""
+
+        def __init__(self):
+            super().__init__()
+            self.words = torch.nn.Conv1d(4, 2, 4)
+            with torch.no_grad():
+                self.words.weight.zero_()
+                self.words.weight[0, 2] = self.words.weight[1, 1] = 1
+                self.words.bias.fill_(-3)
+
+        def forward(self, x):
+            sites = self.words(x).relu().sum(-1)
+            return 1 - (1 - sites.sum(1, keepdim=True)).relu()
+
+    gate = cg.TorchPredictor(Gate(), tasks=["a"])
+    sequence = ["ATATAGGGGATATACCCCATA"]
+    for method, seen in (
+        ("ism", False),
+        ("gradient", False),
+        ("occlusion", False),
+        ("integrated_gradients", True),
+        ("expected_gradients", True),
+        ("deeplift", True),
+        ("shapley", True),
+    ):
+        options = (
+            {} if method in ("ism", "gradient") else {"n_baselines": 192, "rng": 0, "baselines": cg.Uniform(length=21)}
+        )
+        maps = cg.attribute(sequence, gate, method=method, **options)
+        at_site = cg.attribution.contributions(maps).isel(unit=0, task=0, position=slice(5, 9)).mean().item()
+        assert (at_site > 0.05) if seen else (abs(at_site) < 1e-9), (method, at_site)
+
+
+def _auroc(scores, truth):
+    ranks = np.argsort(np.argsort(scores))
+    return (ranks[truth].sum() - truth.sum() * (truth.sum() - 1) / 2) / (truth.sum() * (~truth).sum())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", ["residual", "exponential"])
+def test_maps_of_trained_networks_find_the_planted_word(network):
+    """UGCAUG at one place in 12 backgrounds without it: area under the curve, and share of the 6 highest positions."""
+    pytest.importorskip("tangermeme")
+    drawn = cg.Uniform(length=41).sample(40, rng=5)["sequence"].to_numpy()
+    words = ["".join("ACGT"[token] for token in row) for row in drawn]
+    planted = [f"{word[:17]}TGCATG{word[23:]}" for word in words if "GCATG" not in word and "GCACG" not in word][:12]
+    truth = (np.arange(41) >= 17) & (np.arange(41) < 23)
+    for member in range(5):
+        predictor = cg.zoo.load("rbfox1_like", network=network, member=member)
+        for method in ("ism", "integrated_gradients", "deeplift", "gradient"):
+            options = {} if method in ("ism", "gradient") else {"n_baselines": 16, "rng": 0}
+            maps = cg.attribute(planted, predictor, method=method, progress=False, **options)
+            scores = cg.attribution.contributions(maps).isel(task=0).to_numpy()
+            area = np.mean([_auroc(row, truth) for row in scores])
+            precision = np.mean([truth[np.argsort(-row)[:6]].mean() for row in scores])
+            least = (0.995, 0.98) if method == "gradient" else (0.98, 0.90)
+            if method != "gradient" or network == "exponential":
+                assert area >= least[0], (method, member)
+                assert precision >= least[1], (method, member)
+
+
+def test_nothing_of_this_room_returns_a_p_value(drawn):
+    predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
+    maps = cg.attribute(drawn, predictor, method="integrated_gradients", n_baselines=3, rng=0)
+    mean = cg.attribution.average(maps, [0, 1, 2], width=4)
+    for made in (maps, mean):
+        assert not {"p", "log_p", "q", "p_adjusted"} & set(made.variables)
+    with pytest.raises(cg.errors.EstimateError, match="no p-values"):
+        cg.adjust(mean, method="bh")

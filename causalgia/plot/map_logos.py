@@ -143,7 +143,7 @@ def average_logo(average: xr.Dataset, *, task: str | None = None, model: Any = N
             "average_logo: no average of maps by base; give one from cg.attribution.average, by a method with bases"
         )
     table = average.isel(task=[_place(average, "task", as_task(average, task, "average_logo"))]).isel(task=0)
-    table = _select(table, "model", model)
+    table = _select(table, "model", model, "average_logo")
     places = table["motif_position"].to_numpy()
     at = np.unique(places)
     heights, half = np.full((len(at), 4), np.nan), np.full((len(at), 4), np.nan)
@@ -182,10 +182,10 @@ def _place(table: xr.Dataset, dim: str, name: Any) -> int:
     return [str(one) for one in table[dim].to_numpy()].index(str(name))
 
 
-def _select(table: xr.Dataset, dim: str, name: Any) -> xr.Dataset:
+def _select(table: xr.Dataset, dim: str, name: Any, figure: str = "map_logo") -> xr.Dataset:
     if dim not in table.dims:
         if name is not None:
-            raise ContrastError(f"map_logo: {dim}={quoted(name)}, and the maps have no dim {dim}; leave it out")
+            raise ContrastError(f"{figure}: {dim}={quoted(name)}, and the maps have no dim {dim}; leave it out")
         return table
     known = table[dim].to_numpy().tolist()
     if name is None and len(known) == 1:
@@ -193,7 +193,7 @@ def _select(table: xr.Dataset, dim: str, name: Any) -> xr.Dataset:
     if name is None or name not in known:
         lacking = "several, and one is drawn" if name is None else f"{dim}={quoted(name)} is not there"
         some = ", ".join(map(quoted, known[:5])) + (", ..." if len(known) > 5 else "")
-        raise ContrastError(f"map_logo: {lacking}; say {dim}= one of {some}")
+        raise ContrastError(f"{figure}: {lacking}; say {dim}= one of {some}")
     return table.isel({dim: known.index(name)})
 
 
