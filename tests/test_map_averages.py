@@ -112,6 +112,7 @@ def test_what_cannot_be_averaged_is_refused(maps):
             call()
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:effects depend on the size")
 def test_intervals_cover_with_instances_clustered_in_parents():
     """Parents of 1 to 3 sequences share a part of their scores; 40 parents, 500 trials, 8 contrasts."""
