@@ -268,7 +268,7 @@ def test_messages_are_short_and_escaped():
     assert len(quoted("x" * 5_000)) == 80
     assert quoted([10**5_000]) == "list with more digits than can be written"
     nested: list[object] = []
-    for _ in range(5_000):
+    for _ in range(100_000):
         nested = [nested]
     assert quoted(nested) == "list nested too deeply to be written"
 
