@@ -17,7 +17,7 @@ from causalgia.attribution import propose
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, DesignError, MissingExtraError, SequenceError, quoted
+from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.multiplicity import adjust
@@ -126,7 +126,7 @@ def discover(
     Raises
     ------
     SequenceError
-        If there are fewer than 40 sequences, or they are shuffles of one another.
+        If there are fewer than 40 sequences that are no shuffles of one another, or motifs cannot be read.
     MissingExtraError
         If motifs are given and memelite is not installed.
 
@@ -193,10 +193,14 @@ def _split(sequences: Any) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
             f"{len(of):,} sequences are too few to propose on one half and test on the other; give {_FEWEST} or more, "
             "or test given words: cg.experiments.word_screen(words=...)"
         )
-    try:
-        one, other = DinucleotideShuffle(of=of).split(0.5)
-    except DesignError as error:
-        raise SequenceError(f"the sequences cannot be split into two halves: {error}") from error
+    whole = DinucleotideShuffle(of=of)
+    n_parents = len(set(whole.parent_names))
+    if n_parents < _FEWEST:
+        raise SequenceError(
+            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves of shuffles of one another are no "
+            f"fresh ones; give {_FEWEST} or more that are not"
+        )
+    one, other = whole.split(0.5)
     if not isinstance(one, DinucleotideShuffle) or not isinstance(other, DinucleotideShuffle):
         raise TypeError("halves of shuffles are shuffles")  # unreachable: for mypy
     return one, other

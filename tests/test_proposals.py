@@ -225,6 +225,11 @@ def test_pairs_that_need_each_other_are_and():
             "of that length",
         ),
         (lambda s: cg.discover(rbfox1, s, rng=0), SequenceError, "give 40 or more"),
+        (
+            lambda s: cg.discover(rbfox1, cg.DinucleotideShuffle(of=s).sample(90, rng=0), rng=0),
+            SequenceError,
+            "90 sequences are shuffles of 12",
+        ),
         (lambda s: cg.discover(rbfox1, s, rng=0, motifs=3), SequenceError, "MEME"),
         (lambda s: cg.experiments.proposals(cg.attribute(s, rbfox1), cg.Uniform(length=41)), OutcomesError, "propose"),
     ],

@@ -262,7 +262,7 @@ def _distinct(
     for of, group in listed:
         if len(found) == most:
             break
-        pattern = _pattern(of, group, predictor, backgrounds)
+        pattern = _trimmed_pattern(of, group, predictor, backgrounds)
         for k, (there, other) in enumerate(found):
             same_task = there.task[other.members[0]] == of.task[group.members[0]]
             first = other if other.word == pattern.word else _one_of(other, pattern, both_strands)
@@ -297,7 +297,7 @@ def _one_of(one: _Pattern, other: _Pattern, both_strands: bool) -> _Pattern | No
     return None
 
 
-def _pattern(of: Windows, group: Group, predictor: Predictor, backgrounds: Tokens) -> _Pattern:
+def _trimmed_pattern(of: Windows, group: Group, predictor: Predictor, backgrounds: Tokens) -> _Pattern:
     covered = of.flank + np.flatnonzero(group.counts[of.flank : of.flank + of.width].any(axis=1))
     inside = int(covered[0]), int(covered[-1]) + 1
     task = int(of.task[group.members[0]])
