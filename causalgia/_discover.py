@@ -84,7 +84,8 @@ class Discovery:
         return "\n".join(parts)
 
     def __repr__(self) -> str:
-        return f"<Discovery: {len(self.confirmed):,} of {len(self.table):,} proposed words hold>"
+        held, n_words = self.confirmed["consensus"].nunique(), self.table["consensus"].nunique()
+        return f"<Discovery: {held:,} of {n_words:,} proposed words hold>"
 
 
 def discover(
@@ -174,7 +175,7 @@ def discover(
     says = (
         f"Maps of {n_proposing:,} sequences propose {n_words:,} words; {table[held]['consensus'].nunique():,} of them "
         f"hold beyond placebo words on {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
-        "discovery rate 0.05 over the words)."
+        f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the words)."
     )
     return Discovery(table, pairs, proposed, answer.decisions, n_proposing, n_fresh, (says,))
 
