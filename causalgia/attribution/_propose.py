@@ -148,7 +148,7 @@ def propose(
     else:
         listed = _words_beyond(tokens, scores, width, below, above)
     patterns = _distinct(_ranked(listed), predictor, drawn["sequence"].to_numpy(), n_patterns, strands)
-    made = _dataset(patterns, maps, scores, width)
+    made = _proposals_dataset(patterns, maps, scores, width)
     made["threshold"] = (("side", "task"), np.stack([below, above]))
     made = made.assign_coords(side=["below", "above"]).assign_attrs(
         method=method, width=width, level=float(level), both_strands=int(strands), maps=maps.attrs["method"],
@@ -306,7 +306,7 @@ def _trimmed_pattern(of: Windows, group: Group, predictor: Predictor, background
     return _Pattern(decode(cut.word)[0], rows / rows.sum(axis=1, keepdims=True), group.members, cut.effect)
 
 
-def _dataset(
+def _proposals_dataset(
     patterns: list[tuple[Windows, _Pattern]], maps: xr.Dataset, scores: NDArray[np.float64], width: int
 ) -> xr.Dataset:
     import xarray as xr
