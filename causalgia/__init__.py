@@ -76,10 +76,11 @@ if TYPE_CHECKING:
     from causalgia._analyze import analyze
     from causalgia._check import check
     from causalgia._confirm import confirm
+    from causalgia._discover import discover
     from causalgia._report import report
     from causalgia._run import run
     from causalgia.analysis import Analysis
-    from causalgia.attribution import attribute
+    from causalgia.attribution import attribute, propose
     from causalgia.calibration import calibrate
     from causalgia.cli.results import open
     from causalgia.design import (
@@ -163,6 +164,7 @@ __all__ = [
     "confirm",
     "contrast",
     "decide",
+    "discover",
     "estimate",
     "factorial",
     "from_effects",
@@ -172,6 +174,7 @@ __all__ = [
     "motif",
     "open",
     "placebos",
+    "propose",
     "read_patterns",
     "read_sequences",
     "report",

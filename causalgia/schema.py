@@ -39,6 +39,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "counts": ("barcode", "replicate", "oligo"),
     "attributions": ("unit", "position", "task"),
     "sites": ("site", "task"),
+    "proposals": ("pattern", "motif_position", "base", "unit", "task"),
 }
 
 
@@ -168,6 +169,7 @@ _MAKERS: dict[Kind, str] = {
     "counts": "cg.mpra.read_counts",
     "attributions": "cg.attribute",
     "sites": "cg.attribution.against_trial",
+    "proposals": "cg.propose",
 }
 
 

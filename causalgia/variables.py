@@ -17,6 +17,7 @@ Kind = Literal[
     "counts",
     "attributions",
     "sites",
+    "proposals",
 ]
 
 
@@ -109,6 +110,10 @@ def _site(name: str, dtype: str, meaning: str) -> Variable:
     return Variable(name, ("sites",), (("site", "task"), ("site", "task", "model")), dtype, meaning, required=True)
 
 
+def _proposal(name: str, dtype: str, meaning: str, *dims: str) -> Variable:
+    return Variable(name, ("proposals",), (("pattern", *dims),), dtype, meaning, required=True)
+
+
 SCHEMA: tuple[Variable, ...] = (
     # sequences drawn by a null model
     Variable(
@@ -121,7 +126,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "parent",
-        ("sequences", "outcomes", "effects", "attributions"),
+        ("sequences", "outcomes", "effects", "attributions", "proposals"),
         (("unit",),),
         "*",
         "the source sequence a unit was made from: its FASTA name, else its index; units that share one are dependent",
@@ -495,13 +500,43 @@ SCHEMA: tuple[Variable, ...] = (
     _site("average_effect", "f", "average effect of the site in the trial"),
     _site("share", "f", "largest contribution over average effect; 0 where that effect is 0"),
     _site("flag", "U", "redundant, saturated, no effect, or empty where the substitution shows the effect"),
+    # patterns that maps propose
+    _proposal("consensus", "U", "word of the pattern, which a trial embeds"),
+    _proposal(
+        "motif",
+        "f",
+        "share of each base among the seqlets at each position; 0 beyond the width",
+        "motif_position",
+        "base",
+    ),
+    _proposal("width", "i", "positions of the pattern"),
+    _proposal("n_seqlets", "i", "windows of sequences that propose the pattern"),
+    _proposal("n_units", "i", "units that propose the pattern"),
+    _proposal("strength", "f", "mean over the seqlets of the contributions in a window, on attrs['scale']", "task"),
+    _proposal("proposed", "b", "whether the unit has a seqlet of the pattern", "unit"),
+    Variable(
+        "threshold",
+        ("proposals",),
+        (("side", "task"),),
+        "f",
+        "contributions in a window beyond which it is a seqlet: at most 0 of side 'below', at least 0 of side 'above'",
+        True,
+    ),
+    Variable(
+        "sequence_fingerprint",
+        ("proposals",),
+        (("unit",),),
+        "U",
+        "fingerprint of each unit that was looked at, the same for both strands; a trial refuses these units",
+        True,
+    ),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
 RESERVED = frozenset(
     row.name
     for row in SCHEMA
-    if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions", "sites"}
+    if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions", "sites", "proposals"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

@@ -12,10 +12,11 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
     from causalgia.attribution._contributions import contributions
+    from causalgia.attribution._propose import propose
     from causalgia.attribution.aligned_average import average
     from causalgia.attribution.attribution_files import read_attributions
     from causalgia.attribution.site_flags import against_trial
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["against_trial", "attribute", "average", "contributions", "read_attributions"]
+__all__ = ["against_trial", "attribute", "average", "contributions", "propose", "read_attributions"]

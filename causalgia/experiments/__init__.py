@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._null_models import agreement, null_models
     from causalgia.experiments._occlusion import occlusion
     from causalgia.experiments._position import position
+    from causalgia.experiments._proposals import proposals
     from causalgia.experiments._spacing import spacing
     from causalgia.experiments._tile_copies import tile_copies
     from causalgia.experiments._tile_interactions import tile_interactions
@@ -78,6 +79,7 @@ __all__ = [
     "occlusion",
     "pairing_gain",
     "position",
+    "proposals",
     "share_of_predictors",
     "spacing",
     "sufficiency",

@@ -125,7 +125,7 @@ def word_screen(
         )
     spelled = "ACGU" if any("U" in word for word in screened) else _as_alphabet(letters) if words is None else "ACGT"
     n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
-    placebos = _placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
+    placebos = placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
     arms = [Arm(CONTROL, Untreated())]
     arms += [Arm(word, Embed(word, at=start)) for word in screened]
     arms += [Arm(PLACEBO + word, PlaceboWord(word, at=start)) for word in placebos]
@@ -166,7 +166,7 @@ def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str)
     return listed
 
 
-def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
+def placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
     """Draw distinct words uniformly, from a stream that is the same in every design."""
     from causalgia.sequences.random import random_integers
 
@@ -190,7 +190,8 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
     return list(found)[:n]
 
 
-def _read_word_screen(found: TrialResults) -> Finding:
+def read_word_screen(found: TrialResults) -> Finding:
+    """Return the finding ``shrunken`` of a screen with placebo words, and a sentence for each task."""
     decisions = found.steps.decisions
     estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
     placebo = estimates["placebo_word"].to_numpy()
@@ -279,7 +280,8 @@ def _region_text(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> s
     return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
 
 
-def _draw_word_screen(answer: Answer) -> Axes:
+def draw_word_screen(answer: Answer) -> Axes:
+    """Draw the words with the largest effects above the placebo words."""
     from causalgia.plot import forest
 
     first = answer.decisions.isel(task=[0])
@@ -294,7 +296,7 @@ WORD_SCREEN = Entry(
     question="Which words matter, beyond what any word does?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1101/418459",
-    read=_read_word_screen,
-    draw=_draw_word_screen,
+    read=read_word_screen,
+    draw=draw_word_screen,
     claims="screening",
 )

@@ -113,6 +113,20 @@ class Sequences:
         return f"<Sequences: {len(self)} of {self.length} bp, {shown}{origin}>"
 
 
+def sequence_fingerprints(tokens: Tokens) -> NDArray[np.str_]:
+    """Return a fingerprint of each sequence (n, length), equal for a sequence and its reverse complement: (n,).
+
+    Examples
+    --------
+    >>> one, other, same = sequence_fingerprints(encode(["ACCG", "ACCT", "CGGT"]))
+    >>> one == other, one == same
+    (False, True)
+    """
+    strands = zip(tokens, reverse_complement(tokens), strict=True)
+    read = [min(one.tobytes(), other.tobytes()) for one, other in strands]
+    return np.array([hashlib.blake2b(one, digest_size=16).hexdigest() for one in read], dtype=np.str_)
+
+
 def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
     """Return the names as integers if they are 0, ..., n - 1, else as strings."""
     given = tuple(map(_plain_name, names))

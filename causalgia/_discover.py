@@ -1,0 +1,342 @@
+"""`discover`: words that a network reads, proposed on one part of the sequences and tested on the other."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia._run import run
+from causalgia.attribution import propose
+from causalgia.checks import as_count
+from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
+from causalgia.effects import contrast
+from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, quoted
+from causalgia.estimation import estimate
+from causalgia.experiments import proposals as proposals_trial
+from causalgia.multiplicity import adjust
+from causalgia.predict import Predictor
+from causalgia.predict.predictor import check_predictor
+from causalgia.schema import validate
+from causalgia.sequences import Motif, Sequences, motif, read_motifs
+from causalgia.sequences.fasta import Source, as_sequences
+from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Motifs = Mapping[str, Any] | str | PathLike[str]
+_FEWEST = 40
+_UNITS = 200
+_MOST_IN_PAIRS = 4
+_SUM = 0.1
+_SAME_NAME = 0.1
+_DIRECTED = ("increases", "decreases")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Discovery:
+    """The answer of `causalgia.discover`: which proposed words hold on fresh units, and which do not.
+
+    Attributes
+    ----------
+    table
+        A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
+        is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict`` and ``members``, the
+        number of predictors in which the word lies beyond placebo words in the direction of the verdict.
+    pairs
+        A row a pair of words that hold and task: ``first``, ``second``, ``interaction, lower, upper`` and ``reads``:
+        "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
+    proposals
+        From `causalgia.propose`.
+    decisions
+        Verdicts on every proposed word and placebo word; None without proposals.
+    n_proposing, n_fresh
+        Sequences on which words were proposed, and sequences of whose shuffles the units of the trial are.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    proposals: xr.Dataset
+    decisions: xr.Dataset | None
+    n_proposing: int
+    n_fresh: int
+    sentences: tuple[str, ...] = field(default=())
+
+    @property
+    def confirmed(self) -> pd.DataFrame:
+        """The rows of the table with a verdict "increases" or "decreases"."""
+        return self.table[self.table["verdict"].isin(_DIRECTED)]
+
+    def __str__(self) -> str:
+        parts = ["Which words does the network read?", "", *self.sentences]
+        if len(self.confirmed):
+            parts += ["", self.confirmed.to_string(index=False, float_format="{:.3g}".format)]
+        if len(self.pairs):
+            parts += ["", self.pairs.to_string(index=False, float_format="{:.3g}".format)]
+        return "\n".join(parts)
+
+    def __repr__(self) -> str:
+        held, n_words = self.confirmed["consensus"].nunique(), self.table["consensus"].nunique()
+        return f"<Discovery: {held:,} of {n_words:,} proposed words hold>"
+
+
+def discover(
+    predictor: Predictor,
+    sequences: Source | xr.Dataset,
+    *,
+    n_units: int = _UNITS,
+    motifs: Motifs | None = None,
+    rng: RNG,
+) -> Discovery:
+    """Return the words that a network reads: proposed on half of the sequences, tested on the other half.
+
+    Maps of one half propose words (`causalgia.propose`). Each word is embedded in dinucleotide shuffles of the other
+    half, and tested against placebo words (`causalgia.experiments.proposals`). Pairs of the (up to four) largest words
+    that hold are then embedded together, which tells words that add up from those that need or replace each other.
+    That nothing is proposed, or nothing holds, is an answer.
+
+    Parameters
+    ----------
+    predictor
+        The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested in each member: a word holds
+        if it does in more than half of them, and its effect is the mean over them.
+    sequences
+        Sequences that the network has an opinion about, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
+        ``null.sample``.
+    n_units
+        Backgrounds of each trial.
+    motifs
+        Name -> motif (anything `causalgia.motif` takes), or a MEME file, to name the words by: the nearest motif by
+        Tomtom, if its q-value (Benjamini-Hochberg over words and motifs) is at most 0.1.
+    rng
+        Seed of null sequences and backgrounds.
+
+    Returns
+    -------
+    Discovery
+        With ``table``, ``pairs``, ``proposals`` and ``decisions``; printed, it is the confirmed part of it.
+
+    Raises
+    ------
+    SequenceError
+        If there are fewer than 40 sequences that are no shuffles of one another, or motifs cannot be read.
+    MissingExtraError
+        If motifs are given and memelite is not installed.
+
+    Notes
+    -----
+    With several members ``q`` is that of the member that makes the majority (the third smallest of five), and the
+    interval is over units and members. Words of different widths are compared with placebo words of the widest.
+    Pairs are at two places, a third of the sequence apart; an interaction at other distances is another question
+    (`causalgia.experiments.motif_pair`). Their intervals are Bonferroni's over the pairs, and "sum" says that the
+    interval lies within a tenth of the smaller of the two effects.
+
+    References
+    ----------
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Gupta et al. (2007), doi:10.1186/gb-2007-8-2-r24: Tomtom.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> drawn = cg.sequences.decode(cg.Uniform(length=41).sample(120, rng=1)["sequence"].values)
+    >>> peaks = [row[:9] + "TGCATG" + row[15:25] + "AGAATG" + row[31:] for row in drawn]
+    >>> found = cg.discover(cg.zoo.oracle("additive"), peaks, rng=0)
+    >>> found.confirmed[["consensus", "verdict"]].values.tolist()[0]
+    ['TGCATG', 'increases']
+    >>> found.pairs["reads"].tolist()[0]
+    'sum'
+    """
+    check_predictor(predictor, "cg.discover")
+    n_units, key = as_count(n_units, "n_units"), root_key(rng)
+    named = None if motifs is None else _as_motifs(motifs)
+    proposing, fresh = _split(sequences)
+    proposed = propose(sequences=proposing.parents_given, predictor=predictor, rng=derive(key, "propose"))
+    n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
+    if not proposed.sizes["pattern"]:
+        table, pairs = _empty(("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members"))
+        says = f"No word is proposed by the maps of {n_proposing:,} sequences, so that none was tested."
+        return Discovery(table, pairs, proposed, None, n_proposing, n_fresh, (says,))
+    trial = proposals_trial(proposed, fresh, n_units=n_units)
+    outcomes = run(trial, predictor, rng=derive(key, "trial"), progress=False)
+    answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
+    over = answer.findings.get("over predictors", answer.decisions)
+    table = _table(answer.decisions, over, proposed, named)
+    pairs = _pairs(predictor, fresh, table, n_units, derive(key, "pairs"))
+    held = table["verdict"].isin(_DIRECTED)
+    n_words = proposed.sizes["pattern"]
+    says = (
+        f"Maps of {n_proposing:,} sequences propose {n_words:,} words; {table[held]['consensus'].nunique():,} of them "
+        f"hold beyond placebo words on {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
+        f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the words)."
+    )
+    return Discovery(table, pairs, proposed, answer.decisions, n_proposing, n_fresh, (says,))
+
+
+def _split(sequences: Any) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
+    """Return two null models: shuffles of half of the sequences each, shuffles of one another in one half."""
+    import xarray as xr
+
+    if isinstance(sequences, xr.Dataset):
+        tokens = validate(sequences, "sequences")["sequence"].to_numpy()
+        of = Sequences(tokens, tuple(map(str, sequences["unit"].to_numpy())))
+    else:
+        of = as_sequences(sequences)
+    if len(of) < _FEWEST:
+        raise SequenceError(
+            f"{len(of):,} sequences are too few to propose on one half and test on the other; give {_FEWEST} or more, "
+            "or test given words: cg.experiments.word_screen(words=...)"
+        )
+    whole = DinucleotideShuffle(of=of)
+    n_parents = len(set(whole.parent_names))
+    if n_parents < _FEWEST:
+        raise SequenceError(
+            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves of shuffles of one another are no "
+            f"fresh ones; give {_FEWEST} or more that are not"
+        )
+    one, other = whole.split(0.5)
+    if not isinstance(one, DinucleotideShuffle) or not isinstance(other, DinucleotideShuffle):
+        raise TypeError("halves of shuffles are shuffles")  # unreachable: for mypy
+    return one, other
+
+
+def _empty(columns: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    import pandas as pd
+
+    of_pairs = ("first", "second", "task", "interaction", "lower", "upper", "reads")
+    return pd.DataFrame(columns=list(columns)), pd.DataFrame(columns=list(of_pairs))
+
+
+def _table(
+    decisions: xr.Dataset, over: xr.Dataset, proposed: xr.Dataset, motifs: Mapping[str, Motif] | None
+) -> pd.DataFrame:
+    """Return a row for each word and task, with a verdict where more than half of the members agree."""
+    import pandas as pd
+
+    names = _names(proposed, motifs)
+    verdicts, q = decisions["verdict"], decisions["q"]
+    if "model" not in verdicts.dims:
+        verdicts, q = verdicts.expand_dims(model=1, axis=-1), q.expand_dims(model=1, axis=-1)
+    majority = verdicts.sizes["model"] // 2 + 1
+    rows = []
+    for word in dict.fromkeys(proposed["consensus"].to_numpy().tolist()):
+        for task in decisions["task"].to_numpy().tolist():
+            said = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
+            verdict = next((one for one in ("increases", "decreases", "negligible") if said.count(one) >= majority), "")
+            row = over.sel(contrast=word, task=task)
+            rows.append(
+                {
+                    "consensus": word,
+                    "name": names[word],
+                    "task": task,
+                    **{column: float(row[column]) for column in ("ace", "lower", "upper")},
+                    "q": float(np.sort(q.sel(contrast=word, task=task).to_numpy())[majority - 1]),
+                    "verdict": verdict or "undecided",
+                    "members": max(said.count(one) for one in _DIRECTED),
+                }
+            )
+    table = pd.DataFrame(rows)
+    order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(_DIRECTED)))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _pairs(
+    predictor: Predictor, null: DinucleotideShuffle, table: pd.DataFrame, n_units: int, key: int
+) -> pd.DataFrame:
+    """Return the interaction of each pair of the largest words that hold, both embedded in the same backgrounds."""
+    import pandas as pd
+
+    words = list(dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]))[:_MOST_IN_PAIRS]
+    wide = max(map(len, words), default=0)
+    if len(words) < 2 or null.length < 3 * wide:
+        return _empty(())[1]
+    places = null.length // 3 - wide // 2, 2 * null.length // 3 - wide // 2
+    arms, contrasts = [Arm("untreated", Untreated())], {}
+    for word in words:
+        arms += [Arm(f"{word} {side}", Embed(word, at=at)) for side, at in zip(("left", "right"), places, strict=True)]
+    for first, second in combinations(words, 2):
+        both, one, other = f"{first} and {second}", f"{first} left", f"{second} right"
+        arms.append(Arm(both, Embed(first, at=places[0]) + Embed(second, at=places[1])))
+        contrasts[both] = {both: 1.0, one: -1.0, other: -1.0, "untreated": 1.0}
+    contrasts |= {arm.name: {arm.name: 1.0, "untreated": -1.0} for arm in arms[1 : 1 + 2 * len(words)]}
+    outcomes = run(Design(null=null, arms=arms, n_units=n_units), predictor, rng=key, progress=False)
+    effects = contrast(outcomes, contrasts=contrasts)
+    n_pairs = len(words) * (len(words) - 1) // 2
+    target: Any = "population x predictors" if predictor.models is not None else None
+    with warnings.catch_warnings():  # words that add up in every unit have an interaction that does not vary
+        warnings.simplefilter("ignore", DegenerateWarning)
+        found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
+    rows = []
+    for first, second in combinations(words, 2):
+        for task in found["task"].to_numpy().tolist():
+            row = found.sel(contrast=f"{first} and {second}", task=task)
+            alone = [float(found["ace"].sel(contrast=name, task=task)) for name in (f"{first} left", f"{second} right")]
+            ace, lower, upper = (float(row[column]) for column in ("ace", "lower", "upper"))
+            reads = _reads(lower, upper, alone)
+            rows.append([first, second, task, ace, lower, upper, reads])
+    return pd.DataFrame(rows, columns=_empty(())[1].columns)
+
+
+def _reads(lower: float, upper: float, alone: list[float]) -> str:
+    """Return how two words read together, from the interval of their interaction and their effects alone.
+
+    Examples
+    --------
+    >>> _reads(-2.1, -1.9, [2.0, 2.0]), _reads(-0.1, 0.1, [2.0, 2.0]), _reads(0.9, 1.2, [-2.0, 2.0])
+    ('OR', 'sum', 'undecided')
+    """
+    bound = _SUM * min(map(abs, alone))
+    if -bound <= lower and upper <= bound:
+        return "sum"
+    direction = np.sign(alone[0]) if np.sign(alone[0]) == np.sign(alone[1]) else 0
+    if direction and (lower > bound or upper < -bound):
+        return "AND" if direction * lower > 0 else "OR"
+    return "undecided"
+
+
+def _as_motifs(motifs: Motifs) -> dict[str, Motif]:
+    if isinstance(motifs, str | PathLike):
+        named = read_motifs(motifs)
+    elif isinstance(motifs, Mapping):
+        named = {str(name): motif(of) for name, of in motifs.items()}
+    else:
+        raise SequenceError(f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file")
+    if not named:
+        raise SequenceError("motifs= has no motif; leave it out, or give one or more")
+    try:
+        import memelite  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("motifs= needs memelite: pip install 'causalgia[attribution]'") from error
+    return named
+
+
+def _names(proposed: xr.Dataset, motifs: Mapping[str, Motif] | None) -> dict[str, str]:
+    """Return the name of the nearest motif of each word by Tomtom, empty where its q-value is above 0.1."""
+    words = proposed["consensus"].to_numpy().tolist()
+    if motifs is None:
+        return dict.fromkeys(words, "")
+    p = _tomtom(proposed, motifs)
+    q = adjust(p.ravel(), method="bh").reshape(p.shape)
+    best, known = q.argmin(axis=1), list(motifs)
+    return {
+        word: known[k] if q[i, k] <= _SAME_NAME else "" for i, (word, k) in enumerate(zip(words, best, strict=True))
+    }
+
+
+def _tomtom(proposed: xr.Dataset, motifs: Mapping[str, Motif]) -> NDArray[np.float64]:
+    from memelite import tomtom
+
+    widths = proposed["width"].to_numpy()
+    queries = [table[:width].T.copy() for table, width in zip(proposed["motif"].to_numpy(), widths, strict=True)]
+    targets = [np.array(of.probabilities).T.copy() for of in motifs.values()]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*targets.*")  # on fewer than 25 motifs; the guide says so
+        p: NDArray[np.float64] = np.asarray(tomtom(queries, targets, n_jobs=1)[0], dtype=np.float64)
+    return np.clip(p, 0.0, 1.0)

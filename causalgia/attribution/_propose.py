@@ -1,0 +1,342 @@
+"""`propose`: words that maps of sequences suggest, for a trial to test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.attribution._attribute import attribute
+from causalgia.attribution._contributions import contributions
+from causalgia.attribution.average_mutagenesis import trimmed
+from causalgia.attribution.seqlets import Group, Windows, all_windows, groups, groups_of_words, window_sums, windows
+from causalgia.checks import as_count, is_real, nearest
+from causalgia.design import DinucleotideShuffle, NullModel
+from causalgia.errors import AttributionError, quoted
+from causalgia.predict import Predictor
+from causalgia.predict.predictor import check_predictor
+from causalgia.schema import annotate, validate
+from causalgia.sequences.alphabet import decode, reverse_complement, reverse_complement_word
+from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
+from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Tokens
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Method = Literal["seqlets", "kmer"]
+_BACKGROUNDS = 64
+_WIDEST_KMER = 8
+_SAME_STRANDS = 0.9
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """A pattern: its word, base frequencies, windows, and its average effect."""
+
+    word: str
+    motif: NDArray[np.float64]
+    members: NDArray[np.int64]
+    effect: float
+
+
+def propose(
+    attributions: xr.Dataset | None = None,
+    *,
+    predictor: Predictor,
+    sequences: Source | xr.Dataset | None = None,
+    method: Method = "seqlets",
+    null: NullModel | None = None,
+    width: int = 8,
+    level: float = 0.1,
+    n_patterns: int = 100,
+    rc: bool | None = None,
+    rng: RNG,
+) -> xr.Dataset:
+    """Return the words that maps of sequences suggest, as proposals for a trial on other sequences.
+
+    Windows of a map whose contributions add up to more (or less) than those of most windows on maps of null sequences
+    are seqlets; seqlets of equal letters are a pattern, which average mutagenesis then trims. Nothing is tested: a
+    proposal is tested by `causalgia.experiments.proposals` on units that did not propose it.
+
+    Parameters
+    ----------
+    attributions
+        Maps from `causalgia.attribute`, of any method; of an ensemble, their mean over the members is read.
+    predictor
+        The predictor of these maps.
+    sequences
+        Sequences to map by mutagenesis (``method="ism"``), instead of `attributions`.
+    method
+        ``"seqlets"``; or ``"kmer"``: all words of a width whose mean contribution, over their occurrences in two
+        sequences or more, is beyond the same limits.
+    null
+        Null model of the sequences on whose maps the limits are taken, as many as were given; by default
+        dinucleotide shuffles of them.
+    width
+        Positions of a window, 4 or more (and at most 8 of ``"kmer"``). Trimmed words are of 4 to ``width + 4``.
+    level
+        Share of the windows of null maps that lie beyond the two limits. A proposal rate, and no error rate: most
+        windows beyond it may be of no effect.
+    n_patterns
+        Most patterns, those with the largest mean contributions.
+    rc
+        Whether a word and its reverse complement are one pattern; None: if the answers to the sequences and to their
+        reverse complements correlate by 0.9 or more in each task.
+    rng
+        Seed of the null sequences.
+
+    Returns
+    -------
+    Dataset
+        A row a pattern, the largest average effect first: ``consensus`` (the word), ``motif (pattern, motif_position,
+        base)`` with ``width``, ``n_seqlets``, ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
+        ``proposed (pattern, unit)``, and the limits ``threshold (side, task)``. None may be found: no row is an answer.
+
+    Raises
+    ------
+    AttributionError
+        If maps and predictor do not belong together, both or neither of `attributions` and `sequences` are given, or
+        a setting is impossible.
+    PredictorError, SequenceError
+        As `causalgia.attribute`.
+
+    References
+    ----------
+    Shrikumar et al. (2018), arXiv:1811.00416: seqlets. Koo et al. (2021), doi:10.1371/journal.pcbi.1008925: why
+    proposals are tested by interventions.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> additive = cg.zoo.oracle("additive")
+    >>> drawn = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=1)["sequence"].values)
+    >>> peaks = [row[:15] + "TGCATG" + row[21:] for row in drawn]
+    >>> proposed = cg.propose(sequences=peaks, predictor=additive, rng=0)
+    >>> proposed["consensus"].values[0].item()
+    'TGCATG'
+    """
+    check_predictor(predictor, "cg.propose")
+    if method not in get_args(Method):
+        known = list(get_args(Method))
+        raise AttributionError(
+            f"method={quoted(method)} is no method{nearest(str(method), known)}; use one of "
+            f"{', '.join(map(quoted, known))}"
+        )
+    key = root_key(rng)
+    maps = _as_maps(attributions, sequences, predictor)
+    width = _as_width(width, method, maps.sizes["position"])
+    if not is_real(level) or not 0 < level < 1:
+        raise AttributionError(f"level={quoted(level)} is no share of windows between 0 and 1; give one such as 0.1")
+    n_patterns = as_count(n_patterns, "n_patterns")
+    tokens = maps["observed"].to_numpy()
+    drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
+    options: dict[str, Any] = {"method": maps.attrs["method"]}
+    if "n_baselines" in maps.attrs:
+        options |= {"n_baselines": int(maps.attrs["n_baselines"]), "rng": derive(key, "baselines")}
+    null_sums = window_sums(_mean_contributions(attribute(drawn, predictor, **options)), width)
+    limits = np.quantile(null_sums, [level / 2, 1 - level / 2], axis=(0, 1))
+    below, above = np.minimum(limits[0], 0.0), np.maximum(limits[1], 0.0)
+
+    scores = _mean_contributions(maps)
+    strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
+    if method == "seqlets":
+        found = windows(tokens, scores, width=width, below=below, above=above)
+        listed = [(found, group) for group in groups(found, both_strands=strands)]
+    else:
+        listed = _words_beyond(tokens, scores, width, below, above)
+    patterns = _distinct(_ranked(listed), predictor, drawn["sequence"].to_numpy(), n_patterns, strands)
+    made = _proposals_dataset(patterns, maps, scores, width)
+    made["threshold"] = (("side", "task"), np.stack([below, above]))
+    made = made.assign_coords(side=["below", "above"]).assign_attrs(
+        method=method, width=width, level=float(level), both_strands=int(strands), maps=maps.attrs["method"],
+        null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, sequences=maps.attrs["sequences"],
+        scale=predictor.scale,
+    )  # fmt: skip
+    return validate(annotate(made), "proposals")
+
+
+def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predictor) -> xr.Dataset:
+    if (attributions is None) == (sequences is None):
+        raise AttributionError(
+            "give maps, cg.propose(attributions, predictor=...), or sequences=, of which maps are made; "
+            f"{'neither is given' if sequences is None else 'both are given'}"
+        )
+    if attributions is None:
+        return attribute(sequences, predictor)
+    maps = validate(attributions, "attributions")
+    if maps.attrs.get("predictor") != predictor.fingerprint:
+        raise AttributionError(
+            f"the maps are of the predictor {maps.attrs.get('predictor', '?')}, and predictor= is "
+            f"{predictor.fingerprint}; give the one that was mapped"
+        )
+    if "baselines_fingerprint" in maps.attrs:
+        default = DinucleotideShuffle(of=_sequences_of(maps))
+        if maps.attrs["baselines_fingerprint"] != default.fingerprint:
+            raise AttributionError(
+                f"the maps have baselines from {maps.attrs.get('baselines', 'a null model')}, and maps of null "
+                "sequences are compared with those over dinucleotide shuffles of each; leave baselines= out of "
+                "cg.attribute"
+            )
+    return maps
+
+
+def _sequences_of(maps: xr.Dataset) -> Sequences:
+    names = maps["parent"].to_numpy().tolist()
+    if len(set(map(str, names))) < len(names):
+        names = list(range(len(names)))
+    return Sequences(maps["observed"].to_numpy(), tuple(names))
+
+
+def _as_width(width: object, method: str, length: int) -> int:
+    number, most = as_count(width, "width"), min(length, _WIDEST_KMER) if method == "kmer" else length
+    if not 4 <= number <= most:
+        raise AttributionError(
+            f"width={number}: windows have 4 to {most} positions in sequences of {length:,}"
+            f"{' with method=' + quoted(method) if method == 'kmer' else ''}; give one of these"
+        )
+    return number
+
+
+def _as_null(null: object, maps: xr.Dataset) -> NullModel:
+    if null is None:
+        return DinucleotideShuffle(of=_sequences_of(maps))
+    if not isinstance(null, NullModel):
+        raise AttributionError(
+            f"null={quoted(null)} is no null model; give one such as cg.Uniform(length=...), or leave null= out"
+        )
+    if null.length != maps.sizes["position"]:
+        raise AttributionError(
+            f"null= draws sequences of {null.length:,} bp, and the maps have {maps.sizes['position']:,}; give a null "
+            "model of that length"
+        )
+    return null
+
+
+def _mean_contributions(maps: xr.Dataset) -> NDArray[np.float64]:
+    of = contributions(maps)
+    mean = of.mean("model") if "model" in of.dims else of
+    values: NDArray[np.float64] = mean.transpose("unit", "position", "task").to_numpy().astype(np.float64)
+    return values
+
+
+def _reads_both_strands(predictor: Predictor, tokens: Tokens) -> bool:
+    """Return whether answers to sequences and to their reverse complements agree."""
+    pair = [predictor.predict(rows).astype(np.float64) for rows in (tokens, reverse_complement(tokens))]
+    one, other = (answers.reshape(len(tokens), -1) - answers.reshape(len(tokens), -1).mean(0) for answers in pair)
+    size = np.sqrt((one**2).sum(0) * (other**2).sum(0))
+    return bool(((one * other).sum(0) >= _SAME_STRANDS * size).all() and (size > 0).all())
+
+
+def _words_beyond(
+    tokens: Tokens, scores: NDArray[np.float64], width: int, below: NDArray[np.float64], above: NDArray[np.float64]
+) -> list[tuple[Windows, Group]]:
+    """Return the words of two sequences or more whose mean contribution in a task lies beyond its limits."""
+    every = all_windows(tokens, scores, width=width)
+    return [
+        (every, group)
+        for group in groups_of_words(every)
+        if _is_beyond(float(every.total[group.members].mean()), every.task[group.members[0]], below, above)
+        and len(set(every.unit[group.members].tolist())) > 1
+    ]
+
+
+def _is_beyond(value: float, task: int, below: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
+    return bool(value > above[task] or value < below[task])
+
+
+def _ranked(listed: list[tuple[Windows, Group]]) -> list[tuple[Windows, Group]]:
+    """Return groups by their mean contribution times the square root of their number, the largest first."""
+    size = [abs(of.total[group.members].sum()) / np.sqrt(len(group.members)) for of, group in listed]
+    return [listed[k] for k in np.argsort(-np.array(size), kind="stable")]
+
+
+def _distinct(
+    listed: list[tuple[Windows, Group]], predictor: Predictor, backgrounds: Tokens, most: int, both_strands: bool
+) -> list[tuple[Windows, _Pattern]]:
+    """Return trimmed patterns of distinct words, at most so many; words inside each other are one."""
+    backgrounds = backgrounds[:_BACKGROUNDS]
+    found: list[tuple[Windows, _Pattern]] = []
+    for of, group in listed:
+        if len(found) == most:
+            break
+        pattern = _trimmed_pattern(of, group, predictor, backgrounds)
+        for k, (there, other) in enumerate(found):
+            same_task = there.task[other.members[0]] == of.task[group.members[0]]
+            first = other if other.word == pattern.word else _one_of(other, pattern, both_strands)
+            if first is not None and (same_task or other.word == pattern.word):
+                found[k] = (there, replace(first, members=np.concatenate([other.members, pattern.members])))
+                break
+        else:
+            found.append((of, pattern))
+    return sorted(found, key=lambda one: -abs(one[1].effect))
+
+
+def _one_of(one: _Pattern, other: _Pattern, both_strands: bool) -> _Pattern | None:
+    """Return which of two patterns stands for both, None if they are two.
+
+    A word with half of the effect of a longer one that holds it is its core. A word that has all letters of another one
+    but the first or last two, and no more than twice the effect that random letters there would give it, is half of
+    that one. Other words are two, as those of overlapping sites are.
+    """
+    if one.effect * other.effect < 0:
+        return None
+    short, long = sorted((one, other), key=lambda pattern: len(pattern.word))
+    weak, strong = sorted((one, other), key=lambda pattern: abs(pattern.effect))
+    strands = [short.word] + ([reverse_complement_word(short.word)] if both_strands else [])
+    if any(word in long.word for word in strands) and 2 * abs(short.effect) >= abs(long.effect):
+        return short
+    strands = [weak.word] + ([reverse_complement_word(weak.word)] if both_strands else [])
+    for missing in (1, 2):
+        parts = strong.word[:-missing], strong.word[missing:]
+        has = any(word.endswith(parts[0]) or word.startswith(parts[1]) for word in strands)
+        if has and abs(weak.effect) <= 2 * 0.25**missing * abs(strong.effect):
+            return strong
+    return None
+
+
+def _trimmed_pattern(of: Windows, group: Group, predictor: Predictor, backgrounds: Tokens) -> _Pattern:
+    covered = of.flank + np.flatnonzero(group.counts[of.flank : of.flank + of.width].any(axis=1))
+    inside = int(covered[0]), int(covered[-1]) + 1
+    task = int(of.task[group.members[0]])
+    cut = trimmed(predictor, group.consensus, backgrounds, inside=inside, task=task)
+    rows = group.counts[cut.start : cut.start + len(cut.word)].astype(np.float64)
+    return _Pattern(decode(cut.word)[0], rows / rows.sum(axis=1, keepdims=True), group.members, cut.effect)
+
+
+def _proposals_dataset(
+    patterns: list[tuple[Windows, _Pattern]], maps: xr.Dataset, scores: NDArray[np.float64], width: int
+) -> xr.Dataset:
+    import xarray as xr
+
+    tokens = maps["observed"].to_numpy()
+    widest = max((len(pattern.word) for _, pattern in patterns), default=0)
+    motif = np.zeros((len(patterns), widest, 4))
+    proposed = np.zeros((len(patterns), len(tokens)), dtype=bool)
+    strength = np.zeros((len(patterns), scores.shape[2]))
+    sums = window_sums(scores, width)
+    for row, (of, pattern) in enumerate(patterns):
+        motif[row, : len(pattern.word)] = pattern.motif
+        proposed[row, of.unit[pattern.members]] = True
+        strength[row] = sums[of.unit[pattern.members], of.start[pattern.members]].mean(axis=0)
+    made = xr.Dataset(
+        {
+            "consensus": ("pattern", np.array([pattern.word for _, pattern in patterns], dtype=np.str_)),
+            "motif": (("pattern", "motif_position", "base"), motif),
+            "width": ("pattern", np.array([len(pattern.word) for _, pattern in patterns], dtype=np.int64)),
+            "n_seqlets": ("pattern", np.array([len(pattern.members) for _, pattern in patterns], dtype=np.int64)),
+            "n_units": ("pattern", proposed.sum(axis=1)),
+            "strength": (("pattern", "task"), strength),
+            "proposed": (("pattern", "unit"), proposed),
+            "sequence_fingerprint": ("unit", sequence_fingerprints(tokens)),
+        }
+    )
+    return made.assign_coords(
+        pattern=np.arange(len(patterns)),
+        base=list("ACGT"),
+        unit=maps["unit"].to_numpy(),
+        parent=("unit", maps["parent"].to_numpy()),
+        task=maps["task"].to_numpy(),
+    )

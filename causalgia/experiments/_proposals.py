@@ -1,0 +1,174 @@
+"""Trial of proposed words on units that did not propose them, compared with placebo words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
+from causalgia.design.null_model import FromParents
+from causalgia.errors import DesignError, OutcomesError
+from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, placebo_words, read_word_screen
+from causalgia.experiments.kit import settings
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.schema import validate
+from causalgia.sequences.fasta import sequence_fingerprints
+from causalgia.streams import derive, root_key
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_UNITS = 1_000
+
+
+def proposals(
+    proposals: xr.Dataset,
+    null: NullModel,
+    *,
+    placebos: int = 100,
+    at: int | None = None,
+    n_units: int | None = None,
+    rope: Rope = "placebo tail",
+) -> Experiment:
+    """Return the experiment that asks which proposed words hold on units that did not propose them.
+
+    Every proposed word is embedded at one place of the same backgrounds, and compared with the untreated arm and with
+    placebo words, as in `causalgia.experiments.word_screen`: a verdict "increases" or "decreases" says that the effect
+    lies beyond the central 95 % of placebo words, with the false discovery rate over the proposals controlled
+    (Benjamini-Hochberg). Words differ in width after trimming; placebo words have the width of the widest, so that
+    shorter ones are compared with words that change more bases than they do.
+
+    The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
+    fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
+    analyzed.
+
+    Parameters
+    ----------
+    proposals
+        From `causalgia.propose`.
+    null
+        The null model of backgrounds, not from sequences that proposed.
+    placebos
+        Placebo words, 40 or more.
+    at
+        0-based start; None: the center.
+    n_units
+        Backgrounds; None: all sequences of a `causalgia.Genomic`, 1,000 of other null models.
+    rope
+        Region of practical equivalence: as for `causalgia.experiments.word_screen`.
+
+    Returns
+    -------
+    Experiment
+        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last;
+        coordinates ``placebo_word`` and ``strength``, the mean contribution (of the task where it is largest) with
+        which a word was proposed.
+
+    Raises
+    ------
+    DesignError
+        If there is no proposal, the null model has sequences that proposed, or a word leaves the sequence.
+    OutcomesError
+        If they are no proposals; or, from ``analyze``, if the trial has drawn backgrounds that proposed.
+
+    References
+    ----------
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> additive = cg.zoo.oracle("additive")
+    >>> null = cg.Uniform(length=41)
+    >>> drawn = cg.sequences.decode(null.sample(60, rng=1)["sequence"].values)
+    >>> peaks = [row[:15] + "TGCATG" + row[21:] for row in drawn]
+    >>> proposed = cg.propose(sequences=peaks, predictor=additive, rng=0)
+    >>> experiment = cg.experiments.proposals(proposed, null, n_units=200)
+    >>> answer = experiment.analyze(cg.run(experiment, additive, rng=2))
+    >>> answer.decisions["verdict"].sel(contrast="TGCATG").values.item()
+    'increases'
+    """
+    settings.as_null_model(null)
+    table = validate(proposals, "proposals")
+    words = list(dict.fromkeys(map(str, table["consensus"].to_numpy())))
+    if not words:
+        raise DesignError("the proposals have no pattern, so that there is nothing to test; propose at a larger level=")
+    looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
+    _check_parents(null, looked_at)
+    width = max(map(len, words))
+    start = settings.as_start(at, "at", null.length, width)
+    if start + width > null.length:
+        raise DesignError(
+            f"a word of {width} bases at {start} does not fit into the {null.length:,}-bp background; move at=, or "
+            "take longer backgrounds"
+        )
+    if n_units is None:
+        n_units = null.available if isinstance(null, Genomic) else _UNITS
+    arms = [Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start + (width - len(word)) // 2)) for word in words)]
+    others = [word for word in words if len(word) == width]
+    arms += [
+        Arm(PLACEBO + word, PlaceboWord(word, at=start))
+        for word in placebo_words(width, placebos, "ACGT", other_than=others)
+    ]
+    strength = table["strength"].to_numpy()
+    largest = strength[np.arange(len(strength)), np.abs(strength).argmax(axis=1)]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=CONTROL,
+        entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
+        analysis=analysis_for("screening", rope=rope, n_contrasts=len(words)),
+        labels={
+            "placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]},
+            "strength": dict(zip(map(str, table["consensus"].to_numpy()), map(float, largest), strict=True)),
+        },
+    )
+
+
+def _check_parents(null: NullModel, looked_at: frozenset[str]) -> None:
+    if not isinstance(null, FromParents):
+        return
+    given = null.parents_given
+    same = [
+        name for name, one in zip(given.names, sequence_fingerprints(given.tokens), strict=True) if one in looked_at
+    ]
+    if same:
+        raise DesignError(
+            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, such as {same[0]!r}, and a trial is "
+            "on fresh ones; propose on one part of the sequences and test on the other, as cg.discover does"
+        )
+
+
+def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
+    """Return the finding of the screen, after drawing its backgrounds again to see that none of them proposed."""
+    design, source = found.experiment, found.steps.estimates if found.outcomes is None else found.outcomes
+    seed = str(source.attrs.get("rng", ""))
+    if seed.isdecimal() and not isinstance(design.drawn, FromParents):
+        units = np.arange(design.n_units, dtype=np.uint64)
+        key = derive(root_key(int(seed)), "null")
+        drawn = sequence_fingerprints(design.drawn.draw(units, key=key, n_units=design.n_units))
+        same = sum(one in looked_at for one in drawn.tolist())
+        if same:
+            raise OutcomesError(
+                f"{same:,} of {design.n_units:,} backgrounds of this trial proposed the words: the same null model "
+                f"with the same seed draws the same sequences; run it with another one, rng={int(seed) + 1}"
+            )
+    return read_word_screen(found)
+
+
+PROPOSALS = Entry(
+    name="proposals",
+    question="Which proposed words hold on units that did not propose them?",
+    estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
+    doi="10.1371/journal.pcbi.1008925",
+    read=read_word_screen,
+    draw=draw_word_screen,
+    claims="screening",
+)

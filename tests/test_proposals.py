@@ -1,0 +1,239 @@
+"""Proposals and their trial: planted words are proposed and confirmed, random ones are not, units are fresh."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia._discover import _reads
+from causalgia.attribution.average_mutagenesis import trimmed
+from causalgia.attribution.seqlets import groups, windows
+from causalgia.errors import AttributionError, DesignError, OutcomesError, SequenceError
+from causalgia.sequences import decode, encode
+from causalgia.sequences.fasta import sequence_fingerprints
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")  # effects of oracles do not, here and there
+WORDS = ("TGCATG", "AGCATG", "CGCATG", "TGCACG", "AGAATG")
+rbfox1 = cg.zoo.oracle("rbfox1_like")
+
+
+def planted(n, *words, seed=1, length=41):
+    """Random sequences with one of the words each, anywhere."""
+    generator = np.random.default_rng(seed)
+    tokens = generator.integers(0, 4, (n, length)).astype(np.uint8)
+    for row, letters in enumerate(tokens):
+        word = encode([words[row % len(words)]])[0]
+        at = generator.integers(0, length - len(word) + 1)
+        letters[at : at + len(word)] = word
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def proposed():
+    return cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
+
+
+def test_planted_words_are_proposed_each_by_itself(proposed):
+    assert set(WORDS) <= set(proposed["consensus"].values.tolist())
+    strongest = proposed.isel(pattern=proposed["consensus"].values.tolist().index("TGCATG"))
+    rows = planted(150, *WORDS)
+    holds = np.array(["TGCATG" in row for row in decode(rows)])
+    assert strongest["proposed"].values[holds].mean() > 0.9
+    motif = strongest["motif"].values[: int(strongest["width"])]
+    assert decode(motif.argmax(axis=1).astype(np.uint8)) == ["TGCATG"]
+    np.testing.assert_allclose(motif.sum(axis=1), 1)
+    assert (strongest["motif"].values[int(strongest["width"]) :] == 0).all()
+    assert (proposed["n_units"] == proposed["proposed"].sum("unit")).all()
+
+
+def test_words_are_proposed_by_their_mean_contribution_as_well():
+    found = cg.propose(sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0)
+    assert "TGCATG" in found["consensus"].values.tolist()
+
+
+def test_the_level_is_the_share_of_windows_of_null_maps():
+    sample = cg.Uniform(length=41).sample(150, rng=5)
+    loose, strict = (
+        cg.propose(sequences=sample, predictor=rbfox1, null=cg.Uniform(length=41), level=level, n_patterns=1, rng=0)
+        for level in (0.2, 0.02)
+    )
+    assert (loose["threshold"].sel(side="above") < strict["threshold"].sel(side="above")).all()
+    drawn = cg.attribution.contributions(cg.attribute(cg.Uniform(length=41).sample(400, rng=9), rbfox1))
+    sums = drawn.rolling(position=8).sum().dropna("position")
+    for level, of in ((0.2, loose), (0.02, strict)):
+        above, below = (of["threshold"].sel(side=side, task="RBFOX1").item() for side in ("above", "below"))
+        share = float(((sums > above) | (sums < below)).mean())
+        assert share <= level * 1.5  # ties at the limits count for neither side
+
+
+def test_half_words_that_backgrounds_complete_become_the_word():
+    backgrounds = np.random.default_rng(0).integers(0, 4, (256, 41)).astype(np.uint8)
+    frame = encode(["TGCATGT"])[0]
+    cut = trimmed(rbfox1, frame, backgrounds, inside=(1, 7), task=0)
+    assert decode(cut.word) == ["TGCATG"]
+    assert cut.start == 0
+    direct = backgrounds.copy()
+    direct[:, 17:23] = encode(["TGCATG"])[0]
+    effect = rbfox1.predict(direct).mean() - rbfox1.predict(backgrounds).mean()
+    assert abs(cut.effect - effect) < 0.1  # one base to the left of it
+
+
+def test_windows_do_not_overlap_and_groups_hold_each_window_once():
+    tokens = planted(40, "TGCATG")
+    scores = cg.attribution.contributions(cg.attribute(tokens, rbfox1)).transpose("unit", "position", "task").to_numpy()
+    found = windows(tokens, scores, width=8, below=np.array([-0.5]), above=np.array([0.5]))
+    totals = [scores[u, s : s + 8, 0].sum() for u, s in zip(found.unit, found.start, strict=True)]
+    np.testing.assert_allclose(found.total, totals)
+    for unit in range(40):
+        starts = np.sort(found.start[found.unit == unit])
+        assert (np.diff(starts) >= 8).all()
+    members = np.concatenate([group.members for group in groups(found, both_strands=False)])
+    assert sorted(members.tolist()) == list(range(len(found.total)))
+
+
+def test_reverse_complements_are_one_pattern_where_the_answers_say_so():
+    both = cg.zoo.Oracle(cg.zoo.Word("AGATAAG", 2.0, "both"))
+    rows = planted(60, "AGATAAG", "CTTATCT")
+    for rc, spelled in ((None, 1), (False, 2)):
+        found = cg.propose(sequences=rows, predictor=both, rc=rc, rng=0)
+        words = found["consensus"].values.tolist()
+        assert sum(word in ("AGATAAG", "CTTATCT") for word in words) == spelled
+        assert found.attrs["both_strands"] == (rc is None)
+
+
+def test_no_proposal_is_an_answer():
+    nothing = cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=["a"], scale="none")
+    found = cg.propose(sequences=planted(40, "TGCATG"), predictor=nothing, rng=0)
+    assert found.sizes["pattern"] == 0
+    with pytest.raises(DesignError, match="nothing to test"):
+        cg.experiments.proposals(found, cg.Uniform(length=41))
+    answer = cg.discover(nothing, planted(40, "TGCATG"), rng=0)
+    assert len(answer.table) == 0
+    assert answer.decisions is None
+    assert "No word is proposed" in str(answer)
+
+
+def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(proposed):
+    null = cg.Uniform(length=41)
+    trial = cg.experiments.proposals(proposed, null, n_units=300)
+    decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions.sel(task="RBFOX1")
+    words = decisions.sel(contrast=list(WORDS))
+    assert (words["verdict"] == "increases").all()
+    design = cg.Design(null=null, arms=list(trial.named_arms), n_units=300)
+    truth = cg.zoo.true_ace(design, rbfox1, control="untreated").sel(contrast=list(WORDS), task="RBFOX1")
+    assert (abs(words["ace"] - truth) < 4.5 * words["se"]).all()
+
+
+def test_units_that_proposed_are_refused():
+    null = cg.Uniform(length=41)
+    sample = null.sample(60, rng=4)
+    found = cg.propose(sequences=sample, predictor=rbfox1, rng=0)
+    for again in (cg.DinucleotideShuffle, cg.Genomic):
+        for rows in (sample["sequence"].values, cg.sequences.reverse_complement(sample["sequence"].values)):
+            with pytest.raises(DesignError, match="60 of 60 sequences proposed"):
+                cg.experiments.proposals(found, again(of=rows))
+    trial = cg.experiments.proposals(found, null, n_units=80)
+    with pytest.raises(OutcomesError, match="60 of 80 backgrounds.*rng=5"):
+        trial.analyze(cg.run(trial, rbfox1, rng=4))
+    assert trial.analyze(cg.run(trial, rbfox1, rng=5)).decisions.sizes["contrast"] > 100
+
+
+def test_fingerprints_are_those_of_both_strands():
+    rows = planted(20, "TGCATG")
+    one, other = sequence_fingerprints(rows), sequence_fingerprints(cg.sequences.reverse_complement(rows))
+    assert (one == other).all()
+    assert len(set(one.tolist())) == 20
+
+
+def test_discovery_confirms_planted_words_alone():
+    found = cg.discover(
+        rbfox1, planted(120, "TGCATG", "AGAATG"), rng=0, motifs={"RBFOX1": "TGCATG", "GATA1": "AGATAAG"}
+    )
+    assert {"TGCATG", "AGAATG"} <= set(found.confirmed["consensus"])
+    row = found.table.set_index("consensus").loc["TGCATG"]
+    assert row["name"] == "RBFOX1"
+    assert row["lower"] < 3.6 < row["upper"] + 0.1
+    assert found.n_proposing + found.n_fresh == 120
+    assert "1 words" not in str(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_answers_confirm_next_to_nothing(seed):
+    """A predictor of random weights: words differ, and proposed ones are no other than placebo words."""
+    generator = np.random.default_rng(seed)
+    kernels, head = generator.normal(size=(16, 4, 6)), generator.normal(size=16)
+
+    def answer(x):
+        views = np.lib.stride_tricks.sliding_window_view(x, 6, axis=2)
+        return np.maximum(np.einsum("nclw,kcw->nkl", views, kernels), 0).max(axis=2) @ head
+
+    network = cg.FunctionPredictor(answer, tasks=["a"], scale="none")
+    found = cg.discover(network, cg.Uniform(length=41).sample(60, rng=seed), n_units=100, rng=seed)
+    assert len(found.table) > 10
+    assert len(found.confirmed) <= 0.1 * len(found.table)
+
+
+@pytest.mark.parametrize(
+    ("term", "reads"),
+    [
+        (
+            cg.zoo.Saturating(
+                (cg.zoo.Word("TGCATG", 1.0), cg.zoo.Word("AGAATG", 1.0)), cg.zoo.Hill(top=2.0, half=0.05)
+            ),
+            "OR",
+        ),
+        (None, "sum"),
+    ],
+)
+def test_pairs_of_words_that_hold_are_told_apart(term, reads):
+    terms = [cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AGAATG", 2.0)] if term is None else [term]
+    found = cg.discover(cg.zoo.Oracle(*terms), planted(120, "TGCATG", "AGAATG"), rng=0)
+    pair = found.pairs[
+        found.pairs["first"].isin(["TGCATG", "AGAATG"]) & found.pairs["second"].isin(["TGCATG", "AGAATG"])
+    ]
+    assert pair["reads"].tolist() == [reads]
+
+
+def test_pairs_that_need_each_other_are_and():
+    assert _reads(0.9, 1.2, [0.5, 0.6]) == "AND"
+    assert _reads(-1.2, -0.9, [-0.5, -0.6]) == "AND"
+    assert _reads(0.01, 0.2, [0.5, 0.6]) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda s: cg.propose(predictor=rbfox1, rng=0), AttributionError, "neither is given"),
+        (lambda s: cg.propose(cg.attribute(s, rbfox1), sequences=s, predictor=rbfox1, rng=0), AttributionError, "both"),
+        (
+            lambda s: cg.propose(cg.attribute(s, cg.zoo.oracle("additive")), predictor=rbfox1, rng=0),
+            AttributionError,
+            "give the one that was mapped",
+        ),
+        (lambda s: cg.propose(sequences=s, predictor=rbfox1, width=3, rng=0), AttributionError, "4 to 41"),
+        (
+            lambda s: cg.propose(sequences=s, predictor=rbfox1, width=9, method="kmer", rng=0),
+            AttributionError,
+            "4 to 8",
+        ),
+        (lambda s: cg.propose(sequences=s, predictor=rbfox1, level=1.0, rng=0), AttributionError, "level=1.0"),
+        (lambda s: cg.propose(sequences=s, predictor=rbfox1, method="kmers", rng=0), AttributionError, "'kmer'"),
+        (
+            lambda s: cg.propose(sequences=s, predictor=rbfox1, null=cg.Uniform(length=40), rng=0),
+            AttributionError,
+            "of that length",
+        ),
+        (lambda s: cg.discover(rbfox1, s, rng=0), SequenceError, "give 40 or more"),
+        (
+            lambda s: cg.discover(rbfox1, cg.DinucleotideShuffle(of=s).sample(90, rng=0), rng=0),
+            SequenceError,
+            "90 sequences are shuffles of 12",
+        ),
+        (lambda s: cg.discover(rbfox1, s, rng=0, motifs=3), SequenceError, "MEME"),
+        (lambda s: cg.experiments.proposals(cg.attribute(s, rbfox1), cg.Uniform(length=41)), OutcomesError, "propose"),
+    ],
+)
+def test_impossible_requests_are_refused(call, error, says):
+    with pytest.raises(error, match=says):
+        call(planted(12, "TGCATG"))
