@@ -39,6 +39,8 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "counts": ("barcode", "replicate", "oligo"),
     "attributions": ("unit", "position", "task"),
     "sites": ("site", "task"),
+    "filters": ("channel", "motif_position", "base"),
+    "matches": ("motif", "target"),
 }
 
 
@@ -168,6 +170,8 @@ _MAKERS: dict[Kind, str] = {
     "counts": "cg.mpra.read_counts",
     "attributions": "cg.attribute",
     "sites": "cg.attribution.against_trial",
+    "filters": "cg.attribution.filters",
+    "matches": "cg.attribution.match",
 }
 
 

@@ -17,6 +17,8 @@ Kind = Literal[
     "counts",
     "attributions",
     "sites",
+    "filters",
+    "matches",
 ]
 
 
@@ -495,13 +497,33 @@ SCHEMA: tuple[Variable, ...] = (
     _site("average_effect", "f", "average effect of the site in the trial"),
     _site("share", "f", "largest contribution over average effect; 0 where that effect is 0"),
     _site("flag", "U", "redundant, saturated, no effect, or empty where the substitution shows the effect"),
+    # filters of a layer, and what motifs they are like
+    Variable(
+        "frequency",
+        ("filters",),
+        (("channel", "motif_position", "base"),),
+        "f",
+        "share of each base over the sites of a channel; .25 where it has no site",
+        True,
+    ),
+    Variable(
+        "information", ("filters",), (("channel", "motif_position"),), "f", "bits of the frequencies, 0 to 2", True
+    ),
+    Variable("n_sites", ("filters",), (("channel",),), "i", "windows above half of the channel's maximum", True),
+    Variable("maximum", ("filters",), (("channel",),), "f", "largest activation of the channel", True),
+    Variable("match_p", ("matches",), (("motif", "target"),), "f", "Tomtom p-value of two motifs, either strand", True),
+    Variable(
+        "match_q", ("matches",), (("motif", "target"),), "f", "Benjamini-Hochberg over all motifs and targets", True
+    ),
+    Variable("nearest", ("matches",), (("motif",),), "U", "target of the smallest p-value", True),
+    Variable("nearest_q", ("matches",), (("motif",),), "f", "q-value of the nearest target", True),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
 RESERVED = frozenset(
     row.name
     for row in SCHEMA
-    if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions", "sites"}
+    if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions", "sites", "filters", "matches"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }
