@@ -278,6 +278,20 @@ def test_mistakes_of_contrasts_over_models(options, says):
 
 
 @pytest.mark.long
+def test_one_exponential_filter_carries_the_word():
+    """The prototype's figure: -3.80 (.02)."""
+    intact = cg.zoo.load("rbfox1_like", network="exponential", member=1)
+    arms = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
+    members = {"intact": intact} | {f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)}
+    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    lost = cg.contrast(outcomes, contrasts="UGCAUG - placebo", over="model", control="intact")
+    found = cg.estimate(lost)
+    np.testing.assert_allclose(found["ace"][:, 0], [0, -3.80], atol=0.06)
+    assert abs(found["se"][1, 0] - 0.02) < 0.005
+
+
+@pytest.mark.long
 def test_words_and_factors_match_themselves():
     pytest.importorskip("memelite")
     found = cg.attribution.match({"one": "GATA1", "other": cg.motif("CTCF"), "none": [[1, 1, 1, 1]] * 4})
