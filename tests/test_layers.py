@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import causalgia as cg
 from causalgia.attribution import Nullified, filters
@@ -84,6 +85,9 @@ def test_the_input_of_a_layer_is_the_output_of_the_one_before(sample):
     net = cg.TorchPredictor(Scan())
     after, before = filters(net, "scan", sample), filters(net, "act", sample, at="input")
     np.testing.assert_array_equal(after["frequency"], before["frequency"])
+    module = filters(net, "act", sample)
+    function = filters(net, "scan", sample, activation=lambda x: np.maximum(x, 0))
+    xr.testing.assert_equal(function, module)
 
 
 @pytest.mark.parametrize(
@@ -264,8 +268,6 @@ def test_mistakes_are_named(sample, call, error, says):
     ],
 )
 def test_mistakes_of_contrasts_over_models(options, says):
-    import xarray as xr
-
     coords = {"arm": ["A", "B"], "task": ["t"], "model": ["intact", "without"]}
     y = np.arange(12.0).reshape(3, 2, 1, 2)
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def filters(
-    predictor: Predictor, layer: str, sequences: Source | xr.Dataset, *, at: Literal["output", "input"] = "output"
+    predictor: Predictor,
+    layer: str,
+    sequences: Source | xr.Dataset,
+    *,
+    at: Literal["output", "input"] = "output",
+    activation: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
 ) -> xr.Dataset:
     """Return what each channel of a layer responds to: base frequencies over the sites that excite it.
 
@@ -36,7 +42,10 @@ def filters(
         Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
     at
         ``"output"`` of the layer, or its ``"input"``: an activation that is no module, as in ``conv(x).exp()``, is the
-        input of the layer that follows. Half of a maximum means little before the activation.
+        input of the layer that follows.
+    activation
+        Applied to what the layer answers, such as ``np.exp``, where no layer has the activation: half of a maximum
+        means little before it.
 
     Returns
     -------
@@ -82,7 +91,7 @@ def filters(
                 f"layer {quoted(layer)} reads windows of {width} bp, and none lies within sequences of {of.length} bp; "
                 "give longer sequences"
             )
-        block = block[:, :, inside]
+        block = block[:, :, inside] if activation is None else activation(block[:, :, inside])
         peak = block.max((0, 2))
         maximum = np.maximum(maximum, peak) if len(maximum) else peak
         unit, channel, place = np.nonzero((block > maximum[:, None] / 2) & (block > 0))
