@@ -15,6 +15,9 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/torch_*.py",
         "causalgia/attribution/deeplift.py",
         "causalgia/attribution/gradients.py",
+        "causalgia/attribution/layers.py",
+        "causalgia/attribution/_nullified.py",
+        "causalgia/attribution/_filters.py",
         "docs/howto/long_context.md",
         "docs/howto/many_edits.md",
         "docs/howto/models/*.md",
@@ -27,5 +30,7 @@ if importlib.util.find_spec("torch") is None:
         "tests/test_predict_fast.py",
         "tests/test_zoo_trained.py",
     ]
+if importlib.util.find_spec("memelite") is None:
+    collect_ignore_glob.append("causalgia/attribution/_match.py")
 if not Path("/dev/nvidiactl").exists():
     collect_ignore_glob.append("tests/test_torch_cuda.py")

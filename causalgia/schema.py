@@ -40,6 +40,8 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "attributions": ("unit", "position", "task"),
     "sites": ("site", "task"),
     "proposals": ("pattern", "motif_position", "base", "unit", "task"),
+    "filters": ("channel", "motif_position", "base"),
+    "matches": ("motif", "target"),
 }
 
 
@@ -170,6 +172,8 @@ _MAKERS: dict[Kind, str] = {
     "attributions": "cg.attribute",
     "sites": "cg.attribution.against_trial",
     "proposals": "cg.propose",
+    "filters": "cg.attribution.filters",
+    "matches": "cg.attribution.match",
 }
 
 

@@ -18,6 +18,8 @@ Kind = Literal[
     "attributions",
     "sites",
     "proposals",
+    "filters",
+    "matches",
 ]
 
 
@@ -530,13 +532,34 @@ SCHEMA: tuple[Variable, ...] = (
         "fingerprint of each unit that was looked at, the same for both strands; a trial refuses these units",
         True,
     ),
+    # filters of a layer, and what motifs they are like
+    Variable(
+        "frequency",
+        ("filters",),
+        (("channel", "motif_position", "base"),),
+        "f",
+        "share of each base over the sites of a channel; .25 where it has no site",
+        True,
+    ),
+    Variable(
+        "information", ("filters",), (("channel", "motif_position"),), "f", "bits of the frequencies, 0 to 2", True
+    ),
+    Variable("n_sites", ("filters",), (("channel",),), "i", "windows above half of the channel's maximum", True),
+    Variable("maximum", ("filters",), (("channel",),), "f", "largest activation of the channel", True),
+    Variable("match_p", ("matches",), (("motif", "target"),), "f", "Tomtom p-value of two motifs, either strand", True),
+    Variable(
+        "match_q", ("matches",), (("motif", "target"),), "f", "Benjamini-Hochberg over all motifs and targets", True
+    ),
+    Variable("nearest", ("matches",), (("motif",),), "U", "target of the smallest p-value", True),
+    Variable("nearest_q", ("matches",), (("motif",),), "f", "q-value of the nearest target", True),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
 RESERVED = frozenset(
     row.name
     for row in SCHEMA
-    if {*row.datasets} - {"sequences", "tipping", "library", "counts", "attributions", "sites", "proposals"}
+    if {*row.datasets}
+    - {"sequences", "tipping", "library", "counts", "attributions", "sites", "proposals", "filters", "matches"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

@@ -5,18 +5,37 @@ A map has no p-values: scores away from a site rise where a sequence has one, so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
     from causalgia.attribution._contributions import contributions
+    from causalgia.attribution._filters import filters
+    from causalgia.attribution._match import match
+    from causalgia.attribution._nullified import Nullified
     from causalgia.attribution._propose import propose
     from causalgia.attribution.aligned_average import average
     from causalgia.attribution.attribution_files import read_attributions
     from causalgia.attribution.site_flags import against_trial
 else:
-    __getattr__, __dir__ = on_first_use(__name__)
+    _get, __dir__ = on_first_use(__name__)
 
-__all__ = ["against_trial", "attribute", "average", "contributions", "propose", "read_attributions"]
+    def __getattr__(name: str) -> Any:
+        if name == "Nullified":  # a class of TorchPredictor
+            from causalgia.predict import TorchPredictor  # noqa: F401  # says how to install torch
+        return _get(name)
+
+
+__all__ = [
+    "Nullified",
+    "against_trial",
+    "attribute",
+    "average",
+    "contributions",
+    "filters",
+    "match",
+    "propose",
+    "read_attributions",
+]

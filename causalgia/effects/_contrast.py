@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -34,6 +34,7 @@ from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
 from causalgia.effects.pointwise_effects import effects_of_units
 from causalgia.effects.scales import OF_MEANS, on_scale
+from causalgia.effects.stacked_models import as_control_model, stacked_models, weights_of_models
 from causalgia.effects.task_weights import (
     TaskWeights,
     check_task_scale,
@@ -63,6 +64,7 @@ def contrast(
     tasks: Contrasts | None = None,
     scale: Scale = "identity",
     ceiling: float | None = None,
+    over: Literal["model"] | None = None,
 ) -> xr.Dataset:
     """Compute individual causal effects (ICE): for each unit, a weighted sum of its outcomes, on a named scale.
 
@@ -98,6 +100,10 @@ def contrast(
         ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"``.
     ceiling
         For ``scale="bliss"``: the largest possible outcome.
+    over
+        ``"model"`` for contrasts between the members of an ensemble, on the same units: `control` is then the model
+        that is subtracted from every other, ``"UGCAUG: without 3 minus intact"``. The outcome of each arm is compared,
+        or, with `contrasts` or `interaction`, the effect: ``E[ICE_u(model) - ICE_u(control)]``.
 
     Returns
     -------
@@ -144,21 +150,24 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
+    if over is not None:
+        question = (control, contrasts, interaction)
+        return _contrast_of_models(outcomes, over, *question, tasks=tasks, scale=scale, ceiling=ceiling)
     from_analysis = control is None and contrasts is None and interaction is None
     if from_analysis and tasks is None and isinstance(outcomes, xr.Dataset):
         tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
     if has_positions(outcomes):
-        over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
+        of_tasks = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
         columns = contrast(
             folded(outcomes),
             control=control,
             contrasts=contrasts,
             interaction=interaction,
-            tasks=None if over is None else over.at_each(positions_of(outcomes).tolist()),
+            tasks=None if of_tasks is None else of_tasks.at_each(positions_of(outcomes).tolist()),
             scale=scale,
             ceiling=ceiling,
         )
-        return unfolded(columns, outcomes) if over is None else _curves_of_tasks(columns, outcomes, over)
+        return unfolded(columns, outcomes) if of_tasks is None else _curves_of_tasks(columns, outcomes, of_tasks)
     outcomes, stored = _as_outcomes(outcomes), "analysis" in outcomes.attrs
     arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
     planned = _stored_question(outcomes) if from_analysis or stored else None
@@ -170,24 +179,24 @@ def contrast(
     W, cells, on = weight_matrix(weights, arms), list(next(iter(weights.values()))), measured_on(outcomes)
     crossover = "arm" in outcomes["outcome"].dims
     check_scale_of_means(scale, ceiling, interaction, crossover, on)
-    over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
-    if over is not None:
+    of_tasks = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
+    if of_tasks is not None:
         check_task_scale(scale)
-        outcomes = tasks_in_use(outcomes, over, scale)
+        outcomes = tasks_in_use(outcomes, of_tasks, scale)
     sd_of = varying_sd_weights(outcomes, W, arms, control)
     of_sd = sd_attrs(sd_of, W)
     if crossover:
-        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, over)
+        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, of_tasks)
     else:
-        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
-    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, of_tasks)
+    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=of_tasks, sd_of=sd_of)
     skewed = skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
-    if over is not None:
+    if of_tasks is not None:
         outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects = effects if over is None else effects.assign_coords(task=over.names)
+    effects = effects if of_tasks is None else effects.assign_coords(task=of_tasks.names)
     effects["weight"] = (("contrast", "arm"), as_dense(W))
     do = do_coordinate(outcomes, weights, scale)
     effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
@@ -197,10 +206,10 @@ def contrast(
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
     effects.attrs |= effect_attrs(
-        on, weights, scale, "crossover" if crossover else "parallel", control, interaction, over
+        on, weights, scale, "crossover" if crossover else "parallel", control, interaction, of_tasks
     )
     changed = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
-    changed["tasks"] = _tasks_for_plan(outcomes, over)
+    changed["tasks"] = _tasks_for_plan(outcomes, of_tasks)
     effects.attrs |= of_sd | exploratory_attrs(outcomes.attrs, **changed, scale=scale)
     return validate(annotate(with_notes(effects, *sentences)), "effects")
 
@@ -229,6 +238,33 @@ def _curves_of_tasks(columns: xr.Dataset, outcomes: xr.Dataset, over: TaskWeight
     marked = [name for name in str(found.attrs.pop("exploratory", "")).split(", ") if name not in ("", "tasks")]
     marked += ["tasks"] if "tasks" in planned.get("exploratory", "").split(", ") else []
     return found.assign_attrs({"exploratory": ", ".join(marked)} if marked else {})
+
+
+def _contrast_of_models(
+    outcomes: xr.Dataset,
+    over: str,
+    control: str | float | None,
+    contrasts: Contrasts | None,
+    interaction: Sequence[str] | None,
+    *,
+    tasks: Contrasts | None,
+    scale: Scale,
+    ceiling: float | None,
+) -> xr.Dataset:
+    """Return contrasts between the models of an ensemble, whose arms become arms of one trial."""
+    validate(outcomes, "outcomes", positions=True)
+    control = as_control_model(outcomes, over, control)
+    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    by_arm = contrasts is None and interaction is None
+    weights = (
+        {arm: {arm: 1.0} for arm in arms} if by_arm else requested_weights(outcomes, arms, None, contrasts, interaction)
+    )
+    models = [str(name) for name in outcomes["model"].to_numpy()]
+    of_models = weights_of_models(weights, models, control)
+    effects = contrast(stacked_models(outcomes), contrasts=of_models, tasks=tasks, scale=scale, ceiling=ceiling)
+    what = str(effects.attrs["estimand"])
+    what = what.replace("the weighted sum of outcome over arms", "outcome under each arm") if by_arm else what
+    return effects.assign_attrs(estimand=f"each model minus {quoted(control)}, of {what}", over=over)
 
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:

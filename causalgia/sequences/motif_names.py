@@ -295,6 +295,32 @@ def fetch(profile: Profile, *, release: str) -> Motif:
     return Motif.from_counts(profile.name, rows, identifier=profile.identifier, source=release)
 
 
+@cache
+def core_motifs(taxon: str | None = "vertebrates", release: str | None = None) -> tuple[Motif, ...]:
+    """Return the newest motif of each profile of the CORE collection of JASPAR, by accession.
+
+    Raises
+    ------
+    SequenceError
+        If the taxon or the release is unknown.
+
+    Examples
+    --------
+    >>> len(core_motifs("vertebrates", "JASPAR2024")) > 800
+    True
+    """
+    from pyjaspar import jaspardb
+
+    version = as_release(release)
+    find_profile("", taxon=taxon, release=version)  # refuses an unknown taxon
+    database = jaspardb(version)
+    with closing(database.conn):
+        found = database.fetch_motifs(collection=["CORE"], tax_group=None if taxon is None else [taxon])
+    tables = ((one, list(zip(*(one.counts[base] for base in BASES), strict=True))) for one in found)
+    made = [Motif.from_counts(one.name, rows, identifier=one.matrix_id, source=version) for one, rows in tables]
+    return tuple(sorted(made, key=lambda one: str(one.identifier)))
+
+
 def as_release(release: str | None) -> str:
     """Return the release; for None the newest that pyjaspar has.
 

@@ -1,0 +1,217 @@
+"""`Nullified`: a network without some channels of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import nn
+
+from causalgia.attribution.layers import (
+    At,
+    activations,
+    as_layer,
+    as_token_sequences,
+    as_torch_predictor,
+    channel_axis,
+    check_met,
+    met_at,
+)
+from causalgia.checks import is_whole
+from causalgia.errors import AttributionError, quoted
+from causalgia.predict import Predictor
+from causalgia.predict.fingerprint import digest, fingerprint_of
+from causalgia.predict.torch_predictor import TorchPredictor
+from causalgia.sequences.fasta import Source
+
+By: TypeAlias = Literal["zero", "mean", "resample"]
+_PRIME = 2**31 - 1
+
+
+class Nullified(TorchPredictor):
+    """A predictor without some channels of a layer: an intervention on the network, whose effect a contrast estimates.
+
+    ``cg.Ensemble({"intact": predictor, "without 3": Nullified(predictor, "conv1", [3])}, of="architectures")`` runs
+    both on the same units, and ``cg.contrast(outcomes, over="model", control="intact")`` compares them. The network is
+    shared with the predictor and as before after every call.
+
+    Parameters
+    ----------
+    predictor
+        A `cg.TorchPredictor`.
+    layer
+        Name of a layer, as in ``predictor.module.named_modules()``.
+    channels
+        A channel, or a set of channels that are nulled together.
+    by
+        What takes their place: ``"zero"``; ``"mean"``, the mean of each channel over `sequences` and places;
+        ``"resample"``, what the channel answers to another sequence, one of `sequences`, always the same for the same
+        input. Zero may be far from anything that the network meets.
+    sequences
+        For ``"mean"`` and ``"resample"``: sequences as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
+    at
+        ``"output"`` of the layer, or its ``"input"``: an activation that is no module, as in ``conv(x).exp()``, is the
+        input of the layer that follows.
+
+    Raises
+    ------
+    AttributionError
+        If there is no such layer (which lists those that exist) or channel, the layer takes no part in the forward
+        pass, or `sequences` are missing, or of another length than those that are resampled.
+    PredictorError
+        If the predictor has no layers.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> predictor = cg.zoo.load("rbfox1_like", network="exponential")
+    >>> without = Nullified(predictor, "first.0", 20)
+    >>> site = cg.sequences.encode("A" * 17 + "UGCAUG" + "A" * 18)
+    >>> bool(predictor.predict(site)[0, 0] - without.predict(site)[0, 0] > 3)
+    True
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        layer: str,
+        channels: int | Sequence[int],
+        *,
+        by: By = "zero",
+        sequences: Source | Any = None,
+        at: At = "output",
+    ) -> None:
+        whole = as_torch_predictor(predictor, "Nullified")
+        part = as_layer(whole.module, layer, at)
+        if by not in get_args(By):
+            raise AttributionError(f"by={quoted(by)}; use 'zero', 'mean' or 'resample'")
+        if (by == "zero") != (sequences is None):
+            cure = "leave sequences= out" if by == "zero" else "give sequences=, such as null.sample(200, rng=0)"
+            raise AttributionError(f"by={quoted(by)}: {cure}")
+        kept = _as_channels(channels)
+        if at == "output":
+            _check_channels(kept, _n_channels(part), layer)
+        values = None if by == "zero" else _replacements(whole, layer, at, kept, sequences, mean=by == "mean")
+        self.layer, self.channels, self.by, self.at = layer, kept, by, at
+        self._whole = whole
+        self._nulls = (layer, kept, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
+        super().__init__(
+            _WithoutChannels(whole.module, layer, kept, at, values, whole.layout),
+            tasks=whole._given_tasks,
+            scale=whole._given_scale,
+            device=whole.device,
+            batch_size=whole.batch_size,
+            layout=whole.layout,
+            alphabet=whole.alphabet,
+            heads=whole.heads,
+            reduce=whole.reduce,
+            rc_average=whole.rc_average,
+            track=whole.track,
+            dtype=whole.dtype if whole._half_accepted else None,
+            tf32=whole.tf32,
+            channels_last=whole.channels_last,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the predictor's fingerprint, the layer, the channels and what takes their place."""
+        return digest("nullified", self._whole.fingerprint, *self._nulls)
+
+    @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Those of the predictor, and a digest of what is nulled."""
+        return self._whole.fingerprint_parts | {"nullified": digest(*self._nulls)}
+
+    def _what(self) -> str:
+        return f"{self._whole._what()} without {', '.join(map(str, self.channels))} of {self.layer}"
+
+
+def _as_channels(channels: Any) -> tuple[int, ...]:
+    given = list(channels) if isinstance(channels, list | tuple | range | np.ndarray) else [channels]
+    wrong = [c for c in given if not is_whole(c) or c < 0]
+    if wrong or not given or len(set(given)) < len(given):
+        raise AttributionError(
+            f"channels={quoted(channels)}; give a channel, 0 or more, or a list of different ones, such as [3, 7]"
+        )
+    return tuple(sorted(int(c) for c in given))
+
+
+def _n_channels(part: nn.Module) -> int | None:
+    """Return how many channels a layer says that it has."""
+    found = [getattr(part, name, None) for name in ("out_channels", "out_features", "num_features")]
+    return next((n for n in found if isinstance(n, int)), None)
+
+
+def _check_channels(channels: tuple[int, ...], n: int | None, layer: str) -> None:
+    if n is not None and channels[-1] >= n:
+        raise AttributionError(
+            f"layer {quoted(layer)} has the channels 0 to {n - 1}, and channel {channels[-1]} is not among them"
+        )
+
+
+def _replacements(
+    predictor: TorchPredictor, layer: str, at: At, channels: tuple[int, ...], sequences: Any, *, mean: bool
+) -> torch.Tensor:
+    """Return the mean of each channel, (channels,), or their answers to each sequence, (n, channels, places)."""
+    parts = []
+    for block in activations(predictor, layer, at, as_token_sequences(sequences).tokens):
+        _check_channels(channels, block.shape[1], layer)
+        parts.append(block[:, list(channels)])
+    answers = np.concatenate(parts)
+    return torch.from_numpy(answers.mean((0, 2)) if mean else answers).to(predictor.dtype)
+
+
+class _WithoutChannels(nn.Module):
+    """A network with other values in some channels of a layer; the hook is on it during a call alone."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        layer: str,
+        channels: tuple[int, ...],
+        at: At,
+        values: torch.Tensor | None,
+        layout: str,
+    ) -> None:
+        super().__init__()
+        self.network, self.layer, self.channels, self.at, self.layout = network, layer, channels, at, layout
+        self.register_buffer("values", values)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Return what the network answers without the channels."""
+        part = self.network.get_submodule(self.layer)
+        n_calls = 0
+
+        def change(met: torch.Tensor) -> torch.Tensor:
+            nonlocal n_calls
+            n_calls += 1
+            axis = channel_axis(part, met)
+            _check_channels(self.channels, met.shape[axis], self.layer)
+            made = met.clone()
+            by_channel = made.movedim(axis, 1)
+            by_channel[:, list(self.channels)] = self._values(by_channel, x)
+            return made
+
+        with met_at(part, self.at, change):
+            answer = self.network(x)
+        check_met(min(n_calls, 1), self.layer)
+        return answer
+
+    def _values(self, by_channel: torch.Tensor, x: torch.Tensor) -> Any:
+        values = self.values
+        if not isinstance(values, torch.Tensor):
+            return 0.0
+        if values.ndim == 1:
+            return values.to(by_channel).reshape(1, -1, *[1] * (by_channel.ndim - 2))
+        shape = (len(x), len(self.channels), *by_channel.shape[2:])
+        if by_channel[0, 0].numel() != values.shape[2]:
+            raise AttributionError(
+                f"by='resample': layer {quoted(self.layer)} answers at {by_channel[0, 0].numel()} places, and to "
+                f"sequences= at {values.shape[2]}; give sequences of the length of the units"
+            )
+        tokens = x.argmax(1 if self.layout == "NCL" else 2)
+        weights = [pow(48_271, i + 1, _PRIME) for i in range(tokens.shape[1])]
+        key = (tokens * torch.tensor(weights, device=tokens.device)).sum(1) % _PRIME * 48_271 % _PRIME
+        return values[key % len(values)].to(by_channel).reshape(shape)

@@ -1,0 +1,202 @@
+"""Layers of a network by name: what their channels answer, and where in a sequence they read. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from causalgia.attribution.gradients import one_hot
+from causalgia.checks import nearest
+from causalgia.design import Uniform
+from causalgia.errors import AttributionError, PredictorError, quoted
+from causalgia.predict import Predictor
+from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
+from causalgia.predict.torch_predictor import TorchPredictor
+from causalgia.schema import validate
+from causalgia.sequences.fasta import Sequences, as_sequences
+from causalgia.types import Tokens
+
+At: TypeAlias = Literal["output", "input"]
+_PROBES, _DIFFERS, _SHORT = 8, 1e-9, 1_000
+
+
+def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
+    """Return a predictor with layers; PredictorError if it has none, or is an ensemble."""
+    if isinstance(predictor, TorchPredictor):
+        return predictor
+    cure = (
+        f"take one of its members, such as {call}(predictor.members[0], ...)"
+        if isinstance(predictor, Predictor) and predictor.models is not None
+        else "wrap a network in cg.TorchPredictor(...)"
+    )
+    raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
+
+
+def as_token_sequences(sequences: Any) -> Sequences:
+    """Return sequences of any source, or of a Dataset that a null model drew."""
+    import xarray as xr
+
+    if not isinstance(sequences, xr.Dataset):
+        return as_sequences(sequences)
+    return as_sequences(validate(sequences, "sequences")["sequence"].to_numpy())
+
+
+def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
+    """Return the layer of that name.
+
+    Raises
+    ------
+    AttributionError
+        If the network has no layer of that name, which lists those that it has, or `at` is no side of a layer.
+    """
+    if at not in get_args(At):
+        raise AttributionError(f"at={quoted(at)}; use 'output', or 'input' for what the layer is given")
+    known: dict[str, nn.Module] = {name: part for name, part in network.named_modules() if name}
+    if layer not in known:
+        listed = ", ".join(map(quoted, list(known)[:40])) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
+        has = f"it has {listed}" if known else "it has none: address layers of a network that is made of modules"
+        near = nearest(str(layer), list(known)) or ""
+        raise AttributionError(f"layer={quoted(layer)} is no layer of {type(network).__name__}{near}; {has}")
+    return known[layer]
+
+
+def channel_axis(part: nn.Module, x: torch.Tensor) -> int:
+    """Return the axis of the channels: 1, but the last one of a linear layer along a sequence."""
+    return x.ndim - 1 if isinstance(part, nn.Linear | nn.LayerNorm) else 1
+
+
+@contextmanager
+def met_at(part: nn.Module, at: At, change: Callable[[torch.Tensor], torch.Tensor | None]) -> Iterator[None]:
+    """Call `change` with what a layer returns, or is given, and go on with what it returns, within the context."""
+
+    def tensor(value: object) -> torch.Tensor:
+        if isinstance(value, torch.Tensor) and value.ndim >= 2:
+            return value
+        what = f"a tensor {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+        raise AttributionError(
+            f"the {at} of the {type(part).__name__} is {what}, not a tensor (n, channels[, positions]); take a layer "
+            "before or after it"
+        )
+
+    def before(_: nn.Module, args: tuple[object, ...]) -> tuple[object, ...] | None:
+        made = change(tensor(args[0] if args else None))
+        return None if made is None else (made, *args[1:])
+
+    def after(_: nn.Module, __: object, output: object) -> torch.Tensor | None:
+        return change(tensor(output))
+
+    hook = part.register_forward_pre_hook(before) if at == "input" else part.register_forward_hook(after)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def activations(predictor: TorchPredictor, layer: str, at: At, tokens: Tokens) -> Iterator[NDArray[np.float64]]:
+    """Yield what a layer answers to tokens (n, length), batch by batch: (b, channels, places).
+
+    Raises
+    ------
+    AttributionError
+        If there is no such layer, it takes no part in the forward pass or several times, or has two axes of places.
+    """
+    part = as_layer(predictor.module, layer, at)
+    like = torch.empty(0, dtype=predictor.dtype, device=predictor.device)
+    size = predictor.resolve_batch_size(tokens.shape[1])
+    predictor.predict(tokens[:1])  # the network's own errors come with their cures
+    network, device = predictor.module, predictor.device
+    for start in range(0, len(tokens), size):
+        met: list[torch.Tensor] = []
+        exact, whole = exact_float32(device, tf32=False), without_autocast(device)
+        with in_eval_mode(network), torch.inference_mode(), exact, whole, met_at(part, at, met.append):
+            x = one_hot(tokens[start : start + size], like)[:, list(predictor.channel_order)]
+            network(x if predictor.layout == "NCL" else x.transpose(1, 2))
+        check_met(len(met), layer)
+        yield _by_channel(part, met[0], layer).double().cpu().numpy()
+
+
+def check_met(n_calls: int, layer: str) -> None:
+    """Raise AttributionError unless a layer was called once in a forward pass."""
+    if n_calls == 0:
+        raise AttributionError(
+            f"layer {quoted(layer)} takes no part in the forward pass (it is not called, or the network is scripted); "
+            "take a layer that does"
+        )
+    if n_calls > 1:
+        raise AttributionError(
+            f"layer {quoted(layer)} is called {n_calls} times in one forward pass, so that its channels have no one "
+            "answer; take a layer that is called once"
+        )
+
+
+def _by_channel(part: nn.Module, x: torch.Tensor, layer: str) -> torch.Tensor:
+    """Return (n, channels, places) of a layer's answer, in which axes of length 1 are left out."""
+    first = x.movedim(channel_axis(part, x), 1)
+    long = [size for size in first.shape[2:] if size > 1]
+    if len(long) > 1:
+        raise AttributionError(
+            f"layer {quoted(layer)} answers {tuple(x.shape)}, and a sequence has one axis of places; take a layer "
+            "with (n, channels, places)"
+        )
+    return first.reshape(len(x), first.shape[1], -1)
+
+
+def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) -> tuple[int, int, int]:
+    """Return where a place of a layer reads: the first base of place 0, the bases between places, and the width.
+
+    By single substitutions in random sequences, in float64: a base is read by a place if any channel of it changes.
+
+    Raises
+    ------
+    AttributionError
+        If places read the whole sequence, or windows that do not move along it evenly.
+    """
+    exact = predictor.reference()
+    probes = Uniform(length=length).sample(_PROBES, rng=0)["sequence"].to_numpy()
+    before = np.concatenate(list(activations(exact, layer, at, probes)))
+
+    def changed(bases: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found = np.zeros((len(bases), before.shape[2]), bool)
+        for row, base in enumerate(bases):
+            edited = probes.copy()
+            edited[:, base] = (edited[:, base] + 1 + row % 3) % 4
+            after = np.concatenate(list(activations(exact, layer, at, edited)))
+            found[row] = (np.abs(after - before) > _DIFFERS * (np.abs(after) + np.abs(before))).any((0, 1))
+        return found
+
+    whole = AttributionError(
+        f"places of layer {quoted(layer)} read the whole sequence of {length} bp, so that a site in it has no width; "
+        "take a layer nearer to the sequence, such as the first convolution"
+    )
+    bases = np.arange(length)
+    if length > _SHORT:
+        met = np.flatnonzero(changed(np.array([length // 2])))
+        reach = (np.ptp(met) + 2) * -(-length // before.shape[2]) if len(met) else length
+        if 2 * reach >= length:
+            raise whole
+        bases = np.arange(length // 2 - reach, length // 2 + reach + 1)
+    read = changed(bases)
+    places = np.flatnonzero(read.any(0) & ~(read[0] | read[-1] if length > _SHORT else np.zeros_like(read[0])))
+    if not len(places):
+        raise whole
+    first = bases[read[:, places].argmax(0)]
+    width = bases[len(bases) - 1 - read[::-1, places].argmax(0)] - first + 1
+    full = width == width.max()
+    at_places, starts = places[full], first[full]
+    if width.max() >= length:
+        raise whole
+    n_steps = max(int(np.ptp(at_places)), 1)
+    step = max(round(np.ptp(starts) / n_steps), 1)
+    start = int(starts[0] - step * at_places[0])
+    if (starts != start + step * at_places).any():
+        raise AttributionError(
+            f"places of layer {quoted(layer)} read windows that do not move evenly along the sequence; take a layer "
+            "nearer to the sequence, such as the first convolution"
+        )
+    return start, step, int(width.max())

@@ -1,0 +1,309 @@
+"""Layers of a network: filters against counts by hand, nulled channels against networks without them, matches."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.attribution import Nullified, filters
+from causalgia.errors import AttributionError, ContrastError, PredictorError
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+pytestmark = pytest.mark.torch
+
+
+class Scan(nn.Module):
+    """A convolution of 3 filters of 4 bp, whose activation is or is not a module, and a sum over places."""
+
+    def __init__(self, *, stride=1, padding=0, rungs=1):
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.scan = nn.Conv1d(4, 3, 4, stride=stride, padding=padding, bias=False)
+        self.deeper = nn.ModuleList([nn.Conv1d(3, 3, 3, dilation=2, bias=False) for _ in range(rungs - 1)])
+        self.act = nn.ReLU()
+        self.spare = nn.Linear(3, 3)
+        self.read = nn.Linear(3, 1, bias=False)
+        with torch.no_grad():
+            for weight in self.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=generator))
+
+    def forward(self, x):
+        x = self.act(self.scan(x))
+        for step in self.deeper:
+            x = step(x)
+        return self.read(x.sum(-1))
+
+
+class Units(nn.Module):
+    """A transparent network as ExplaiNN is one: units of one filter each, and a linear sum of their answers."""
+
+    def __init__(self, n=3):
+        super().__init__()
+        self.linears = nn.Sequential(nn.Conv1d(4 * n, n, 4, groups=n), nn.ReLU(), nn.MaxPool1d(9), nn.Flatten())
+        self.final = nn.Linear(n, 2)
+        self.n = n
+
+    def forward(self, x):
+        return self.final(self.linears(x.repeat(1, self.n, 1)))
+
+
+@pytest.fixture
+def sample():
+    return cg.Uniform(length=12).sample(40, rng=0)
+
+
+def _scores(net, tokens):
+    """Activations of the first filters, (n, 3, 9), by the sum over the window."""
+    weight = net.scan.weight.detach().double().numpy()
+    hot = np.eye(4)[tokens]
+    windows = np.stack([hot[:, i : i + 4] for i in range(9)], 1)
+    return np.maximum(np.einsum("npwb,fbw->nfp", windows, weight), 0)
+
+
+def test_filters_are_the_frequencies_over_sites_above_half_of_the_maximum(sample):
+    net = Scan()
+    found = filters(cg.TorchPredictor(net), "act", sample)
+    tokens = sample["sequence"].to_numpy()
+    scores = _scores(net, tokens)
+    np.testing.assert_allclose(found["maximum"], scores.max((0, 2)), rtol=1e-6)
+    for f in range(3):
+        sites = [tokens[u, i : i + 4] for u, i in np.argwhere(scores[:, f] > scores[:, f].max() / 2)]
+        assert found["n_sites"][f] == len(sites)
+        frequency = np.stack([(np.stack(sites) == base).mean(0) for base in range(4)], -1)
+        np.testing.assert_allclose(found["frequency"][f], frequency, atol=1e-12)
+        bits = cg.sequences.Motif("f", frequency.tolist()).information
+        np.testing.assert_allclose(found["information"][f], bits, atol=1e-12)
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in net.modules())
+
+
+def test_the_input_of_a_layer_is_the_output_of_the_one_before(sample):
+    net = cg.TorchPredictor(Scan())
+    after, before = filters(net, "scan", sample), filters(net, "act", sample, at="input")
+    np.testing.assert_array_equal(after["frequency"], before["frequency"])
+    module = filters(net, "act", sample)
+    function = filters(net, "scan", sample, activation=lambda x: np.maximum(x, 0))
+    xr.testing.assert_equal(function, module)
+
+
+@pytest.mark.parametrize(
+    ("options", "layer", "window"),
+    [
+        ({}, "scan", (0, 1, 4)),
+        ({"stride": 2}, "act", (0, 2, 4)),
+        ({"padding": 2}, "act", (-2, 1, 4)),
+        ({"rungs": 2}, "deeper.0", (0, 1, 8)),
+        ({"rungs": 2, "stride": 2, "padding": 1}, "deeper.0", (-1, 2, 12)),
+    ],
+)
+def test_the_receptive_field_is_that_of_the_arithmetic(options, layer, window):
+    from causalgia.attribution.layers import receptive_field
+
+    predictor = cg.TorchPredictor(Scan(**options))
+    assert receptive_field(predictor, layer, "output", 40) == window
+
+
+def test_the_receptive_field_in_a_long_sequence():
+    from causalgia.attribution.layers import receptive_field
+
+    predictor = cg.TorchPredictor(Scan(rungs=2, stride=2, padding=1))
+    assert receptive_field(predictor, "deeper.0", "output", 1_500) == (-1, 2, 12)
+
+
+def test_sites_that_leave_the_sequence_are_not_counted(sample):
+    whole, padded = (filters(cg.TorchPredictor(Scan(padding=p)), "act", sample) for p in (0, 2))
+    np.testing.assert_array_equal(whole["frequency"], padded["frequency"])
+
+
+def test_a_channel_that_never_responds_has_no_site(sample):
+    net = Scan()
+    with torch.no_grad():
+        net.scan.weight[1] = -net.scan.weight[1].abs()
+    found = filters(cg.TorchPredictor(net), "act", sample)
+    assert found["n_sites"][1] == 0
+    assert (found["frequency"][1] == 0.25).all()
+    assert (found["information"][1] == 0).all()
+
+
+@pytest.mark.parametrize("channels", [1, [0, 2]])
+def test_a_nulled_channel_is_a_network_with_weights_of_0(sample, channels):
+    net, other = Scan(), Scan()
+    with torch.no_grad():
+        other.scan.weight[channels] = 0
+    tokens = sample["sequence"].to_numpy()
+    predictor = cg.TorchPredictor(net)
+    before = predictor.predict(tokens)
+    without = Nullified(predictor, "scan", channels)
+    np.testing.assert_allclose(without.predict(tokens), cg.TorchPredictor(other).predict(tokens), atol=1e-6)
+    np.testing.assert_array_equal(predictor.predict(tokens), before)
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in net.modules())
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(without)).predict(tokens), without.predict(tokens))
+
+
+def test_a_mean_is_that_over_sequences_and_places(sample):
+    net, tokens = Scan(), sample["sequence"].to_numpy()
+    scores = _scores(net, tokens)
+    without = Nullified(cg.TorchPredictor(net), "act", [2], by="mean", sequences=sample)
+    expected = scores.sum(-1)
+    expected[:, 2] = 9 * scores[:, 2].mean()
+    read = net.read.weight.detach().numpy().T
+    np.testing.assert_allclose(without.predict(tokens), expected @ read, rtol=1e-4, atol=1e-4)
+
+
+def test_resampled_channels_are_those_of_a_donor_and_the_same_in_every_batch(sample):
+    net, tokens = Scan(), sample["sequence"].to_numpy()
+    donors = cg.Uniform(length=12).sample(5, rng=1)
+    of_donors = _scores(net, donors["sequence"].to_numpy()).sum(-1)[:, 2]
+    without = Nullified(cg.TorchPredictor(net), "act", 2, by="resample", sequences=donors)
+    answers = without.predict(tokens)
+    np.testing.assert_allclose(np.concatenate([without.predict(one[None]) for one in tokens]), answers, atol=1e-6)
+    read = net.read.weight.detach().double().numpy()[0]
+    kept = _scores(net, tokens).sum(-1)[:, :2] @ read[:2]
+    which = np.abs((answers[:, 0] - kept)[:, None] - read[2] * of_donors)
+    assert which.min(1).max() < 1e-4
+    assert len(np.unique(which.argmin(1))) == 5
+
+
+def test_fingerprints_name_the_layer_the_channels_and_what_takes_their_place(sample):
+    predictor = cg.TorchPredictor(Scan())
+    made = [
+        Nullified(predictor, "scan", 1),
+        Nullified(predictor, "act", 1),
+        Nullified(predictor, "act", 1, at="input"),
+        Nullified(predictor, "scan", 2),
+        Nullified(predictor, "scan", [1, 2]),
+        Nullified(predictor, "scan", 1, by="mean", sequences=sample),
+        Nullified(predictor, "scan", 1, by="resample", sequences=sample),
+        predictor,
+    ]
+    assert len({one.fingerprint for one in made}) == len(made)
+    assert Nullified(predictor, "scan", [1]).fingerprint == made[0].fingerprint
+
+
+def test_units_of_a_transparent_network_are_channels():
+    net = Units()
+    tokens = cg.Uniform(length=12).sample(30, rng=0)["sequence"].to_numpy()
+    whole = cg.TorchPredictor(net, tasks=["a", "b"])
+    with torch.no_grad():
+        unit = net.linears(torch.eye(4)[tokens.astype(int)].transpose(1, 2).repeat(1, 3, 1)).numpy()
+    lost = whole.predict(tokens) - Nullified(whole, "linears.3", 2).predict(tokens)
+    np.testing.assert_allclose(lost, unit[:, [2]] * net.final.weight.detach().numpy()[:, 2], atol=1e-5)
+
+
+def test_contrasts_over_models_are_paired_differences(sample):
+    predictor = cg.TorchPredictor(Scan(), tasks=["score"])
+    members = {"intact": predictor} | {f"without {k}": Nullified(predictor, "scan", k) for k in (0, 1)}
+    design = cg.Design(
+        null=cg.Uniform(length=12),
+        arms={"placebo": cg.Placebo("TGCA", at=4), "TGCA": cg.Embed("TGCA", at=4)},
+        n_units=30,
+    )
+    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    y = outcomes["outcome"].to_numpy().astype(float)
+    effects = cg.contrast(outcomes, over="model", control="intact")
+    assert effects["contrast"].values.tolist() == [
+        f"{arm}: without {k} minus intact" for k in (0, 1) for arm in ("placebo", "TGCA")
+    ]
+    expected = (y[..., 1:] - y[..., :1])[:, :, 0].transpose(0, 2, 1).reshape(30, 4)
+    np.testing.assert_allclose(effects["ice"][:, :, 0], expected, atol=1e-12)
+    estimates = cg.estimate(effects)
+    np.testing.assert_allclose(estimates["ace"][:, 0], expected.mean(0))
+    np.testing.assert_allclose(estimates["se"][:, 0], expected.std(0, ddof=1) / 30**0.5)
+
+    changes = cg.contrast(outcomes, contrasts="TGCA - placebo", over="model", control="intact")
+    twice = (y[:, 1, 0] - y[:, 0, 0])[:, 1:] - (y[:, 1, 0] - y[:, 0, 0])[:, :1]
+    np.testing.assert_allclose(changes["ice"][:, :, 0], twice, atol=1e-12)
+    assert "each model minus 'intact'" in changes.attrs["estimand"]
+    assert "model" not in changes.dims
+    adjusted = cg.adjust(changes, method="bootstrap_t", rng=0)
+    assert (adjusted["p_adjusted"] >= adjusted["p"] - 1e-12).all()
+    decided = cg.decide(cg.estimate(changes), rope=(-0.01, 0.01), error="holm")
+    assert set(decided["verdict"].values.ravel()) <= {"increases", "decreases", "negligible", "undecided"}
+    assert "without 1 minus intact" in str(cg.report(cg.estimate(changes)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda p, s: filters(p, "scam", s), AttributionError, "did you mean 'scan'.*'act', 'spare', 'read'"),
+        (lambda p, s: filters(p, "read", s), AttributionError, "read the whole sequence"),
+        (lambda p, s: filters(p, "spare", s), AttributionError, "takes no part"),
+        (lambda p, s: filters(p, "scan", s, at="middle"), AttributionError, "use 'output'"),
+        (lambda p, s: filters(cg.Ensemble([p, Nullified(p, "scan", 0)]), "scan", s), PredictorError, "members"),
+        (lambda p, s: filters(cg.FunctionPredictor(lambda x: x[:, 0].mean(1)), "scan", s), PredictorError, "no layers"),
+        (lambda p, s: Nullified(p, "conv", 0), AttributionError, "no layer of Scan"),
+        (lambda p, s: Nullified(p, "scan", 3), AttributionError, "channels 0 to 2"),
+        (lambda p, s: Nullified(p, "act", 3).predict(s["sequence"].to_numpy()), AttributionError, "channels 0 to 2"),
+        (lambda p, s: Nullified(p, "scan", [1, 1]), AttributionError, "different ones"),
+        (lambda p, s: Nullified(p, "scan", []), AttributionError, "give a channel"),
+        (lambda p, s: Nullified(p, "scan", "1"), AttributionError, "give a channel"),
+        (lambda p, s: Nullified(p, "scan", 0, by="noise"), AttributionError, "'resample'"),
+        (lambda p, s: Nullified(p, "scan", 0, by="mean"), AttributionError, "give sequences="),
+        (lambda p, s: Nullified(p, "scan", 0, sequences=s), AttributionError, "leave sequences= out"),
+        (lambda p, s: Nullified(p, "spare", 0).predict(s["sequence"].to_numpy()), AttributionError, "takes no part"),
+        (
+            lambda p, s: Nullified(p, "scan", 0, by="resample", sequences=["ACGTACGT"]).predict(
+                s["sequence"].to_numpy()
+            ),
+            AttributionError,
+            "length of the units",
+        ),
+    ],
+)
+def test_mistakes_are_named(sample, call, error, says):
+    with pytest.raises(error, match=says):
+        call(cg.TorchPredictor(Scan()), sample)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"over": "arm", "control": "intact"}, "over='model'"),
+        ({"over": "model"}, "the models are 'intact', 'without'"),
+        ({"over": "model", "control": "intakt"}, "did you mean 'intact'"),
+    ],
+)
+def test_mistakes_of_contrasts_over_models(options, says):
+    coords = {"arm": ["A", "B"], "task": ["t"], "model": ["intact", "without"]}
+    y = np.arange(12.0).reshape(3, 2, 1, 2)
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords)
+    with pytest.raises(ContrastError, match=says):
+        cg.contrast(outcomes, **options)
+    with pytest.raises(ContrastError, match="of one predictor"):
+        cg.contrast(outcomes.isel(model=0, drop=True), over="model", control="intact")
+    with pytest.raises(ContrastError, match="only model"):
+        cg.contrast(outcomes.isel(model=[0]), over="model", control="intact")
+
+
+@pytest.mark.long
+def test_one_exponential_filter_carries_the_word():
+    """The prototype's figure: -3.80 (.02)."""
+    intact = cg.zoo.load("rbfox1_like", network="exponential", member=1)
+    arms = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
+    members = {"intact": intact} | {f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)}
+    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    lost = cg.contrast(outcomes, contrasts="UGCAUG - placebo", over="model", control="intact")
+    found = cg.estimate(lost)
+    np.testing.assert_allclose(found["ace"][:, 0], [0, -3.80], atol=0.06)
+    assert abs(found["se"][1, 0] - 0.02) < 0.005
+
+
+@pytest.mark.long
+def test_words_and_factors_match_themselves():
+    pytest.importorskip("memelite")
+    found = cg.attribution.match({"one": "GATA1", "other": cg.motif("CTCF"), "none": [[1, 1, 1, 1]] * 4})
+    assert found["nearest"].values.tolist()[:2] == ["MA0035.5 GATA1", "MA0139.2 CTCF"]
+    assert (found["nearest_q"][:2] < 1e-6).all()
+    assert (found["match_p"][2] == 1).all()
+    few = cg.attribution.match(["GATA1"], ["GATA1", "CTCF"])
+    of_all = np.log10(found["match_p"].sel(motif="one", target=["MA0035.5 GATA1", "MA0139.2 CTCF"]))
+    np.testing.assert_allclose(np.log10(few["match_p"][0]), of_all, rtol=0.05)  # beside the columns of JASPAR
+    with pytest.raises(AttributionError, match="JASPAR"):
+        cg.attribution.match(["GATA1"], "jaspar")
+    with pytest.raises(AttributionError, match="two motifs"):
+        cg.attribution.match(["GATA1", "GATA1"])
