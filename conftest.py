@@ -21,6 +21,7 @@ if importlib.util.find_spec("torch") is None:
         "docs/howto/long_context.md",
         "docs/howto/many_edits.md",
         "docs/howto/models/*.md",
+        "docs/howto/what_a_network_carries.md",
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
@@ -31,6 +32,6 @@ if importlib.util.find_spec("torch") is None:
         "tests/test_zoo_trained.py",
     ]
 if importlib.util.find_spec("memelite") is None:
-    collect_ignore_glob.append("causalgia/attribution/_match.py")
+    collect_ignore_glob += ["causalgia/attribution/_match.py", "docs/howto/what_a_network_reads.md"]
 if not Path("/dev/nvidiactl").exists():
     collect_ignore_glob.append("tests/test_torch_cuda.py")
