@@ -10,17 +10,15 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia._run import run
-from causalgia.attribution import propose
+from causalgia.attribution import match, propose
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
-from causalgia.multiplicity import adjust
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
@@ -322,21 +320,7 @@ def _names(proposed: xr.Dataset, motifs: Mapping[str, Motif] | None) -> dict[str
     words = proposed["consensus"].to_numpy().tolist()
     if motifs is None:
         return dict.fromkeys(words, "")
-    p = _tomtom(proposed, motifs)
-    q = adjust(p.ravel(), method="bh").reshape(p.shape)
-    best, known = q.argmin(axis=1), list(motifs)
-    return {
-        word: known[k] if q[i, k] <= _SAME_NAME else "" for i, (word, k) in enumerate(zip(words, best, strict=True))
-    }
-
-
-def _tomtom(proposed: xr.Dataset, motifs: Mapping[str, Motif]) -> NDArray[np.float64]:
-    from memelite import tomtom
-
-    widths = proposed["width"].to_numpy()
-    queries = [table[:width].T.copy() for table, width in zip(proposed["motif"].to_numpy(), widths, strict=True)]
-    targets = [np.array(of.probabilities).T.copy() for of in motifs.values()]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*targets.*")  # on fewer than 25 motifs; the guide says so
-        p: NDArray[np.float64] = np.asarray(tomtom(queries, targets, n_jobs=1)[0], dtype=np.float64)
-    return np.clip(p, 0.0, 1.0)
+    tables = zip(words, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True)
+    found = match({word: motif(table[:width]) for word, table, width in tables}, motifs)
+    near = zip(words, found["nearest"].to_numpy(), found["nearest_q"].to_numpy(), strict=True)
+    return {word: str(name) if q <= _SAME_NAME else "" for word, name, q in near}

@@ -307,3 +307,15 @@ def test_words_and_factors_match_themselves():
         cg.attribution.match(["GATA1"], "jaspar")
     with pytest.raises(AttributionError, match="two motifs"):
         cg.attribution.match(["GATA1", "GATA1"])
+
+
+def test_matches_leave_torch_its_threads():
+    """numba's parallel kernels set OpenMP's threads for the process: a network was 17 times slower afterwards."""
+    pytest.importorskip("memelite")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        cg.attribution.match(["GATAAG", "CACGTG"])
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

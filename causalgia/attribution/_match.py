@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -87,9 +89,20 @@ def match(
     if informative:
         columns = [_columns(one) for one in queries.values()]
         asked = [np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1]) for i in informative]
-        p[informative] = np.clip(tomtom(asked, tables, n_jobs=1)[0][:, : len(targets)], 0.0, 1.0)
+        with _threads_of_torch():
+            p[informative] = np.clip(tomtom(asked, tables, n_jobs=1)[0][:, : len(targets)], 0.0, 1.0)
     q = false_discovery_control(p, axis=None, method="bh").reshape(p.shape)
     return _matches_dataset(queries, targets, p, q, {"database": "JASPAR" if of_jaspar else "motifs as given"})
+
+
+@contextmanager
+def _threads_of_torch() -> Iterator[None]:
+    """Give torch its number of threads back: numba's parallel kernels set it to all cores, for the whole process."""
+    torch = sys.modules.get("torch")
+    n = None if torch is None else torch.get_num_threads()
+    yield
+    if torch is not None:
+        torch.set_num_threads(n)
 
 
 def _matches_dataset(
