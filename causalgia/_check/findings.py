@@ -74,7 +74,6 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
         n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
         if sample.probe is not None:
             n = 1
-            trying.choose({})  # not timed, which takes five passes more
         base = sample.units.tokens[:n]
         session = trying.on(base)
         for arm in sample.arms[:_MOST_ARMS]:
@@ -82,9 +81,10 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
             if edited.shape == base.shape and (edited != base).any():
                 session.answers(edited, np.arange(len(base)))
     in_use = all(getattr(part, "incremental", False) for part in sample.trial.predictor.parts)
-    if sample.probe is not None and not trying.tried():
+    tried = trying.tried(timed=sample.probe is None)  # beside full passes, four more
+    if sample.probe is not None and not tried:
         return IncrementalGain("more than half of the multiplications remain, or no arm edits a background", in_use)
-    return _summarize_tried(trying.tried(), in_use=in_use)
+    return _summarize_tried(tried, in_use=in_use)
 
 
 def _network(part: Predictor) -> TorchPredictor | None:

@@ -11,7 +11,7 @@ import numpy as np
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
 from causalgia.design.null_model import FromParents
-from causalgia.errors import DesignError, OutcomesError
+from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, placebo_words, read_word_screen
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding
@@ -141,8 +141,8 @@ def _check_parents(null: NullModel, looked_at: frozenset[str]) -> None:
     ]
     if same:
         raise DesignError(
-            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, such as {same[0]!r}, and a trial is "
-            "on fresh ones; propose on one part of the sequences and test on the other, as cg.discover does"
+            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, such as {quoted(same[0])}, and a trial "
+            "is on fresh ones; propose on one part of the sequences and test on the other, as cg.discover does"
         )
 
 

@@ -130,12 +130,12 @@ class Incremental:
             f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full passes"
         )
 
-    def tried(self) -> list[WidthResult]:
-        """Return the result for each width that occurred, with the speed of its edits so far."""
+    def tried(self, *, timed: bool = True) -> list[WidthResult]:
+        """Return the result for each width that occurred; if `timed`, with its speed beside full passes."""
         found = []
         for (length, width), tried in sorted(self._tried.items()):
             spent = self.spent.get((length, width))
-            if spent is not None and spent.seconds > 0:
+            if timed and spent is not None and spent.seconds > 0:
                 speed = self._seconds_in_full(length) * spent.edits / spent.seconds
                 tried = replace(tried, speed=speed, edits=spent.edits)
             found.append(tried)
