@@ -141,8 +141,8 @@ def _check_parents(null: NullModel, looked_at: frozenset[str]) -> None:
     ]
     if same:
         raise DesignError(
-            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, such as {quoted(same[0])}, and a trial "
-            "is on fresh ones; propose on one part of the sequences and test on the other, as cg.discover does"
+            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, such as {quoted(same[0])}, and a "
+            "trial is on fresh ones; propose on one part of the sequences and test on the other, as cg.discover does"
         )
 
 
