@@ -13,6 +13,7 @@ import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
+from causalgia.attribution.baselines import as_explained
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
@@ -21,9 +22,8 @@ from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.schema import validate
-from causalgia.sequences import Motif, Sequences, motif, read_motifs
-from causalgia.sequences.fasta import Source, as_sequences
+from causalgia.sequences import Motif, motif, read_motifs
+from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -180,13 +180,7 @@ def discover(
 
 def _split(sequences: Any) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     """Return two null models: shuffles of half of the sequences each, shuffles of one another in one half."""
-    import xarray as xr
-
-    if isinstance(sequences, xr.Dataset):
-        tokens = validate(sequences, "sequences")["sequence"].to_numpy()
-        of = Sequences(tokens, tuple(map(str, sequences["unit"].to_numpy())))
-    else:
-        of = as_sequences(sequences)
+    of = as_explained(sequences)
     if len(of) < _FEWEST:
         raise SequenceError(
             f"{len(of):,} sequences are too few to propose on one half and test on the other; give {_FEWEST} or more, "

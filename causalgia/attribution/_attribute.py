@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.attribution.baselines import Draw, as_null, draws_of
+from causalgia.attribution.baselines import Draw, as_explained, as_null, draws_of
 from causalgia.attribution.completeness import (
     TOLERANCE,
     BaselineSums,
@@ -23,7 +23,7 @@ from causalgia.effect_table import selected_tasks
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
-from causalgia.sequences.fasta import Sequences, Source, as_sequences
+from causalgia.sequences.fasta import Sequences, Source
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import meter
@@ -138,7 +138,7 @@ def attribute(
     over_baselines = method in _OVER_BASELINES
     if not over_baselines and baselines is not None:
         raise AttributionError(f"method={quoted(method)} has no baselines; leave baselines= out")
-    of = _as_given(sequences)
+    of = as_explained(sequences)
     if predictor.dims[0] != "task":
         raise PredictorError(
             "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
@@ -178,16 +178,6 @@ def _places(predictor: Predictor, of: Sequences, tasks: str | Sequence[str] | No
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     known = list(predictor.tasks)
     return [known.index(name) for name in selected_tasks(known, tasks, place="attribute: ")]
-
-
-def _as_given(sequences: Any) -> Sequences:
-    """Return sequences of any source, or of a Dataset that a null model drew."""
-    import xarray as xr
-
-    if not isinstance(sequences, xr.Dataset):
-        return as_sequences(sequences)
-    drawn = validate(sequences, "sequences")
-    return Sequences(drawn["sequence"].to_numpy(), tuple(map(str, drawn["unit"].to_numpy())))
 
 
 def _by_exchange(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attribution.baselines import as_explained
 from causalgia.errors import AttributionError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
@@ -77,10 +78,10 @@ def filters(
     >>> dict(found.sizes)
     {'channel': 32, 'motif_position': 19, 'base': 4}
     """
-    from causalgia.attribution.layers import activations, as_token_sequences, as_torch_predictor, receptive_field
+    from causalgia.attribution.layers import activations, as_torch_predictor, receptive_field
 
     network = as_torch_predictor(predictor, "filters")
-    of = as_token_sequences(sequences)
+    of = as_explained(sequences)
     start, step, width = receptive_field(network, layer, at, of.length)
     parts, maximum, row = [], np.zeros(0), 0
     for block in activations(network, layer, at, of.tokens):

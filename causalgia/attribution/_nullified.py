@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from causalgia.attribution.baselines import as_explained
 from causalgia.attribution.layers import (
     At,
     activations,
     as_layer,
-    as_token_sequences,
     as_torch_predictor,
     channel_axis,
     check_met,
@@ -156,7 +156,7 @@ def _replacements(
 ) -> torch.Tensor:
     """Return the mean of each channel, (channels,), or their answers to each sequence, (n, channels, places)."""
     parts = []
-    for block in activations(predictor, layer, at, as_token_sequences(sequences).tokens):
+    for block in activations(predictor, layer, at, as_explained(sequences).tokens):
         _check_channels(channels, block.shape[1], layer)
         parts.append(block[:, list(channels)])
     answers = np.concatenate(parts)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import DinucleotideShuffle, KletShuffle, NullModel
 from causalgia.errors import AttributionError, quoted
-from causalgia.sequences.fasta import Sequences
+from causalgia.schema import validate
+from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.types import Tokens
 
 #: draws baselines: rows of the sequences and numbers of the draws, each (m,), to tokens (m, length)
 Draw = Callable[[NDArray[np.int64], NDArray[np.int64]], Tokens]
+
+
+def as_explained(sequences: Any) -> Sequences:
+    """Return sequences of any source, or of a Dataset that a null model drew, whose units are their names."""
+    import xarray as xr
+
+    if not isinstance(sequences, xr.Dataset):
+        return as_sequences(sequences)
+    drawn = validate(sequences, "sequences")
+    return Sequences(drawn["sequence"].to_numpy(), tuple(map(str, drawn["unit"].to_numpy())))
 
 
 def as_null(baselines: object, of: Sequences) -> NullModel:

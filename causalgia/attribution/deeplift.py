@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from causalgia.attribution.gradients import one_hot
 from causalgia.errors import MissingExtraError
+from causalgia.predict.differentiable import answers_to_one_hot
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 
@@ -210,7 +211,6 @@ class Answers(nn.Module):
         super().__init__()
         self.network = deepcopy(predictor.module).double().eval().requires_grad_(False)
         self.predictor = (predictor,)  # in a tuple, so that its network is no part of this one
-        self.order = list(predictor.channel_order)
         self.activations = nn.ModuleDict({"product": BilinearOp("...,...->..."), "matrix_product": BilinearOp()})
         self._mode = _ActivationsAsModules(self.activations)
         for part in self.network.modules():
@@ -236,13 +236,7 @@ class Answers(nn.Module):
         """Return the answers, over both strands where the predictor averages them."""
         (predictor,) = self.predictor
         with self._mode:
-            made = self._columns(rows)
-            return (made + self._columns(rows.flip(1, 2))) / 2 if predictor.rc_average else made
-
-    def _columns(self, rows: torch.Tensor) -> torch.Tensor:
-        (predictor,) = self.predictor
-        x = rows[:, self.order]
-        return predictor.read_out(self.network(x if predictor.layout == "NCL" else x.transpose(1, 2)), len(rows))
+            return answers_to_one_hot(predictor, self.network, rows)
 
 
 def check_installed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from causalgia.checks import nearest
 from causalgia.design import Uniform
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
+from causalgia.predict.differentiable import as_network_input
 from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
 from causalgia.predict.torch_predictor import TorchPredictor
-from causalgia.schema import validate
-from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.types import Tokens
 
 At: TypeAlias = Literal["output", "input"]
@@ -36,15 +35,6 @@ def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
         else "wrap a network in cg.TorchPredictor(...)"
     )
     raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
-
-
-def as_token_sequences(sequences: Any) -> Sequences:
-    """Return sequences of any source, or of a Dataset that a null model drew."""
-    import xarray as xr
-
-    if not isinstance(sequences, xr.Dataset):
-        return as_sequences(sequences)
-    return as_sequences(validate(sequences, "sequences")["sequence"].to_numpy())
 
 
 def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
@@ -115,8 +105,7 @@ def activations(predictor: TorchPredictor, layer: str, at: At, tokens: Tokens) -
         met: list[torch.Tensor] = []
         exact, whole = exact_float32(device, tf32=False), without_autocast(device)
         with in_eval_mode(network), torch.inference_mode(), exact, whole, met_at(part, at, met.append):
-            x = one_hot(tokens[start : start + size], like)[:, list(predictor.channel_order)]
-            network(x if predictor.layout == "NCL" else x.transpose(1, 2))
+            network(as_network_input(predictor, one_hot(tokens[start : start + size], like)))
         check_met(len(met), layer)
         yield _by_channel(part, met[0], layer).double().cpu().numpy()
 

@@ -18,7 +18,7 @@ Differentiable: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 @contextmanager
-def differentiable(predictor: Predictor, module: torch.nn.Module | None = None) -> Iterator[Differentiable]:
+def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
     """Yield a predictor as a function of one-hot rows, with gradients: (n, 4, length) in the order ACGT to (n, tasks).
 
     The function applies what `predict` applies: the order of the letters, the layout, the read-out, both strands and
@@ -28,8 +28,6 @@ def differentiable(predictor: Predictor, module: torch.nn.Module | None = None) 
     ----------
     predictor
         A `TorchPredictor` without a dim position.
-    module
-        A network to run in the place of the predictor's own, such as a rewritten copy.
 
     Raises
     ------
@@ -46,23 +44,34 @@ def differentiable(predictor: Predictor, module: torch.nn.Module | None = None) 
             "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
             "track out: cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)])"
         )
-    network = predictor.module if module is None else module
-    order = list(predictor.channel_order)
-
-    def columns(one_hot: torch.Tensor) -> torch.Tensor:
-        x = one_hot[:, order]
-        output = network(x if predictor.layout == "NCL" else x.transpose(1, 2))
-        return predictor.read_out(output, len(one_hot))
 
     def answers(one_hot: torch.Tensor) -> torch.Tensor:
         try:
-            made = columns(one_hot)
-            return (made + columns(one_hot.flip(1, 2))) / 2 if predictor.rc_average else made
+            return answers_to_one_hot(predictor, predictor.module, one_hot)
         except CausalgiaError:
             raise
         except (Exception, SystemExit) as error:
             raise PredictorError(f"the network failed where gradients are kept: {first_line(error)}") from error
 
     exact, whole = exact_float32(predictor.device, tf32=False), without_autocast(predictor.device)
-    with in_eval_mode(network), torch.enable_grad(), exact, whole:
+    with in_eval_mode(predictor.module), torch.enable_grad(), exact, whole:
         yield answers
+
+
+def answers_to_one_hot(predictor: TorchPredictor, network: torch.nn.Module, one_hot: torch.Tensor) -> torch.Tensor:
+    """Return answers (n, tasks) of a network to rows (n, 4, length) in the order ACGT, over both strands if averaged.
+
+    The network may be another than the predictor's own, such as a changed copy.
+    """
+
+    def columns(rows: torch.Tensor) -> torch.Tensor:
+        return predictor.read_out(network(as_network_input(predictor, rows)), len(rows))
+
+    made = columns(one_hot)
+    return (made + columns(one_hot.flip(1, 2))) / 2 if predictor.rc_average else made
+
+
+def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.Tensor:
+    """Return rows (n, 4, length) in the order ACGT in the order of letters and the layout of the network."""
+    x = one_hot[:, list(predictor.channel_order)]
+    return x if predictor.layout == "NCL" else x.transpose(1, 2)
