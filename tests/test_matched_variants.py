@@ -349,6 +349,17 @@ def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
     assert (d["verdict"].where(abs(d["ace"]) <= 1, "negligible") == "negligible").all()
 
 
+def test_a_region_in_sd_is_of_the_reference_windows(chosen, genome, predictor):
+    null = cg.MatchedVariants(of="genome", match=("length",), least=100)
+    one = cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600, rope="0.2 sd")
+    outcomes = cg.run(one, predictor, rng=0, progress=False)
+    answer = one.analyze(outcomes)
+    sd = outcomes["outcome"].sel(arm="reference").std("unit", ddof=1)
+    np.testing.assert_allclose(answer.decisions["rope_upper"].isel(contrast=0), 0.2 * sd, rtol=1e-6)
+    assert "p matched" in cg.report(answer.decisions)
+    assert "interval" not in cg.report(answer.decisions).split("p matched")[0].splitlines()[-1]
+
+
 def test_indels_have_null_variants_of_their_length(experiment, chosen, genome):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     sizes = [change.size for change in variant_changes(windows, flank=0)]
@@ -386,6 +397,13 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
         cg.experiments.variants(chosen, genome[0], length=LENGTH, rope="matched")
     with pytest.raises(DesignError, match="align='right' is for variants in their own contexts"):
         cg.experiments.variants(chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right")
+    matched = cg.MatchedVariants(of="genome")
+    with pytest.raises(DesignError, match="rope='placebo' is of placebo words"):
+        cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, rope="placebo")
+    with pytest.raises(DesignError, match="tail='no' is True or False"):
+        cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, tail="no")
+    with pytest.raises(DesignError, match="such as cg.MatchedVariants"):
+        cg.experiments.variants(chosen, genome[0], length=LENGTH, null="genome")
     with pytest.raises(DecisionError, match="rope='matched' is the central 95 %"):
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 
@@ -397,6 +415,14 @@ def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, 
         for some in (slice(1, None), slice(None, None, -1), slice(20)):
             with pytest.raises(OutcomesError, match="select variants from the answer"):
                 one.analyze(outcomes.isel(unit=some), rng=0)
+
+
+def test_windows_that_leave_their_chromosomes_are_counted(chosen, genome):
+    far = [Variant("chr1", at, genome[1][0][at], "G" if genome[1][0][at] != "G" else "C", f"w{at}") for at in (3, 9)]
+    with pytest.raises(SequenceError, match="2 of 62 variants lie so near an end .*'w3', 'w9'"):
+        cg.experiments.variants([*chosen, *far], genome[0], length=LENGTH)
+    with pytest.raises(SequenceError, match="variant 'w3': window chr1:-27-33 leaves the chromosome"):
+        cg.experiments.variants([*chosen, far[0]], genome[0], length=LENGTH)
 
 
 def test_variants_that_the_genome_lacks_are_counted(chosen, genome):

@@ -118,7 +118,8 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
         (("--match", "gc"), "match: 'gc' is not one of"),
         (("--n-null", 3), "--n-null"),
         (("--schema", "bed"), "schema"),
-        (("--rope", "1,0"), "rope"),
+        (("--rope", "1,0"), "--rope 1,0: effects too small to matter are matched"),
+        (("--null", "none", "--tail"), "--tail is of null variants, and --null none has none"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(folder, tmp_path, more, message):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.choices import ALIGNS, SCHEMAS
+from causalgia.choices import ALIGNS, SCHEMAS, is_rope
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -129,9 +129,11 @@ def score_variants(
     else:
         _check_own_files(out, calls, force=force)
         chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
+        if null == "none":
+            _check_no_null_options(ctx)
         matched = _null_model(null, match, least, rng)
         settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
-        region = None if rope is None else Analysis.from_dict({"rope": parse_rope(rope)}).region
+        region = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
         experiment = experiment_of(
             chosen, genome, length=length, read_out=read_out, align=cast("Align | None", align), rope=region, **settings
@@ -156,6 +158,26 @@ def _check_no_options(ctx: typer.Context, calls: Path) -> None:
             f"--{given[0].replace('_', '-')} beside {calls}: what the variants are and how they are ranked stands in "
             "the file; write it there"
         )
+
+
+def _rope(text: str) -> Any:
+    value = parse_rope(text)
+    if not is_rope(value):
+        raise DesignError(
+            f"--rope {text}: effects too small to matter are matched (the central 95 % of null variants), two numbers "
+            "with the lower first, such as -0.1,0.1, sd of the reference windows, such as '0.2 sd', or 0"
+        )
+    return value
+
+
+def _check_no_null_options(ctx: typer.Context) -> None:
+    """Raise DesignError if an option of null variants is given without them."""
+    for name in ("match", "n_null", "least", "tail", "rng"):
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise DesignError(
+                f"--{name.replace('_', '-')} is of null variants, and --null none has none: leave one of them out"
+            )
 
 
 def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path, str]:

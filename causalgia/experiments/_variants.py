@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
-from causalgia.choices import Align, Schema, is_matched_rope
+from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, MatchedVariants, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -179,6 +179,13 @@ def variants(
         raise DesignError(f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
     if tail and not matched:
         raise DesignError("tail=True is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
+    if not isinstance(tail, bool):
+        raise DesignError(f"tail={quoted(tail)} is True or False")
+    if matched and is_placebo_rope(rope):
+        raise DesignError(
+            f"rope={quoted(rope)} is of placebo words, which variants have none of: give rope='matched', the central "
+            "95 % of matched null variants, two numbers or '0.2 sd'"
+        )
     if is_matched_rope(rope) and not matched:
         raise DesignError("rope='matched' needs matched variants: give null=cg.MatchedVariants(of='genome'), say")
     if isinstance(null, NullModel):
@@ -203,7 +210,8 @@ def variants(
         return _own_context_experiment(windows, distances, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
-            f"null={quoted(null)} is not a null model, such as cg.Uniform(length=200); None: own contexts"
+            f"null={quoted(null)} is not a null model, such as cg.MatchedVariants(of='genome') for variants in their "
+            "own contexts, or cg.Uniform(length=200) for sampled ones; None: own contexts alone"
         )
     if length not in (None, null.length):
         raise DesignError(

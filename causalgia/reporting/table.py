@@ -25,7 +25,8 @@ _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = ("verdict", "lfsr", "lfsr_alone", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
 _OF_INTERVALS = ("interval_level", "missed_share", "p_zero", "lower_slab", "upper_slab")
-_DECIDED = (*_OF_VERDICTS, *_OF_INTERVALS, "rope_lower", "rope_upper", "raw")
+_OF_MATCHED = ("p_matched", "n_matched")
+_DECIDED = (*_OF_VERDICTS, *_OF_INTERVALS, *_OF_MATCHED, "rope_lower", "rope_upper", "raw")
 
 
 def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
@@ -228,7 +229,13 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     kind = "simultaneous interval" if is_simultaneous(estimates) else kind
     heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
     first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
-    verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "alone": "lfsr alone", "n_units": "n"}
+    verdict = {
+        "verdict": "verdict",
+        "p_matched": "p matched",
+        "error": error_heading(estimates.attrs),
+        "alone": "lfsr alone",
+    }
+    verdict |= {"n_matched": "null variants", "n_units": "n"}
     return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
 
 
@@ -279,7 +286,10 @@ def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
         slab = {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
         atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(slab)[1]}
     alone = {"alone": format_p(row["lfsr_alone"])} if "lfsr_alone" in row else {}
-    return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom | alone
+    line = {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom | alone
+    if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
+        line |= {"interval": "", "p_matched": format_p(row["p_matched"]), "n_matched": f"{row['n_matched']:,}"}
+    return line
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:

@@ -241,6 +241,7 @@ def variant_windows(
     on_minus = np.zeros(len(chosen), bool) if minus is None else np.asarray(minus, bool)
     sides = [_side(x, start, length, align, other) for x, start, other in zip(chosen, at, on_minus, strict=True)]
     with Genome(fasta) as genome:
+        _check_inside(genome, chosen, at, length, sides)
         stretches = [_stretch(genome, x, start, length, side) for x, start, side in zip(chosen, at, sides, strict=True)]
     before = [_bases_before(x, side) for x, side in zip(chosen, sides, strict=True)]
     check_alleles(
@@ -382,12 +383,36 @@ def _bases_before(variant: Variant, align: Align) -> int:
     return max(len(variant.reference) - len(variant.alternate), 0) if align == "right" else 0
 
 
+def _span(variant: Variant, at: int, length: int, align: Align) -> tuple[int, int]:
+    """Return the bases of the genome for both windows: a deletion needs more at the end that is filled."""
+    more = max(len(variant.reference) - len(variant.alternate), 0)
+    first = variant.position - at - _bases_before(variant, align)
+    return first, first + length + more
+
+
+def _check_inside(
+    genome: Genome, variants: Sequence[Variant], at: Sequence[int], length: int, sides: Sequence[Align]
+) -> None:
+    """Raise SequenceError if windows of two variants or more leave their chromosomes; one is named by `Genome`."""
+    outside = []
+    for variant, start, side in zip(variants, at, sides, strict=True):
+        first, last = _span(variant, start, length, side)
+        of_chromosome = genome.lengths.get(variant.chromosome)
+        if of_chromosome is not None and (first < 0 or last > of_chromosome):
+            outside.append(variant.name)
+    if len(outside) > 1:
+        shown = ", ".join(map(quoted, outside[:5])) + (", ..." if len(outside) > 5 else "")
+        msg = (
+            f"{len(outside):,} of {len(variants):,} variants lie so near an end of their chromosome that a window of "
+            f"{length:,} bases leaves it: {shown}; drop them, or give a shorter length="
+        )
+        raise SequenceError(msg)
+
+
 def _stretch(genome: Genome, variant: Variant, at: int, length: int, align: Align) -> str:
-    """Return the letters for both windows: a deletion needs more of them at the end that is filled."""
-    more, before = max(len(variant.reference) - len(variant.alternate), 0), _bases_before(variant, align)
-    first = variant.position - at - before
-    letters = genome.letters(variant.chromosome, first, first + length + more, place=f"variant {quoted(variant.name)}")
-    return letters.decode("latin-1").upper()
+    """Return the letters for both windows."""
+    span = _span(variant, at, length, align)
+    return genome.letters(variant.chromosome, *span, place=f"variant {quoted(variant.name)}").decode("latin-1").upper()
 
 
 def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:

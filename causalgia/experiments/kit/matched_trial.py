@@ -112,7 +112,7 @@ class MatchedTrial(Experiment):
         check_every_variant(effects, self.n_units)
         ice = effects["ice"].isel(contrast=0, drop=True).compute()
         estimates = self._estimates(ice, effects)
-        decisions = self._decide(estimates)
+        decisions = self._decide(estimates, effects.get("control_sd"))
         table = _table(estimates, decisions)
         k = len(self.variants)
         null = ice.isel(unit=slice(k, None)).reset_coords(drop=True).rename(unit="null").to_dataset(name="effect")
@@ -167,7 +167,7 @@ class MatchedTrial(Experiment):
         attrs |= {"estimand": OWN_CONTEXT, "target": "units", "matched": self.matched.describe(), "family": _FAMILY}
         return with_notes(validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes)
 
-    def _decide(self, estimates: xr.Dataset) -> xr.Dataset:
+    def _decide(self, estimates: xr.Dataset, control_sd: xr.DataArray | None) -> xr.Dataset:
         from causalgia.verdicts.rope import rope_region
 
         effect = estimates["ace"]
@@ -176,7 +176,11 @@ class MatchedTrial(Experiment):
             low, high = (estimates[f"matched_{side}"] for side in ("lower", "upper"))
             label = f"the central 95 % of {self.matched.describe()}"
         else:
-            region = rope_region(self.analysis.region, estimates, 0.0)
+            of_region = estimates
+            if control_sd is not None:  # of the reference windows of variants and null variants
+                sd = control_sd.isel(contrast=0, drop=True).reset_coords(drop=True)
+                of_region = estimates.assign(control_sd=sd.broadcast_like(effect).transpose(*effect.dims))
+            region = rope_region(self.analysis.region, of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
         found = estimates["q_matched"] <= round(1 - self.analysis.level, 9)
@@ -242,7 +246,7 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     by_dropped = Counter(trial.strata.dropped[s] for s in trial.strata.of_effect)
     for dropped, count in sorted(by_dropped.items(), key=lambda x: len(x[0])):
         if dropped:
-            what = " and ".join(dropped) if len(dropped) < 3 else ", ".join(dropped)
+            what = " and ".join([", ".join(dropped[:-1]), dropped[-1]] if len(dropped) > 1 else dropped)
             lines.append(
                 f"{count:,} of {len(trial.variants):,} variants are ranked in strata pooled over {what}, since fewer "
                 f"than {trial.matched.least:,} null variants (or none but these) share it with them; more null "
@@ -251,9 +255,10 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):
         if n_dropped:
+            were, them = ("variant was", "it") if count == 1 else ("variants were", "them")
             lines.append(
-                f"{count:,} null variants were drawn without matching {', '.join(keys[:n_dropped])}: no sequence left "
-                "had a place for them"
+                f"{count:,} null {were} drawn without matching {', '.join(keys[:n_dropped])}: no place for {them} was "
+                "found"
             )
     return lines
 
