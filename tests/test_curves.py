@@ -465,3 +465,11 @@ def test_a_donor_word_makes_a_donor_and_nothing_else(shared):
     assert band["lower"].sel(position=0) > 0.3
     assert band["upper"].where(band["position"] != 0).max() < 0.3
     assert int(np.abs(band["ace"].to_numpy()).argmax()) == 50
+
+
+def test_units_are_planned_for_one_position():
+    given = curves(smooth(40, RNG))
+    with pytest.raises(EstimateError, match=r"a curve of 40 positions.*effects.sel\(position=0\)"):
+        cg.sample_size(given, half_width=0.1)
+    n = cg.sample_size(given.sel(position=0), half_width=0.1)["n_units"]
+    assert n.item() == cg.sample_size(sd=given["ice"].sel(position=0).std(ddof=1).item(), half_width=0.1)["n_units"]
