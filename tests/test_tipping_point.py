@@ -281,6 +281,18 @@ def test_bad_requests(options: dict[str, Any], error: type[Exception], message: 
         cg.tipping_point(outcomes, **given)
 
 
+def test_a_series_sorted_otherwise_is_refused() -> None:
+    outcomes = drawn()
+    asked: dict[str, Any] = {"contrast": "word - control", "rope": (-0.5, 0.5)}
+    gc = outcomes["gc"].to_series()
+    with pytest.raises(EstimateError, match="another order"):
+        cg.tipping_point(outcomes, by=gc.sort_values(), **asked)
+    found = cg.tipping_point(outcomes, by=gc.sort_values().reindex(outcomes["unit"].values), **asked)
+    np.testing.assert_array_equal(found["tilted_ace"], cg.tipping_point(outcomes, **asked)["tilted_ace"])
+    rows = outcomes.assign_coords(unit=[f"well {i}" for i in range(800)])  # a table's own row numbers name no unit
+    np.testing.assert_array_equal(cg.tipping_point(rows, by=gc, **asked)["tilted_ace"], found["tilted_ace"])
+
+
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_the_unit_of_the_covariate_is_of_no_matter(unit: float) -> None:
     outcomes = drawn()

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
@@ -244,8 +245,13 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
 
 
 def _has_other_units(values: Any, outcomes: xr.Dataset) -> bool:
+    if "unit" not in outcomes.coords:
+        return False
+    if isinstance(values, pd.Series):  # of other labels, such as the rows of a table, it is taken by place
+        units = outcomes["unit"].to_index()
+        return set(values.index) == set(units) and list(values.index) != list(units)
     labeled = isinstance(values, xr.DataArray) and values.dims == ("unit",) and "unit" in values.coords
-    return labeled and "unit" in outcomes.coords and not np.array_equal(values["unit"], outcomes["unit"])
+    return labeled and not np.array_equal(values["unit"], outcomes["unit"])
 
 
 def _tilts(z: Array, cluster: Codes | None, kind: str) -> list[Tilt]:
