@@ -373,6 +373,8 @@ def test_placebo_words_give_a_region_that_stays() -> None:
     found = cg.tipping_point(effects, contrast="GATA1", rope="placebo")
     decisions = cg.decide(cg.estimate(effects), rope="placebo").sel(contrast="GATA1")
     assert found["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
+    named = cg.tipping_point(outcomes, control="none", contrast="GATA1", rope="placebo")
+    assert named["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
     assert found["tilted_verdict"].sel(shift=0).item() == decisions["verdict"].item() == "increases"
 
 

@@ -141,7 +141,7 @@ def tipping_point(
             "tipping_point weights predictions, and these activities were measured; use their estimates"
         )
     ice = individual_effects(effects, "tipping_point")
-    rope = _as_rope(stored.region if rope is None else rope, outcomes, scale)
+    rope = _as_rope(stored.region if rope is None else rope, outcomes, scale, control)
     x, label = _unit_values(outcomes, by)
     cluster = stored.cluster if cluster is None else cluster
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
@@ -200,11 +200,11 @@ def _selected(effects: xr.Dataset, asked: Any) -> xr.Dataset:
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
 
-def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale) -> Any:
+def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None) -> Any:
     """Return the region as `causalgia.decide` takes it; that of placebo words in numbers by task."""
     if not is_placebo_rope(rope):
         return rope
-    found = placebo_region(estimate(_asked_effects(outcomes, None, scale)))
+    found = placebo_region(estimate(_asked_effects(outcomes, None, scale, control)))
     if "model" in found.dims:
         raise DecisionError(
             f"rope={quoted(rope)} differs between the members of an ensemble; give rope=(lower, upper), or the "
