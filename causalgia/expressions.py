@@ -344,6 +344,9 @@ class _Parser:
             found = found.plus(self._sum(), -1.0)
         kind, value = self.tokens[self.at]
         if kind != "end":
+            if self.at and self.tokens[self.at - 1][0] == "number" and kind in ("name", "quoted"):
+                number = self.tokens[self.at - 1][1]
+                raise self._error(f"{quoted(f'{number} {value}')} lacks a sign; write {number}*{value}")
             raise self._error("it has two '='" if value == "=" else f"{quoted(value)} is not expected there")
         return found
 

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import special, stats
 
 import causalgia as cg
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import DesignError, EstimateError, OutcomesError
 from causalgia.multiplicity.sup_t import critical_values
 from causalgia.positions import folded, unfolded
 
@@ -469,7 +469,15 @@ def test_a_donor_word_makes_a_donor_and_nothing_else(shared):
 
 def test_units_are_planned_for_one_position():
     given = curves(smooth(40, RNG))
-    with pytest.raises(EstimateError, match=r"a curve of 40 positions.*effects.sel\(position=0\)"):
+    with pytest.raises(OutcomesError, match=r"the pilot: they have a dim 'position'.*isel\(position="):
         cg.sample_size(given, half_width=0.1)
     n = cg.sample_size(given.sel(position=0), half_width=0.1)["n_units"]
     assert n.item() == cg.sample_size(sd=given["ice"].sel(position=0).std(ddof=1).item(), half_width=0.1)["n_units"]
+
+
+def test_a_trial_of_tracks_plans_no_verdicts():
+    design = cg.Design(
+        null=cg.Uniform(length=200), arms={"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=96)}, n_units=5
+    )
+    with pytest.raises(DesignError, match=r"rope = \(-1.0, 1.0\) is for verdicts on one number.*answers a track"):
+        cg.run(design, cg.zoo.footprint(), rng=0, analysis=cg.Analysis(control="none", rope=(-1, 1)))

@@ -99,6 +99,7 @@ class RunRequest:
         check_predictor(self.predictor, "run(design, predictor)")
         if self.until is not None:
             self._check_until(self.until)
+        self._check_verdicts_of_curves()
         if self.analysis is None:
             object.__setattr__(self, "analysis", self.design.planned())
         if self.analysis is not None:
@@ -117,6 +118,16 @@ class RunRequest:
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
             self._check_outcomes(self.analysis)
+
+    def _check_verdicts_of_curves(self) -> None:
+        """Raise DesignError if an analysis that is given asks for verdicts on a track."""
+        rope = getattr(self.analysis, "rope", None)
+        if rope is not None and "position" in self.predictor.dims:
+            raise DesignError(
+                f"[analysis]: rope = {quoted(rope)} is for verdicts on one number for each task, and the predictor "
+                "answers a track; leave rope= out (cg.simultaneous(over='position') gives the band of a curve), or "
+                "read a window: reduce=[cg.Window(...)]"
+            )
 
     def _check_outcomes(self, analysis: Analysis) -> None:
         """Raise for an analysis of what the predictor's outcomes cannot show."""

@@ -18,6 +18,7 @@ from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import NORMAL, as_positive
+from causalgia.schema import check_no_positions
 from causalgia.types import Array
 
 
@@ -125,12 +126,8 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
         raise EstimateError(
             "variance components are a pilot of cg.planning.cheapest_split; here give the effects they are of"
         )
-    if isinstance(pilot, xr.Dataset) and "position" in pilot.dims:
-        raise EstimateError(
-            f"the pilot is a curve of {pilot.sizes['position']:,} positions, whose band holds at all of them together, "
-            "and these units are for one number: select the position that matters, such as effects.sel(position=0), or "
-            "read a window of the track out, TorchPredictor(reduce=[cg.Window(...)])"
-        )
+    if isinstance(pilot, xr.Dataset):
+        check_no_positions(pilot, "the pilot")
     if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
         return (

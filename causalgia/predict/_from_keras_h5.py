@@ -245,7 +245,7 @@ class KerasStep(torch.nn.Module):
         if self._arrays is not None:
             array = self._arrays.get(name)
             if array is None:
-                raise KeyError(f"no weight {quoted(name)} among {sorted(self._arrays)[:6]}")
+                raise ValueError(f"no weight {quoted(name)} among {sorted(self._arrays)[:6]}")
             pairs = zip(array.shape, shape, strict=False)
             if array.ndim != len(shape) or any(size is not None and n != size for n, size in pairs):
                 raise ValueError(f"{name} has shape {array.shape}, not {shape}")

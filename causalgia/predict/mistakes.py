@@ -39,6 +39,9 @@ def what_instead_of_network(value: object) -> str:
         return f"the path {quoted(str(value))}; build the network, then load its weights: {_LOAD}"
     if isinstance(value, type):
         return f"the class {value.__name__}; make one: {value.__name__}(...), then load its weights"
+    if isinstance(value, list | tuple):
+        ensemble = "several networks are an ensemble: cg.Ensemble([cg.TorchPredictor(net), ...])"
+        return f"{' '.join(quoted(value).split())}; {ensemble}"
     return f"{' '.join(quoted(value).split())}; FunctionPredictor takes any callable"
 
 

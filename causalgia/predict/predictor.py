@@ -490,7 +490,7 @@ def non_finite(
     where = "" if position is None else f", position {position}"
     detail = (
         f"task {quoted(task)}{where}: {who} answered {value}, from which no effect can be computed; look for a "
-        "logarithm of zero, an overflow or damaged weights"
+        "logarithm of zero or less (a window of 'log sum' needs a positive track), an overflow or damaged weights"
     )
     return NonFiniteError(
         f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail, position=position

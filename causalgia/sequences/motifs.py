@@ -506,9 +506,11 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     (number, head), rows = lines[0], lines[1:]
     identifier, *rest = head[1:].split() or [""]
     if not identifier or len(rows) != 4:
-        msg = (
-            f"{path}: line {number}: {quoted(head)} and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: "
-            "A, C, G, T"
+        sequence = rows and all(set(row.upper()) <= set("ACGTUN") for _, row in rows)
+        msg = f"{path}: line {number}: {quoted(head)} " + (
+            "is followed by a sequence, and this is a door for motifs: cg.read_sequences(path)"
+            if sequence
+            else f"and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, G, T"
         )
         raise SequenceError(msg)
     counts = [_jaspar_row(row, base, path) for row, base in zip(rows, BASES, strict=True)]
