@@ -121,18 +121,18 @@ def _of_response(term: Saturating, reading: Reading) -> Bases:
         parts[0] += np.bincount(rows, np.maximum(weights, 0), reading.n)
         parts[1] += np.bincount(rows, np.minimum(weights, 0), reading.n)
         read |= _of_term(part, reading)
-    moves = (term.response.of(parts) != term.response.of(np.zeros(1))).any(axis=0)
-    read &= moves[:, None]
+    responses = term.response.of(np.vstack([parts, np.zeros(reading.n)]))
+    read[np.ptp(responses, axis=0) == 0] = False
     return read
 
 
 def _of_gate(term: Gate, reading: Reading) -> Bases:
     present = np.array([reading.present(site) for site in term.sites()])
-    opened = (present.all(axis=0) if term.logic == "and" else present.any(axis=0)) & (term.bonus != 0)
+    opened = present.all(axis=0) if term.logic == "and" else present.any(axis=0)
     read = np.zeros((reading.n, reading.length), dtype=bool)
     for site in term.sites():
         read |= _of_windows(reading, site, *reading.places(site))
-    read &= opened[:, None]
+    read[~opened if term.bonus else slice(None)] = False
     return read
 
 
