@@ -174,6 +174,8 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
     ['sum', 'AND', 'OR', 'OR, one site']
     """
     n, key = as_count(n_sequences, "n_sequences"), root_key(rng)
+    if n < FEWEST:
+        raise AttributionError(f"n_sequences={n} is too few for methods that split them; give {FEWEST} or more")
     return tuple(make(n, derive(key, name)) for name, make in _CASES.items())
 
 

@@ -348,26 +348,36 @@ def _interactions(
             truth.setdefault(names, []).append(both - one - other + neither)
     largest = max(map(abs, effects.values()), default=0.0)
     errors = []
-    for (first, second), (value, se) in found.pairs.items():
-        for (one, other), values in truth.items():
-            if (_is_word_of(first, one) and _is_word_of(second, other)) or (
-                _is_word_of(first, other) and _is_word_of(second, one)
-            ):
-                errors.append(((value - float(np.mean(values))) / largest, se / largest))
+    for (one, other), values in truth.items():
+        shared = {pair: max(_shared(pair, (one, other)), _shared(pair, (other, one))) for pair in found.pairs}
+        nearest = max(shared, key=lambda pair: shared[pair], default=None)
+        if nearest is not None and shared[nearest] > 0 and largest > 0:
+            value, se = found.pairs[nearest]
+            errors.append(((value - float(np.mean(values))) / largest, se / largest))
     if errors:
-        values, ses = np.array(errors).T
-        yield "interaction_error", float(values.mean()), float(np.sqrt((ses**2).sum()) / len(ses)), len(errors)
+        of_value, of_se = np.array(errors).T
+        yield "interaction_error", float(of_value.mean()), float(np.sqrt((of_se**2).sum()) / len(errors)), len(errors)
 
 
-def _is_word_of(word: str, site: str) -> bool:
-    """Whether a word is a site's, on either strand: five letters in common, or all of a shorter one.
+def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:
+    """Return the letters that two words have in common with two sites; 0 unless each is its site's, on either strand.
+
+    A word is a site's if they have five letters in a row in common, or all of the shorter one.
 
     Examples
     --------
-    >>> _is_word_of("CCTTATCT", "AGATAAGG"), _is_word_of("AGATAAGG", "CCACACCC")
-    (True, False)
+    >>> _shared(("CCTTATCT", "CACACCC"), ("AGATAAGG", "CCACACCC")), _shared(("ACACCC", "GGG"), ("AGATAAGG", "CCACACCC"))
+    (15, 0)
     """
-    strands = [site, reverse_complement_word(site)] if set(site) <= set("ACGTU") else [site]
-    least = min(_SHARED, len(word), len(site))
-    parts = [word[i : i + least] for i in range(len(word) - least + 1)]
-    return any(part in strand for part in parts for strand in strands)
+    total = 0
+    for word, site in zip(words, sites, strict=True):
+        strands = [site, reverse_complement_word(site)] if set(site) <= set("ACGTU") else [site]
+        lengths = range(min(_SHARED, len(word), len(site)), min(len(word), len(site)) + 1)
+        most = max(
+            (n for n in lengths for i in range(len(word) - n + 1) if any(word[i : i + n] in one for one in strands)),
+            default=0,
+        )
+        if not most:
+            return 0
+        total += most
+    return total
