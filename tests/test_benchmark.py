@@ -235,6 +235,7 @@ def test_a_method_that_refuses_says_so_and_others_are_judged(zoo):
 
 @pytest.mark.torch
 def test_what_a_method_must_return(zoo):
+    torch = pytest.importorskip("torch")
     cases = [zoo["OR"]]
     with pytest.raises(AttributionError, match="no function"):
         cg.benchmark.interpretation("ism", cases=cases)
@@ -242,6 +243,16 @@ def test_what_a_method_must_return(zoo):
         cg.benchmark.interpretation(lambda p, x: np.zeros(3), cases=cases)
     with pytest.raises(AttributionError, match="NaN or infinite"):
         cg.benchmark.interpretation(lambda p, x: np.full(x.shape, np.nan), cases=cases)
+    for made in (
+        (np.zeros((40, 60)), {("GATA", "CACC"): 2.0}),
+        (np.zeros((40, 60)), [1]),
+        "map",
+        torch.zeros((40, 60), requires_grad=True),
+    ):
+        with pytest.raises(AttributionError, match="no array of scores, or no pairs"):
+            cg.benchmark.interpretation(lambda p, x, made=made: made, cases=cases)
+    with pytest.raises(AttributionError, match=r"cases=\[case\]"):
+        cg.benchmark.interpretation(ism, cases=zoo["OR"])
     with pytest.raises(AttributionError, match=r"no cg\.benchmark\.Case"):
         cg.benchmark.interpretation(ism, cases=["OR"])
     with pytest.raises(AttributionError, match="of different names"):

@@ -24,6 +24,7 @@ from causalgia.benchmark.map_scores import (
 )
 from causalgia.errors import AttributionError, CausalgiaError, quoted
 from causalgia.numerics.observed_scores import observed_scores
+from causalgia.predict.answer_checks import first_line
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import RNG, derive, root_key
@@ -145,6 +146,8 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
             "cg.attribute(tokens, predictor, method='ism')"
         )
     key = root_key(rng)
+    if isinstance(cases, Case):
+        raise AttributionError(f"cases={cases!r} is one case; give a list, cases=[case]")
     known = cases_of_the_zoo(rng=key) if cases is None else tuple(cases)
     for case in known:
         if not isinstance(case, Case):
@@ -227,7 +230,14 @@ def _asked(method: Method, predictor: TorchPredictor, tokens: Tokens) -> tuple[A
     made, pairs = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
     if isinstance(made, xr.Dataset):
         made = contributions(made).isel(task=0).to_numpy()
-    scores = np.asarray(made, dtype=np.float64)
+    try:
+        scores = np.asarray(made, dtype=np.float64)
+        pairs = {(str(one), str(other)): (float(value), float(se)) for (one, other), (value, se) in dict(pairs).items()}
+    except (TypeError, ValueError, RuntimeError) as error:  # torch raises the last one, of tensors with a gradient
+        raise AttributionError(
+            f"the method returned what is no array of scores, or no pairs {{(word, word): (interaction, standard "
+            f"error)}}: {first_line(error)}; return a numpy array, or a tuple of one and a dict"
+        ) from error
     if scores.shape not in (tokens.shape, (*tokens.shape, 4)):
         raise AttributionError(
             f"the method returned scores of shape {scores.shape} for sequences {tokens.shape}; return (unit, position) "
