@@ -234,6 +234,18 @@ def test_a_method_that_refuses_says_so_and_others_are_judged(zoo):
 
 
 @pytest.mark.torch
+def test_a_method_that_refuses_single_sites_has_no_attenuation(zoo):
+    def on_gates(predictor, tokens):
+        if predictor.tasks == ("outcome",):
+            raise AttributionError("too few words")
+        return ism(predictor, tokens)
+
+    found = cg.benchmark.interpretation(on_gates, cases=[zoo["sum"]])
+    assert found.refused == {("single sites", "oracle"): "too few words"}
+    assert "attenuation" not in set(found.table["score"])
+
+
+@pytest.mark.torch
 def test_what_a_method_must_return(zoo):
     torch = pytest.importorskip("torch")
     cases = [zoo["OR"]]

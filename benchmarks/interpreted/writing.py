@@ -123,11 +123,13 @@ def _gates(found: Results) -> str:
         if method not in found["maps"]:
             continue
         rows, cells = found["maps"][method]["rows"], []
+        refused = {(case, network) for case, network, _ in found["maps"][method]["refused"]}
         for gate in GATES:
             cell = []
             for network in ("oracle", "CNN"):
                 one = {row[2]: row[3] for row in rows if row[0] == gate and row[1] == network}
-                cell.append(f"{_short(one['auroc'])} ({_short(one['attenuation'])})" if one else "refused")
+                none = "refused" if (gate, network) in refused else "-"
+                cell.append(f"{_short(one['auroc'])} ({_short(one['attenuation'])})" if one else none)
             cells.append(" / ".join(cell))
         body.append([method, *cells])
     for network, one in found["trial"].items():
@@ -244,8 +246,8 @@ the presence of the word takes the effects of the others for its own; with them 
 average, over sequences whose words meet. The trial embeds the word in 1,000 random sequences; the truth is in
 closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
-the networks `rbfox1_like`: the smallest and the largest mean of five networks; 64 baselines. All other bases count
-as not read."""
+the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
+not read."""
 _ZOO = """Means over cases (a family of networks is one case); interaction errors without their sign,
 relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as two. "propose,
 test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by mutagenesis,
@@ -255,11 +257,10 @@ _SAID = {
     "auroc": "Of the size of the scores: .5 is chance.",
     "precision_at_k": "Share of the bases that are read among as many with the largest scores.",
     "attenuation": "What sites count, relative to single sites of an oracle that adds words.",
-    "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by
-Benjamini-Hochberg against maps of shuffled sequences. Nothing keeps this rate: bases beside a site score more than
-any base of a shuffled sequence.""",
-    "recall": """Share of the read bases that are called. Shuffles of a sequence with many copies of a word have
-some of them, which score more than copies that saturate: none is called.""",
+    "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
+against maps of shuffled sequences. Nothing keeps it: those maps lack what a site adds to the bases beside it.""",
+    "recall": """Share of the read bases that are called. Shuffles of a sequence with many copies of a word have some of
+them, and these score more than copies that saturate.""",
 }
 _GRAMMARS = """The 24 networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated
 sequences whose rules are known. Sites are drawn from the motifs; bases of columns with one bit or more are read,

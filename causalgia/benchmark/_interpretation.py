@@ -43,6 +43,7 @@ Method: TypeAlias = Callable[["TorchPredictor", Tokens], Any]
 RATE = 0.1
 _BACKWARD = 2
 _SHARED = 5
+_SCALE = "single sites"
 _OF_EACH_WIDTH, _LENGTH = 20, 41
 _ORDER = (
     *("auroc", "average_precision", "precision_at_k", "sign", "attenuation", "fdp", "recall"),
@@ -60,7 +61,8 @@ class Interpretation:
         A row a case, network and score: ``case, network, score, value, se, n`` (sequences, or pairs of words). A score
         that a case or method does not have is no row.
     refused
-        (case, network) -> the error of the method, where it gave no map.
+        (case, network) -> the error of the method, where it gave no map; of the case ``"single sites"``, on which
+        scores are scaled, there is then no attenuation.
     """
 
     table: pd.DataFrame
@@ -148,7 +150,7 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
     key = root_key(rng)
     if isinstance(cases, Case):
         raise AttributionError(f"cases={cases!r} is one case; give a list, cases=[case]")
-    known = cases_of_the_zoo(rng=key) if cases is None else tuple(cases)
+    known = cases_of_the_zoo(rng=rng) if cases is None else tuple(cases)
     for case in known:
         if not isinstance(case, Case):
             raise AttributionError(f"cases= has {quoted(case)}, which is no cg.benchmark.Case; make one of it")
@@ -156,7 +158,12 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
         raise AttributionError("cases= must be one or more, of different names")
     refused: dict[tuple[str, str], str] = {}
     widths = sorted({site.stop - site.start for case in known for site in case.sites})
-    scales = _scales(method, widths, key) if widths else {}
+    scales: Scales = {}
+    if widths:
+        try:
+            scales = _scales(method, widths, key)
+        except _MethodError as error:
+            refused[_SCALE, "oracle"] = str(error)
     rows: list[tuple[str, str, str, float, float, int]] = []
     for case in known:
         maps = {}
@@ -263,12 +270,9 @@ def _scales(method: Method, widths: Sequence[int], key: int) -> dict[int, tuple[
     of = Oracle(*[Word(word, 1.0) for word in dict.fromkeys(words)])
     n = max(FEWEST, _OF_EACH_WIDTH * len(words))
     length = max(_LENGTH, 2 * max(widths))
-    case = planted_case("scale", of, [(word,) for word in words], n, derive(key, "scale"), length=length)
+    case = planted_case(_SCALE, of, [(word,) for word in words], n, derive(key, "scale"), length=length)
     predictor = case.predictors["oracle"]
-    try:
-        scores, _ = _asked(method, predictor, case.sequences)
-    except _MethodError:
-        return {}
+    scores, _ = _asked(method, predictor, case.sequences)
     effects = _site_effects(predictor, case)
     found = {}
     for width in widths:
