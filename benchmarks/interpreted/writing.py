@@ -263,6 +263,8 @@ against maps of shuffled sequences. Nothing keeps it: those maps lack what a sit
 them, and these score more than copies that saturate.""",
 }
 _GRAMMARS = """The 24 networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated
-sequences whose rules are known. Sites are drawn from the motifs; bases of columns with one bit or more are read,
-the others of a site are not judged. Mutagenesis was run on the networks trained on 12,000 sequences alone, the
-other methods on all (8 baselines)."""
+sequences whose rules are known. Sites are drawn from the motifs; bases of columns with one bit or more are read, the
+others of a site are not judged. Mutagenesis and integrated gradients were run on the networks trained on 12,000
+sequences alone, the other methods on all; 8 baselines. A site counts where it was written: in the center or beside it
+(localization, where its sign turns), three times (counting), at a gap of 3 (heterodimer), beside motifs of other tasks
+(multi). One network of localization has a single filter and reads elsewhere; SIX5 was hardly learned by two of four."""
