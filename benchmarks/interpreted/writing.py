@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from interpreted.gates import GATES, MAPS
+from interpreted.grammars import METHODS as ON_GRAMMARS
+from interpreted.methods import METHODS
 from interpreted.zoo import PROMISED
 
 Results = dict[str, Any]
@@ -28,10 +30,8 @@ _TABLES = ("auroc", "precision_at_k", "attenuation", "fdp", "recall")
 
 def page(results: Results) -> str:
     """Return the page."""
-    of_zoo = {name.removeprefix("zoo: "): one["found"] for name, one in results.items() if name.startswith("zoo: ")}
-    grammars = {
-        name.removeprefix("grammars: "): one["found"] for name, one in results.items() if name.startswith("grammars: ")
-    }
+    of_zoo = {name: results[f"zoo: {name}"]["found"] for name in METHODS if f"zoo: {name}" in results}
+    grammars = {name: results[f"grammars: {name}"]["found"] for name in ON_GRAMMARS if f"grammars: {name}" in results}
     parts = [_HEAD]
     parts += [_gates(results["gates"]["found"])] if "gates" in results else []
     parts += [_confounded(results["confounded"]["found"])] if "confounded" in results else []
@@ -248,11 +248,11 @@ closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
-_ZOO = """Means over cases (a family of networks is one case); interaction errors without their sign,
-relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as two. "propose,
-test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by mutagenesis,
-and the same with integrated gradients, a region of a tenth of the difference between sequences and their shuffles,
-and the four strongest words tested in pairs as well."""
+_ZOO = """Means over the cases and networks that a method answers (a family of networks is one case); interaction errors
+without their sign, relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as
+two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by
+mutagenesis, and the same with integrated gradients, a region of a tenth of the difference between sequences and their
+shuffles, and the four strongest words tested in pairs as well."""
 _SAID = {
     "auroc": "Of the size of the scores: .5 is chance.",
     "precision_at_k": "Share of the bases that are read among as many with the largest scores.",
