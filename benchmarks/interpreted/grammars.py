@@ -19,7 +19,8 @@ from interpreted.zoo import as_results
 N = 40
 _INFORMATIVE = 1.0  # bits of a column whose bases count as read
 _PSEUDO = 0.001
-_ON_ONE = ("ISM", "integrated gradients")
+LARGEST = "n12000"
+ON_ONE = ("ISM", "integrated gradients")
 METHODS: dict[str, Callable[..., Any]] = {
     "ISM": partial(mapped, method="ism"),
     "gradient": partial(mapped, method="gradient"),
@@ -30,7 +31,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 def measured(method: str, folder: Path, *, quick: bool = False) -> dict[str, Any]:
     """Return the scores of a method on the networks of one folder; of the slow ones, one of a grammar."""
-    made = cases(folder, largest=method in _ON_ONE)
+    made = cases(folder, largest=method in ON_ONE)
     return as_results(cg.benchmark.interpretation(METHODS[method], cases=made[:1] if quick else made))
 
 
@@ -49,7 +50,7 @@ def cases(folder: Path, *, largest: bool = False) -> list[Case]:
             bare, tokens, sites, read, ignored = planted(grammar, task, rule, truth["motifs"], backgrounds)
             for learned in (True, False):
                 names = [name for name, one in of.items() if one["auroc"] and one["learned"][task] == learned]
-                names = [name for name in names if name.endswith("n12000")] if largest else names
+                names = [name for name in names if name.endswith(LARGEST)] if largest else names
                 if not names:
                     continue
                 networks = {
