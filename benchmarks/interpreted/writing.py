@@ -209,7 +209,8 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                     and row[3] - NOMINAL * row[4] > RATE
                 ):
                     by_case[row[0]].append(row[3])
-            blind = [row[0] for row in one["rows"] if row[2] == "auroc" and row[3] == CHANCE and place == "zoo"]
+            nothing = [row[:2] for row in one["rows"] if row[2] == "auroc" and row[3] == CHANCE and place == "zoo"]
+            blind = [case if network == "oracle" else f"{case}, {network}" for case, network in nothing]
             lines += [f"{method} finds nothing in {'; '.join(blind)} (AUROC {CHANCE:g})."] if blind else []
             above[method] += [f"{case} {max(values):.2f}" for case, values in by_case.items()]
             by_reason: dict[str, list[str]] = defaultdict(list)
