@@ -31,6 +31,7 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/zoo/twin.py",
         "tests/test_*torch*.py",
         "tests/test_incremental.py",
+        "tests/test_interpretation_page.py",
         "tests/test_predict_fast.py",
         "tests/test_zoo_trained.py",
     ]

@@ -11,7 +11,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-pytest.importorskip("torch")
 import interpretation as maker
 from interpreted import confounded, grammars, writing
 from interpreted.methods import METHODS
