@@ -65,6 +65,7 @@ def test_regression_is_confounded_and_the_trial_is_not():
     found = KEPT["confounded"]["found"]
     truth = found["truth"][0]
     assert found["regression on the word"][0] - truth > 10 * found["regression on the word"][1]
+    assert truth - found["regression on the word and the others"][0] > 4 * found["regression on the word"][1]
     assert abs(found["trial"][0] - truth) < 4 * found["trial"][1]
 
 
