@@ -253,10 +253,11 @@ single site counts; 0: nothing), of the oracle `gated` / of a CNN trained on it 
 interaction of the two words in a trial of four arms on 100 units, with its standard error."""
 _GATES_SAY = """Substitutions see next to nothing of two sites that replace each other. Integrated gradients see them,
 and halve each site under AND and under OR alike: they do not tell these gates apart. Four arms do."""
-_CONFOUNDED = """The effect of AGATAAG in the oracle `gata1_like` (task K562). Half of 4,000 sequences are enhancers, in which
-this word and three others come with probability .6 each, in the others with .1. Regression on the presence of the word
-takes the effects of the others for its own. With them as covariates it misses in the other direction: the oracle does
-not only add words. The trial embeds the word in 1,000 random sequences; the truth is in closed form."""
+_CONFOUNDED = """The effect of AGATAAG in the oracle `gata1_like` (task K562). Half of 4,000 sequences are
+enhancers, in which this word and three others come with probability .6 each, in the others with .1. Regression on the
+presence of the word takes the effects of the others for its own. With them as covariates it misses in the other
+direction: the oracle does not only add words. The trial embeds the word in 1,000 random sequences; the truth is in
+closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
