@@ -17,6 +17,9 @@ if TYPE_CHECKING:
         attribution as attribution,
     )
     from causalgia import (
+        benchmark as benchmark,
+    )
+    from causalgia import (
         calibration as calibration,
     )
     from causalgia import (

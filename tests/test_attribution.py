@@ -482,3 +482,13 @@ def test_nothing_of_this_room_returns_a_p_value(drawn):
         assert not {"p", "log_p", "q", "p_adjusted"} & set(made.variables)
     with pytest.raises(cg.errors.EstimateError, match="no p-values"):
         cg.adjust(mean, method="bh")
+
+
+def test_a_sequence_that_no_baseline_differs_from_has_scores_of_nothing():
+    """All answers of the AND gate are 0; between them its product is not, so that scores have rounding errors."""
+    gate = cg.zoo.oracle("gated")
+    network = cg.TorchPredictor(gate.module(), tasks=gate.tasks, scale=gate.scale, device="cpu")
+    drawn = cg.Uniform(length=60).sample(10, rng=0)
+    maps = cg.attribute(drawn, network, method="integrated_gradients", n_baselines=4, rng=0, progress=False)
+    assert (maps["answer"].sel(task="AND") == 0).all()
+    assert np.abs(maps["score"].sel(task="AND")).max() < 1e-3

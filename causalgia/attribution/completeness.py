@@ -30,7 +30,8 @@ class ScoresOverBaselines:
     completeness
         Sum of the observed bases' scores minus the difference of the answers, (tasks,).
     explained
-        What the miss is measured against: that difference, or the sd of the baselines' answers where it is more.
+        What the miss is measured against: the largest of that difference, the sd of the baselines' answers, and what
+        rounding may reach.
     completeness_se
         Standard error of the miss over baselines, of methods that add up in expectation alone; else None.
     """
@@ -98,8 +99,9 @@ class BaselineSums:
     ) -> ScoresOverBaselines:
         """Return the scores; `in_expectation` says that they add up over many baselines, and not for each."""
         se = np.sqrt(self.squares / (self.n - 1)) / np.sqrt(self.n)
-        observed = np.take_along_axis(self.mean, tokens.astype(np.intp)[:, None, None], 1).sum((0, 1))
-        found = _scores(self.mean, se, observed, answer, baseline_answers)
+        observed = np.take_along_axis(self.mean, tokens.astype(np.intp)[:, None, None], 1)
+        sizes = np.abs(observed).sum((0, 1))
+        found = _scores(self.mean, se, observed.sum((0, 1)), sizes, answer, baseline_answers)
         if not in_expectation:
             return found
         miss = np.concatenate(self.totals) - (answer - baseline_answers)
@@ -111,7 +113,7 @@ def position_scores_over_baselines(
 ) -> ScoresOverBaselines:
     """Return scores of the observed bases alone as a mean over baselines, from (draws, length, tasks)."""
     score, se = mean_and_se(scores)
-    return _scores(score, se, score.sum(0), answer, baseline_answers)
+    return _scores(score, se, score.sum(0), np.abs(score).sum(0), answer, baseline_answers)
 
 
 def mean_and_se(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -123,10 +125,12 @@ def _scores(
     score: NDArray[np.float64],
     se: NDArray[np.float64],
     observed: NDArray[np.float64],
+    sizes: NDArray[np.float64],
     answer: NDArray[np.float64],
     baseline_answers: NDArray[np.float64],
 ) -> ScoresOverBaselines:
     difference = answer - baseline_answers.mean(0)
-    rounding = _ROUNDING * np.maximum(np.abs(answer), np.abs(baseline_answers).max(0))
+    # where all answers are equal, scores are of nothing, and miss it by their own rounding
+    rounding = _ROUNDING * np.maximum.reduce([np.abs(answer), np.abs(baseline_answers).max(0), sizes])
     explained = np.maximum.reduce([np.abs(difference), baseline_answers.std(0), rounding])
     return ScoresOverBaselines(score, se, answer, baseline_answers.mean(0), observed - difference, explained)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.zoo._read_by import read_by
     from causalgia.zoo._true_ace import true_ace
     from causalgia.zoo.arrangements import Hairpin, Pair
     from causalgia.zoo.grammar import Oracle
@@ -60,5 +61,6 @@ __all__ = [
     "names",
     "oracle",
     "promoter",
+    "read_by",
     "true_ace",
 ]

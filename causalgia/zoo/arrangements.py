@@ -243,10 +243,10 @@ class Hairpin(Term):
     def _count(self, reading: Reading, loop: int) -> Array:
         """Return the number of hairpins of this loop length with the word in each sequence, (n,)."""
         rows, at = reading.places(Site.of(self.word))
-        closed = [rows[self._closed(reading, rows, at - place, loop)] for place in self.places(loop)]
+        closed = [rows[self.closed(reading, rows, at - place, loop)] for place in self.places(loop)]
         return np.bincount(np.concatenate(closed), minlength=reading.n).astype(np.float64)
 
-    def _closed(self, reading: Reading, rows: Ints, starts: Ints, loop: int) -> NDArray[np.bool_]:
+    def closed(self, reading: Reading, rows: Ints, starts: Ints, loop: int) -> NDArray[np.bool_]:
         """Return whether a hairpin starts at each of these places, (hits,)."""
         closed = (starts >= 0) & (starts < n_windows(reading.length, 2 * self.stem + loop))
         pairs = self.pairing.astype(bool)
