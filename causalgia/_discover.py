@@ -156,6 +156,8 @@ def discover(
     n_units, key = as_count(n_units, "n_units"), root_key(rng)
     named = None if motifs is None else _as_motifs(motifs)
     proposing, fresh = _split(sequences)
+    predictor.predict(proposing.parents_given.tokens[:1])
+    predictor = predictor.with_incremental_edits(fresh.length)
     proposed = propose(sequences=proposing.parents_given, predictor=predictor, rng=derive(key, "propose"))
     n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
     if not proposed.sizes["pattern"]:

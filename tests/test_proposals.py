@@ -7,7 +7,7 @@ import pytest
 
 import causalgia as cg
 from causalgia._discover import _reads
-from causalgia.attribution.average_mutagenesis import trimmed
+from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, OutcomesError, SequenceError
 from causalgia.sequences import decode, encode
@@ -70,7 +70,7 @@ def test_the_level_is_the_share_of_windows_of_null_maps():
 def test_half_words_that_backgrounds_complete_become_the_word():
     backgrounds = np.random.default_rng(0).integers(0, 4, (256, 41)).astype(np.uint8)
     frame = encode(["TGCATGT"])[0]
-    cut = trimmed(rbfox1, frame, backgrounds, inside=(1, 7), task=0)
+    cut = trimmed(frame, EditedBackgrounds(rbfox1, backgrounds), inside=(1, 7), task=0)
     assert decode(cut.word) == ["TGCATG"]
     assert cut.start == 0
     direct = backgrounds.copy()

@@ -10,6 +10,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.checks import is_real
@@ -35,13 +36,15 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     ----------
     estimates
         From `causalgia.estimate`, with contrasts of placebo words; a table with a bool column ``placebo_word``; or the
-        effects from `causalgia.contrast`, which are estimated first.
+        effects from `causalgia.contrast`, which are estimated first. With a coordinate ``placebo_class`` a contrast is
+        ranked among the placebo words of its class.
 
     Returns
     -------
     Dataset
         The same with ``p_placebo`` (two-sided), ``p_placebo_above`` (small where the effect lies above the words') and
-        ``p_placebo_below``, on the dims of ``ace``; and attrs ``n_placebos``.
+        ``p_placebo_below``, on the dims of ``ace``; and attrs ``n_placebos``, of the class
+        that has the fewest.
 
     Raises
     ------
@@ -61,13 +64,35 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     """
     table = estimates_of(estimates)
     ace, words = table["ace"].to_numpy(), is_placebo_word(table)
-    if words.sum() < 2:
-        raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
-    above, below = _rank_p_values(ace, words), _rank_p_values(-ace, words)
+    above, below, fewest = np.empty(ace.shape), np.empty(ace.shape), len(words)
+    for rows in placebo_classes(table):
+        fewest = min(fewest, int(words[rows].sum()))
+        if fewest < 2:
+            raise EstimateError(f"a rank among placebo words needs two or more, and there are {fewest}; {_CURE}")
+        above[rows], below[rows] = (_rank_p_values(sign * ace[rows], words[rows]) for sign in (1, -1))
     columns = {"p_placebo": np.minimum(1.0, 2 * np.minimum(above, below))}
     columns |= {"p_placebo_above": above, "p_placebo_below": below}
     out = table.assign({name: (table["ace"].dims, p) for name, p in columns.items()})
-    return out.assign_attrs(n_placebos=int(words.sum()))
+    return out.assign_attrs(n_placebos=fewest)
+
+
+def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
+    """Return the rows of contrasts that are compared with placebo words of their own class, class by class.
+
+    Words of different widths are of different classes, for wider ones change more bases. The class is the coordinate or
+    variable ``placebo_class (contrast)``; without it all contrasts are of one.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"ace": ("contrast", [1.0, 0.2, 0.3])})
+    >>> [rows.tolist() for rows in placebo_classes(table.assign_coords(placebo_class=("contrast", [6, 8, 6])))]
+    [[0, 2], [1]]
+    """
+    n = estimates.sizes["contrast"]
+    if "placebo_class" not in estimates.variables:
+        return [np.arange(n)]
+    _, of = np.unique(estimates["placebo_class"].to_numpy(), return_inverse=True)
+    return [np.flatnonzero(of == k) for k in range(int(of.max(initial=-1)) + 1)]
 
 
 def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
@@ -94,8 +119,8 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error; if
-        they spread no more than their errors do; or if the central share of them are one value.
+        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error or are
+        of several classes; if they spread no more than their errors do; or if the central share of them are one value.
 
     Notes
     -----
@@ -123,6 +148,11 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     table = estimates_of(estimates)
     check_has_errors(table)
     words = is_placebo_word(table)
+    if len(classes := placebo_classes(table)) > 1:
+        raise EstimateError(
+            f"the contrasts are of {len(classes)} classes of placebo words, and each has a region of its own; select "
+            "those of one, estimates.sel(contrast=estimates['placebo_class'] == ...)"
+        )
     _check_n_words(int(words.sum()), share)
     found = _region_limits(table, words, share)
     _check_spread(found.true, found.spread, table)
@@ -148,10 +178,13 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     array([False,  True])
     """
     check_has_errors(estimates)
-    words = is_placebo_word(estimates)
-    _check_n_words(int(words.sum()), share)
-    found = _region_limits(estimates, words, share)
-    none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
+    none = np.zeros(estimates["ace"].shape[1:], dtype=bool)
+    for rows in placebo_classes(estimates):
+        own = estimates.isel(contrast=rows)
+        words = is_placebo_word(own)
+        _check_n_words(int(words.sum()), share)
+        found = _region_limits(own, words, share)
+        none |= _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
 

@@ -16,7 +16,7 @@ from causalgia.choices import is_matched_rope, is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import caller_stacklevel
-from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
+from causalgia.multiplicity.placebo import placebo_classes, placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
 from causalgia.types import Array
@@ -196,12 +196,17 @@ def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
 
 
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
-    effects = _with_covariance_se(effects)
-    found = placebo_region(effects)
-    lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
-    label = f"the central 95 % of {int(found['n_placebos'])} placebo words"
+    effects, fewest = _with_covariance_se(effects), effects.sizes["contrast"]
+    lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
+    classes = placebo_classes(effects)
+    for rows in classes:
+        found = placebo_region(effects.isel(contrast=rows))
+        lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
+        fewest = min(fewest, int(found["n_placebos"]))
+    words = f"{fewest} placebo words" if len(classes) == 1 else f"{fewest} or more placebo words of each width"
+    label = f"the central 95 % of {words}"
     tail = rope.strip() == "placebo tail"
-    label += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
+    label += f", directions by a Student t tail fitted to {words}" if tail else ""
     return Region(lower, upper, label, of_placebos=True, tail=tail)
 
 
