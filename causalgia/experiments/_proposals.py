@@ -31,17 +31,18 @@ def proposals(
     proposals: xr.Dataset,
     null: NullModel,
     *,
-    placebos: int = 200,
+    placebos: int = 100,
     at: int | None = None,
     n_units: int | None = None,
-    rope: Rope = "placebo tail",
+    rope: Rope = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that asks which proposed words hold on units that did not propose them.
 
     Every proposed word is embedded at one place of the same backgrounds, and compared with the untreated arm and with
-    placebo words, as in `causalgia.experiments.word_screen`: a verdict "increases" or "decreases" says that the effect
-    lies beyond the central 95 % of placebo words, with the false discovery rate over the proposals controlled
-    (Benjamini-Hochberg, a tenth). Words differ in width after trimming, and wide placebo words have larger effects than
+    placebo words. Proposals are the extremes of a search, and a search finds extremes in random networks as well, so a
+    verdict "increases" or "decreases" says more than that a word lies outside of most placebo words: its effect lies
+    beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
+    (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
     narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12.
 
     The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
@@ -55,14 +56,14 @@ def proposals(
     null
         The null model of backgrounds, not from sequences that proposed.
     placebos
-        Placebo words of each width, 40 or more. Ranks among M resolve p-values of ``2 / (M + 1)``: with 200, a tenth
-        of the proposals is found where it lies beyond every placebo word.
+        Placebo words of each width, 40 or more.
     at
         0-based start; None: the center.
     n_units
         Backgrounds; None: all sequences of a `causalgia.Genomic`, 1,000 of other null models.
     rope
-        Region of practical equivalence: as for `causalgia.experiments.word_screen`.
+        Region of practical equivalence: ``"placebo outliers"``, five standard deviations about the placebo words
+        (`causalgia.multiplicity.placebo_fences`); or as for `causalgia.experiments.word_screen`.
 
     Returns
     -------

@@ -287,11 +287,12 @@ def _region_text(
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
     limits = [f"{low[of[0]] - m:.3g} to {high[of[0]] - m:.3g}" for of, m in zip(classes, mean, strict=True)]
     how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
+    what, how = ("central 95 %", f"; directions by {how}") if rope.startswith("the central") else ("fences", "")
     if len(classes) == 1:
-        return f"{placebo.sum()} placebo words (central 95 %: {limits[0]} from their mean; directions by {how})"
+        return f"{placebo.sum()} placebo words ({what}: {limits[0]} from their mean{how})"
     widths = rows["placebo_class"].to_numpy()
     each = ", ".join(f"{text} of {int(widths[of[0]])} bases" for of, text in zip(classes, limits, strict=True))
-    return f"{placebo.sum()} placebo words (central 95 %: {each}, from their mean; directions by {how} of each width)"
+    return f"{placebo.sum()} placebo words ({what}: {each}, from their means{how})"
 
 
 def draw_word_screen(answer: Answer) -> Axes:

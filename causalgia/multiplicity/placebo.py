@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.special import ndtri
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
@@ -21,6 +22,7 @@ from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, Mask
 
 LEAST_WORDS = 40
+_FENCES = 5.0
 _CURE = "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool coordinate placebo_word"
 _WIDER = "use more units, or give a rope in numbers"
 
@@ -164,6 +166,57 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs)
 
 
+def placebo_fences(estimates: Any) -> xr.Dataset:
+    """Estimate how far random words reach: five standard deviations of a normal law of their central 80 %.
+
+    Words that a search has chosen are extreme among random words whatever the network reads, and 5 % of all words lie
+    outside of `placebo_region`. Beyond the fences lie, by the normal law, .04 of the 65,536 words of eight letters. The
+    standard deviation of each side is that of the quantile at 10 or 90 %, so that neither skewed effects nor a few
+    placebo words that the network reads widen the fences as they widen the variance. Use it for words that were chosen:
+    ``cg.decide(..., rope="placebo outliers")``.
+
+    Parameters
+    ----------
+    estimates
+        As for `placebo_region`.
+
+    Returns
+    -------
+    Dataset
+        As of `placebo_region`, which the fences never lie within.
+
+    Raises
+    ------
+    EstimateError
+        As `placebo_region`.
+
+    Notes
+    -----
+    That words beyond the fences are more than the extremes of a search rests on a model: effects of random words whose
+    tails are no heavier than a normal law's.
+
+    References
+    ----------
+    Efron (2004), doi:10.1198/016214504000000089: a null distribution from the center of many statistics.
+
+    Examples
+    --------
+    >>> effect = np.concatenate([np.random.default_rng(0).normal(size=100), [9.0, 12.0]])
+    >>> table = xr.Dataset({"effect": ("contrast", effect), "se": ("contrast", np.full(102, 0.1))})
+    >>> fences = placebo_fences(table.assign_coords(placebo_word=("contrast", np.full(102, True))))
+    >>> fences["lower"].values.round(1), fences["upper"].values.round(1)
+    (array([-5.]), array([5.6]))
+    """
+    table = estimates_of(estimates)
+    region = placebo_region(table)
+    near = _region_limits(table, is_placebo_word(table), 0.95).near
+    low, middle, high = np.quantile(near, [0.1, 0.5, 0.9], axis=0)
+    reach = _FENCES / float(ndtri(0.9))
+    dims, ends = region["lower"].dims, (middle - reach * (middle - low), middle + reach * (high - middle))
+    lower, upper = np.minimum(region["lower"], ends[0]), np.maximum(region["upper"], ends[1])
+    return region.assign(lower=(dims, lower.to_numpy()), upper=(dims, upper.to_numpy()))
+
+
 def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     """Return the tasks in which the placebo words set no scale, shape ``(task,)``: `placebo_region` refuses those.
 
@@ -190,13 +243,14 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
 
 
 class _RegionLimits(NamedTuple):
-    """Limits of the region, mean of the words, and variances of their true and estimated effects."""
+    """Limits of the region, mean of the words, variances of true and estimated effects, and shrunken effects."""
 
     lower: Array
     upper: Array
     center: Array
     true: Array
     spread: Array
+    near: Array
 
 
 def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
@@ -206,7 +260,7 @@ def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionL
     true = spread - own.mean(axis=0)
     near = _shrink_to_center(ace, center, np.maximum(true, 0.0), own)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return _RegionLimits(lower, upper, center, true, spread)
+    return _RegionLimits(lower, upper, center, true, spread, near)
 
 
 def _rank_p_values(values: Array, words: Mask) -> Array:
