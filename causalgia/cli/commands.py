@@ -15,6 +15,7 @@ import typer
 
 import causalgia
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
+from causalgia.cli.discover_command import discover_words
 from causalgia.cli.folder import (
     DECISIONS,
     EFFECTS,
@@ -88,6 +89,7 @@ app = typer.Typer(
 )
 app.add_typer(bench)
 app.command(name="variants", cls=RopeCommand)(score_variants)
+app.command(name="discover")(discover_words)
 
 
 def _version(asked: bool) -> None:
@@ -132,6 +134,10 @@ def _top(
     The variants of a list, among matched null variants:
 
         causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
+
+    The words that a network reads:
+
+        causalgia discover net.toml --sequences peaks.fa --out words
 
     On the bench:
 
