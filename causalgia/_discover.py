@@ -344,7 +344,7 @@ def _pairs(
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
     rows = []
     for first, second in combinations(words, 2):
-        for task in found["task"].to_numpy().tolist():
+        for task in dict.fromkeys(table["task"]):  # those with verdicts
             row = found.sel(contrast=f"{first} and {second}", task=task)
             alone = [float(found["ace"].sel(contrast=name, task=task)) for name in (f"{first} left", f"{second} right")]
             ace, lower, upper = (float(row[column]) for column in ("ace", "lower", "upper"))

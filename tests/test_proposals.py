@@ -307,3 +307,14 @@ def test_a_network_is_asked_about_what_changes_alone():
     both = cg.Ensemble([predictor, other])
     assert all(part.incremental for part in both.with_incremental_edits(200).parts)
     assert rbfox1.with_incremental_edits(41) is rbfox1
+
+
+@pytest.mark.filterwarnings("ignore:no verdict on task:causalgia.errors.DegenerateWarning")
+def test_a_task_that_answers_nothing_has_no_rows():
+    def answer(x):
+        live = rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0]
+        return np.stack([live, np.zeros(len(x))], axis=1)
+
+    two = cg.FunctionPredictor(answer, tasks=["live", "dead"], scale="log intensity")
+    found = cg.discover(two, planted(80, "TGCATG", "AGAATG"), n_units=100, rng=0)
+    assert set(found.table["task"]) == set(found.pairs["task"]) == {"live"}
