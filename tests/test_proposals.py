@@ -309,7 +309,7 @@ def test_a_network_is_asked_about_what_changes_alone():
     assert rbfox1.with_incremental_edits(41) is rbfox1
 
 
-@pytest.mark.filterwarnings("ignore:no verdict on task:causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_task_that_answers_nothing_has_no_rows():
     def answer(x):
         live = rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0]
