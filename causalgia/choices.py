@@ -99,7 +99,7 @@ LEAST_PLACEBO_WORDS = 40
 LEAST_MATCHED_NULLS = 39
 """Fewest null variants of a stratum: with 39 the central 95 % lie between the least and the largest."""
 
-PLACEBO_ROPES = ("placebo", "placebo tail")
+PLACEBO_ROPES = ("placebo", "placebo tail", "placebo outliers")
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
@@ -109,7 +109,7 @@ def _is_interval(value: object) -> bool:
 
 
 def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebo words define the region: ``"placebo"`` or ``"placebo tail"``.
+    """Return whether placebo words define the region: ``"placebo"``, ``"placebo tail"`` or ``"placebo outliers"``.
 
     Examples
     --------
@@ -150,5 +150,6 @@ def is_rope(value: object) -> bool:
 
 
 ROPE_IN_WORDS = (
-    'two numbers, the lower first (or by task), "placebo", "placebo tail", sd of the control arm such as "0.2 sd", or 0'
+    'two numbers, the lower first (or by task), "placebo", "placebo tail", "placebo outliers", sd of the control arm '
+    'such as "0.2 sd", or 0'
 )

@@ -348,6 +348,13 @@ SCHEMA: tuple[Variable, ...] = (
         "*",
         "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
     ),
+    Variable(
+        "placebo_class",
+        ("moments", "estimates", "decisions"),
+        (("contrast",),),
+        "*",
+        "class, such as a width, of the placebo words that the contrast is compared with; without it they are one",
+    ),
     # multiplicity
     _estimate("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
     _estimate("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),

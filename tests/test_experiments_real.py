@@ -143,3 +143,17 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
         own = estimates.sel(contrast=contrast)
         assert abs(float(own["ace"]) - ace) < 4 * np.hypot(float(own["se"]), se)
     assert answer.decisions["verdict"].sel(contrast="motif minus placebo").item() == "increases"
+
+
+@pytest.mark.long
+def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
+    """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the network reads 249."""
+    given = read_fasta(shared / "data/sequences/human_lentimpra_200/sequences.fasta.gz").tokens
+    sequences = np.concatenate([given, np.roll(given, 1, axis=0)[:, :49]], axis=1)
+    found = cg.discover(load(shared, "deepstarr"), sequences, rng=0)
+    words = found.confirmed[found.confirmed["task"] == "dev"].set_index("consensus")
+    for factor, core in {"AP-1": "TGACTCA", "GATA": "TTATC", "E-box": "CACGTG", "GAGA": "GAGAGAG"}.items():
+        own = words[words.index.str.contains(core)]
+        assert len(own), factor
+        assert (own["lower"] > 0.3).all()
+    assert len(found.confirmed["consensus"].unique()) < 0.3 * len(found.table["consensus"].unique())

@@ -10,7 +10,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import EstimateError
-from causalgia.multiplicity import placebo_rank, placebo_region
+from causalgia.multiplicity import placebo_fences, placebo_rank, placebo_region
 from causalgia.multiplicity.placebo import tasks_without_scale
 
 EFFECT = ("contrast", "task")
@@ -204,3 +204,61 @@ def test_two_words_rank_and_one_does_not() -> None:
     assert found["p_placebo_above"].values.ravel() == pytest.approx([1 / 3, 1, 1 / 2])
     with pytest.raises(EstimateError, match="needs two or more, and there are 1"):
         placebo_rank(screen(np.array([3.0, 0.0, 1.0]), 1))
+
+
+def two_classes(seed: int = 0) -> xr.Dataset:
+    """Ten words and 60 placebo words of 6 bases, and as many of 10 with effects three times as large."""
+    rng = np.random.default_rng(seed)
+    wide = np.repeat([6, 10], 70)
+    table = screen(rng.normal(size=140) * np.where(wide == 10, 3.0, 1.0), 60, se=0.01)
+    words = np.tile(np.arange(70) >= 10, 2)
+    return table.assign_coords(placebo_word=("contrast", words), placebo_class=("contrast", wide))
+
+
+def test_each_class_of_placebo_words_is_a_null_of_its_own() -> None:
+    table = two_classes()
+    parts = [table.isel(contrast=table["placebo_class"].values == wide) for wide in (6, 10)]
+    alone = [part.drop_vars("placebo_class") for part in parts]
+    ranked = placebo_rank(table)
+    expected = np.concatenate([placebo_rank(part)["p_placebo"].values for part in alone])
+    np.testing.assert_array_equal(ranked["p_placebo"].values, expected)
+    for rope, region in (
+        ("placebo", placebo_region),
+        ("placebo tail", placebo_region),
+        ("placebo outliers", placebo_fences),
+    ):
+        decided = cg.decide(table, rope=rope, level=0.9)
+        for part in alone:
+            own = decided.sel(contrast=part["contrast"].values)
+            np.testing.assert_allclose(own["rope_upper"], region(part)["upper"].values[0])
+            np.testing.assert_allclose(own["rope_lower"], region(part)["lower"].values[0])
+        assert "60 or more placebo words of each width" in decided.attrs["rope"]
+    with pytest.raises(EstimateError, match="2 classes of placebo words"):
+        placebo_region(table)
+    wide = np.where(np.arange(140) == 0, 8, table["placebo_class"])  # words of 8 bases have no placebo words
+    with pytest.raises(EstimateError, match="needs 40"):
+        cg.decide(table.assign_coords(placebo_class=("contrast", wide)), rope="placebo")
+
+
+def test_fences_are_five_sd_of_a_normal_law_whatever_a_few_words_do() -> None:
+    n = 20_000
+    law = stats.norm.ppf((np.arange(n) + 0.5) / n)
+    fences = placebo_fences(screen(law, n, se=1e-9))
+    np.testing.assert_allclose([fences["lower"].item(), fences["upper"].item()], [-5, 5], atol=0.01)
+    read = np.where(np.arange(n) < n // 50, 30.0, law)  # 2 % that the network reads
+    moved = placebo_fences(screen(read, n, se=1e-9))
+    assert 5 < moved["upper"].item() < 5.6
+    still = placebo_fences(screen(np.where(np.abs(law) > 1.6, law, 0.0), n, se=1e-9))  # most words do nothing
+    assert still["upper"].item() == pytest.approx(placebo_region(screen(law, n, se=1e-9))["upper"].item(), abs=0.01)
+
+
+def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
+    """Of 400 words of a normal law, the extreme of 20,000 in 50 screens."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(50):
+        ace = rng.normal(size=500)
+        ace[:5] = np.sort(rng.normal(size=400))[-5:]  # the winners of a search
+        found = cg.decide(screen(ace, 100, se=0.05), rope="placebo outliers", level=0.9)
+        held += int(np.isin(found["verdict"].values[:400], ("increases", "decreases")).sum())
+    assert held <= 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import causalgia as cg
 from causalgia._discover import _reads
-from causalgia.attribution.average_mutagenesis import trimmed
+from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, OutcomesError, SequenceError
 from causalgia.sequences import decode, encode
@@ -70,7 +72,7 @@ def test_the_level_is_the_share_of_windows_of_null_maps():
 def test_half_words_that_backgrounds_complete_become_the_word():
     backgrounds = np.random.default_rng(0).integers(0, 4, (256, 41)).astype(np.uint8)
     frame = encode(["TGCATGT"])[0]
-    cut = trimmed(rbfox1, frame, backgrounds, inside=(1, 7), task=0)
+    cut = trimmed(frame, EditedBackgrounds(rbfox1, backgrounds), inside=(1, 7), task=0)
     assert decode(cut.word) == ["TGCATG"]
     assert cut.start == 0
     direct = backgrounds.copy()
@@ -237,3 +239,82 @@ def test_pairs_that_need_each_other_are_and():
 def test_impossible_requests_are_refused(call, error, says):
     with pytest.raises(error, match=says):
         call(planted(12, "TGCATG"))
+
+
+def test_copies_on_either_strand_count_once():
+    rows = planted(60, "TGCATG")
+    copied = np.concatenate([rows, rows[:20], cg.sequences.reverse_complement(rows[:20])])
+    found = cg.discover(rbfox1, copied, rng=0)
+    assert found.n_proposing + found.n_fresh == 60
+    assert "40 of 100 sequences are copies of others" in str(found)
+    assert "TGCATG" in set(found.confirmed["consensus"])
+    with pytest.raises(SequenceError, match="20 different sequences are too few"):
+        cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
+
+
+def test_sites_are_where_words_that_hold_stand():
+    rows = planted(80, "TGCATG")
+    found = cg.discover(rbfox1, rows, rng=0)
+    letters = decode(rows)
+    own = found.sites[found.sites["word"] == "TGCATG"]
+    assert len(own) == sum(len(re.findall("(?=TGCATG)", row)) for row in letters)
+    assert all(letters[int(site.sequence)][site.start : site.stop] == "TGCATG" for site in own.itertuples())
+    assert set(found.sites["word"]) <= set(found.confirmed["consensus"])
+
+
+def test_words_are_compared_with_placebo_words_of_their_width():
+    found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
+    trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=60, placebos=40)
+    decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions
+    for name, wide, word in zip(
+        decisions["contrast"].values, decisions["placebo_class"].values, decisions["placebo_word"].values, strict=True
+    ):
+        letters = str(name).removeprefix("placebo ")
+        assert len(letters) == wide if word else wide - len(letters) in (0, 1) or (wide == 6 and len(letters) < 6)
+    for wide in set(decisions["placebo_class"].values.tolist()):
+        own = decisions.isel(contrast=decisions["placebo_class"].values == wide)
+        assert own["placebo_word"].sum() == 40
+        assert len(np.unique(own["rope_upper"])) == 1
+
+
+@pytest.mark.torch
+def test_a_network_is_asked_about_what_changes_alone():
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 32, 7, padding=3), torch.nn.ReLU(), torch.nn.MaxPool1d(4),
+        torch.nn.Conv1d(32, 32, 5, padding=2), torch.nn.ReLU(), torch.nn.MaxPool1d(4),
+        torch.nn.Flatten(), torch.nn.Linear(32 * 12, 1),
+    )  # fmt: skip
+    predictor = cg.TorchPredictor(net, tasks=["a"], device="cpu")
+    quick = predictor.with_incremental_edits(200)
+    assert quick.incremental
+    assert quick.with_incremental_edits(200) is quick
+    assert not predictor.incremental
+    backgrounds = np.random.default_rng(0).integers(0, 4, (70, 200)).astype(np.uint8)
+    words = np.random.default_rng(1).integers(0, 4, (5, 8)).astype(np.uint8)
+    words[0, 3] = 9
+    direct = []
+    for word in words:
+        rows = backgrounds.copy()
+        rows[:, 90:98] = np.where(word == 9, rows[:, 90:98], word)
+        direct.append(predictor.predict(rows).mean())
+    for one in (predictor, quick):
+        found = EditedBackgrounds(one, backgrounds).mean_answers(words, at=90, task=0)
+        np.testing.assert_allclose(found, direct, rtol=1e-4)
+    other = cg.TorchPredictor(torch.nn.Sequential(*net[:-1], torch.nn.Linear(384, 1)), tasks=["a"], device="cpu")
+    both = cg.Ensemble([predictor, other])
+    assert all(part.incremental for part in both.with_incremental_edits(200).parts)
+    assert rbfox1.with_incremental_edits(41) is rbfox1
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_task_that_answers_nothing_has_no_rows():
+    def answer(x):
+        live = rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0]
+        return np.stack([live, np.zeros(len(x))], axis=1)
+
+    two = cg.FunctionPredictor(answer, tasks=["live", "dead"], scale="log intensity")
+    found = cg.discover(two, planted(80, "TGCATG", "AGAATG"), n_units=100, rng=0)
+    assert set(found.table["task"]) == set(found.pairs["task"]) == {"live"}

@@ -290,7 +290,7 @@ def test_a_control_that_does_not_vary_is_no_end_on_either_side_of_thirty(arms, n
 @pytest.mark.filterwarnings("ignore:.*not vary at all:causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("error", ["auto", "bootstrap_t"])
-@pytest.mark.parametrize("rope", ["placebo", "placebo tail"])
+@pytest.mark.parametrize("rope", ["placebo", "placebo tail", "placebo outliers"])
 def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
     rng = np.random.default_rng(1)
     names = ["control", *(f"a{i}" for i in range(5)), *(f"p{i}" for i in range(45))]

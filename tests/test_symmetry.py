@@ -118,6 +118,7 @@ WORDS: dict[str, Verb] = {
     "region": (placebo_region, {}),
     "decide placebo": (decide, {"rope": "placebo"}),
     "decide placebo tail": (decide, {"rope": "placebo tail"}),
+    "decide placebo outliers": (decide, {"rope": "placebo outliers"}),
 }
 DRAWS: dict[str, Verb] = {
     "local": (cg.decide, {"rope": ROPE}),

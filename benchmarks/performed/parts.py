@@ -146,6 +146,14 @@ PARTS: dict[str, tuple[Target, ...]] = {
             )
         ),
     ),
+    "discovery": (
+        Target(
+            "`cg.discover`, 500 sequences, DeepSTARR size", "10 min on 4 cores", "processor time / 2,400 s", AT_MOST, 1
+        ),
+        Target(
+            "words that it finds in this network of random weights", "none to find", "discoveries", AT_MOST, 1, "words"
+        ),
+    ),
     "catalogue": (
         Target("4,096 words x 1,000 units, to estimates", "bare forwards", "trial / bare forwards", AT_MOST, 1.05),
     ),

@@ -24,6 +24,7 @@ _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {  # each of sd 1
     "exponential": lambda rng, n: rng.exponential(size=n) - 1,
     "5 % with sd 4": lambda rng, n: np.where(rng.random(n) < 0.05, 4, 1) * rng.normal(size=n) / np.sqrt(1.75),
 }
+_CHOSEN = "The winners of a search among random words: a word or more beyond the fences of 100 placebo words"
 _RARE = "5 % with sd 4"  # a t fitted to the bulk is no bound on such a tail
 
 
@@ -54,31 +55,60 @@ def screen(rng: Rng, n_words: int, share: float) -> float:
     return float((called & ~planted[n_words:]).sum() / max(called.sum(), 1))
 
 
-CHECKS = [
-    Check(
-        _SECTION,
-        f"{n_words:,} placebo words, {share:.0%} planted",
-        lambda rng, n, n_words=n_words, share=share: np.array([screen(rng, n_words, share) for _ in range(n)]),
-        0.05,
-        "at most",
-        full=1_000,
-        quick=60,
-    )
-    for n_words in (40, 100, 400, 2_000)
-    for share in (0.0, 0.05, 0.2)
-] + [
-    Check(
-        _TAIL,
-        f"{law}, {m} placebo words, {share:.1%} of {k:,} planted at {size} sd",
-        lambda rng, n, law=law, m=m, k=k, share=share, size=size: np.array(
-            [tail_screen(rng, law, m, k, share, size) for _ in range(n)]
-        ),
-        0.05,
-        "reported" if law == _RARE else "at most",
-        full=200,
-        quick=10,
-    )
-    for law in _LAWS
-    for m in (40, 100, 400)
-    for k, share, size in ((400, 0.0, 8), (4_096, 0.0, 8), (4_096, 0.003, 40), (4_096, 0.05, 8), (400, 0.05, 40))
-]
+def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
+    """Return whether one of the 20 largest of many random words, either sign turned up, is given a direction."""
+    ace = np.concatenate([np.sort(np.abs(_LAWS[law](rng, n_searched)))[-20:], _LAWS[law](rng, 100)])
+    dims = ("contrast", "task")
+    table = xr.Dataset({"ace": (dims, ace[:, None]), "se": (dims, np.full((ace.size, 1), 0.05))})
+    table = table.assign_coords(contrast=np.arange(ace.size).astype(str), task=["t"])
+    table = table.assign_coords(placebo_word=("contrast", np.arange(ace.size) >= 20))
+    verdict = decide(table, rope="placebo outliers", level=0.9)["verdict"].to_numpy().ravel()[:20]
+    return bool(np.isin(verdict, ["increases", "decreases"]).any())
+
+
+CHECKS = (
+    [
+        Check(
+            _SECTION,
+            f"{n_words:,} placebo words, {share:.0%} planted",
+            lambda rng, n, n_words=n_words, share=share: np.array([screen(rng, n_words, share) for _ in range(n)]),
+            0.05,
+            "at most",
+            full=1_000,
+            quick=60,
+        )
+        for n_words in (40, 100, 400, 2_000)
+        for share in (0.0, 0.05, 0.2)
+    ]
+    + [
+        Check(
+            _TAIL,
+            f"{law}, {m} placebo words, {share:.1%} of {k:,} planted at {size} sd",
+            lambda rng, n, law=law, m=m, k=k, share=share, size=size: np.array(
+                [tail_screen(rng, law, m, k, share, size) for _ in range(n)]
+            ),
+            0.05,
+            "reported" if law == _RARE else "at most",
+            full=200,
+            quick=10,
+        )
+        for law in _LAWS
+        for m in (40, 100, 400)
+        for k, share, size in ((400, 0.0, 8), (4_096, 0.0, 8), (4_096, 0.003, 40), (4_096, 0.05, 8), (400, 0.05, 40))
+    ]
+    + [
+        Check(
+            _CHOSEN,
+            f"{law}, of {n_searched:,} random words",
+            lambda rng, n, law=law, n_searched=n_searched: np.array(
+                [chosen_beyond_fences(rng, law, n_searched) for _ in range(n)]
+            ),
+            0.05 if n_searched == 1_000 else 0.1,
+            "at most" if law == "normal" else "reported",
+            full=400,
+            quick=40,
+        )
+        for law in _LAWS
+        for n_searched in (1_000, 10_000)
+    ]
+)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.attribution._attribute import attribute
 from causalgia.attribution._contributions import contributions
-from causalgia.attribution.average_mutagenesis import trimmed
+from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import Group, Windows, all_windows, groups, groups_of_words, window_sums, windows
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
@@ -257,12 +257,12 @@ def _distinct(
     listed: list[tuple[Windows, Group]], predictor: Predictor, backgrounds: Tokens, most: int, both_strands: bool
 ) -> list[tuple[Windows, _Pattern]]:
     """Return trimmed patterns of distinct words, at most so many; words inside each other are one."""
-    backgrounds = backgrounds[:_BACKGROUNDS]
+    edited = EditedBackgrounds(predictor.with_incremental_edits(backgrounds.shape[1]), backgrounds[:_BACKGROUNDS])
     found: list[tuple[Windows, _Pattern]] = []
     for of, group in listed:
         if len(found) == most:
             break
-        pattern = _trimmed_pattern(of, group, predictor, backgrounds)
+        pattern = _trimmed_pattern(of, group, edited)
         for k, (there, other) in enumerate(found):
             same_task = there.task[other.members[0]] == of.task[group.members[0]]
             first = other if other.word == pattern.word else _one_of(other, pattern, both_strands)
@@ -297,11 +297,11 @@ def _one_of(one: _Pattern, other: _Pattern, both_strands: bool) -> _Pattern | No
     return None
 
 
-def _trimmed_pattern(of: Windows, group: Group, predictor: Predictor, backgrounds: Tokens) -> _Pattern:
+def _trimmed_pattern(of: Windows, group: Group, edited: EditedBackgrounds) -> _Pattern:
     covered = of.flank + np.flatnonzero(group.counts[of.flank : of.flank + of.width].any(axis=1))
     inside = int(covered[0]), int(covered[-1]) + 1
     task = int(of.task[group.members[0]])
-    cut = trimmed(predictor, group.consensus, backgrounds, inside=inside, task=task)
+    cut = trimmed(group.consensus, edited, inside=inside, task=task)
     rows = group.counts[cut.start : cut.start + len(cut.word)].astype(np.float64)
     return _Pattern(decode(cut.word)[0], rows / rows.sum(axis=1, keepdims=True), group.members, cut.effect)
 

@@ -12,7 +12,7 @@ from causalgia.types import Tokens
 
 _AT_LEAST = 5
 _SHARE = 0.25
-_NO_LETTER = 9
+NO_LETTER = 9
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _windows_at(
     width: int,
 ) -> Windows:
     flank = width // 2
-    padded = np.pad(tokens, ((0, 0), (flank, flank)), constant_values=_NO_LETTER)
+    padded = np.pad(tokens, ((0, 0), (flank, flank)), constant_values=NO_LETTER)
     letters = sliding_window_view(padded, width + 2 * flank, axis=1)[unit, start]
     inside = sliding_window_view(contributions, width, axis=1)[unit, start, task]
     total = inside.sum(axis=1)
@@ -150,7 +150,7 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         Whether a word and its reverse complement are one.
     """
     flank, width = of.flank, of.width
-    opposite = np.where(of.letters == _NO_LETTER, _NO_LETTER, 3 - of.letters)[:, ::-1]
+    opposite = np.where(of.letters == NO_LETTER, NO_LETTER, 3 - of.letters)[:, ::-1]
     strands = [of.letters, opposite] if both_strands else [of.letters]
     shifts = np.array(sorted(range(-flank, flank + 1), key=abs))
     free = np.ones(len(of.total), dtype=bool)
@@ -163,7 +163,7 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         at = np.flatnonzero(size >= least)
         word = of.letters[leader, flank + at]
         rows = np.flatnonzero(free & (np.sign(of.total) == np.sign(of.total[leader])))
-        aligned = np.full((len(rows), width + 2 * flank), _NO_LETTER, dtype=np.uint8)
+        aligned = np.full((len(rows), width + 2 * flank), NO_LETTER, dtype=np.uint8)
         is_member = np.zeros(len(rows), dtype=bool)
         for letters in strands:
             for shift in shifts:
@@ -190,5 +190,5 @@ def groups_of_words(of: Windows) -> list[Group]:
 
 def _group(members: NDArray[np.int64], aligned: Tokens) -> Group:
     counts = (aligned[:, :, None] == np.arange(4)).sum(axis=0)
-    consensus = np.where(counts.any(axis=1), counts.argmax(axis=1), _NO_LETTER).astype(np.uint8)
+    consensus = np.where(counts.any(axis=1), counts.argmax(axis=1), NO_LETTER).astype(np.uint8)
     return Group(members, counts, consensus)

@@ -15,6 +15,7 @@ import typer
 
 import causalgia
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
+from causalgia.cli.discover_command import discover_words
 from causalgia.cli.folder import (
     DECISIONS,
     EFFECTS,
@@ -88,6 +89,7 @@ app = typer.Typer(
 )
 app.add_typer(bench)
 app.command(name="variants", cls=RopeCommand)(score_variants)
+app.command(name="discover")(discover_words)
 
 
 def _version(asked: bool) -> None:
@@ -133,6 +135,10 @@ def _top(
 
         causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
+    The words that a network reads:
+
+        causalgia discover net.toml --sequences peaks.fa --out words
+
     On the bench:
 
         causalgia mpra design trial.toml --out library
@@ -147,8 +153,8 @@ _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by 
 _TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
 _METHODS = ", ".join(METHODS)
 _ROPE = (
-    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', '0.2 sd', "
-    "or 0 for direction alone."
+    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', 'placebo outliers', "
+    "'0.2 sd', or 0 for direction alone."
 )
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
 

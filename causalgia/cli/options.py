@@ -153,15 +153,35 @@ def load_predictor_spec(predictor_spec: PredictorSpec, spec_file: Path, device: 
             return oracle(predictor_spec.zoo)
         except CausalgiaError as error:
             raise DesignError(f"{spec_file}: [predictor]: {error}") from error
-    from causalgia.predict import load_predictor
+    from causalgia.predict import Ensemble, load_predictor
 
-    return load_predictor(
-        str(predictor_spec.factory),
-        weights=predictor_spec.weights,
-        tasks=predictor_spec.tasks,
-        scale=predictor_spec.scale,
-        alphabet=predictor_spec.alphabet,
-        device=predictor_spec.device,
-        batch_size=predictor_spec.batch_size,
-        announce=lambda line: typer.echo(line, err=True),
-    )
+    weights = predictor_spec.weights
+    files = weights if isinstance(weights, tuple) else (weights,)
+    members = [
+        load_predictor(
+            str(predictor_spec.factory),
+            weights=file,
+            tasks=predictor_spec.tasks,
+            scale=predictor_spec.scale,
+            alphabet=predictor_spec.alphabet,
+            device=predictor_spec.device,
+            batch_size=predictor_spec.batch_size,
+            announce=(lambda line: typer.echo(line, err=True)) if k == 0 else None,
+        )
+        for k, file in enumerate(files)
+    ]
+    return members[0] if len(members) == 1 else Ensemble(members, names=_member_names([str(file) for file in files]))
+
+
+def _member_names(files: list[str]) -> list[str]:
+    """Return the names of files without their endings, with their folders where these alone tell them apart.
+
+    Examples
+    --------
+    >>> _member_names(["one.pt", "two.pt"]), _member_names(["a/net.pt", "b/net.pt"])
+    (['one', 'two'], ['a/net', 'b/net'])
+    """
+    paths = [Path(file).with_suffix("") for file in files]
+    short = [path.name for path in paths]
+    longer = [f"{path.parent.name}/{path.name}" for path in paths]
+    return next((names for names in (short, longer) if len(set(names)) == len(names)), files)

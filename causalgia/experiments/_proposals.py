@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _UNITS = 1_000
+_LEVEL, _NARROWEST = 0.9, 6
 
 
 def proposals(
@@ -33,15 +34,16 @@ def proposals(
     placebos: int = 100,
     at: int | None = None,
     n_units: int | None = None,
-    rope: Rope = "placebo tail",
+    rope: Rope = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that asks which proposed words hold on units that did not propose them.
 
     Every proposed word is embedded at one place of the same backgrounds, and compared with the untreated arm and with
-    placebo words, as in `causalgia.experiments.word_screen`: a verdict "increases" or "decreases" says that the effect
-    lies beyond the central 95 % of placebo words, with the false discovery rate over the proposals controlled
-    (Benjamini-Hochberg). Words differ in width after trimming; placebo words have the width of the widest, so that
-    shorter ones are compared with words that change more bases than they do.
+    placebo words. Proposals are the extremes of a search, and a search finds extremes in random networks as well, so a
+    verdict "increases" or "decreases" says more than that a word lies outside of most placebo words: its effect lies
+    beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
+    (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
+    narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12.
 
     The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
     fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
@@ -54,20 +56,21 @@ def proposals(
     null
         The null model of backgrounds, not from sequences that proposed.
     placebos
-        Placebo words, 40 or more.
+        Placebo words of each width, 40 or more.
     at
         0-based start; None: the center.
     n_units
         Backgrounds; None: all sequences of a `causalgia.Genomic`, 1,000 of other null models.
     rope
-        Region of practical equivalence: as for `causalgia.experiments.word_screen`.
+        Region of practical equivalence: ``"placebo outliers"``, five standard deviations about the placebo words
+        (`causalgia.multiplicity.placebo_fences`); or as for `causalgia.experiments.word_screen`.
 
     Returns
     -------
     Experiment
         Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last;
-        coordinates ``placebo_word`` and ``strength``, the mean contribution (of the task where it is largest) with
-        which a word was proposed.
+        coordinates ``placebo_word``, ``placebo_class``, the width of the placebo words that a word is compared with,
+        and ``strength``, the mean contribution (of the task where it is largest) with which a word was proposed.
 
     Raises
     ------
@@ -101,7 +104,8 @@ def proposals(
         raise DesignError("the proposals have no pattern, so that there is nothing to test; propose at a larger level=")
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     _check_parents(null, looked_at)
-    width = max(map(len, words))
+    classes = {word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length) for word in words}
+    width = max(*classes.values(), *map(len, words))
     start = settings.as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
@@ -111,11 +115,11 @@ def proposals(
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _UNITS
     arms = [Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start + (width - len(word)) // 2)) for word in words)]
-    others = [word for word in words if len(word) == width]
-    arms += [
-        Arm(PLACEBO + word, PlaceboWord(word, at=start))
-        for word in placebo_words(width, placebos, "ACGT", other_than=others)
-    ]
+    for wide in sorted(set(classes.values())):
+        others = [word for word in words if len(word) == wide]
+        for word in placebo_words(wide, placebos, "ACGT", other_than=others):
+            arms.append(Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2)))
+            classes[PLACEBO + word] = wide
     strength = table["strength"].to_numpy()
     largest = strength[np.arange(len(strength)), np.abs(strength).argmax(axis=1)]
     return Experiment(
@@ -124,9 +128,10 @@ def proposals(
         n_units=n_units,
         contrasts=CONTROL,
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
-        analysis=analysis_for("screening", rope=rope, n_contrasts=len(words)),
+        analysis=analysis_for("screening", rope=rope, n_contrasts=len(words), level=_LEVEL),
         labels={
             "placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]},
+            "placebo_class": classes,
             "strength": dict(zip(map(str, table["consensus"].to_numpy()), map(float, largest), strict=True)),
         },
     )

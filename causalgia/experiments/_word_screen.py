@@ -18,6 +18,7 @@ from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.multiplicity.placebo import placebo_classes
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
@@ -222,17 +223,22 @@ def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dat
 
 
 def _minus_mean_placebo(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return each effect minus the mean placebo word's, and its standard error, (contrast, task x model) each."""
-    n, share = len(placebo), placebo / placebo.sum()
+    """Return each effect minus the mean placebo word's of its class, and its standard error, (contrast, ...) each."""
+    n = len(placebo)
     ace = estimates["ace"].to_numpy().reshape(n, -1)
-    if "factor" in estimates:
-        factor = estimates["factor"].to_numpy().reshape(-1, n, ace.shape[1])
-        left = factor - np.einsum("gkt,k->gt", factor, share)[:, None]
-        return ace - share @ ace, np.sqrt(np.einsum("gkt,gkt->kt", left, left))
-    whole = estimates["covariance"].to_numpy().reshape(n, n, -1)
-    shared = np.einsum("klt,l->kt", whole, share)
-    variance = np.einsum("kkt->kt", whole) - 2 * shared + share @ shared
-    return ace - share @ ace, np.sqrt(np.maximum(variance, 0.0))
+    raw, se = np.empty(ace.shape), np.empty(ace.shape)
+    for rows in placebo_classes(estimates):
+        share = placebo[rows] / placebo[rows].sum()
+        raw[rows] = ace[rows] - share @ ace[rows]
+        if "factor" in estimates:
+            factor = estimates["factor"].to_numpy().reshape(-1, n, ace.shape[1])[:, rows]
+            left = factor - np.einsum("gkt,k->gt", factor, share)[:, None]
+            se[rows] = np.sqrt(np.einsum("gkt,gkt->kt", left, left))
+        else:
+            whole = estimates["covariance"].to_numpy().reshape(n, n, -1)[np.ix_(rows, rows)]
+            shared = np.einsum("klt,l->kt", whole, share)
+            se[rows] = np.sqrt(np.maximum(np.einsum("kkt->kt", whole) - 2 * shared + share @ shared, 0.0))
+    return raw, se
 
 
 def _mixture_posterior(effect: Array, se: Array) -> Array:
@@ -260,24 +266,33 @@ def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, plac
     named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
-    mean = float(raw["ace"].to_numpy()[placebo].mean())
+    ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
+    mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region_text(rows, placebo, mean)}"
-        + f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region_text(rows, placebo, classes, mean)}"
+        + f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
         + f". Tested against 0 instead, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
         f"{placebo.sum()} placebo words differ (adjusted p below 0.05)."
     )
 
 
-def _region_text(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
-    """Return the text of the ROPE; one of placebo words is given relative to their mean."""
+def _region_text(
+    rows: xr.Dataset, placebo: NDArray[np.bool_], classes: list[NDArray[np.int64]], mean: list[float]
+) -> str:
+    """Return the text of the ROPE; one of placebo words is given relative to their mean, for each of their widths."""
     rope = str(rows.attrs["rope"])
-    if not rope.endswith("placebo words"):
+    if "placebo words" not in rope:
         return rope
-    low, high = (rows[end].to_numpy()[0] - mean for end in ("rope_lower", "rope_upper"))
+    low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
+    limits = [f"{low[of[0]] - m:.3g} to {high[of[0]] - m:.3g}" for of, m in zip(classes, mean, strict=True)]
     how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
-    return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
+    what, how = ("central 95 %", f"; directions by {how}") if rope.startswith("the central") else ("fences", "")
+    if len(classes) == 1:
+        return f"{placebo.sum()} placebo words ({what}: {limits[0]} from their mean{how})"
+    widths = rows["placebo_class"].to_numpy()
+    each = ", ".join(f"{text} of {int(widths[of[0]])} bases" for of, text in zip(classes, limits, strict=True))
+    return f"{placebo.sum()} placebo words ({what}: {each}, from their means{how})"
 
 
 def draw_word_screen(answer: Answer) -> Axes:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         equicoordinate,
         multivariate_t_max,
     )
-    from causalgia.multiplicity.placebo import placebo_rank, placebo_region
+    from causalgia.multiplicity.placebo import placebo_fences, placebo_rank, placebo_region
     from causalgia.multiplicity.tost import equivalence
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -45,6 +45,7 @@ __all__ = [
     "hierarchical_p",
     "hierarchical_q",
     "multivariate_t_max",
+    "placebo_fences",
     "placebo_rank",
     "placebo_region",
     "selected_intervals",

@@ -10,7 +10,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
+from scipy.special import ndtri
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
@@ -20,6 +22,7 @@ from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, Mask
 
 LEAST_WORDS = 40
+_FENCES = 5.0
 _CURE = "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool coordinate placebo_word"
 _WIDER = "use more units, or give a rope in numbers"
 
@@ -35,13 +38,15 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     ----------
     estimates
         From `causalgia.estimate`, with contrasts of placebo words; a table with a bool column ``placebo_word``; or the
-        effects from `causalgia.contrast`, which are estimated first.
+        effects from `causalgia.contrast`, which are estimated first. With a coordinate ``placebo_class`` a contrast is
+        ranked among the placebo words of its class.
 
     Returns
     -------
     Dataset
         The same with ``p_placebo`` (two-sided), ``p_placebo_above`` (small where the effect lies above the words') and
-        ``p_placebo_below``, on the dims of ``ace``; and attrs ``n_placebos``.
+        ``p_placebo_below``, on the dims of ``ace``; and attrs ``n_placebos``, of the class
+        that has the fewest.
 
     Raises
     ------
@@ -61,13 +66,35 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     """
     table = estimates_of(estimates)
     ace, words = table["ace"].to_numpy(), is_placebo_word(table)
-    if words.sum() < 2:
-        raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
-    above, below = _rank_p_values(ace, words), _rank_p_values(-ace, words)
+    above, below, fewest = np.empty(ace.shape), np.empty(ace.shape), len(words)
+    for rows in placebo_classes(table):
+        fewest = min(fewest, int(words[rows].sum()))
+        if fewest < 2:
+            raise EstimateError(f"a rank among placebo words needs two or more, and there are {fewest}; {_CURE}")
+        above[rows], below[rows] = (_rank_p_values(sign * ace[rows], words[rows]) for sign in (1, -1))
     columns = {"p_placebo": np.minimum(1.0, 2 * np.minimum(above, below))}
     columns |= {"p_placebo_above": above, "p_placebo_below": below}
     out = table.assign({name: (table["ace"].dims, p) for name, p in columns.items()})
-    return out.assign_attrs(n_placebos=int(words.sum()))
+    return out.assign_attrs(n_placebos=fewest)
+
+
+def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
+    """Return the rows of contrasts that are compared with placebo words of their own class, class by class.
+
+    Words of different widths are of different classes, for wider ones change more bases. The class is the coordinate or
+    variable ``placebo_class (contrast)``; without it all contrasts are of one.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"ace": ("contrast", [1.0, 0.2, 0.3])})
+    >>> [rows.tolist() for rows in placebo_classes(table.assign_coords(placebo_class=("contrast", [6, 8, 6])))]
+    [[0, 2], [1]]
+    """
+    n = estimates.sizes["contrast"]
+    if "placebo_class" not in estimates.variables:
+        return [np.arange(n)]
+    _, of = np.unique(estimates["placebo_class"].to_numpy(), return_inverse=True)
+    return [np.flatnonzero(of == k) for k in range(int(of.max(initial=-1)) + 1)]
 
 
 def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
@@ -94,8 +121,8 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error; if
-        they spread no more than their errors do; or if the central share of them are one value.
+        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error or are
+        of several classes; if they spread no more than their errors do; or if the central share of them are one value.
 
     Notes
     -----
@@ -123,6 +150,11 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     table = estimates_of(estimates)
     check_has_errors(table)
     words = is_placebo_word(table)
+    if len(classes := placebo_classes(table)) > 1:
+        raise EstimateError(
+            f"the contrasts are of {len(classes)} classes of placebo words, and each has a region of its own; select "
+            "those of one, estimates.sel(contrast=estimates['placebo_class'] == ...)"
+        )
     _check_n_words(int(words.sum()), share)
     found = _region_limits(table, words, share)
     _check_spread(found.true, found.spread, table)
@@ -132,6 +164,57 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     coords = {dim: table[dim] for dim in dims if dim in table.coords}
     region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
     return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs)
+
+
+def placebo_fences(estimates: Any) -> xr.Dataset:
+    """Estimate how far random words reach: five standard deviations of a normal law of their central 80 %.
+
+    Words that a search has chosen are extreme among random words whatever the network reads, and 5 % of all words lie
+    outside of `placebo_region`. Beyond the fences lie, by the normal law, .04 of the 65,536 words of eight letters. The
+    standard deviation of each side is that of the quantile at 10 or 90 %, so that neither skewed effects nor a few
+    placebo words that the network reads widen the fences as they widen the variance. Use it for words that were chosen:
+    ``cg.decide(..., rope="placebo outliers")``.
+
+    Parameters
+    ----------
+    estimates
+        As for `placebo_region`.
+
+    Returns
+    -------
+    Dataset
+        As of `placebo_region`, which the fences never lie within.
+
+    Raises
+    ------
+    EstimateError
+        As `placebo_region`.
+
+    Notes
+    -----
+    That words beyond the fences are more than the extremes of a search rests on a model: effects of random words whose
+    tails are no heavier than a normal law's.
+
+    References
+    ----------
+    Efron (2004), doi:10.1198/016214504000000089: a null distribution from the center of many statistics.
+
+    Examples
+    --------
+    >>> effect = np.concatenate([np.random.default_rng(0).normal(size=100), [9.0, 12.0]])
+    >>> table = xr.Dataset({"effect": ("contrast", effect), "se": ("contrast", np.full(102, 0.1))})
+    >>> fences = placebo_fences(table.assign_coords(placebo_word=("contrast", np.full(102, True))))
+    >>> fences["lower"].values.round(1), fences["upper"].values.round(1)
+    (array([-5.]), array([5.6]))
+    """
+    table = estimates_of(estimates)
+    region = placebo_region(table)
+    near = _region_limits(table, is_placebo_word(table), 0.95).near
+    low, middle, high = np.quantile(near, [0.1, 0.5, 0.9], axis=0)
+    reach = _FENCES / float(ndtri(0.9))
+    dims, ends = region["lower"].dims, (middle - reach * (middle - low), middle + reach * (high - middle))
+    lower, upper = np.minimum(region["lower"], ends[0]), np.maximum(region["upper"], ends[1])
+    return region.assign(lower=(dims, lower.to_numpy()), upper=(dims, upper.to_numpy()))
 
 
 def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
@@ -148,22 +231,26 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     array([False,  True])
     """
     check_has_errors(estimates)
-    words = is_placebo_word(estimates)
-    _check_n_words(int(words.sum()), share)
-    found = _region_limits(estimates, words, share)
-    none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
+    none = np.zeros(estimates["ace"].shape[1:], dtype=bool)
+    for rows in placebo_classes(estimates):
+        own = estimates.isel(contrast=rows)
+        words = is_placebo_word(own)
+        _check_n_words(int(words.sum()), share)
+        found = _region_limits(own, words, share)
+        none |= _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
 
 
 class _RegionLimits(NamedTuple):
-    """Limits of the region, mean of the words, and variances of their true and estimated effects."""
+    """Limits of the region, mean of the words, variances of true and estimated effects, and shrunken effects."""
 
     lower: Array
     upper: Array
     center: Array
     true: Array
     spread: Array
+    near: Array
 
 
 def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
@@ -173,7 +260,7 @@ def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionL
     true = spread - own.mean(axis=0)
     near = _shrink_to_center(ace, center, np.maximum(true, 0.0), own)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return _RegionLimits(lower, upper, center, true, spread)
+    return _RegionLimits(lower, upper, center, true, spread, near)
 
 
 def _rank_p_values(values: Array, words: Mask) -> Array:

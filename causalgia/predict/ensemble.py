@@ -166,6 +166,12 @@ class Ensemble(Predictor):
         for member in self.members:
             member.fix_batches(sizes)
 
+    def with_incremental_edits(self, length: int) -> Predictor:
+        """Return an ensemble of the members with edits recomputed in part, itself where that is no gain for any."""
+        made = [member.with_incremental_edits(length) for member in self.members]
+        same = all(one is other for one, other in zip(made, self.members, strict=True))
+        return self if same else Ensemble(made, names=self.models, of=self.of)
+
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks, models).
 

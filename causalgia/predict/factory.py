@@ -204,6 +204,11 @@ class PredictorFactory(Predictor):
         """Decide which edits are recomputed in part."""
         self.made.settle(base, edited, rows)
 
+    def with_incremental_edits(self, length: int) -> Predictor:
+        """Return the built predictor with edits recomputed in part, this where that is no gain."""
+        made = self.made.with_incremental_edits(length)
+        return self if made is self.made else made
+
     def edits(self, base: Tokens) -> EditSession:
         """Return a session for edited versions of backgrounds."""
         return self.made.edits(base)

@@ -177,6 +177,10 @@ class Predictor(ABC):
     def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:  # noqa: B027
         """Decide which edits are recomputed in part, on some that are not answered; see `EditSession.answers`."""
 
+    def with_incremental_edits(self, length: int) -> Predictor:  # noqa: ARG002
+        """Return the predictor with edits of sequences of a length recomputed in part, itself where that is no gain."""
+        return self
+
     def edits(self, base: Tokens) -> EditSession:
         """Return a session for edited versions of the backgrounds (n, length), n at most `backgrounds_at_once`."""
         raise NotImplementedError(f"{type(self).__name__} has no sessions: backgrounds_at_once({base.shape[1]}) is 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -269,6 +269,18 @@ class TorchPredictor(SinglePredictor):
         A line of text for each length, and for each width of edits that occurred. Full passes are timed by this call.
         """
         return "incremental=False" if self._partial is None else self._partial.report()
+
+    def with_incremental_edits(self, length: int) -> TorchPredictor:
+        """Return the same network with ``incremental=True``, itself where nothing can be recomputed in part.
+
+        On an accelerator, where whole batches are fast, and for a compiled network it is itself as well.
+        """
+        if self.incremental or self.compile or self.device.type != "cpu":
+            return self
+        made = copy(self)
+        made.incremental = True
+        made._partial = Incremental(made)
+        return self if made._partial.reason(length) else made
 
     def backgrounds_at_once(self, length: int) -> int:
         """Return the number of backgrounds in a session; 0 if whole batches are faster.

@@ -326,20 +326,28 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
             )
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
-    for key in (key for key in ("factory", "weights") if key in table):
-        text = file = table[key]
-        if key == "factory" and not text.endswith(".onnx"):
+    if "factory" in table:
+        text = file = table["factory"]
+        if not text.endswith(".onnx"):
             file, colon, name = text.rpartition(":")
             if not colon or not file.endswith(".py") or not name.isidentifier():
                 raise DesignError(
                     f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', "
                     "or 'net.onnx'"
                 )
-        path = folder / file
-        if not path.is_file():
-            raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
-        table[key] = f"{path}{text[len(file) :]}"
+        table["factory"] = f"{_existing(folder, 'factory', file)}{text[len(file) :]}"
+    if isinstance(weights := table.get("weights"), list):
+        table["weights"] = tuple(_existing(folder, "weights", file) for file in weights)
+    elif weights is not None:
+        table["weights"] = _existing(folder, "weights", weights)
     return PredictorSpec(**table)
+
+
+def _existing(folder: Path, key: str, file: str) -> str:
+    path = folder / file
+    if not path.is_file():
+        raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
+    return str(path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,7 +361,7 @@ class PredictorSpec:
     factory
         Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``, an ONNX file.
     weights
-        A safetensors file for the network of the factory.
+        A file of weights for the network of the factory; several are retrainings of it, which make an ensemble.
     alphabet
         The letters of the network's one-hot rows, in order.
     tasks
@@ -379,7 +387,7 @@ class PredictorSpec:
 
     zoo: str | None = None
     factory: str | None = None
-    weights: str | None = None
+    weights: str | tuple[str, ...] | None = None
     alphabet: str | None = None
     tasks: tuple[str, ...] | None = None
     scale: str | None = None
@@ -398,7 +406,8 @@ class PredictorSpec:
         """Return a short description of the predictor."""
         if self.zoo is not None:
             return f"zoo: {self.zoo}"
-        return str(self.factory) + ("" if self.weights is None else f" with {self.weights}")
+        weights = (self.weights,) if isinstance(self.weights, str) else self.weights or ()
+        return str(self.factory) + (f" with {', '.join(weights)}" if weights else "")
 
 
 def check_device(device: str, *, zoo: bool, label: str) -> None:

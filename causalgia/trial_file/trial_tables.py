@@ -38,6 +38,10 @@ def _are_block_labels(value: object) -> bool:
     return value == "parent" or (plain and bool(value))
 
 
+def _are_weights(value: object) -> bool:
+    return is_text(value) or (are_texts(value) and len(set(value)) == len(value) > 1)  # type: ignore[call-overload,arg-type]
+
+
 def _are_design_contrasts(value: object) -> bool:
     return is_text(value) or (is_table(value) and bool(value))
 
@@ -67,7 +71,7 @@ TOP: Keys = {
 PREDICTOR: Keys = {
     "zoo": NAME,
     "factory": NAME,
-    "weights": NAME,
+    "weights": (_are_weights, "a file, or a list of two or more files, one for each retraining"),
     "alphabet": NAME,
     "tasks": (are_texts, "a list of names"),
     "scale": NAME,

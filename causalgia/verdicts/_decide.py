@@ -79,7 +79,9 @@ def decide(
     rope
         ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task; ``"0.2 sd"`` of the control
         arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40 or more placebo words;
-        ``"placebo tail"``, the same with directions by a Student t tail fitted to the words; or 0, the direction alone.
+        ``"placebo tail"``, the same with directions by a Student t tail fitted to the words; ``"placebo outliers"``,
+        within five standard deviations of their median by a normal law of their central 80 %; or 0, the direction
+        alone.
     level
         1 minus the bound on the error rate.
     error
@@ -269,7 +271,9 @@ def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, fa
     if found.region.of_placebos:
         beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
         could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
-        note = TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, 1 - level)
+        note = TAIL_NOTE if found.region.tail else None
+        if found.region.by_rank and not found.region.tail:
+            note = resolution_note(estimates, could_be, 1 - level)
         out = with_notes(out, *filter(None, [note]))
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
 

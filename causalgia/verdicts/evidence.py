@@ -67,9 +67,9 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     Both tests are by Hall's transformed t where the estimates know their skewness. The error of a direction is twice
     its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, including
     what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); "negligible" cannot be claimed
-    where effects on a share `rare` of the backgrounds could have been missed. Against the region of placebo words a
-    direction also has to hold by rank among the words (`causalgia.verdicts.placebo_words`). Probabilities of regions
-    are those of the confidence distribution: the posterior under a flat prior.
+    where effects on a share `rare` of the backgrounds could have been missed. Against the central 95 % of
+    placebo words a direction also has to hold by rank among the words (`causalgia.verdicts.placebo_words`).
+    Probabilities of regions are those of the confidence distribution: the posterior under a flat prior.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     would_be = too_few & (inside <= 1 - ci_prob)
     inside = np.where(too_few, NEVER, inside)
     below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)
-    if found.of_placebos:
+    if found.by_rank:
         of_words = tail_errors if found.tail else rank_errors
         above, below = (np.maximum(p, q) for p, q in zip((above, below), of_words(estimates), strict=True))
     errors = np.stack([below, inside, above])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import xarray as xr
 from scipy.special import gammaln, stdtr
 
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.multiplicity.placebo import placebo_rank
+from causalgia.multiplicity.placebo import placebo_classes, placebo_rank
 from causalgia.types import Array
 
 
@@ -63,11 +64,12 @@ def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     word = is_placebo_word(estimates)
     errors = np.stack(rank_errors(estimates)).reshape(2, len(word), -1)
     effects = estimates["ace"].to_numpy().reshape(len(word), -1)
-    for j in range(effects.shape[1]):
+    for rows, j in product(placebo_classes(estimates), range(effects.shape[1])):
         for side, sign in enumerate((1.0, -1.0)):
-            of_words, beyond = sign * effects[word, j], sign * effects[:, j]
-            far = ~word & (beyond > of_words.max())
-            errors[side, far, j] = np.minimum(errors[side, far, j], 2 * upper_tail(of_words, beyond[far]))
+            of_words, beyond = sign * effects[rows[word[rows]], j], sign * effects[rows, j]
+            is_far = ~word[rows] & (beyond > of_words.max())
+            far = rows[is_far]
+            errors[side, far, j] = np.minimum(errors[side, far, j], 2 * upper_tail(of_words, beyond[is_far]))
     above, below = errors.reshape(2, *estimates["ace"].shape)
     return above, below
 
@@ -98,7 +100,8 @@ def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alph
         Error rate of the directions.
     """
     word = is_placebo_word(estimates)
-    m, k, beyond = int(word.sum()), int((~word).sum()), int(could_be[~word].sum(axis=0).max(initial=0))
+    m = min(int(word[rows].sum()) for rows in placebo_classes(estimates))
+    k, beyond = int((~word).sum()), int(could_be[~word].sum(axis=0).max(initial=0))
     needed = words_needed(k, beyond, alpha) if beyond else 0
     if m >= needed:
         return None

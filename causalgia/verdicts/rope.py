@@ -16,7 +16,7 @@ from causalgia.choices import is_matched_rope, is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import caller_stacklevel
-from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
+from causalgia.multiplicity.placebo import placebo_classes, placebo_fences, placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
 from causalgia.types import Array
@@ -46,6 +46,8 @@ class Region:
         Description of the region.
     of_placebos
         Whether it comes from placebo words, most of which then lie inside by construction.
+    by_rank
+        Whether a direction also has to hold by rank among the placebo words, of which 5 % lie outside.
     tail
         Whether directions beyond every placebo word are decided by a tail fitted to the words.
     """
@@ -54,6 +56,7 @@ class Region:
     upper: Array
     label: str
     of_placebos: bool = False
+    by_rank: bool = False
     tail: bool = False
 
     @property
@@ -68,7 +71,8 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     Parameters
     ----------
     rope
-        Two numbers; ``"0.2 sd"``; ``"placebo"``; ``"placebo tail"``; 0; or for each task two numbers.
+        Two numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo tail"``, ``"placebo outliers"``; 0; or for each task two
+        numbers.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``, or ``se`` and placebo words.
     null
@@ -196,13 +200,22 @@ def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
 
 
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
-    effects = _with_covariance_se(effects)
-    found = placebo_region(effects)
-    lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
-    label = f"the central 95 % of {int(found['n_placebos'])} placebo words"
+    effects, fewest = _with_covariance_se(effects), effects.sizes["contrast"]
+    lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
+    classes, outliers = placebo_classes(effects), rope.strip() == "placebo outliers"
+    for rows in classes:
+        own = effects.isel(contrast=rows)
+        found = placebo_fences(own) if outliers else placebo_region(own)
+        lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
+        fewest = min(fewest, int(found["n_placebos"]))
+    words = f"{fewest} placebo words" if len(classes) == 1 else f"{fewest} or more placebo words of each width"
+    if outliers:
+        label = f"within five standard deviations of {words}, by a normal law of their central 80 %"
+        return Region(lower, upper, label, of_placebos=True)
+    label = f"the central 95 % of {words}"
     tail = rope.strip() == "placebo tail"
-    label += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
-    return Region(lower, upper, label, of_placebos=True, tail=tail)
+    label += f", directions by a Student t tail fitted to {words}" if tail else ""
+    return Region(lower, upper, label, of_placebos=True, by_rank=True, tail=tail)
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:

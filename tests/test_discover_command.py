@@ -1,0 +1,102 @@
+"""`causalgia discover`: files in, the words that hold and those that do not out, and every refusal with its cure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_cli import call, refused
+
+from causalgia import store
+from causalgia.cli.options import load_predictor_spec
+from causalgia.sequences import decode, encode
+from causalgia.trial_file import read_predictor_spec
+
+
+def letters(n=80, seed=1):
+    generator = np.random.default_rng(seed)
+    tokens = generator.integers(0, 4, (n, 41)).astype(np.uint8)
+    for row, word in zip(tokens, encode(["TGCATG", "AGAATG"] * (n // 2)), strict=True):
+        at = generator.integers(0, 36)
+        row[at : at + 6] = word
+    return decode(tokens)
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A file of a predictor and one of sequences."""
+    network, peaks = tmp_path / "net.toml", tmp_path / "peaks.fa"
+    network.write_text('[predictor]\nzoo = "rbfox1_like"\n')
+    peaks.write_text("".join(f">peak_{k}\n{row}\n" for k, row in enumerate(letters())))
+    return network, peaks
+
+
+def test_words_pairs_and_sites_are_written(given, tmp_path):
+    network, peaks = given
+    out = tmp_path / "words"
+    printed = call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100).stdout
+    table = pd.read_csv(out / "words.csv")
+    held = set(table[table["verdict"] == "increases"]["consensus"])
+    assert {"TGCATG", "AGAATG"} <= held
+    assert len(set(table["consensus"])) > len(held)  # those that do not hold are there, too
+    assert f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} words do not hold" in printed
+    assert (pd.read_csv(out / "pairs.csv")["reads"] == "sum").all()
+    sites = pd.read_csv(out / "sites.bed", sep="\t", header=None)
+    rows = dict(zip([f"peak_{k}" for k in range(80)], letters(), strict=True))
+    assert all(rows[row[0]][row[1] : row[2]] == row[3] for row in sites.itertuples(index=False))
+    assert store.load(out / "decisions.nc", "decisions").sizes["contrast"] > 100
+    assert store.load(out / "proposals.nc", "proposals").sizes["pattern"] == len(set(table["consensus"]))
+    refused("discover", network, "--sequences", peaks, "--out", out, said="--force to write over it")
+    call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100, "--force")
+
+
+def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
+    network, peaks = given
+    network.write_text('[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n')
+    (tmp_path / "none.py").write_text(
+        "import numpy as np\nimport causalgia as cg\n\n\ndef load():\n"
+        "    return cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=['a'], scale='none')\n"
+    )
+    printed = call("discover", network, "--sequences", peaks, "--out", tmp_path / "words").stdout
+    assert "No word is proposed" in printed
+    assert len(pd.read_csv(tmp_path / "words" / "words.csv")) == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (letters(20), "give 40 or more"),
+        (letters()[:60] + [row[:-2] for row in letters()[60:]], "cut all to one length"),
+        ([letters()[0][:5] + "N" + letters()[0][6:], *letters()[1:]], "drop the record"),
+        ([], "the file is empty"),
+    ],
+)
+def test_sequences_that_do_not_serve_are_refused_with_a_cure(given, tmp_path, rows, says):
+    network, peaks = given
+    peaks.write_text("".join(f">{k}\n{row}\n" for k, row in enumerate(rows)))
+    refused("discover", network, "--sequences", peaks, "--out", tmp_path / "words", said=says)
+    assert not (tmp_path / "words").exists()
+
+
+@pytest.mark.torch
+def test_several_weights_are_an_ensemble(tmp_path):
+    import torch
+
+    (tmp_path / "net.py").write_text(
+        "import torch\n\n\ndef load(weights):\n"
+        "    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(40, 1))\n"
+        "    net.load_state_dict(torch.load(weights))\n    return net\n"
+    )
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(40, 1))
+        torch.save(net.state_dict(), tmp_path / f"seed_{seed}.pt")
+    path = tmp_path / "net.toml"
+    path.write_text('[predictor]\nfactory = "net.py:load"\nscale = "s"\nweights = ["seed_0.pt", "seed_1.pt"]\n')
+    made = load_predictor_spec(read_predictor_spec(path), path, "cpu")
+    assert made.models == ("seed_0", "seed_1")
+    for weights in ('["seed_0.pt"]', '["seed_0.pt", "seed_0.pt"]', "[]"):
+        path.write_text(f'[predictor]\nfactory = "net.py:load"\nweights = {weights}\n')
+        refused("discover", path, "--sequences", path, "--out", tmp_path / "o", said="two or more files")
+    path.write_text('[predictor]\nfactory = "net.py:load"\nweights = ["seed_0.pt", "seed_2.pt"]\n')
+    refused("discover", path, "--sequences", path, "--out", tmp_path / "o", said="no such file")
