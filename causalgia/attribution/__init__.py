@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
     from causalgia.attribution._contributions import contributions
     from causalgia.attribution._filters import filters
+    from causalgia.attribution._interactions import interactions
     from causalgia.attribution._match import match
     from causalgia.attribution._nullified import Nullified
     from causalgia.attribution._propose import propose
@@ -35,6 +36,7 @@ __all__ = [
     "average",
     "contributions",
     "filters",
+    "interactions",
     "match",
     "propose",
     "read_attributions",
