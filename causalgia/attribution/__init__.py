@@ -12,6 +12,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
     from causalgia.attribution._contributions import contributions
+    from causalgia.attribution._dfim import dfim
     from causalgia.attribution._filters import filters
     from causalgia.attribution._interactions import interactions
     from causalgia.attribution._match import match
@@ -35,6 +36,7 @@ __all__ = [
     "attribute",
     "average",
     "contributions",
+    "dfim",
     "filters",
     "interactions",
     "match",

@@ -46,7 +46,7 @@ def interactions(
     Use it to find which positions of a sequence, or of a family of aligned sequences, act together. It is positive
     where bases need each other (AND), negative where one does for the other (OR, saturation), and 0 where they add up.
     `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh units by
-    `causalgia.attribution.pair_trial`.
+    `causalgia.experiments.site_pairs`.
 
     Parameters
     ----------
@@ -297,6 +297,13 @@ def _effects(
         coords |= {name: ("unit", sequences[name].to_numpy()[units.row]) for name in ("parent", "gc") if name in sequences}
         coords["unit"] = coords["unit"] if aligned else sequences["unit"].to_numpy()
         attrs |= {name: sequences.attrs[name] for name in ("null", "null_kind", "null_fingerprint") if name in sequences.attrs}
+    between = np.arange(names[0], names[-1] + 1)
+    minus = (units.strand == "-")[:, None]
+    spans = np.where(minus, (units.start + units.width - 1)[:, None] - between, units.start[:, None] + between)
+    letters = of.tokens[units.row[:, None], spans]
+    letters = np.where(minus, 3 - letters, letters)
+    consensus = np.stack([(letters == base).sum(axis=0) for base in range(4)]).argmax(axis=0)
+    attrs |= {"consensus": "".join("ACGT"[base] for base in consensus), "consensus_start": int(names[0])}
     if aligned:
         coords |= {"start": ("unit", units.start), "strand": ("unit", units.strand)}
     if model:
@@ -309,7 +316,7 @@ def _effects(
         "control": "",
         "estimand": "mean over units of the interaction of the bases at two positions, over 3 x 3 exchanges",
         "effect_on": "the predictor",
-        "map_method": "pair_mutagenesis",
+        "map_method": "pair mutagenesis",
         "predictor_fingerprint": predictor.fingerprint,
         "sequences": of.digest,
     }
