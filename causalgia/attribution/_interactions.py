@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.attribution._attribute import check_no_track, columns_of_tasks
 from causalgia.attribution.aligned_average import find_aligned
 from causalgia.attribution.baselines import as_explained
-from causalgia.attribution.pair_mutagenesis import pair_mutagenesis
+from causalgia.attribution.pair_mutagenesis import PairChanges, pair_mutagenesis
 from causalgia.checks import is_whole
 from causalgia.effects.scales import agreement_of_blocks
 from causalgia.errors import AttributionError, quoted
@@ -23,7 +23,6 @@ from causalgia.sequences import Instances, Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.trial.answer_precision import floor_of_one
 from causalgia.trial.outcomes import meter
-from causalgia.types import Array
 
 _MOST_PAIRS = 20_000
 _MOST_NUMBERS = 2**27
@@ -99,8 +98,9 @@ def interactions(
     the largest of the nine, because a mean of means is an estimate: exchanges that interact in opposite directions
     cancel in it. With one sequence it is a description of that sequence, without p-value; over units, the average is an
     estimate for the population that these sequences are a sample of, and its tests are of a pair's average interaction
-    over units, never of a position. Where sequences or pairs were chosen by their interactions, the average is too
-    large: test on other sequences.
+    over units, never of a position. Sequences should share bases: over uniform random ones every average is 0, whatever
+    the predictor, because no base is there more often than it is exchanged for. Where sequences or pairs were chosen by
+    their interactions, the average is too large: test on other sequences.
 
     L positions take ``9 L (L - 1) / 2 + 3 L + 1`` answers for each sequence. Double mutants are asked for as
     single substitutions of single mutants, recomputed in part where the network allows it.
@@ -249,7 +249,7 @@ def _places_in(of: Sequences, units: _Units, names: NDArray[np.int64]) -> NDArra
 
 
 def _effects(
-    found: Sequence[Any],
+    found: Sequence[PairChanges],
     of: Sequences,
     units: _Units,
     names: NDArray[np.int64],
@@ -260,28 +260,6 @@ def _effects(
     *,
     aligned: bool,
 ) -> xr.Dataset:
-    columns: dict[str, list[Array]] = {name: [] for name in ("ice", "constant", "zero", "floor", "control_sd")}
-    for part, member in zip(found, predictor.parts, strict=True):
-        of_contrasts = np.ones((len(table), 1))
-        eps = float(np.finfo(member.precision).eps)
-        bound = np.broadcast_to(_TERMS * eps * part.largest[:, None], part.interaction.shape)
-        constant, zero = agreement_of_blocks([(part.interaction, bound)])
-        error = floor_of_one(member, part.largest.max(axis=0)[None], None)[0]
-        columns["ice"].append(part.interaction)
-        columns["constant"].append(constant)
-        columns["zero"].append(zero)
-        columns["floor"].append(_TERMS * error * of_contrasts)
-        if len(part.answers) > 1:
-            columns["control_sd"].append(part.answers.std(axis=0, ddof=1) * of_contrasts)
-    model = () if predictor.models is None else ("model",)
-    data = {
-        name: (
-            (*(("unit",) if name == "ice" else ()), "contrast", "task", *model),
-            np.stack(parts, axis=-1) if model else parts[0],
-        )
-        for name, parts in columns.items()
-        if parts
-    }
     pairs = names[table]
     coords: dict[str, Any] = {
         "unit": np.arange(len(units.row)),
@@ -292,23 +270,7 @@ def _effects(
         "parent": ("unit", np.asarray(of.names)[units.row]),
         "sequence_fingerprint": ("unit", sequence_fingerprints(of.tokens)[units.row]),
     }
-    attrs: dict[str, Any] = {}
-    if isinstance(sequences, xr.Dataset):
-        coords |= {name: ("unit", sequences[name].to_numpy()[units.row]) for name in ("parent", "gc") if name in sequences}
-        coords["unit"] = coords["unit"] if aligned else sequences["unit"].to_numpy()
-        attrs |= {name: sequences.attrs[name] for name in ("null", "null_kind", "null_fingerprint") if name in sequences.attrs}
-    between = np.arange(names[0], names[-1] + 1)
-    minus = (units.strand == "-")[:, None]
-    spans = np.where(minus, (units.start + units.width - 1)[:, None] - between, units.start[:, None] + between)
-    letters = of.tokens[units.row[:, None], spans]
-    letters = np.where(minus, 3 - letters, letters)
-    consensus = np.stack([(letters == base).sum(axis=0) for base in range(4)]).argmax(axis=0)
-    attrs |= {"consensus": "".join("ACGT"[base] for base in consensus), "consensus_start": int(names[0])}
-    if aligned:
-        coords |= {"start": ("unit", units.start), "strand": ("unit", units.strand)}
-    if model:
-        coords["model"] = list(predictor.models or ())
-    attrs |= {
+    attrs: dict[str, Any] = {
         "assignment": "crossover",
         "scale": predictor.scale,
         "contrast_scale": predictor.scale,
@@ -319,5 +281,52 @@ def _effects(
         "map_method": "pair mutagenesis",
         "predictor_fingerprint": predictor.fingerprint,
         "sequences": of.digest,
+        "consensus": _consensus(of, units, names[0], names[-1]),
+        "consensus_start": int(names[0]),
     }
-    return validate(annotate(xr.Dataset(data, coords, attrs)), "effects")
+    if isinstance(sequences, xr.Dataset):
+        of_units, drawn_by = ("parent", "gc"), ("null", "null_kind", "null_fingerprint")
+        coords |= {name: ("unit", sequences[name].to_numpy()[units.row]) for name in of_units if name in sequences}
+        coords["unit"] = coords["unit"] if aligned else sequences["unit"].to_numpy()
+        attrs |= {name: sequences.attrs[name] for name in drawn_by if name in sequences.attrs}
+    if aligned:
+        coords |= {"start": ("unit", units.start), "strand": ("unit", units.strand)}
+    if predictor.models is not None:
+        coords["model"] = list(predictor.models)
+    return validate(annotate(xr.Dataset(_columns(found, predictor), coords, attrs)), "effects")
+
+
+def _columns(found: Sequence[PairChanges], predictor: Predictor) -> dict[str, Any]:
+    """Return ICE, where they are one number within rounding, what rounding can make, and the sd of the answers."""
+    columns: dict[str, list[Any]] = {name: [] for name in ("ice", "constant", "zero", "floor", "control_sd")}
+    for part, member in zip(found, predictor.parts, strict=True):
+        of_contrasts = np.ones((part.interaction.shape[1], 1))
+        eps = float(np.finfo(member.precision).eps)
+        bound = np.broadcast_to(_TERMS * eps * part.largest[:, None], part.interaction.shape)
+        constant, zero = agreement_of_blocks([(part.interaction, bound)])
+        columns["ice"].append(part.interaction)
+        columns["constant"].append(constant)
+        columns["zero"].append(zero)
+        columns["floor"].append(_TERMS * floor_of_one(member, part.largest.max(axis=0)[None], None)[0] * of_contrasts)
+        if len(part.answers) > 1:
+            columns["control_sd"].append(part.answers.std(axis=0, ddof=1) * of_contrasts)
+    model = () if predictor.models is None else ("model",)
+    return {
+        name: (
+            (*(("unit",) if name == "ice" else ()), "contrast", "task", *model),
+            np.stack(parts, axis=-1) if model else parts[0],
+        )
+        for name, parts in columns.items()
+        if parts
+    }
+
+
+def _consensus(of: Sequences, units: _Units, first: int, last: int) -> str:
+    """Return the most frequent letter of the units at each position from the first to the last."""
+    between, minus = np.arange(first, last + 1), (units.strand == "-")[:, None]
+    places = np.where(minus, (units.start + units.width - 1)[:, None] - between, units.start[:, None] + between)
+    letters = of.tokens[units.row[:, None], places]
+    letters = np.where(minus, 3 - letters, letters)
+    return "".join(
+        "ACGT"[base] for base in np.stack([(letters == base).sum(axis=0) for base in range(4)]).argmax(axis=0)
+    )

@@ -1,4 +1,4 @@
-"""Trial of pairs of sites that pair mutagenesis proposes: do they need each other, replace each other, or add up?"""
+"""Trial of pairs of sites that pair mutagenesis proposes: AND, OR or sum."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def site_pairs(
     at
         0-based start of the first site; None: each pair in the center.
     n_units
-        Backgrounds; "negligible", and so "sum", takes 300 or more, since fewer could miss 1 % of backgrounds that differ.
+        Backgrounds. "negligible", and so "sum", takes 300 or more: fewer could miss effects on 1 % of backgrounds.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
@@ -171,7 +171,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     for block in sorted(found, key=lambda block: -abs(block.strength)):
         left, right = block.rows, block.columns
         pair = _Pair(consensus[slice(*left)], consensus[slice(*right)], right[0] - left[0], block.strength)
-        again = any(_overlap(left, other.rows) and _overlap(right, other.columns) for other in taken)
+        again = any(_is_shared(left, other.rows) and _is_shared(right, other.columns) for other in taken)
         if not again and abs(block.strength) >= least and pair.name not in [other.name for other in pairs]:
             pairs.append(pair)
             taken.append(block)
@@ -220,7 +220,7 @@ def _blocks(grid: Array) -> Iterator[_Block]:
             yield _Block(*spans, strength)
 
 
-def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+def _is_shared(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 

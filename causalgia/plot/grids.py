@@ -106,9 +106,7 @@ def heatmap(
     return axes
 
 
-def interaction_map(
-    table: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None
-) -> Axes:
+def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None) -> Axes:
     """Draw interactions of pairs of positions as a triangle of colors, from those of pair mutagenesis.
 
     Rows are the first position of a pair and columns the second. Blue pairs need each other, brown ones replace each
