@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_count, nearest
-from causalgia.design import Arm, Embed, NullModel, Untreated
+from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit import settings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from causalgia.plot import Axes
 
 CONTROL = "untreated"
+_UNITS = 500
 _SHARE = 0.2
 _REACH = 2
 
@@ -39,7 +40,7 @@ def site_pairs(
     n_pairs: int = 3,
     task: str | None = None,
     at: int | None = None,
-    n_units: int = 500,
+    n_units: int | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests the pairs of sites whose bases interact most in sequences, on fresh units.
@@ -63,7 +64,8 @@ def site_pairs(
     at
         0-based start of the first site; None: each pair in the center.
     n_units
-        Backgrounds. "negligible", and so "sum", takes 300 or more: fewer could miss effects on 1 % of backgrounds.
+        Backgrounds; None: all sequences of a `causalgia.Genomic`, 500 of other null models. "negligible", and so "sum",
+        takes 300 or more: fewer could miss effects on 1 % of backgrounds.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
@@ -109,6 +111,8 @@ def site_pairs(
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
     pairs = _proposed(table, as_count(n_pairs, "n_pairs"), task)
+    if n_units is None:
+        n_units = null.available if isinstance(null, Genomic) else _UNITS
     arms, contrasts = [Arm(CONTROL, Untreated())], {}
     for pair in pairs:
         wide = pair.distance + len(pair.second)
