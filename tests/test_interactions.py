@@ -384,18 +384,59 @@ def _auroc(scores, truth):
     return np.mean((one[:, None] > other) + 0.5 * (one[:, None] == other))
 
 
-def test_single_substitutions_do_not_see_an_or_gate_and_pairs_do():
-    """Table of the design of maps: AUROC of the sites, 60 bp, both present; and of one site alone."""
-    truth = np.isin(np.arange(60), [*range(16, 24), *range(36, 44)])
-    rows = _with_sites(20)
-    maps = cg.attribution.contributions(cg.attribute(rows, gate)).to_numpy()
-    area = {task: np.mean([_auroc(row[:, k], truth) for row in maps]) for k, task in enumerate(("AND", "OR", "sum"))}
-    assert area["OR"] == 0.5
-    assert min(area["AND"], area["sum"]) > 0.99
-    alone = cg.attribution.contributions(cg.attribute(_with_sites(20, at=(16,), words=(GATA,)), gate, tasks="OR"))
-    first = np.isin(np.arange(60), range(16, 24))
-    assert np.mean([_auroc(row, first) for row in alone.to_numpy()[..., 0]]) > 0.99
-    found = interactions(rows[:2], gate, positions=[*range(14, 26), *range(34, 46)], tasks="OR")
+@pytest.mark.long
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("method", "or_gate", "means"),
+    [
+        ("ism", 0.5, {"AND": 2.0, "OR": 0.0, "sum": 1.0, "alone": 2.0}),
+        ("gradient", 0.5, {"OR": 0.0}),
+        ("integrated_gradients", 1.0, {"AND": 0.125, "OR": 0.125, "sum": 0.125, "alone": 0.25}),
+        ("occlusion", 0.5, {"OR": 0.0}),
+    ],
+)
+def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(method, or_gate, means):
+    """Area under the curve of the sites of gates in 60 bp, and the mean score at a site; both sites, or one alone."""
+    pytest.importorskip("torch")
+    from causalgia.zoo.twin import Twin
+
+    net = cg.TorchPredictor(Twin(gate), tasks=["AND", "OR", "sum"], scale="log2 activity")
+    options = {} if method in ("ism", "gradient") else {"n_baselines": 64, "rng": 0}
+    sites = {"both": [*range(16, 24), *range(36, 44)], "alone": [*range(16, 24)]}
+    area, score = {}, {}
+    for case, places in sites.items():
+        rows = _with_sites(6) if case == "both" else _with_sites(6, at=(16,), words=(GATA,))
+        truth = np.isin(np.arange(60), places)
+        tasks = ("AND", "OR", "sum") if case == "both" else ("OR",)
+        maps = cg.attribution.contributions(cg.attribute(rows, net, method=method, tasks=tasks, **options))
+        for task in tasks:
+            found = maps.sel(task=task).to_numpy()
+            name = task if case == "both" else "alone"
+            area[name], score[name] = np.mean([_auroc(row, truth) for row in found]), found[:, truth].mean()
+    assert min(area["AND"], area["sum"], area["alone"]) >= 0.99
+    assert area["OR"] == pytest.approx(or_gate, abs=0.005)
+    assert {name: score[name] for name in means} == pytest.approx(means, abs=0.01)
+
+
+def test_pairs_see_both_sites_of_an_or_gate_that_single_substitutions_miss():
+    rows, truth = _with_sites(2), np.isin(np.arange(60), [*range(16, 24), *range(36, 44)])
+    single = cg.attribution.contributions(cg.attribute(rows, gate, tasks="OR")).to_numpy()[..., 0]
+    assert [_auroc(row, truth) for row in single] == [0.5, 0.5]
+    found = interactions(rows, gate, positions=[*range(14, 26), *range(34, 46)], tasks="OR")
     first, second = found["first"].to_numpy(), found["second"].to_numpy()
     across = truth[first] & truth[second] & (second - first > 8)
     assert min(_auroc(-row, across) for row in found["ice"].to_numpy()[..., 0]) == 1
+
+
+def test_what_stands_in_for_a_redundant_site_is_seen_in_its_feature_interaction_map():
+    rows = _with_sites(3)
+    trial = cg.Design(
+        null=cg.Uniform(length=60), arms={"none": cg.Untreated(), "GATA": cg.Embed(GATA, at=20)}, n_units=50
+    )
+    effect = cg.estimate(cg.contrast(cg.run(trial, gate, rng=0), control="none"))
+    maps = cg.attribute(rows, gate)
+    flagged = cg.attribution.against_trial(maps, effect, GATA, both_strands=False)["flag"].sel(task="OR")
+    assert flagged.values.tolist() == ["redundant"] * 3
+    for_site = dfim(rows, gate, (16, 24), rng=0, tasks="OR")["score"].isel(task=0).to_numpy()
+    assert (for_site.argmin(axis=1) >= 36).all()
+    np.testing.assert_allclose(for_site[:, 36:44], -2, atol=1e-12)
