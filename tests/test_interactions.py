@@ -303,7 +303,9 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     assert -0.1 < row["lower"].sel(task="sum") <= row["upper"].sel(task="sum") < 0.1
     more = site_pairs(found, cg.Uniform(length=60), n_pairs=1, rope=(-0.1, 0.1))  # negligible takes 300 units
     said = more.analyze(cg.run(more, predictor, rng=2)).sentences
-    assert [f"Task {task}: {name} act as {task} " in " ".join(said) for task in ("AND", "OR", "sum")] == [True] * 3
+    ways = {"AND": "do more together than their sum", "OR": "do less together than their sum", "sum": "add up"}
+    for sentence, (task, way) in zip(said, ways.items(), strict=False):
+        assert sentence.startswith(f"Task {task}: {name} {way}")
 
 
 def test_sites_that_interact_are_proposed_each_pair_once():
@@ -338,9 +340,11 @@ def test_a_trial_of_pairs_is_on_fresh_sequences_that_hold_them():
     ):
         with pytest.raises(error, match=said):
             call()
-    within = interactions(rows, gate, positions=range(14, 46), tasks="sum")
-    with pytest.raises(DesignError, match="no two sites interact"):
-        site_pairs(within, cg.Uniform(length=60))
+    count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count", fingerprint="G")
+    one_site = interactions(_with_sites(3, at=(16,), words=(GATA,)), gate, positions=range(14, 30), tasks="AND")
+    for nothing in (interactions(rows, count, positions=range(14, 46)), one_site):
+        with pytest.raises(DesignError, match="no two sites interact"):
+            site_pairs(nothing, cg.Uniform(length=60))
     null = cg.Uniform(length=60)
     same = interactions(null.sample(12, rng=4), cg.zoo.oracle("pairs_like"), positions=range(20, 30))
     same = same.assign(ice=same["ice"] * 0 + (abs(same["second"] - same["first"]) > 7))

@@ -58,13 +58,13 @@ def site_pairs(
     null
         The null model of backgrounds, not from sequences that proposed.
     n_pairs
-        Pairs to test, at most; fewer where no other pair has a fifth of the strongest interaction.
+        Pairs to test, at most; fewer where no other pair has a fifth of the strongest one's interaction.
     task
         The task whose interactions propose; None: all of them, overlapping pairs once, by the strongest task.
     at
         0-based start of the first site; None: each pair in the center.
     n_units
-        Backgrounds; None: all sequences of a `causalgia.Genomic`, 500 of other null models. "negligible", and so "sum",
+        Backgrounds; None: all sequences of a `causalgia.Genomic`, 500 of other null models. "negligible"
         takes 300 or more: fewer could miss effects on 1 % of backgrounds.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
@@ -102,7 +102,7 @@ def site_pairs(
     >>> found = cg.attribution.interactions(rows, gate)
     >>> experiment = cg.experiments.site_pairs(found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1))
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
-    Task outcome: GATAA 20 CACCC act as OR (interaction -1.840 [...], both 1.840 [...]).
+    Task outcome: GATAA 20 CACCC do less together than their sum (OR): interaction -1.840 [...], both...
     """
     settings.as_null_model(null)
     table = validate(interactions, "effects")
@@ -168,7 +168,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     for one in tasks if task is None else [task]:
         grid = np.zeros((len(consensus), len(consensus)))
         grid[first - begin, second - begin] = mean.sel(task=one).to_numpy()
-        found += _blocks(grid)
+        found += _blocks(grid, least=float(table["floor"].max()))
     pairs: list[_Pair] = []
     taken: list[_Block] = []
     least = _SHARE * max((abs(block.strength) for block in found), default=0.0)
@@ -182,8 +182,8 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     pairs = pairs[:n_pairs]
     if not pairs:
         raise DesignError(
-            "no two sites interact: the strongest interactions are between bases of one site, or all are 0, so that "
-            "there is nothing to test; give sequences that have both sites, or test given words: "
+            "no two sites interact: all interactions are 0, or are between bases of one site (3 bp or less apart), so "
+            "that there is nothing to test; give sequences that have both sites, or test given words: "
             "cg.experiments.motif_pair"
         )
     return pairs
@@ -197,19 +197,21 @@ class _Block(NamedTuple):
     strength: float
 
 
-def _blocks(grid: Array) -> Iterator[_Block]:
+def _blocks(grid: Array, least: float) -> Iterator[_Block]:
     """Yield the blocks of rows and columns around the strongest cells, strongest first, if they are two sites.
+
+    Cells of `least` or below are none, and so are those below a fifth of the strongest block of two sites.
 
     Examples
     --------
     >>> grid = np.zeros((20, 20))
     >>> grid[2:5, 12:16] = -1.0
     >>> grid[2:5, 2:5] = 2.0  # within the first site
-    >>> list(_blocks(grid))
+    >>> list(_blocks(grid, 1e-6))
     [_Block(rows=(2, 5), columns=(12, 16), strength=-1.0)]
     """
-    left, least = grid.copy(), _SHARE * float(np.abs(grid).max())
-    while least > 0 and np.abs(left).max() >= least:
+    left = grid.copy()
+    while np.abs(left).max() > least:
         seed = np.unravel_index(int(np.abs(left).argmax()), left.shape)
         strength = float(left[seed])
         candidates = left * np.sign(strength) >= _SHARE * abs(strength)
@@ -221,6 +223,7 @@ def _blocks(grid: Array) -> Iterator[_Block]:
         left[block] = 0
         spans = (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
         if spans[0][1] <= spans[1][0]:
+            least = max(least, _SHARE * abs(strength))
             yield _Block(*spans, strength)
 
 
@@ -244,7 +247,7 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
             row, both = table.sel(contrast=name), table.sel(contrast=f"both, {name}")
             gate = _gate(row["verdict"].item(), both["verdict"].item())
             sentences.append(
-                f"{begins}: {name} {gate} (interaction {effect_in_words(row)}, both {effect_in_words(both)})."
+                f"{begins}: {name} {gate}: interaction {effect_in_words(row)}, both {effect_in_words(both)}."
             )
     sentences.append("Pairs: two words, and the bases from start to start.")
     return Finding(sentences=tuple(sentences))
@@ -256,17 +259,18 @@ def _gate(interaction: str, both: str) -> str:
     Examples
     --------
     >>> _gate("decreases", "increases"), _gate("decreases", "decreases"), _gate("negligible", "increases")
-    ('act as OR', 'act as AND', 'act as sum')
+    ('do less together than their sum (OR)', 'do more together than their sum (AND)', 'add up')
     >>> _gate("increases", "negligible"), _gate("undecided", "increases")
     ('interact', 'are undecided')
     """
     if interaction == "negligible":
-        return "act as sum"
+        return "add up"
     if interaction == "undecided":
         return "are undecided"
     if both not in ("increases", "decreases"):
         return "interact"
-    return "act as AND" if interaction == both else "act as OR"
+    more = interaction == both
+    return "do more together than their sum (AND)" if more else "do less together than their sum (OR)"
 
 
 def draw_pairs_of_sites(answer: Answer) -> Axes:
