@@ -75,6 +75,13 @@ def test_pairs_and_positions_select_from_all_of_them():
     np.testing.assert_allclose(given, whole.sel(contrast=["0:4", "2:6"], task=["b"]), atol=1e-12)
 
 
+def test_tasks_without_names_are_numbered():
+    nameless = cg.FunctionPredictor(lambda x: x[:, :2].sum(axis=2) ** 2, scale="y", fingerprint="nameless")
+    found = interactions(["ACGTAC"], nameless, pairs=[(0, 4)])
+    assert found["task"].values.tolist() == list(nameless.tasks)
+    np.testing.assert_allclose(found["ice"][0, 0], [2, 2 / 9], atol=1e-12)  # each exchange: -1 A, +1/3 C
+
+
 def test_blocks_of_mutants_change_nothing(monkeypatch):
     predictor, sample = _random_function(9), cg.Uniform(length=9).sample(4, rng=2)
     whole = interactions(sample, predictor)

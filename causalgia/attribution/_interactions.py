@@ -127,6 +127,7 @@ def interactions(
     units = _units(of, align)
     names, table = _requested(positions, pairs, of.length if align is None else units.width)
     places = _places_in(of, units, names)
+    predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     columns = columns_of_tasks(predictor, of, tasks)
     known = list(predictor.tasks) if isinstance(columns, slice) else [predictor.tasks[k] for k in columns]
     n_numbers = len(units.row) * len(table) * len(known) * len(predictor.parts)
