@@ -277,6 +277,8 @@ def test_sources_that_are_none_are_refused():
             dfim(rows, f, source)
     with pytest.raises(AttributionError, match="no method"):
         dfim(rows, f, 3, method="saliency")
+    with pytest.raises(AttributionError, match="give maps of cg.attribute"):
+        cg.propose(dfim(rows, f, 3), predictor=f, rng=0)
 
 
 def _noisy_gate():

@@ -25,7 +25,7 @@ from causalgia.trial.answer_precision import floor_of_one
 from causalgia.trial.outcomes import meter
 
 _MOST_PAIRS = 20_000
-_MOST_NUMBERS = 2**27
+_MOST_NUMBERS = 2**26
 _TERMS = 4
 """Sum of the absolute weights of the four means in an interaction."""
 
@@ -94,9 +94,9 @@ def interactions(
     .. math:: f(x) - \frac{1}{3} \sum_a f(x_{i \to a}) - \frac{1}{3} \sum_b f(x_{j \to b})
         + \frac{1}{9} \sum_{a, b} f(x_{i \to a, j \to b}),
 
-    the interaction of a 2 x 2 factorial whose levels are the base that is there and a random other one. A mean, and not
-    the largest of the nine, because a mean of means is an estimate: exchanges that interact in opposite directions
-    cancel in it. With one sequence it is a description of that sequence, without p-value; over units, the average is an
+    the interaction of a 2 x 2 factorial whose levels are the base that is there and a random other one (an entry of the
+    finite-difference Hessian of the answer in the bases). A mean, and not the largest of the nine, because a mean of
+    means is an estimate: exchanges that interact in opposite directions cancel in it. With one sequence it is a description of that sequence, without p-value; over units, the average is an
     estimate for the population that these sequences are a sample of, and its tests are of a pair's average interaction
     over units, never of a position. Sequences should share bases: over uniform random ones every average is 0, whatever
     the predictor, because no base is there more often than it is exchanged for. Where sequences or pairs were chosen by
