@@ -96,11 +96,12 @@ def interactions(
 
     the interaction of a 2 x 2 factorial whose levels are the base that is there and a random other one (an entry of the
     finite-difference Hessian of the answer in the bases). A mean, and not the largest of the nine, because a mean of
-    means is an estimate: exchanges that interact in opposite directions cancel in it. With one sequence it is a description of that sequence, without p-value; over units, the average is an
-    estimate for the population that these sequences are a sample of, and its tests are of a pair's average interaction
-    over units, never of a position. Sequences should share bases: over uniform random ones every average is 0, whatever
-    the predictor, because no base is there more often than it is exchanged for. Where sequences or pairs were chosen by
-    their interactions, the average is too large: test on other sequences.
+    means is an estimate: exchanges that interact in opposite directions cancel in it. With one sequence it is a
+    description of that sequence, without p-value; over units, the average is an estimate for the population that these
+    sequences are a sample of, and its tests are of a pair's average interaction over units, never of a position.
+    Sequences should share bases: over uniform random ones every average is 0, whatever the predictor, because no base
+    is there more often than it is exchanged for. Where sequences or pairs were chosen by their interactions, the
+    average is too large: test on other sequences.
 
     L positions take ``9 L (L - 1) / 2 + 3 L + 1`` answers for each sequence. Double mutants are asked for as
     single substitutions of single mutants, recomputed in part where the network allows it.
