@@ -108,8 +108,8 @@ def interactions(
 
     References
     ----------
-    Greenside et al. (2018), doi:10.1093/bioinformatics/bty575. Horovitz & Fersht (1990),
-    doi:10.1016/0022-2836(90)90275-Z: double-mutant cycles.
+    Greenside et al. (2018), doi:10.1093/bioinformatics/bty575. Horovitz & Fersht (1990), J Mol Biol 214(3), 613-617:
+    double-mutant cycles.
 
     Examples
     --------
