@@ -453,3 +453,20 @@ def test_what_stands_in_for_a_redundant_site_is_seen_in_its_feature_interaction_
     for_site = dfim(rows, gate, (16, 24), rng=0, tasks="OR")["score"].isel(task=0).to_numpy()
     assert (for_site.argmin(axis=1) >= 36).all()
     np.testing.assert_allclose(for_site[:, 36:44], -2, atol=1e-12)
+
+
+def test_copies_that_saturate_are_flagged_and_interact_as_the_curve_of_their_response_says():
+    """UGCAUG, 8 n / (n + 2) for n copies: single substitutions show 2.67, 1.33, .80 and .53 of an effect of 2.67."""
+    oracle, word = cg.zoo.oracle("saturating"), "TGCATG"
+    arms = {"none": cg.Untreated(), "one": cg.Embed(word, at=27)}
+    outcomes = cg.run(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300), oracle, rng=0)
+    effect = cg.estimate(cg.contrast(outcomes, control="none"))
+    response = [8 * n / (n + 2) for n in range(5)]
+    for n in range(1, 5):
+        row = ("CCTCC" + "CTCTCC".join([word] * n)).ljust(60, "C")
+        found = cg.attribution.against_trial(cg.attribute([row], oracle), effect, word, both_strands=False)
+        np.testing.assert_allclose(found["largest_contribution"], response[n] - response[n - 1], atol=1e-5)
+        assert set(found["flag"].values.ravel()) == {"saturated" if n == 4 else ""}
+        if n > 1:
+            between = interactions([row], oracle, pairs=[(7, 19)])["ice"].item()  # of the first and second copy
+            assert between == pytest.approx(response[n] - 2 * response[n - 1] + response[n - 2], abs=1e-5)
