@@ -317,6 +317,62 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
         assert sentence.startswith(f"Task {task}: {name} {way}")
 
 
+@pytest.fixture(scope="module")
+def trained_gate():
+    """A small network trained on the gates, in ten seconds: R2 above .99 in each task."""
+    torch = pytest.importorskip("torch")
+    rng, n, steps = np.random.default_rng(0), 20_000, 1_500
+    tokens = rng.integers(0, 4, (n, 60)).astype(np.uint8)
+    starts = np.stack([rng.integers(0, 22, n), rng.integers(30, 52, n)], axis=1)
+    starts = rng.permuted(starts, axis=1)
+    for word, at in zip((GATA, CACCC), starts.T, strict=True):
+        holds = np.flatnonzero(rng.random(n) < 0.6)
+        tokens[holds[:, None], at[holds, None] + np.arange(8)] = encode([word])[0]
+
+    class Pooled(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.filters = torch.nn.Conv1d(4, 32, 10)
+            self.dense = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.ReLU(), torch.nn.Linear(64, 3))
+
+        def forward(self, x):
+            return self.dense(self.filters(x).relu().amax(2))
+
+    x = torch.nn.functional.one_hot(torch.from_numpy(tokens.astype(np.int64)), 4).transpose(1, 2).float()
+    y = torch.from_numpy(gate.predict(tokens)).float()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = Pooled()
+        optimizer = torch.optim.Adam(net.parameters())
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
+        for _ in range(steps):
+            some = torch.randint(0, n - 2_000, (128,))
+            optimizer.zero_grad()
+            ((net(x[some]) - y[some]) ** 2).mean().backward()
+            optimizer.step()
+            schedule.step()
+    with torch.no_grad():
+        missed = ((net(x[-2_000:]) - y[-2_000:]) ** 2).mean(0) / y[-2_000:].var(0)
+    assert (missed < 0.02).all()
+    return cg.TorchPredictor(net.eval(), tasks=["AND", "OR", "sum"], scale="log2 activity")
+
+
+@pytest.mark.long
+@pytest.mark.torch
+def test_the_gates_of_a_trained_network_are_told_by_a_trial_of_their_pair(trained_gate):
+    found = interactions(_with_sites(20), trained_gate)
+    trial = site_pairs(found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1))
+    name = f"{GATA} 20 {CACCC}"
+    answer = trial.analyze(cg.run(trial, trained_gate, rng=2))
+    row = answer.estimates.sel(contrast=name)
+    z = (row["ace"] / row["se"]).to_series().to_dict()
+    assert z["AND"] > 50
+    assert z["OR"] < -50
+    np.testing.assert_allclose(row["ace"], [2, -2, 0], atol=0.1)
+    summed = answer.decisions.sel(contrast=name, task="sum")
+    assert -0.1 < summed["lower"].item() < summed["upper"].item() < 0.1
+
+
 def test_sites_that_interact_are_proposed_each_pair_once():
     words = ("GATAA", "CACCC", "TTGCC")
     oracle = cg.zoo.Oracle(
