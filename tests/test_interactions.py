@@ -173,15 +173,24 @@ def test_what_rounding_makes_is_no_interaction():
 
 
 @pytest.mark.long
-def test_the_largest_t_keeps_the_familywise_error_without_interactions():
-    """Over uniform sequences each average interaction is 0 by symmetry: 300 trials of 28 pairs and 40 units."""
-    rng, n_trials = np.random.default_rng(11), 300
+@pytest.mark.parametrize("threshold", [None, 1.0])
+def test_the_largest_t_keeps_the_familywise_error_without_interactions(threshold):
+    """Over uniform sequences each average interaction is 0 by symmetry: 200 trials of 28 pairs and 40 units.
+
+    Above a threshold, few units interact at all.
+    """
+    rng, n_trials = np.random.default_rng(11), 200
     false = 0
     for trial in range(n_trials):
-        tokens = rng.integers(0, 4, (40, 8)).astype(np.uint8)
-        found = interactions(tokens, _random_function(8, seed=trial, tasks=("y",)))
-        adjusted = cg.adjust(found, method="bootstrap_t", n_draws=499, rng=trial)
-        false += bool((adjusted["p_adjusted"] <= 0.05).any())
+        weights = 0.5 * np.random.default_rng(trial).normal(size=(4, 8))
+
+        def answers(x, weights=weights):
+            total = (x * weights).sum(axis=(1, 2))
+            return (np.tanh(total) if threshold is None else np.maximum(total - threshold, 0))[:, None]
+
+        predictor = cg.FunctionPredictor(answers, tasks=["y"], scale="y", fingerprint=f"{trial} {threshold}")
+        found = interactions(rng.integers(0, 4, (40, 8)).astype(np.uint8), predictor)
+        false += bool((cg.adjust(found, method="dunnett")["p_adjusted"] <= 0.05).any())
     assert false / n_trials <= 0.05 + 3 * (0.05 * 0.95 / n_trials) ** 0.5
 
 
@@ -426,7 +435,7 @@ def _outcomes():
 
 def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     found = interactions(_with_sites(25), _noisy_gate(), positions=[15, 17, 20, 38, 41, 50])
-    table = cg.simultaneous(found, rng=0)
+    table = cg.simultaneous(found, method="dunnett")
     axes = cg.plot.interaction_map(table, task="OR")
     grid = axes.images[0].get_array()
     assert grid.shape == (6, 6)

@@ -111,7 +111,7 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
 
     Rows are the first position of a pair and columns the second. Blue pairs need each other, brown ones replace each
     other, and white ones add up; pairs that were not measured are gray. A dot marks a pair whose interval excludes 0:
-    give intervals that hold for all pairs together, ``cg.simultaneous(interactions, rng=0)``. One sequence has none.
+    give intervals that hold for all pairs, ``cg.simultaneous(interactions, method="dunnett")``. One sequence has none.
 
     Parameters
     ----------
