@@ -1,7 +1,8 @@
 """All substitutions of sequences, and many words on many backgrounds, recomputed in part: beside full passes.
 
 A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base substitution of one sequence or of
-a few, control passes included; `cg.run` for the same as arms of a trial, and for 100 words on each background. Full
+a few, control passes included; `cg.run` for the same as arms of a trial, and for 100 words on each background; and
+`cg.attribution.interactions` for the 3 x 3 exchanges of all pairs of 60 positions. Full
 passes are timed on some sequences, in batches of the size that is fastest by hand. One thread, processor time,
 contestants in turn; every repeat has sequences of its own.
 
@@ -67,6 +68,15 @@ def in_session(net: nn.Module, length: int, n: int) -> Callable[[int], object]:
     return run
 
 
+def of_pairs(net: nn.Module, length: int, n_positions: int) -> Callable[[int], object]:
+    """Return a contestant: the interactions of all pairs of positions in the middle of a sequence."""
+    predictor, first = incremental(net), (length - n_positions) // 2
+    positions = range(first, first + n_positions)
+    return lambda key: cg.attribution.interactions(
+        random_tokens(1, length, key), predictor, positions=positions, progress=False
+    )
+
+
 def mutated(n: int, length: int) -> cg.Design:
     """Return a trial of every letter at every position of n sequences."""
     of = ["".join(LETTERS[t] for t in row) for row in random_tokens(n, length, 1)]
@@ -104,6 +114,8 @@ def compared(name: str, *, quick: bool) -> dict[str, float]:
         n, n_units, n_words = (2, 4, 3) if quick else (16, 200, 100)
         jobs["substitutions of 16, run"] = (3 * length + 1) * n, trial(mutated(n, length))
         jobs["100 words x 200, run"] = (n_words + 1) * n_units, trial(screened(n_words, n_units, length))
+        m = 10 if quick else 60
+        jobs["pairs of 60 positions, interactions"] = 9 * m * (m - 1) // 2 + 3 * m + 1, of_pairs(net, length, m)
     times = interleaved(
         {full: lambda _: forwards(net, x, batch)} | {job: run for job, (_, run) in jobs.items()}, repeats
     )

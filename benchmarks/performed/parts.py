@@ -136,6 +136,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
                 ("of 16 sequences", "substitutions of 16, session", "DeepSTARR", 0.12),
                 ("the same as a trial", "substitutions of 16, run", "DeepSTARR", 0.25),
                 ("100 words x 200 backgrounds", "100 words x 200, run", "DeepSTARR", 0.15),
+                ("all pairs of 60 positions of 1 sequence", "pairs of 60 positions, interactions", "DeepSTARR", 0.15),
                 (
                     "all substitutions of 1 sequence, session",
                     "substitutions of 1, session",

@@ -12,7 +12,9 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.attribution._attribute import attribute
     from causalgia.attribution._contributions import contributions
+    from causalgia.attribution._dfim import dfim
     from causalgia.attribution._filters import filters
+    from causalgia.attribution._interactions import interactions
     from causalgia.attribution._match import match
     from causalgia.attribution._nullified import Nullified
     from causalgia.attribution._propose import propose
@@ -34,7 +36,9 @@ __all__ = [
     "attribute",
     "average",
     "contributions",
+    "dfim",
     "filters",
+    "interactions",
     "match",
     "propose",
     "read_attributions",

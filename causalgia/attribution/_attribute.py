@@ -139,11 +139,7 @@ def attribute(
     if not over_baselines and baselines is not None:
         raise AttributionError(f"method={quoted(method)} has no baselines; leave baselines= out")
     of = as_explained(sequences)
-    if predictor.dims[0] != "task":
-        raise PredictorError(
-            "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
-            "track out: cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)])"
-        )
+    check_no_track(predictor)
     attrs: dict[str, Any] = {"method": method}
     draw, key = None, 0
     n_baselines = as_count(n_baselines, "n_baselines")
@@ -155,7 +151,7 @@ def attribute(
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
         attrs |= {"baselines": null.describe(), "baselines_fingerprint": null.fingerprint, "n_baselines": n_baselines}
-    chosen = _places(predictor, of, tasks)
+    chosen = columns_of_tasks(predictor, of, tasks)
     n_each = {"ism": 3 * of.length + 1, "gradient": 1, "shapley": n_baselines * (of.length + 1)}
     n_each["occlusion"] = 1 + n_baselines * (of.length - min(_WIDTH, of.length) + 2)
     made = []
@@ -172,7 +168,17 @@ def attribute(
     return _dataset(made, of, predictor, names, attrs, sequences)
 
 
-def _places(predictor: Predictor, of: Sequences, tasks: str | Sequence[str] | None) -> slice | list[int]:
+def check_no_track(predictor: Predictor) -> None:
+    """Raise PredictorError if the predictor answers along a track."""
+    if predictor.dims[0] != "task":
+        raise PredictorError(
+            "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
+            "track out: cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)])"
+        )
+
+
+def columns_of_tasks(predictor: Predictor, of: Sequences, tasks: str | Sequence[str] | None) -> slice | list[int]:
+    """Return which columns of an answer are those tasks."""
     if tasks is None:
         return slice(None)
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given

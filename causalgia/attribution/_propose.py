@@ -172,6 +172,11 @@ def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predict
             f"the maps are of the predictor {maps.attrs.get('predictor', '?')}, and predictor= is "
             f"{predictor.fingerprint}; give the one that was mapped"
         )
+    if maps.attrs["method"] == "dfim":
+        raise AttributionError(
+            "feature interaction maps are of sequences with one site at one place, which null sequences do not have; "
+            "give maps of cg.attribute"
+        )
     if "baselines_fingerprint" in maps.attrs:
         default = DinucleotideShuffle(of=_sequences_of(maps))
         if maps.attrs["baselines_fingerprint"] != default.fingerprint:

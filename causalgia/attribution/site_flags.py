@@ -64,7 +64,9 @@ def against_trial(
     -----
     The contribution is that of the one position which counts most, in the direction of the effect: all of the effect
     for a site that any substitution breaks. Where many bases share an effect equally, none has much of it, and the site
-    is flagged though nothing else acts: compare the share with that of the site alone in a background.
+    is flagged though nothing else acts: compare the share with that of the site alone in a background, or look for
+    what acts in its place: positions where `causalgia.attribution.dfim` of the site has the sign opposite to the
+    effect's.
 
     Examples
     --------

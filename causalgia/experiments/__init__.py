@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._occlusion import occlusion
     from causalgia.experiments._position import position
     from causalgia.experiments._proposals import proposals
+    from causalgia.experiments._site_pairs import site_pairs
     from causalgia.experiments._spacing import spacing
     from causalgia.experiments._tile_copies import tile_copies
     from causalgia.experiments._tile_interactions import tile_interactions
@@ -81,6 +82,7 @@ __all__ = [
     "position",
     "proposals",
     "share_of_predictors",
+    "site_pairs",
     "spacing",
     "sufficiency",
     "tile_copies",

@@ -103,7 +103,7 @@ def proposals(
     if not words:
         raise DesignError("the proposals have no pattern, so that there is nothing to test; propose at a larger level=")
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
-    _check_parents(null, looked_at)
+    check_fresh_parents(null, looked_at)
     classes = {word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length) for word in words}
     width = max(*classes.values(), *map(len, words))
     start = settings.as_start(at, "at", null.length, width)
@@ -137,7 +137,8 @@ def proposals(
     )
 
 
-def _check_parents(null: NullModel, looked_at: frozenset[str]) -> None:
+def check_fresh_parents(null: NullModel, looked_at: frozenset[str]) -> None:
+    """Raise DesignError if a parent of the null model is one of the sequences that proposed, by fingerprint."""
     if not isinstance(null, FromParents):
         return
     given = null.parents_given
@@ -151,8 +152,8 @@ def _check_parents(null: NullModel, looked_at: frozenset[str]) -> None:
         )
 
 
-def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
-    """Return the finding of the screen, after drawing its backgrounds again to see that none of them proposed."""
+def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
+    """Raise OutcomesError if a background of the trial proposed: draw them again, where the seed is known."""
     design, source = found.experiment, found.steps.estimates if found.outcomes is None else found.outcomes
     seed = str(source.attrs.get("rng", ""))
     if seed.isdecimal() and not isinstance(design.drawn, FromParents):
@@ -165,6 +166,11 @@ def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Findin
                 f"{same:,} of {design.n_units:,} backgrounds of this trial proposed the words: the same null model "
                 f"with the same seed draws the same sequences; run it with another one, rng={int(seed) + 1}"
             )
+
+
+def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
+    """Return the finding of the screen, after a check that none of its backgrounds proposed."""
+    check_fresh_draws(found, looked_at)
     return read_word_screen(found)
 
 

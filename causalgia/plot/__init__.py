@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from causalgia.plot.bench_figures import barcodes, concordance, dna_counts, replicates
     from causalgia.plot.curves import against, band, profile, tipping_point
     from causalgia.plot.forest_plot import forest, save_forest
-    from causalgia.plot.grids import heatmap, sharing
+    from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import logo
     from causalgia.plot.map_logos import average_logo, map_logo
     from causalgia.plot.style import save_figure
@@ -28,6 +28,7 @@ __all__ = [
     "dna_counts",
     "forest",
     "heatmap",
+    "interaction_map",
     "logo",
     "map_logo",
     "profile",

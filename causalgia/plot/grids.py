@@ -106,6 +106,86 @@ def heatmap(
     return axes
 
 
+def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None) -> Axes:
+    """Draw interactions of pairs of positions as a triangle of colors, from those of pair mutagenesis.
+
+    Rows are the first position of a pair and columns the second. Blue pairs need each other, brown ones replace each
+    other, and white ones add up; pairs that were not measured are gray. A dot marks a pair whose interval excludes 0:
+    give intervals that hold for all pairs, ``cg.simultaneous(interactions, method="dunnett")``. One sequence has none.
+
+    Parameters
+    ----------
+    table
+        Estimates, decisions or simultaneous intervals of `causalgia.attribution.interactions`.
+    task, model
+        The task and member; required if there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        With a color bar; save by `save_figure`.
+
+    Raises
+    ------
+    ContrastError
+        If contrasts are no pairs of positions, or the task or member does not exist or is required.
+    OutcomesError
+        If `table` is not a Dataset of estimates or decisions.
+
+    Examples
+    --------
+    >>> at = {"first": ("contrast", [4, 4, 5]), "second": ("contrast", [5, 6, 6])}
+    >>> ace = (("contrast", "task"), [[1.5], [0.5], [-1.0]])
+    >>> table = xr.Dataset({"ace": ace}, coords={"contrast": ["4:5", "4:6", "5:6"], "task": ["K562"], **at})
+    >>> interaction_map(table).images[0].get_array().tolist()
+    [[None, 1.5, 0.5], [None, None, -1.0], [None, None, None]]
+    """
+    table = as_reportable(table)
+    if not {"first", "second"} <= set(table.coords) or any(
+        table[name].dtype.kind not in "iu" for name in ("first", "second")
+    ):
+        raise ContrastError(
+            "interaction_map: the contrasts are no pairs of positions; give estimates of cg.attribution.interactions"
+        )
+    task = as_task(table, task, "interaction_map")
+    if "model" in table["ace"].dims:
+        names = table["model"].to_numpy().tolist()
+        if model not in names:
+            raise ContrastError(
+                f"interaction_map: there are several models; say model= one of {', '.join(map(quoted, names[:8]))}"
+            )
+        table = table.sel(model=model)
+    elif model is not None:
+        raise ContrastError(f"interaction_map: there is no dim model; leave model={quoted(model)} out")
+    table = table.sel(task=task)
+    pairs = np.stack([table["first"].to_numpy(), table["second"].to_numpy()], axis=1)
+    places = np.unique(pairs)
+    if places[-1] - places[0] < 2 * len(places):  # nearly contiguous: gaps are shown
+        places = np.arange(places[0], places[-1] + 1)
+    row, column = np.searchsorted(places, pairs).T
+    grid = np.full((len(places), len(places)), np.nan)
+    grid[row, column] = table["ace"].to_numpy()
+    side = float(np.clip(0.1 * len(places), 3.2, 9.0))
+    axes = axes_or_new(ax, side * 1.25 + 1.0, side + 0.6)
+    image = _draw_grid(axes, grid, 0.0)
+    axes.plot([-0.5, len(places) - 0.5], [-0.5, len(places) - 0.5], color=GRAY, linewidth=0.6)
+    below = np.tril(np.ones(grid.shape, dtype=bool))
+    axes.imshow(np.ma.masked_where(~below, below), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    if {"lower", "upper"} <= set(table.variables):
+        beyond = ((table["lower"] > 0) | (table["upper"] < 0)).to_numpy()
+        size = float(np.clip((30 * side / len(places)) ** 2, 0.5, 20.0))
+        far = np.abs(grid[row, column]) > 0.4 * np.nanmax(np.abs(grid))
+        for some, color in ((beyond & far, "white"), (beyond & ~far, "#1b1f24")):
+            axes.scatter(column[some], row[some], s=size, c=color, linewidths=0, zorder=3)
+    _add_color_bar(axes, image, axis_label(table.attrs, "interaction"))
+    names = places.tolist()
+    _label_grid(axes, ("second position", names), ("first position", names), task, most=int(5 * side))
+    axes.tick_params(axis="x", labelrotation=0 if len(places) <= 20 else 90)
+    return axes
+
+
 def sharing(posterior: Any, *, by: Literal["size", "sign"] = "size", ax: Axes | None = None) -> Axes:
     """Draw how many effects each pair of tasks shares, as a matrix of colors.
 
