@@ -149,7 +149,7 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
         )
     key = root_key(rng)
     if isinstance(cases, Case):
-        raise AttributionError(f"cases={cases!r} is one case; give a list, cases=[case]")
+        raise AttributionError(f"cases={quoted(cases)} is one case; give a list, cases=[case]")
     known = cases_of_the_zoo(rng=rng) if cases is None else tuple(cases)
     for case in known:
         if not isinstance(case, Case):
