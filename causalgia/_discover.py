@@ -195,9 +195,10 @@ def discover(
     sites = _sites(
         [proposing.parents_given, fresh.parents_given], table, both_strands=bool(proposed.attrs["both_strands"])
     )
+    n_held = table[held]["consensus"].nunique()
     says = (
-        f"Maps of {n_proposing:,} sequences propose {n_words:,} words; {table[held]['consensus'].nunique():,} of them "
-        f"hold beyond placebo words on {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
+        f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
+        f"{'holds' if n_held == 1 else 'hold'} beyond placebo words on {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
         f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the words)."
     )
     return Discovery(
@@ -221,10 +222,10 @@ def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     rows = decisions.sel(contrast=others)
     inside = (rows["ace"] >= rows["rope_lower"]) & (rows["ace"] <= rows["rope_upper"])
     near = int(inside.all([dim for dim in inside.dims if dim != "contrast"]).sum())
-    return [
-        f"{len(others):,} of {len(held) + len(others):,} words do not hold; {near:,} of these have effects within the "
-        "range of random words."
-    ]
+    n, near_to = len(held) + len(others), "within the range of random words"
+    if len(others) == 1:
+        return [f"1 of {n:,} words does not hold" + f", and has an effect {near_to}" * near + "."]
+    return [f"{len(others):,} of {n:,} words do not hold; {near:,} of these have effects {near_to}."]
 
 
 def _without_copies(given: Sequences) -> Sequences:
