@@ -196,10 +196,11 @@ def discover(
         [proposing.parents_given, fresh.parents_given], table, both_strands=bool(proposed.attrs["both_strands"])
     )
     n_held = table[held]["consensus"].nunique()
+    rate = 1 - float(answer.decisions.attrs["level"])
     says = (
         f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
-        f"{'holds' if n_held == 1 else 'hold'} beyond placebo words on {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
-        f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the words)."
+        f"{'holds' if n_held == 1 else 'hold'} beyond placebo words on {n_units:,} dinucleotide shuffles of "
+        f"{n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
     )
     return Discovery(
         table,
