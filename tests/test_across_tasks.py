@@ -13,7 +13,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia._analyze import steps
 from causalgia.errors import ContrastError, DesignError, EstimateError, ExploratoryWarning, InferenceError
-from causalgia.estimation.task_correlation import task_columns
+from causalgia.estimation.task_correlation import task_columns, task_columns_of
 from causalgia.posterior import task_errors as task_errors_module
 from causalgia.posterior import task_patterns
 from causalgia.posterior.across_tasks import _sharing_group
@@ -296,6 +296,55 @@ def test_the_correlation_between_tasks_is_that_of_the_units():
     assert estimates.attrs["task_correlation_df"] == 299
     plain = cg.estimate(effects)
     xr.testing.assert_identical(estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs())
+
+
+def parallel_units(n=90, size=3, scale="log counts"):
+    """A parallel trial of three arms, in which the outcomes of a unit in several tasks go together."""
+    rng = np.random.default_rng(3)
+    y = np.exp(0.3 * (rng.normal(size=(n, size)) + rng.normal(size=(n, 1)) * np.arange(size)))
+    arms = ["none", "A", "B"]
+    coords = {
+        "arm": arms,
+        "assigned": ("unit", np.array(arms)[np.arange(n) % 3]),
+        "task": [f"t{t}" for t in range(size)],
+    }
+    return xr.Dataset({"outcome": (("unit", "task"), y)}, coords, attrs={"scale": scale})
+
+
+@pytest.mark.parametrize("scale", ["identity", "log_of_means"])
+def test_the_correlation_in_a_parallel_trial_is_that_of_the_units(scale):
+    """Its plain estimate has a row of errors for each arm, which says nothing of two tasks."""
+    outcomes = parallel_units(scale="counts")
+    estimates = cg.estimate(cg.contrast(outcomes, control="none", scale=scale), task_correlation=True)
+    covariance = {}
+    for arm in ("none", "A", "B"):
+        y = outcomes["outcome"].to_numpy()[outcomes["assigned"].to_numpy() == arm]
+        covariance[arm] = np.cov((y / y.mean(axis=0) if scale == "log_of_means" else y).T) / len(y)
+    for arm in ("A", "B"):
+        V = covariance[arm] + covariance["none"]
+        expected = V / np.sqrt(np.outer(np.diag(V), np.diag(V)))
+        assert estimates["task_correlation"].sel(contrast=arm).to_numpy() == pytest.approx(expected, abs=1e-6)
+        assert estimates["se"].sel(contrast=arm).to_numpy() == pytest.approx(np.sqrt(np.diag(V)))
+    assert estimates["shared_covariance"].to_numpy() == pytest.approx(covariance["none"], rel=1e-6)
+    assert estimates.attrs["task_correlation_df"] == 59
+    plain = cg.estimate(cg.contrast(outcomes, control="none", scale=scale))
+    xr.testing.assert_identical(estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs())
+
+
+def test_estimates_without_rows_of_units_do_not_say_how_tasks_vary_together():
+    effects = cg.contrast(parallel_units(), control="none")
+    with pytest.raises(EstimateError, match="use target='population'"):
+        cg.estimate(effects, target="units", task_correlation=True)
+    design = cg.Design(null=cg.Uniform(length=30), arms={"0": cg.Untreated(), "G": cg.Embed("GATA", at=9)}, n_units=40)
+    oracle = cg.zoo.oracle("gata1_like")
+    moments = cg.run(design, oracle, rng=0, analysis=cg.Analysis(control="0"), keep="moments")
+    with pytest.raises(
+        EstimateError, match="moments do not keep how tasks vary together; run the trial with keep='eff"
+    ):
+        cg.estimate(moments, task_correlation=True)
+    many = cg.estimate(cg.contrast(parallel_units(), control="none"))
+    by_arm = many.drop_vars("covariance").assign(factor=(("cluster", "contrast", "task"), np.ones((3, 2, 3))))
+    assert task_columns_of(by_arm) == {}
 
 
 def test_many_contrasts_bring_their_factor():

@@ -183,17 +183,43 @@ def estimate(
             note = _size_note(effects, request)
     estimates = _estimates_dataset(effects, answer, limits, request, ci_prob, curves=with_positions)
     if task_correlation:
-        estimates = _with_task_columns(estimates, answer)
+        estimates = _with_task_columns(estimates, answer, given, request)
     estimates = unfolded(estimates, given) if curves else estimates
     return with_notes(estimates, note) if note else estimates
 
 
-def _with_task_columns(estimates: xr.Dataset, answer: Answer) -> xr.Dataset:
-    """Add what is known of the errors between tasks; raise EstimateError for several predictors."""
+_EACH = "each unit"
+
+
+def _with_task_columns(estimates: xr.Dataset, answer: Answer, effects: xr.Dataset, request: Request) -> xr.Dataset:
+    """Add what is known of the errors between tasks; raise EstimateError where rows of units are not to be had.
+
+    Independent units of a parallel trial have a factor with a row for each arm, and moments have one of each task by
+    itself: neither says how tasks vary together. Units of a parallel trial are then taken as clusters of one.
+    """
     if "model" in estimates["ace"].dims:
         raise EstimateError(
             "task_correlation=True: the estimates have the dim 'model'; take one predictor, effects.isel(model=0), or "
             "target='population x predictors'"
+        )
+    if "ice_correlation" in effects and "ice_sum" not in effects:
+        raise EstimateError(
+            "task_correlation=True: moments do not keep how tasks vary together; run the trial with keep='effects', or "
+            "leave keep= out"
+        )
+    if "outcome" in effects and answer.cluster == "unit":
+        if request.target != "population":
+            raise EstimateError(
+                f"task_correlation=True: target={quoted(request.target)} of a parallel trial has no errors by unit; "
+                "use target='population'"
+            )
+        each = effects.assign_coords({_EACH: ("unit", np.arange(effects.sizes["unit"]))})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the estimates themselves gave the warnings
+            by_unit = estimate(each, cluster=_EACH, covariates=request.covariates, task_correlation=True)
+        columns = by_unit[["task_correlation", "shared_covariance"]]
+        return annotate(
+            estimates.merge(columns.drop_attrs()).assign_attrs(task_correlation_df=by_unit.attrs["task_correlation_df"])
         )
     tasks = estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
     found = task_columns(answer.estimate.factor, contrast_labels(estimates), tasks)

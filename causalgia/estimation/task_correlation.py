@@ -161,7 +161,8 @@ def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
                 "cg.estimate gave them, estimates.sel(task=[...])"
             )
         return {name: column.isel(task_=[place[task] for task in wanted]) for name, column in found.items()}
-    if "factor" in estimates and "model" not in estimates["factor"].dims:
+    by_arm = estimates.attrs.get("assignment") == "parallel" and estimates.attrs.get("cluster") == "unit"
+    if "factor" in estimates and "model" not in estimates["factor"].dims and not by_arm:
         factor = estimates["factor"].transpose("cluster", "contrast", "task")
         return task_columns(factor.data, estimates["contrast"].to_numpy(), estimates["task"].to_numpy())
     return {}
