@@ -18,7 +18,6 @@ from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.multiplicity.placebo import placebo_classes
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
@@ -224,6 +223,8 @@ def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dat
 
 def _minus_mean_placebo(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Return each effect minus the mean placebo word's of its class, and its standard error, (contrast, ...) each."""
+    from causalgia.multiplicity.placebo import placebo_classes
+
     n = len(placebo)
     ace = estimates["ace"].to_numpy().reshape(n, -1)
     raw, se = np.empty(ace.shape), np.empty(ace.shape)
@@ -255,6 +256,8 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 
 
 def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
+    from causalgia.multiplicity.placebo import placebo_classes
+
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], ("increases", "decreases"))
     size = np.abs(beyond["ace"].to_numpy())
     n_named = min(_NAMED, int(directed.sum()) or len(size))
