@@ -23,7 +23,7 @@ from causalgia.choices import (
     is_placebo_rope,
 )
 from causalgia.errors import DesignError, quoted
-from causalgia.expressions import matched, two_kinds, without_patterns
+from causalgia.expressions import is_pattern, matched, two_kinds, without_patterns
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
@@ -263,8 +263,12 @@ class Analysis:
 
     def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
         """Return the tasks that results will have; None where they are not known yet."""
-        if self.tasks is None or tasks is None:
-            return tasks if self.tasks is None else list(self.weights_by_task_contrast)
+        if self.tasks is None:
+            return tasks
+        if tasks is None:
+            named = list(self.weights_by_task_contrast)
+            patterns = any(is_pattern(task) for row in self.weights_by_task_contrast.values() for task in row)
+            return None if patterns else named
         return list(without_patterns(self.weights_by_task_contrast, tasks))
 
     def _check_units(self, units: Sequence[str] | None) -> None:

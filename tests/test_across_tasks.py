@@ -774,3 +774,27 @@ def test_every_task_of_a_picture_is_labeled_or_the_picture_says_so(n, step):
     axes = cg.plot.sharing({"sharing": group})
     assert axes.get_xlabel() == step
     assert len(axes.get_xticklabels()) == (n if not step else n // 2)
+
+
+def test_a_plan_that_shares_may_name_tasks_by_patterns():
+    plan = cg.Analysis(control="none", across="task", tasks=["DNASE:*"])
+    assert plan._names_of_tasks(None) is None
+    assert cg.Analysis(tasks=["`a` - b"])._names_of_tasks(None) == ["`a` - b"]
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
+def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():
+    """Its factor has a row of standard deviations for each arm, as if the tasks went together perfectly."""
+    rng, n, size = np.random.default_rng(0), 2_100, 3
+    arms = ["none", *(f"a{k}" for k in range(520))]
+    coords = {"arm": arms, "assigned": ("unit", np.array(arms)[np.arange(n) % len(arms)]), "task": list("abc")}
+    outcomes = xr.Dataset({"outcome": (("unit", "task"), rng.normal(size=(n, size)))}, coords, attrs={"scale": "x"})
+    effects = cg.contrast(outcomes, control="none")
+    with pytest.raises(EstimateError, match="do not say how tasks .* correlate.*coordinate of unit numbers"):
+        cg.adjust(cg.estimate(effects), method="dunnett", family="all")
+    each = cg.adjust(cg.estimate(effects), method="dunnett")["p_adjusted"].min().item()
+    numbered = effects.assign_coords(each=("unit", np.arange(n)))
+    together = (
+        cg.adjust(cg.estimate(numbered, cluster="each"), method="dunnett", family="all")["p_adjusted"].min().item()
+    )
+    assert 1.2 * each < together <= 3.3 * each

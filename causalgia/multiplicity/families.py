@@ -182,18 +182,24 @@ class JointEstimates:
     def factor_of(self, members: Codes) -> Array | None:
         """Return a factor (G, m) of the correlation of estimates with se > 0; None where errors are independent."""
         e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
+        row, column = np.divmod(members, n_columns)
+        parallel = e.attrs.get("assignment") == "parallel"
+        give = "effects of cg.contrast" if not parallel else "estimates whose cluster= is a coordinate of unit numbers"
+        unknown = EstimateError(
+            "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
+            f"{give}, or take each task as a family (family=None)"
+        )
         if "factor" in e:
+            # units of a parallel trial have a row for each arm, of standard deviations in each task by itself
+            if parallel and e.attrs.get("cluster") == "unit" and np.ptp(column):
+                raise unknown
             return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
         if self.units is not None:
             return mean_ice(scale_columns(self.units.of(members))[0], self.units.cluster).factor
         if "covariance" not in e:
             return None
-        row, column = np.divmod(members, n_columns)
-        if (column != column[0]).any():
-            raise EstimateError(
-                "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
-                "effects from cg.contrast, or take each task as a family (family=None)"
-            )
+        if np.ptp(column):
+            raise unknown
         matrix = aligned_covariance(e["covariance"], "contrast", "contrast_").to_numpy()
         covariance = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
         return correlation_factor(_as_correlation(covariance))
