@@ -394,11 +394,10 @@ def _check_inside(
     genome: Genome, variants: Sequence[Variant], at: Sequence[int], length: int, sides: Sequence[Align]
 ) -> None:
     """Raise SequenceError if windows of two variants or more leave their chromosomes; one is named by `Genome`."""
-    outside = []
+    outside, lengths = [], genome.lengths
     for variant, start, side in zip(variants, at, sides, strict=True):
         first, last = _span(variant, start, length, side)
-        of_chromosome = genome.lengths.get(variant.chromosome)
-        if of_chromosome is not None and (first < 0 or last > of_chromosome):
+        if variant.chromosome in lengths and (first < 0 or last > lengths[variant.chromosome]):
             outside.append(variant.name)
     if len(outside) > 1:
         shown = ", ".join(map(quoted, outside[:5])) + (", ..." if len(outside) > 5 else "")
