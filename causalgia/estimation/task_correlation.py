@@ -161,8 +161,20 @@ def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
                 "cg.estimate gave them, estimates.sel(task=[...])"
             )
         return {name: column.isel(task_=[place[task] for task in wanted]) for name, column in found.items()}
-    by_arm = estimates.attrs.get("assignment") == "parallel" and estimates.attrs.get("cluster") == "unit"
-    if "factor" in estimates and "model" not in estimates["factor"].dims and not by_arm:
+    if "factor" in estimates and "model" not in estimates["factor"].dims and not is_factor_by_arm(estimates):
         factor = estimates["factor"].transpose("cluster", "contrast", "task")
         return task_columns(factor.data, estimates["contrast"].to_numpy(), estimates["task"].to_numpy())
     return {}
+
+
+def is_factor_by_arm(estimates: xr.Dataset) -> bool:
+    """Return whether a row of the factor is an arm, and so says nothing of two tasks.
+
+    Independent units of a parallel trial have a row of standard deviations for each arm, in each task by itself.
+
+    Examples
+    --------
+    >>> is_factor_by_arm(xr.Dataset(attrs={"assignment": "parallel", "cluster": "unit"}))
+    True
+    """
+    return estimates.attrs.get("assignment") == "parallel" and estimates.attrs.get("cluster") == "unit"

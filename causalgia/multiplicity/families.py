@@ -18,6 +18,7 @@ from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.given_effects import aligned_covariance
 from causalgia.estimation.ratios import WorkingScale, clear_from, null_value, open_ended, working_scale_of
 from causalgia.estimation.request import Request, clusters
+from causalgia.estimation.task_correlation import is_factor_by_arm
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.schema import check_no_positions
@@ -183,23 +184,20 @@ class JointEstimates:
         """Return a factor (G, m) of the correlation of estimates with se > 0; None where errors are independent."""
         e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
         row, column = np.divmod(members, n_columns)
-        parallel = e.attrs.get("assignment") == "parallel"
-        give = "effects of cg.contrast" if not parallel else "estimates whose cluster= is a coordinate of unit numbers"
-        unknown = EstimateError(
-            "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
-            f"{give}, or take each task as a family (family=None)"
-        )
-        if "factor" in e:
-            # units of a parallel trial have a row for each arm, of standard deviations in each task by itself
-            if parallel and e.attrs.get("cluster") == "unit" and np.ptp(column):
-                raise unknown
+        several = bool((column != column[:1]).any())
+        if "factor" in e and not (several and is_factor_by_arm(e)):
             return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
         if self.units is not None:
             return mean_ice(scale_columns(self.units.of(members))[0], self.units.cluster).factor
+        if several and ("factor" in e or "covariance" in e):
+            parallel = e.attrs.get("assignment") == "parallel"
+            cure = "estimates whose cluster= is a coordinate of unit numbers" if parallel else "effects of cg.contrast"
+            raise EstimateError(
+                "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
+                f"{cure}, or take each task as a family (family=None)"
+            )
         if "covariance" not in e:
             return None
-        if np.ptp(column):
-            raise unknown
         matrix = aligned_covariance(e["covariance"], "contrast", "contrast_").to_numpy()
         covariance = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
         return correlation_factor(_as_correlation(covariance))
