@@ -151,11 +151,10 @@ def score_variants(
 
 def _check_no_options(ctx: typer.Context, calls: Path) -> None:
     """Raise DesignError if an option is given that stands in the trial file."""
-    sources = {name: ctx.get_parameter_source(name) for name in ctx.params if name not in _TRIAL_OPTIONS}
-    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    given = _given(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
     if given:
         raise DesignError(
-            f"--{given[0].replace('_', '-')} beside {calls}: what the variants are and how they are ranked stands in "
+            f"{given[0]} beside {calls}: what the variants are and how they are ranked stands in "
             "the file; write it there"
         )
 
@@ -172,12 +171,16 @@ def _rope(text: str) -> Any:
 
 def _check_no_null_options(ctx: typer.Context) -> None:
     """Raise DesignError if an option of null variants is given without them."""
-    for name in ("match", "n_null", "least", "tail", "rng"):
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise DesignError(
-                f"--{name.replace('_', '-')} is of null variants, and --null none has none: leave one of them out"
-            )
+    given = _given(ctx, ["match", "n_null", "least", "tail", "rng"])
+    if given:
+        raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
+
+
+def _given(ctx: typer.Context, names: Sequence[str]) -> list[str]:
+    """Return which options stand on the command line, as they are written there."""
+    sources = {name: ctx.get_parameter_source(name) for name in names}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    return [f"--{name.replace('_', '-')}" for name in given]
 
 
 def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path, str]:

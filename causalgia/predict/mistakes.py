@@ -39,10 +39,10 @@ def what_instead_of_network(value: object) -> str:
         return f"the path {quoted(str(value))}; build the network, then load its weights: {_LOAD}"
     if isinstance(value, type):
         return f"the class {value.__name__}; make one: {value.__name__}(...), then load its weights"
+    cure = "FunctionPredictor takes any callable"
     if isinstance(value, list | tuple):
-        ensemble = "several networks are an ensemble: cg.Ensemble([cg.TorchPredictor(net), ...])"
-        return f"{' '.join(quoted(value).split())}; {ensemble}"
-    return f"{' '.join(quoted(value).split())}; FunctionPredictor takes any callable"
+        cure = "several networks are an ensemble: cg.Ensemble([cg.TorchPredictor(net), ...])"
+    return f"{' '.join(quoted(value).split())}; {cure}"
 
 
 def cure_of_shape(shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n_rows: int) -> str:

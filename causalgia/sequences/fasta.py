@@ -373,8 +373,12 @@ def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
         what = "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
     else:
-        what = "a FASTA begins with a line '>name'"
-        what = "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else what
-        what = "looks like motifs: cg.read_patterns(path) reads them" if line.startswith(b"MEME") else what
+        begins = {
+            b"@": "looks like FASTQ: convert it to FASTA",
+            b"MEME": "looks like motifs: cg.read_patterns(path) reads them",
+        }
+        what = next(
+            (kind for head, kind in begins.items() if line.startswith(head)), "a FASTA begins with a line '>name'"
+        )
     msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"
     raise SequenceError(msg)
