@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         multiplicity as multiplicity,
     )
     from causalgia import (
+        paper as paper,
+    )
+    from causalgia import (
         planning as planning,
     )
     from causalgia import (
@@ -80,7 +83,6 @@ if TYPE_CHECKING:
     from causalgia._check import check
     from causalgia._confirm import confirm
     from causalgia._discover import discover
-    from causalgia._report import report
     from causalgia._run import run
     from causalgia.analysis import Analysis
     from causalgia.attribution import attribute, propose
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
     from causalgia.effects._from_frame import from_frame
     from causalgia.estimation import estimate, from_effects
     from causalgia.multiplicity import adjust, simultaneous
+    from causalgia.paper import report, table, tidy
     from causalgia.planning import sample_size
     from causalgia.posterior import infer
     from causalgia.predict import (
@@ -184,6 +187,8 @@ __all__ = [
     "run",
     "sample_size",
     "simultaneous",
+    "table",
+    "tidy",
     "tipping_point",
 ]
 

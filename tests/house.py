@@ -24,7 +24,7 @@ BOTH = ("torch", "safetensors")
 #: from the roof to the ground; rooms of one floor do not import each other
 FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("cli"),),
-    (Room("trial_file"), Room("_report")),
+    (Room("trial_file"), Room("paper")),
     (Room("mpra", may_load=("numba",)),),
     (Room("_discover"), Room("benchmark", may_load=BOTH)),
     (Room("attribution", may_load=BOTH),),

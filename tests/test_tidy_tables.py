@@ -1,0 +1,218 @@
+"""`cg.tidy` and `cg.table`: every number is that of the Dataset, and every name is escaped for its format."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
+from causalgia.paper._tidy import COLUMNS
+
+HOSTILE = "=1+1|<script>alert('x')</script> & 50%_{a}\\"
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    design = cg.Design(
+        null=cg.Uniform(length=200), arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}, n_units=60
+    )
+    return cg.run(design, cg.zoo.oracle("gata1_like"), rng=0)
+
+
+@pytest.fixture(scope="module")
+def estimates(outcomes):
+    return cg.adjust(cg.estimate(cg.contrast(outcomes, control="untreated")))
+
+
+def hostile_estimates():
+    return cg.from_effects([1.0, -0.5], se=[0.1, 0.1], df=[30, 30], names=[HOSTILE, "GATA1"])
+
+
+def test_estimates_have_the_columns_of_broom_in_order(estimates):
+    frame = cg.tidy(estimates)
+    assert tuple(frame.columns[: len(COLUMNS)]) == COLUMNS
+    assert len(frame) == estimates["ace"].size
+    for column, name in {"estimate": "ace", "std_error": "se", "p_value": "p", "conf_low": "lower"}.items():
+        wanted = [estimates[name].sel(contrast=r.term, task=r.task).item() for r in frame.itertuples()]
+        np.testing.assert_array_equal(frame[column], wanted)
+    np.testing.assert_allclose(frame["statistic"], frame["estimate"] / frame["std_error"], rtol=1e-15)
+    assert (frame["conf_level"] == 0.95).all()
+    assert frame.attrs["control"] == "untreated"
+
+
+def test_the_statistic_of_a_ratio_is_its_distance_from_1(outcomes):
+    shifted = outcomes.assign(outcome=outcomes["outcome"] + 5.0).assign_attrs(scale="counts")
+    frame = cg.tidy(cg.estimate(cg.contrast(shifted, control="untreated", scale="ratio")))
+    np.testing.assert_allclose(frame["statistic"], (frame["estimate"] - 1) / frame["std_error"], rtol=1e-14)
+
+
+def test_decisions_by_tests_have_the_two_sided_p_of_their_own_test():
+    given = hostile_estimates()
+    frame, of_estimates = cg.tidy(cg.decide(given, rope=(-0.1, 0.1))), cg.tidy(given)
+    np.testing.assert_allclose(frame["p_value"], of_estimates["p_value"], rtol=1e-12)
+    assert frame["verdict"].tolist() == ["increases", "decreases"]
+    assert "raw_estimate" not in frame
+
+
+def test_decisions_by_a_posterior_have_no_p_and_keep_what_was_shrunken():
+    given = cg.from_effects(np.linspace(-1, 1, 40), se=np.full(40, 0.1), names=[f"w{i}" for i in range(40)])
+    posterior = cg.infer(given, rng=0)
+    frame = cg.tidy(cg.decide(posterior, rope=(-0.1, 0.1)))
+    assert frame["p_value"].isna().all()
+    assert frame["std_error"].isna().all()
+    np.testing.assert_array_equal(frame["raw_estimate"], given["ace"].to_numpy().ravel())
+    np.testing.assert_array_equal(frame["raw_std_error"], given["se"].to_numpy().ravel())
+    assert (frame["conf_level"].round(12) == 0.9).all()
+    of_posterior = cg.tidy(posterior)
+    np.testing.assert_allclose(of_posterior["estimate"], frame["estimate"], rtol=1e-12)
+    np.testing.assert_allclose(of_posterior["lfsr"], frame["lfsr"], rtol=1e-12)
+    assert (of_posterior["std_error"] > 0).all()
+
+
+def test_draws_without_a_task_are_summarized_by_mean_sd_and_quantiles():
+    draws = np.random.default_rng(0).normal([0.0, 3.0], size=(2, 500, 2))
+    tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), draws)}, {"contrast": ["a", "b"]})}
+    frame = cg.tidy(tree)
+    flat = draws.reshape(-1, 2)
+    np.testing.assert_allclose(frame["estimate"], flat.mean(axis=0))
+    np.testing.assert_allclose(frame["std_error"], flat.std(axis=0, ddof=1))
+    np.testing.assert_allclose(frame["conf_low"], np.quantile(flat, 0.025, axis=0))
+    assert frame["p_value"].isna().all()
+
+
+def test_exact_effects_have_no_statistic():
+    ice = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), np.array([[[1.0], [1.0]], [[1.0], [3.0]], [[1.0], [2.0]]]))},
+        {"unit": range(3), "contrast": ["exact", "noisy"], "task": ["t"]},
+    )
+    with pytest.warns(DegenerateWarning, match="does not vary"):
+        frame = cg.tidy(cg.estimate(ice)).set_index("term")
+    assert np.isnan(frame.loc["exact", "statistic"])
+    np.testing.assert_allclose(frame.loc["noisy", "statistic"], 2 / np.sqrt(1 / 3))
+    assert frame.loc["exact", "p_value"] == 0.0
+
+
+def test_a_curve_has_a_row_for_each_position():
+    ace = np.arange(6.0).reshape(1, 3, 2)
+    curve = xr.Dataset(
+        {"ace": (("contrast", "position", "task"), ace), "se": (("contrast", "position", "task"), ace * 0 + 1)},
+        {"contrast": ["a"], "position": [-1, 0, 1], "task": ["x", "y"]},
+    )
+    frame = cg.tidy(curve)
+    assert frame.columns[:4].tolist() == ["term", "task", "position", "estimate"]
+    assert frame["estimate"].tolist() == list(range(6))
+    assert frame["position"].tolist() == [-1, -1, 0, 0, 1, 1]
+
+
+def test_an_ensemble_has_a_row_for_each_model():
+    ace = np.arange(4.0).reshape(1, 2, 2)
+    dims = ("contrast", "task", "model")
+    given = xr.Dataset(
+        {"ace": (dims, ace), "se": (dims, ace * 0 + 1)}, {"contrast": ["a"], "task": ["x", "y"], "model": ["m", "n"]}
+    )
+    frame = cg.tidy(given)
+    assert frame[["task", "model", "estimate"]].to_numpy().tolist() == [
+        ["x", "m", 0.0],
+        ["x", "n", 1.0],
+        ["y", "m", 2.0],
+        ["y", "n", 3.0],
+    ]
+
+
+def test_a_fit_has_a_row_for_each_element_and_contrast():
+    dims = ("element", "contrast")
+    given = xr.Dataset(
+        {"ace": (dims, [[0.5], [1.0]]), "se": (dims, [[0.1], [0.2]])}, {"element": ["u1", "u2"], "contrast": ["GATA1"]}
+    )
+    frame = cg.tidy(given)
+    assert frame[["term", "task", "estimate"]].to_numpy().tolist() == [["u1", "GATA1", 0.5], ["u2", "GATA1", 1.0]]
+
+
+def test_an_answer_is_tidied_by_its_decisions():
+    experiment = cg.experiments.copies(cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=30)
+    with pytest.warns(DegenerateWarning, match="does not vary"):
+        answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
+    pd.testing.assert_frame_equal(cg.tidy(answer), cg.tidy(answer.decisions))
+    assert "verdict" in cg.tidy(answer)
+    assert cg.table(answer) == cg.table(answer.decisions)
+
+
+@pytest.mark.parametrize("verb", [cg.tidy, cg.table])
+def test_what_has_no_effects_is_refused_with_its_cure(verb, outcomes):
+    with pytest.raises(OutcomesError):
+        verb(3)
+    with pytest.raises(OutcomesError):
+        verb(outcomes)
+    with pytest.raises(ContrastError, match="K56"):
+        verb(cg.from_effects([1.0], se=[0.1]), task="K56*")
+
+
+def test_effects_of_single_units_are_to_be_estimated_first(outcomes):
+    with pytest.raises(OutcomesError, match=r"estimate first: cg\.estimate\(x\)"):
+        cg.tidy(cg.contrast(outcomes, control="untreated"))
+
+
+def test_an_unknown_format_is_refused(estimates):
+    with pytest.raises(OutcomesError, match="'docx' is none of 'markdown'"):
+        cg.table(estimates, to="docx")
+    with pytest.raises(OutcomesError, match="neither 'summary' nor 'all'"):
+        cg.table(estimates, rows="some")
+
+
+def test_csv_has_every_digit_and_no_formulas():
+    given = hostile_estimates()
+    frame = pd.read_csv(io.StringIO(cg.table(given, to="csv")))
+    np.testing.assert_allclose(frame["p_value"], cg.tidy(given)["p_value"], rtol=1e-15)
+    assert frame["term"][0] == f"'{HOSTILE}"  # a spreadsheet does not compute it
+
+
+def test_names_are_escaped_for_each_format():
+    decided = cg.decide(hostile_estimates(), rope=(-0.1, 0.1))
+    page = cg.table(decided, to="html")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    latex = cg.table(decided, to="latex")
+    assert r"=1+1|\textless{}script\textgreater{}" in latex
+    assert r"\& 50\%\_\{a\}\textbackslash{}" in latex
+    markdown = cg.table(decided, to="markdown")
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {6}  # no cell breaks its row
+    assert r"\<script\>" in markdown
+
+
+@pytest.mark.parametrize("to", ["markdown", "html", "latex"])
+def test_numbers_are_those_of_the_report(to, estimates):
+    decided = cg.decide(estimates, rope=(-0.1, 0.1))
+    text, report = cg.table(decided, to=to), cg.report(decided)
+    for line in report.splitlines():
+        if line.startswith("GATA1 "):
+            for cell in line.split()[2:5]:
+                assert cell.strip("[],") in text
+    assert "over uniform random sequences of 200 bp" in text
+
+
+def test_negative_numbers_have_the_sign_for_minus_and_names_keep_their_hyphens():
+    given = cg.from_effects([-1.5], se=[0.1], names=["HLA-A -1"])
+    for to, sign in (("markdown", "−"), ("html", "−"), ("latex", "$-$")):
+        text = cg.table(given, to=to)
+        assert f"{sign}1.5" in text
+        assert "HLA-A -1" in text
+
+
+def test_of_many_tasks_the_table_says_which_are_shown():
+    ace = np.arange(40.0)[None, :]
+    names = {"contrast": ["a"], "task": [f"t{i}" for i in range(40)]}
+    given = xr.Dataset({"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), ace * 0 + 1)}, names)
+    text = cg.table(given)
+    assert "20 tasks with the largest effects, of 40" in text
+    assert len([line for line in text.splitlines() if line.startswith("| a")]) == 20
+    assert len([line for line in cg.table(given, rows="all").splitlines() if line.startswith("| a")]) == 40
+
+
+def test_a_great_table_has_the_same_cells(estimates):
+    pytest.importorskip("great_tables")
+    made = cg.table(cg.decide(estimates, rope=(-0.1, 0.1)), to="great_tables")
+    assert "increases" in made.as_raw_html()
