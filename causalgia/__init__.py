@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     from causalgia.effects._from_frame import from_frame
     from causalgia.estimation import estimate, from_effects
     from causalgia.multiplicity import adjust, simultaneous
-    from causalgia.paper import report, table, tidy
+    from causalgia.paper import methods, report, table, tidy
     from causalgia.planning import sample_size
     from causalgia.posterior import infer
     from causalgia.predict import (
@@ -177,6 +177,7 @@ __all__ = [
     "from_frame",
     "infer",
     "load_predictor",
+    "methods",
     "motif",
     "open",
     "placebos",

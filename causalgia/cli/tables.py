@@ -114,7 +114,7 @@ def _printed_tasks(
     estimates: xr.Dataset, decisions: xr.Dataset | None, command: str
 ) -> tuple[xr.Dataset, xr.Dataset | None, str]:
     """Return both tables restricted to the tasks with the largest effects if there are many, and a line on the rest."""
-    from causalgia.reporting.table import largest_tasks, left_out_tasks
+    from causalgia.reporting.effect_rows import largest_tasks, left_out_tasks
 
     shown = largest_tasks(estimates if decisions is None else decisions)
     every = command or "--all"

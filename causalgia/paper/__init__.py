@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.paper._methods import Paragraphs, methods
     from causalgia.paper._report import report
     from causalgia.paper._table import table
     from causalgia.paper._tidy import tidy
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["report", "table", "tidy"]
+__all__ = ["Paragraphs", "methods", "report", "table", "tidy"]

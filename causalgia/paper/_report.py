@@ -12,7 +12,7 @@ from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.positions import has_positions
 from causalgia.reporting import Rows, curve_report, trial_report
-from causalgia.reporting.table import check_not_draws
+from causalgia.reporting.effect_rows import check_not_draws
 from causalgia.reporting.tipping_sentences import tipping_report
 from causalgia.schema import keeps_effects
 

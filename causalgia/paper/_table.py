@@ -14,7 +14,7 @@ from causalgia.effect_table import select_tasks
 from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
 from causalgia.paper._tidy import tidy
 from causalgia.reporting._trial_report import estimand, shape_lines
-from causalgia.reporting.table import Rows, as_reportable, cells, largest_tasks, left_out_tasks
+from causalgia.reporting.effect_rows import Rows, as_reportable, cells, largest_tasks, left_out_tasks
 from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:

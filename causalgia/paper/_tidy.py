@@ -14,7 +14,7 @@ from causalgia.errors import OutcomesError, printable
 from causalgia.estimation import as_estimates
 from causalgia.estimation.ratios import null_value
 from causalgia.positions import has_positions
-from causalgia.reporting.table import as_reportable
+from causalgia.reporting.effect_rows import as_reportable
 from causalgia.reporting.verdict_sentences import is_decided
 from causalgia.schema import keeps_effects
 from causalgia.types import Array

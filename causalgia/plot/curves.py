@@ -42,7 +42,7 @@ from causalgia.plot.style import (
 )
 from causalgia.positions import has_positions, positions_of
 from causalgia.reporting import Row
-from causalgia.reporting.table import as_reportable
+from causalgia.reporting.effect_rows import as_reportable
 from causalgia.schema import validate
 from causalgia.types import Array
 

@@ -39,7 +39,7 @@ from causalgia.plot.style import (
     title,
 )
 from causalgia.reporting import Row, placebo_summary, rows
-from causalgia.reporting.table import as_reportable, largest_tasks
+from causalgia.reporting.effect_rows import as_reportable, largest_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ from causalgia.plot.style import (
 )
 from causalgia.posterior.posterior_tree import tree_group
 from causalgia.reporting import format_effect, format_number
-from causalgia.reporting.table import as_reportable
+from causalgia.reporting.effect_rows import as_reportable
 from causalgia.types import Array
 
 if TYPE_CHECKING:

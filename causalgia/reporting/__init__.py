@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
     from causalgia.reporting._curve_report import curve_report
     from causalgia.reporting._trial_report import sentence, sentences, tasks_in_words, trial_report
+    from causalgia.reporting.effect_rows import Row, Rows, cells, placebo_summary, rows
     from causalgia.reporting.rounded_numbers import (
         format_effect,
         format_number,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         format_share,
         p_clause,
     )
-    from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
     from causalgia.reporting.track_files import write_bigwig, write_npz
 else:
     __getattr__, __dir__ = on_first_use(__name__)

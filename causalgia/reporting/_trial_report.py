@@ -18,8 +18,7 @@ from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
-from causalgia.reporting.rounded_numbers import format_effect, format_number, format_share, is_large
-from causalgia.reporting.table import (
+from causalgia.reporting.effect_rows import (
     ENOUGH_FOR_QUANTILES,
     Row,
     Rows,
@@ -32,7 +31,8 @@ from causalgia.reporting.table import (
     placebo_rounding_unit,
     placebo_summary,
 )
-from causalgia.reporting.table import rows as rows_of
+from causalgia.reporting.effect_rows import rows as rows_of
+from causalgia.reporting.rounded_numbers import format_effect, format_number, format_share, is_large
 from causalgia.reporting.verdict_sentences import (
     exact_in_words,
     is_decided,
@@ -126,7 +126,7 @@ def estimand(estimates: xr.Dataset) -> str:
     """
     attrs = estimates.attrs
     on_tasks, defined = _task_contrast_text(estimates)
-    claim = f"ACE on {_scale_text(attrs)}{on_tasks}, {_contrast_text(estimates)}{_population_text(estimates)}"
+    claim = f"ACE on {scale_text(attrs)}{on_tasks}, {_contrast_text(estimates)}{population_text(estimates)}"
     measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
     if not (measured_on or attrs.get("control") or attrs.get("estimand") or "do" in estimates.variables):
@@ -136,7 +136,7 @@ def estimand(estimates: xr.Dataset) -> str:
         )
     together = is_simultaneous(estimates)
     method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
-    second = [_count_clause(estimates), attrs.get("assignment"), method]
+    second = [count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
     sentences = [
         first,
@@ -188,7 +188,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     verdict = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
     claim = (
-        f"ACE on {_scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{_population_text(estimates)}"
+        f"ACE on {scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."
 
@@ -224,7 +224,8 @@ def _text_table(header: list[str], lines: list[list[str]]) -> str:
     )
 
 
-def _scale_text(attrs: Mapping[Any, Any]) -> str:
+def scale_text(attrs: Mapping[Any, Any]) -> str:
+    """Return the scale of the effects, in the words of the predictor."""
     return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
 
 
@@ -269,7 +270,8 @@ def _in_do_notation(table: list[Row]) -> str:
     return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
 
-def _population_text(estimates: xr.Dataset) -> str:
+def population_text(estimates: xr.Dataset) -> str:
+    """Return the population of the average effects as a clause: ", over uniform random sequences of 200 bp"."""
     null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
         null, units = f"what these sequences stand for ({null})", "sequences"
@@ -298,7 +300,8 @@ def _null_model_text(estimates: xr.Dataset) -> str:
     return f"{null[: match.end()]} ({_count_range(used)} used){null[match.end() :]}"
 
 
-def _count_clause(estimates: xr.Dataset) -> str | None:
+def count_clause(estimates: xr.Dataset) -> str | None:
+    """Return "5,000 units in 500 clusters (parent)", None where the number is not known."""
     if "n_units" not in estimates:
         return None
     clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")

@@ -75,7 +75,7 @@ class Answer:
     @property
     def shown_sentences(self) -> tuple[str, ...]:
         """The sentences that are printed: of more than 30 tasks, those on the tasks with the largest effects."""
-        from causalgia.reporting.table import largest_tasks
+        from causalgia.reporting.effect_rows import largest_tasks
 
         shown = {str(task) for task in largest_tasks(self.decisions)["task"].to_numpy()}
         others = tuple(
