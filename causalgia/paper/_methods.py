@@ -119,9 +119,7 @@ def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) 
 
     Returns
     -------
-
-    Methods
-    -------
+    Paragraphs
         Text ``methods`` and ``results``, ``works`` to cite, and these as ``bibtex``.
 
     Raises
