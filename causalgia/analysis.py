@@ -27,6 +27,7 @@ from causalgia.expressions import is_pattern, matched, two_kinds, without_patter
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
+from causalgia.spreadsheet import as_html
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -434,6 +435,15 @@ class Analysis:
 
     def __repr__(self) -> str:
         return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._fields_set())})"
+
+    def _repr_html_(self) -> str:
+        """Return the settings that were chosen as a table, for notebooks."""
+        left = "style='text-align: left'"
+        rows = "\n".join(
+            f"<tr><th scope='row' {left}>{field.name}</th><td {left}>{as_html(repr(value))}</td></tr>"
+            for field, value in self._fields_set()
+        )
+        return f"<table><caption>Analysis plan; all other settings are the defaults</caption>\n{rows}\n</table>"
 
 
 def placebo_word_contrasts(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:

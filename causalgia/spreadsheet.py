@@ -1,4 +1,4 @@
-r"""Escaping of text in tables against spreadsheet formulas and terminal control sequences.
+r"""Escaping of text in tables against spreadsheet formulas, terminal control sequences and HTML.
 
 A text that a spreadsheet would read as a formula gets an apostrophe. Unprintable characters (terminal escapes, changes
 of writing direction, line ends) are written as Python escapes, ``\x1b`` or ``\u202e``, and a backslash that would start
@@ -7,8 +7,11 @@ such an escape as ``\x5c``. Reading a table with this library restores the origi
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING, Any
+
+from causalgia.errors import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +68,17 @@ def _unescaped_character(found: re.Match[str]) -> str:
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
     return letter if letter == "\\" or not letter.isprintable() else found[0]
+
+
+def as_html(text: object) -> str:
+    r"""Return a text of a user for a page: printable, and without a mark of HTML.
+
+    Examples
+    --------
+    >>> as_html("<b>\x1b & 'GATA'")
+    '&lt;b&gt;\\x1b &amp; &#x27;GATA&#x27;'
+    """
+    return html.escape(printable(str(text)))
 
 
 def to_csv(table: pd.DataFrame, *, index: bool = True, tabs: bool = False) -> str:

@@ -147,6 +147,12 @@ class Design(Choice):
                 stacklevel=4,
             )
 
+    def _repr_html_(self) -> str:
+        """Return the arms drawn on the length of a background, for notebooks."""
+        from causalgia.design.ruler import ruler
+
+        return ruler(self)
+
     def block_labels(self, *, key: int) -> NDArray[Any] | None:
         """Return the block of each unit, (n_units,), or None; `key` is the null model's, as in `NullModel.draw`."""
         if self.blocks is None:

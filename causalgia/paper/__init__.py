@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from causalgia.paper._report import report
     from causalgia.paper._table import table
     from causalgia.paper._tidy import tidy
+    from causalgia.paper._view import View
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["Paragraphs", "methods", "report", "table", "tidy"]
+__all__ = ["Paragraphs", "View", "methods", "report", "table", "tidy"]

@@ -110,6 +110,25 @@ def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Seq
     return printable("\n\n".join(part for part in parts if part))
 
 
+def table_parts(
+    dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return the header, the lines of cells and the notes of a table of estimates or decisions, printable.
+
+    Parameters
+    ----------
+    dataset, rows, task
+        As in `trial_report`.
+    """
+    effects = select_tasks(as_reportable(dataset), task, place="table: ")
+    shown = effects if rows == "all" else largest_tasks(effects)
+    header, lines = cells(shown, rows=rows)
+    left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
+    parts = (estimand(effects), left_out, *shape_lines(effects))
+    notes = [printable(line) for text in parts for line in text.split("\n") if line]
+    return [printable(name) for name in header], [[printable(cell) for cell in line] for line in lines], notes
+
+
 def estimand(estimates: xr.Dataset) -> str:
     """Return the estimand in words: contrast, scale and population, with the method and the history of the trial.
 

@@ -64,6 +64,18 @@ class Answer:
         note = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
         return "\n".join([self.question, "", trial_report(shown), "", *note, *self.shown_sentences]).rstrip()
 
+    def _repr_html_(self) -> str:
+        """Return the question, the table of contrasts and the sentences, for notebooks."""
+        from causalgia.reporting._trial_report import table_parts
+        from causalgia.reporting.table_formats import html_table
+        from causalgia.spreadsheet import as_html
+
+        shown = largest_contrasts(self.decisions)
+        more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
+        note = [f"These are the largest; {more:,} more contrasts are in decisions."] if more else []
+        sentences = "\n".join(f"<p>{as_html(text)}</p>" for text in [*note, *self.shown_sentences])
+        return f"<p><b>{as_html(self.question)}</b></p>\n{html_table(*table_parts(shown))}{sentences}"
+
     def __repr__(self) -> str:
         return f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} contrasts>"
 

@@ -17,6 +17,7 @@ from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.schema import check_dataset
+from causalgia.spreadsheet import as_html
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -237,6 +238,10 @@ class Experiment(Design):
         units = {k: {"units": "bp"} if k in _IN_BASES else {} for k in values}
         columns = {k: xr.Variable("contrast", column, units[k]) for k, column in values.items()}
         return table.drop_vars(on_arms).assign_coords(columns)
+
+    def _repr_html_(self) -> str:
+        """Return the question and the estimand above the arms, for notebooks."""
+        return f"<p><b>{as_html(self.question)}</b></p>\n<p>{as_html(self.estimand)}</p>\n{super()._repr_html_()}"
 
     def __repr__(self) -> str:
         size = f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} contrasts, {self.n_units:,} units"
