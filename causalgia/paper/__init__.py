@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.paper._checklist import checklist
     from causalgia.paper._methods import Paragraphs, methods
     from causalgia.paper._report import report
     from causalgia.paper._table import table
@@ -15,4 +16,4 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["Paragraphs", "View", "methods", "report", "table", "tidy"]
+__all__ = ["Paragraphs", "View", "checklist", "methods", "report", "table", "tidy"]

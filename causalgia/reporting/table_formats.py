@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Set
 
 NAMES = {"contrast", "task", "model", "verdict", "exact"}
 _MINUS = re.compile(r"(?<![\w.])-(?=[\d.]|inf)")
@@ -15,8 +16,10 @@ _LATEX = {
 }
 
 
-def markdown_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:
-    r"""Return a table of `causalgia.reporting.cells` as Markdown, with notes below.
+def markdown_table(
+    header: list[str], lines: list[list[str]], notes: list[str], *, names: Set[str] = frozenset(NAMES)
+) -> str:
+    r"""Return a table of `causalgia.reporting.cells` as Markdown, with notes below; `names` are columns of text.
 
     Examples
     --------
@@ -28,9 +31,15 @@ def markdown_table(header: list[str], lines: list[list[str]], notes: list[str]) 
     On log counts.
     <BLANKLINE>
     """
-    rule = [":--" if name in NAMES else "--:" for name in header]
-    body = [[_marked(cell, name) for name, cell in zip(header, line, strict=True)] for line in lines]
-    table = [f"| {' | '.join(row)} |" for row in [[_marked(name, "contrast") for name in header], rule, *body]]
+    rule = [":--" if name in names else "--:" for name in header]
+    body = [
+        [
+            _MARKS.sub(_escape, cell) if name in names else with_minus(cell)
+            for name, cell in zip(header, line, strict=True)
+        ]
+        for line in lines
+    ]
+    table = [f"| {' | '.join(row)} |" for row in [[_MARKS.sub(_escape, name) for name in header], rule, *body]]
     return "\n".join([*table, "", *(f"{_MARKS.sub(_escape, note)}  " for note in notes)]).rstrip() + "\n"
 
 
@@ -47,11 +56,6 @@ def with_minus(text: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     return f"\\{found[0]}"
-
-
-def _marked(cell: str, column: str) -> str:
-    """Return a cell for Markdown: names escaped, numbers with the sign for minus."""
-    return _MARKS.sub(_escape, cell) if column in NAMES else with_minus(cell)
 
 
 def html_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:

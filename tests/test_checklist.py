@@ -1,0 +1,72 @@
+"""The checklist of a paper: the page of the docs is that of the code, and every line is filled in from the result."""
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import OutcomesError
+from causalgia.paper import checklist
+
+PAGE = Path(__file__).parents[1] / "docs" / "checklist.md"
+
+
+@pytest.fixture(scope="module")
+def decisions():
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=400)
+    plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
+    return cg.analyze(cg.run(design, cg.zoo.oracle("gata1_like"), rng=4, analysis=plan), rng=0)
+
+
+def filled(text, what):
+    row = next(line for line in text.splitlines() if what in line)
+    return row.split(" | ")[2]
+
+
+def test_the_page_of_the_docs_is_the_empty_checklist():
+    assert PAGE.read_text(encoding="utf-8").endswith(checklist())
+
+
+def test_a_result_fills_in_what_it_knows_and_marks_what_it_does_not(decisions):
+    text = checklist(decisions)
+    assert filled(text, "null model") == "uniform random sequences of 200 bp"
+    assert filled(text, "number of backgrounds") == "400 units"
+    assert filled(text, "fixed before") == "stored with the outcomes"
+    assert filled(text, "every deviation") == "none"
+    assert filled(text, "as such").startswith("2 increases")
+    assert filled(text, "placebo words") == "missing"
+    assert filled(text, "architecture") == "say it"
+    assert "rng 4" in filled(text, "versions and seed")
+
+
+def test_deviations_and_the_lock_are_said(decisions):
+    text = checklist(decisions.assign_attrs(exploratory="rope", protocol="9f86d081"))
+    assert filled(text, "every deviation") == "rope"
+    assert filled(text, "fixed before") == "locked: 9f86d081"
+
+
+def test_without_a_plan_no_deviation_is_claimed_absent(decisions):
+    attrs = {name: value for name, value in decisions.attrs.items() if name != "analysis"}
+    bare = decisions.drop_attrs(deep=False).assign_attrs(attrs)
+    assert filled(checklist(bare), "every deviation") == "missing"
+    assert filled(checklist(bare), "fixed before") == "missing"
+
+
+def test_each_check_of_a_refutation_has_a_line(decisions):
+    refutation = xr.Dataset(
+        {"status": ("check", ["pass", "fail"]), "reason": ("check", ["as large as | chance", "shifted"])},
+        {"check": ["placebo words", "null shift"]},
+    )
+    text = checklist(decisions, refutation=refutation)
+    assert r"pass: as large as \| chance" in text
+    assert filled(text, "| null shift") == "fail: shifted"
+    assert "how the finding could have been wrong" not in text
+    with pytest.raises(OutcomesError, match=r"cg\.refute"):
+        checklist(decisions, refutation=xr.Dataset())
+
+
+def test_what_is_no_result_is_refused():
+    with pytest.raises(OutcomesError):
+        checklist(3)
