@@ -123,7 +123,8 @@ def infer(
     across
         ``"task"``: tasks share strength by adaptive shrinkage over patterns of effects (mash), if Stein's estimate of
         the risk says that this is better than each task by itself. It needs the correlation of the errors between
-        tasks: ``estimate(effects, task_correlation=True)``. The guide "Share strength across tasks" has the rest.
+        tasks: ``estimate(effects, task_correlation=True)``. Moments do not depend on `rng`, draws do. The guide "Share
+        strength across tasks" has the rest.
 
     Returns
     -------

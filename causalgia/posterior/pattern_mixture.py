@@ -6,7 +6,7 @@ at 0. In the eigenvectors of V_j every ``V_j + w^2 U_k`` is diagonal plus rank r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -171,8 +171,21 @@ def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Ar
     >>> found.mean.round(3), found.lfsr.round(3)
     (array([[1.991, 1.991]]), array([[0.005, 0.005]]))
     """
+    return averaged_moments([signed_moments(effect, errors, law, log_density)])
+
+
+def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> Array:
+    """Return posterior mean, variance, P(delta < 0), P(delta > 0) and P(delta = 0), (5, n, T), as `task_moments`.
+
+    Examples
+    --------
+    >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
+    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
+    >>> signed_moments(np.array([[3.0, 3.0]]), unit, law)[2:, 0, 0].round(2)
+    array([0.  , 1.  , 0.  ])
+    """
     share = _responsibilities(effect, errors, law, log_density)
-    table, out = _Table(law), np.empty((4, *effect.shape))
+    table, out = _Table(law), np.empty((5, *effect.shape))
 
     def run(rows: npt.NDArray[np.intp]) -> None:
         values, vectors = errors(rows)
@@ -190,7 +203,27 @@ def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Ar
         )
 
     over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
-    return TaskMoments(out[0], np.sqrt(out[1]), out[2], out[3])
+    return out
+
+
+def averaged_moments(each: Sequence[Array]) -> TaskMoments:
+    """Return the moments of a posterior that is one of several, each as likely as the others.
+
+    Parameters
+    ----------
+    each
+        `signed_moments` of each.
+
+    Examples
+    --------
+    >>> one, other = (np.reshape([m, 1.0, below, 1 - below, 0.0], (5, 1, 1)) for m, below in ((1.0, 0.1), (3.0, 0.0)))
+    >>> found = averaged_moments([one, other])
+    >>> found.mean.item(), found.sd.item() ** 2, found.lfsr.item()
+    (2.0, 2.0000000000000004, 0.05)
+    """
+    mean, variance, below, above, zero = sum(each[1:], each[0]) / len(each)
+    between = sum(((one[0] - mean) ** 2 for one in each), np.zeros_like(mean)) / len(each)
+    return TaskMoments(mean, np.sqrt(variance + between), zero + np.minimum(below, above), zero)
 
 
 def draw_effects_of_tasks(
@@ -445,8 +478,9 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
         for t in range(size):
             out[0, j, t] = mean[t]
             out[1, j, t] = square[t] / sum_of_shares
-            out[2, j, t] = (zero[t] + min(below[t], above[t])) / sum_of_shares
-            out[3, j, t] = zero[t] / sum_of_shares
+            out[2, j, t] = below[t] / sum_of_shares
+            out[3, j, t] = above[t] / sum_of_shares
+            out[4, j, t] = zero[t] / sum_of_shares
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)

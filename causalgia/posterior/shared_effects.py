@@ -1,8 +1,8 @@
 """Shrinkage of effects across tasks (mash), cross-fitted, and its comparison with each task by itself.
 
-Patterns are learnt from one half of the contrasts and used on the other. Stein's unbiased estimate of the risk, with
-patterns and weights from other contrasts, says whether sharing is better than each task by itself; where it is not,
-sharing is given up.
+Patterns are learnt from one half of the contrasts and used on the other, in several balanced splits whose posteriors
+are averaged. Stein's unbiased estimate of the risk, with patterns and weights from other contrasts, says whether sharing
+is better than each task by itself; where it is not, sharing is given up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import linalg
 
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import mixture, mixture_weights, null_biased_counts, scale_grid
@@ -19,11 +20,12 @@ from causalgia.posterior.pattern_mixture import (
     Errors,
     PatternLaw,
     TaskMoments,
+    averaged_moments,
     draw_effects_of_tasks,
     fitted_weights,
     log_densities,
     pattern_grid,
-    task_moments,
+    signed_moments,
 )
 from causalgia.posterior.scale_mixture import Components, Node, log_component_densities, posterior_normals
 from causalgia.posterior.task_errors import TaskErrors
@@ -34,7 +36,8 @@ from causalgia.types import Array, Codes
 
 _STRONG, _MOST_STRONG = 0.05, 250  # lfsr of a strong effect, and strong effects to learn from in a half
 _BESIDE = 3  # effects to learn from for each strong one
-_FOLDS, _FOLDS_OF_FEW, _MANY = 2, 8, 1_000  # of a half; contrasts from which a quarter of them has all scales
+_MANY = 1_000  # contrasts from which a quarter of them has all scales, and one split is as good as several
+_GROUPS, _GROUPS_OF_FEW, _SPLITS_OF_FEW = 4, 8, 4
 _FEWER_ZEROS = 0.2  # of P(0), by which the law of sharing has fewer
 NEAR = 0.7
 """Ratio of the risks above which sharing and each task by itself are near: the lfsr of both are to be read."""
@@ -95,65 +98,107 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
     names
         Of the tasks, (T,).
     key
-        Seed of the split into halves and of the draws.
+        Seed of the draws.
 
     References
     ----------
     Urbut, Wang, Carbonetto & Stephens (2019), doi:10.1038/s41588-018-0268-8. Stein (1981), doi:10.1214/aos/1176345632.
     """
     alone, draw_alone = _each_task(errors, key)
-    order = np.random.default_rng(derive(key, "halves")).permutation(len(errors.effect))
-    halves = [np.sort(order[0::2]), np.sort(order[1::2])]
-    scales = scale_grid(errors.effect.ravel(), np.full(errors.effect.size, np.sqrt(np.median(errors.variance))))[1:]
     size = errors.effect.shape
-    n_folds = _FOLDS if len(order) >= _MANY else _FOLDS_OF_FEW
-    together, crossed, by_itself = (np.empty((4, *size)), np.empty((4, *size)), np.empty((2, *size)))
-    laws: list[tuple[Codes, PatternLaw]] = []
-    for i, here in enumerate(halves):
-        patterns = canonical_patterns(names) + _learn(errors, alone.lfsr, halves[1 - i])
-        grid = pattern_grid(patterns, scales)
-        effect, rotation = errors.effect[here], _at(errors, here)
-        density = log_densities(effect, rotation, grid)
-        law = _fitted(grid, density)
-        laws.append((here, law[0]))
-        together[:, here] = _stacked(task_moments(effect, rotation, law[0], density[:, law[1]]))
-        for rows in np.array_split(np.random.default_rng(derive(key, "folds", i)).permutation(len(here)), n_folds):
-            rows, at = np.sort(rows), here[np.sort(rows)]
-            others = np.setdiff1d(np.arange(len(here)), rows)
-            fitted, used = _fitted(grid, density[others])
-            kept = density[np.ix_(rows, np.flatnonzero(used))]
-            crossed[:, at] = _stacked(task_moments(errors.effect[at], _at(errors, at), fitted, kept))
-            known = here[others] if n_folds == _FOLDS else np.setdiff1d(order, at)
-            by_itself[:, at] = _crossed_alone(errors, known, at)
-    risk = _risks(errors, crossed[:2], by_itself)
+    few = len(errors.effect) < _MANY
+    groups, splits = balanced_splits(errors, *((_GROUPS_OF_FEW, _SPLITS_OF_FEW) if few else (_GROUPS, 1)))
+    scales = scale_grid(errors.effect.ravel(), np.full(errors.effect.size, np.sqrt(np.median(errors.variance))))[1:]
+    canonical = pattern_grid(canonical_patterns(names), scales)
+    canonical_density = log_densities(errors.effect, errors.rotation, canonical)
+    laws: list[list[tuple[Codes, PatternLaw]]] = []
+    together, crossed, by_itself = [], np.zeros((2, *size)), np.empty((2, *size))
+    for signs in splits:
+        found, halves = np.empty((5, *size)), [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)]
+        laws.append([])
+        for here, other in (halves, halves[::-1]):
+            learnt = _learn(errors, alone.lfsr, other)
+            effect, rotation = errors.effect[here], _at(errors, here)
+            grid, density = canonical, canonical_density[here]
+            if learnt:
+                own = pattern_grid(learnt, scales)
+                grid = _joined(canonical, own)
+                density = np.hstack([density, log_densities(effect, rotation, own)[:, 1:]])
+            law, used = _fitted(grid, density)
+            laws[-1].append((here, law))
+            found[:, here] = signed_moments(effect, rotation, law, density[:, used])
+            for group in np.unique(groups[here]):
+                rows = groups[here] == group
+                fitted, used = _fitted(grid, density[~rows])
+                parts = signed_moments(effect[rows], _at(errors, here[rows]), fitted, density[rows][:, used])
+                crossed[:, here[rows]] += parts[:2] / len(splits)
+                if not few:
+                    by_itself[:, here[rows]] = _crossed_alone(errors, here[~rows], here[rows])
+        together.append(found)
+    if few:
+        for group in np.unique(groups):
+            rows = groups == group
+            by_itself[:, rows] = _crossed_alone(errors, np.flatnonzero(~rows), np.flatnonzero(rows))
+    risk = _risks(errors, crossed, by_itself)
     if not risk.prefers_sharing:
         return Sharing(alone, alone, risk, False, _pattern_weights(laws), draw_alone)
 
     def draw(n: int) -> Array:
         out = np.empty((n, *size))
-        for here, law in laws:
-            generator = _generators(key, here)
-            out[:, here] = draw_effects_of_tasks(n, errors.effect[here], _at(errors, here), law, generator)
+        for i, law_of_halves in enumerate(laws):
+            own = out[i :: len(laws)]
+            for here, law in law_of_halves:
+                generator = _generators(key, i, here)
+                own[:, here] = draw_effects_of_tasks(len(own), errors.effect[here], _at(errors, here), law, generator)
         return out
 
-    found = TaskMoments(*together)
-    fewer_zeros = float(alone.lfdr.mean() - found.lfdr.mean())
+    moments = averaged_moments(together)
+    fewer_zeros = float(alone.lfdr.mean() - moments.lfdr.mean())
     if fewer_zeros > _FEWER_ZEROS:
-        found = replace(found, lfsr=np.maximum(found.lfsr, alone.lfsr))
-    return Sharing(found, alone, risk, fewer_zeros > _FEWER_ZEROS, _pattern_weights(laws), draw)
+        moments = replace(moments, lfsr=np.maximum(moments.lfsr, alone.lfsr))
+    return Sharing(moments, alone, risk, fewer_zeros > _FEWER_ZEROS, _pattern_weights(laws), draw)
 
 
-def _generators(key: int, places: Codes) -> Callable[[int], np.random.Generator]:
-    own = derive(key, "draws")
+def balanced_splits(errors: TaskErrors, n_groups: int, n_splits: int) -> tuple[Codes, npt.NDArray[np.int64]]:
+    """Return the group of each contrast, (n,), and the half of each group in each split, 1 or -1, (splits, groups).
+
+    Groups are alike in the largest effects of their contrasts in standard errors: these are dealt to groups in the
+    order of their size, to and fro. Two groups are in one half in about half of the splits (balanced half-samples). So
+    the posterior is a function of the effects, whatever their order, and does not depend on a seed.
+
+    References
+    ----------
+    McCarthy (1969), doi:10.2307/1402116.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> errors = SimpleNamespace(effect=np.array([[3.0], [1.0], [9.0], [2.0]]), variance=np.ones((4, 1)))
+    >>> groups, splits = balanced_splits(errors, 4, 2)
+    >>> groups, splits.tolist()
+    (array([1, 3, 0, 2]), [[1, -1, 1, -1], [1, -1, -1, 1]])
+    """
+    strength = (errors.effect**2 / errors.variance).max(axis=1)
+    place = np.argsort(np.argsort(-strength, kind="stable"), kind="stable")
+    row, column = np.divmod(place, n_groups)
+    groups = np.where(row % 2 == 0, column, n_groups - 1 - column)
+    return groups, linalg.hadamard(n_groups)[1 : 2 * n_splits : 2]
+
+
+def _joined(one: PatternLaw, other: PatternLaw) -> PatternLaw:
+    """Return the law of the patterns of both, with one point mass."""
+    pattern = np.concatenate([one.pattern, other.pattern[1:] + len(one.patterns)])
+    scale = np.concatenate([one.scale, other.scale[1:]])
+    return PatternLaw(one.patterns + other.patterns, pattern, scale, np.full(len(scale), 1 / len(scale)))
+
+
+def _generators(key: int, split: int, places: Codes) -> Callable[[int], np.random.Generator]:
+    own = derive(key, "draws", split)
     return lambda row: np.random.default_rng([own, int(places[row])])
 
 
 def _at(errors: TaskErrors, places: Codes) -> Errors:
     return lambda rows: errors.rotation(places[rows])
-
-
-def _stacked(found: TaskMoments) -> Array:
-    return np.stack([found.mean, found.sd, found.lfsr, found.lfdr])
 
 
 def _fitted(grid: PatternLaw, density: Array) -> tuple[PatternLaw, npt.NDArray[np.bool_]]:
@@ -199,22 +244,25 @@ def _crossed_alone(errors: TaskErrors, learnt: Codes, used: Codes) -> Array:
         mean, spread, share = posterior_normals(node, v[used])
         out[0, :, t] = (share * mean).sum(axis=1)
         out[1, :, t] = (share * (spread**2 + (mean - out[0, :, [t]].T) ** 2)).sum(axis=1)
-    out[1] = np.sqrt(out[1])
     return out
 
 
 def _risks(errors: TaskErrors, shared: Array, alone: Array) -> Risk:
-    """Return both risks: for ``V = cov(x)`` and a posterior mean, ``(x - mean)^2 - V + 2 var`` is unbiased."""
-    parts = [((errors.effect - m) ** 2 + 2 * s**2) / errors.variance - 1 for m, s in (shared, alone)]
+    """Return both risks: for ``V = cov(x)`` and a posterior mean, ``(x - mean)^2 - V + 2 var`` is unbiased.
+
+    Means and variances are averages over splits: the variance *between* splits is no part of the derivative of a mean.
+    """
+    parts = [((errors.effect - m) ** 2 + 2 * v) / errors.variance - 1 for m, v in (shared, alone)]
     apart = (parts[1] - parts[0]).mean(axis=1)
     se = float(apart.std(ddof=1) / np.sqrt(len(apart)))
     return Risk(parts[0].mean(axis=0), parts[1].mean(axis=0), float(apart.mean()), se)
 
 
-def _pattern_weights(laws: list[tuple[Codes, PatternLaw]]) -> dict[str, float]:
+def _pattern_weights(laws: list[list[tuple[Codes, PatternLaw]]]) -> dict[str, float]:
     total: dict[str, float] = {}
-    n = sum(len(here) for here, _ in laws)
-    for here, law in laws:
+    every = [part for halves in laws for part in halves]
+    n = sum(len(here) for here, _ in every)
+    for here, law in every:
         for place, weight in zip(law.pattern, law.weight, strict=True):
             name = "none" if place < 0 else law.patterns[place].name
             total[name] = total.get(name, 0.0) + float(weight) * len(here) / n
