@@ -1,8 +1,8 @@
 """Shrinkage of effects across tasks (mash), cross-fitted, and its comparison with each task by itself.
 
 Patterns are learnt from one half of the contrasts and used on the other, in several balanced splits whose posteriors
-are averaged. Stein's unbiased estimate of the risk, with patterns and weights from other contrasts, says whether sharing
-is better than each task by itself; where it is not, sharing is given up.
+are averaged. Stein's unbiased estimate of the risk, with patterns and weights from other contrasts, says whether
+sharing is better than each task by itself; where it is not, sharing is given up.
 """
 
 from __future__ import annotations
