@@ -23,7 +23,7 @@ from causalgia.choices import (
     is_placebo_rope,
 )
 from causalgia.errors import DesignError, quoted
-from causalgia.expressions import is_pattern, matched, two_kinds, without_patterns
+from causalgia.expressions import first_dependent, is_pattern, matched, two_kinds, without_patterns
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.long_text import design_question
 from causalgia.prior import Prior
@@ -249,17 +249,28 @@ class Analysis:
         names = self._names_of_tasks(tasks)
         self._check_rope(words, names)
         if self.across is not None:
-            self._check_number(arms, names)
+            self._check_number(arms, names, tasks)
 
-    def _check_number(self, arms: Sequence[str], tasks: Sequence[str] | None) -> None:
+    def _check_number(self, arms: Sequence[str], tasks: Sequence[str] | None, known: Sequence[str] | None) -> None:
         """Raise DesignError where too little is planned for tasks to share strength."""
         n = len(arms) - 1 if self.control is not None else len(self.weights_by_contrast) or 1
         if tasks is not None and len(tasks) < 2:
-            raise DesignError("[analysis]: across = 'task', and there is one task and nothing to share; leave it out")
+            raise DesignError(
+                "[analysis]: across = 'task', and there is one task and nothing to share; leave across out"
+            )
+        rows = self.weights_by_task_contrast
+        if known is not None:
+            rows = without_patterns(rows, known)
+        if dependent := first_dependent(rows):
+            raise DesignError(
+                f"[analysis]: across = 'task', and the contrast of tasks {quoted(dependent)} is a sum of those before "
+                "it: its errors follow from theirs, and nothing is shared with it. Leave this contrast out, or leave "
+                "across out"
+            )
         if self.asks and n < LEAST_TO_SHARE:
             raise DesignError(
                 f"[analysis]: across = 'task' takes {LEAST_TO_SHARE} contrasts, from which it learns what tasks share, "
-                f"and there are {n}; leave it out"
+                f"and there are {n}; leave across out"
             )
 
     def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:

@@ -281,6 +281,29 @@ def check_distinct(rows: dict[str, Linear]) -> None:
         known[key] = name
 
 
+def first_dependent(rows: Mapping[str, Mapping[str, float]]) -> str | None:
+    """Return the first row of weights that is a weighted sum of rows before it; None if there is none.
+
+    Examples
+    --------
+    >>> first_dependent({"A - B": {"A": 1, "B": -1}, "B - C": {"B": 1, "C": -1}, "A - C": {"A": 1, "C": -1}})
+    'A - C'
+    """
+    basis: dict[str, Terms] = {}  # a name -> a row with weight 1 there and 0 at the names before it
+    for name, row in rows.items():
+        left = dict(row)
+        for pivot, known in basis.items():
+            if times := left.get(pivot, 0.0):
+                for one, weight in known.items():
+                    left[one] = left.get(one, 0.0) - times * weight
+        left = {one: weight for one, weight in left.items() if abs(weight) > 1e-9 * sum(map(abs, row.values()))}
+        if not left:
+            return name
+        pivot = max(left, key=lambda one: abs(left[one]))
+        basis[pivot] = {one: weight / left[pivot] for one, weight in left.items()}
+    return None
+
+
 def _example(names: Sequence[str], of: str) -> str:
     shown = [backticked(name) for name in names[:2]] or ["A", "B"]
     if of == "task" and len(shown) > 1:

@@ -503,6 +503,50 @@ def test_a_correlation_that_is_none_is_refused(given, problem):
         cg.from_effects(long_table(), task_correlation=given)
 
 
+def outcomes_of_three(n=200, n_words=24):
+    """Outcomes of a crossover in tasks A, B and C, of words with independent effects."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(n, 1, 3)) + rng.normal(size=(n, n_words + 1, 3))
+    y[:, 1:] += rng.normal(size=(n_words, 3))
+    coords = {"arm": ["none", *(f"w{k}" for k in range(n_words))], "task": list("ABC")}
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords, attrs={"scale": "x"})
+
+
+@pytest.mark.parametrize("scale", ["identity", "sd"])
+@pytest.mark.parametrize(
+    ("tasks", "dependent"),
+    [(["A - B", "B - C", "A - C"], "A - C"), (["A", "B", "A - B"], "A - B"), ("pairwise", "C - B")],
+)
+def test_contrasts_of_tasks_that_follow_from_others_share_nothing(tasks, dependent, scale):
+    """The mean correlation over contrasts is not singular, though each of them is."""
+    effects = cg.contrast(outcomes_of_three(), control="none", tasks=tasks, scale=scale)
+    estimates = cg.estimate(effects, task_correlation=True)
+    with pytest.raises(InferenceError, match=f"task '{dependent}' is a weighted sum of other tasks"):
+        cg.infer(estimates, across="task", rng=0)
+    left = estimates.drop_sel(task=dependent)
+    assert cg.infer(left, across="task", rng=0, n_draws=4)["moments"].sizes["task"] == 2
+
+
+def test_a_task_that_is_a_sum_of_others_is_named():
+    outcomes = outcomes_of_three()
+    y = outcomes["outcome"].to_numpy()
+    total = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.concatenate([y, y[..., :1] + y[..., 1:2]], axis=2))},
+        {"arm": outcomes["arm"], "task": ["A", "B", "C", "A and B"]},
+    )
+    estimates = cg.estimate(cg.contrast(total, control="none"), task_correlation=True)
+    with pytest.raises(InferenceError, match="task 'A and B' is a weighted sum of other tasks"):
+        cg.infer(estimates, across="task", rng=0)
+
+
+@pytest.mark.parametrize("tasks", [["a - b", "b - c", "a - c"], ["*", "a - b"]])
+def test_a_plan_of_dependent_contrasts_of_tasks_is_refused(tasks):
+    design, predictor, plan = plan_of(n_words=20)
+    with pytest.raises(DesignError, match="is a sum of those before it: its errors follow from theirs"):
+        cg.run(design, predictor, rng=0, analysis=replace(plan, tasks=tasks))
+    cg.run(replace(design, n_units=2), predictor, rng=0, analysis=replace(plan, tasks=["a - b", "b - c"]))
+
+
 def test_what_cannot_be_shared_is_refused():
     _, estimates = estimates_of("equal", n=60)
     with pytest.raises(InferenceError, match=r"cg.estimate\(effects, task_correlation=True\)"):

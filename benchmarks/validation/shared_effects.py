@@ -98,7 +98,7 @@ CHECKS = [
         trials(kind, tasks, r, which),
         bound if which == 0 else 0.05,
         "at most",
-        full=50 if tasks == 10 else 12,
+        full=30 if tasks == 10 else 8,
         quick=1,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()

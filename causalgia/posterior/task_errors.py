@@ -7,14 +7,17 @@ control arm) would pass for an effect that all of them have: it is estimated and
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import InferenceError
+from causalgia.effects.task_weights import ATTRIBUTE
+from causalgia.errors import InferenceError, quoted
 from causalgia.estimation.task_correlation import task_columns_of
+from causalgia.expressions import first_dependent
 from causalgia.posterior.error_covariance import as_usable_se, normal_scores
 from causalgia.posterior.mixture import null_biased_counts, scale_grid
 from causalgia.posterior.pattern_mixture import over_blocks
@@ -22,6 +25,7 @@ from causalgia.types import Array
 
 _HELD = 1 << 27  # numbers of all eigenvectors up to which they are computed once: 1 GiB
 _SINGULAR = 1e-6
+_SOME = 20  # contrasts whose correlations are looked at one by one
 _LEAST_SHARE = 0.01  # of the error variance: a smaller shared error is left in
 _OWN = 0.02  # least part of a variance that a contrast does not share
 _TURNS = 30
@@ -135,6 +139,8 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
         known = min(float(estimates["n_clusters"].min()), float(estimates.sizes["cluster"])) - 1
     shrinkage = 0.0 if np.isinf(known) or correlation.ndim == 2 else _shrinkage(correlation, mean, known)
     _check_tasks_differ(mean, estimates["task"].to_numpy())
+    if correlation.ndim == 3:
+        _check_independent(estimates, correlation, known)
     shared = columns["shared_covariance"].to_numpy() if "shared_covariance" in columns else np.zeros(mean.shape)
     sizes = (least / unit, (score**2 - least**2) / unit**2)
     parts = _Parts(*sizes, correlation, mean, shrinkage, np.zeros(mean.shape))
@@ -180,6 +186,28 @@ def _check_tasks_differ(correlation: Array, names: npt.NDArray[np.str_]) -> None
         f"across='task': the errors of task {names[first]!s} follow from those of other tasks, such as "
         f"{names[second]!s} (correlation {correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the task "
         "repeats what they say; leave it out, estimates.drop_sel(task=[...])"
+    )
+
+
+def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> None:
+    """Raise InferenceError for contrasts between tasks, or tasks, of which one is a weighted sum of others.
+
+    Its error is then 0 given the others. The mean correlation hides this, since every contrast has other weights in
+    units of its standard errors.
+    """
+    rows = json.loads(estimates.attrs.get(ATTRIBUTE, "{}"))
+    names = [str(name) for name in estimates["task"].to_numpy()]
+    dependent = first_dependent({name: rows[name] for name in names if name in rows})
+    few = correlation[:_SOME].astype(np.float64)
+    least = _SINGULAR * np.sqrt(len(names))  # correlations are in single precision
+    if dependent is None and (df < len(names) or np.linalg.eigvalsh(few)[:, 0].max() > least):
+        return
+    if dependent is None:
+        vectors = np.linalg.eigh(few[0])[1]
+        dependent = names[int(np.abs(vectors[:, 0]).argmax())]
+    raise InferenceError(
+        f"across='task': the task {quoted(dependent)} is a weighted sum of other tasks, so that its errors follow from "
+        f"theirs and nothing is shared with it; leave it out, estimates.drop_sel(task={quoted(dependent)})"
     )
 
 
