@@ -270,7 +270,7 @@ class Analysis:
         if self.asks and n < LEAST_TO_SHARE:
             raise DesignError(
                 f"[analysis]: across = 'task' takes {LEAST_TO_SHARE} contrasts, from which it learns what tasks share, "
-                f"and there are {n}; leave across out"
+                f"and there {'is' if n == 1 else 'are'} {n}; leave across out"
             )
 
     def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:

@@ -179,6 +179,32 @@ def hypothesis_name(text: str) -> str:
     return " ".join(text.split())
 
 
+def name_alone(text: str) -> str:
+    """Return the name in a text that is one name in backticks; other texts as `hypothesis_name` gives them.
+
+    Examples
+    --------
+    >>> name_alone("`Cortex - Brain`"), name_alone("`a b` - `c d`")
+    ('Cortex - Brain', '`a b` - `c d`')
+    """
+    return text.strip()[1:-1] if re.fullmatch(r"\s*`[^`]+`\s*", text) else hypothesis_name(text)
+
+
+def as_texts(value: Any) -> Any:
+    """Return an array of texts as a list of them; other values unchanged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_texts(np.array(["K562", "HepG2"])), as_texts("K562")
+    (['K562', 'HepG2'], 'K562')
+    """
+    if not hasattr(value, "tolist") or getattr(value, "ndim", 0) != 1:
+        return value
+    texts = value.tolist()
+    return texts if all(isinstance(text, str) for text in texts) else value
+
+
 def matched(pattern: str, known: Iterable[str]) -> list[str]:
     """Return the names that a pattern stands for: itself if it is a name, else those that it matches.
 
@@ -197,7 +223,7 @@ def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[st
     """Return weights of names in place of patterns of them.
 
     A pattern by itself, of weight 1 and without another name, stands for each name that it matches; in a sum, or under
-    a name, for their mean.
+    a name, for the mean of those that the sum does not name itself.
 
     Raises
     ------
@@ -211,6 +237,8 @@ def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[st
     {'DNASE:a': {'DNASE:a': 1.0}, 'DNASE:b': {'DNASE:b': 1.0}}
     >>> without_patterns({"open": {"DNASE:*": 1.0, "RNA:a": -1.0}}, known)
     {'open': {'DNASE:a': 0.5, 'DNASE:b': 0.5, 'RNA:a': -1.0}}
+    >>> without_patterns({"a alone": {"DNASE:a": 1.0, "*": -1.0}}, known)
+    {'a alone': {'DNASE:a': 1.0, 'DNASE:b': -0.5, 'RNA:a': -0.5}}
     """
     there = set(known)
     found: dict[str, Terms] = {}
@@ -230,6 +258,14 @@ def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[st
         if row == {alone: 1.0} and hypothesis_name(alone) == hypothesis_name(name.strip("`\"'")):
             found |= {one: {one: 1.0} for one in by_pattern[alone]}
             continue
+        for pattern in [one for one in row if one not in there]:
+            others = [name for name in by_pattern[pattern] if name not in row]
+            if not others:
+                raise ContrastError(
+                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} matches no other task than those that the "
+                    f"sum names itself; there are {', '.join(map(quoted, known[:12]))}"
+                )
+            by_pattern[pattern] = others
         terms: Terms = {}
         for pattern, weight in row.items():
             for one in by_pattern[pattern]:
@@ -435,11 +471,27 @@ class _Parser:
             return self.names[int(position[1]) - 1]
         if self.of == "task" and kind == "quoted" and matched(name, self.names):
             return name
+        if kind == "name" and (marked := self._with_backticks()):
+            raise ContrastError(
+                f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or signs, and patterns, stand in "
+                f"backticks: {quoted(marked)}"
+            )
         listed = ", ".join(map(quoted, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         hint = nearest(name, self.names, most=3) or "."
         unknown = f"{quoted(name)} is not {'an' if self.of == 'arm' else 'a'} {self.of}"
         raise ContrastError(f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are {listed}{more}")
+
+    def _with_backticks(self) -> str:
+        """Return the text with known names that are no words, and patterns of tasks, in backticks; empty if none is."""
+        if any(mark in self.text for mark in "`\"'"):
+            return ""
+        signed = sorted((name for name in self.names if not _WORD.fullmatch(name)), key=len, reverse=True)
+        either = "|".join([*map(re.escape, signed), *([_BARE_PATTERN.pattern] if self.of == "task" else [])])
+        found = re.findall(either, self.text) if either else []
+        if not any(matched(one, self.names) for one in found):
+            return ""
+        return re.sub(either, lambda one: f"`{one[0]}`" if matched(one[0], self.names) else one[0], self.text)
 
 
 def weights_in_text(value: Any, *, of: str = "arm") -> Any:
@@ -457,9 +509,10 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
     >>> weights_in_text("DNASE:*", of="task")
     {'DNASE:*': {'DNASE:*': 1.0}}
     """
+    value = as_texts(value)
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        value = {hypothesis_name(text): text for text in texts}
+        value = {name_alone(text) if of == "task" else hypothesis_name(text): text for text in texts}
     if not isinstance(value, Mapping):
         return value
     return {name: _weights_in_hypothesis(row, of) if isinstance(row, str) else row for name, row in value.items()}

@@ -572,6 +572,13 @@ def test_what_cannot_be_shared_is_refused():
         task_columns(np.broadcast_to(np.zeros(1), (2, 2_000, 919)), np.arange(2_000), np.arange(919))
 
 
+@pytest.mark.parametrize("options", [{"across": "task"}, {}])
+def test_effects_whose_squares_no_float_holds_are_refused(options):
+    _, estimates = estimates_of("equal", n=30, size=3)
+    with pytest.raises(InferenceError, match="no float holds the square of the effect or of their ratio"):
+        cg.infer(estimates.assign(ace=estimates["ace"] * 1e307), rng=0, **options)
+
+
 def test_thousands_of_tasks_are_refused_with_what_is_possible():
     dims = ("contrast", "task")
     zeros = np.zeros((20, 1_001))

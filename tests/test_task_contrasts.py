@@ -529,7 +529,10 @@ MEANS = {"DNASE:K562": 0.5, "DNASE:HepG2": 0.5, "RNA:K562": -0.5, "RNA:HepG2": -
         ({"open": {"DNASE:*": 1, "RNA:*": -1}}, {"open": MEANS}),
         ({"open": "DNASE:*"}, {"open": dict.fromkeys(ASSAYS[:2], 0.5)}),
         ("2*DNASE:K562", {"2*DNASE:K562": {"DNASE:K562": 2.0}}),
-        ({"one": {"DNASE:K562": 1, "DNASE:*": -1}}, {"one": {"DNASE:K562": 0.5, "DNASE:HepG2": -0.5}}),
+        ({"one": {"DNASE:K562": 1, "DNASE:*": -1}}, {"one": {"DNASE:K562": 1.0, "DNASE:HepG2": -1.0}}),
+        ("`*` - RNA:K562", {"`*` - RNA:K562": {name: 1 / 3 if name != ASSAYS[2] else -1.0 for name in ASSAYS}}),
+        ("`RNA:K562`", {"RNA:K562": {"RNA:K562": 1.0}}),
+        (np.array(["RNA:K562", "RNA:HepG2"]), {name: {name: 1.0} for name in ASSAYS[2:]}),
     ],
 )
 def test_patterns_are_the_tasks_that_they_match_and_in_sums_their_mean(asked, weights):
@@ -547,12 +550,45 @@ def test_patterns_are_the_tasks_that_they_match_and_in_sums_their_mean(asked, we
         ("ATAC:*", "'ATAC:[*]' is not a task"),
         ({"open": {"ATAC:*": 1}}, "'ATAC:[*]' is not a task"),
         ({"none": {"DNASE:*": 1, "D*": -1}}, "match the same tasks, and all cancel"),
+        ({"none": {"DNASE:K562": 1, "DNASE:K*": -1}}, "'DNASE:K[*]' matches no other task than those that the sum"),
+        ("D* - R*", "stand in backticks: '`D[*]` - `R[*]`'"),
     ],
 )
 def test_patterns_of_no_task_and_in_no_sum_are_refused(asked, message):
     outcomes = crossover().isel(task=[0, 1, 2, 0]).assign_coords(task=ASSAYS)
     with pytest.raises(ContrastError, match=message):
         cg.contrast(outcomes, control="placebo", tasks=asked)
+
+
+def test_names_with_signs_in_a_sum_are_shown_in_backticks():
+    names = ["K-x*", "HepG2", "K x"]
+    for text, cure in (("K-x* - HepG2", "`K-x*` - HepG2"), ("K x - HepG2", "`K x` - HepG2")):
+        with pytest.raises(ContrastError, match=re.escape(repr(cure)) + "$"):
+            requested_task_weights(text, names)
+        assert list(requested_task_weights(cure, names).weights.values()) == [
+            {names[text == "K x - HepG2" and 2]: 1.0} | {"HepG2": -1.0}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "clause"), [("K562 - HepG2", "K562 - HepG2"), (["K562", "K562 - HepG2"], "each of 2")]
+)
+@pytest.mark.parametrize("over", [None, "model"])
+def test_a_report_names_the_contrasts_of_tasks_once(asked, clause, over):
+    both = xr.concat([crossover(seed=0), crossover(seed=1)], xr.Variable("model", ["m0", "m1"]), join="outer")
+    both = both.transpose(..., "model")
+    one = {"contrasts": "(GATA1 + TAL1)/2 - placebo"}
+    given = (both, {"over": "model", "control": "m0"}) if over else (crossover(), one)
+    effects = cg.contrast(given[0], tasks=asked, **given[1])
+    said = cg.report(cg.decide(cg.estimate(effects), rope=(-0.1, 0.1))).splitlines()[0]
+    assert said.count(clause) == 1
+    assert ", of ," not in said
+
+
+def test_kept_effects_say_where_other_contrasts_come_from():
+    effects = cg.contrast(crossover(), control="placebo")
+    with pytest.raises(OutcomesError, match="made of outcomes: run the trial without keep=, or with an analysis that"):
+        cg.contrast(effects, tasks="K562 - HepG2")
 
 
 def test_a_name_that_is_there_is_no_pattern():

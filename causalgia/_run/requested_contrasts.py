@@ -121,8 +121,8 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
     for name in (name for name, needed in needs_units.items() if needed):
         raise DesignError(
             f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis needs the outcomes of all units at "
-            "once; leave keep= out, or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, "
-            "analysis=...))"
+            f"once; leave keep= out, or leave {name}= out of the analysis (of an experiment: "
+            "dataclasses.replace(experiment, analysis=...))"
         )
     if keep == "moments" and design.n_units < 2:
         raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")

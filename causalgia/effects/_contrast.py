@@ -36,6 +36,7 @@ from causalgia.effects.pointwise_effects import effects_of_units
 from causalgia.effects.scales import OF_MEANS, on_scale
 from causalgia.effects.stacked_models import as_control_model, stacked_models, weights_of_models
 from causalgia.effects.task_weights import (
+    ATTRIBUTE,
     TaskWeights,
     check_task_scale,
     requested_task_weights,
@@ -264,6 +265,11 @@ def _contrast_of_models(
     effects = contrast(stacked_models(outcomes), contrasts=of_models, tasks=tasks, scale=scale, ceiling=ceiling)
     what = str(effects.attrs["estimand"])
     what = what.replace("the weighted sum of outcome over arms", "outcome under each arm") if by_arm else what
+    if ATTRIBUTE in effects.attrs:  # the sum over tasks stands first
+        of_tasks, _, what = what.partition(", of the ")
+        return effects.assign_attrs(
+            estimand=f"{of_tasks}, of each model minus {quoted(control)}, of the {what}", over=over
+        )
     return effects.assign_attrs(estimand=f"each model minus {quoted(control)}, of {what}", over=over)
 
 

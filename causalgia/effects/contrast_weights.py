@@ -17,11 +17,13 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
+    as_texts,
     check_distinct,
     differences,
     hypothesis_name,
     is_pattern,
     matched,
+    name_alone,
     read_hypothesis,
 )
 from causalgia.variables import RESERVED
@@ -112,6 +114,7 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 def weights_as_given(contrasts: Contrasts, known: list[str], *, of: str = "arm") -> Weights:
     """Return weights of arms (or of tasks) by name, from weights or text; those of arms sum to zero."""
     argument = "contrasts" if of == "arm" else "tasks"
+    contrasts = as_texts(contrasts)
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
         contrasts = _texts_by_name(texts, known, of, argument)
@@ -157,7 +160,7 @@ def _texts_by_name(texts: Sequence[str], known: list[str], of: str, argument: st
         more = (
             differences(text, known, of=of)
             if text in KEYWORDS and text not in known
-            else {text if text in known and of == "task" else hypothesis_name(text): text}
+            else {hypothesis_name(text) if of == "arm" else text if text in known else name_alone(text): text}
         )
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:

@@ -85,7 +85,8 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
         raise InferenceError("across='task': there is one task and nothing to share; leave across= out")
     if n < LEAST_TO_SHARE:
         raise InferenceError(
-            f"across='task': {n} contrasts cannot show which effects tasks share; it takes {LEAST_TO_SHARE} or more. "
+            f"across='task': {n} contrast{'s' * (n != 1)} cannot show which effects tasks share; it takes "
+            f"{LEAST_TO_SHARE} or more. "
             "cg.infer(estimates, ...) and cg.decide(estimates, ...) take each task by itself"
         )
     if size > MOST_TASKS:

@@ -345,6 +345,15 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
     se, effect = (estimates[name].transpose("task", "contrast").to_numpy() for name in ("se", "ace"))
     missing, constant = ~(np.isfinite(se) & np.isfinite(effect)), se <= 0
     beyond = (se < _LEAST_SE) | (se > 1 / _LEAST_SE)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        large = ~beyond & (np.maximum(np.abs(effect), np.abs(effect / se)) > 1 / _LEAST_SE)
+    if large.any() and not (missing | constant | beyond).any():
+        t, k = np.argwhere(large)[0]
+        raise InferenceError(
+            f"task {_task_names(estimates)[t]!s}: contrast {_contrast_names(estimates)[k]!s}: effect "
+            f"{effect[t, k]:.3g} with se {se[t, k]:.3g}, and no float holds the square of the effect or of their "
+            "ratio; give effects in another unit, or leave the contrast out"
+        )
     if not (missing | constant | beyond).any():
         return np.asarray(se, dtype=np.float64)
     t = int((missing | constant | beyond).any(axis=1).argmax())

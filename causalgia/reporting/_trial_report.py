@@ -269,7 +269,9 @@ def _contrast_text(estimates: xr.Dataset) -> str:
         return str(estimates["do"].to_numpy()[0])
     if estimates.attrs.get("control"):
         return f"each arm {versus(estimates.attrs)} {_quote_if_spaced(estimates.attrs['control'])}"
-    return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
+    estimand = str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
+    weights = json.loads(str(estimates.attrs.get(TASK_WEIGHTS, "{}")))
+    return estimand.removeprefix(f"{task_weights_in_words(weights)}, of ") if weights else estimand
 
 
 def versus(attrs: Mapping[Any, Any]) -> str:
