@@ -190,13 +190,13 @@ def name_alone(text: str) -> str:
     return text.strip()[1:-1] if re.fullmatch(r"\s*`[^`]+`\s*", text) else hypothesis_name(text)
 
 
-def as_texts(value: Any) -> Any:
+def unpacked_texts(value: Any) -> Any:
     """Return an array of texts as a list of them; other values unchanged.
 
     Examples
     --------
     >>> import numpy as np
-    >>> as_texts(np.array(["K562", "HepG2"])), as_texts("K562")
+    >>> unpacked_texts(np.array(["K562", "HepG2"])), unpacked_texts("K562")
     (['K562', 'HepG2'], 'K562')
     """
     if not hasattr(value, "tolist") or getattr(value, "ndim", 0) != 1:
@@ -509,7 +509,7 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
     >>> weights_in_text("DNASE:*", of="task")
     {'DNASE:*': {'DNASE:*': 1.0}}
     """
-    value = as_texts(value)
+    value = unpacked_texts(value)
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
         value = {name_alone(text) if of == "task" else hypothesis_name(text): text for text in texts}

@@ -17,7 +17,6 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
-    as_texts,
     check_distinct,
     differences,
     hypothesis_name,
@@ -25,6 +24,7 @@ from causalgia.expressions import (
     matched,
     name_alone,
     read_hypothesis,
+    unpacked_texts,
 )
 from causalgia.variables import RESERVED
 
@@ -114,7 +114,7 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 def weights_as_given(contrasts: Contrasts, known: list[str], *, of: str = "arm") -> Weights:
     """Return weights of arms (or of tasks) by name, from weights or text; those of arms sum to zero."""
     argument = "contrasts" if of == "arm" else "tasks"
-    contrasts = as_texts(contrasts)
+    contrasts = unpacked_texts(contrasts)
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
         contrasts = _texts_by_name(texts, known, of, argument)
