@@ -623,3 +623,23 @@ def test_a_plan_names_a_pattern_of_no_task_before_anything_is_predicted():
         cg.run(DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, tasks="RNA:*"))
     with pytest.raises(DesignError, match="no region for the task 'HepG2'"):
         cg.run(DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, tasks="[KH]*", rope={"K562": (-0.1, 0.1)}))
+
+
+@pytest.mark.parametrize("task", ["K562", ["K562", "HepG2"]])
+def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
+    ace = np.array([[1.0, 0.0], [0.5, 0.0]])
+    table = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), ace),
+            "lower": (("contrast", "task"), ace - [[np.inf, 0.1], [0.1, 0.1]]),
+            "upper": (("contrast", "task"), ace + 0.1),
+            "verdict": (("contrast", "task"), np.array([["undecided", "negligible"], ["increases", "negligible"]])),
+        },
+        {"contrast": ["A", "B"], "task": ["K562", "HepG2"]},
+        attrs={"level": 0.95},
+    )
+    axes = cg.plot.forest(table, task=task)
+    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert set(shown) == {"undecided", "increases", "unbounded"} | ({"negligible"} if isinstance(task, list) else set())
+    axes = cg.plot.forest(table.isel(contrast=[1]).drop_vars(["lower", "upper"]), task="K562")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["increases"]

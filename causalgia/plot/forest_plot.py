@@ -108,7 +108,9 @@ def forest(
         estimates = select_tasks(estimates, found)
         table = _rows_of_tasks(estimates, truth, f"{len(found)} tasks")
     else:
-        table = task_rows(estimates, as_task(estimates, task, "forest"), truth)
+        name = as_task(estimates, task, "forest")
+        estimates = select_tasks(estimates, [name])
+        table = task_rows(estimates, name, truth)
     axes = axes_or_new(ax, 6.4, _figure_height(table))
     return _draw_forest(table, estimates, axes, _row_of_contrasts(table))
 
@@ -196,6 +198,8 @@ def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: di
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
     add_verdicts_to_legend(axes, estimates)
+    if any(name in estimates and np.isinf(estimates[name]).any() for name in ("lower", "upper")):
+        axes.scatter([], [], s=26, marker=">", color=GRAY, label="unbounded")
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
     _finish_forest(axes, table[0]["task"], estimates)

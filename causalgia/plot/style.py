@@ -176,7 +176,7 @@ def add_verdicts_to_legend(axes: Axes, table: xr.Dataset) -> None:
     """Add a line to the legend for every verdict of the Dataset, also those of other panels."""
     present = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
     for verdict, color in VERDICTS.items():
-        if verdict in present and "model" not in table.dims:
+        if verdict in present and ("model" not in table.dims or verdict == "undecided"):
             fill = "none" if verdict == "undecided" else color
             axes.scatter([], [], s=26, facecolors=fill, edgecolors=color, lw=1.4, label=verdict)
 
@@ -190,9 +190,9 @@ def title(axes: Axes, task: str) -> None:
 
 
 def legend(axes: Axes) -> None:
-    """Put a legend above the axes, if it has more than one line; a long title goes above it."""
+    """Put a legend above the axes, unless it would say "estimate" alone; a long title goes above it."""
     _, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
+    if labels and labels != ["estimate"]:
         width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
         fit = int(width / (0.4 + 0.06 * max(map(len, labels))))  # inches of a handle, and of a letter
         look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
