@@ -633,6 +633,7 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
             "ace": (("contrast", "task"), ace),
             "lower": (("contrast", "task"), ace - [[np.inf, 0.1], [0.1, 0.1]]),
             "upper": (("contrast", "task"), ace + 0.1),
+            "unbounded": (("contrast", "task"), np.array([[True, False], [False, False]])),
             "verdict": (("contrast", "task"), np.array([["undecided", "negligible"], ["increases", "negligible"]])),
         },
         {"contrast": ["A", "B"], "task": ["K562", "HepG2"]},
@@ -641,5 +642,5 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
     axes = cg.plot.forest(table, task=task)
     shown = [text.get_text() for text in axes.get_legend().get_texts()]
     assert set(shown) == {"undecided", "increases", "unbounded"} | ({"negligible"} if isinstance(task, list) else set())
-    axes = cg.plot.forest(table.isel(contrast=[1]).drop_vars(["lower", "upper"]), task="K562")
+    axes = cg.plot.forest(table.isel(contrast=[1]).drop_vars(["lower", "upper", "unbounded"]), task="K562")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["increases"]
