@@ -644,3 +644,14 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
     assert set(shown) == {"undecided", "increases", "unbounded"} | ({"negligible"} if isinstance(task, list) else set())
     axes = cg.plot.forest(table.isel(contrast=[1]).drop_vars(["lower", "upper", "unbounded"]), task="K562")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["increases"]
+
+
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_the_error_of_an_exact_effect_is_0_and_not_minus_0(keep):
+    arms = {"none": cg.Embed("C", at=9), "A": cg.Embed("A", at=9)}
+    design = cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=10)
+    exact = cg.FunctionPredictor(lambda x: x[:, 0, 9], tasks=["a"], scale="x")
+    trial = cg.run(design, exact, rng=0, analysis=cg.Analysis(control="none"), keep=keep)
+    estimates = cg.estimate(cg.contrast(trial) if keep == "outcomes" else trial)
+    assert estimates["se"].item() == 0
+    assert not np.signbit(estimates["se"].item())

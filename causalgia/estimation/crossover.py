@@ -122,7 +122,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     """
     scale = float(_cluster_scale(np.full(1, 1 / found.n), found.n, kind)[0]) / found.n
     factor = by_block(ice, shifted_rows, first=found.first, shift=found.shift, scale=scale)
-    se = found.peak * scale * np.sqrt(found.squares)
+    se = found.peak * scale * np.sqrt(found.squares) + 0.0  # not -0.0, of no variance
     df = np.full(np.shape(se), found.n - 1.0)
     return Estimate(ace=found.mean, se=se, df=df, factor=factor, leverage=found.leverage)
 
