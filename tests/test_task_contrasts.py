@@ -646,6 +646,7 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["increases"]
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
 def test_the_error_of_an_exact_effect_is_0_and_not_minus_0(keep):
     arms = {"none": cg.Embed("C", at=9), "A": cg.Embed("A", at=9)}
