@@ -7,7 +7,7 @@ import re
 import pytest
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import Variant, read_variants
+from causalgia.sequences import Variant, read_variants, variant_windows
 
 ROWS = [("chr1", 41, "rs1", "A", "G"), ("chr2", 9, "rs2", "CA", "C")]
 WRITTEN = {  # columns as kundajelab/variant-scorer reads them: `bed` counts from 0, the others from 1
@@ -60,3 +60,34 @@ def test_bad_rows_are_named(tmp_path, schema, row, message):
 def test_a_repeated_variant_is_refused(tmp_path):
     with pytest.raises(SequenceError, match=r"lines 1 and 2 give the same variant 1:5:A>G"):
         read_variants(write(tmp_path, ("1", 5, "x", "A", "G"), ("1", 5, "y", "A", "G")), schema="original")
+
+
+def test_a_bed_that_is_read_as_vcf_is_refused(tmp_path):
+    path = write(tmp_path, *(WRITTEN["bed"](*row) for row in ROWS))
+    with pytest.raises(SequenceError, match=r"ID is the end of each variant, as in a BED file.*schema='bed'"):
+        read_variants(path)
+    numbers = write(tmp_path, ("chr1", 42, 43, "A", "G", ".", "PASS", "."), ("chr1", 50, 7, "A", "G", ".", "PASS", "."))
+    assert [variant.name for variant in read_variants(numbers)] == ["43", "7"]
+
+
+def test_a_header_is_named(tmp_path):
+    path = write(tmp_path, ("chr", "pos", "variant_id", "allele1", "allele2"), WRITTEN["original"](*ROWS[0]))
+    with pytest.raises(SequenceError, match="line 1 is a header, and the schemas have none; drop it, or begin it"):
+        read_variants(path, schema="original")
+    path.write_text("#" + path.read_text())
+    assert len(read_variants(path, schema="original")) == 1
+
+
+@pytest.mark.parametrize(("schema", "off", "side"), [("bed", 1, "left"), ("original", -1, "right")])
+def test_positions_counted_from_another_number_are_named(tmp_path, schema, off, side):
+    letters = "ACGTTGCA" * 20
+    (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
+    rows = [("chr1", at + off, f"v{at}", letters[at], "A" if letters[at] != "A" else "C") for at in (65, 74, 83)]
+    variants = read_variants(write(tmp_path, *(WRITTEN[schema](*row) for row in rows)), schema=schema)
+    with pytest.raises(SequenceError, match=rf"one base to the {side}, so .*schema='bed' counts from 0"):
+        variant_windows(variants, tmp_path / "genome.fa", length=20)
+    right = read_variants(
+        write(tmp_path, *(WRITTEN[schema](c, at - off, name, ref, alt) for c, at, name, ref, alt in rows)),
+        schema=schema,
+    )
+    assert len(variant_windows(right, tmp_path / "genome.fa", length=20)) == 3

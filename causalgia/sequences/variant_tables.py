@@ -75,6 +75,10 @@ def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple
     for number, line in numbered_lines(text):
         if line.startswith("#"):
             continue
+        if not found and {"chr", "chrom", "pos", "start"} & set(line.lower().split()):
+            raise SequenceError(
+                f"{path}: line {number} is a header, and the schemas have none; drop it, or begin it with #"
+            )
         for variant in _variants_of_row(line, schema, f"{path}: line {number}"):
             if variant.written in found:
                 lines = f"lines {found[variant.written][0]} and {number}"

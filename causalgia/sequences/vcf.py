@@ -163,6 +163,11 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     if not found:
         msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
+    if all(_ends_as_in_bed(variant) for _, variant in found):
+        raise SequenceError(
+            f"{path}: ID is the end of each variant, as in a BED file, which counts from 0; give schema='bed' "
+            "(cg.sequences.read_variants)"
+        )
     seen: dict[str, int] = {}
     for number, variant in found:
         if variant.written in seen:
@@ -248,6 +253,10 @@ def variant_windows(
         chosen,
         [letters[more + start :] for letters, more, start in zip(stretches, before, at, strict=True)],
         fasta,
+        before=[
+            letters[max(more + start - 1, 0) : more + start]
+            for letters, more, start in zip(stretches, before, at, strict=True)
+        ],
     )
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
@@ -327,6 +336,12 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         except SequenceError as error:
             msg = f"{place}: {error}"
             raise SequenceError(msg) from error
+
+
+def _ends_as_in_bed(variant: Variant) -> bool:
+    """Return whether the name is the end of an interval whose start was read as a position counted from 1."""
+    start = variant.position + 1
+    return variant.name in (str(start + 1), str(start + len(variant.reference)))
 
 
 def _allele_width(variant: Variant) -> int:
@@ -414,16 +429,44 @@ def _stretch(genome: Genome, variant: Variant, at: int, length: int, align: Alig
     return genome.letters(variant.chromosome, *span, place=f"variant {quoted(variant.name)}").decode("latin-1").upper()
 
 
-def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:
-    """Raise SequenceError for variants whose reference allele differs from the genome."""
-    pairs = zip(variants, letters, strict=True)
-    wrong = [(x, found[: len(x.reference)]) for x, found in pairs if not found.startswith(x.reference)]
+def check_alleles(
+    variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str], *, before: Sequence[str] = ()
+) -> None:
+    """Raise SequenceError for variants whose reference allele differs from the genome.
+
+    Parameters
+    ----------
+    variants
+        The variants.
+    letters
+        Of the genome, from the position of each variant on.
+    fasta
+        Where these are from.
+    before
+        The letter before each, to tell whether positions are counted from another number.
+    """
+    pairs = zip(variants, letters, before or [""] * len(variants), strict=True)
+    wrong = [(x, found, one) for x, found, one in pairs if not found.startswith(x.reference)]
     if not wrong:
         return
-    variant, found = wrong[0]
-    swapped = letters[variants.index(variant)].startswith(variant.alternate)
+    variant, found, _ = wrong[0]
+    swapped = found.startswith(variant.alternate)
+    found = found[: len(variant.reference)]
+    sides = {
+        "right, so that positions seem to be counted from 0 and were taken as counted from 1": lambda after, _: after[
+            1:
+        ],
+        "left, so that positions seem to be counted from 1 and were taken as counted from 0": lambda after, one: (
+            one + after
+        ),
+    }
+    moved = [
+        side for side, at in sides.items() if all(at(after, one).startswith(x.reference) for x, after, one in wrong)
+    ]
     cure = "is the FASTA another assembly than the variants are of, or are positions not counted from 0 here?"
     cure += " The FASTA has the alternate there: are the alleles swapped?" if swapped else ""
+    if len(wrong) > 2 and 2 * len(wrong) > len(variants) and moved:
+        cure = f"it has all alleles one base to the {moved[0]}; schema='bed' counts from 0, the other schemas from 1"
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (
         f"variant {quoted(variant.name)}: its reference allele at {place} is {quoted(variant.reference)}, but {fasta} "
