@@ -82,7 +82,7 @@ def test_a_header_is_named(tmp_path):
 def test_positions_counted_from_another_number_are_named(tmp_path, schema, off, side):
     letters = "ACGTTGCA" * 20
     (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
-    rows = [("chr1", at + off, f"v{at}", letters[at], "A" if letters[at] != "A" else "C") for at in (65, 74, 83)]
+    rows = [("chr1", at + off, f"v{at}", letters[at], "A" if letters[at] != "A" else "C") for at in (65, 74, 82)]
     variants = read_variants(write(tmp_path, *(WRITTEN[schema](*row) for row in rows)), schema=schema)
     with pytest.raises(SequenceError, match=rf"one base to the {side}, so .*schema='bed' counts from 0"):
         variant_windows(variants, tmp_path / "genome.fa", length=20)
