@@ -629,3 +629,8 @@ def test_masked_answers_are_refused():
     masked = cg.FunctionPredictor(lambda x: np.ma.array(np.ones(len(x)), mask=np.arange(len(x)) == 0))
     with pytest.raises(PredictorError, match="some of its values are masked"):
         masked.predict(np.zeros((3, 8), np.uint8))
+
+
+def test_a_folder_in_place_of_predictors_names_the_cure():
+    with pytest.raises(PredictorError, match=r"an Ensemble takes predictors, and 'folds' is a path; make one of each"):
+        cg.Ensemble("folds", of="folds")

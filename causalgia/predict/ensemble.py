@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from os import PathLike
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -75,6 +76,12 @@ class Ensemble(Predictor):
                 "member would be"
             )
             raise PredictorError(msg)
+        if isinstance(predictors, str | PathLike):
+            raise PredictorError(
+                f"an Ensemble takes predictors, and {quoted(str(predictors))} is a path; make one of each file, "
+                "cg.Ensemble({path.stem: load(path) for path in sorted(folder.glob('*'))}), where load builds the "
+                "network and gives it the weights of the file"
+            )
         self.of: Members = of
         if isinstance(predictors, Mapping):
             predictors, names = _split_mapping(predictors, names)

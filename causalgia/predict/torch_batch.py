@@ -381,7 +381,11 @@ def read_columns(
         names = as_distinct_names(list(value), "key") if tasks is None else tasks
         missing = [name for name in names if name not in value]
         if missing:
-            msg = f"the network's output has no key {quoted(missing[0])}; it returns {describe_output(value)}"
+            msg = (
+                f"the network's output has no key {quoted(missing[0])}; it returns {describe_output(value)}. tasks= "
+                "names keys; a number that is read out of one is given by reduce=, such as "
+                f"reduce=lambda y: y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
+            )
             raise PredictorError(msg)
         return torch.cat([_one_column(value[name], n_rows, name) for name in names], dim=1), names
     table = _as_table(value, n_rows, "the network's output")

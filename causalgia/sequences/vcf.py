@@ -452,21 +452,16 @@ def check_alleles(
     variant, found, _ = wrong[0]
     swapped = found.startswith(variant.alternate)
     found = found[: len(variant.reference)]
-    sides = {
-        "right, so that positions seem to be counted from 0 and were taken as counted from 1": lambda after, _: after[
-            1:
-        ],
-        "left, so that positions seem to be counted from 1 and were taken as counted from 0": lambda after, one: (
-            one + after
-        ),
-    }
-    moved = [
-        side for side, at in sides.items() if all(at(after, one).startswith(x.reference) for x, after, one in wrong)
-    ]
+    right = all(after[1:].startswith(x.reference) for x, after, _ in wrong)
+    left = all((one + after).startswith(x.reference) for x, after, one in wrong)
     cure = "is the FASTA another assembly than the variants are of, or are positions not counted from 0 here?"
     cure += " The FASTA has the alternate there: are the alleles swapped?" if swapped else ""
-    if len(wrong) > 2 and 2 * len(wrong) > len(variants) and moved:
-        cure = f"it has all alleles one base to the {moved[0]}; schema='bed' counts from 0, the other schemas from 1"
+    if len(wrong) > 2 and 2 * len(wrong) > len(variants) and (right or left):
+        side, (counted, taken) = ("right", (0, 1)) if right else ("left", (1, 0))
+        cure = (
+            f"it has all alleles one base to the {side}, so that positions seem to be counted from {counted} and were "
+            f"taken as counted from {taken}; schema='bed' counts from 0, the other schemas from 1"
+        )
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (
         f"variant {quoted(variant.name)}: its reference allele at {place} is {quoted(variant.reference)}, but {fasta} "
