@@ -94,7 +94,7 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
     >>> requested_task_weights("K562 - HepG2", ["K562", "HepG2", "GM12878"]).weights
     {'K562 - HepG2': {'K562': 1.0, 'HepG2': -1.0}}
     >>> requested_task_weights("K562 - `*2`", ["K562", "HepG2", "GM12878"]).weights
-    {'K562 - `*2`': {'K562': 0.5, 'HepG2': -0.5}}
+    {'K562 - `*2`': {'K562': 1.0, 'HepG2': -1.0}}
     """
     names = as_unique([str(name) for name in known], "tasks")
     weights = without_patterns(weights_as_given(tasks, names, of="task"), names)
