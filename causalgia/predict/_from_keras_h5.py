@@ -28,6 +28,7 @@ from causalgia.predict.keras_layers import (
     as_torch,
     concatenate,
 )
+from causalgia.predict.predictor import Scale
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.predict.track import Reduce, Track
 
@@ -39,7 +40,7 @@ def from_keras_h5(
     *,
     config: str | os.PathLike[str] | None = None,
     tasks: Sequence[str] | None = None,
-    scale: str = "outcome",
+    scale: Scale = "outcome",
     alphabet: str = "ACGT",
     device: str | torch.device = "auto",
     batch_size: int | Literal["auto"] = "auto",
