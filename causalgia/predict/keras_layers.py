@@ -94,7 +94,7 @@ def activation_of(name: Any) -> Callable[[Tensor], Tensor]:
     return _ACTIVATIONS[given]
 
 
-def _sizes(value: Any, n_axes: int) -> tuple[int, ...]:
+def _size_by_axis(value: Any, n_axes: int) -> tuple[int, ...]:
     """Return a size for each axis of positions; one number stands for all."""
     sizes = tuple(int(size) for size in value) if isinstance(value, list | tuple) else (int(value),) * n_axes
     if len(sizes) != n_axes:
@@ -126,7 +126,9 @@ def _check_channels_last(config: dict[str, Any]) -> None:
 
 def _conv(config: dict[str, Any], weight: Weight, n_axes: int) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
-    widths, strides, gaps = (_sizes(config.get(k, 1), n_axes) for k in ("kernel_size", "strides", "dilation_rate"))
+    widths, strides, gaps = (
+        _size_by_axis(config.get(k, 1), n_axes) for k in ("kernel_size", "strides", "dilation_rate")
+    )
     padding, groups, filters = config.get("padding", "valid"), int(config.get("groups", 1)), int(config["filters"])
     kernel = weight("kernel", *widths, None, filters)
     bias = weight("bias", filters) if config.get("use_bias", True) else None
@@ -249,8 +251,8 @@ def _layer_norm(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Te
 
 def _pool(config: dict[str, Any], n_axes: int, *, largest: bool) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
-    widths, padding = _sizes(config.get("pool_size", 2), n_axes), config.get("padding", "valid")
-    strides = widths if config.get("strides") is None else _sizes(config["strides"], n_axes)
+    widths, padding = _size_by_axis(config.get("pool_size", 2), n_axes), config.get("padding", "valid")
+    strides = widths if config.get("strides") is None else _size_by_axis(config["strides"], n_axes)
     maxima = functional.max_pool1d if n_axes == 1 else functional.max_pool2d
     means = functional.avg_pool1d if n_axes == 1 else functional.avg_pool2d
 
@@ -299,7 +301,7 @@ def _sides(value: Any, n_axes: int) -> list[tuple[int, int]]:
         rows = [rows]
     if len(rows) != n_axes:
         raise ValueError(f"{rows} has not {n_axes} rows")
-    before_and_after = [_sizes(row, 2) for row in rows]
+    before_and_after = [_size_by_axis(row, 2) for row in rows]
     return [(before, after) for before, after in before_and_after]
 
 
@@ -323,7 +325,7 @@ def _crop(config: dict[str, Any], n_axes: int) -> Callable[[Tensor], Tensor]:
 
 def _repeat(config: dict[str, Any], n_axes: int) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
-    sizes = _sizes(config.get("size", 2), n_axes)
+    sizes = _size_by_axis(config.get("size", 2), n_axes)
     if config.get("interpolation", "nearest") != "nearest":
         raise UnreadSettingError(f"interpolation {quoted(config['interpolation'])} is not read, only nearest")
 
