@@ -677,6 +677,18 @@ def test_a_stored_trial_is_opened_with_its_folder(trial, tmp_path):
     assert "name" not in kept.attrs
 
 
+def test_a_stored_trial_of_other_settings_is_named_and_kept(trial, tmp_path):
+    call("run", trial, "--out", tmp_path / "stored", "--store")
+    kept = (tmp_path / "stored" / "trial.toml").read_text()
+    other = tmp_path / "other.toml"
+    other.write_text(re.sub(r"^rng = \d+", "rng = 4711", trial.read_text(), flags=re.MULTILINE))
+    words = ("other settings (rng ", "there, 4711 now); choose another --out")
+    refused("run", other, "--out", tmp_path / "stored", "--store", said=words)
+    assert (tmp_path / "stored" / "trial.toml").read_text() == kept
+    call("run", trial, "--out", tmp_path / "stored", "--store")
+    call("run", other, "--out", tmp_path / "free", "--store")
+
+
 def test_a_file_of_results_is_opened_by_its_folder(results):
     with pytest.raises(
         StoreError, match=r"outcomes.nc is a file, and a trial is opened by its folder: cg.open\('.*results'\)"

@@ -118,6 +118,197 @@ def test_pooling(tmp_path, padding, width, stride):
     np.testing.assert_allclose(found, (seen.sum(2) / real.sum(1)[:, None]).reshape(5, -1), atol=1e-6)
 
 
+IMAGE = RNG.normal(size=(3, 6, 4, 2))
+
+
+def planes(kind, x, size, stride, gap, padding, kernel=None):
+    """Return a convolution or pooling of images (n, rows, columns, channels), place by place, as Keras defines them."""
+    before, n_out = [], []
+    for length, width, step, hole in zip(x.shape[1:3], size, stride, gap, strict=True):
+        reach = (width - 1) * hole + 1
+        n_out.append((length - reach) // step + 1 if padding == "valid" else -(-length // step))
+        lacking = (n_out[-1] - 1) * step + reach - length
+        before.append(max(lacking, 0) // 2 if padding == "same" else 0)
+    made = np.zeros((len(x), *n_out, x.shape[3] if kernel is None else kernel.shape[3]))
+    for r, c in np.ndindex(*n_out):
+        seen = []
+        for i, j in np.ndindex(*size):
+            row, column = r * stride[0] - before[0] + i * gap[0], c * stride[1] - before[1] + j * gap[1]
+            if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
+                seen.append(x[:, row, column] if kernel is None else x[:, row, column] @ kernel[i, j])
+        made[:, r, c] = {"Conv2D": sum(seen), "Max": np.max(seen, 0), "Average": np.mean(seen, 0)}[kind]
+    return made
+
+
+def of_image(tmp_path, kind, x, weights=None, **config):
+    """Return what a layer makes of images, after its place in a network of sequences is taken."""
+    path = save(tmp_path / "it.h5", sequential(layer(kind, "it", **config)), {"it": weights or {}})
+    step = cg.predict.from_keras_h5(path, device="cpu").module.steps[1]
+    made = step([torch.tensor(x, dtype=torch.float32).movedim(-1, 1)])
+    return (made.movedim(1, -1) if made.ndim > 2 else made).numpy()
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(
+    ("size", "stride", "gap"),
+    [((3, 4), (1, 1), (1, 1)), ((2, 1), (3, 2), (1, 1)), ((1, 2), (1, 1), (2, 3)), ((3, 2), (1, 1), (2, 1))],
+)
+def test_convolutions_of_images(tmp_path, padding, size, stride, gap):
+    kernel, bias = random(*size, 2, 3), random(3)
+    config = {"filters": 3, "kernel_size": size, "strides": stride, "dilation_rate": gap, "padding": padding}
+    found = of_image(tmp_path, "Conv2D", IMAGE, {"kernel": kernel, "bias": bias}, activation="tanh", **config)
+    expected = np.tanh(planes("Conv2D", IMAGE, size, stride, gap, padding, kernel.astype(float)) + bias)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "stride"), [((2, 2), None), ((3, 1), (2, 1)), ((1, 4), (1, 3)), ((4, 3), (1, 2))])
+def test_pooling_of_images(tmp_path, padding, size, stride):
+    config = {"pool_size": size, "strides": stride, "padding": padding}
+    for name in ("Max", "Average"):
+        found = of_image(tmp_path, f"{name}Pooling2D", IMAGE, **config)
+        expected = planes(name, IMAGE, size, stride or size, (1, 1), padding)
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+GAMMA, BETA, MEAN, VARIANCE = random(2), random(2), random(2), random(2) ** 2
+MOMENTS = {"moving_mean": MEAN, "moving_variance": VARIANCE}
+KERNEL = random(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "expected"),
+    [
+        ("GlobalMaxPooling2D", {}, lambda x: x.max((1, 2))),
+        ("GlobalAveragePooling2D", {"keepdims": True}, lambda x: x.mean((1, 2), keepdims=True)),
+        ("Flatten", {}, lambda x: x.reshape(3, -1)),
+        ("Reshape", {"target_shape": [4, -1]}, lambda x: x.reshape(3, 4, 12)),
+        ("Reshape", {"target_shape": [2, 6, 4]}, lambda x: x.reshape(3, 2, 6, 4)),
+        ("Permute", {"dims": [3, 1, 2]}, lambda x: x.transpose(0, 3, 1, 2)),
+        ("Permute", {"dims": [2, 3, 1]}, lambda x: x.transpose(0, 2, 3, 1)),
+        ("ZeroPadding2D", {"padding": [[2, 1], [0, 3]]}, lambda x: np.pad(x, [(0, 0), (2, 1), (0, 3), (0, 0)])),
+        ("ZeroPadding2D", {"padding": [1, 2]}, lambda x: np.pad(x, [(0, 0), (1, 1), (2, 2), (0, 0)])),
+        ("Cropping2D", {"cropping": [[1, 2], [0, 1]]}, lambda x: x[:, 1:-2, :-1]),
+        ("UpSampling2D", {"size": [1, 3]}, lambda x: x.repeat(3, 2)),
+        ("Softmax", {"axis": 2}, lambda x: np.exp(x) / np.exp(x).sum(2, keepdims=True)),
+        ("Activation", {"activation": "softmax"}, lambda x: np.exp(x) / np.exp(x).sum(3, keepdims=True)),
+        ("SpatialDropout2D", {"rate": 0.5}, lambda x: x),
+        ("Dense", {"units": 3, "use_bias": False}, lambda x: x @ KERNEL),
+        (
+            "BatchNormalization",
+            {"axis": [3], "epsilon": 0.01},
+            lambda x: (x - MEAN) / np.sqrt(VARIANCE + 0.01) * GAMMA + BETA,
+        ),
+        (
+            "LayerNormalization",
+            {"axis": [3], "epsilon": 0.01},
+            lambda x: (x - x.mean(3, keepdims=True)) / np.sqrt(x.var(3, keepdims=True) + 0.01) * GAMMA + BETA,
+        ),
+    ],
+)
+def test_layers_of_images(tmp_path, kind, config, expected):
+    norm = {"gamma": GAMMA, "beta": BETA}
+    weights = {"Dense": {"kernel": KERNEL}, "BatchNormalization": norm | MOMENTS, "LayerNormalization": norm}
+    found = of_image(tmp_path, kind, IMAGE, weights.get(kind), **config)
+    assert found.shape == expected(IMAGE).shape
+    np.testing.assert_allclose(found, expected(IMAGE), atol=1e-5)
+
+
+LAYOUTS = {
+    (LENGTH, 4, 1): ONE_HOT[:, :, :, None],
+    (4, LENGTH, 1): ONE_HOT.transpose(0, 2, 1)[:, :, :, None],
+    (1, LENGTH, 4): ONE_HOT[:, None],
+    (LENGTH, 1, 4): ONE_HOT[:, :, None],
+    (1, 4, LENGTH): ONE_HOT.transpose(0, 2, 1)[:, None],
+    (None, 4, 1): ONE_HOT[:, :, :, None],
+    (4, None, 1): ONE_HOT.transpose(0, 2, 1)[:, :, :, None],
+    (4, LENGTH): ONE_HOT.transpose(0, 2, 1),
+    (LENGTH, 4): ONE_HOT,
+}
+
+
+@pytest.mark.parametrize("shape", LAYOUTS)
+@pytest.mark.parametrize("where", ["InputLayer", "batch_shape", "first layer", "build_input_shape"])
+def test_the_shape_of_the_input_says_where_the_bases_lie(tmp_path, shape, where):
+    given = [None, *shape]
+    layers = [layer("Flatten", "flat")]
+    if where in ("InputLayer", "batch_shape"):
+        layers.insert(0, layer("InputLayer", "x", **{where.replace("InputLayer", "batch_input_shape"): given}))
+    elif where == "first layer":
+        layers[0]["config"]["batch_input_shape"] = given
+    graph = sequential(*layers)
+    if where == "build_input_shape":
+        graph["config"]["build_input_shape"] = given
+    np.testing.assert_array_equal(answers(save(tmp_path / "it.h5", graph, {})), LAYOUTS[shape].reshape(5, -1))
+
+
+@pytest.mark.parametrize("write", [as_keras_2, as_keras_3])
+def test_a_network_of_images(tmp_path, write):
+    """A filter over all bases, (positions, 4, 1), pooling along positions, and a second path: as Keras says."""
+    scan, other = {"kernel": random(5, 4, 1, 3), "bias": random(3)}, {"kernel": random(3, 2, 3, 3), "bias": random(3)}
+    out = {"kernel": random(2 * 10 * 3, 2), "bias": random(2)}
+    layers = [
+        layer("InputLayer", "dna", batch_input_shape=[None, LENGTH, 4, 1]),
+        layer("Conv2D", "scan", "dna", filters=3, kernel_size=[5, 4], activation="relu"),
+        layer("MaxPooling2D", "pool", "scan", pool_size=[2, 1], padding="same"),
+        layer("ZeroPadding2D", "wide", "pool", padding=[[1, 1], [0, 1]]),
+        layer("Conv2D", "other", "wide", filters=3, kernel_size=[3, 2]),
+        layer("Concatenate", "both", "pool", "other", axis=2),
+        layer("Flatten", "flat", "both"),
+        layer("Dense", "out", "flat", units=2),
+    ]
+    path = save(tmp_path / "net.h5", write(layers, ["out"]), {"scan": scan, "other": other, "out": out})
+    x = LAYOUTS[LENGTH, 4, 1]
+    one = (1, 1)
+    first = planes("Conv2D", x, (5, 4), one, one, "valid", scan["kernel"].astype(float)) + scan["bias"]
+    pooled = planes("Max", first.clip(0), (2, 1), (2, 1), one, "same")
+    padded = np.pad(pooled, [(0, 0), (1, 1), (0, 1), (0, 0)])
+    second = planes("Conv2D", padded, (3, 2), one, one, "valid", other["kernel"].astype(float)) + other["bias"]
+    expected = np.concatenate([pooled, second], axis=2).reshape(5, -1) @ out["kernel"] + out["bias"]
+    made = cg.predict.from_keras_h5(path, tasks=["a", "b"], device="cpu")
+    np.testing.assert_allclose(made.predict(TOKENS), expected, atol=1e-4)
+    np.testing.assert_allclose(made.reference().predict(TOKENS), expected, atol=1e-5)
+    arms = {"none": cg.Untreated(), "TATA": cg.Embed("TATA", at=9)}
+    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=arms, n_units=5, contrasts="none")
+    edited = cg.run(design, made, rng=1)
+    assert np.ptp(edited["outcome"].values, axis=1).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 4, 1), r"'x' has shape \[4, 4, 1\]: its positions could be any of several axes.*\(null, 4, 1\).*config="),
+        ((1, 4, 1), "its positions could be any of several axes"),
+        ((LENGTH, 4, 2), "no image of one-hot sequences"),
+        ((None, None, None), "no image of one-hot sequences"),
+        ((1, LENGTH, 4, 1), "no image of one-hot sequences"),
+    ],
+)
+def test_inputs_that_are_refused(tmp_path, shape, message):
+    graph = sequential(layer("InputLayer", "x", batch_shape=[None, *shape]), layer("Flatten", "flat"))
+    with pytest.raises(PredictorError, match=message):
+        cg.predict.from_keras_h5(save(tmp_path / "it.h5", graph, {}))
+
+
+def test_an_image_whose_shape_is_not_in_the_file(tmp_path):
+    """The cure of the error is a graph that says the shape."""
+    graph = sequential(layer("Conv2D", "scan", filters=1, kernel_size=[3, 4]), layer("GlobalMaxPooling2D", "best"))
+    path = save(tmp_path / "it.h5", graph, {"scan": {"kernel": random(3, 4, 1, 1), "bias": random(1)}})
+    with pytest.raises(PredictorError, match=r"layer 'scan' \(Conv2D\) is given 3 axes, not 4.*config="):
+        answers(path)
+    graph["config"]["layers"][0]["config"]["batch_input_shape"] = [None, None, 4, 1]
+    assert answers(path, config=json.dumps(graph)).shape == (5, 1)
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "Flatten", "GlobalMaxPooling2D", "ZeroPadding2D"])
+def test_channels_first_is_refused(tmp_path, kind):
+    config = {"filters": 1, "kernel_size": [1, 1], "padding": "same" if kind == "Conv2D" else [1, 1]}
+    with pytest.raises(PredictorError, match="data_format is channels_first; save the network as channels_last"):
+        of_image(tmp_path, kind, IMAGE, {"kernel": random(1, 1, 2, 1)}, data_format="channels_first", **config)
+
+
 def test_norms_and_dense_layers(tmp_path):
     gamma, beta, mean, variance = random(4), random(4), random(4), random(4) ** 2
     weights = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}

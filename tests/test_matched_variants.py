@@ -180,6 +180,38 @@ def test_null_models_of_variants_are_refused(settings, message):
         cg.MatchedVariants(**settings)
 
 
+def test_a_context_wider_than_the_windows_is_refused(genome, chosen):
+    """Both cures of the error lead to a run."""
+    windows = variant_windows(chosen, genome[0], length=LENGTH)
+    wide = cg.MatchedVariants(of="variants", match=("context:61", "length"))
+    with pytest.raises(
+        DesignError, match=r"'context:61' is wider than the windows of 60 bases; .* at most 59, .* length=61"
+    ):
+        wide.draw(windows, n_null=60, genome=genome[0])
+    narrower = cg.MatchedVariants(of="variants", match=("context:59", "length"))
+    assert len(narrower.draw(windows, n_null=60, genome=genome[0]).matched) == 60
+    longer = variant_windows(chosen, genome[0], length=61)
+    assert len(wide.draw(longer, n_null=60, genome=genome[0]).matched) == 60
+
+
+def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
+    """Sixty variants in three tasks: twenty rows, of one task; few variants are drawn as before."""
+    tasks = ["A", "C", "G"]
+    net = cg.FunctionPredictor(lambda x: x[:, :3].sum(-1) * [1, 2, 1], tasks=tasks, scale="count", fingerprint="v1")
+
+    def answer_of(variants, **options):
+        experiment = cg.experiments.variants(variants, genome[0], length=LENGTH, **options)
+        return experiment.analyze(cg.run(experiment, net, rng=0), rng=0)
+
+    answer = answer_of(chosen)
+    axes = answer.draw(task="C")
+    assert axes.get_title("left") == "C: the 20 largest of 60; task 2 of 3"
+    assert len(axes.get_yticks()) == 20
+    assert answer_of(chosen[:10]).draw(task="C").get_title("left") == "C"
+    nulls = cg.MatchedVariants(of="genome", match=("substitution",), least=40)
+    assert answer_of(chosen, null=nulls, n_null=100).draw().get_title("left").startswith("C: the 20 largest of 60; ")
+
+
 def test_sequences_without_room_for_a_deletion_are_refused(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     with pytest.raises(DesignError, match="sequences of 60 bases, and windows of 60 and 2 on each side"):

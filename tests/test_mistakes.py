@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import ClusterError, PredictorError
+from causalgia.errors import ClusterError, DegenerateWarning, PredictorError
 from causalgia.trial.distributed_turns import check_picklable
 from causalgia.trial.setup import set_up_trial
 
@@ -357,3 +357,36 @@ def test_probabilities_by_position_summed_over_classes_are_constant_too():
     with pytest.raises(PredictorError, match="gives 36 for every sequence"):
         run(cg.TorchPredictor(net, reduce=lambda y: y.sum((1, 2))))
     run(cg.TorchPredictor(net, reduce=lambda y: y[:, 2].sum(1), tasks=["y"]))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-7])
+def test_a_softmax_that_is_summed_inside_the_network_is_said(noise):
+    """The sum is 1 but for rounding, so no effect can be seen; answering one class is the cure."""
+    summed = cg.TorchPredictor(
+        Net(lambda y: y.mean(2).softmax(1).sum(1) + noise * y.mean((1, 2)).sign()), tasks=["all"], device="cpu"
+    )
+    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=ARMS, n_units=12, contrasts="none")
+    with pytest.warns(DegenerateWarning, match="task 'all'.*same answer.*a softmax summed over its classes"):
+        cg.run(design, summed, rng=0, progress=False)
+    found = cg.check(design, summed)
+    answers = next(one for one in found.findings if one.name == "answers")
+    assert answers.state == "warn"
+    assert "task 'all' (1, as of a softmax summed over its classes?" in answers.text
+    cured = cg.TorchPredictor(Net(lambda y: y.mean(2).softmax(1)[:, 0]), tasks=["one"], device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.ptp(cg.run(design, cured, rng=0, progress=False)["outcome"].to_numpy()) > 0
+    assert next(one for one in cg.check(design, cured).findings if one.name == "answers").state == "ok"
+
+
+def test_answers_that_are_nearly_one_are_no_softmax():
+    """Answers near 1 that vary, and a constant other than 1, are not taken for a sum of probabilities."""
+    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=ARMS, n_units=12, contrasts="none")
+    for net in (lambda x: 1 + 1e-4 * x[:, 1].mean(1), lambda x: 0 * x[:, 1].mean(1) + 3):
+        predictor = cg.FunctionPredictor(net, tasks=["a"], fingerprint="v1")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            cg.run(design, predictor, rng=0, progress=False)
+        assert not any("softmax" in str(one.message) for one in said)
+        text = next(one for one in cg.check(design, predictor).findings if one.name == "answers").text
+        assert "softmax" not in text

@@ -563,3 +563,22 @@ def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has
     named = xr.DataArray(x, dims="unit", name="depth")
     found = cg.tipping_point(outcomes, contrast="word - control", by=named, rope=(-0.5, 0.5))
     assert found.attrs["covariate"] == "depth"
+
+
+def test_estimates_are_refused_with_their_cure():
+    outcomes = drawn()
+    effects = cg.contrast(outcomes, control="control")
+    with pytest.raises(OutcomesError, match=r"these are estimates, which have none: give the outcomes of cg\.run \(or"):
+        cg.tipping_point(cg.estimate(effects), by="gc", rope=(-0.5, 0.5))
+    for given in (outcomes, effects):
+        asked = "word - control" if given is outcomes else None
+        assert cg.tipping_point(given, contrast=asked, by="gc", rope=(-0.5, 0.5)).sizes["contrast"] == 1
+
+
+@pytest.mark.parametrize("dpi", [60, 80, 200])
+def test_the_picture_has_its_labels_whole(dpi, tmp_path):
+    found = cg.tipping_point(drawn(), contrast="word - control", by="gc", rope=(-0.5, 0.5))
+    figure = cg.plot.tipping_point(found).figure
+    figure.savefig(tmp_path / "it.png", dpi=dpi)
+    low, high = figure.get_tightbbox().y0, figure.get_tightbbox().y1
+    assert 0 <= low < high <= figure.get_size_inches()[1]

@@ -89,7 +89,15 @@ def test_the_same_command_resumes_and_says_the_same(scored, folder):
         *("--length", LENGTH + 2, "--out", out, "--n-null", 300, "--match", "length", "--least", 50),
         code=2,
     )
-    assert "trial.zarr" in other.stderr
+    said = f"holds a trial with other settings (--length {LENGTH} there, {LENGTH + 2} now); choose another --out"
+    assert said in other.stderr
+    rope = call(
+        *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
+        *("--length", LENGTH, "--out", out, "--n-null", 300, "--match", "length", "--least", 50, "--rope=-1,1"),
+        code=2,
+    )
+    assert "(--rope not given there, '-1,1' now)" in rope.stderr
+    assert (out / "variants.tsv").read_bytes() == before
 
 
 def test_mismatches_are_listed_or_skipped(folder, tmp_path):

@@ -50,7 +50,7 @@ from causalgia.predict.batch_mates import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG, check_predictor
 from causalgia.streams import derive
-from causalgia.trial.answer_precision import TRANSFORMS, floor_of_one, probe_cost
+from causalgia.trial.answer_precision import TRANSFORMS, constant_answers, floor_of_one, probe_cost, softmax_hint
 from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.types import Tokens
@@ -308,14 +308,14 @@ def _affordable_long(seconds: float) -> int:
 
 
 def _constant_task(sample: ProbeUnits) -> str:
-    """Return the first task (and model) that has the same answer for all of several sequences; else ""."""
-    y = sample.outcomes()
-    same = np.ptp(y.reshape(-1, *y.shape[2:]), axis=0) == 0
+    """Return the first task (and model) that has, but for rounding, one answer for several sequences; else ""."""
+    same = constant_answers(sample.trial.predictor, np.concatenate([sample.answers(arm) for arm in sample.arms]))
     if len(sample) == 1 or not same.any():
         return ""
     found = label_by_task(same, sample.trial.predictor)
     at = found.isel(found.argmax(...))
-    return ", ".join(f"{dim} {quoted(at[dim].item())}" for dim in found.dims)
+    hint = softmax_hint(float(sample.outcomes()[0, 0].flat[int(same.argmax())]))
+    return ", ".join(f"{dim} {quoted(at[dim].item())}" for dim in found.dims) + hint
 
 
 def _rounding(sample: ProbeUnits) -> xr.Dataset:

@@ -16,7 +16,7 @@ from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects.functions_of_means import check_scale_of_means
 from causalgia.effects.scales import OF_MEANS, check_not_log
-from causalgia.effects.task_weights import check_task_scale
+from causalgia.effects.task_weights import TaskWeights, check_one_task_scale, check_task_scale, requested_task_weights
 from causalgia.errors import DesignError, quoted
 from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.predict import Predictor
@@ -135,6 +135,9 @@ class RunRequest:
         check_scale_of_means(analysis.scale, None, analysis.interaction, crossover, self.predictor.scale)
         if analysis.tasks is not None:
             check_task_scale(analysis.scale)
+            known = known_tasks(self.predictor)
+            if known is not None:
+                as_comparable_tasks(analysis, self.predictor, known)
         if analysis.scale not in ("identity", *OF_MEANS):
             check_not_log(analysis.scale, self.predictor.scale)
         if analysis.target in OVER_PREDICTORS and len(self.predictor.models or ()) < 2:
@@ -195,3 +198,12 @@ class RunRequest:
                 f"[analysis]: target = 'parents' needs two or more units of each parent, and {lone:,} of them would "
                 "have one; draw more units of them (n_units=), or leave target= out"
             )
+
+
+def as_comparable_tasks(analysis: Analysis, predictor: Predictor, known: tuple[str, ...]) -> TaskWeights:
+    """Return the contrasts between tasks; ContrastError if one is of tasks on different scales."""
+    assert analysis.tasks is not None
+    over = requested_task_weights(analysis.weights_by_task_contrast, known)
+    if predictor.task_scales is not None and analysis.scale == "identity":
+        check_one_task_scale(over.weights, dict(zip(known, predictor.task_scales, strict=True)))
+    return over

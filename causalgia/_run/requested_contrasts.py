@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.request import RunRequest
+from causalgia._run.request import RunRequest, as_comparable_tasks
 from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
@@ -21,11 +21,11 @@ from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
-from causalgia.effects.task_weights import TaskWeights, requested_task_weights
+from causalgia.effects.task_weights import TaskWeights
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
-from causalgia.trial.attributes import arm_coordinates, known_tasks, store_design
+from causalgia.trial.attributes import arm_coordinates, known_tasks, store_design, task_scale_coordinate
 from causalgia.trial.setup import TrialSetup
 from causalgia.trial.turns import NamedArrays
 from causalgia.types import Array
@@ -150,7 +150,7 @@ def _task_weights(analysis: Analysis, predictor: Predictor, prefix: str) -> Task
             f"{prefix}: the analysis compares tasks, and those of this predictor have no names before its first "
             'answer; give it tasks=["K562", ...], or leave keep= out'
         )
-    return requested_task_weights(analysis.weights_by_task_contrast, known)
+    return as_comparable_tasks(analysis, predictor, known)
 
 
 _MOST_WEIGHTS = 2**25
@@ -187,7 +187,7 @@ def effect_labels(
     coords = {
         "contrast": list(weights),
         **predictor.coordinates,
-        **({} if question.over is None else {"task": question.over.names}),
+        **(task_scale_coordinate(predictor) if question.over is None else {"task": question.over.names}),
         **do_coordinate(outcomes, weights, question.scale),
     }
     names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
-from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
+from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.spreadsheet import to_csv
 
@@ -239,6 +240,43 @@ def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
     return "" if known.issuperset(decisions["contrast"].to_numpy().tolist()) else "they have other contrasts"
 
 
+def other_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return which settings of two trials differ, at most four of them, or "".
+
+    Examples
+    --------
+    >>> other_settings({"--length": 64, "null": {"k": 2}}, {"--length": 60, "null": {"k": 2}, "rng": 1})
+    '--length 64 there, 60 now; rng not given there, 1 now'
+    """
+    one, other = _by_path(there), _by_path(now)
+    words = [
+        f"{name} {' there, '.join(quoted(x[name]) if name in x else 'not given' for x in (one, other))} now"
+        for name in dict.fromkeys([*one, *other])
+        if (name in one, one.get(name)) != (name in other, other.get(name))
+    ]
+    return "; ".join(words[:4]) + (f"; and {len(words) - 4} more" if len(words) > 4 else "")
+
+
+def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return the values of nested tables by their paths, ``"null.k"``."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        inner = _by_path(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+        found |= inner
+    return found
+
+
+def as_other_trial(error: StoreError, folder: Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> StoreError:
+    """Return the error of a folder with the trial of other settings, which it names, as the command line has them."""
+    differ = other_settings(there, now)
+    if "holds another trial" not in str(error) or not differ:
+        return StoreError(str(error).replace("another path as store=", "another --out"))
+    return StoreError(
+        f"{folder} holds a trial with other settings ({differ}); choose another --out, or give the same settings to "
+        "go on with this one"
+    )
+
+
 def show_all_command(folder: Path) -> str:
     """Return the command that prints every contrast of a folder."""
     return f"causalgia show {shlex.quote(str(folder))} --all"
@@ -366,8 +404,9 @@ def run_in_folder(
     if not stored:
         outcomes = run(spec.design, predictor, rng=spec.rng, analysis=analysis, client=client).assign_attrs(spec.attrs)
         return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
+    store, kept = folder / STORE, folder / SPEC
+    before = kept.read_text(encoding="utf-8") if store.exists() and is_written_by_causalgia(kept) else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
-    store = folder / STORE
     try:
         found = run(
             spec.design,
@@ -381,6 +420,12 @@ def run_in_folder(
         )
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
+    except StoreError as error:
+        there = spec.to_dict()
+        if before is not None and spec_files:
+            write_text(kept, before)  # that of the trial that is there
+            there = tomllib.loads(before)
+        raise as_other_trial(error, folder, there, spec.to_dict()) from error
     return found.assign_attrs(spec.attrs), (STORE, *spec_files)
 
 

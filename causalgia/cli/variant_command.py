@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -14,6 +15,7 @@ from causalgia.cli.folder import (
     ESTIMATES,
     EXPERIMENT,
     STORE,
+    as_other_trial,
     check_usable,
     output_folder,
     write_text,
@@ -21,7 +23,8 @@ from causalgia.cli.folder import (
 from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.options import DaskOption, WorkersOption, dask_client, load_predictor_spec, parse_rope
 from causalgia.cli.tables import echo, print_answers, print_written
-from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
+from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError
+from causalgia.inputs import parse_json, read_bytes
 from causalgia.notes import without_notes
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
     from causalgia.sequences import Variant
 
 TABLE, ANNOTATED, SKIPPED = "variants.tsv", "variants.vcf", "skipped.tsv"
-_OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT)
+SETTINGS = "settings.json"
+_OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
 _TRIAL_OPTIONS = ("calls", "out", "device", "force", "same_answers", "dask", "workers")
 _NEEDED = {"genome": "--genome FASTA", "predictor": "--predictor TOML", "length": "--length N"}
@@ -144,7 +148,7 @@ def score_variants(
     for line in shown:
         echo(in_shell(f"Note: {line}."))
     with output_folder(out) as folder, dask_client(dask, workers) as client:
-        answer = _answer(experiment, loaded, folder, client=client, same_answers=same_answers)
+        answer = _answer(experiment, loaded, folder, _settings(ctx), client=client, same_answers=same_answers)
         written = _write(answer, folder, calls if schema == "vcf" else None, skipped, shown)
     print_written(folder, STORE, *written)
 
@@ -244,9 +248,29 @@ def _null_model(null: str, match: str, least: int, rng: int) -> Any:
     return MatchedVariants(of=null, match=keys, least=least, seed=rng)
 
 
-def _answer(experiment: Experiment, predictor: Any, folder: Path, *, client: Any, same_answers: bool) -> Answer:
+def _settings(ctx: typer.Context) -> dict[str, Any]:
+    """Return what the trial on disk depends on, by option."""
+    given = {name: value for name, value in ctx.params.items() if value is not None}
+    shown = {name: value for name, value in given.items() if name == "calls" or name not in _TRIAL_OPTIONS}
+    paths = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in shown.items()}
+    return {"--" + name.replace("_", "-") if name != "calls" else name: value for name, value in paths.items()}
+
+
+def _answer(
+    experiment: Experiment,
+    predictor: Any,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    client: Any,
+    same_answers: bool,
+) -> Answer:
+    """Run the experiment on disk; the settings stand beside it, so that a rerun with others can name them."""
     from causalgia._run import run
 
+    kept = folder / SETTINGS
+    if not (folder / STORE).exists():
+        write_text(kept, json.dumps(settings, indent=1) + "\n")
     try:
         effects = run(
             experiment,
@@ -259,6 +283,10 @@ def _answer(experiment: Experiment, predictor: Any, folder: Path, *, client: Any
         )
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
+    except StoreError as error:
+        text = read_bytes(kept, OutcomesError) if kept.is_file() else "{}"
+        there = parse_json(text, OutcomesError, source=str(kept))
+        raise as_other_trial(error, folder, there if isinstance(there, dict) else {}, settings) from error
     return experiment.analyze(effects, rng=0)
 
 

@@ -179,13 +179,19 @@ class MatchedVariants(Choice):
         Raises
         ------
         DesignError
-            If there are too few sequences for `n_null`, or they are shorter than the windows and what a deletion takes
-            from beyond them.
+            If there are too few sequences for `n_null`, the context is wider than the windows, or sequences are shorter
+            than the windows and what a deletion takes from beyond them.
         """
         n_null = as_count(n_null, "n_null")
         key = derive(int(self.fingerprint, 16), "matched variants", self.seed)
         changes = variant_changes(windows, flank=self.flank)
         length = windows.reference.shape[1]
+        if 2 * self.flank + 1 > length:
+            most = length - 1 + length % 2
+            raise DesignError(
+                f"match='context:{2 * self.flank + 1}' is wider than the windows of {length} bases; give a context of "
+                f"at most {most}, such as 'context:3', or longer windows, length={2 * self.flank + 1} or more"
+            )
         matched = _variants_to_match(changes, n_null, key)
         wanted = Wanted(changes, matched, self.matched, length, windows.align, key)
         if self.of == "genome":

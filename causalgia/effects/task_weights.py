@@ -128,7 +128,7 @@ def tasks_in_use(outcomes: xr.Dataset, over: TaskWeights, scale: str) -> xr.Data
         there.
     """
     if "task_scale" in outcomes.coords and scale == "identity":
-        _check_one_scale(
+        check_one_task_scale(
             over.weights, dict(zip(over.known, outcomes["task_scale"].astype(str).to_numpy(), strict=True))
         )
     if len(over.used) == len(over.known):
@@ -139,7 +139,7 @@ def tasks_in_use(outcomes: xr.Dataset, over: TaskWeights, scale: str) -> xr.Data
     return rest.assign(outcome=y.isel(task=over.used).copy(data=some))
 
 
-def _check_one_scale(weights: Weights, scales: Mapping[str, str]) -> None:
+def check_one_task_scale(weights: Weights, scales: Mapping[str, str]) -> None:
     """Raise ContrastError for a contrast of tasks that are measured on different scales."""
     for name, row in weights.items():
         first, *others = row

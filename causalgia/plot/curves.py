@@ -526,4 +526,6 @@ def tipping_point(
     axes.tick_params(labelsize=9)
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
     legend(axes)
+    if ax is None:  # the second axis hangs on the height of the first, which the first layout finds
+        axes.figure.draw_without_rendering()  # type: ignore[union-attr]
     return axes

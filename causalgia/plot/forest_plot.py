@@ -355,7 +355,8 @@ def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
     levels = interval_label(estimates)
     axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
-    title(axes, task)
+    shown = estimates.attrs.get("shown", "")  # of more contrasts, or tasks, than are drawn
+    title(axes, task, "; ".join(filter(None, (shown, str(estimates.attrs.get("task_of", ""))))) if shown else "")
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)

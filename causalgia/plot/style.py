@@ -184,9 +184,9 @@ def add_verdicts_to_legend(axes: Axes, table: xr.Dataset) -> None:
 _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
-def title(axes: Axes, task: str) -> None:
-    """Write the task above the axes."""
-    axes.set_title(shortened(task), **_TITLE, **AS_IT_IS)
+def title(axes: Axes, task: str, shown: str = "") -> None:
+    """Write the task above the axes, with which part of the effects is shown."""
+    axes.set_title(shortened(task) + (f": {shown}" if shown else ""), **_TITLE, **AS_IT_IS)
 
 
 def legend(axes: Axes) -> None:

@@ -19,7 +19,7 @@ from causalgia.predict.answer_checks import first_line, one_line
 from causalgia.predict.factory import build_once
 from causalgia.predict.function_predictor import FunctionPredictor
 from causalgia.predict.onnx import OnnxPredictor
-from causalgia.predict.predictor import Predictor, as_batch_size, as_distinct_names, as_nonempty_text
+from causalgia.predict.predictor import Predictor, Scale, as_batch_size, as_distinct_names, as_scale
 from causalgia.provenance import is_installed
 
 Announce = Callable[[str], None]
@@ -31,7 +31,7 @@ def load_predictor(
     *,
     weights: str | Path | None = None,
     tasks: Sequence[str] | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     alphabet: str | None = None,
     device: str = "auto",
     batch_size: int | Literal["auto"] = "auto",
@@ -55,7 +55,8 @@ def load_predictor(
     tasks
         Names of the outputs; by default the file's constant TASKS, where it has one.
     scale
-        What the outputs are measured on, in words; by default a predictor's own, else "outcome".
+        What the outputs are measured on, in words, one text or one for each task; by default a predictor's own, else
+        "outcome".
     alphabet
         The letters of the one-hot rows; by default the file's constant ALPHABET, else "ACGT". A contradiction
         between the two is refused.
@@ -86,7 +87,7 @@ class _LoadRequest:
     factory: str | os.PathLike[str]
     weights: str | Path | None
     tasks: Sequence[str] | None
-    scale: str | None
+    scale: Scale | None
     alphabet: str | None
     device: str
     batch_size: int | Literal["auto"]
@@ -215,8 +216,11 @@ def _is_torch_module(made: Any) -> bool:
 def _as_ready_predictor(made: Predictor, request: Mapping[str, Any], factory: object) -> Predictor:
     """Return a ready-made predictor; PredictorError if it contradicts an option."""
     for name, wanted in request.items():
-        plain = _PLAIN[name](wanted)
-        own = _predictor_choice(made, name)
+        plain, own = _PLAIN[name](wanted), _predictor_choice(made, name)
+        if name == "scale" and not isinstance(wanted, str):
+            tasks = _predictor_choice(made, "tasks")
+            plain = as_scale(wanted, None if tasks is None else tuple(tasks))
+            own = made.scale if made.task_scales is None else made.task_scales
         if own is None:
             msg = (
                 f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}; leave it out, "
@@ -234,7 +238,7 @@ def _as_ready_predictor(made: Predictor, request: Mapping[str, Any], factory: ob
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "tasks": lambda value: list(as_distinct_names(value, "task")),
-    "scale": lambda value: as_nonempty_text(value, "scale", "what the answers are measured on"),
+    "scale": lambda value: as_scale(value, None) if isinstance(value, str) else value,
     "alphabet": lambda value: str(value).upper().replace("U", "T"),
     "device": str,
     "batch_size": as_batch_size,

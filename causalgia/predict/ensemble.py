@@ -99,7 +99,7 @@ class Ensemble(Predictor):
             raise PredictorError(msg)
         for name, member in zip(self.models, self.members, strict=True):
             _check_member(name, member)
-        self.scale = self.members[0].scale
+        self.scale, self.task_scales = self.members[0].scale, self.members[0].task_scales
         self._check_agreement()
         # refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell
         prints = [member.fingerprint for member in self.members]
@@ -238,7 +238,7 @@ class Ensemble(Predictor):
     def _check_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None
         for name, member in self._named():
-            if member.scale != self.scale:
+            if (member.scale, member.task_scales) != (self.scale, self.task_scales):
                 msg = (
                     f"model {quoted(name)} answers on scale {quoted(member.scale)}, {quoted(self.models[0])} on "
                     f"{quoted(self.scale)}; use one"

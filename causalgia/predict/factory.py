@@ -141,6 +141,11 @@ class PredictorFactory(Predictor):
         return self.made.scale
 
     @property
+    def task_scales(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """The scale of each task, where they differ."""
+        return self.made.task_scales
+
+    @property
     def models(self) -> tuple[str, ...] | None:  # type: ignore[override]
         """Names of an ensemble's members."""
         return self.made.models

@@ -13,7 +13,15 @@ from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.mistakes import check_not_constant, cure_of_failure, what_instead_of_network
-from causalgia.predict.predictor import LONG, Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
+from causalgia.predict.predictor import (
+    LONG,
+    Layout,
+    Scale,
+    SinglePredictor,
+    as_batch_size,
+    as_version_name,
+    shape_in_words,
+)
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
@@ -35,7 +43,8 @@ class FunctionPredictor(SinglePredictor):
     tasks
         A name for each output. By default "outcome" for a single output, else "task 0", "task 1", ...
     scale
-        The scale of the answers, in words.
+        The scale of the answers, in words: one text, or one for each task (a dict task -> text, or a list in the order
+        of `tasks`). Outcomes then carry them as ``task_scale``, and `contrast` subtracts no tasks on different scales.
     batch_size
         Largest batch for `fn`; "auto" is 1024, above 50 kb one sequence.
     alphabet
@@ -75,7 +84,7 @@ class FunctionPredictor(SinglePredictor):
         fn: Callable[[NDArray[Any]], Any],
         *,
         tasks: Sequence[str] | None = None,
-        scale: str = "outcome",
+        scale: Scale = "outcome",
         batch_size: int | Literal["auto"] = "auto",
         alphabet: str = "ACGT",
         layout: Layout = "NCL",
@@ -110,7 +119,7 @@ class FunctionPredictor(SinglePredictor):
             fingerprint_of(fn) if fingerprint is None else digest("given", as_version_name(fingerprint, "callable"))
         )
         self._version = fingerprint
-        options = (self._given_tasks, scale, self._order, layout, self.dtype.str, rc_average)
+        options = (self._given_tasks, self._given_scale, self._order, layout, self.dtype.str, rc_average)
         self._choices = (*options, *self._track_choices)
         self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(self._function))
 

@@ -234,7 +234,8 @@ def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:
     if not isinstance(rows, list) or not 0 < len(rows) <= _MOST_LAYERS:
         raise PredictorError(f"{source}: has no layers, or more than {_MOST_LAYERS:,}; {_SAVE_AGAIN}")
     if kind == "Sequential":
-        return _inlined(_chain(rows), source)
+        built = config.get("build_input_shape") if isinstance(config, dict) else None
+        return _inlined(_chain(rows, built), source)
     if kind not in _NESTED:
         raise PredictorError(
             f"{source}: is a {quoted(kind)}, a class of its own whose code is not read; only Sequential and "
@@ -290,12 +291,22 @@ def _inlined(graph: KerasGraph, source: Path) -> KerasGraph:
     return KerasGraph(layers, graph.inputs, tuple(map(moved, graph.outputs)))
 
 
-def _chain(rows: list[Any]) -> KerasGraph:
-    """Return the graph of a sequential network; its input layer may be left out in the file."""
+def _input_shape(config: dict[str, Any]) -> Any:
+    """Return the shape (n, ...) that a layer takes, or a network as a layer by its own first one; None if unsaid."""
+    found = config.get("batch_shape") or config.get("batch_input_shape")
+    rows = config.get("layers")
+    return _input_shape(rows[0]["config"]) if found is None and isinstance(rows, list) and rows else found
+
+
+def _chain(rows: list[Any], built: Any) -> KerasGraph:
+    """Return the graph of a sequential network; its input layer may be left out in the file.
+
+    `built` is the shape with which Keras made its weights, used where no layer names one.
+    """
     layers: dict[str, KerasLayer] = {}
     before = None
     if rows[0]["class_name"] != "InputLayer":
-        shape = rows[0]["config"].get("batch_input_shape")
+        shape = _input_shape(rows[0]["config"]) or built
         layers["input"] = KerasLayer("input", "InputLayer", {"batch_input_shape": shape}, ())
         before = "input"
     for row in rows:

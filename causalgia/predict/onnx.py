@@ -16,7 +16,14 @@ from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, 
 from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_distinct_names, as_version_name
+from causalgia.predict.predictor import (
+    Layout,
+    Scale,
+    SinglePredictor,
+    as_batch_size,
+    as_distinct_names,
+    as_version_name,
+)
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
@@ -41,7 +48,8 @@ class OnnxPredictor(SinglePredictor):
         A name for each output column, or those of `heads` (or of the graph's outputs, where there are several) that are
         wanted. By default all of them; without names "outcome" for a single column, else "task 0", "task 1", ...
     scale
-        The scale of the outputs, in words.
+        The scale of the outputs, in words: one text, or one for each task (a dict task -> text, or a list in the order
+        of `tasks`). Outcomes then carry them as ``task_scale``, and `contrast` subtracts no tasks on different scales.
     batch_size
         Sequences at once; "auto" is the graph's own where that is fixed, else some 8,192 positions, a power of two.
     layout
@@ -98,7 +106,7 @@ class OnnxPredictor(SinglePredictor):
         path: str | PathLike[str],
         *,
         tasks: Sequence[str] | None = None,
-        scale: str = "outcome",
+        scale: Scale = "outcome",
         batch_size: int | Literal["auto"] = "auto",
         layout: Layout | Literal["auto"] = "auto",
         alphabet: str = "ACGT",
@@ -129,7 +137,15 @@ class OnnxPredictor(SinglePredictor):
         )
         self.batch_size = self.graph.batch_size(as_batch_size(batch_size))
         identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
-        options = (self._given_tasks, scale, self._order, self.layout, self.heads, rc_average, self.providers)
+        options = (
+            self._given_tasks,
+            self._given_scale,
+            self._order,
+            self.layout,
+            self.heads,
+            rc_average,
+            self.providers,
+        )
         choices = (*options, *self._track_choices)
         self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(self._function))
         self._parts = {"version" if fingerprint else "file": fingerprint or identity}

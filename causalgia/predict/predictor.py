@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import is_whole
+from causalgia.checks import is_whole, nearest
 from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict.answer_checks import abridged, as_answers, as_numbers, as_storable, name_tasks
 from causalgia.predict.answer_checks import first_line as first_line
@@ -19,6 +19,7 @@ from causalgia.sequences.alphabet import as_token_array, channel_order
 from causalgia.types import Tokens
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
+Scale: TypeAlias = str | Mapping[str, str] | Sequence[str]
 Progress: TypeAlias = Callable[[int], None]
 LONG = 50_000
 """Bases above which sequences go through a network one at a time, unless a batch size is given."""
@@ -71,6 +72,8 @@ class Predictor(ABC):
 
     scale: str
     """The scale of the answers, in words; effects are reported with it."""
+    task_scales: tuple[str, ...] | None = None
+    """The scale of each task, where they differ; outcomes carry it as the coordinate ``task_scale``."""
     models: tuple[str, ...] | None = None
     """Names of an ensemble's members; None without the model dim."""
     of: Literal["seeds", "folds", "architectures"] | None = None
@@ -193,7 +196,7 @@ class SinglePredictor(Predictor):
         self,
         *,
         tasks: Sequence[str] | None,
-        scale: str,
+        scale: Scale,
         alphabet: str,
         layout: Layout,
         rc_average: bool,
@@ -203,12 +206,17 @@ class SinglePredictor(Predictor):
     ) -> None:
         self.heads = None if heads is None else as_distinct_names(heads, "head")
         self._given_tasks = None if tasks is None else as_distinct_names(tasks, "task")
-        self._given_scale = as_nonempty_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
+        self._given_scale = as_scale(scale, self._given_tasks)
         self.reduce, self.track = reduce, track
         self._function, windows = split_reduce(reduce, track)
         self._on_track = None if track is None else TrackAnswers(track, windows, self._given_tasks, self.heads)
         self._tasks = self._given_tasks if self._on_track is None else self._on_track.names
-        self.scale = f"{windows[0].reduce} of {self._given_scale}" if windows else self._given_scale
+        reduced = f"{windows[0].reduce} of " if windows else ""
+        if isinstance(self._given_scale, str):
+            self.scale = reduced + self._given_scale
+        else:  # answers are window by window, the tasks of a window together
+            self.task_scales = tuple(reduced + scale for _ in windows or ("",) for scale in self._given_scale)
+            self.scale = _scales_in_words(self._tasks or (), self.task_scales)
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
@@ -385,6 +393,71 @@ def as_nonempty_text(value: object, name: str, meaning: str) -> str:
         msg = f"{name}={quoted(value)} must be a text that is not empty: {meaning}"
         raise PredictorError(msg)
     return value
+
+
+def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, ...]:
+    """Return the scale of all tasks, or one for each where they differ.
+
+    Parameters
+    ----------
+    scale
+        A text, a dict task -> text, or a text for each task.
+    tasks
+        The names of the tasks; None where they are not given.
+
+    Raises
+    ------
+    PredictorError
+        If a scale is not text or blank, a task unknown or missing, the number of scales not that of the tasks, or there
+        are several and the tasks have no names.
+
+    Examples
+    --------
+    >>> as_scale({"b": "log counts", "a": "share"}, ("a", "b")), as_scale(["share", "share"], ("a", "b"))
+    (('share', 'log counts'), 'share')
+    """
+    meaning = "what the answers are measured on, such as 'log counts'"
+    if isinstance(scale, str) or not isinstance(scale, Mapping | Sequence):
+        return as_nonempty_text(scale, "scale", meaning)
+    if tasks is None:
+        raise PredictorError(
+            f"scale={quoted(scale)} is for tasks whose names are not given; say them, tasks=['K562', ...], or one "
+            "scale for all"
+        )
+    if isinstance(scale, Mapping):
+        unknown = [task for task in scale if task not in tasks]
+        if unknown:
+            raise PredictorError(f"scale: {quoted(unknown[0])} is not a task{nearest(str(unknown[0]), tasks)}")
+        missing = [task for task in tasks if task not in scale]
+        if missing:
+            raise PredictorError(
+                f"scale: task {quoted(missing[0])} has none; give one for each task, or one text for all of them"
+            )
+        scale = [scale[task] for task in tasks]
+    if len(scale) != len(tasks):
+        raise PredictorError(
+            f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; give one for each, or one text for all"
+        )
+    texts = tuple(
+        as_nonempty_text(one, f"scale of task {quoted(task)}", meaning) for task, one in zip(tasks, scale, strict=True)
+    )
+    return texts[0] if len(set(texts)) == 1 else texts
+
+
+def _scales_in_words(tasks: Sequence[str], scales: Sequence[str]) -> str:
+    """Return scales with the tasks that have them.
+
+    Examples
+    --------
+    >>> _scales_in_words(["K562", "HepG2", "DNase"], ["log counts", "log counts", "share"])
+    'log counts (K562, HepG2), share (DNase)'
+    """
+    pairs = list(zip(tasks, scales, strict=True))
+    parts = []
+    for scale in dict.fromkeys(scales):
+        of = [task for task, own in pairs if own == scale]
+        parts.append(f"{scale} ({', '.join(of) if len(of) < 5 else f'{of[0]}, {of[1]} and {len(of) - 2} more'})")
+    return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")
 
 
 def as_version_name(fingerprint: object, what: str) -> str:

@@ -22,6 +22,7 @@ from causalgia.predict.mistakes import check_not_constant, cure_of_failure, what
 from causalgia.predict.predictor import (
     EditSession,
     Layout,
+    Scale,
     SinglePredictor,
     as_batch_size,
     as_token_rows,
@@ -72,7 +73,8 @@ class TorchPredictor(SinglePredictor):
         A name for each output, or a selection of `heads` (or of a dict output's keys). By default all
         heads or keys; without them "outcome" for a single output, else "task 0", "task 1", ...
     scale
-        The scale of the outputs, in words.
+        The scale of the outputs, in words: one text, or one for each task (a dict task -> text, or a list in the order
+        of `tasks`). Outcomes then carry them as ``task_scale``, and `contrast` subtracts no tasks on different scales.
     device
         A torch device, or "auto": the module's own if that is an accelerator, else cuda, mps or cpu.
     batch_size
@@ -130,7 +132,7 @@ class TorchPredictor(SinglePredictor):
         module: torch.nn.Module,
         *,
         tasks: Sequence[str] | None = None,
-        scale: str = "outcome",
+        scale: Scale = "outcome",
         device: str | torch.device = "auto",
         batch_size: int | Literal["auto"] = "auto",
         layout: Layout = "NCL",
@@ -181,7 +183,7 @@ class TorchPredictor(SinglePredictor):
         self._partial = Incremental(self) if incremental else None
         self._prepare()
         self._given = None if fingerprint is None else as_version_name(fingerprint, "network")
-        options = (self._given_tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
+        options = (self._given_tasks, self._given_scale, self._order, layout, self.heads, rc_average, str(self.dtype))
         self._choices = (*options, *self._track_choices)
         self._reduce_digest = fingerprint_of(self._function)
         module.to(self.device)

@@ -31,6 +31,8 @@ _FOR_EIGHT = 2.24
 """Largest of eight absolute errors relative to their mean, for normal errors."""
 _ALIKE = 4
 """Rounding shared by all orders of a computation, in multiples of the largest difference between two of them."""
+SAME_ROUNDINGS, NEAR_ONE = 8, 1e-3
+"""Roundings by which answers may differ and be one, and how far from 1 a sum of probabilities may be."""
 _IN_SESSION = 2
 _COST = {True: 3.5, False: 3.0}
 """Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in another order."""
@@ -89,6 +91,34 @@ def answer_floor(trial: Trial) -> Array:
     elif trial.design.null.length > LONG:
         error = _for_eight(error, trial.predictor, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
+
+
+def constant_answers(predictor: Predictor, y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which tasks (and models) have one answer for several sequences, up to 8 roundings: y (n, tasks[, models]).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> constant_answers(cg.zoo.oracle("gata1_like"), np.array([[1.0, 2.0], [1.0 + 1e-7, 2.1]], np.float32)).tolist()
+    [True, False]
+    """
+    if len(y) < 2:
+        return np.zeros(y.shape[1:], bool)
+    spread = np.ptp(y.astype(np.float64), axis=0)
+    return np.asarray(spread <= SAME_ROUNDINGS * _eps(predictor, [y]) * abs(y.astype(np.float64)).max(0))
+
+
+def softmax_hint(answer: float) -> str:
+    """Return a question where the answer to every sequence is 1, as probabilities add up to; else "".
+
+    Examples
+    --------
+    >>> softmax_hint(1.0000001), softmax_hint(3.0)
+    (' (1, as of a softmax summed over its classes? No edit changes that sum: answer one class, or the logits)', '')
+    """
+    if abs(answer - 1) > NEAR_ONE:
+        return ""
+    return " (1, as of a softmax summed over its classes? No edit changes that sum: answer one class, or the logits)"
 
 
 def floor_of_one(predictor: Predictor, answer: NDArray[Any], exact: NDArray[Any] | None) -> Array:

@@ -41,6 +41,12 @@ def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
         return None
 
 
+def task_scale_coordinate(predictor: Predictor) -> dict[str, Any]:
+    """Return the coordinate of the scale of each task; nothing where all tasks have one."""
+    scales = predictor.task_scales
+    return {} if scales is None else {"task_scale": ("task", list(scales))}
+
+
 def n_known_answers(predictor: Predictor) -> int:
     """Return the number of answers per sequence, as far as it is known before the first answer."""
     return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))

@@ -20,6 +20,7 @@ from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
+from causalgia.trial.answer_precision import NEAR_ONE, SAME_ROUNDINGS, softmax_hint
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
 
@@ -155,14 +156,17 @@ class OutcomeBuffer:
 
 
 def warn_constant(outcome: xr.DataArray) -> None:
-    """Warn of a task that has the same answer for all units, in every model."""
+    """Warn of a task that has the same answer for all units, in every model; up to rounding where it is 1."""
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
-    same = (outcome.min(over) == outcome.max(over)).transpose("task", ...).to_numpy()
+    low, high = outcome.min(over), outcome.max(over)
+    one = (abs(low - 1) < NEAR_ONE) & (high - low <= SAME_ROUNDINGS * np.finfo(outcome.dtype).eps)
+    same = ((low == high) | one).transpose("task", ...).to_numpy()
     constant = same.reshape(outcome.sizes["task"], -1).all(axis=1)
     if outcome.sizes["unit"] > 1 and constant.any():
         task, n = outcome["task"].to_numpy()[int(constant.argmax())], np.prod([outcome.sizes[dim] for dim in over])
         text = f"task '{task}': the predictor gives the same answer for all {n:,} sequences that it was asked"
-        warnings.warn(text, DegenerateWarning, stacklevel=4)
+        first = low.isel(task=int(constant.argmax())).to_numpy().flat[0]
+        warnings.warn(text + softmax_hint(float(first)), DegenerateWarning, stacklevel=4)
 
 
 _REMEMBERED = 3_600.0

@@ -188,11 +188,12 @@ def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Arch
 def _check_frames(setup: TrialSetup, archive: Archive) -> None:
     """Raise StoreError if tasks, models or scale differ."""
     mine, theirs = setup.frame, archive.frame
-    for name in ("task", "model"):
+    for name in ("task", "model", "task_scale"):
         one, other = (frame[name].to_numpy().tolist() if name in frame.coords else [] for frame in (mine, theirs))
         if one != other:
             raise StoreError(
-                f"{archive.path}: has answers of the {name}s {other}, not {one}; give another path as store="
+                f"{archive.path}: has answers of the {name.replace('_', ' ')}s {other}, not {one}; give another path "
+                "as store="
             )
     if mine.attrs["scale"] != theirs.attrs.get("scale"):
         raise StoreError(

@@ -26,7 +26,13 @@ from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_precision import TRANSFORMS, answer_floor
-from causalgia.trial.attributes import analysis_json, arm_coordinates, store_design, trial_attributes
+from causalgia.trial.attributes import (
+    analysis_json,
+    arm_coordinates,
+    store_design,
+    task_scale_coordinate,
+    trial_attributes,
+)
 from causalgia.trial.design_notes import notes_of_design
 from causalgia.trial.outcomes import announce_cost
 from causalgia.trial.turn_plan import TurnPlan
@@ -99,7 +105,7 @@ class TrialSetup:
     def frame(self) -> xr.Dataset:
         """The outcomes Dataset without units: arms, tasks, models, the design and the attributes."""
         design, predictor = self.trial.design, self.trial.predictor
-        coords = {**predictor.coordinates, **arm_coordinates(design.named_arms)}
+        coords = {**predictor.coordinates, **task_scale_coordinate(predictor), **arm_coordinates(design.named_arms)}
         found = store_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
         return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
 

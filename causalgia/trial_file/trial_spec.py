@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -326,6 +326,8 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
             )
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
+    if isinstance(table.get("scale"), list):
+        table["scale"] = tuple(table["scale"])
     if "factory" in table:
         text = file = table["factory"]
         if not text.endswith(".onnx"):
@@ -367,7 +369,7 @@ class PredictorSpec:
     tasks
         A name for each output.
     scale
-        Scale of the outputs.
+        Scale of the outputs, or of each task.
     device
         Device, unless overridden on the command line: auto, cpu, cuda (or cuda:1), mps; a predictor of the zoo runs on
         the CPU.
@@ -390,7 +392,7 @@ class PredictorSpec:
     weights: str | tuple[str, ...] | None = None
     alphabet: str | None = None
     tasks: tuple[str, ...] | None = None
-    scale: str | None = None
+    scale: str | Mapping[str, str] | tuple[str, ...] | None = None
     device: str = "auto"
     batch_size: int | Literal["auto"] = "auto"
 

@@ -42,6 +42,10 @@ def _are_weights(value: object) -> bool:
     return is_text(value) or (are_texts(value) and len(set(value)) == len(value) > 1)  # type: ignore[call-overload,arg-type]
 
 
+def _are_scales(value: object) -> bool:
+    return is_text(value) or are_texts(value) or (is_table(value) and are_texts(list(value.values())))  # type: ignore[attr-defined]
+
+
 def _are_design_contrasts(value: object) -> bool:
     return is_text(value) or (is_table(value) and bool(value))
 
@@ -74,7 +78,10 @@ PREDICTOR: Keys = {
     "weights": (_are_weights, "a file, or a list of two or more files, one for each retraining"),
     "alphabet": NAME,
     "tasks": (are_texts, "a list of names"),
-    "scale": NAME,
+    "scale": (
+        _are_scales,
+        'words, such as "log counts", or words for each task: {K562 = "log counts", DNase = "share"}',
+    ),
     "device": NAME,
     "batch_size": (lambda value: value == "auto" or is_count(value), 'a whole number of at least 1, or "auto"'),
 }

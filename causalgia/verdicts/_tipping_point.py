@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.choices import Error, Scale, is_placebo_rope
 from causalgia.effects._contrast import contrast as contrasted
-from causalgia.errors import ContrastError, DecisionError, EstimateError, quoted
+from causalgia.errors import ContrastError, DecisionError, EstimateError, OutcomesError, quoted
 from causalgia.estimation._estimate import estimate
 from causalgia.estimation._heterogeneity import individual_effects
 from causalgia.estimation.arithmetic_floor import is_below_floor
@@ -80,10 +80,10 @@ def tipping_point(
     Returns
     -------
     Dataset
-        Along ``shift``, in sd of the covariate: ``covariate_mean, tilt, odds, ess (shift)``; ``tilted_ace, tilted_se,
-        tilted_df, tilted_lower, tilted_upper, tilted_verdict (shift, contrast, task[, model])``. On either ``side``:
-        ``turns, turns_to, tipping_shift, tipping_covariate, tipping_odds, leaves, leaving_shift (side, contrast, task[,
-        model])``.
+        Along ``found["shift"]``, in sd of the covariate (``found.shift`` is a method of xarray):
+        ``covariate_mean, tilt, odds, ess (shift)``; ``tilted_ace, tilted_se, tilted_df, tilted_lower, tilted_upper,
+        tilted_verdict (shift, contrast, task[, model])``. On either ``side``: ``turns, turns_to, tipping_shift,
+        tipping_covariate, tipping_odds, leaves, leaving_shift (side, contrast, task[, model])``.
         The curve ends where fewer than 50 effective units are left, at the most extreme unit, or at 3 sd: where
         ``turns`` is false, the tipping point lies beyond what these units can say. `causalgia.report` puts it in words.
 
@@ -96,6 +96,8 @@ def tipping_point(
         If no ROPE is given or stored, or it is that of placebo words and differs between members of an ensemble.
     ContrastError
         If there is no such contrast.
+    OutcomesError
+        If estimates are given, which have no units.
 
     Notes
     -----
@@ -165,6 +167,11 @@ def tipping_point(
 
 def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale, control: str | None = None) -> xr.Dataset:
     """Return the effects of contrasts given by the names of stored ones, or as `causalgia.contrast` takes them."""
+    if isinstance(outcomes, xr.Dataset) and "ace" in outcomes and "unit" not in outcomes.dims:
+        raise OutcomesError(
+            "tipping_point weights the units again, and these are estimates, which have none: give the outcomes of "
+            "cg.run (or the effects of cg.contrast) that they were made from"
+        )
     if isinstance(outcomes, xr.Dataset) and keeps_effects(outcomes) and "outcome" not in outcomes:
         if control is not None:
             raise ContrastError(

@@ -127,6 +127,8 @@ class Answer:
         if self.figure is not None:
             findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
             estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
+            if len(self.tasks) > 1:
+                decisions = decisions.assign_attrs(task_of=f"task {self.tasks.index(task) + 1} of {len(self.tasks):,}")
             return self.figure(replace(self, findings=findings, estimates=estimates, decisions=decisions))
         return forest(self.decisions, task=task)
 
@@ -155,6 +157,8 @@ class Answer:
 def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
     """Return the contrasts with the largest effects, the largest first; a short table is returned unchanged.
 
+    Of what is left out ``attrs["shown"]`` says how much there is; `causalgia.plot.forest` puts it into the title.
+
     Parameters
     ----------
     table
@@ -179,7 +183,8 @@ def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.D
     largest = size.max([dim for dim in size.dims if dim != "contrast"]).to_numpy()
     n = min(n, max(3, 60 * size.sizes["contrast"] // size.size)) if n < size.sizes["contrast"] else n
     pairs = [name for name, variable in table.variables.items() if "contrast_" in variable.dims]
-    return table.drop_vars(pairs).isel(contrast=np.argsort(-largest, kind="stable")[:n])
+    cut = table.drop_vars(pairs).isel(contrast=np.argsort(-largest, kind="stable")[:n])
+    return cut.assign_attrs(shown=f"the {n} largest of {table.sizes['contrast']:,}") if n < len(largest) else cut
 
 
 def _effect_size(table: xr.Dataset) -> xr.DataArray:
