@@ -48,7 +48,7 @@ compiled: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq
 
 compiled-bare: $(BARE)/.installed
-	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest --collect-only -qq -m 'not torch and not long' $(ELSEWHERE)
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest --collect-only -qq -m 'not torch and not long and not once' $(ELSEWHERE)
 
 # While one works: what changed since a commit (SINCE=main), and a few tests of every room.
 quick: setup
@@ -62,7 +62,7 @@ coverage: setup
 # The inference side (and what else needs no network) where torch was never installed, on another Python: not all of it again.
 test-bare: $(BARE)/.installed
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long' $(ELSEWHERE)
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long and not once' $(ELSEWHERE)
 
 $(BARE)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BARE)

@@ -83,6 +83,7 @@ def enumerated(effect, covariance, law):
     return np.array(densities), mean, second - np.outer(mean, mean), lfsr, zero
 
 
+@pytest.mark.once
 def test_the_posterior_is_that_of_enumeration():
     effect, covariance, law, errors = small_problem()
     found, density = task_moments(effect, errors, law), log_densities(effect, errors, law)
@@ -210,6 +211,7 @@ def rmse(values, truth):
     return float(np.sqrt(((values.to_numpy() - truth) ** 2).mean()))
 
 
+@pytest.mark.once
 def test_shared_effects_are_estimated_better_and_the_risk_says_so():
     truth, estimates = estimates_of("equal")
     posterior = cg.infer(estimates, across="task", rng=1, n_draws=400)
@@ -296,6 +298,7 @@ def test_independent_effects_are_left_to_each_task():
     assert float(np.abs(apart).max()) < 6 / np.sqrt(400)
 
 
+@pytest.mark.once
 def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
     """Independent effects with correlated errors: sharing subtracts errors, and gives signs to effects that are 0."""
     truth, estimates = estimates_of("independent", n=1_000, size=10, r=0.6)
@@ -428,6 +431,7 @@ def test_an_error_that_contrasts_share_is_no_effect():
     assert "share, as that of their control" in found["posterior"].attrs["notes"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("n", "n_contrasts", "size"), [(60, 20, 5), (200, 20, 40), (40, 60, 20)])
 def test_contrasts_that_share_no_arm_have_no_shared_error(n, n_contrasts, size):
     """Its estimate is not 0, and within the sampling error; a control arm, half of the variance, is always beyond."""
@@ -892,6 +896,7 @@ def test_a_plan_that_shares_may_name_tasks_by_patterns():
     assert cg.Analysis(tasks=["`a` - b"])._names_of_tasks(None) == ["`a` - b"]
 
 
+@pytest.mark.once
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():
     """Its factor has a row of standard deviations for each arm, as if the tasks went together perfectly."""

@@ -221,5 +221,5 @@ def test_verdicts_that_claim_too_much_are_found() -> None:
         )
 
     ask = cg.Analysis(control="untreated", rope=0)
-    table = cg.calibrate(DESIGN, wrong, n_trials=100, rng=3, analysis=ask, posterior=False)
+    table = cg.calibrate(DESIGN, wrong, n_trials=40, rng=3, analysis=ask, posterior=False)
     assert not table.sel(row=["false verdict: GC, activity", "printed interval: GC, activity"])["passes"].any()

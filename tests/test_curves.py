@@ -193,7 +193,7 @@ def test_moments_have_the_estimates_and_the_band_of_all_units():
 @pytest.mark.parametrize("method", ["bootstrap_t", "sup_t"])
 @pytest.mark.parametrize("clustered", [False, True])
 def test_bands_cover_whole_curves(method, clustered):
-    n_trials, hits = 400, 0
+    n_trials, hits = 200, 0
     x = np.arange(60)
     peak = np.exp(-0.5 * ((x - 30) / 5) ** 2)
     rng = np.random.default_rng(5)

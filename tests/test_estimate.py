@@ -605,6 +605,7 @@ def test_small_p_values_are_kept() -> None:
     assert 1e-300 < p < 1e-100
 
 
+@pytest.mark.once
 @given(st.integers(2, 6), st.integers(2, 30), st.booleans())
 def test_nothing_that_is_not_finite_travels(parents: int, n: int, constant: bool) -> None:
     outcomes = crossover(n=max(n, parents), parents=parents)
@@ -801,6 +802,7 @@ def test_a_negative_component_of_units_is_cut_off() -> None:
 # doors
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("size", "shift"), [(1e-200, 0), (1e-120, 0), (1e120, 0), (1e-200, 30), (1e-200, -30)])
 @pytest.mark.parametrize("choice", [{}, {"covariates": "x"}, {"blocks": 20}, {"cluster": "pair"}])
 def test_the_ends_of_float64(size: float, shift: float, choice: dict[str, Any]) -> None:

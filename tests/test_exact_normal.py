@@ -156,6 +156,7 @@ def brute_force(
     return mean, np.sqrt(mass @ (variances + (means - mean) ** 2)), evidence
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda p: f"{p.tau}-{p.mu_sd}")
 @pytest.mark.parametrize("form", ["diagonal", "low rank", "whole"])
 def test_against_dense_matrices(form: str, prior: Prior):

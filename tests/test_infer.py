@@ -311,6 +311,7 @@ def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -
     assert float(plain["constant_data"]["prior_unit"][0, 0]) == pytest.approx(0.5)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
     "effect", [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)], ids=["one", "all equal", "ten thousand zeros"]
@@ -745,6 +746,7 @@ def test_exact_effects_do_not_hide_errors_that_grow() -> None:
     assert why_no_posterior(table, np.full(70, True)) == "their standard errors grow with the effects"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("n", "shared"), [(6, False), (40, False), (40, True)])
 @pytest.mark.parametrize("law", [*LAWS, "two_scales"])
 def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(law: Any, n: int, shared: bool) -> None:

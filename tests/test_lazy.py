@@ -304,6 +304,7 @@ def at_distances(outcomes: xr.Dataset) -> xr.Dataset:
     return effects.assign_coords(distance=("contrast", np.arange(effects.sizes["contrast"]) * 3.0 + 5))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
     more = {"tasks": 1, "placebos": 5} if verb in ("phase", "doses") else {}
@@ -373,6 +374,7 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(name: str) -> None:
     arguments, settings = CATALOGUE[name]

@@ -65,7 +65,9 @@ def loo(posterior: Any) -> Any:
         return import_quietly("arviz").loo(posterior, pointwise=True)
 
 
-@pytest.mark.parametrize("law", FITS)
+@pytest.mark.parametrize(
+    "law", ["normal", *(pytest.param(law, marks=pytest.mark.once) for law in FITS if law != "normal")]
+)
 def test_loo_is_what_leaving_out_gives(law: Any) -> None:
     posterior = cg.infer(cg.from_effects(EFFECT, SE), law=law, prior=PRIOR, n_draws=20_000, rng=1)
     found = loo(posterior)
@@ -74,6 +76,7 @@ def test_loo_is_what_leaving_out_gives(law: Any) -> None:
     assert (np.asarray(found.pareto_k) < 0.7).mean() > 0.9
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("law", "noise"),
     [
@@ -92,6 +95,7 @@ def test_shared_errors_are_part_of_what_is_left_out(law: str, noise: Noise) -> N
     np.testing.assert_allclose(-np.log(inverse.mean(axis=0))[others], left_out(law, noise)[others], atol=0.06)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("law", FITS)
 def test_another_unit_moves_the_log_density_by_its_log(law: str) -> None:
     fit: Any = {"normal": normal, "student_t": student, "spike_and_slab": spike_and_slab}.get(law)
@@ -177,6 +181,7 @@ def elpd_of(found: Any) -> np.ndarray:
     return np.asarray(found.elpd_i if hasattr(found, "elpd_i") else found.loo_i).ravel()
 
 
+@pytest.mark.once
 def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives() -> None:
     table = cg.from_effects(MANY, np.ones(40))
     posterior = cg.infer(table, law="spike_and_slab", n_draws=20_000, rng=1)
@@ -259,6 +264,7 @@ def _by_effects(effect: Any, whole: Any, variance: Any, counts: Any, rng: Any, n
     return zip(*out, strict=True)
 
 
+@pytest.mark.once
 def test_weights_are_drawn_from_their_posterior() -> None:
     """Of components known apart but for their shares the posterior is Dirichlet."""
     counts, n = np.array([2.0, 1.0, 1.0]), np.array([20, 10, 0])
@@ -272,6 +278,7 @@ def test_weights_are_drawn_from_their_posterior() -> None:
     np.testing.assert_allclose(draws.std(axis=0), sd, rtol=0.03)
 
 
+@pytest.mark.once
 def test_few_effects_under_an_atom_with_a_whole_covariance_have_no_leave_one_out() -> None:
     table = cg.from_effects(EFFECT, SE, covariance=WHOLE.whole)
     with warnings.catch_warnings():

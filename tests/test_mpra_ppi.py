@@ -312,7 +312,7 @@ def test_a_selection_by_one_of_several_contrasts_is_found_and_named():
 @pytest.mark.parametrize("kind", ["binary 5 %", "binary 50 %", "lognormal", "t3", "ties"])
 @pytest.mark.parametrize("n", [8, 12, 20, 50, 200])
 def test_random_draws_of_any_distribution_are_seldom_refused(kind, n):
-    rng, n_trials = np.random.default_rng([n, len(kind), 1]), 500
+    rng, n_trials = np.random.default_rng([n, len(kind), 1]), 250
     f = (predictions(rng, kind, n + 1_000) for _ in range(n_trials))
     refused = sum(random_draw_test(one[:n], one[n:]).p < 0.001 for one in f)
     assert refused <= stats.binom.ppf(1 - 0.001 / 25, n_trials, 0.001)

@@ -162,19 +162,28 @@ def test_outcomes_without_a_shape_are_refused(outcomes, options, error, message)
     assert isinstance(refused.value, error)
 
 
+N_TRIALS = 200
+
+
+@pytest.fixture(scope="module")
+def footprints():
+    """Outcomes of trials on 80 units each, run as one: their units are independent."""
+    return cg.run(design("footprint", 80 * N_TRIALS), oracle("footprint"), rng=0, progress=False)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
-def test_intervals_of_the_footprint_cover(divergence):
-    made, n_trials, hits = oracle("footprint"), 200, 0
-    trial = design("footprint", 80)
-    means = made.true_mean(trial).to_numpy()[..., 0]
+def test_intervals_of_the_footprint_cover(footprints, divergence):
+    means = oracle("footprint").true_mean(design("footprint", 80)).to_numpy()[..., 0]
     p, q = (means[a] / means[a].sum() for a in (1, 0))
     truth = np.abs(p - q).sum() / 2 if divergence == "total_variation" else jensenshannon(p, q, base=2) ** 2
-    for i in range(n_trials):
-        found = shape_change(cg.run(trial, made, rng=i), control="control", divergence=divergence).isel(contrast=0)
+    hits = 0
+    for i in range(N_TRIALS):
+        trial = footprints.isel(unit=slice(80 * i, 80 * (i + 1)))
+        found = shape_change(trial, control="control", divergence=divergence).isel(contrast=0)
         hits += bool(found["lower"].item() <= truth <= found["upper"].item())
-    low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
-    assert low <= hits / n_trials <= high, hits / n_trials
+    low, high = stats.binom.ppf([5e-4, 1 - 5e-4], N_TRIALS, 0.95) / N_TRIALS
+    assert low <= hits / N_TRIALS <= high, hits / N_TRIALS
 
 
 def test_a_distance_is_called_one_and_has_no_law_of_effects():

@@ -200,6 +200,7 @@ def test_an_lfsr_is_the_chance_of_a_wrong_sign(spike: float) -> None:
             assert abs(missed[mine].mean() - lfsr[mine].mean()) < band
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spike", [0.0, 0.6])
 def test_the_bayesian_fdr_is_its_level_in_each_class(spike: float) -> None:
     truth, draws = conjugate(np.random.default_rng(13), 20_000, spike=spike, n_draws=800)
@@ -852,6 +853,7 @@ def test_one_effect_is_its_own_estimate_and_carries_no_caution_of_a_law() -> Non
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
 def test_no_interval_of_an_effect_with_an_atom_has_zero_width(k: int, big: float) -> None:
     """A single large effect leaves a draw or two off the atom of each other one."""

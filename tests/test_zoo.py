@@ -420,6 +420,7 @@ def backgrounds(length: int, *, rna_like: bool) -> list[str]:
     return ["".join(rng.choice(list("ACGT"), p=weights, size=length)) for _ in range(20)]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
 @pytest.mark.parametrize("name", ["rbfox1_like", "gata1_like", "vts1_like", "additive", "saturating"])
 def test_named_oracles_know_their_effects(name: str, null: str) -> None:
