@@ -38,5 +38,7 @@ if importlib.util.find_spec("torch") is None:
     ]
 if importlib.util.find_spec("memelite") is None:
     collect_ignore_glob += ["causalgia/attribution/_match.py", "docs/howto/what_a_network_reads.md"]
+if importlib.util.find_spec("modiscolite") is None:
+    collect_ignore_glob.append("tests/test_modisco.py")
 if not Path("/dev/nvidiactl").exists():
     collect_ignore_glob.append("tests/test_torch_cuda.py")

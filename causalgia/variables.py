@@ -528,8 +528,8 @@ SCHEMA: tuple[Variable, ...] = (
         ("proposals",),
         (("side", "task"),),
         "f",
-        "contributions in a window beyond which it is a seqlet: at most 0 of side 'below', at least 0 of side 'above'",
-        True,
+        "contributions in a window beyond which it is a seqlet: at most 0 of side 'below', at least 0 of side 'above'; "
+        "not where others called the seqlets",
     ),
     Variable(
         "sequence_fingerprint",

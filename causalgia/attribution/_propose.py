@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from causalgia.attribution._attribute import attribute
 from causalgia.attribution._contributions import contributions
 from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
+from causalgia.attribution.modisco_patterns import check_modisco, modisco_groups
+from causalgia.attribution.seqlet_table import windows_of_table
 from causalgia.attribution.seqlets import Group, Windows, all_windows, groups, groups_of_words, window_sums, windows
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
@@ -24,9 +26,11 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
-Method = Literal["seqlets", "kmer"]
+Method = Literal["seqlets", "kmer", "modisco"]
+_WIDTH, _LEVEL = 8, 0.1
 _BACKGROUNDS = 64
 _WIDEST_KMER = 8
 _SAME_STRANDS = 0.9
@@ -34,11 +38,12 @@ _SAME_STRANDS = 0.9
 
 @dataclass(frozen=True)
 class _Pattern:
-    """A pattern: its word, base frequencies, windows, and its average effect."""
+    """A pattern: its word, base frequencies, task, windows (unit, start, stop), and its average effect."""
 
     word: str
     motif: NDArray[np.float64]
-    members: NDArray[np.int64]
+    task: int
+    windows: NDArray[np.int64]
     effect: float
 
 
@@ -48,9 +53,10 @@ def propose(
     predictor: Predictor,
     sequences: Source | xr.Dataset | None = None,
     method: Method = "seqlets",
+    seqlets: pd.DataFrame | None = None,
     null: NullModel | None = None,
-    width: int = 8,
-    level: float = 0.1,
+    width: int | None = None,
+    level: float | None = None,
     n_patterns: int = 100,
     rc: bool | None = None,
     rng: RNG,
@@ -64,27 +70,35 @@ def propose(
     Parameters
     ----------
     attributions
-        Maps from `causalgia.attribute`, of any method; of an ensemble, their mean over the members is read.
+        Maps from `causalgia.attribute`, of any method, or, with ``method="modisco"`` or `seqlets`, from
+        `causalgia.attribution.read_attributions`; of an ensemble, their mean over the members is read.
     predictor
         The predictor of these maps.
     sequences
         Sequences to map by mutagenesis (``method="ism"``), instead of `attributions`.
     method
         ``"seqlets"``; or ``"kmer"``: all words of a width whose mean contribution, over their occurrences in two
-        sequences or more, is beyond the same limits.
+        sequences or more, is beyond the same limits; or ``"modisco"``: the patterns of TF-MoDISco
+        (``causalgia[modisco]``), for each task, which takes maps of all four bases, sequences of 51 bp or more, and
+        some hundred instances of a word.
+    seqlets
+        Seqlets that another program called on maps of these sequences, such as
+        ``tangermeme.seqlet.recursive_seqlets``: columns ``example_idx``, ``start``, ``end``, and ``task`` where there
+        are several. Other columns are not read: the p-values there rank windows, and are no error rates.
     null
-        Null model of the sequences on whose maps the limits are taken, as many as were given; by default
-        dinucleotide shuffles of them.
+        Null model of the sequences on whose maps the limits are taken, as many as were given, and in which words are
+        trimmed; by default dinucleotide shuffles of the sequences.
     width
-        Positions of a window, 4 or more (and at most 8 of ``"kmer"``). Trimmed words are of 4 to ``width + 4``.
+        Positions of a window, 4 or more (and at most 8 of ``"kmer"``); 8 by default. Trimmed words are of 4 to
+        ``width + 4``.
     level
-        Share of the windows of null maps that lie beyond the two limits. A proposal rate, and no error rate: most
-        windows beyond it may be of no effect.
+        Share of the windows of null maps that lie beyond the two limits, 0.1 by default. A proposal rate, and no error
+        rate: most windows beyond it may be of no effect.
     n_patterns
         Most patterns, those with the largest mean contributions.
     rc
         Whether a word and its reverse complement are one pattern; None: if the answers to the sequences and to their
-        reverse complements correlate by 0.9 or more in each task.
+        reverse complements correlate by 0.9 or more in each task. If not, a pattern of modisco is split by strand.
     rng
         Seed of the null sequences.
 
@@ -93,20 +107,23 @@ def propose(
     Dataset
         A row a pattern, the largest average effect first: ``consensus`` (the word), ``motif (pattern, motif_position,
         base)`` with ``width``, ``n_seqlets``, ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
-        ``proposed (pattern, unit)``, and the limits ``threshold (side, task)``. None may be found: no row is an answer.
+        ``proposed (pattern, unit)``, and the limits ``threshold (side, task)``, unless others called the seqlets. None
+        may be found: no row is an answer.
 
     Raises
     ------
     AttributionError
         If maps and predictor do not belong together, both or neither of `attributions` and `sequences` are given, or
-        a setting is impossible.
+        a setting is impossible, or seqlets leave the sequences.
+    MissingExtraError
+        If modisco-lite is not installed.
     PredictorError, SequenceError
         As `causalgia.attribute`.
 
     References
     ----------
-    Shrikumar et al. (2018), arXiv:1811.00416: seqlets. Koo et al. (2021), doi:10.1371/journal.pcbi.1008925: why
-    proposals are tested by interventions.
+    Shrikumar et al. (2018), arXiv:1811.00416: seqlets, TF-MoDISco. Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925: why proposals are tested by interventions.
 
     Examples
     --------
@@ -125,40 +142,93 @@ def propose(
             f"method={quoted(method)} is no method{nearest(str(method), known)}; use one of "
             f"{', '.join(map(quoted, known))}"
         )
-    key = root_key(rng)
-    maps = _as_maps(attributions, sequences, predictor)
-    width = _as_width(width, method, maps.sizes["position"])
-    if not is_real(level) or not 0 < level < 1:
-        raise AttributionError(f"level={quoted(level)} is no share of windows between 0 and 1; give one such as 0.1")
+    key, called = root_key(rng), method == "modisco" or seqlets is not None
+    _check_settings(method, seqlets, width=width, level=level)
+    maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
-    tokens = maps["observed"].to_numpy()
-    drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
-    options: dict[str, Any] = {"method": maps.attrs["method"]}
-    if "n_baselines" in maps.attrs:
-        options |= {"n_baselines": int(maps.attrs["n_baselines"]), "rng": derive(key, "baselines")}
-    null_sums = window_sums(_mean_contributions(attribute(drawn, predictor, **options)), width)
-    limits = np.quantile(null_sums, [level / 2, 1 - level / 2], axis=(0, 1))
-    below, above = np.minimum(limits[0], 0.0), np.maximum(limits[1], 0.0)
-
-    scores = _mean_contributions(maps)
-    strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
-    if method == "seqlets":
-        found = windows(tokens, scores, width=width, below=below, above=above)
-        listed = [(found, group) for group in groups(found, both_strands=strands)]
+    tokens, scores = maps["observed"].to_numpy(), _mean_contributions(maps)
+    of_maps = {"maps": maps.attrs["method"], "sequences": maps.attrs["sequences"]}
+    listed: list[tuple[Windows, Group]]
+    limits: dict[str, Any] = {}
+    if called:
+        drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
+        strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
+        if seqlets is not None:
+            parts = windows_of_table(seqlets, tokens, scores, maps["task"].to_numpy().tolist())
+            listed = [(part, group) for part in parts for group in groups(part, both_strands=strands)]
+        else:
+            listed = modisco_groups(tokens, _of_all_bases(maps), scores, both_strands=strands)
     else:
-        listed = _words_beyond(tokens, scores, width, below, above)
-    patterns = _distinct(_ranked(listed), predictor, drawn["sequence"].to_numpy(), n_patterns, strands)
-    made = _proposals_dataset(patterns, maps, scores, width)
-    made["threshold"] = (("side", "task"), np.stack([below, above]))
-    made = made.assign_coords(side=["below", "above"]).assign_attrs(
-        method=method, width=width, level=float(level), both_strands=int(strands), maps=maps.attrs["method"],
-        null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, sequences=maps.attrs["sequences"],
-        scale=predictor.scale,
+        width = _as_width(_WIDTH if width is None else width, method, maps.sizes["position"])
+        level = _LEVEL if level is None else level
+        if not is_real(level) or not 0 < level < 1:
+            raise AttributionError(
+                f"level={quoted(level)} is no share of windows between 0 and 1; give one such as {_LEVEL}"
+            )
+        drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
+        below, above = _limits(drawn, predictor, maps, width, level, key)
+        limits = {"width": width, "level": float(level)}
+        strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
+        if method == "seqlets":
+            found = windows(tokens, scores, width=width, below=below, above=above)
+            listed = [(found, group) for group in groups(found, both_strands=strands)]
+        else:
+            listed = _words_beyond(tokens, scores, width, below, above)
+    columns = [list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()]
+    patterns = _distinct(_ranked(listed), predictor, drawn["sequence"].to_numpy(), n_patterns, strands, columns)
+    made = _proposals_dataset(patterns, maps, scores)
+    if not called:
+        made["threshold"] = (("side", "task"), np.stack([below, above]))
+        made = made.assign_coords(side=["below", "above"])
+    made = made.assign_attrs(
+        method=method if seqlets is None else "seqlets given", **limits, both_strands=int(strands), **of_maps,
+        null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, scale=predictor.scale,
     )  # fmt: skip
     return validate(annotate(made), "proposals")
 
 
-def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predictor) -> xr.Dataset:
+def _check_settings(method: str, seqlets: object, *, width: object, level: object) -> None:
+    """Raise AttributionError for settings of windows beside seqlets that others call."""
+    if seqlets is not None and method != "seqlets":
+        raise AttributionError(f"seqlets= are given, and method={quoted(method)} calls its own; leave one of them out")
+    if method == "modisco":
+        check_modisco()
+    if seqlets is None and method != "modisco":
+        return
+    who = "seqlets= are given" if seqlets is not None else "modisco calls its own seqlets"
+    for name, value in (("width", width), ("level", level)):
+        if value is not None:
+            raise AttributionError(f"{name}={quoted(value)} is of windows on null maps, and {who}; leave {name}= out")
+
+
+def _limits(
+    drawn: xr.Dataset, predictor: Predictor, maps: xr.Dataset, width: int, level: float, key: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the limits of window sums in each task, from maps of null sequences."""
+    options: dict[str, Any] = {"method": maps.attrs["method"]}
+    if "n_baselines" in maps.attrs:
+        options |= {"n_baselines": int(maps.attrs["n_baselines"]), "rng": derive(key, "baselines")}
+    null_maps = attribute(drawn, predictor, **options).sel(task=maps["task"])
+    limits = np.quantile(window_sums(_mean_contributions(null_maps), width), [level / 2, 1 - level / 2], axis=(0, 1))
+    return np.minimum(limits[0], 0.0), np.maximum(limits[1], 0.0)
+
+
+def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
+    """Return the contribution that each base would have at each position, (n, length, 4, tasks)."""
+    score = maps["score"]
+    if "base" not in score.dims:
+        raise AttributionError(
+            f"method='modisco' compares all four bases, and these maps ({maps.attrs['method']}) have the observed one "
+            "alone; give maps of cg.attribute(..., method='ism')"
+        )
+    mean = score.mean("model") if "model" in score.dims else score
+    values: NDArray[np.float64] = mean.transpose("unit", "position", "base", "task").to_numpy().astype(np.float64)
+    if maps.attrs["method"] == "ism":
+        values = 4 / 3 * (values - values.mean(axis=2, keepdims=True))
+    return values
+
+
+def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predictor, *, called: bool) -> xr.Dataset:
     if (attributions is None) == (sequences is None):
         raise AttributionError(
             "give maps, cg.propose(attributions, predictor=...), or sequences=, of which maps are made; "
@@ -167,6 +237,9 @@ def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predict
     if attributions is None:
         return attribute(sequences, predictor)
     maps = validate(attributions, "attributions")
+    if maps.attrs["method"] == "read":
+        _check_read_maps(maps, predictor, called=called)
+        return maps
     if maps.attrs.get("predictor") != predictor.fingerprint:
         raise AttributionError(
             f"the maps are of the predictor {maps.attrs.get('predictor', '?')}, and predictor= is "
@@ -177,7 +250,7 @@ def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predict
             "feature interaction maps are of sequences with one site at one place, which null sequences do not have; "
             "give maps of cg.attribute"
         )
-    if "baselines_fingerprint" in maps.attrs:
+    if "baselines_fingerprint" in maps.attrs and not called:
         default = DinucleotideShuffle(of=_sequences_of(maps))
         if maps.attrs["baselines_fingerprint"] != default.fingerprint:
             raise AttributionError(
@@ -186,6 +259,21 @@ def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predict
                 "cg.attribute"
             )
     return maps
+
+
+def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) -> None:
+    """Raise AttributionError unless maps from a file can propose, and are of tasks of the predictor."""
+    if not called:
+        raise AttributionError(
+            f"the maps are read from {maps.attrs.get('source', 'a file')}, and maps of null sequences by the same "
+            "program are not at hand; use method='modisco', give seqlets=, or sequences= in place of the maps"
+        )
+    others = [task for task in maps["task"].to_numpy().tolist() if task not in predictor.tasks]
+    if others:
+        raise AttributionError(
+            f"the maps are of the task {quoted(others[0])}, and the predictor has {quoted(list(predictor.tasks))}; say "
+            "which by cg.attribution.read_attributions(..., task=)"
+        )
 
 
 def _sequences_of(maps: xr.Dataset) -> Sequences:
@@ -259,24 +347,30 @@ def _ranked(listed: list[tuple[Windows, Group]]) -> list[tuple[Windows, Group]]:
 
 
 def _distinct(
-    listed: list[tuple[Windows, Group]], predictor: Predictor, backgrounds: Tokens, most: int, both_strands: bool
-) -> list[tuple[Windows, _Pattern]]:
+    listed: list[tuple[Windows, Group]],
+    predictor: Predictor,
+    backgrounds: Tokens,
+    most: int,
+    both_strands: bool,
+    columns: list[int],
+) -> list[_Pattern]:
     """Return trimmed patterns of distinct words, at most so many; words inside each other are one."""
     edited = EditedBackgrounds(predictor.with_incremental_edits(backgrounds.shape[1]), backgrounds[:_BACKGROUNDS])
-    found: list[tuple[Windows, _Pattern]] = []
+    found: list[_Pattern] = []
     for of, group in listed:
         if len(found) == most:
             break
-        pattern = _trimmed_pattern(of, group, edited)
-        for k, (there, other) in enumerate(found):
-            same_task = there.task[other.members[0]] == of.task[group.members[0]]
+        pattern = _trimmed_pattern(of, group, edited, columns)
+        for k, other in enumerate(found):
+            same_task = other.task == pattern.task
             first = other if other.word == pattern.word else _one_of(other, pattern, both_strands)
             if first is not None and (same_task or other.word == pattern.word):
-                found[k] = (there, replace(first, members=np.concatenate([other.members, pattern.members])))
+                both = np.concatenate([other.windows, pattern.windows])
+                found[k] = replace(first, task=other.task, windows=both)
                 break
         else:
-            found.append((of, pattern))
-    return sorted(found, key=lambda one: -abs(one[1].effect))
+            found.append(pattern)
+    return sorted(found, key=lambda one: -abs(one.effect))
 
 
 def _one_of(one: _Pattern, other: _Pattern, both_strands: bool) -> _Pattern | None:
@@ -302,36 +396,37 @@ def _one_of(one: _Pattern, other: _Pattern, both_strands: bool) -> _Pattern | No
     return None
 
 
-def _trimmed_pattern(of: Windows, group: Group, edited: EditedBackgrounds) -> _Pattern:
+def _trimmed_pattern(of: Windows, group: Group, edited: EditedBackgrounds, columns: list[int]) -> _Pattern:
     covered = of.flank + np.flatnonzero(group.counts[of.flank : of.flank + of.width].any(axis=1))
     inside = int(covered[0]), int(covered[-1]) + 1
     task = int(of.task[group.members[0]])
-    cut = trimmed(group.consensus, edited, inside=inside, task=task)
+    cut = trimmed(group.consensus, edited, inside=inside, task=columns[task])
     rows = group.counts[cut.start : cut.start + len(cut.word)].astype(np.float64)
-    return _Pattern(decode(cut.word)[0], rows / rows.sum(axis=1, keepdims=True), group.members, cut.effect)
+    unit, start = of.unit[group.members], of.start[group.members]
+    places = np.stack([unit, start, start + of.width], axis=1)
+    return _Pattern(decode(cut.word)[0], rows / rows.sum(axis=1, keepdims=True), task, places, cut.effect)
 
 
-def _proposals_dataset(
-    patterns: list[tuple[Windows, _Pattern]], maps: xr.Dataset, scores: NDArray[np.float64], width: int
-) -> xr.Dataset:
+def _proposals_dataset(patterns: list[_Pattern], maps: xr.Dataset, scores: NDArray[np.float64]) -> xr.Dataset:
     import xarray as xr
 
     tokens = maps["observed"].to_numpy()
-    widest = max((len(pattern.word) for _, pattern in patterns), default=0)
+    widest = max((len(pattern.word) for pattern in patterns), default=0)
     motif = np.zeros((len(patterns), widest, 4))
     proposed = np.zeros((len(patterns), len(tokens)), dtype=bool)
     strength = np.zeros((len(patterns), scores.shape[2]))
-    sums = window_sums(scores, width)
-    for row, (of, pattern) in enumerate(patterns):
+    total = np.cumsum(np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1), axis=1)
+    for row, pattern in enumerate(patterns):
         motif[row, : len(pattern.word)] = pattern.motif
-        proposed[row, of.unit[pattern.members]] = True
-        strength[row] = sums[of.unit[pattern.members], of.start[pattern.members]].mean(axis=0)
+        unit, start, stop = pattern.windows.T
+        proposed[row, unit] = True
+        strength[row] = (total[unit, stop] - total[unit, start]).mean(axis=0)
     made = xr.Dataset(
         {
-            "consensus": ("pattern", np.array([pattern.word for _, pattern in patterns], dtype=np.str_)),
+            "consensus": ("pattern", np.array([pattern.word for pattern in patterns], dtype=np.str_)),
             "motif": (("pattern", "motif_position", "base"), motif),
-            "width": ("pattern", np.array([len(pattern.word) for _, pattern in patterns], dtype=np.int64)),
-            "n_seqlets": ("pattern", np.array([len(pattern.members) for _, pattern in patterns], dtype=np.int64)),
+            "width": ("pattern", np.array([len(pattern.word) for pattern in patterns], dtype=np.int64)),
+            "n_seqlets": ("pattern", np.array([len(pattern.windows) for pattern in patterns], dtype=np.int64)),
             "n_units": ("pattern", proposed.sum(axis=1)),
             "strength": (("pattern", "task"), strength),
             "proposed": (("pattern", "unit"), proposed),

@@ -107,17 +107,17 @@ def windows(
             found.append(np.stack([rows, best[rows], np.full(len(rows), task)]))
             size[np.abs(place - best[:, None]) < width] = 0.0
     unit, start, of_task = np.concatenate([np.zeros((3, 0), np.int64), *found], axis=1)
-    return _windows_at(tokens, contributions, unit, start, of_task, width)
+    return windows_at(tokens, contributions, unit, start, of_task, width)
 
 
 def all_windows(tokens: Tokens, contributions: NDArray[np.float64], *, width: int) -> Windows:
     """Return every window of every sequence, with the contributions of each task (n, length, tasks)."""
     shape = len(tokens), tokens.shape[1] - width + 1, contributions.shape[2]
     unit, start, task = (index.ravel() for index in np.indices(shape))
-    return _windows_at(tokens, contributions, unit, start, task, width)
+    return windows_at(tokens, contributions, unit, start, task, width)
 
 
-def _windows_at(
+def windows_at(
     tokens: Tokens,
     contributions: NDArray[np.float64],
     unit: NDArray[np.int64],
@@ -125,6 +125,19 @@ def _windows_at(
     task: NDArray[np.int64],
     width: int,
 ) -> Windows:
+    """Return the windows of a width at places (m,), the largest first.
+
+    Parameters
+    ----------
+    tokens
+        Sequences (n, length).
+    contributions
+        Of the observed bases, (n, length, tasks).
+    unit, start, task
+        Row of the sequence, first position and task of each window, (m,).
+    width
+        Positions of a window.
+    """
     flank = width // 2
     padded = np.pad(tokens, ((0, 0), (flank, flank)), constant_values=NO_LETTER)
     letters = sliding_window_view(padded, width + 2 * flank, axis=1)[unit, start]
@@ -173,7 +186,7 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
                 to = slice(max(0, -shift), width + 2 * flank - max(0, shift))
                 source = slice(max(0, shift), width + 2 * flank - max(0, -shift))
                 aligned[have, to] = letters[rows[have], source]
-        found.append(_group(rows[is_member], aligned[is_member]))
+        found.append(group_of(rows[is_member], aligned[is_member]))
         free[found[-1].members] = False
     return found
 
@@ -185,10 +198,11 @@ def groups_of_words(of: Windows) -> list[Group]:
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-    return [_group(parts[k], of.letters[parts[k]]) for k in np.argsort(first)]
+    return [group_of(parts[k], of.letters[parts[k]]) for k in np.argsort(first)]
 
 
-def _group(members: NDArray[np.int64], aligned: Tokens) -> Group:
+def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:
+    """Return windows as a group, with their aligned letters (m, width + 2 flank)."""
     counts = (aligned[:, :, None] == np.arange(4)).sum(axis=0)
     consensus = np.where(counts.any(axis=1), counts.argmax(axis=1), NO_LETTER).astype(np.uint8)
     return Group(members, counts, consensus)
