@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import causalgia as cg
+from causalgia.attribution.modisco_patterns import _groups_of
 from causalgia.errors import AttributionError
-from causalgia.sequences import encode
+from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement_word
 
 WORDS = ("AGATAAG", "CAGCTG", "TGACTCA", "CCGGAAGT", "CAAAGTCCA", "CAGGTG")
@@ -49,15 +52,43 @@ def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement()
     assert held[spelled(repressor)] == "decreases"
 
 
-@pytest.mark.long
-def test_a_predictor_of_one_strand_has_patterns_of_one_strand():
+@pytest.mark.parametrize("both", [True, False])
+def test_instances_on_either_strand_are_one_group_or_two(both):
+    rows = np.random.default_rng(0).integers(0, 4, (4, 60)).astype(np.uint8)
+    scores = np.zeros((4, 60, 1))
+    places = [(0, 20, False), (1, 5, True), (2, 30, False), (3, 9, True)]  # row, first base of the word, strand
+    for row, at, flip in places:
+        rows[row, at : at + 7] = encode([reverse_complement_word("AGATAAG") if flip else "AGATAAG"])[0]
+        scores[row, at : at + 7, 0] = 1.0 + row
+    # the pattern is 12 positions, in which the word is at 3 (at 2 from the other side)
+    seqlets = [
+        SimpleNamespace(example_idx=row, start=at - (2 if flip else 3), end=at + (10 if flip else 9), is_revcomp=flip)
+        for row, at, flip in places
+    ]
+    contributions = np.zeros((12, 4))
+    contributions[3:10, 0] = 1.0
+    pattern = SimpleNamespace(seqlets=seqlets, contrib_scores=contributions)
+    found = _groups_of(pattern, rows, scores, 0, both_strands=both)
+    words = [decode(group.consensus[of.flank : of.flank + of.width])[0] for of, group in found]
+    assert words == (["AGATAAG"] if both else ["AGATAAG", "CTTATCT"])
+    windows = {(int(u), int(s)) for of, _ in found for u, s in zip(of.unit, of.start, strict=True)}
+    assert windows == {(row, at) for row, at, _ in places}
+    assert all((of.total == 7 * (1 + of.unit)).all() for of, _ in found)
+
+
+def test_where_modisco_stops_another_method_goes_on(monkeypatch):
+    """As it does where no cluster is left: `max() arg is an empty sequence`."""
+
+    def stops(*_, **__):
+        raise ValueError("max() arg is an empty sequence")
+
+    monkeypatch.setattr("modiscolite.tfmodisco.TFMoDISco", stops)
     word = "CAAAGTCCA"
-    one = cg.zoo.Oracle(cg.zoo.Word(word, 2.0))
-    rows = planted([(word, "AAAAAA")], 400)  # half of them on the other strand, where it does nothing
-    found = cg.propose(sequences=rows, predictor=one, method="modisco", rng=0)
-    assert found["consensus"].values.tolist() == [word]
-    assert not found.attrs["both_strands"]
-    assert 150 < found["n_units"].item() <= 250
+    one = cg.zoo.Oracle(cg.zoo.Word(word, 2.0, "both"))
+    rows = planted([(word, "AAAAAA")], 40)
+    with pytest.raises(AttributionError, match=r"max\(\) arg.*give more sequences, or use method='seqlets'"):
+        cg.propose(sequences=rows, predictor=one, method="modisco", rng=0)
+    assert word in cg.propose(sequences=rows, predictor=one, method="seqlets", rng=0)["consensus"].values
 
 
 def test_a_map_of_zeros_and_short_sequences():
@@ -68,6 +99,6 @@ def test_a_map_of_zeros_and_short_sequences():
         cg.propose(sequences=rows[:, :41], predictor=nothing, method="modisco", rng=0)
     with pytest.raises(AttributionError, match="leave level= out"):
         cg.propose(sequences=rows, predictor=nothing, method="modisco", level=0.1, rng=0)
-    maps = cg.attribute(rows, nothing, method="occlusion")
+    maps = cg.attribute(rows, nothing, method="shapley", rng=0)
     with pytest.raises(AttributionError, match="the observed one alone"):
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)

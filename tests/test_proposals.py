@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import causalgia as cg
@@ -52,6 +53,108 @@ def test_planted_words_are_proposed_each_by_itself(proposed):
 def test_words_are_proposed_by_their_mean_contribution_as_well():
     found = cg.propose(sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0)
     assert "TGCATG" in found["consensus"].values.tolist()
+
+
+def seqlet_table(rows, word):
+    """A table as tangermeme's, of the places of a word, a base more on the right of every second one."""
+    places = [(k, row.find(word)) for k, row in enumerate(decode(rows)) if word in row]
+    columns = {"example_idx": [k for k, _ in places], "start": [at for _, at in places]}
+    table = pd.DataFrame(columns).assign(end=lambda t: np.minimum(t["start"] + 6 + t.index % 2, 41))
+    return table.assign(attribution=1.0, **{"p-value": 1e-3})
+
+
+def test_seqlets_that_others_called_are_proposals():
+    rows = planted(60, "TGCATG", "AGAATG")
+    table = pd.concat([seqlet_table(rows, word) for word in ("TGCATG", "AGAATG")], ignore_index=True)
+    found = cg.propose(sequences=rows, predictor=rbfox1, seqlets=table, rng=0)
+    assert set(found["consensus"].values) == {"TGCATG", "AGAATG"}
+    assert found["n_seqlets"].sum() == len(table)
+    one = found.isel(pattern=found["consensus"].values.tolist().index("TGCATG"))
+    assert one["proposed"].values.tolist() == ["TGCATG" in row for row in decode(rows)]
+    scores = cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[..., 0]
+    mine = table.iloc[: int(one["n_seqlets"])]
+    sums = [scores[k, start:end].sum() for k, start, end in mine[["example_idx", "start", "end"]].to_numpy()]
+    np.testing.assert_allclose(one["strength"].item(), np.mean(sums))
+    assert "threshold" not in found
+    assert not [name for name in found.variables if "p" in str(name).split("_")]  # no p-value is carried
+    trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=100)
+    decisions = trial.analyze(cg.run(trial, rbfox1, rng=1)).decisions.sel(contrast=["TGCATG", "AGAATG"])
+    assert (decisions["verdict"] == "increases").all()
+
+
+@pytest.mark.long
+def test_seqlets_of_tangermeme_are_proposals():
+    called = pytest.importorskip("tangermeme.seqlet").recursive_seqlets
+    rows = planted(120, "TGCATG")
+    maps = cg.attribute(rows, rbfox1)
+    table = called(cg.attribution.contributions(maps).to_numpy()[..., 0], threshold=0.01, additional_flanks=1)
+    table = table[(table["start"] >= 0) & (table["end"] <= 41)]
+    found = cg.propose(maps, predictor=rbfox1, seqlets=table, rng=0)
+    assert found["consensus"].values[0] == "TGCATG"
+    assert int(found["n_seqlets"].sum()) >= len(table)
+
+
+def test_maps_and_seqlets_from_files_propose_together(tmp_path):
+    """As of a network that another program explained: the task has the name that the predictor gives it."""
+    rows = planted(60, "TGCATG")
+    np.savez(tmp_path / "maps.npz", scores=cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[..., 0])
+    table = seqlet_table(rows, "TGCATG")
+    maps = cg.attribution.read_attributions(tmp_path / "maps.npz", sequences=rows, task="RBFOX1")
+    found = cg.propose(maps, predictor=rbfox1, seqlets=table, rng=0)
+    assert found["consensus"].values.tolist() == ["TGCATG"]
+    other = cg.attribution.read_attributions(tmp_path / "maps.npz", sequences=rows)
+    with pytest.raises(AttributionError, match=r"of the task 'task'.*read_attributions\(\.\.\., task=\)"):
+        cg.propose(other, predictor=rbfox1, seqlets=table, rng=0)
+    with pytest.raises(AttributionError, match=r"read from maps.npz.*give seqlets="):
+        cg.propose(maps, predictor=rbfox1, rng=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.rename(columns={"example_idx": "unit"}), r"no column 'example_idx'.*seqlets.rename"),
+        (lambda t: t.to_numpy(), r"is a ndarray; give a DataFrame"),
+        (lambda t: t.assign(example_idx=t["example_idx"] + 99), r"row 0 has example_idx 99.*12 sequences"),
+        (lambda t: t.assign(end=t["end"] + 30), r"has end \d+.*41 bp"),
+        (lambda t: t.assign(end=t["start"] + 3), r"4 positions or more; leave it out, seqlets\["),
+        (lambda t: t.assign(start=t["start"] + 0.5), r"column 'start' is of float64.*astype\(int\)"),
+        (lambda t: t.assign(task="RBFOX"), r"task 'RBFOX' is none of the maps; did you mean 'RBFOX1'"),
+    ],
+)
+def test_tables_that_are_no_seqlets_are_refused(change, says):
+    rows = planted(12, "TGCATG")
+    with pytest.raises(AttributionError, match=says):
+        cg.propose(sequences=rows, predictor=rbfox1, seqlets=change(seqlet_table(rows, "TGCATG")), rng=0)
+
+
+def test_tasks_of_seqlets_are_named_where_there_are_several():
+    gate = cg.zoo.oracle("gated")
+    rows = planted(30, "AGATAAGG", length=60)
+    places = [(k, row.find("AGATAAGG")) for k, row in enumerate(decode(rows))]
+    table = pd.DataFrame(places, columns=["example_idx", "start"]).assign(end=lambda t: t["start"] + 8)
+    with pytest.raises(AttributionError, match=r"no column 'task'.*assign\(task='AND'\)"):
+        cg.propose(sequences=rows, predictor=gate, seqlets=table, rng=0)
+    found = cg.propose(sequences=rows, predictor=gate, seqlets=table.assign(task="sum"), rng=0)
+    assert found["consensus"].values.tolist() == ["AGATAAGG"]
+
+
+def test_a_map_of_one_task_is_compared_with_null_maps_of_that_task():
+    gate = cg.zoo.oracle("gated")
+    maps = cg.attribute(planted(40, "AGATAAGG", length=60), gate)
+    both, one = (cg.propose(of, predictor=gate, rng=0) for of in (maps, maps.sel(task=["sum"])))
+    assert one["threshold"].sel(task="sum").values == pytest.approx(both["threshold"].sel(task="sum").values)
+    assert "AGATAAGG" in one["consensus"].values
+
+
+def test_a_word_and_its_reverse_complement_are_one_across_tasks():
+    """Whichever of the two the strongest window of each task spells."""
+    words = [cg.zoo.Word("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope)) for slope in (0.02, -0.02)]
+    both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, 1.0]])
+    rows = np.random.default_rng(0).integers(0, 4, (40, 41)).astype(np.uint8)
+    for k, row in enumerate(rows):  # the early sites are on one strand, the late ones on the other
+        row[2 + k // 2 : 9 + k // 2] = encode(["AGATAAG" if k < 20 else "CTTATCT"])[0]
+    found = cg.propose(sequences=rows, predictor=both, rc=True, rng=0)["consensus"].values.tolist()
+    assert sum(word in ("AGATAAG", "CTTATCT") for word in found) == 1
 
 
 def test_the_level_is_the_share_of_windows_of_null_maps():

@@ -362,9 +362,9 @@ def _distinct(
             break
         pattern = _trimmed_pattern(of, group, edited, columns)
         for k, other in enumerate(found):
-            same_task = other.task == pattern.task
-            first = other if other.word == pattern.word else _one_of(other, pattern, both_strands)
-            if first is not None and (same_task or other.word == pattern.word):
+            spelled = {pattern.word, reverse_complement_word(pattern.word)} if both_strands else {pattern.word}
+            first = other if other.word in spelled else _one_of(other, pattern, both_strands)
+            if first is not None and (other.task == pattern.task or other.word in spelled):
                 both = np.concatenate([other.windows, pattern.windows])
                 found[k] = replace(first, task=other.task, windows=both)
                 break

@@ -33,9 +33,9 @@ def modisco_groups(
 ) -> list[tuple[Windows, Group]]:
     """Return the patterns of each task, both signs, with the instances of each as windows.
 
-    modisco-lite runs with the settings of its command line. A pattern is cut to the positions that have 0.3 or more of its largest mean
-    contribution, as in `causalgia.sequences.read_patterns`. It aligns both strands; if they are not read alike, the
-    instances on each are a group.
+    modisco-lite runs with the settings of its command line. A pattern is cut to the positions that have 0.3 or more of
+    its largest mean contribution, as in `causalgia.sequences.read_patterns`. It aligns both strands; if they are not
+    read alike, the instances on each are a group.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def modisco_groups(
     Raises
     ------
     AttributionError
-        If sequences are too short.
+        If sequences are too short, or modisco-lite stops on them.
     """
     from modiscolite.tfmodisco import TFMoDISco
 
@@ -64,9 +64,15 @@ def modisco_groups(
     for task in range(contributions.shape[2]):
         if not contributions[:, :, task].any():
             continue
-        for patterns in TFMoDISco(one_hot, hypothetical[..., task].astype(np.float32), n_leiden_runs=_RUNS):
-            for pattern in patterns or []:
-                found += _groups_of(pattern, tokens, contributions, task, both_strands=both_strands)
+        try:
+            signs = TFMoDISco(one_hot, hypothetical[..., task].astype(np.float32), n_leiden_runs=_RUNS)
+        except Exception as error:  # where all seqlets are alike, or none is left
+            raise AttributionError(
+                f"modisco-lite stopped in task {task} ({type(error).__name__}: {error}): it takes some hundred seqlets "
+                "that are not all alike; give more sequences, or use method='seqlets'"
+            ) from error
+        for pattern in [one for patterns in signs for one in patterns or []]:
+            found += _groups_of(pattern, tokens, contributions, task, both_strands=both_strands)
     return found
 
 
@@ -75,7 +81,7 @@ def _groups_of(
 ) -> list[tuple[Windows, Group]]:
     """Return the instances of a pattern as one group, or as one for each strand."""
     first, stop = trimmed(pattern.contrib_scores, _SHARE)
-    opposite = {}
+    opposite: dict[tuple[int, int], bool] = {}
     for seqlet in pattern.seqlets:
         start = seqlet.end - stop if seqlet.is_revcomp else seqlet.start + first
         opposite.setdefault((int(seqlet.example_idx), int(start)), bool(seqlet.is_revcomp))
