@@ -147,9 +147,9 @@ def test_a_map_of_one_task_is_compared_with_null_maps_of_that_task():
 
 
 def test_a_word_and_its_reverse_complement_are_one_across_tasks():
-    """Whichever of the two the strongest window of each task spells."""
+    """Whichever of the two the strongest window of each task spells, here of opposite effects."""
     words = [cg.zoo.Word("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope)) for slope in (0.02, -0.02)]
-    both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, 1.0]])
+    both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, -1.0]])
     rows = np.random.default_rng(0).integers(0, 4, (40, 41)).astype(np.uint8)
     for k, row in enumerate(rows):  # the early sites are on one strand, the late ones on the other
         row[2 + k // 2 : 9 + k // 2] = encode(["AGATAAG" if k < 20 else "CTTATCT"])[0]
