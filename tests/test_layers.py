@@ -226,6 +226,52 @@ def test_contrasts_over_models_are_paired_differences(sample):
     assert "without 1 minus intact" in str(cg.report(cg.estimate(changes)))
 
 
+def test_channels_have_names_and_a_name_may_be_of_several(sample):
+    predictor, tokens = cg.TorchPredictor(Scan()), sample["sequence"].to_numpy()
+    names = ["GATA1", "AP1", "GATA1"]
+    for named, numbers in (("AP1", 1), ("GATA1", [0, 2]), (["AP1", 0], [0, 1])):
+        by_name, by_number = (Nullified(predictor, "scan", c, names=names) for c in (named, numbers))
+        np.testing.assert_array_equal(by_name.predict(tokens), by_number.predict(tokens))
+        assert by_name.fingerprint == by_number.fingerprint
+    assert Nullified(predictor, "scan", "AP1", names=xr.DataArray(names)).channels == (1,)
+
+
+def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
+    """Of max(a, b) + c, a and b stand in for each other, and c adds up with either."""
+
+    class Redundant(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.units = torch.nn.Linear(4, 3)
+            with torch.no_grad():
+                self.units.weight[:] = torch.tensor([[0.0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 1, 0]])
+                self.units.bias[:] = 0
+
+        def forward(self, x):
+            h = self.units(x.mean(2))
+            return (torch.maximum(h[:, 0], h[:, 1]) + h[:, 2])[:, None]
+
+    intact = cg.TorchPredictor(Redundant(), tasks=["G"])
+    members = {"intact": intact} | {
+        name: Nullified(intact, "units", channels, names=["a", "b", "c"])
+        for name, channels in {"a": "a", "b": "b", "c": "c", "a, b": ["a", "b"], "a, c": ["a", "c"]}.items()
+    }
+    arms = {"placebo": cg.Placebo("GGGGAAAA", at=2), "G": cg.Embed("GGGG", at=4), "none": cg.Untreated()}
+    design = cg.Design(null=cg.Uniform(length=16), arms=arms, n_units=40)
+    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    models = {"a with b": {"a, b": 1, "a": -1, "b": -1, "intact": 1}, "a with c": "`a, c` - a - c + intact"}
+    found = cg.contrast(outcomes, contrasts={"G": "G - none"}, over="model", models=models)
+    assert found["contrast"].values.tolist() == ["G: a with b", "G: a with c"]
+    effect = cg.contrast(outcomes, contrasts={"G": "G - none"})["ice"].isel(contrast=0, task=0)
+    half = effect.sel(model="intact") / 2  # max(a, b) carries one half, c the other
+    np.testing.assert_allclose(found["ice"].isel(contrast=0, task=0), -half, atol=1e-6)
+    np.testing.assert_allclose(found["ice"].isel(contrast=1, task=0), 0, atol=1e-6)
+    assert found.attrs["estimand"].startswith("contrasts between models, of")
+    by_control = cg.contrast(outcomes, over="model", control="intact").sel(contrast="G: a minus intact")
+    as_given = cg.contrast(outcomes, over="model", models="a - intact").sel(contrast="G: a - intact")
+    np.testing.assert_array_equal(by_control["ice"], as_given["ice"])
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -240,7 +286,16 @@ def test_contrasts_over_models_are_paired_differences(sample):
         (lambda p, s: Nullified(p, "act", 3).predict(s["sequence"].to_numpy()), AttributionError, "channels 0 to 2"),
         (lambda p, s: Nullified(p, "scan", [1, 1]), AttributionError, "different ones"),
         (lambda p, s: Nullified(p, "scan", []), AttributionError, "give a channel"),
-        (lambda p, s: Nullified(p, "scan", "1"), AttributionError, "give a channel"),
+        (lambda p, s: Nullified(p, "scan", "1"), AttributionError, r"is a name.*names=\[f'unit"),
+        (
+            lambda p, s: Nullified(p, "scan", "GATA", names=["GATA1", "", "AP1"]),
+            AttributionError,
+            r"did you mean 'GATA1'\? They are \['AP1', 'GATA1'\]",
+        ),
+        (lambda p, s: Nullified(p, "scan", "", names=["GATA1", "", "AP1"]), AttributionError, "no name of a channel"),
+        (lambda p, s: Nullified(p, "scan", "a", names=["a", "b"]), AttributionError, "2 names.*'scan' has 3"),
+        (lambda p, s: Nullified(p, "scan", "a", names="abc"), AttributionError, "one name for each channel"),
+        (lambda p, s: Nullified(p, "scan", ["a", 0], names=["a", "b", "c"]), AttributionError, "different ones"),
         (lambda p, s: Nullified(p, "scan", 0, by="noise"), AttributionError, "'resample'"),
         (lambda p, s: Nullified(p, "scan", 0, by="mean"), AttributionError, "give sequences="),
         (lambda p, s: Nullified(p, "scan", 0, sequences=s), AttributionError, "leave sequences= out"),
@@ -265,6 +320,10 @@ def test_mistakes_are_named(sample, call, error, says):
         ({"over": "arm", "control": "intact"}, "over='model'"),
         ({"over": "model"}, "the models are 'intact', 'without'"),
         ({"over": "model", "control": "intakt"}, "did you mean 'intact'"),
+        ({"over": "model", "control": "intact", "models": "without - intact"}, "say one of them"),
+        ({"control": "A", "models": "without - intact"}, "say over='model'"),
+        ({"over": "model", "models": "without - intakt"}, "did you mean 'intact'"),
+        ({"over": "model", "models": {"lost": {"without": 1}}}, "weights that sum to 0"),
     ],
 )
 def test_mistakes_of_contrasts_over_models(options, says):

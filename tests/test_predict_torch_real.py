@@ -143,6 +143,37 @@ def test_known_effects_on_gabpa():
         assert abs(found[0] - ace) < 4 * np.hypot(own[0], se)
 
 
+def test_units_of_explainn_are_nulled_by_name_and_add_up():
+    """Their answers enter a linear layer: without a unit, its weight times its answer is missing, and no more."""
+    torch = pytest.importorskip("torch")
+    network = load("explainn_tf").reference()
+    tokens = np.load(MODELS / "explainn_tf" / "backgrounds.npz")["tokens"][:50]
+    answers = []
+    hook = network.module.final.register_forward_pre_hook(lambda _, args: answers.append(args[0].detach().double()))
+    intact = network.predict(tokens)
+    hook.remove()
+    activation = torch.cat(answers)[-len(tokens) :].numpy()
+    weight = network.module.final.weight.detach().double().numpy()
+    names = [f"unit {k}" for k in range(100)]
+    one, other = (int(k) for k in np.argsort(-(activation.std(0) * abs(weight[1])))[:2])
+    members = {"intact": network} | {
+        name: cg.attribution.Nullified(network, "final", units, names=names, at="input")
+        for name, units in {
+            "first": f"unit {one}",
+            "second": f"unit {other}",
+            "both": [f"unit {one}", f"unit {other}"],
+        }.items()
+    }
+    for name, units in {"first": [one], "second": [other], "both": [one, other]}.items():
+        lost = intact - members[name].predict(tokens)
+        np.testing.assert_allclose(lost, activation[:, units] @ weight[:, units].T, rtol=0, atol=1e-6)
+    arms = {"as it is": cg.Untreated(), "FOXA1": cg.Embed("TGTTTACTT", at=96)}
+    design = cg.Design(null=cg.Genomic(of=tokens), arms=arms, n_units=50)
+    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    together = cg.contrast(outcomes, over="model", models={"redundancy": "both - first - second + intact"})
+    np.testing.assert_allclose(together["ice"], 0, atol=1e-6)
+
+
 def test_motifs_raise_their_own_factor_on_explainn():
     tokens = np.load(MODELS / "explainn_tf" / "backgrounds.npz")["tokens"]
     predictor = load("explainn_tf")

@@ -89,14 +89,14 @@ def match(
     if informative:
         columns = [_columns(one) for one in queries.values()]
         asked = [np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1]) for i in informative]
-        with _threads_of_torch():
+        with threads_of_torch():
             p[informative] = np.clip(tomtom(asked, tables, n_jobs=1)[0][:, : len(targets)], 0.0, 1.0)
     q = false_discovery_control(p, axis=None, method="bh").reshape(p.shape)
     return _matches_dataset(queries, targets, p, q, {"database": "JASPAR" if of_jaspar else "motifs as given"})
 
 
 @contextmanager
-def _threads_of_torch() -> Iterator[None]:
+def threads_of_torch() -> Iterator[None]:
     """Give torch its number of threads back: numba's parallel kernels set it to all cores, for the whole process."""
     torch = sys.modules.get("torch")
     n = None if torch is None else torch.get_num_threads()

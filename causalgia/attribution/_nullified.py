@@ -19,7 +19,7 @@ from causalgia.attribution.layers import (
     check_met,
     met_at,
 )
-from causalgia.checks import is_whole
+from causalgia.checks import is_whole, nearest
 from causalgia.errors import AttributionError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.fingerprint import digest, fingerprint_of
@@ -44,7 +44,10 @@ class Nullified(TorchPredictor):
     layer
         Name of a layer, as in ``predictor.module.named_modules()``.
     channels
-        A channel, or a set of channels that are nulled together.
+        A channel, or a set of channels that are nulled together, by number or name.
+    names
+        Names of the channels, one for each in their order, as of the units of a transparent network by the motifs of
+        their filters. A name may belong to several channels, which it then nulls together, and "" to none.
     by
         What takes their place: ``"zero"``; ``"mean"``, the mean of each channel over `sequences` and places;
         ``"resample"``, what the channel answers to another sequence, one of `sequences`, always the same for the same
@@ -77,8 +80,9 @@ class Nullified(TorchPredictor):
         self,
         predictor: Predictor,
         layer: str,
-        channels: int | Sequence[int],
+        channels: int | str | Sequence[int | str],
         *,
+        names: Sequence[str] | None = None,
         by: By = "zero",
         sequences: Source | Any = None,
         at: At = "output",
@@ -90,9 +94,9 @@ class Nullified(TorchPredictor):
         if (by == "zero") != (sequences is None):
             cure = "leave sequences= out" if by == "zero" else "give sequences=, such as null.sample(200, rng=0)"
             raise AttributionError(f"by={quoted(by)}: {cure}")
-        kept = _as_channels(channels)
-        if at == "output":
-            _check_channels(kept, _n_channels(part), layer)
+        n_channels = _n_channels(part, at)
+        kept = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
+        _check_channels(kept, n_channels, layer)
         values = None if by == "zero" else _replacements(whole, layer, at, kept, sequences, mean=by == "mean")
         self.layer, self.channels, self.by, self.at = layer, kept, by, at
         self._whole = whole
@@ -128,8 +132,40 @@ class Nullified(TorchPredictor):
         return f"{self._whole._what()} without {', '.join(map(str, self.channels))} of {self.layer}"
 
 
+def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
+    """Return channels with the numbers of all channels that have a name in its place."""
+    known = [str(name) for name in np.asarray(names).tolist()] if np.ndim(names) == 1 else []
+    if not known or (n is not None and len(known) != n):
+        what = f"{len(known)} names" if known else quoted(names)
+        of = "" if n is None else f", and {quoted(layer)} has {n}"
+        raise AttributionError(f'names={what}; give one name for each channel in their order, "" for none{of}')
+    found: list[Any] = []
+    for channel in _listed(channels):
+        if not isinstance(channel, str):
+            found.append(channel)
+            continue
+        numbers = [number for number, name in enumerate(known) if name == channel and name]
+        if not numbers:
+            others = sorted({*known} - {""})
+            hint = nearest(channel, others, most=3) or "."
+            raise AttributionError(
+                f"channels={quoted(channel)} is no name of a channel{hint} They are {quoted(others)}"
+            )
+        found += numbers
+    return found
+
+
+def _listed(channels: Any) -> list[Any]:
+    return list(channels) if isinstance(channels, list | tuple | range | np.ndarray) else [channels]
+
+
 def _as_channels(channels: Any) -> tuple[int, ...]:
-    given = list(channels) if isinstance(channels, list | tuple | range | np.ndarray) else [channels]
+    given = _listed(channels)
+    if any(isinstance(c, str) for c in given):
+        raise AttributionError(
+            f"channels={quoted(channels)} is a name, and names= has none; give the names of the channels, such as "
+            "names=[f'unit {k}' for k in range(100)], or a number"
+        )
     wrong = [c for c in given if not is_whole(c) or c < 0]
     if wrong or not given or len(set(given)) < len(given):
         raise AttributionError(
@@ -138,9 +174,10 @@ def _as_channels(channels: Any) -> tuple[int, ...]:
     return tuple(sorted(int(c) for c in given))
 
 
-def _n_channels(part: nn.Module) -> int | None:
+def _n_channels(part: nn.Module, at: At) -> int | None:
     """Return how many channels a layer says that it has."""
-    found = [getattr(part, name, None) for name in ("out_channels", "out_features", "num_features")]
+    side = "out" if at == "output" else "in"
+    found = [getattr(part, name, None) for name in (f"{side}_channels", f"{side}_features", "num_features")]
     return next((n for n in found if isinstance(n, int)), None)
 
 

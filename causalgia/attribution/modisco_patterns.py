@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attribution._match import threads_of_torch
 from causalgia.attribution.seqlets import NO_LETTER, Group, Windows, group_of, windows_at
 from causalgia.errors import AttributionError, MissingExtraError
 from causalgia.sequences.pattern_files import trimmed
@@ -65,7 +66,8 @@ def modisco_groups(
         if not contributions[:, :, task].any():
             continue
         try:
-            signs = TFMoDISco(one_hot, hypothetical[..., task].astype(np.float32), n_leiden_runs=_RUNS)
+            with threads_of_torch():
+                signs = TFMoDISco(one_hot, hypothetical[..., task].astype(np.float32), n_leiden_runs=_RUNS)
         except Exception as error:  # where all seqlets are alike, or none is left
             raise AttributionError(
                 f"modisco-lite stopped in task {task} ({type(error).__name__}: {error}): it takes some hundred seqlets "

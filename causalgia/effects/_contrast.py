@@ -34,7 +34,7 @@ from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
 from causalgia.effects.pointwise_effects import effects_of_units
 from causalgia.effects.scales import OF_MEANS, on_scale
-from causalgia.effects.stacked_models import as_control_model, stacked_models, weights_of_models
+from causalgia.effects.stacked_models import requested_model_weights, stacked_models, stacked_weights
 from causalgia.effects.task_weights import (
     ATTRIBUTE,
     TaskWeights,
@@ -43,7 +43,7 @@ from causalgia.effects.task_weights import (
     task_weights_in_words,
     tasks_in_use,
 )
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.expressions import matched, without_patterns
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
@@ -66,6 +66,7 @@ def contrast(
     scale: Scale = "identity",
     ceiling: float | None = None,
     over: Literal["model"] | None = None,
+    models: Contrasts | None = None,
 ) -> xr.Dataset:
     """Compute individual causal effects (ICE): for each unit, a weighted sum of its outcomes, on a named scale.
 
@@ -105,6 +106,9 @@ def contrast(
         ``"model"`` for contrasts between the members of an ensemble, on the same units: `control` is then the model
         that is subtracted from every other, ``"UGCAUG: without 3 minus intact"``. The outcome of each arm is compared,
         or, with `contrasts` or `interaction`, the effect: ``E[ICE_u(model) - ICE_u(control)]``.
+    models
+        With ``over="model"``, other contrasts between models than "each minus `control`", as `contrasts` of arms:
+        ``{"redundancy": "both - first - second + intact"}``, of networks without two filters, each of them, and none.
 
     Returns
     -------
@@ -153,7 +157,9 @@ def contrast(
     """
     if over is not None:
         question = (control, contrasts, interaction)
-        return _contrast_of_models(outcomes, over, *question, tasks=tasks, scale=scale, ceiling=ceiling)
+        return _contrast_of_models(outcomes, over, *question, models, tasks=tasks, scale=scale, ceiling=ceiling)
+    if models is not None:
+        raise ContrastError("models= are contrasts between the models of an ensemble; say over='model' as well")
     from_analysis = control is None and contrasts is None and interaction is None
     if from_analysis and tasks is None and isinstance(outcomes, xr.Dataset):
         tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
@@ -247,6 +253,7 @@ def _contrast_of_models(
     control: str | float | None,
     contrasts: Contrasts | None,
     interaction: Sequence[str] | None,
+    models: Contrasts | None,
     *,
     tasks: Contrasts | None,
     scale: Scale,
@@ -254,23 +261,21 @@ def _contrast_of_models(
 ) -> xr.Dataset:
     """Return contrasts between the models of an ensemble, whose arms become arms of one trial."""
     validate(outcomes, "outcomes", positions=True)
-    control = as_control_model(outcomes, over, control)
+    of_models = requested_model_weights(outcomes, over, control, models)
     arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
     by_arm = contrasts is None and interaction is None
     weights = (
         {arm: {arm: 1.0} for arm in arms} if by_arm else requested_weights(outcomes, arms, None, contrasts, interaction)
     )
-    models = [str(name) for name in outcomes["model"].to_numpy()]
-    of_models = weights_of_models(weights, models, control)
-    effects = contrast(stacked_models(outcomes), contrasts=of_models, tasks=tasks, scale=scale, ceiling=ceiling)
+    stacked = stacked_weights(weights, of_models)
+    effects = contrast(stacked_models(outcomes), contrasts=stacked, tasks=tasks, scale=scale, ceiling=ceiling)
     what = str(effects.attrs["estimand"])
     what = what.replace("the weighted sum of outcome over arms", "outcome under each arm") if by_arm else what
+    compared = f"each model minus {quoted(str(control))}" if models is None else "contrasts between models"
     if ATTRIBUTE in effects.attrs:  # the sum over tasks stands first
         of_tasks, _, what = what.partition(", of the ")
-        return effects.assign_attrs(
-            estimand=f"{of_tasks}, of each model minus {quoted(control)}, of the {what}", over=over
-        )
-    return effects.assign_attrs(estimand=f"each model minus {quoted(control)}, of {what}", over=over)
+        return effects.assign_attrs(estimand=f"{of_tasks}, of {compared}, of the {what}", over=over)
+    return effects.assign_attrs(estimand=f"{compared}, of {what}", over=over)
 
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:

@@ -112,8 +112,8 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 
 
 def weights_as_given(contrasts: Contrasts, known: list[str], *, of: str = "arm") -> Weights:
-    """Return weights of arms (or of tasks) by name, from weights or text; those of arms sum to zero."""
-    argument = "contrasts" if of == "arm" else "tasks"
+    """Return weights of arms, tasks or models by name, from weights or text; those of arms and models sum to zero."""
+    argument = "contrasts" if of == "arm" else f"{of}s"
     contrasts = unpacked_texts(contrasts)
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
@@ -192,7 +192,7 @@ def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[st
             f'contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for example {{"A": 1, "B": -1}}'
         )
     for weighted, value in weights.items():
-        if of == "arm" or not matched(str(weighted), known):
+        if of != "task" or not matched(str(weighted), known):
             _check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
         too_long = isinstance(value, int) and value.bit_length() > 1_000
         if not is_real_number(value) or too_long:
@@ -213,7 +213,7 @@ def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[st
         )
     if size == 0:
         raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the {of}s it compares")
-    if of == "arm" and abs(total) > 1e-9 * size:
+    if of != "task" and abs(total) > 1e-9 * size:
         other = next((arm for arm in known if arm not in w), None)
         cure = f"; say what it is compared with, such as {quoted(f'{next(iter(w))} - {other}')}"
         cure = "" if len(w) > 1 or other is None else cure

@@ -8,19 +8,22 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import nearest
-from causalgia.effects.contrast_weights import Weights
+from causalgia.effects.contrast_weights import Contrasts, Weights, weights_as_given
 from causalgia.errors import ContrastError, quoted
 from causalgia.numerics.row_blocks import by_block
 from causalgia.types import Array
 
 
-def as_control_model(outcomes: xr.Dataset, over: str, control: str | float | None) -> str:
-    """Return the model that is subtracted from every other one.
+def requested_model_weights(
+    outcomes: xr.Dataset, over: str, control: str | float | None, models: Contrasts | None
+) -> Weights:
+    """Return weights of models by the name of the comparison: each minus a control, or as given.
 
     Raises
     ------
     ContrastError
-        If `over` is not ``"model"``, there are not two models or more of a crossover, or the control is not one.
+        If `over` is not ``"model"``, there are not two models or more of a crossover, control and models are both
+        given, or a model is unknown.
     """
     if over != "model":
         raise ContrastError(f"over={quoted(over)}: contrasts are over arms, or over='model' of an ensemble")
@@ -31,16 +34,20 @@ def as_control_model(outcomes: xr.Dataset, over: str, control: str | float | Non
         )
     if "arm" not in outcomes["outcome"].dims:
         raise ContrastError("over='model' takes outcomes of a crossover; leave assignment='parallel' out of the design")
-    models = [str(name) for name in outcomes["model"].to_numpy()]
-    listed = ", ".join(map(quoted, models[:20])) + (f" and {len(models) - 20} more" if len(models) > 20 else "")
+    known = [str(name) for name in outcomes["model"].to_numpy()]
+    listed = ", ".join(map(quoted, known[:20])) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    if control is not None and models is not None:
+        raise ContrastError("control= and models= are given; they are two questions: say one of them")
+    if models is not None:
+        return weights_as_given(models, known, of="model")
     if control is None:
         raise ContrastError(f"over='model': say with control= which model is subtracted; the models are {listed}")
-    if str(control) not in models:
-        hint = nearest(str(control), models, most=3) or "."
+    if str(control) not in known:
+        hint = nearest(str(control), known, most=3) or "."
         raise ContrastError(f"over='model': control {quoted(control)} is not a model{hint} The models are {listed}")
-    if len(models) < 2:
+    if len(known) < 2:
         raise ContrastError(f"over='model': {quoted(control)} is the only model; there is none to compare it with")
-    return str(control)
+    return {f"{model} minus {control}": {model: 1.0, str(control): -1.0} for model in known if model != str(control)}
 
 
 def stacked_models(outcomes: xr.Dataset) -> xr.Dataset:
@@ -79,18 +86,20 @@ def _with_models_as_arms(block: Array) -> Array:
     return np.ascontiguousarray(by_model.reshape(len(block), -1, *by_model.shape[3:]))
 
 
-def weights_of_models(weights: Weights, models: list[str], control: str) -> Weights:
-    """Return the weights of stacked arms by which each contrast of arms in a model is compared with the control's.
+def stacked_weights(weights: Weights, of_models: Weights) -> Weights:
+    """Return the weights of stacked arms by which each contrast of arms is compared between models.
 
     Examples
     --------
-    >>> weights_of_models({"B": {"B": 1.0, "A": -1.0}}, ["m", "n"], "m")
+    >>> stacked_weights({"B": {"B": 1.0, "A": -1.0}}, {"n minus m": {"n": 1.0, "m": -1.0}})
     {'B: n minus m': {'B in n': 1.0, 'A in n': -1.0, 'B in m': -1.0, 'A in m': 1.0}}
     """
     return {
-        f"{name}: {model} minus {control}": {f"{arm} in {model}": w for arm, w in row.items()}
-        | {f"{arm} in {control}": -w for arm, w in row.items()}
-        for model in models
-        if model != control
+        f"{name}: {comparison}": {
+            f"{arm} in {model}": of_model * w
+            for model, of_model in of_models[comparison].items()
+            for arm, w in row.items()
+        }
+        for comparison in of_models
         for name, row in weights.items()
     }
