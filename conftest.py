@@ -17,6 +17,7 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/attribution/deeplift.py",
         "causalgia/attribution/gradients.py",
         "causalgia/attribution/layers.py",
+        "causalgia/attribution/_attention.py",
         "causalgia/attribution/_nullified.py",
         "causalgia/attribution/_filters.py",
         "causalgia/benchmark/_cases.py",

@@ -42,6 +42,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "proposals": ("pattern", "motif_position", "base", "unit", "task"),
     "filters": ("channel", "motif_position", "base"),
     "matches": ("motif", "target"),
+    "attention": ("unit", "query", "key"),
 }
 
 
@@ -177,6 +178,7 @@ _MAKERS: dict[Kind, str] = {
     "proposals": "cg.propose",
     "filters": "cg.attribution.filters",
     "matches": "cg.attribution.match",
+    "attention": "cg.attribution.attention",
 }
 
 

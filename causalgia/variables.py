@@ -20,6 +20,7 @@ Kind = Literal[
     "proposals",
     "filters",
     "matches",
+    "attention",
 ]
 
 
@@ -559,6 +560,17 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("nearest", ("matches",), (("motif",),), "U", "target of the smallest p-value", True),
     Variable("nearest_q", ("matches",), (("motif",),), "f", "q-value of the nearest target", True),
+    # attention of a layer
+    Variable(
+        "attention",
+        ("attention",),
+        (("unit", "query", "key"),),
+        "f",
+        "weight of the key's place in the answer at the query's, mean over heads; they sum to 1 over keys",
+        True,
+    ),
+    Variable("query_base", ("attention",), (("query",),), "i", "base in the middle of what the place reads", True),
+    Variable("key_base", ("attention",), (("key",),), "i", "base in the middle of what the place reads", True),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
@@ -567,6 +579,7 @@ RESERVED = frozenset(
     for row in SCHEMA
     if {*row.datasets}
     - {"sequences", "tipping", "library", "counts", "attributions", "sites", "proposals", "filters", "matches"}
+    - {"attention"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

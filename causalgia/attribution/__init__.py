@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.attribution._attention import attention
     from causalgia.attribution._attribute import attribute
     from causalgia.attribution._contributions import contributions
     from causalgia.attribution._dfim import dfim
@@ -33,6 +34,7 @@ else:
 __all__ = [
     "Nullified",
     "against_trial",
+    "attention",
     "attribute",
     "average",
     "contributions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -57,8 +57,8 @@ def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
 
 
 def channel_axis(part: nn.Module, x: torch.Tensor) -> int:
-    """Return the axis of the channels: 1, but the last one of a linear layer along a sequence."""
-    return x.ndim - 1 if isinstance(part, nn.Linear | nn.LayerNorm) else 1
+    """Return the axis of the channels: 1, but the last one of a linear layer along a sequence, and of attention."""
+    return x.ndim - 1 if isinstance(part, nn.Linear | nn.LayerNorm | nn.MultiheadAttention) else 1
 
 
 @contextmanager
@@ -74,14 +74,19 @@ def met_at(part: nn.Module, at: At, change: Callable[[torch.Tensor], torch.Tenso
             "before or after it"
         )
 
-    def before(_: nn.Module, args: tuple[object, ...]) -> tuple[object, ...] | None:
-        made = change(tensor(args[0] if args else None))
-        return None if made is None else (made, *args[1:])
+    def before(_: nn.Module, args: tuple[object, ...], options: dict[str, object]) -> Any:
+        given = dict(enumerate(args)) | options
+        first = next(iter(given), 0)
+        made = change(tensor(given.get(first)))
+        if made is None:
+            return None
+        return ((made, *args[1:]), options) if args else (args, options | {str(first): made})
 
     def after(_: nn.Module, __: object, output: object) -> torch.Tensor | None:
         return change(tensor(output))
 
-    hook = part.register_forward_pre_hook(before) if at == "input" else part.register_forward_hook(after)
+    at_input = at == "input"
+    hook = part.register_forward_pre_hook(before, with_kwargs=True) if at_input else part.register_forward_hook(after)
     try:
         yield
     finally:
@@ -97,17 +102,23 @@ def activations(predictor: TorchPredictor, layer: str, at: At, tokens: Tokens) -
         If there is no such layer, it takes no part in the forward pass or several times, or has two axes of places.
     """
     part = as_layer(predictor.module, layer, at)
-    like = torch.empty(0, dtype=predictor.dtype, device=predictor.device)
     size = predictor.resolve_batch_size(tokens.shape[1])
     predictor.predict(tokens[:1])  # the network's own errors come with their cures
-    network, device = predictor.module, predictor.device
     for start in range(0, len(tokens), size):
         met: list[torch.Tensor] = []
-        exact, whole = exact_float32(device, tf32=False), without_autocast(device)
-        with in_eval_mode(network), torch.inference_mode(), exact, whole, met_at(part, at, met.append):
-            network(as_network_input(predictor, one_hot(tokens[start : start + size], like)))
+        with met_at(part, at, met.append):
+            call_network(predictor, tokens[start : start + size])
         check_met(len(met), layer)
         yield _by_channel(part, met[0], layer).double().cpu().numpy()
+
+
+def call_network(predictor: TorchPredictor, tokens: Tokens) -> None:
+    """Call the network once on tokens (b, length), for the hooks that are on its layers."""
+    network, device = predictor.module, predictor.device
+    like = torch.empty(0, dtype=predictor.dtype, device=device)
+    exact, whole = exact_float32(device, tf32=False), without_autocast(device)
+    with in_eval_mode(network), torch.inference_mode(), exact, whole:
+        network(as_network_input(predictor, one_hot(tokens, like)))
 
 
 def check_met(n_calls: int, layer: str) -> None:
@@ -126,6 +137,8 @@ def check_met(n_calls: int, layer: str) -> None:
 
 def _by_channel(part: nn.Module, x: torch.Tensor, layer: str) -> torch.Tensor:
     """Return (n, channels, places) of a layer's answer, in which axes of length 1 are left out."""
+    if isinstance(part, nn.MultiheadAttention) and not part.batch_first:  # (places, n, channels)
+        x = x.transpose(0, 1)
     first = x.movedim(channel_axis(part, x), 1)
     long = [size for size in first.shape[2:] if size > 1]
     if len(long) > 1:
