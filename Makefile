@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "causalgia needs Python 3.11 or newer; say which: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
-	$(PIP) install -c constraints.txt -e '.[attribution,torch]' --group dev --group docs
+	$(PIP) install -c constraints.txt -e '.[attribution,modisco,torch]' --group dev --group docs
 	@touch $@
 
 demo: setup
