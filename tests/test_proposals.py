@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import causalgia as cg
 from causalgia._discover import _reads
 from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
-from causalgia.errors import AttributionError, DesignError, OutcomesError, SequenceError
+from causalgia.errors import AttributionError, DesignError, MissingExtraError, OutcomesError, SequenceError
 from causalgia.sequences import decode, encode
 from causalgia.sequences.fasta import sequence_fingerprints
 
@@ -125,6 +126,26 @@ def test_tables_that_are_no_seqlets_are_refused(change, says):
     rows = planted(12, "TGCATG")
     with pytest.raises(AttributionError, match=says):
         cg.propose(sequences=rows, predictor=rbfox1, seqlets=change(seqlet_table(rows, "TGCATG")), rng=0)
+
+
+def test_modisco_is_an_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "modiscolite", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'causalgia\[modisco\]'"):
+        cg.propose(sequences=planted(4, "TGCATG"), predictor=rbfox1, method="modisco", rng=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"method": "kmer"}, "method='kmer' calls its own"),
+        ({"width": 8}, "width=8 is of windows on null maps.*leave width= out"),
+        ({"level": 0.1}, "level=0.1 is of windows.*leave level= out"),
+    ],
+)
+def test_settings_of_windows_do_not_go_with_given_seqlets(options, says):
+    rows = planted(4, "TGCATG")
+    with pytest.raises(AttributionError, match=says):
+        cg.propose(sequences=rows, predictor=rbfox1, seqlets=seqlet_table(rows, "TGCATG"), rng=0, **options)
 
 
 def test_tasks_of_seqlets_are_named_where_there_are_several():
