@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia._discover import _reads
+from causalgia._discover import _largest, _reads, is_near_copy
 from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, OutcomesError, SequenceError
@@ -201,6 +202,44 @@ def test_pairs_that_need_each_other_are_and():
     assert _reads(0.9, 1.2, [0.5, 0.6]) == "AND"
     assert _reads(-1.2, -0.9, [-0.5, -0.6]) == "AND"
     assert _reads(0.01, 0.2, [0.5, 0.6]) == "undecided"
+
+
+def test_near_copies_are_left_out_of_pairs_and_named():
+    words = ["GTGACTCA", "AGATAAG", "TGACTCAC", "CTTATCT", "GAGTCAC", "TGCATG", "AGCATG", "AGAATG"]
+    table = pd.DataFrame({"consensus": words, "verdict": ["increases"] * 7 + ["undecided"]})
+    largest, says = _largest(table, both_strands=False)
+    assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
+    assert says == ["Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."]
+    largest, says = _largest(table, both_strands=True)
+    assert largest == ["GTGACTCA", "AGATAAG", "TGCATG", "AGCATG"]
+    assert says[0].endswith("TGACTCAC (GTGACTCA), CTTATCT (AGATAAG), GAGTCAC (GTGACTCA).")
+    assert _largest(table.iloc[[1, 5]], both_strands=True) == (["AGATAAG", "TGCATG"], [])
+
+
+@pytest.mark.parametrize(("one", "other", "near"), [("TGCATG", "ATGCATGA", True), ("ACGT", "CGTA", False)])
+def test_near_copies_are_so_in_both_orders(one, other, near):
+    assert is_near_copy(one, other, both_strands=False) == near == is_near_copy(other, one, both_strands=False)
+
+
+def test_a_null_that_the_network_tells_from_its_sequences_is_said():
+    """Every sequence has the word, and hardly any of their shuffles; of the other sequences half have it."""
+    both = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
+    apart = str(cg.discover(both, planted(60, "TGCATG"), n_units=100, rng=0))
+    assert re.search(r"The null model and 30 real sequences do not overlap .*AUROC (1\.00|0\.9\d) in outcome", apart)
+    assert "of sequences that were not given here." in apart
+    drawn = planted(400, "TGCATG")
+    half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))  # as many without the word
+    assert "overlap" not in str(cg.discover(both, half[:120], n_units=100, rng=0))
+
+
+def test_natural_sequences_as_null_overlap_with_themselves():
+    rows = planted(120, "TGCATG")
+    network = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
+    found = cg.propose(sequences=rows[:60], predictor=network, rng=0)
+    for null, said in ((cg.DinucleotideShuffle(of=rows[60:]), True), (cg.Genomic(of=rows[60:]), False)):
+        trial = cg.experiments.proposals(found, null, n_units=60)
+        outcomes = cg.run(trial, network, rng=1, real="parents")
+        assert ("do not overlap" in outcomes.attrs.get("notes", "")) == said
 
 
 @pytest.mark.parametrize(

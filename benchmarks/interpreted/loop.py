@@ -1,4 +1,4 @@
-"""Words that `cg.discover` finds in the ten networks of RBFOX1, beside the networks' own effects in many backgrounds."""
+"""Words that `cg.discover` finds in the ten networks of RBFOX1, beside their effects in many backgrounds."""
 
 from __future__ import annotations
 
