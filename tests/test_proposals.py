@@ -13,6 +13,7 @@ from causalgia._discover import _largest, _reads, is_near_copy
 from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, OutcomesError, SequenceError
+from causalgia.multiplicity import placebo_fences
 from causalgia.sequences import decode, encode
 from causalgia.sequences.fasta import sequence_fingerprints
 
@@ -304,7 +305,8 @@ def test_sites_are_where_words_that_hold_stand():
 def test_words_are_compared_with_placebo_words_of_their_width():
     found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
     trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=60, placebos=40)
-    decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions
+    answer = trial.analyze(cg.run(trial, rbfox1, rng=3))
+    decisions = answer.decisions
     for name, wide, word in zip(
         decisions["contrast"].values, decisions["placebo_class"].values, decisions["placebo_word"].values, strict=True
     ):
@@ -314,6 +316,11 @@ def test_words_are_compared_with_placebo_words_of_their_width():
         own = decisions.isel(contrast=decisions["placebo_class"].values == wide)
         assert own["placebo_word"].sum() == 40
         assert len(np.unique(own["rope_upper"])) == 1
+        fences = placebo_fences(answer.estimates.isel(contrast=decisions["placebo_class"].values == wide))
+        np.testing.assert_allclose(own["rope_lower"].to_numpy(), fences["lower"].item())
+        np.testing.assert_allclose(own["rope_upper"].to_numpy(), fences["upper"].item())
+    assert len(np.unique(decisions["rope_upper"])) == len(set(decisions["placebo_class"].values.tolist())) > 1
+    assert "placebo words of each width" in decisions.attrs["rope"]
 
 
 @pytest.mark.torch
