@@ -343,7 +343,9 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
 
 
 def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two words are one, shifted: equal where they overlap, in five letters or all of the shorter but two.
+    """Whether two words are one, shifted: they share a run of five letters, and of all but two of the shorter.
+
+    Words of one length that differ at their ends, without a shift, are variants and no copies.
 
     Examples
     --------
@@ -355,10 +357,10 @@ def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
     shorter = min(len(word), len(other))
     least = min(max(shorter - 2, 5), shorter)
     for one in [word, reverse_complement_word(word)] if both_strands else [word]:
-        for shift in range(least - len(one), len(other) - least + 1):
-            start, stop = max(shift, 0), min(shift + len(one), len(other))
-            if stop - start >= least and one[start - shift : stop - shift] == other[start:stop]:
-                return True
+        runs = ((i, j) for i in range(len(one) - least + 1) for j in range(len(other) - least + 1))
+        shifted = ((i, j) for i, j in runs if i != j or len(one) != len(other))
+        if one == other or any(one[i : i + least] == other[j : j + least] for i, j in shifted):
+            return True
     return False
 
 

@@ -11,7 +11,9 @@ import pytest
 
 import causalgia as cg
 from causalgia.attribution.baselines import as_explained, as_null, draws_of
+from causalgia.sequences import read_fasta
 from causalgia.streams import derive, root_key
+from causalgia.trial.design_notes import auroc
 
 pytestmark = [pytest.mark.real, pytest.mark.torch, pytest.mark.long]
 MODELS = Path(__file__).resolve().parents[2] / "shared" / "data" / "models"
@@ -60,3 +62,19 @@ def test_integrated_gradients_add_up(shared, weights):
 def test_every_network_is_there(shared):
     assert len(WEIGHTS) == 45
     assert {one.split("/")[0] for one in QUICK} == {path.name for path in MODELS.iterdir() if path.is_dir()}
+
+
+def test_the_enhancer_network_tells_enhancers_from_their_shuffles(shared):
+    """And not from themselves: a trial on natural sequences has no such note."""
+    network, _ = predictor_of("deepstarr/model.safetensors")
+    fly = shared / "data" / "sequences" / "fly_249"
+    enhancers = read_fasta(fly / "enhancers.fasta.gz")
+    arms = {"untreated": cg.Untreated(), "AP-1": cg.Embed("TGACTCA", at=120)}
+    for null, n_units in ((cg.DinucleotideShuffle(of=enhancers), 200), (cg.Genomic(of=enhancers), 10)):
+        outcomes = cg.run(cg.Design(null=null, arms=arms, n_units=n_units), network, rng=0, real="parents")
+        notes, natural = outcomes.attrs.get("notes", ""), isinstance(null, cg.Genomic)
+        assert ("10 real sequences do not overlap" in notes) != natural
+        area = auroc(
+            outcomes["outcome"].sel(arm="untreated", task="dev").values, network.predict(enhancers.tokens)[:, 0]
+        )
+        assert abs(area - 0.5) < 0.1 if natural else area >= 0.95

@@ -217,7 +217,9 @@ def test_near_copies_are_left_out_of_pairs_and_named():
     assert _largest(table.iloc[[1, 5]], both_strands=True) == (["AGATAAG", "TGCATG"], [])
 
 
-@pytest.mark.parametrize(("one", "other", "near"), [("TGCATG", "ATGCATGA", True), ("ACGT", "CGTA", False)])
+@pytest.mark.parametrize(
+    ("one", "other", "near"), [("TGCATG", "ATGCATGA", True), ("ACGT", "CGTA", False), ("TGAGTCATC", "ATGAGTCAC", True)]
+)
 def test_near_copies_are_so_in_both_orders(one, other, near):
     assert is_near_copy(one, other, both_strands=False) == near == is_near_copy(other, one, both_strands=False)
 

@@ -195,9 +195,9 @@ def _loop(found: Results) -> str:
         beyond = max(effect - fence for effect, fence in missed)
         says += (
             f" Of the {len(missed)} words not found, with effects of {min(missed)[0]:.2f} to {max(missed)[0]:.2f}, "
-            f"{n_unproposed} {'was' if n_unproposed == 1 else 'were'} not proposed, and {inside} lie inside the fences"
+            f"{n_unproposed} {'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
+            f"{'lies' if inside == 1 else 'lie'} inside the fence, the others at most {max(beyond, 0):.2f} beyond it."
         )
-        says += f"; the largest distance beyond one is {beyond:.2f}." if beyond > 0 else "."
         says += " " + " ".join(_LOOP_LIMIT.split())
     acting, held = (
         sum(row[1 + found["columns"].index(name)] for row in found["rows"])
@@ -316,9 +316,9 @@ _LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the 
 planted: half of them propose, 200 shuffles of the others test. A word or proposal acts if its own average effect in
 the network (2,000 random sequences) is .3 or more beyond that of random words of its width. A word is found if one that
 holds contains its six letters. The fence is five standard deviations of 100 placebo words of six bases."""
-_LOOP_LIMIT = """A word inside the fences does not hold with any number of backgrounds. By ranks among placebo words,
-without fences, words held in networks of random weights too
-([decision 23](decisions/0023-words-that-a-search-has-chosen.md))."""
+_LOOP_LIMIT = """A proposal of seven letters is compared with placebo words of eight, whose fence is wider. A word
+inside the fences does not hold with any number of backgrounds. By ranks among placebo words, without fences, words held
+in networks of random weights too ([decision 23](decisions/0023-words-that-a-search-has-chosen.md))."""
 _ZOO = """Means over the cases and networks that a method answers (a family of networks is one case); interaction errors
 without their sign, relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as
 two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by
