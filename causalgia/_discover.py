@@ -216,7 +216,7 @@ def discover(
         answer.decisions,
         n_proposing,
         n_fresh,
-        (says, *_other_words(table, answer.decisions), *near_copies, *_overlap(trial, predictor), *copies),
+        (says, *_other_words(table, answer.decisions), *near_copies, *_overlap_sentences(trial, predictor), *copies),
     )
 
 
@@ -364,7 +364,7 @@ def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
     return False
 
 
-def _overlap(trial: Design, predictor: Predictor) -> list[str]:
+def _overlap_sentences(trial: Design, predictor: Predictor) -> list[str]:
     """Return a sentence on the tasks in which shuffles and their sequences do not overlap; none if they do."""
     notes = overlap_notes(trial, predictor, "parents")
     return [f"{note[0].upper()}{note[1:]}, of sequences that were not given here." for note in notes]

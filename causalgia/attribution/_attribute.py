@@ -256,7 +256,7 @@ def _by_gradient(
                 steps *= 2
                 scores = _scores_of_one(f, tokens, draws, n_steps=steps, **same)
             if not scores.is_complete:
-                incomplete[of.names[row]] = scores
+                incomplete[str(of.names[row])] = scores
                 unruled = getattr(f, "unruled", [])
                 if unruled or len(incomplete) == _MOST_INCOMPLETE:
                     break
