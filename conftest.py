@@ -19,6 +19,7 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/attribution/layers.py",
         "causalgia/attribution/_attention.py",
         "causalgia/attribution/_nullified.py",
+        "causalgia/attribution/_randomized.py",
         "causalgia/attribution/_filters.py",
         "causalgia/benchmark/_cases.py",
         "causalgia/benchmark/_interpretation.py",

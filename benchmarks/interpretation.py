@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from interpreted import confounded, gates, grammars, writing, zoo
+from interpreted import confounded, gates, grammars, loop, writing, zoo
 from interpreted.methods import METHODS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "interpretation.md"
@@ -32,7 +32,7 @@ Results = dict[str, Any]
 def parts() -> list[str]:
     """Return the names of the parts."""
     of_zoo = [f"zoo: {name}" for name in METHODS]
-    return ["gates", "confounded", "words", *of_zoo, *[f"grammars: {name}" for name in grammars.METHODS]]
+    return ["gates", "confounded", "words", "loop", *of_zoo, *[f"grammars: {name}" for name in grammars.METHODS]]
 
 
 def measured(name: str, *, quick: bool = False, folder: Path | None = None) -> Results:
@@ -45,6 +45,8 @@ def measured(name: str, *, quick: bool = False, folder: Path | None = None) -> R
         found = confounded.measured(quick=quick)
     elif kind == "words":
         found = zoo.words(quick=quick)
+    elif kind == "loop":
+        found = loop.measured(quick=quick)
     elif kind == "zoo":
         found = zoo.measured(method, quick=quick)
     elif folder is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -117,10 +118,18 @@ def analyze(
     return steps(outcomes, analysis, rng=rng, client=client).decisions
 
 
-def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None) -> Steps:
+def steps(
+    outcomes: xr.Dataset,
+    analysis: Analysis | None = None,
+    *,
+    rng: RNG,
+    client: Client | None = None,
+    placebo_class: Mapping[str, int] | None = None,
+) -> Steps:
     """Run an analysis as `analyze` does and return the result of each step.
 
-    Results are marked exploratory only for fields that differ from the stored analysis.
+    Results are marked exploratory only for fields that differ from the stored analysis. `placebo_class`, a class for
+    each contrast, says which placebo words it is compared with.
 
     Examples
     --------
@@ -139,11 +148,23 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, c
     key = root_key(rng)
     effects, estimates = estimate_effects(outcomes, asked, rng=derive(key, "adjust"))
     check_has_errors(estimates)
+    estimates = _with_placebo_class(estimates, placebo_class)
     return infer_and_decide(outcomes, effects, estimates, asked, key, client=client)
 
 
-def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
-    """Run an analysis on estimates: adjust, infer, decide.
+def _with_placebo_class(estimates: xr.Dataset, classes: Mapping[str, int] | None) -> xr.Dataset:
+    """Return estimates with the class of placebo words that each contrast is compared with, if there are any."""
+    if classes is None:
+        return estimates
+    return estimates.assign_coords(
+        placebo_class=("contrast", [classes[str(name)] for name in estimates["contrast"].to_numpy()])
+    )
+
+
+def steps_from(
+    estimates: xr.Dataset, analysis: Analysis, *, rng: RNG, placebo_class: Mapping[str, int] | None = None
+) -> Steps:
+    """Run an analysis on estimates: adjust, infer, decide; `placebo_class` as for `steps`.
 
     Raises
     ------
@@ -167,6 +188,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
             )
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
+    adjusted = _with_placebo_class(adjusted, placebo_class)
     return infer_and_decide(estimates, None, adjusted, analysis, root_key(rng))
 
 

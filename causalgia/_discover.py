@@ -26,6 +26,7 @@ from causalgia.sequences import Motif, Sequences, encode, motif, read_motifs
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source, sequence_fingerprints
 from causalgia.streams import RNG, derive, root_key
+from causalgia.trial.design_notes import overlap_notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,8 +147,13 @@ def discover(
     A word holds if its effect lies beyond the fences of placebo words of its width
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task.
 
+    Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .9 or
+    more, or .1 or less), the answer says so: effects are then effects far from the sequences given.
+    The result is made at one go; a call that was interrupted starts anew.
+
     With several members ``q`` is that of the member that makes the majority (the third smallest of five), and the
     interval is over units and members.
+    Words that hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``) are left out of the pairs.
     Pairs are at two places, a third of the sequence apart; an interaction at other distances is another question
     (`causalgia.experiments.motif_pair`). Their intervals are Bonferroni's over the pairs, and "sum" says that the
     interval lies within a tenth of the smaller of the two effects.
@@ -185,16 +191,16 @@ def discover(
         table, pairs, sites = (_empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES))
         return Discovery(table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies))
     trial = proposals_trial(proposed, fresh, n_units=n_units)
-    outcomes = run(trial, predictor, rng=derive(key, "trial"))
+    outcomes = run(trial, predictor, rng=derive(key, "trial"), real="parents")
     answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
     over = answer.findings.get("over predictors", answer.decisions)
     table = _table(answer.decisions, over, proposed, named)
-    pairs = _pairs(predictor, fresh, table, n_units, derive(key, "pairs"))
+    both_strands = bool(proposed.attrs["both_strands"])
+    largest, near_copies = _largest(table, both_strands=both_strands)
+    pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"))
     held = table["verdict"].isin(_DIRECTED)
     n_words = proposed.sizes["pattern"]
-    sites = _sites(
-        [proposing.parents_given, fresh.parents_given], table, both_strands=bool(proposed.attrs["both_strands"])
-    )
+    sites = _sites([proposing.parents_given, fresh.parents_given], table, both_strands=both_strands)
     n_held = table[held]["consensus"].nunique()
     rate = 1 - float(answer.decisions.attrs["level"])
     says = (
@@ -210,7 +216,7 @@ def discover(
         answer.decisions,
         n_proposing,
         n_fresh,
-        (says, *_other_words(table, answer.decisions), *copies),
+        (says, *_other_words(table, answer.decisions), *near_copies, *_overlap_sentences(trial, predictor), *copies),
     )
 
 
@@ -318,13 +324,58 @@ def _table(
     return table.iloc[order].reset_index(drop=True)
 
 
+def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
+    """Return the largest words that hold, no two of them near copies, and a sentence on those left out of pairs."""
+    largest: list[str] = []
+    left_out = []
+    for word in dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]):
+        if len(largest) == _MOST_IN_PAIRS:
+            break
+        same = next((one for one in largest if is_near_copy(word, one, both_strands=both_strands)), None)
+        if same is None:
+            largest.append(word)
+        else:
+            left_out.append(f"{word} ({same})")
+    if not left_out:
+        return largest, []
+    words = "this word" if len(left_out) == 1 else "these words"
+    return largest, [f"Pairs leave out {words}, a near copy of a larger one: {', '.join(left_out)}."]
+
+
+def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
+    """Whether two words are one, shifted: they share a run of five letters, and of all but two of the shorter.
+
+    Words of one length that differ at their ends, without a shift, are variants and no copies.
+
+    Examples
+    --------
+    >>> is_near_copy("GTGACTCA", "TGACTCAC", both_strands=False)
+    True
+    >>> is_near_copy("TGCATG", "AGCATG", both_strands=False), is_near_copy("TGAGTCA", "GTGACTC", both_strands=True)
+    (False, True)
+    """
+    shorter = min(len(word), len(other))
+    least = min(max(shorter - 2, 5), shorter)
+    for one in [word, reverse_complement_word(word)] if both_strands else [word]:
+        runs = ((i, j) for i in range(len(one) - least + 1) for j in range(len(other) - least + 1))
+        shifted = ((i, j) for i, j in runs if i != j or len(one) != len(other))
+        if one == other or any(one[i : i + least] == other[j : j + least] for i, j in shifted):
+            return True
+    return False
+
+
+def _overlap_sentences(trial: Design, predictor: Predictor) -> list[str]:
+    """Return a sentence on the tasks in which shuffles and their sequences do not overlap; none if they do."""
+    notes = overlap_notes(trial, predictor, "parents")
+    return [f"{note[0].upper()}{note[1:]}, of sequences that were not given here." for note in notes]
+
+
 def _pairs(
-    predictor: Predictor, null: DinucleotideShuffle, table: pd.DataFrame, n_units: int, key: int
+    predictor: Predictor, null: DinucleotideShuffle, table: pd.DataFrame, words: list[str], n_units: int, key: int
 ) -> pd.DataFrame:
-    """Return the interaction of each pair of the largest words that hold, both embedded in the same backgrounds."""
+    """Return the interaction of each pair of words, both embedded in the same backgrounds."""
     import pandas as pd
 
-    words = list(dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]))[:_MOST_IN_PAIRS]
     wide = max(map(len, words), default=0)
     if len(words) < 2 or null.length < 3 * wide:
         return _empty(_OF_PAIRS)
@@ -337,7 +388,7 @@ def _pairs(
         arms.append(Arm(both, Embed(first, at=places[0]) + Embed(second, at=places[1])))
         contrasts[both] = {both: 1.0, one: -1.0, other: -1.0, "untreated": 1.0}
     contrasts |= {arm.name: {arm.name: 1.0, "untreated": -1.0} for arm in arms[1 : 1 + 2 * len(words)]}
-    outcomes = run(Design(null=null, arms=arms, n_units=n_units), predictor, rng=key, progress=False)
+    outcomes = run(Design(null=null, arms=arms, n_units=n_units), predictor, rng=key)
     effects = contrast(outcomes, contrasts=contrasts)
     n_pairs = len(words) * (len(words) - 1) // 2
     target: Any = "population x predictors" if predictor.models is not None else None

@@ -451,7 +451,7 @@ class Analysis:
         """Return the settings that were chosen as a table, for notebooks."""
         left = "style='text-align: left'"
         rows = "\n".join(
-            f"<tr><th scope='row' {left}>{field.name}</th><td {left}>{as_html(repr(value))}</td></tr>"
+            f"<tr><th scope='row' {left}>{field.name}</th><td {left}>{as_html(quoted(value))}</td></tr>"
             for field, value in self._fields_set()
         )
         return f"<table><caption>Analysis plan; all other settings are the defaults</caption>\n{rows}\n</table>"

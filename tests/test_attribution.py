@@ -492,3 +492,63 @@ def test_a_sequence_that_no_baseline_differs_from_has_scores_of_nothing():
     maps = cg.attribute(drawn, network, method="integrated_gradients", n_baselines=4, rng=0, progress=False)
     assert (maps["answer"].sel(task="AND") == 0).all()
     assert np.abs(maps["score"].sel(task="AND")).max() < 1e-3
+
+
+class Steps(torch.nn.Module):
+    """A step in the number of A's, without width for quadrature, and a constant."""
+
+    def __init__(self, steep=1e7, at=6.123):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.full((1,), steep))
+        self.at = at
+
+    def forward(self, x):
+        n = x[:, 0].sum(-1)
+        return torch.stack([torch.sigmoid((n - self.at) * self.weight), 0 * n], 1)
+
+
+def test_sequences_whose_scores_do_not_add_up_are_listed():
+    """Lines from baselines without A cross the step where a sequence has 7 or more."""
+    names = {"below": "ACGTACGTACGT", "above": "AAAAAAAACGTC", "low": "CCGTACGTCCGT", "over": "AAAAAACCAAAA"}
+    predictor = cg.TorchPredictor(Steps(), tasks=["step", "nothing"])
+    options = {"baselines": cg.Profile(of=["C" * 12, "G" * 12, "T" * 12]), "n_baselines": 2}
+    options |= {"method": "integrated_gradients", "rng": 0, "progress": False}
+    with pytest.raises(AttributionError) as refused:
+        cg.attribute(names, predictor, **options)
+    said = str(refused.value)
+    assert "sequence 'above', task 'step'" in said
+    assert "with 4,096 points" in said
+    assert "leave out 'above', 'over': 2 of the first 4 sequences" in said
+    with pytest.raises(AttributionError, match="of 3 sequences it alone"):
+        cg.attribute({name: row for name, row in names.items() if name != "over"}, predictor, **options)
+    left = {name: row for name, row in names.items() if name in ("below", "low")}
+    assert (cg.attribute(left, predictor, **options)["completeness"] == 0).all()
+
+
+def test_steps_are_added_for_the_sequences_that_need_them(monkeypatch):
+    seen = []
+    from causalgia.attribution import gradients
+
+    count = gradients.path_multipliers
+    monkeypatch.setattr(gradients, "path_multipliers", lambda *a, **k: seen.append(k["n_steps"]) or count(*a, **k))
+    predictor = cg.TorchPredictor(Steps(steep=900.0), tasks=["step", "nothing"])
+    null = cg.Profile(of=["C" * 12, "G" * 12, "T" * 12])
+    options = {"method": "integrated_gradients", "baselines": null, "n_baselines": 2, "rng": 0, "progress": False}
+    maps = cg.attribute(["ACGTACGTACGT", "AAAAAAAACGTC", "CCGTACGTCCGT"], predictor, **options)
+    assert seen[:2] == [16, 16]
+    assert 512 < max(seen) <= 4096
+    assert seen[-1] == 256
+    assert np.abs(maps["completeness"]).max() <= 0.01
+
+
+def test_constant_answers_are_explained_by_nothing():
+    predictor = cg.TorchPredictor(Steps(at=100.0), tasks=["step", "nothing"])
+    for method in ("gradient", "integrated_gradients", "expected_gradients", "deeplift"):
+        if method == "deeplift":
+            pytest.importorskip("tangermeme")
+        options = {} if method == "gradient" else {"n_baselines": 3, "rng": 0}
+        maps = cg.attribute(cg.Uniform(length=12).sample(3, rng=1), predictor, method=method, **options)
+        assert (maps["score"] == 0).all()
+        assert not np.isnan(maps["score"]).any()
+        if "completeness" in maps:
+            assert (maps["completeness"] == 0).all()

@@ -279,6 +279,8 @@ def test_sources_that_are_none_are_refused():
         (-1, "no site"),
         ((3, 3), "empty"),
         ("GATA", "no site"),
+        ([3, 5, 8], "the same in all sequences"),
+        (np.array([[3, 5], [4, 6], [5, 7]]), "one call for each place"),
         ((0, 9), "whole sequence"),
         ((0, 5), "give rng=0"),
     ):

@@ -76,7 +76,7 @@ def test_the_confounded_part_runs():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["gates", "words", *(f"zoo: {name}" for name in METHODS)])
+@pytest.mark.parametrize("name", ["gates", "words", "loop", *(f"zoo: {name}" for name in METHODS)])
 def test_a_part_runs(name):
     found = maker.measured(name, quick=True)["found"]
     assert set(found) == set(KEPT[name]["found"])

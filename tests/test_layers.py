@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.attribution import Nullified, filters
-from causalgia.errors import AttributionError, ContrastError, PredictorError
+from causalgia.attribution import Nullified, filters, randomized
+from causalgia.errors import AttributionError, CausalgiaError, ContrastError, PredictorError
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -272,9 +272,95 @@ def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
     np.testing.assert_array_equal(by_control["ice"], as_given["ice"])
 
 
+class Normalized(nn.Module):
+    """A convolution with batch normalization, and one weight under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.scan = nn.Conv1d(4, 6, 4)
+        self.norm = nn.BatchNorm1d(6)
+        self.read = nn.Linear(6, 6)
+        self.again = nn.Linear(6, 6, bias=False)
+        self.again.weight = self.read.weight
+        with torch.no_grad():
+            for number, weight in enumerate(self.parameters()):
+                weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(number)))
+            self.norm.running_mean.fill_(0.5)
+
+    def forward(self, x):
+        return self.again(self.read(self.norm(self.scan(x)).sum(-1))).sum(1)
+
+
+def test_randomized_networks_have_the_values_of_each_tensor_in_other_places(sample):
+    net = Normalized()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    predictor = cg.TorchPredictor(net, tasks=["score"], scale="log counts")
+    both = randomized(predictor, n_draws=3, rng=0)
+    assert both.models == ("intact", "randomized 1", "randomized 2", "randomized 3")
+    assert both.members[0] is predictor
+    assert len({member.fingerprint for member in both.members}) == 4
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    copies = [member.module for member in both.members[1:]]
+    for copy in copies:
+        assert copy.again.weight is copy.read.weight
+        for name, value in copy.named_parameters():
+            assert torch.equal(value.flatten().sort().values, before[name].flatten().sort().values)
+            assert not torch.equal(value, before[name])
+        assert all(torch.equal(value, before[name]) for name, value in copy.named_buffers())
+    assert not torch.equal(copies[0].scan.weight, copies[1].scan.weight)
+    fewer = randomized(predictor, n_draws=1, rng=0)
+    assert fewer.members[1].fingerprint == both.members[1].fingerprint
+    assert randomized(predictor, n_draws=1, rng=1).members[1].fingerprint != both.members[1].fingerprint
+    named = cg.TorchPredictor(net, tasks=["score"], fingerprint="version 1")
+    assert len({member.fingerprint for member in randomized(named, rng=0).members}) == 6
+    tokens = sample["sequence"].to_numpy()
+    np.testing.assert_array_equal(both.predict(tokens)[..., 1], fewer.predict(tokens)[..., 1])
+    assert both.predict(tokens).shape == (40, 1, 4)
+
+
+def test_a_shuffle_gives_every_permutation_equally_often():
+    """Of three weights, one of 6 orders: chi-squared with 5 degrees of freedom, at 1e-4 (25.7)."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 1, bias=False))
+    with torch.no_grad():
+        net[1].weight.copy_(torch.tensor([[0.0, 1.0, 2.0] + [3.0] * 9]))
+    from causalgia.attribution._randomized import _shuffled  # which imports torch
+
+    weights = [_shuffled(net, key)[1].weight[0].detach().numpy() for key in range(600)]
+    orders = [row[row < 3] for row in weights]
+    counts = np.unique(orders, axis=0, return_counts=True)[1]
+    assert len(counts) == 6
+    assert ((counts - 100) ** 2 / 100).sum() < 25.7
+
+
+def test_randomized_networks_are_compared_with_the_intact_one(sample):
+    both = randomized(Nullified(cg.TorchPredictor(Scan(), tasks=["score"]), "scan", 0), n_draws=4, rng=0)
+    arms = {"placebo": cg.Placebo("TGCA", at=4), "TGCA": cg.Embed("TGCA", at=4)}
+    outcomes = cg.run(cg.Design(null=cg.Uniform(length=12), arms=arms, n_units=20), both, rng=0)
+    y = outcomes["outcome"].to_numpy().astype(float)[:, :, 0]
+    effects = cg.contrast(outcomes, contrasts="TGCA - placebo", over="model", control="intact")
+    np.testing.assert_allclose(
+        effects["ice"][:, :, 0], (y[:, 1] - y[:, 0])[:, 1:] - (y[:, 1] - y[:, 0])[:, :1], atol=1e-12
+    )
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # the older weight normalization
+def test_a_network_that_cannot_be_copied_is_named():
+    net = nn.Sequential(nn.utils.weight_norm(nn.Conv1d(4, 2, 3)), nn.Flatten(), nn.Linear(20, 1))
+    with pytest.raises(PredictorError, match="cannot be copied.*parametrizations"):
+        randomized(cg.TorchPredictor(net), rng=0)
+    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 2, 3)), nn.Flatten(), nn.Linear(20, 1))
+    assert len(randomized(cg.TorchPredictor(net), rng=0).members) == 6
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
+        (lambda p, s: randomized(cg.FunctionPredictor(lambda x: x[:, 0].sum(-1)), rng=0), PredictorError, "no layers"),
+        (lambda p, s: randomized(cg.Ensemble([p, Nullified(p, "scan", 0)]), rng=0), PredictorError, "members"),
+        (lambda p, s: randomized(cg.TorchPredictor(nn.Flatten()), rng=0), AttributionError, "no parameters"),
+        (lambda p, s: randomized(cg.TorchPredictor(nn.PReLU()), rng=0), AttributionError, "two different values"),
+        (lambda p, s: randomized(p, n_draws=0, rng=0), CausalgiaError, "n_draws=0"),
+        (lambda p, s: randomized(p, rng=None), CausalgiaError, "rng=0"),
         (lambda p, s: filters(p, "scam", s), AttributionError, "did you mean 'scan'.*'act', 'spare', 'read'"),
         (lambda p, s: filters(p, "read", s), AttributionError, "read the whole sequence"),
         (lambda p, s: filters(p, "spare", s), AttributionError, "takes no part"),

@@ -22,7 +22,7 @@ from causalgia import errors
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import api_pages
 
-_NEED_TORCH = {"TorchPredictor", "from_keras_h5", "load_weights", "save_weights", "Nullified"}
+_NEED_TORCH = {"TorchPredictor", "from_keras_h5", "load_weights", "save_weights", "Nullified", "randomized"}
 ROOMS = sorted(set(dir(cg)) - set(cg.__all__))
 HEAVY = ("xarray", "scipy.stats", "torch", "pymc", "arviz", "numba", "matplotlib", "pandas", "statsmodels")
 
@@ -103,6 +103,7 @@ def test_no_module_is_hidden_by_a_name_that_its_package_exports():
     has_torch = importlib.util.find_spec("torch") is not None
     needs_torch = (
         "torch_|weights|twin|incremental|_export_onnx|_from_keras|differentiable|deeplift|gradients|layers|_nullified"
+        "|_randomized"
     )
     left_out = r"__main__$" if has_torch else rf"__main__$|{needs_torch}"
     for info in pkgutil.walk_packages(cg.__path__, "causalgia."):

@@ -160,6 +160,14 @@ def test_what_is_not_known_or_zero_has_no_letter():
     plot.logo(heights([[np.nan, np.nan, np.nan, np.nan]]))
 
 
+def test_heights_of_another_unit_are_not_called_effects():
+    bits = heights([[1.0, 0.2, 0.0, 0.0]])
+    assert plot.logo(bits).get_ylabel().startswith("ACE on")
+    bits["ace"].attrs["units"] = "bits"
+    assert plot.logo(bits).get_ylabel() == "bits"
+    assert plot.logo(bits, centered=True).get_ylabel().startswith("bits,")
+
+
 def test_a_logo_of_another_kind_is_refused():
     with pytest.raises(OutcomesError, match=r"'ace' \(position, base\)"):
         plot.logo(table())

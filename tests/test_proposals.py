@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia._discover import _reads
+from causalgia._discover import _largest, _reads, is_near_copy
 from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, MissingExtraError, OutcomesError, SequenceError
+from causalgia.multiplicity import placebo_fences
 from causalgia.sequences import decode, encode
 from causalgia.sequences.fasta import sequence_fingerprints
 
@@ -327,6 +328,46 @@ def test_pairs_that_need_each_other_are_and():
     assert _reads(0.01, 0.2, [0.5, 0.6]) == "undecided"
 
 
+def test_near_copies_are_left_out_of_pairs_and_named():
+    words = ["GTGACTCA", "AGATAAG", "TGACTCAC", "CTTATCT", "GAGTCAC", "TGCATG", "AGCATG", "AGAATG"]
+    table = pd.DataFrame({"consensus": words, "verdict": ["increases"] * 7 + ["undecided"]})
+    largest, says = _largest(table, both_strands=False)
+    assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
+    assert says == ["Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."]
+    largest, says = _largest(table, both_strands=True)
+    assert largest == ["GTGACTCA", "AGATAAG", "TGCATG", "AGCATG"]
+    assert says[0].endswith("TGACTCAC (GTGACTCA), CTTATCT (AGATAAG), GAGTCAC (GTGACTCA).")
+    assert _largest(table.iloc[[1, 5]], both_strands=True) == (["AGATAAG", "TGCATG"], [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"), [("TGCATG", "ATGCATGA", True), ("ACGT", "CGTA", False), ("TGAGTCATC", "ATGAGTCAC", True)]
+)
+def test_near_copies_are_so_in_both_orders(one, other, near):
+    assert is_near_copy(one, other, both_strands=False) == near == is_near_copy(other, one, both_strands=False)
+
+
+def test_a_null_that_the_network_tells_from_its_sequences_is_said():
+    """Every sequence has the word, and hardly any of their shuffles; of the other sequences half have it."""
+    both = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
+    apart = str(cg.discover(both, planted(60, "TGCATG"), n_units=100, rng=0))
+    assert re.search(r"The null model and 30 real sequences do not overlap .*AUROC (1\.00|0\.9\d) in outcome", apart)
+    assert "of sequences that were not given here." in apart
+    drawn = planted(400, "TGCATG")
+    half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))  # as many without the word
+    assert "overlap" not in str(cg.discover(both, half[:120], n_units=100, rng=0))
+
+
+def test_natural_sequences_as_null_overlap_with_themselves():
+    rows = planted(120, "TGCATG")
+    network = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
+    found = cg.propose(sequences=rows[:60], predictor=network, rng=0)
+    for null, said in ((cg.DinucleotideShuffle(of=rows[60:]), True), (cg.Genomic(of=rows[60:]), False)):
+        trial = cg.experiments.proposals(found, null, n_units=60)
+        outcomes = cg.run(trial, network, rng=1, real="parents")
+        assert ("do not overlap" in outcomes.attrs.get("notes", "")) == said
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -389,7 +430,8 @@ def test_sites_are_where_words_that_hold_stand():
 def test_words_are_compared_with_placebo_words_of_their_width():
     found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
     trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=60, placebos=40)
-    decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions
+    answer = trial.analyze(cg.run(trial, rbfox1, rng=3))
+    decisions = answer.decisions
     for name, wide, word in zip(
         decisions["contrast"].values, decisions["placebo_class"].values, decisions["placebo_word"].values, strict=True
     ):
@@ -399,6 +441,11 @@ def test_words_are_compared_with_placebo_words_of_their_width():
         own = decisions.isel(contrast=decisions["placebo_class"].values == wide)
         assert own["placebo_word"].sum() == 40
         assert len(np.unique(own["rope_upper"])) == 1
+        fences = placebo_fences(answer.estimates.isel(contrast=decisions["placebo_class"].values == wide))
+        np.testing.assert_allclose(own["rope_lower"].to_numpy(), fences["lower"].item())
+        np.testing.assert_allclose(own["rope_upper"].to_numpy(), fences["upper"].item())
+    assert len(np.unique(decisions["rope_upper"])) == len(set(decisions["placebo_class"].values.tolist())) > 1
+    assert "placebo words of each width" in decisions.attrs["rope"]
 
 
 @pytest.mark.torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def page(results: Results) -> str:
     parts += [_gates(results["gates"]["found"])] if "gates" in results else []
     parts += [_confounded(results["confounded"]["found"])] if "confounded" in results else []
     parts += [_words(results["words"]["found"])] if "words" in results else []
+    parts += [_loop(results["loop"]["found"])] if "loop" in results else []
     parts += [_zoo(of_zoo)] if of_zoo else []
     parts += [_grammars(grammars)] if grammars else []
     parts.append(_missed(results, {"zoo": of_zoo, "grammars": grammars}))
@@ -162,6 +164,50 @@ def _words(found: Results) -> str:
     return f"## UGCAUG in ten networks\n\n{_WORDS}\n\n{_table(head, rows)}"
 
 
+def _loop(found: Results) -> str:
+    table, missed, n_whole, n_unproposed = [], [], 0, 0
+    for network, *figures in found["rows"]:
+        one = dict(zip(found["columns"], figures, strict=True))
+        fence = (one["fence above"] - one["fence below"]) / 2
+        lost = found["missed"][network]
+        missed += [(abs(effect), fence) for effect in lost.values()]
+        n_whole += not lost
+        n_unproposed += one["active"] - one["active proposed"]
+        words = f"{one['found']} of {one['active']}"
+        table.append([
+            network, f"**{words}**" if lost else words,
+            ", ".join(f"{word} ({effect:.2f})" for word, effect in lost.items()), f"{fence:.2f}",
+            f"{one['active proposed']} of {one['active']}", f"{one['proposed active']} of {one['proposed']}",
+            f"{one['confirmed active']} of {one['confirmed']}",
+        ])  # fmt: skip
+    head = [
+        "network",
+        "words found",
+        "not found",
+        "fence",
+        "words proposed",
+        "proposals that act",
+        "confirmed that act",
+    ]
+    says = f"Every word is found in {n_whole} of {len(table)} networks."
+    if missed:
+        inside = sum(effect < fence for effect, fence in missed)
+        beyond = max(effect - fence for effect, fence in missed)
+        says += (
+            f" Of the {len(missed)} words not found, with effects of {min(missed)[0]:.2f} to {max(missed)[0]:.2f}, "
+            f"{n_unproposed} {'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
+            f"{'lies' if inside == 1 else 'lie'} inside the fence, the others at most {max(beyond, 0):.2f} beyond it."
+        )
+        says += " " + " ".join(_LOOP_LIMIT.split())
+    acting, held = (
+        sum(row[1 + found["columns"].index(name)] for row in found["rows"])
+        for name in ("confirmed active", "confirmed")
+    )
+    says = f"Of {held} confirmed words {acting} act ({_short(acting / held)}; at least .9 is asked). {says}"
+    says = "\n".join(wrap(says, 119, break_on_hyphens=False))
+    return f"## Propose, then test, in ten networks\n\n{_LOOP}\n\n{_table(head, table)}\n\n{says}"
+
+
 def _grammars(found: dict[str, Results]) -> str:
     one_each = {
         name: one | {"rows": [row for row in one["rows"] if row[1] == LARGEST], "refused": []}
@@ -195,6 +241,11 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                     f"{method} of UGCAUG, {network}: AUROC {auroc:.3f} (at least {least:g}), "
                     f"precision@k {precision:.3f} (at least {least_precision:g})."
                 )
+    if "loop" in results:
+        for network, lost in results["loop"]["found"]["missed"].items():
+            if lost:
+                words = ", ".join(f"{word} ({effect:.2f})" for word, effect in lost.items())
+                lines.append(f"propose, test in {network}: {words} not found.")
     if "gates" in results:
         found = found | {"gates": results["gates"]["found"]["maps"]}
     above: dict[str, list[str]] = defaultdict(list)
@@ -261,6 +312,13 @@ closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
+_LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight words of `rbfox1_like` was
+planted: half of them propose, 200 shuffles of the others test. A word or proposal acts if its own average effect in
+the network (2,000 random sequences) is .3 or more beyond that of random words of its width. A word is found if one that
+holds contains its six letters. The fence is five standard deviations of 100 placebo words of six bases."""
+_LOOP_LIMIT = """A proposal of seven letters is compared with placebo words of eight, whose fence is wider. A word
+inside the fences does not hold with any number of backgrounds. By ranks among placebo words, without fences, words held
+in networks of random weights too ([decision 23](decisions/0023-words-that-a-search-has-chosen.md))."""
 _ZOO = """Means over the cases and networks that a method answers (a family of networks is one case); interaction errors
 without their sign, relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as
 two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by

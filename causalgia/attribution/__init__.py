@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from causalgia.attribution._match import match
     from causalgia.attribution._nullified import Nullified
     from causalgia.attribution._propose import propose
+    from causalgia.attribution._randomized import randomized
     from causalgia.attribution.aligned_average import average
     from causalgia.attribution.attribution_files import read_attributions
     from causalgia.attribution.site_flags import against_trial
@@ -26,7 +27,7 @@ else:
     _get, __dir__ = on_first_use(__name__)
 
     def __getattr__(name: str) -> Any:
-        if name == "Nullified":  # a class of TorchPredictor
+        if name in ("Nullified", "randomized"):  # of TorchPredictor alone
             from causalgia.predict import TorchPredictor  # noqa: F401  # says how to install torch
         return _get(name)
 
@@ -43,5 +44,6 @@ __all__ = [
     "interactions",
     "match",
     "propose",
+    "randomized",
     "read_attributions",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,8 @@ Method = Literal["ism", "gradient", "integrated_gradients", "expected_gradients"
 _OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion")
 _BY_POSITION = ("shapley", "occlusion")
 _WIDTH = 5
-_FEWEST_STEPS, _MOST_STEPS = 16, 512
+_FEWEST_STEPS, _MOST_STEPS, _MOST_AT_FIRST = 16, 4096, 256
+_MOST_INCOMPLETE = 10
 _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
@@ -97,7 +98,8 @@ def attribute(
     Raises
     ------
     AttributionError
-        If a method or null model is unknown, or scores miss the difference that they explain by more than 1 %.
+        If a method or null model is unknown, or scores miss the difference that they explain (or the standard
+        deviation of the baselines' answers, if that is larger) by more than 1 %; names the sequences, ten at most.
     PredictorError
         If the predictor gives no gradients, answers along a track, or an answer is not finite.
     SequenceError
@@ -109,7 +111,8 @@ def attribute(
     -----
     Answers that a sequence of length L costs, with B baselines, beside a few for checks: ``"ism"`` 3 L + 1;
     ``"gradient"`` 1; ``"occlusion"`` B (L - 3) + 1; ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1;
-    ``"integrated_gradients"`` 17 B + 1, and up to 512 B more on the lines where 16 points do not add up;
+    ``"integrated_gradients"`` 17 B + 1; sequences whose scores do not add up with 16 points on a line are explained
+    again with twice as many, up to 4,096 (8,160 B more at most, because networks of many kinks need them);
     ``"deeplift"`` B + 2, and 2 B a task, in float64.
     Substitutions are recomputed in part where the network allows it.
     Memory beyond the result is bounded by blocks of baselines.
@@ -238,7 +241,9 @@ def _by_gradient(
 
             check_installed()
             f, like = Answers(predictor), like.double()
-        steps, over = _FEWEST_STEPS, []
+        steps, over, row = _FEWEST_STEPS, [], 0
+        incomplete: dict[str, ScoresOverBaselines] = {}
+        unruled: list[str] = []
         for row, tokens in enumerate(of.tokens):
             draws = draw(np.full(n_baselines, row), np.arange(n_baselines))
             shares = None
@@ -251,11 +256,16 @@ def _by_gradient(
                 steps *= 2
                 scores = _scores_of_one(f, tokens, draws, n_steps=steps, **same)
             if not scores.is_complete:
-                names = predictor.tasks if isinstance(tasks, slice) else [predictor.tasks[k] for k in tasks]
-                _raise_incomplete(method, scores, of.names[row], names, getattr(f, "unruled", []))
+                incomplete[str(of.names[row])] = scores
+                unruled = getattr(f, "unruled", [])
+                if unruled or len(incomplete) == _MOST_INCOMPLETE:
+                    break
             over.append(scores)
-            steps = max(_FEWEST_STEPS, steps // 2)
+            steps = min(max(_FEWEST_STEPS, steps // 2), _MOST_AT_FIRST)
             done(n_baselines)
+    if incomplete:
+        names = predictor.tasks if isinstance(tasks, slice) else [predictor.tasks[k] for k in tasks]
+        raise AttributionError(_of_incomplete(method, incomplete, row + 1, names, unruled))
     names_of = ["score", "score_se", "answer", "baseline_answer", "completeness"]
     if method == "expected_gradients":
         names_of.append("completeness_se")
@@ -305,27 +315,41 @@ def _scores_of_one(
     return sums.scores(tokens, chosen[0], chosen[1:], in_expectation=shares is not None)
 
 
-def _raise_incomplete(
-    method: Method, scores: ScoresOverBaselines, name: object, tasks: Sequence[str], unruled: Sequence[str]
-) -> NoReturn:
-    worst = int(np.argmax(np.abs(scores.completeness) / scores.explained))
-    if scores.completeness_se is not None:
-        raise AttributionError(
-            f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} add up to "
-            f"{scores.completeness[worst]:+.3g} beside the {scores.explained[worst]:.3g} that they explain, more than "
-            f"chance over {scores.n_baselines} baselines (standard error {scores.completeness_se[worst]:.2g}): the "
-            "answer changes on a short part of the lines; take method='integrated_gradients', or more n_baselines"
-        )
-    why = (
-        f"; operations without a rule of DeepLIFT: {', '.join(unruled)}; take method='integrated_gradients'"
-        if unruled
-        else "; take method='ism', which needs answers alone"
-    )
-    raise AttributionError(
+def _of_incomplete(
+    method: Method,
+    incomplete: dict[str, ScoresOverBaselines],
+    n_seen: int,
+    tasks: Sequence[str],
+    unruled: Sequence[str],
+) -> str:
+    """Return the message on sequences whose scores do not add up: the first with its numbers, and which others."""
+    (name, scores), *others = incomplete.items()
+    # a task of constant answers explains nothing, and misses nothing
+    shares = np.abs(scores.completeness) / np.where(scores.explained > 0, scores.explained, np.inf)
+    worst = int(np.argmax(shares))
+    says = (
         f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} add up to "
-        f"{scores.completeness[worst]:+.3g} beside the {scores.explained[worst]:.3g} that they explain, and "
-        f"{TOLERANCE:.0%} is the most{why}"
+        f"{scores.completeness[worst]:+.3g} beside the {scores.explained[worst]:.3g} that they explain, "
     )
+    if scores.completeness_se is not None:
+        why = (
+            f"more than chance over {scores.n_baselines} baselines (standard error {scores.completeness_se[worst]:.2g})"
+            ": the answer changes on a short part of the lines; take method='integrated_gradients', or more n_baselines"
+        )
+    elif unruled:
+        why = (
+            f"and {TOLERANCE:.0%} is the most; operations without a rule of DeepLIFT: {', '.join(unruled)}; take "
+            "method='integrated_gradients'"
+        )
+    else:
+        points = f" with {_MOST_STEPS:,} points on each line" * (method == "integrated_gradients")
+        why = f"and {TOLERANCE:.0%} is the most{points}; take method='ism', which needs answers alone"
+    if others:
+        listed = ", ".join(quoted(one) for one, _ in others)
+        why += f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first {n_seen:,} sequences miss it"
+    elif n_seen > 1:
+        why += f", or leave this one out: of {n_seen:,} sequences it alone misses it"
+    return says + why
 
 
 def _dataset(

@@ -50,7 +50,8 @@ def dfim(
     predictor
         The network.
     source
-        The site: a position (from 0), or ``(start, stop)``, stop excluded.
+        The site: a position (from 0), or ``(start, stop)``, stop excluded; the same in every sequence. Of sites that
+        move, cut the sequences around them, or make one call for each place.
     method, baselines, n_baselines
         How maps are made, as in `causalgia.attribute`.
     n_exchanges
@@ -151,6 +152,12 @@ def dfim(
 
 
 def _as_source(source: object, length: int) -> tuple[int, int]:
+    if isinstance(source, Sequence | np.ndarray) and not isinstance(source, str) and len(source) != 2:
+        raise AttributionError(
+            f"source={quoted(source)} has {len(source):,} entries, and a site is at one place, the same in all "
+            "sequences; give a position such as 20, or (16, 24): cut sequences around a site that moves, or make one "
+            "call for each place"
+        )
     try:
         start, stop = as_span((source, int(source) + 1) if is_whole(source) else source)
     except DesignError as error:

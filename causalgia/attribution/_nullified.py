@@ -18,6 +18,7 @@ from causalgia.attribution.layers import (
     channel_axis,
     check_met,
     met_at,
+    same_options,
 )
 from causalgia.checks import is_whole, nearest
 from causalgia.errors import AttributionError, quoted
@@ -103,19 +104,7 @@ class Nullified(TorchPredictor):
         self._nulls = (layer, kept, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
         super().__init__(
             _WithoutChannels(whole.module, layer, kept, at, values, whole.layout),
-            tasks=whole._given_tasks,
-            scale=whole._given_scale,
-            device=whole.device,
-            batch_size=whole.batch_size,
-            layout=whole.layout,
-            alphabet=whole.alphabet,
-            heads=whole.heads,
-            reduce=whole.reduce,
-            rc_average=whole.rc_average,
-            track=whole.track,
-            dtype=whole.dtype if whole._half_accepted else None,
-            tf32=whole.tf32,
-            channels_last=whole.channels_last,
+            **same_options(whole),
         )
 
     @property

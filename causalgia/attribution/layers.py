@@ -37,6 +37,25 @@ def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
     raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
 
 
+def same_options(whole: TorchPredictor) -> dict[str, Any]:
+    """Return the options with which another network is read as that of a predictor is."""
+    return {
+        "tasks": whole._given_tasks,
+        "scale": whole._given_scale,
+        "device": whole.device,
+        "batch_size": whole.batch_size,
+        "layout": whole.layout,
+        "alphabet": whole.alphabet,
+        "heads": whole.heads,
+        "reduce": whole.reduce,
+        "rc_average": whole.rc_average,
+        "track": whole.track,
+        "dtype": whole.dtype if whole._half_accepted else None,
+        "tf32": whole.tf32,
+        "channels_last": whole.channels_last,
+    }
+
+
 def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
     """Return the layer of that name.
 

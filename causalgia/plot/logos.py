@@ -31,7 +31,8 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     ----------
     ace
         ``ace (position, base)``, and ``task`` if there are several; `base` has the letters A C G T (or U). Unknown
-        heights (NaN) are left out.
+        heights (NaN) are left out. Where ``ace.attrs["units"]`` is given, as for information in bits, it is the label
+        of the axis, in place of "ACE on" the scale.
     task
         The task; required if there are several.
     centered
@@ -70,7 +71,8 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     positions: list[Any] = table["position"].to_numpy().tolist()
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
     draw_logo(axes, heights, letters, positions)
-    axes.set_ylabel(axis_label(table.attrs), fontsize=9.5, **AS_IT_IS)
+    units = table["ace"].attrs.get("units")
+    axes.set_ylabel(axis_label(table.attrs) if units is None else str(units), fontsize=9.5, **AS_IT_IS)
     if "task" in table.coords:
         title(axes, str(table["task"].item()))
     if centered:

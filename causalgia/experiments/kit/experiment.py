@@ -191,7 +191,9 @@ class Experiment(Design):
         self.check_outcomes(outcomes)
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
-        done = apply_verbs(outcomes, self.analysis.asking(self.asked), rng=derive(key, "steps"))
+        classes: Any = self.labels.get("placebo_class")
+        asked = self.analysis.asking(self.asked)
+        done = apply_verbs(outcomes, asked, rng=derive(key, "steps"), placebo_class=classes)
         found = TrialResults(
             experiment=self,
             steps=replace(
