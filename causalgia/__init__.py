@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         predict as predict,
     )
     from causalgia import (
+        protocol as protocol,
+    )
+    from causalgia import (
         reporting as reporting,
     )
     from causalgia import (
@@ -127,6 +130,7 @@ if TYPE_CHECKING:
         load_predictor,
     )
     from causalgia.prior import Prior
+    from causalgia.protocol import Protocol, verify
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide, tipping_point
@@ -155,6 +159,7 @@ __all__ = [
     "Precision",
     "Prior",
     "Profile",
+    "Protocol",
     "Scramble",
     "Shuffle",
     "TorchPredictor",
@@ -191,6 +196,7 @@ __all__ = [
     "table",
     "tidy",
     "tipping_point",
+    "verify",
 ]
 
 
