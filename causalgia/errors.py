@@ -18,7 +18,7 @@
         ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one
         ├── LibraryError               an oligo library that cannot be made, written or ordered as asked
         ├── CountsError                barcode counts that cannot be read, or do not belong to the library
-        ├── ProtocolError              a lock that is damaged, is there already, or cannot be read; a trial before its lock
+        ├── ProtocolError              a lock that is damaged, exists already or cannot be read
         ├── StoreError                 a trial on disk that is another's, damaged, of another version, or not writable
         ├── ClusterError               workers that are none, lost, or cannot be sent the predictor; also a RuntimeError
         ├── TrialInterruptedError      Ctrl-C in a stored trial; says how to go on; also a KeyboardInterrupt

@@ -8,7 +8,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.protocol._protocol import Protocol
-    from causalgia.protocol._verify import Deviation, Verification, verify
+    from causalgia.protocol._verify import Verification, verify
+    from causalgia.protocol.deviations import Deviation
     from causalgia.protocol.reproduction import Reproduction, compare_runs
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -165,7 +165,7 @@ class Protocol:
             "do": tuple(str(arm.intervention) for arm in design.named_arms),
             "design_fingerprint": design.fingerprint,
             "null_fingerprint": design.null.fingerprint,
-            "estimand": words["estimand"],
+            "estimand": f"{words['estimand']}, on {words['contrast_scale']}",
             "contrasts": tuple(weights),
             "until": _as_rule_text(until),
         }
@@ -331,7 +331,9 @@ class Protocol:
         """Return a deviation of the predictor with the parts of its fingerprint that differ, such as its weights."""
         there = dict(self.predictor_parts)
         parts = [name for name in there if name in here and there[name] != here[name]]
-        return replace(found, what=f"predictor ({', '.join(parts)})") if found.what == "predictor" and parts else found
+        return (
+            replace(found, what=f"predictor ({' and '.join(parts)})") if found.what == "predictor" and parts else found
+        )
 
     @property
     def do_by_arm(self) -> dict[str, str]:
@@ -432,8 +434,8 @@ def _as_analysis(analysis: object, design: Design) -> Analysis:
     asked = planned.asking(design.asked)
     if not asked.asks:
         raise DesignError(
-            "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in cg.Analysis, "
-            "or contrasts= in cg.Design"
+            "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
+            "cg.Analysis, or contrasts= in cg.Design"
         )
     return asked
 
@@ -460,7 +462,7 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     }
 
 
-def _weights(asked: Analysis, design: Design, coords: xr.Dataset) -> tuple[Mapping[str, Any], Any]:
+def _weights(asked: Analysis, design: Design, coords: xr.Dataset) -> tuple[dict[str, dict[str, float]], Any]:
     """Return the weights by contrast, and the control arm."""
     names = design.arm_names
     control = None if asked.control is None else arm_name(asked.control, names)

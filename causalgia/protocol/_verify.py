@@ -301,7 +301,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
     """
     outcomes = found["outcomes"]
     seed = _as_whole(outcomes.attrs.get("rng"))
-    if seed is None or not {"outcome", "ice", "ice_mean"} & set(map(str, outcomes.data_vars)):
+    if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(map(str, outcomes.data_vars)):
         return
     if "estimates" in found:
         yield from _compared_values(found["estimates"], lambda a: _estimates_again(outcomes, a, seed), "estimates")
@@ -334,12 +334,12 @@ def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset
     for name in ("ace", "se", "lower", "upper", "verdict"):
         if name not in results or name not in computed or results[name].dims != computed[name].dims:
             continue
-        here, there = xr.align(results[name], computed[name], join="inner")
-        one, other = here.to_numpy(), there.to_numpy()
+        found, expected = xr.align(results[name], computed[name], join="inner")
+        one, other = found.to_numpy(), expected.to_numpy()
         differ = one != other if name == "verdict" else ~np.isclose(one, other, _RELATIVE, 0, equal_nan=True)
         if differ.any():
             at = tuple(int(axis[0]) for axis in np.nonzero(differ))
-            place = ", ".join(str(here[dim].to_numpy()[k]) for dim, k in zip(here.dims, at, strict=True))
+            place = ", ".join(str(found[dim].to_numpy()[k]) for dim, k in zip(found.dims, at, strict=True))
             more = f" and {differ.sum() - 1:,} more" if differ.sum() > 1 else ""
             yield Deviation(
                 where=where,
