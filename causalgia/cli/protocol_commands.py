@@ -157,7 +157,7 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
         f"Error rate: {plan.error}, level {plan.level:g}; p-values adjusted by {plan.adjust}",
         f"Intervals: {plan.ci_prob:g}",
         f"Predictor: {spec.predictor.describe()}",
-        f"Predictions: {n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few to try the predictor",
+        f"Predictions: {n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few to try it",
     ]
     if design.assignment == "crossover" and design.n_units > 1:
         least = minimal_detectable_effect(sd=1.0, n_units=design.n_units)["minimal_detectable_effect"].item()

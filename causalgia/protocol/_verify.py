@@ -265,12 +265,21 @@ def _stored_design(protocol: Protocol, results: xr.Dataset, where: str) -> Itera
     if not rows:
         try:
             fingerprint = Design.from_dict(plain).fingerprint
-        except CausalgiaError:
-            return  # its files are on another machine
+        except CausalgiaError as error:
+            if _is_of_absent_file(error):
+                return  # its sequences are on another machine; the fingerprint of the whole was compared
+            fingerprint = f"cannot be read ({error})"
         if fingerprint != protocol.design_fingerprint:
             there = protocol.design_fingerprint
             rows.append(Deviation(where=where, what="stored design", there=there, here=fingerprint))
     yield from rows
+
+
+def _is_of_absent_file(error: BaseException | None) -> bool:
+    """Return whether an error comes from a file that is not there."""
+    while error is not None and not isinstance(error, FileNotFoundError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _analysis_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
