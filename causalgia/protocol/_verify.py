@@ -218,10 +218,14 @@ def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> 
 
 def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
     """Yield deviations in units, arms, null model and assignment; in the design as a whole where no other is found."""
-    attrs, found = results.attrs, []
-    n, terms = _n_units(results), protocol.terms()
-    if n is not None and not (protocol.until is not None and n <= protocol.n_units):
-        found += differences(terms, {"n_units": n}, where)
+    attrs, terms = results.attrs, protocol.terms()
+    found: list[Deviation] = []
+    if "unit" in results.dims:
+        n = int(results.sizes["unit"])
+        fewer_looks = protocol.until is not None and n <= protocol.n_units
+        found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
+    elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
+        found += differences(terms, _stored_numbers(results), where)
     found += differences(terms, {"assignment": attrs.get("assignment")}, where)
     if attrs.get("null_fingerprint") != protocol.null_fingerprint:
         here = f"{attrs.get('null')} ({attrs.get('null_fingerprint')})"
@@ -237,10 +241,13 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
         yield from _stored_design(protocol, results, where)
 
 
-def _n_units(results: xr.Dataset) -> int | None:
-    if "unit" in results.dims:
-        return int(results.sizes["unit"])
-    return None
+def _stored_numbers(results: xr.Dataset) -> dict[str, Any]:
+    """Return the numbers of the design that is kept with a result, as far as it has them."""
+    plain = parse_json(
+        unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
+    )
+    names = ("n_units", "reserve")
+    return {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
 
 
 def _stored_design(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
