@@ -78,9 +78,7 @@ def run_trial(
     if spec_file is None and protocol is None:
         raise DesignError("give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a trial file")
     if protocol is not None and store:
-        raise DesignError(
-            "--protocol holds the outcomes in memory until they are whole; leave --store or --protocol out"
-        )
+        raise DesignError("--protocol holds the outcomes in memory until they are whole; leave --store out")
     locked = None if protocol is None else _read_protocol(protocol)
     source = spec_file if spec_file is not None else Path(str(protocol))
     check_link(source)

@@ -297,7 +297,9 @@ def _analysis_differences(protocol: Protocol, attrs: dict[Any, Any], where: str)
     if here == Analysis():
         found.append(Deviation(where=where, what="analysis", there="planned", here="none is kept with the results"))
     known = {one.what for one in found}
-    for name in (name for name in str(attrs.get("exploratory", "")).split(", ") if name and name not in known):
+    of_run = str(attrs.get("protocol_deviations", ""))  # which were found where results are compared, if they are
+    marked = str(attrs.get("exploratory", "")).removeprefix(of_run).split(", ")
+    for name in (name for name in marked if name and name not in known):
         there = as_text(getattr(plan, name, "as planned"))
         found.append(
             Deviation(where=where, what=name, there=there, here=as_text(attrs.get(name, "marked exploratory")))
