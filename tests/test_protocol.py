@@ -174,6 +174,8 @@ def test_a_run_needs_a_lock_that_is_not_of_the_future(locked, monkeypatch):
 
 
 def test_what_is_no_result_is_refused(locked, tmp_path):
+    with pytest.raises(ProtocolError, match="the two arguments are swapped"):
+        cg.verify(xr.Dataset(), locked[1])
     for results, match in ((xr.Dataset(), "verify takes"), (3, "verify takes"), (tmp_path, "holds no outcomes")):
         with pytest.raises(OutcomesError, match=match):
             cg.verify(locked[1], results)
@@ -196,7 +198,9 @@ def test_a_second_run_is_compared_bit_for_bit():
     ):
         assert f"first difference: {first_difference}" in str(compare_runs(first, again))
     older = first.assign_attrs(numpy="1.0")
-    assert "Versions: numpy 1.0 then" in str(compare_runs(older, first))
+    assert "Of then and now: numpy 1.0 then" in str(compare_runs(older, first))
+    one, four = first.assign_attrs(threads="1"), nudged.assign_attrs(threads="4")
+    assert "Of then and now: threads 1 then, 4 now" in str(compare_runs(one, four))
     with pytest.raises(OutcomesError, match="no variable 'outcome'"):
         compare_runs(first, xr.Dataset())
 
@@ -276,6 +280,15 @@ def test_tampered_outcomes_are_found(locked, tampering):
     assert not found.ok
     assert found.exploratory
     assert expected is None or what(found) == expected
+
+
+def test_units_that_changed_their_arm_in_a_parallel_trial_are_found(tmp_path):
+    design = dataclasses.replace(DESIGN, assignment="parallel")
+    protocol = cg.Protocol(design, ASK, predictor=net(), rng=7).lock(tmp_path / "lock.toml")
+    outcomes = protocol.run(design, net())
+    assert cg.verify(protocol, outcomes).ok
+    outcomes["assigned"] = outcomes["assigned"].dims, outcomes["assigned"].values[::-1]
+    assert what(cg.verify(protocol, outcomes)) == ["values"]
 
 
 def test_a_lock_that_was_forged_after_the_run_is_found(locked):

@@ -106,7 +106,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
     """
     from causalgia._run import run
     from causalgia.analysis import kept_analysis
-    from causalgia.protocol import compare_runs
+    from causalgia.protocol import compare_runs, machine_attrs
     from causalgia.trial_file import read_spec
 
     first = load_outcomes(folder)
@@ -117,7 +117,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
         raise OutcomesError(f"{folder} keeps no outcomes but effects or moments; run it with --keep outcomes")
     predictor = load_spec_predictor(spec, folder / SPEC, device)
     again = run(spec.design, predictor, rng=spec.rng, analysis=kept_analysis(first))
-    found = compare_runs(first, again)
+    found = compare_runs(first, again.assign_attrs(machine_attrs()))
     echo(in_shell(str(found)))
     raise typer.Exit(0 if found.identical and found.differs is None else 1)
 

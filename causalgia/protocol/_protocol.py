@@ -38,6 +38,7 @@ from causalgia.errors import (
 from causalgia.predict import Predictor
 from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences
 from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
+from causalgia.protocol.reproduction import machine_attrs
 from causalgia.stopping import Decided, Precision
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 
@@ -268,8 +269,8 @@ class Protocol:
         -------
         Dataset
             Outcomes as of `causalgia.run`, with ``attrs["protocol"]`` (the hash of the lock), ``protocol_locked``,
-            ``protocol_started`` (times in UTC) and ``protocol_values`` (digest of the outcomes); and
-            ``protocol_deviations``, which every later result has among ``attrs["exploratory"]``.
+            ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes), ``threads``, ``torch``;
+            and ``protocol_deviations``, which every later result has among ``attrs["exploratory"]``.
 
         Raises
         ------
@@ -304,7 +305,7 @@ class Protocol:
             progress=progress,
         )
         marks = {"protocol": str(self.sha256), "protocol_locked": self.locked, "protocol_started": started}
-        marks["protocol_values"] = digest_of_values(outcomes)
+        marks |= {"protocol_values": digest_of_values(outcomes), **machine_attrs()}
         if found:
             marks["protocol_deviations"] = ", ".join(one.what for one in found)
             warnings.warn(

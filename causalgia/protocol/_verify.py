@@ -16,6 +16,7 @@ from causalgia import store
 from causalgia._analyze import estimate_effects, steps
 from causalgia._run.stored_trial import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.analysis_values import as_plain
 from causalgia.design import Design
 from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError
 from causalgia.inputs import parse_json
@@ -134,6 +135,12 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
     - outcomes: values: locked ..., here ...
     Exploratory: n_units, values.
     """
+    if not isinstance(path, Protocol | str | os.PathLike):
+        swapped = "; the two arguments are swapped" if isinstance(results, Protocol | str | os.PathLike) else ""
+        raise ProtocolError(
+            f"verify takes the lock first, as a path or a locked cg.Protocol, not {type(path).__name__}{swapped}: "
+            "cg.verify('lock.toml', outcomes)"
+        )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
     if protocol.locked is None:
         raise ProtocolError("this protocol is not locked: give protocol.lock('lock.toml'), or the path of a lock")
@@ -300,7 +307,7 @@ def _analysis_differences(protocol: Protocol, attrs: dict[Any, Any], where: str)
     of_run = str(attrs.get("protocol_deviations", ""))  # which were found where results are compared, if they are
     marked = str(attrs.get("exploratory", "")).removeprefix(of_run).split(", ")
     for name in (name for name in marked if name and name not in known):
-        there = as_text(getattr(plan, name, "as planned"))
+        there = as_text(as_plain(name, getattr(plan, name, "as planned")))
         found.append(
             Deviation(where=where, what=name, there=there, here=as_text(attrs.get(name, "marked exploratory")))
         )

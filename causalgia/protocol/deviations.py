@@ -9,7 +9,7 @@ from typing import Any
 from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.analysis_values import as_plain
 
-NOTHING = "none"
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def name_differences(
 
 
 def as_text(value: Any) -> str:
-    """Return a value as text of one line; None as ``none``."""
+    """Return a value as text of one line; None as ``nothing``."""
     return NOTHING if value is None else " ".join(str(value).split())
 
 

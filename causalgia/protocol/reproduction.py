@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,7 @@ _MADE_OF = {  # in the order in which one explains the next
     "analysis": "analysis",
 }
 _VERSIONS = ("causalgia", "numpy", "python")
+_OF_LOCKED_RUNS = ("torch", "threads")
 _COORDINATES = ("arm", "do", "task", "model", "unit", "parent", "assigned")
 
 
@@ -33,7 +36,7 @@ class Reproduction:
         The first thing that differs, with both values: of what the trial is made of, or of its coordinates; None if
         only numbers differ, or nothing.
     versions
-        Versions that differ.
+        Versions that differ; of outcomes that were run under a lock, also the number of threads.
     n_values, n_different
         Number of outcomes, and of those whose bits differ.
     largest, rounding
@@ -50,7 +53,7 @@ class Reproduction:
     rounding: float | None
 
     def __str__(self) -> str:
-        versions = f" Versions: {'; '.join(self.versions)}." if self.versions else ""
+        versions = f" Of then and now: {'; '.join(self.versions)}." if self.versions else ""
         if self.identical and self.differs is None:
             return f"Reproduced: all {self.n_values:,} outcomes have the same bits.{versions}"
         first = f"first difference: {self.differs}" if self.differs else self._numbers()
@@ -68,6 +71,14 @@ class Reproduction:
             return f"{text}, more than the rounding error of two answers ({2 * self.rounding:.3g}): values were changed"
         why = "" if self.versions else ": other threads, another processor or library give such differences"
         return f"{text}, within the rounding error of two answers ({2 * self.rounding:.3g}){why}"
+
+
+def machine_attrs() -> dict[str, str]:
+    """Return what may change the last bits of an answer: the number of threads, and the PyTorch that is loaded."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return {"threads": str(torch.get_num_threads()), "torch": str(torch.__version__)}
+    return {"threads": os.environ.get("OMP_NUM_THREADS", "") or str(os.cpu_count())}
 
 
 def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
@@ -101,7 +112,7 @@ def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
     differs = _first_difference(first, again)
     versions = tuple(
         f"{name} {first.attrs.get(name, 'unknown')} then, {again.attrs.get(name, 'unknown')} now"
-        for name in _VERSIONS
+        for name in (*_VERSIONS, *(name for name in _OF_LOCKED_RUNS if name in first.attrs))
         if first.attrs.get(name) != again.attrs.get(name)
     )
     one, other = (x["outcome"].to_numpy() for x in (first, again))
