@@ -55,8 +55,10 @@ def lock_trial(
     """
     import tomli_w
 
+    from causalgia.protocol import check_new
     from causalgia.trial_file import read_spec
 
+    check_new(out)
     check_link(spec_file)
     spec = read_spec(spec_file)
     predictor = load_spec_predictor(spec, spec_file, device)

@@ -10,8 +10,18 @@ if TYPE_CHECKING:
     from causalgia.protocol._protocol import Protocol
     from causalgia.protocol._verify import Verification, verify
     from causalgia.protocol.deviations import Deviation
+    from causalgia.protocol.lock_file import check_new
     from causalgia.protocol.reproduction import Reproduction, compare_runs, machine_attrs
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["Deviation", "Protocol", "Reproduction", "Verification", "compare_runs", "machine_attrs", "verify"]
+__all__ = [
+    "Deviation",
+    "Protocol",
+    "Reproduction",
+    "Verification",
+    "check_new",
+    "compare_runs",
+    "machine_attrs",
+    "verify",
+]

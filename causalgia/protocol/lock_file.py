@@ -91,7 +91,7 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
         If there is a file already, or it cannot be written.
     """
     place, text = Path(path), lock_text(content)
-    check_no_pipe(place, ProtocolError)
+    check_new(place)
     try:
         with place.open("x", encoding="utf-8", newline="\n") as file:
             try:
@@ -102,14 +102,17 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
                 with suppress(OSError):
                     place.unlink()
                 raise
-    except FileExistsError as error:
-        raise ProtocolError(
-            f"{place} exists already, and a lock is never overwritten; choose another name for this one"
-        ) from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ProtocolError(f"{place}: cannot be written ({why}); choose another place") from error
     return _sha256(text.partition("\n")[2])
+
+
+def check_new(path: Path) -> None:
+    """Raise ProtocolError if there is anything at the path of a lock that is to be written."""
+    check_no_pipe(path, ProtocolError)
+    if path.exists() or path.is_symlink():
+        raise ProtocolError(f"{path} exists already, and a lock is never overwritten; choose another name for this one")
 
 
 def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
