@@ -69,8 +69,8 @@ class Reproduction:
             return text
         if self.largest > 2 * self.rounding:
             return (
-                f"{text}, more than the rounding error of two answers ({2 * self.rounding:.3g}) explains: another device "
-                "or precision, or values that were changed"
+                f"{text}, more than the rounding error of two answers ({2 * self.rounding:.3g}) explains: another "
+                "device or precision, or values that were changed"
             )
         why = "" if self.versions else ": other threads, another processor or library give such differences"
         return f"{text}, within the rounding error of two answers ({2 * self.rounding:.3g}){why}"
