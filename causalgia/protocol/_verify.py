@@ -135,10 +135,11 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
     - outcomes: values: locked ..., here ...
     Exploratory: n_units, values.
     """
-    if not isinstance(path, Protocol | str | os.PathLike):
+    lock: object = path
+    if not isinstance(lock, Protocol | str | os.PathLike):
         swapped = "; the two arguments are swapped" if isinstance(results, Protocol | str | os.PathLike) else ""
         raise ProtocolError(
-            f"verify takes the lock first, as a path or a locked cg.Protocol, not {type(path).__name__}{swapped}: "
+            f"verify takes the lock first, as a path or a locked cg.Protocol, not {type(lock).__name__}{swapped}: "
             "cg.verify('lock.toml', outcomes)"
         )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
