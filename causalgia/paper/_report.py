@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import xarray as xr
 
@@ -15,6 +16,9 @@ from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting.effect_rows import check_not_draws
 from causalgia.reporting.tipping_sentences import tipping_report
 from causalgia.schema import keeps_effects
+
+if TYPE_CHECKING:
+    from causalgia.experiments import Answer
 
 #: describing function of each kind of Dataset of the bench, and variables that no other kind has
 _OF_BENCH = {
@@ -42,8 +46,36 @@ _INSTEAD = {
 """Class of what is no result of a trial -> what to do instead."""
 
 
-def report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None) -> str:
-    """Report a result as text: of a trial (outcomes, estimates, decisions), or of the bench (library to concordance).
+@overload
+def report(
+    dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None, to: None = None
+) -> str: ...
+
+
+@overload
+def report(
+    dataset: xr.Dataset | Answer,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+    to: str | PathLike[str],
+    outcomes: xr.Dataset | None = None,
+    refutations: xr.Dataset | None = None,
+    diagnostics: xr.Dataset | None = None,
+) -> Path: ...
+
+
+def report(
+    dataset: xr.Dataset | Answer,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+    to: str | PathLike[str] | None = None,
+    outcomes: xr.Dataset | None = None,
+    refutations: xr.Dataset | None = None,
+    diagnostics: xr.Dataset | None = None,
+) -> str | Path:
+    """Report a result as text or as a page: of a trial (outcomes, estimates, decisions), or of the bench.
 
     Outcomes are described by population, units, arms in do-notation, predictor and analysis. Estimates and decisions
     have the estimand, a table of effects, and sentences: one for each decision, with estimand, size, interval, verdict
@@ -67,16 +99,26 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[
         a line for each (else the 20 with the largest effects), of a fit also the table of its elements.
     task
         The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a list of them. None: all.
+    to
+        A file ending in ``.html``: one self-contained page with the finding, pictures, a table to sort and filter, the
+        checks, the provenance and what to cite. A page also takes the `~causalgia.experiments.Answer` of an experiment.
+    outcomes
+        For a page of effects: the outcomes of the trial, whose distributions are drawn.
+    refutations
+        For a page: the checks of the claim, ``value, threshold, status, reason (check)``.
+    diagnostics
+        For a page: the convergence of draws, ``posterior["diagnostics"]`` of `causalgia.infer`.
 
     Returns
     -------
-    str
-        Text for a terminal or a notebook, no wider than the names need.
+    str or Path
+        Text for a terminal or a notebook, no wider than the names need; with `to` the path of the page.
 
     Raises
     ------
     OutcomesError
-        If it is anything else; a posterior goes through `causalgia.decide` first.
+        If it is anything else (a posterior goes through `causalgia.decide` first), `to` has another ending or cannot be
+        written, or a part of a page is given without `to`.
     ContrastError
         If there is no such task.
 
@@ -94,7 +136,25 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[
     >>> print(report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
     200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
     ...
+
+    A page:
+
+    >>> import tempfile
+    >>> estimates = cg.from_effects([1.4, 0.02], se=[0.1, 0.02], names=["GATA1", "mutant"])
+    >>> decided = cg.decide(estimates, rope=(-0.1, 0.1))
+    >>> report(decided, to=tempfile.mkdtemp() + "/report.html").name
+    'report.html'
     """
+    if to is not None:
+        return _page(dataset, to, task, outcomes=outcomes, refutations=refutations, diagnostics=diagnostics)
+    for name, part in (("outcomes", outcomes), ("refutations", refutations), ("diagnostics", diagnostics)):
+        if part is not None:
+            raise OutcomesError(f"{name}= is a part of a page; say where to write it: to='report.html'")
+    return _text(dataset, rows, task)
+
+
+def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
+    """Return a result as text."""
     variables = set(dataset.variables) if isinstance(dataset, xr.Dataset) else set()
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
     if name is None and "tipping_shift" in variables:
@@ -114,6 +174,24 @@ def report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[
 
     text = printable(getattr(text_reports, name)(dataset))
     return text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"
+
+
+def _page(given: Any, to: str | PathLike[str], task: str | Sequence[str] | None, **parts: xr.Dataset | None) -> Path:
+    """Write a page of a result, and return its path."""
+    from causalgia.paper.html_page import PageParts, write_page
+
+    path = Path(to)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutcomesError(f"to={quoted(str(to))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
+    about: dict[str, Any] = dict(parts)
+    if not isinstance(given, xr.Dataset) and isinstance(decisions := getattr(given, "decisions", None), xr.Dataset):
+        about |= {"answer": given, "question": given.question, "sentences": given.shown_sentences}
+        given = decisions
+    if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
+        _check_reportable(given)
+    else:
+        about["text"] = _text(given, "summary", task)
+    return write_page(path, PageParts(result=given, **about), task=task)
 
 
 def _check_reportable(given: Any) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from causalgia.plot.logos import logo
     from causalgia.plot.map_logos import average_logo, map_logo
     from causalgia.plot.style import save_figure
+    from causalgia.plot.unit_plots import boxes, power_curve, raincloud
+    from causalgia.plot.verdict_plots import equivalence, volcano
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -24,17 +26,22 @@ __all__ = [
     "average_logo",
     "band",
     "barcodes",
+    "boxes",
     "concordance",
     "dna_counts",
+    "equivalence",
     "forest",
     "heatmap",
     "interaction_map",
     "logo",
     "map_logo",
+    "power_curve",
     "profile",
+    "raincloud",
     "replicates",
     "save_figure",
     "save_forest",
     "sharing",
     "tipping_point",
+    "volcano",
 ]

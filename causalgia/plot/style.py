@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from causalgia.checks import nearest
 from causalgia.effect_table import selected_tasks, tasks_for_errors, tasks_in_table
-from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.errors import ContrastError, OutcomesError, printable, quoted
 from causalgia.inputs import check_no_pipe
 from causalgia.reporting import Row, rows
 from causalgia.reporting._trial_report import versus
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +141,8 @@ def color_of(row: Row) -> str:
 
 
 def shortened(name: str) -> str:
-    """Return a name cut to 40 characters."""
+    """Return a name cut to 40 characters, with unprintable ones escaped."""
+    name = printable(name)
     return name if len(name) <= 40 else name[:39] + "…"
 
 
@@ -189,6 +193,63 @@ def title(axes: Axes, task: str, shown: str = "") -> None:
     axes.set_title(shortened(task) + (f": {shown}" if shown else ""), **_TITLE, **AS_IT_IS)
 
 
+def heading(table: xr.Dataset, *names: str) -> str:
+    """Return what a picture is of: names, the network and the number of units, as far as they are known.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"n_units": ("contrast", [80, 80])}, attrs={"predictor": "rbfox"})
+    >>> heading(table, "GATA1", "K562")
+    'GATA1, K562, rbfox, n = 80'
+    """
+    attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
+    if not counts and "n_units" in table:
+        counts = [int(n) for n in np.unique(table["n_units"].to_numpy()) if n > 0]
+    n = f"n = {min(counts):,}" + (f" to {max(counts):,}" if max(counts) > min(counts) else "") if counts else ""
+    network = str(attrs.get("predictor") or attrs.get("effect_on") or "")
+    parts = [str(attrs.get("name") or ""), *names, network]
+    return ", ".join([*(shortened(part) for part in dict.fromkeys(parts) if part), *([n] if n else [])])
+
+
+def write_heading(axes: Axes, text: str) -> None:
+    """Write a heading above the axes, in as many lines as it needs."""
+    width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
+    axes.set_title(fill(text, max(30, int(width / 0.085))), **_TITLE, **AS_IT_IS)
+
+
+def legend_below(axes: Axes, columns: int = 3) -> None:
+    """Put a legend below the axis label, where it covers no mark."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure = axes.get_figure(root=True)
+    if not labels or figure is None:
+        return
+    look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
+    for text in figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(columns, len(labels)), **look
+    ).get_texts():
+        text.set(**AS_IT_IS)
+
+
+def name_points(axes: Axes, x: Array, y: Array, names: Sequence[str]) -> None:
+    """Write names beside points where there is room inside the axes; a name that would cover another is left out."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        return
+    figure.draw_without_rendering()
+    inside, taken = axes.get_window_extent(), list[Any]()
+    look: dict[str, Any] = {"fontsize": 7.5, "color": INK, "textcoords": "offset points", **AS_IT_IS}
+    beside = [((5, 3), "left"), ((-5, 3), "right"), ((5, -10), "left"), ((-5, -10), "right")]
+    for place, name in zip(zip(x, y, strict=True), names, strict=True):
+        for offset, side in beside:
+            text = axes.annotate(shortened(name), place, offset, ha=side, zorder=7, **look)
+            box = text.get_window_extent()
+            fits = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
+            if fits and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
+
+
 def legend(axes: Axes) -> None:
     """Put a legend above the axes, unless it would say "estimate" alone; a long title goes above it."""
     _, labels = axes.get_legend_handles_labels()
@@ -213,6 +274,7 @@ def strip(axes: Axes, *sides: str) -> None:
 
 
 _DPI, _MOST_PIXELS = 160, 30_000
+_NO_GLYPH = "Glyph |Matplotlib currently does not support"
 
 
 def save_figure(axes: Axes, path: str | Path) -> Path:
@@ -253,9 +315,30 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
     check_no_pipe(path, OutcomesError)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph |Matplotlib currently does not support")
+            warnings.filterwarnings("ignore", message=_NO_GLYPH)
             figure.savefig(path, dpi=min(_DPI, _MOST_PIXELS / max(figure.get_size_inches())))
     except (OSError, ValueError) as error:
         msg = f"{path}: the figure cannot be written ({error}); choose another place or ending"
         raise OutcomesError(msg) from error
     return Path(path)
+
+
+def image_of(axes: Axes, kind: Literal["svg", "png"], *, dpi: float) -> bytes:
+    """Return the figure of axes as an image without a background; the same figure gives the same bytes.
+
+    Examples
+    --------
+    >>> image_of(axes_or_new(None, 2.0, 1.0), "png", dpi=50)[1:4]
+    b'PNG'
+    """
+    from matplotlib import rc_context
+
+    figure: Any = axes.get_figure(root=True)
+    for patch in (figure.patch, *(one.patch for one in figure.axes)):
+        patch.set_alpha(0.0)
+    buffer = BytesIO()
+    options: dict[str, Any] = {"metadata": {"Date": None}} if kind == "svg" else {}
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "causalgia"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_NO_GLYPH)
+        figure.savefig(buffer, format=kind, dpi=dpi, **options)
+    return buffer.getvalue()

@@ -1,0 +1,329 @@
+"""Pictures of single units: effects of each sequence as rainclouds, outcomes as boxes; and the power of more units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from causalgia.effect_table import tasks_in_table
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.plot.style import (
+    ACCENT,
+    AS_IT_IS,
+    GRAY,
+    GRID,
+    INK,
+    MODELS,
+    as_task,
+    axes_or_new,
+    axis_label,
+    heading,
+    legend_below,
+    null_value,
+    shortened,
+    strip,
+    write_heading,
+)
+from causalgia.schema import validate
+from causalgia.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_ROWS, _MOST_POINTS, _GRID_POINTS = 24, 400, 200
+
+
+def raincloud(
+    effects: xr.Dataset, *, contrast: str | Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the distribution of individual causal effects: density, box and a point for each unit.
+
+    Use it to see what an average hides: units without an effect, two groups, a few units that carry everything.
+
+    Parameters
+    ----------
+    effects
+        From `causalgia.contrast`: ``ice (unit, contrast, task)``.
+    contrast
+        One or several; None: all, of more than 24 the first 24, which the heading says.
+    task
+        The task; required if there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Rows in the order of the contrasts. The box has the quartiles and the median, its whiskers the central 95 % of
+        the units, the diamond is the mean (the ACE). Of more than 400 units, 400 evenly spaced in rank are drawn, which
+        the legend says.
+
+    Raises
+    ------
+    ContrastError
+        If a contrast or the task does not exist, or the task is required.
+    OutcomesError
+        If there are no effects of single units, or those of several models.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
+    >>> outcomes = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0)
+    >>> axes = raincloud(cg.contrast(outcomes, control="untreated"))
+    >>> axes.get_title("left"), [tick.get_text() for tick in axes.get_yticklabels()]
+    ('RBFOX1, n = 50', ['GCATG'])
+    """
+    if not isinstance(effects, xr.Dataset) or "ice" not in effects:
+        raise OutcomesError(
+            "raincloud: there are no effects of single units; give those of cg.contrast(outcomes, control=...)"
+        )
+    if "model" in effects["ice"].dims:
+        raise OutcomesError("raincloud: there are several models; select one: effects.sel(model=...)")
+    task = as_task(effects, task, "raincloud")
+    one = effects.isel(task=tasks_in_table(effects).index(task))
+    names = _chosen([str(name) for name in one["contrast"].to_numpy()], contrast, "raincloud", "contrast")
+    values = [one["ice"].sel(contrast=name).to_numpy().astype(float) for name in names[:_MOST_ROWS]]
+    axes = axes_or_new(ax, 6.6, 1.6 + 0.62 * len(values))
+    for row, units in enumerate(values):
+        units = units[np.isfinite(units)]
+        color = MODELS[row % len(MODELS)] if len(values) > 1 else ACCENT
+        _draw_density(axes, units, row, color)
+        _draw_box(axes, units, row + 0.1, color, height=0.08)
+        drawn = _evenly_in_rank(units)
+        jitter = 0.16 * (np.arange(len(drawn)) * 0.618034 % 1)
+        axes.scatter(drawn, row + 0.2 + jitter, s=5, color=color, alpha=0.55, lw=0, zorder=3)
+    most = max(map(len, values))
+    label = "unit" if most <= _MOST_POINTS else f"unit ({_MOST_POINTS:,} of {most:,}, evenly in rank)"
+    axes.scatter([], [], s=8, color=GRAY, label=label)
+    _finish_rows(axes, names, values, axis_label(effects.attrs, "Individual causal effect"))
+    axes.axvline(null_value(effects), color=INK, lw=0.8, zorder=1.5)
+    some = f"first {_MOST_ROWS} of {len(names):,} contrasts" if len(names) > _MOST_ROWS else ""
+    write_heading(axes, heading(one, *filter(None, (some, task))))
+    legend_below(axes, columns=2)
+    return axes
+
+
+def boxes(
+    outcomes: xr.Dataset, *, arm: str | Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the predictions of each arm as box plots over sequences, as most papers show them.
+
+    Overlapping boxes do not mean that there is no effect: in a crossover every unit has all arms, and the effect is a
+    mean of differences within units, which `raincloud` shows.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` or `causalgia.from_frame`: ``outcome (unit, arm, task)``, or ``outcome (unit, task)`` of a
+        parallel trial.
+    arm
+        One or several; None: all but fixed placebo words, of more than 24 the first 24, which the heading says.
+    task
+        The task; required if there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Rows in the order of the arms: quartiles and median, whiskers at the central 95 %, points beyond them (400 at
+        most, evenly spaced in rank), and the mean as a diamond.
+
+    Raises
+    ------
+    ContrastError
+        If an arm or the task does not exist, or the task is required.
+    OutcomesError
+        If these are no outcomes of single units, or those of several models.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
+    >>> axes = boxes(cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0))
+    >>> axes.get_xlabel(), [tick.get_text() for tick in axes.get_yticklabels()]
+    ('prediction on log intensity', ['untreated', 'GCATG'])
+    """
+    if not isinstance(outcomes, xr.Dataset) or "outcome" not in outcomes:
+        raise OutcomesError("boxes: there are no outcomes of single units; give those of cg.run(design, predictor)")
+    validate(outcomes, "outcomes")
+    if "model" in outcomes["outcome"].dims:
+        raise OutcomesError("boxes: there are several models; select one: outcomes.sel(model=...)")
+    task = as_task(outcomes, task, "boxes")
+    one = outcomes.isel(task=tasks_in_table(outcomes).index(task))
+    parallel = "arm" not in one["outcome"].dims
+    known = dict.fromkeys(one["arm"].to_numpy().astype(str).tolist())
+    if arm is None and not parallel and "kind" in one.coords:
+        fixed = one["kind"].to_numpy().astype(str) == "placebo_word"
+        known = dict.fromkeys(one["arm"].to_numpy().astype(str)[~fixed].tolist())
+    names = _chosen(list(known), arm, "boxes", "arm")
+    values = []
+    for name in names[:_MOST_ROWS]:
+        mine = one["arm"].to_numpy().astype(str) == name
+        units = (one["outcome"].to_numpy()[mine] if parallel else one["outcome"].sel(arm=name).to_numpy()).astype(float)
+        values.append(units[np.isfinite(units)])
+    axes = axes_or_new(ax, 6.6, 1.5 + 0.36 * len(values))
+    for row, units in enumerate(values):
+        low, high = _draw_box(axes, units, row, ACCENT, height=0.26)
+        beyond = _evenly_in_rank(units[(units < low) | (units > high)])
+        axes.scatter(beyond, np.full(len(beyond), row), s=6, color=ACCENT, alpha=0.5, lw=0, zorder=3)
+    axes.scatter([], [], s=8, color=GRAY, label="unit beyond the whiskers")
+    _finish_rows(axes, names, values, f"prediction on {shortened(str(outcomes.attrs.get('scale', 'the outcome')))}")
+    some = f"first {_MOST_ROWS} of {len(names):,} arms" if len(names) > _MOST_ROWS else ""
+    write_heading(axes, heading(one, *filter(None, (some, task))))
+    legend_below(axes, columns=2)
+    return axes
+
+
+def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the power, or the probability of a verdict, against the number of units.
+
+    Parameters
+    ----------
+    plans
+        Results of `causalgia.planning.power`, one for each number of units.
+    contrast
+        A contrast; None: each has its own line, up to six.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        A line for each contrast and task, on a logarithmic axis of units, and the line of 80 %.
+
+    Raises
+    ------
+    EstimateError
+        If these are no results of `causalgia.planning.power`, or of other questions.
+    ContrastError
+        If there is no such contrast, or more than six lines.
+
+    Examples
+    --------
+    >>> from causalgia.planning import power
+    >>> axes = power_curve([power(sd=1.0, effect=0.5, n_units=n) for n in (10, 20, 50, 100)])
+    >>> axes.lines[0].get_xdata().tolist(), axes.lines[0].get_ydata().round(2).tolist()
+    ([10, 20, 50, 100], [0.29, 0.56, 0.93, 1.0])
+    """
+    found = list(plans)
+    if not found or not all(isinstance(p, xr.Dataset) and "power" in p and "n_units" in p.attrs for p in found):
+        raise EstimateError(
+            "power_curve: give results of cg.planning.power, one for each number of units: "
+            "[cg.planning.power(pilot, n_units=n) for n in (50, 100, 200)]"
+        )
+    questions = {str(plan.attrs.get("question", "")) for plan in found}
+    if len(questions) > 1:
+        raise EstimateError(
+            f"power_curve: the plans ask {' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at a "
+            "time"
+        )
+    found.sort(key=lambda plan: int(plan.attrs["n_units"]))
+    n_units = np.array([int(plan.attrs["n_units"]) for plan in found])
+    power = xr.concat([plan["power"].reset_coords(drop=True) for plan in found], "n_units").transpose("n_units", ...)
+    if contrast is not None:
+        names = (
+            [str(name) for name in np.atleast_1d(power["contrast"].to_numpy())] if "contrast" in power.coords else []
+        )
+        power = power.isel(contrast=[names.index(_chosen(names, contrast, "power_curve", "contrast")[0])])
+    lines = power.to_numpy().reshape(len(n_units), -1)
+    if lines.shape[1] > len(MODELS):
+        raise ContrastError(
+            f"power_curve: {lines.shape[1]:,} contrasts and tasks are too many lines; select some: "
+            "pilot.sel(contrast=[...])"
+        )
+    axes = axes_or_new(ax, 5.8, 3.8)
+    for i, line in enumerate(lines.T):
+        where = np.unravel_index(i, power.shape[1:])
+        label = ", ".join(
+            shortened(str(power[dim].to_numpy()[j])) for dim, j in zip(power.dims[1:], where, strict=True)
+            if dim in power.coords
+        )  # fmt: skip
+        axes.plot(n_units, line, color=MODELS[i], lw=1.4, marker="o", ms=4, zorder=3, label=label or "power")
+    axes.axhline(0.8, color=GRAY, lw=0.9, ls="--", zorder=2, label="80 %")
+    if n_units[0] < n_units[-1]:
+        axes.set_xscale("log")
+    from matplotlib.ticker import NullLocator
+
+    few = n_units[:: -(-len(n_units) // 7)]
+    axes.set_xticks(few, [f"{n:,}" for n in few])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.set_xlabel("units of the new trial", fontsize=9.5)
+    axes.set_ylabel("probability", fontsize=9.5)
+    write_heading(axes, questions.pop() or "power")
+    strip(axes, "top", "right")
+    axes.tick_params(labelsize=9)
+    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
+    legend_below(axes)
+    return axes
+
+
+def _chosen(known: list[str], given: str | Sequence[str] | None, figure: str, what: str) -> list[str]:
+    if given is None:
+        return known
+    wanted = [given] if isinstance(given, str) else [str(name) for name in given]
+    missing = [name for name in wanted if name not in known]
+    if missing or not wanted:
+        problem = f"{what} {quoted(missing[0])} is not there" if missing else f"no {what} is given"
+        raise ContrastError(f"{figure}: {problem}; say {what}= some of {', '.join(map(quoted, known[:8]))}")
+    return wanted
+
+
+def _evenly_in_rank(values: Array) -> Array:
+    """Return at most 400 values, evenly spaced in rank, with the smallest and the largest."""
+    ordered = np.sort(values)
+    if len(ordered) <= _MOST_POINTS:
+        return ordered
+    places = np.linspace(0, len(ordered) - 1, _MOST_POINTS).round().astype(int)
+    return np.asarray(ordered[places])
+
+
+def _draw_density(axes: Axes, units: Array, row: int, color: str) -> None:
+    """Draw a density above a row; units without spread have none."""
+    from scipy.stats import gaussian_kde
+
+    spread = float(units.std()) if len(units) > 1 else 0.0
+    if spread <= 1e-9 * max(1.0, float(np.abs(units).max(initial=0.0))):
+        return
+    density = gaussian_kde(units)
+    pad = 2 * density.factor * spread
+    at = np.linspace(units.min() - pad, units.max() + pad, _GRID_POINTS)
+    height = density(at)
+    top = row - 0.02 - 0.5 * height / height.max()
+    axes.fill_between(at, top, row - 0.02, color=color, alpha=0.35, lw=0, zorder=2)
+
+
+def _draw_box(axes: Axes, units: Array, y: float, color: str, *, height: float) -> tuple[float, float]:
+    """Draw quartiles, median, mean and the central 95 % of units; return the ends of the whiskers."""
+    if not len(units):
+        return 0.0, 0.0
+    low, first, middle, third, high = (float(q) for q in np.quantile(units, [0.025, 0.25, 0.5, 0.75, 0.975]))
+    axes.hlines(y, low, high, color=color, lw=0.9, zorder=3.5)
+    axes.barh(y, third - first, left=first, height=height, facecolor="white", edgecolor=color, lw=1.1, zorder=4)
+    axes.vlines(middle, y - height / 2, y + height / 2, color=color, lw=2.0, zorder=4.5)
+    axes.scatter([units.mean()], [y], marker="D", s=14, color=INK, lw=0, zorder=5)
+    return low, high
+
+
+def _finish_rows(axes: Axes, names: list[str], values: list[Array], label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.barh([], [], facecolor="white", edgecolor=GRAY, lw=1.1, label="quartiles and median; whiskers: central 95 %")
+    axes.scatter([], [], marker="D", s=14, color=INK, label="mean")
+    axes.set_yticks(range(len(values)), [shortened(name) for name in names[: len(values)]], fontsize=9, **AS_IT_IS)
+    axes.set_ylim(len(values) - 0.4, -0.7)
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.set_xlabel(fill(label, 60), fontsize=9.5, **AS_IT_IS)
+    strip(axes, "top", "right", "left")
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.grid(axis="x", color=GRID, lw=0.5, zorder=1)

@@ -1,0 +1,355 @@
+"""The page of a result: what is on it, that names are text, that it stands alone, and that it works in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from chromium import Chromium
+
+import causalgia as cg
+from causalgia.errors import ContrastError, OutcomesError
+
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    "</script><script>window.hacked = 1</script>",
+    "</style><img src=x onerror='window.hacked = 1'>",
+    '"\' onmouseover="window.hacked = 1',
+    "javascript:window.hacked=1",
+    "</title></head><!--",
+    "]]>-->{{ 7 * 7 }}{% raw %}",
+    "\x00\x1b[31m\u2028\u202e\ud800",
+    "&lt;b&gt; &amp; $x_1$",
+)
+_VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, texts by the tag around them, and whether tags are nested as they should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def all(self, tag, **attrs):
+        return [found for name, found in self.tags if name == tag and attrs.items() <= found.items()]
+
+    def text(self):
+        return " ".join(data for tag, data in self.texts if tag not in ("script", "style"))
+
+
+def decided(n=3, *, names=None, rope=(-0.1, 0.1), seed=0):
+    effect = np.linspace(1.4, -0.02, n) if names is None else np.linspace(1.4, -0.02, len(names))
+    names = [f"motif {i}" for i in range(n)] if names is None else list(names)
+    return cg.decide(cg.from_effects(effect, se=np.full(len(effect), 0.02), names=names), rope=rope)
+
+
+def checks(**attrs):
+    names = ["A/A", "null shift", "strand"]
+    columns = {
+        "value": [0.03, 0.8, np.nan],
+        "threshold": [0.05, 0.5, 0.1],
+        "status": ["pass", "fail", "warn"],
+        "reason": ["uniform p", "shuffles do not overlap enhancers", "strands differ"],
+        "cure": ["", "Genomic(of=peaks)", "average both strands"],
+    }
+    return xr.Dataset({k: ("check", v) for k, v in columns.items()}, coords={"check": names}, attrs=attrs)
+
+
+def trial(n_units=40):
+    arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12), "GCACG": cg.Embed("GCACG", at=12)}
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=n_units)
+    analysis = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
+    return cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, analysis=analysis)
+
+
+def written(x, folder, **options):
+    path = cg.report(x, to=folder / "report.html", **options)
+    return path.read_text(encoding="utf-8")
+
+
+def rows_of(html):
+    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', html, re.DOTALL)[1])
+
+
+def test_a_page_has_the_finding_first_and_every_section(tmp_path):
+    outcomes = trial()
+    html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes, refutations=checks())
+    page = Page(html)
+    sections = [found["id"] for found in page.all("section")]
+    assert sections == ["finding", "question", "effects-section", "refutations", "convergence", "provenance", "cite"]
+    assert [found["href"].lstrip("#") for found in page.all("a")][1:] == sections
+    text = page.text()
+    assert "GCATG minus untreated" in text
+    assert "No protocol was locked before the trial." in text
+    assert outcomes.attrs["predictor_fingerprint"] in text
+    assert "there is no chain to converge" in text
+    assert "The causalgia developers" in text
+    assert len(html.encode()) < 2_000_000
+    assert {found["id"] for found in page.all("figure")} == {f"figure-{i}" for i in range(1, 5)}
+
+
+def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
+    outcomes = trial()
+    html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes)
+    page = Page(html)
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    wanted = {value[1:] for _, attrs in page.tags for value in attrs.values() if value and value.startswith("#")}
+    wanted = {name for name in wanted if not re.fullmatch(r"[0-9a-f]{6}", name)}
+    assert wanted <= set(ids)
+    assert set(re.findall(r"url\(#([^)]*)\)", html)) <= set(ids)
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(tmp_path):
+    html = written(decided(), tmp_path)
+    page = Page(html)
+    for tag, attrs in page.tags:
+        for name in ("src", "href", "xlink:href", "action", "data", "srcset"):
+            assert (attrs.get(name) or "#").startswith(("#", "data:")), (tag, attrs)
+    assert "@import" not in html
+    (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy["content"].startswith("default-src 'none'")
+
+
+def test_hostile_names_are_text(tmp_path):
+    attrs = {"predictor": HOSTILE[0], "exploratory": HOSTILE[2], "notes": HOSTILE[1], "scale": HOSTILE[3]}
+    table = decided(names=HOSTILE).assign_attrs(attrs)
+    bad = checks(not_applicable=HOSTILE[0]).assign_coords(check=list(HOSTILE[:3]))
+    bad["reason"] = ("check", list(HOSTILE[1:4]))
+    html = written(table, tmp_path, refutations=bad)
+    plain, page = Page(written(decided(9), tmp_path, refutations=checks())), Page(html)
+    for tag in ("script", "style", "title", "head", "body", "table"):
+        assert len(page.all(tag)) == len(plain.all(tag))
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert HOSTILE[0] in page.text()
+    assert "{{ 7 * 7 }}" in page.text()
+    assert [row[0] for row in rows_of(html)["rows"]][:4] == list(HOSTILE[:4])
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\u2028\u202e]", html)
+
+
+def test_the_rows_are_those_of_the_table(tmp_path):
+    html = written(table := decided(), tmp_path)
+    found = rows_of(html)
+    markdown = cg.table(table).splitlines()[2:5]
+    assert found["columns"][:3] == ["contrast", "ACE", "96.67 % interval"]
+    for row, line in zip(found["rows"], markdown, strict=True):
+        assert [cell.strip().replace("−", "-") for cell in line.split("|")[1:-1]] == row
+    shown = [data for tag, data in Page(html).texts if tag in ("td", "th")]
+    assert {"motif 0", "1.400"} <= set(shown)
+
+
+def test_ten_thousand_effects_are_rows_of_a_script(tmp_path):
+    rng = np.random.default_rng(0)
+    table = cg.decide(cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)), rope=(-0.1, 0.1))
+    html = written(table, tmp_path)
+    assert len(rows_of(html)["rows"]) == 10_000
+    page = Page(html)
+    assert "Without scripts the first 500 of 10,000 rows are shown." in page.text()
+    assert "the 40 largest of 10,000" in page.text()
+    assert len(html) < 10_000_000
+
+
+def test_estimates_without_verdicts_say_so(tmp_path):
+    page = Page(written(cg.from_effects([1.4], se=[0.1], names=["GATA1"]), tmp_path))
+    assert "These are estimates without verdicts" in page.text()
+    assert "No refutations were run" in page.text()
+
+
+def test_deviations_are_said(tmp_path):
+    found = decided().assign_attrs(exploratory="rope was (-0.2, 0.2); level was 0.9", protocol="sha256 of it")
+    page = Page(written(found, tmp_path))
+    assert "A protocol was locked before the trial: sha256 of it." in page.text()
+    assert page.all("div", id="deviations")
+    assert "level was 0.9" in page.text()
+
+
+def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
+    page = Page(written(decided(), tmp_path, refutations=checks(not_applicable="balance: no parallel trial")))
+    marks = [data for tag, data in page.texts if tag == "span" and data[0] in "✗!✓"]
+    assert marks == ["✗ fail", "! warn", "✓ pass"]
+    assert "Genomic(of=peaks)" in page.text()
+    assert "Checks that do not apply: balance: no parallel trial" in page.text()
+
+
+def test_convergence_is_that_of_the_draws(tmp_path):
+    posterior = cg.infer(cg.from_effects([0.0, 1.0, 2.0], 0.1), law="normal", n_draws=400, rng=0)
+    table = cg.decide(posterior, rope=(-0.1, 0.1))
+    at = {"rhat_max": 1.2, "ess_bulk_min": 90.0, "ess_tail_min": 80.0, "divergences": 3}
+    bad = xr.Dataset({"rhat_mu": 1.2}, attrs=at)
+    text = Page(written(table, tmp_path, diagnostics=bad)).text()
+    assert "largest R-hat 1.2 (limit 1.01)" in text
+    assert "Not converged: 3 divergent transitions." in text
+    with pytest.raises(OutcomesError, match="the diagnostics have no .*rhat_max"):
+        written(table, tmp_path, diagnostics=xr.Dataset())
+
+
+def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
+    experiment = cg.experiments.position(cg.Uniform(length=60), word="GCATG", at=range(5, 50, 10), n_units=30)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
+    page = Page(written(answer, tmp_path))
+    assert answer.question in page.text()
+    assert answer.sentences[0] in page.text()
+    assert page.all("svg", role="img")[0]["aria-label"].startswith(answer.question)
+
+
+@pytest.mark.parametrize("kind", ["outcomes", "concordance", "counts", "quality", "library"])
+def test_every_result_has_a_page(kind, tmp_path):
+    import pandas as pd
+
+    from causalgia.mpra.counts._simulate import simulated
+
+    def concordance():
+        true = np.linspace(-1, 1, 40)
+        virtual = pd.DataFrame({"element": np.arange(40), "effect": true})
+        measured = virtual.assign(se=0.5, effect=true + np.random.default_rng(1).normal(0, 0.5, 40))
+        return cg.mpra.concordance(virtual, measured)
+
+    def library():
+        arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+        design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=20)
+        return cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+
+    made = {"outcomes": trial, "concordance": concordance, "counts": simulated, "library": library}
+    result = cg.mpra.quality(simulated()) if kind == "quality" else made[kind]()
+    page = Page(written(result, tmp_path))
+    assert cg.report(result).splitlines()[0].strip() in page.text()
+    assert bool(page.all("figure")) == (kind not in ("library", "outcomes"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"to": "report.pdf"}, "a page ends in .html"),
+        ({"to": "no/such/folder/report.html"}, "cannot be written"),
+        ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
+        ({"to": "report.html", "refutations": xr.Dataset()}, "are no checks"),
+        ({"to": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
+    ],
+)
+def test_what_is_no_page_is_said(options, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutcomesError, match=says):
+        cg.report(decided(), **options)
+
+
+def test_an_unknown_task_is_said(tmp_path):
+    with pytest.raises(ContrastError, match="HeLa"):
+        written(decided(), tmp_path, task="HeLa")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Chromium() as found:
+        yield found
+
+
+@pytest.mark.browser
+class TestInABrowser:
+    def load(self, browser, path: Path) -> float:
+        browser.errors.clear(), browser.console.clear(), browser.requests.clear()
+        browser.screen(1200, 900)
+        seconds = browser.open(path)
+        assert browser.errors == []
+        assert browser.console == []
+        assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
+        assert sum(url.startswith("file:") for url in browser.requests) == 1
+        return seconds
+
+    def cells(self, browser, column=0):
+        return browser.value(
+            f"[...document.querySelectorAll('#effects tbody tr')].map(r => r.cells[{column}].innerText)"
+        )
+
+    def test_all_pictures_are_there_and_the_table_sorts_and_filters(self, browser, tmp_path):
+        outcomes = trial()
+        path = cg.report(cg.analyze(outcomes, rng=0), to=tmp_path / "a.html", outcomes=outcomes, refutations=checks())
+        self.load(browser, path)
+        sizes = browser.value(
+            "[...document.querySelectorAll('figure svg, figure img')].map(e => e.getBoundingClientRect().width)"
+        )
+        assert len(sizes) == 4
+        assert min(sizes) > 200
+        self.load(browser, cg.report(decided(5), to=tmp_path / "b.html"))
+        button = "document.querySelectorAll('#effects thead button')[{}]"
+        browser.value(button.format(1) + ".click()")
+        first = self.cells(browser)
+        assert first == [f"motif {i}" for i in range(5)]
+        assert browser.value("document.querySelectorAll('#effects th')[1].getAttribute('aria-sort')") == "descending"
+        browser.value(button.format(1) + ".click()")
+        assert self.cells(browser) == first[::-1]
+        browser.value(
+            "const box = document.getElementById('filter'); box.value = 'motif 3';box.dispatchEvent(new Event('input'))"
+        )
+        assert self.cells(browser) == ["motif 3"]
+        assert "1 of 1 (5 without the filter)" in browser.value("document.getElementById('status').textContent")
+        browser.value(
+            "box.value = ''; const v = document.getElementById('verdict'); v.value = 'negligible';"
+            "v.dispatchEvent(new Event('change'))"
+        )
+        assert set(self.cells(browser, 4)) == {"negligible"}
+
+    def test_the_keyboard_reaches_the_table(self, browser, tmp_path):
+        self.load(browser, cg.report(decided(), to=tmp_path / "a.html"))
+        browser.press("Tab")
+        assert browser.value("document.activeElement.textContent") == "Skip to the finding"
+        browser.value("document.querySelectorAll('#effects thead button')[0].focus()")
+        browser.press("Enter")
+        assert browser.value("document.querySelector('#effects th').getAttribute('aria-sort')") == "ascending"
+        browser.press("Tab")
+        assert browser.value("document.activeElement.textContent") == "ACE"
+
+    def test_hostile_names_do_nothing(self, browser, tmp_path):
+        table = decided(names=HOSTILE).assign_attrs(predictor=HOSTILE[1], notes=HOSTILE[2])
+        self.load(browser, cg.report(table, to=tmp_path / "a.html"))
+        assert browser.value("window.hacked") is None
+        assert self.cells(browser)[:2] == list(HOSTILE[:2])
+
+    def test_it_fits_a_phone_the_dark_and_paper(self, browser, tmp_path):
+        path = cg.report(decided(), to=tmp_path / "a.html", refutations=checks())
+        self.load(browser, path)
+        browser.screen(390, 844, mobile=True)
+        assert browser.value("document.documentElement.scrollWidth") <= 390
+        background = "getComputedStyle(document.body).backgroundColor"
+        light = browser.value(background)
+        browser.screen(1200, 900, dark=True)
+        assert browser.value(background) != light
+        browser.screen(800, 900, print_=True)
+        assert browser.value("getComputedStyle(document.getElementById('tools')).display") == "none"
+
+    @pytest.mark.long
+    def test_ten_thousand_effects_page_by_page(self, browser, tmp_path):
+        rng = np.random.default_rng(0)
+        table = cg.decide(cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)), rope=(-0.1, 0.1))
+        self.load(browser, cg.report(table, to=tmp_path / "a.html"))
+        assert len(self.cells(browser)) == 200
+        browser.value("document.querySelectorAll('#effects thead button')[1].click()")
+        value = [float(cell) for cell in self.cells(browser, 1)]
+        assert value == sorted(value, reverse=True)
+        assert value[0] == pytest.approx(float(table["ace"].max()), abs=0.01)
+        browser.value("document.getElementById('after').click()")
+        assert "Rows 201–400 of 10,000" in browser.value("document.getElementById('status').textContent")
