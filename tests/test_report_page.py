@@ -238,7 +238,7 @@ def test_every_result_has_a_page(kind, tmp_path):
     result = cg.mpra.quality(simulated()) if kind == "quality" else made[kind]()
     page = Page(written(result, tmp_path))
     assert cg.report(result).splitlines()[0].strip() in page.text()
-    assert bool(page.all("figure")) == (kind not in ("library", "outcomes"))
+    assert bool(page.all("figure")) == (kind != "library")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.protocol_commands import lock_trial, plan_trial, reproduce_trial, verify_results
+from causalgia.cli.report_command import report_folder
 from causalgia.cli.run_command import next_step, run_trial
 from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.cli.variant_command import score_variants
@@ -87,6 +88,7 @@ app.command(name="verify")(verify_results)
 app.command(name="reproduce")(reproduce_trial)
 app.command(name="variants", cls=RopeCommand)(score_variants)
 app.command(name="discover")(discover_words)
+app.command(name="report")(report_folder)
 
 
 def _version(asked: bool) -> None:

@@ -21,6 +21,7 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.mpra_tables import (
     COMPARISON,
+    CONCORDANCE,
     assumed_noise,
     average_target,
     check_files_free,
@@ -411,7 +412,7 @@ def compare(
 
     Example:   causalgia mpra compare virtual measured --out compared
     """
-    from causalgia import mpra, report
+    from causalgia import mpra, report, store
 
     if virtual.resolve() == measured.resolve():
         raise OutcomesError(f"{virtual} is given for both trials; give the virtual one first, then the measured one")
@@ -424,4 +425,5 @@ def compare(
             return
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
         write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
-        print_written(folder, COMPARISON, *draw_concordance(found, folder))
+        store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
+        print_written(folder, COMPARISON, CONCORDANCE, *draw_concordance(found, folder))

@@ -61,7 +61,7 @@ def report(
     to: str | PathLike[str],
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
-    diagnostics: xr.Dataset | None = None,
+    diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> Path: ...
 
 
@@ -73,7 +73,7 @@ def report(
     to: str | PathLike[str] | None = None,
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
-    diagnostics: xr.Dataset | None = None,
+    diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> str | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates, decisions), or of the bench.
 
@@ -176,14 +176,18 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
     return text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"
 
 
-def _page(given: Any, to: str | PathLike[str], task: str | Sequence[str] | None, **parts: xr.Dataset | None) -> Path:
+def _page(
+    given: Any, to: str | PathLike[str], task: str | Sequence[str] | None, **parts: xr.Dataset | xr.DataTree | None
+) -> Path:
     """Write a page of a result, and return its path."""
     from causalgia.paper.html_page import PageParts, write_page
 
     path = Path(to)
     if path.suffix.lower() not in (".html", ".htm"):
         raise OutcomesError(f"to={quoted(str(to))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
-    about: dict[str, Any] = dict(parts)
+    about: dict[str, Any] = {
+        name: part.to_dataset() if isinstance(part, xr.DataTree) else part for name, part in parts.items()
+    }
     if not isinstance(given, xr.Dataset) and isinstance(decisions := getattr(given, "decisions", None), xr.Dataset):
         about |= {"answer": given, "question": given.question, "sentences": given.shown_sentences}
         given = decisions

@@ -128,13 +128,13 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         pictures += effect_pictures(result, answer=parts.answer)
     else:
         pictures += bench_pictures(parts.result)
-    if parts.outcomes is not None:
-        pictures += outcome_pictures(parts.outcomes, effects=result if has_effects else None)
+    outcomes = parts.result if parts.outcomes is None else parts.outcomes
+    pictures += outcome_pictures(outcomes, effects=result if has_effects else None)
     context = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
         "question": parts.question,
-        "facts": _facts(parts.outcomes if parts.outcomes is not None else result),
+        "facts": _facts(outcomes),
         "finding": _finding(result, parts) if has_effects else _finding_in_text(parts),
         "marks": _count(result["verdict"].to_numpy().ravel(), _VERDICTS) if has_effects and is_decided(result) else [],
         "asked": [t for t in estimand(result).split("\n") if not t.startswith(_ELSEWHERE)] if has_effects else [],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
     from causalgia.plot import Axes
 
-_MOST_TASKS, _MOST_ROWS, _MOST_CURVES = 4, 40, 4
+_MOST_TASKS, _MOST_ROWS, _MOST_CURVES, _MOST_UNITS = 4, 40, 4, 20_000
 _LARGEST_SVG, _DPI = 250_000, 130
 _MANY, _LEVELS = 8, 4  # effects of a volcano; distinct numbers of a curve
 
@@ -191,23 +191,36 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
 
 
 def outcome_pictures(outcomes: xr.Dataset, *, effects: xr.Dataset | None) -> list[Picture]:
-    """Return the distributions of outcomes by arm, and of the effects of single units, where they were kept."""
+    """Return the distributions of outcomes by arm, and of the effects of single units, where they were kept.
+
+    Of more than 20,000 units the first are drawn, and of more than four tasks the first four, which captions say.
+    """
+    name = next((name for name in ("outcome", "ice") if name in outcomes), None)
+    if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
+        return []
+    tasks, n = tasks_in_table(outcomes), outcomes.sizes["unit"]
+    outcomes = outcomes.isel(unit=slice(_MOST_UNITS))
+    some = f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn" if len(tasks) > _MOST_TASKS else ""
+    some += f"; the first {_MOST_UNITS:,} of {n:,} units" if n > _MOST_UNITS else ""
     found = []
-    if "outcome" in outcomes and not has_positions(outcomes) and "model" not in outcomes["outcome"].dims:
-        tasks = tasks_in_table(outcomes)
-        left_out = f"; {_MOST_TASKS} of {len(tasks):,} tasks are drawn" if len(tasks) > _MOST_TASKS else ""
-        for task in tasks[:_MOST_TASKS]:
+    for task in tasks[:_MOST_TASKS]:
+        if name == "outcome":
             axes = plot.boxes(outcomes, task=task)
-            found.append(drawn(axes, f"Predictions of each arm over sequences; task {task}{left_out}."))
-            if effects is not None and (each := _units(outcomes, effects)) is not None:
-                axes = plot.raincloud(each, task=task)
-                found.append(drawn(axes, f"Effect on each sequence (ICE); task {task}{left_out}."))
+            found.append(drawn(axes, f"Predictions of each arm over sequences; task {task}{some}."))
+        each = outcomes if name == "ice" else _units(outcomes, effects)
+        if each is not None:
+            found.append(drawn(plot.raincloud(each, task=task), f"Effect on each sequence (ICE); task {task}{some}."))
     return found
 
 
-def _units(outcomes: xr.Dataset, effects: xr.Dataset) -> xr.Dataset | None:
+def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | None:
     """Return the effects of single units of a crossover, where the contrasts are weighted sums of arms."""
-    if "arm" not in outcomes["outcome"].dims or "weight" not in effects or effects.attrs.get("transform") != "identity":
+    if (
+        effects is None
+        or "arm" not in outcomes["outcome"].dims
+        or "weight" not in effects
+        or effects.attrs.get("transform") != "identity"
+    ):
         return None
     shown = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
     if set(map(str, shown["arm"].to_numpy())) - set(map(str, outcomes["arm"].to_numpy())):

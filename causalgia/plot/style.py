@@ -28,6 +28,7 @@ INK, GRAY, BAND, ACCENT, ROPE, GRID = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8"
 VERDICTS = {"increases": ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
 MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
 ACE = "ACE"
+UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
@@ -208,7 +209,8 @@ def heading(table: xr.Dataset, *names: str) -> str:
     n = f"n = {min(counts):,}" + (f" to {max(counts):,}" if max(counts) > min(counts) else "") if counts else ""
     network = str(attrs.get("predictor") or attrs.get("effect_on") or "")
     parts = [str(attrs.get("name") or ""), *names, network]
-    return ", ".join([*(shortened(part) for part in dict.fromkeys(parts) if part), *([n] if n else [])])
+    named = [shortened(part) for part in dict.fromkeys(parts) if part not in ("", UNNAMED_TASK)]
+    return ", ".join([*named, *([n] if n else [])])
 
 
 def write_heading(axes: Axes, text: str) -> None:
@@ -230,21 +232,23 @@ def legend_below(axes: Axes, columns: int = 3) -> None:
         text.set(**AS_IT_IS)
 
 
-def name_points(axes: Axes, x: Array, y: Array, names: Sequence[str]) -> None:
-    """Write names beside points where there is room inside the axes; a name that would cover another is left out."""
+def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:
+    """Write names beside points inside the axes; a name that would cover a point or another name is left out."""
     figure = axes.get_figure(root=True)
     if figure is None:
         return
     figure.draw_without_rendering()
     inside, taken = axes.get_window_extent(), list[Any]()
+    marks = axes.transData.transform(np.column_stack([x, y]))
     look: dict[str, Any] = {"fontsize": 7.5, "color": INK, "textcoords": "offset points", **AS_IT_IS}
-    beside = [((5, 3), "left"), ((-5, 3), "right"), ((5, -10), "left"), ((-5, -10), "right")]
-    for place, name in zip(zip(x, y, strict=True), names, strict=True):
+    beside = [((6, -2.5), "left"), ((-6, -2.5), "right"), ((5, 4), "left"), ((-5, 4), "right")]
+    for i, name in names.items():
         for offset, side in beside:
-            text = axes.annotate(shortened(name), place, offset, ha=side, zorder=7, **look)
+            text = axes.annotate(shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **look)
             box = text.get_window_extent()
             fits = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
-            if fits and not any(box.overlaps(other) for other in taken):
+            covers = ((marks > (box.x0 - 2, box.y0 - 2)) & (marks < (box.x1 + 2, box.y1 + 2))).all(axis=1).any()
+            if fits and not covers and not any(box.overlaps(other) for other in taken):
                 taken.append(box)
                 break
             text.remove()

@@ -317,7 +317,8 @@ def _draw_box(axes: Axes, units: Array, y: float, color: str, *, height: float) 
 def _finish_rows(axes: Axes, names: list[str], values: list[Array], label: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.barh([], [], facecolor="white", edgecolor=GRAY, lw=1.1, label="quartiles and median; whiskers: central 95 %")
+    box = "quartiles and median; whiskers: central 95 %"
+    axes.scatter([], [], marker="s", s=36, facecolors="white", edgecolors=GRAY, lw=1.1, label=box)
     axes.scatter([], [], marker="D", s=14, color=INK, label="mean")
     axes.set_yticks(range(len(values)), [shortened(name) for name in names[: len(values)]], fontsize=9, **AS_IT_IS)
     axes.set_ylim(len(values) - 0.4, -0.7)

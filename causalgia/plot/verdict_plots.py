@@ -110,7 +110,8 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     axes.axvline(center, color=INK, lw=0.8, zorder=2)
     axes.set_ylim(0, 1.08 * top)
     axes.margins(x=0.08)
-    few = "" if len(at) == len(ace) else f"\n{len(at):,} of {len(ace):,}: the {_LARGEST:,} largest and others evenly"
+    some = f"\n{len(at):,} of {len(ace):,} are drawn: the {_LARGEST:,} largest, others evenly in rank"
+    few = "" if len(at) == len(ace) else some
     axes.set_xlabel(fill(axis_label(table.attrs), 70) + few, fontsize=9.5, **AS_IT_IS)
     axes.set_ylabel(label, fontsize=9.5)
     axes.yaxis.set_major_formatter(_as_p)
@@ -118,7 +119,7 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     _finish(axes, one, f"{len(ace):,} effects" if len(ace) > 1 else str(one["contrast"].to_numpy()[0]), task)
     legend_below(axes)
     largest = np.argsort(-np.abs(ace - center), kind="stable")[:_NAMED]
-    name_points(axes, ace[largest], y[largest], [str(one["contrast"].to_numpy()[i]) for i in largest])
+    name_points(axes, ace, y, {int(i): str(one["contrast"].to_numpy()[i]) for i in largest})
     return axes
 
 

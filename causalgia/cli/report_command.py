@@ -1,0 +1,165 @@
+"""The command `causalgia report`: a folder of results as a page, or for a paper as Markdown or LaTeX."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from causalgia.cli.folder import (
+    DECISIONS,
+    EFFECTS,
+    ESTIMATES,
+    FIT,
+    LIBRARY,
+    OUTCOMES,
+    POSTERIOR,
+    STORE,
+    answer_figures,
+    check_link,
+    load_outcomes,
+    write_text,
+)
+from causalgia.cli.mpra_tables import CONCORDANCE
+from causalgia.cli.options import folder_experiment
+from causalgia.cli.tables import echo
+from causalgia.errors import OutcomesError
+
+if TYPE_CHECKING:
+    from causalgia.paper.html_page import PageParts
+
+_Kind = Literal["html", "markdown", "latex"]
+PAGE, REFUTATIONS = "report.html", "refutations.nc"
+_BENCH_PICTURES = {
+    "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
+    "replicates.png": "Activity of each oligo in two replicates.",
+    "dna_counts.png": "DNA reads of each barcode, by replicate.",
+}
+
+
+def report_folder(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder of a trial, an experiment, a fit or a comparison of an MPRA."),
+    ],
+    html: Annotated[bool, typer.Option("--html", help=f"Write a page, {PAGE}, into the folder (the default).")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the results, their table and the methods as Markdown.")
+    ] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print them as LaTeX.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="NAME", help="Report this task alone; may be repeated.")
+    ] = None,
+) -> None:
+    """Report the results in a folder: as one page that loads nothing from elsewhere, or as text for a paper.
+
+    The page has the finding, pictures, a table to sort and filter, the checks of causalgia refute if they lie in the
+    folder, convergence, provenance, and what to cite.
+
+    Example:   causalgia report results --html
+
+    Example:   causalgia report results --latex --out table.tex
+    """
+    from causalgia.paper.html_page import write_page
+
+    kinds: list[tuple[bool, _Kind]] = [(html, "html"), (markdown, "markdown"), (latex, "latex")]
+    chosen = [kind for given, kind in kinds if given]
+    if len(chosen) > 1:
+        raise OutcomesError(f"--{chosen[0]} and --{chosen[1]} are two reports; give one at a time")
+    kind: _Kind = chosen[0] if chosen else "html"
+    if out is not None:
+        check_link(out)
+    parts = page_parts(folder)
+    if kind == "html":
+        path = folder / PAGE if out is None else out
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise OutcomesError(f"--out {out}: a page ends in .html; for a paper: --markdown or --latex")
+        echo(f"Wrote {write_page(path, parts, task=task)}")
+        return
+    text = _for_paper(parts, folder, kind, task)
+    if out is None:
+        echo(text.rstrip("\n"))
+    else:
+        write_text(out, text)
+        echo(f"Wrote {out}")
+
+
+def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"], task: list[str] | None) -> str:
+    """Return the results paragraph, the table and the methods paragraph."""
+    from causalgia.paper import methods, table
+    from causalgia.paper._table import escape
+
+    if "ace" not in parts.result or parts.text:
+        place = shlex.quote(str(folder))
+        raise OutcomesError(
+            f"{folder} holds no effects to tabulate; causalgia report {place} --html shows what there is, and of a "
+            f"trial causalgia analyze {place} estimates them"
+        )
+    found = methods(parts.result, task=task)
+    works = [escape(str(work), kind) for work in found.works]
+    paragraphs = [escape(found.results, kind), table(parts.result, to=kind, task=task).rstrip("\n")]
+    paragraphs += [escape(found.methods, kind)]
+    paragraphs += ["\n".join(f"- {work}" for work in works) if kind == "markdown" else "; ".join(works) + "."]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def page_parts(folder: Path) -> PageParts:
+    """Return what a folder holds for a page.
+
+    Raises
+    ------
+    OutcomesError
+        If there is nothing to report in it.
+    """
+    from causalgia import mpra, report, store
+    from causalgia.paper.html_page import PageParts
+
+    if not folder.is_dir():
+        raise OutcomesError(f"{folder} is not a folder; give one that causalgia run, analyze or mpra wrote")
+    there = {name for name in (OUTCOMES, STORE, DECISIONS, ESTIMATES, FIT, LIBRARY) if (folder / name).exists()}
+    if (folder / CONCORDANCE).is_file():
+        found = store.read_netcdf(folder / CONCORDANCE)
+        return PageParts(result=found, text=report(found))
+    saved = {
+        caption: (folder / name).read_bytes() for name, caption in _BENCH_PICTURES.items() if (folder / name).is_file()
+    }
+    if FIT in there and not {DECISIONS, ESTIMATES} & there:
+        fitted = store.read_netcdf(folder / FIT)
+        verdicts = (f"The verdict on each element is in {EFFECTS}.",) if (folder / EFFECTS).is_file() else ()
+        return PageParts(result=fitted, saved=saved, sentences=(*report(fitted).split("\n"), *verdicts))
+    if LIBRARY in there and not {OUTCOMES, STORE} & there:
+        library = mpra.read_library(folder)
+        return PageParts(result=library, text=report(library))
+    if not there:
+        raise OutcomesError(
+            f"{folder} holds no results; make them with: causalgia run trial.toml --out {shlex.quote(str(folder))}"
+        )
+    outcomes = load_outcomes(folder) if {OUTCOMES, STORE} & there else None
+    refutations = store.read_netcdf(folder / REFUTATIONS) if (folder / REFUTATIONS).is_file() else None
+    draws = store.read_tree(folder / POSTERIOR).children if (folder / POSTERIOR).is_file() else {}
+    if DECISIONS in there or ESTIMATES in there:
+        kind: Literal["decisions", "estimates"] = "decisions" if DECISIONS in there else "estimates"
+        result, text = store.load(folder / f"{kind}.nc", kind), ""
+    else:
+        assert outcomes is not None
+        result, text = outcomes, report(outcomes)
+    experiment = folder_experiment(folder)
+    figures = answer_figures(folder) if experiment is not None else ()
+    for number, name in enumerate(name for name in figures if (folder / name).is_file()):
+        of = "of the task with the largest effect" if number == 0 else f"of another task ({number + 1})"
+        saved[f"Picture of the experiment {experiment.entry.name if experiment else ''}, {of}."] = (
+            folder / name
+        ).read_bytes()
+    return PageParts(
+        result=result,
+        text=text,
+        question=experiment.entry.question if experiment is not None else "",
+        sentences=tuple(line for line in str(result.attrs.get("answer", "")).split("\n") if line),
+        outcomes=outcomes,
+        refutations=refutations,
+        diagnostics=draws["diagnostics"].to_dataset() if "diagnostics" in draws else None,
+        saved=saved,
+    )
