@@ -102,7 +102,8 @@ def test_a_page_has_the_finding_first_and_every_section(tmp_path):
     page = Page(html)
     sections = [found["id"] for found in page.all("section")]
     assert sections == ["finding", "question", "effects-section", "refutations", "convergence", "provenance", "cite"]
-    assert [found["href"].lstrip("#") for found in page.all("a")][1:] == sections
+    linked = [found["href"].lstrip("#") for found in page.all("a")][1:]
+    assert [name for name in linked if name != "table-heading"] == sections
     text = page.text()
     assert "GCATG minus untreated" in text
     assert "No protocol was locked before the trial." in text

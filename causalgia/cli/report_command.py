@@ -90,7 +90,7 @@ def report_folder(
 def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"], task: list[str] | None) -> str:
     """Return the results paragraph, the table and the methods paragraph."""
     from causalgia.paper import methods, table
-    from causalgia.paper._table import escape
+    from causalgia.reporting.table_formats import escaped
 
     if "ace" not in parts.result or parts.text:
         place = shlex.quote(str(folder))
@@ -99,9 +99,9 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
             f"trial causalgia analyze {place} estimates them"
         )
     found = methods(parts.result, task=task)
-    works = [escape(str(work), kind) for work in found.works]
-    paragraphs = [escape(found.results, kind), table(parts.result, to=kind, task=task).rstrip("\n")]
-    paragraphs += [escape(found.methods, kind)]
+    works = [escaped(str(work), kind) for work in found.works]
+    paragraphs = [escaped(found.results, kind), table(parts.result, to=kind, task=task).rstrip("\n")]
+    paragraphs += [escaped(found.methods, kind)]
     paragraphs += ["\n".join(f"- {work}" for work in works) if kind == "markdown" else "; ".join(works) + "."]
     return "\n\n".join(paragraphs) + "\n"
 

@@ -81,17 +81,6 @@ def table(
     return _WRITERS[to](*table_parts(effects, rows=rows, task=task))
 
 
-def escape(text: str, to: Literal["markdown", "latex"]) -> str:
-    r"""Return a text that stands as it is in a format.
-
-    Examples
-    --------
-    >>> print(escape("TAL1_a", "markdown"), escape("5 %", "latex"))
-    TAL1\_a 5 \%
-    """
-    return _tex(text) if to == "latex" else _MARKS.sub(_escape, text)
-
-
 _Writer = Callable[[list[str], list[list[str]], list[str]], Any]
 
 

@@ -17,6 +17,7 @@ import xarray as xr
 
 from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.inputs import check_no_pipe
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
@@ -36,7 +37,7 @@ _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 _LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
 _FINGERPRINTS = ("design_fingerprint", "null_fingerprint", "predictor_fingerprint", "analysis_fingerprint", "protocol")
 _TOLD = {"exploratory", "notes", "caution", "answer", "question", "estimand"}
-_LONG = 200
+_LONG, _LINE, _LONGEST = 200, 2_000, 50_000
 _ELSEWHERE = ("Note:", "Caution:", "Exploratory")  # sentences of the estimand that have a place of their own
 _CHECK = ("value", "threshold", "status", "reason")
 
@@ -130,34 +131,49 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         pictures += bench_pictures(parts.result)
     outcomes = parts.result if parts.outcomes is None else parts.outcomes
     pictures += outcome_pictures(outcomes, effects=result if has_effects else None)
+    found = methods(result) if has_effects else None
     context = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
         "question": parts.question,
         "facts": _facts(outcomes),
-        "finding": _finding(result, parts) if has_effects else _finding_in_text(parts),
-        "marks": _count(result["verdict"].to_numpy().ravel(), _VERDICTS) if has_effects and is_decided(result) else [],
-        "asked": [t for t in estimand(result).split("\n") if not t.startswith(_ELSEWHERE)] if has_effects else [],
+        "finding": _finding(result, parts, found.results) if found is not None else _finding_in_text(parts),
+        "marks": _count(_named(result)["verdict"].to_numpy().ravel(), _VERDICTS)
+        if has_effects and is_decided(result)
+        else [],
+        "asked": [_cut(t) for t in estimand(result).split("\n") if not t.startswith(_ELSEWHERE)] if has_effects else [],
         "beforehand": _beforehand(result.attrs),
-        "deviations": [line for line in str(result.attrs.get("exploratory", "")).split("; ") if line],
+        "deviations": [_cut(line) for line in str(result.attrs.get("exploratory", "")).split("; ") if line],
         "effects_heading": "Effects" if has_effects or curves else "Pictures",
         "pictures": pictures,
         "text": "" if has_effects else parts.text,
-        "convergence": [*_convergence(result, parts.diagnostics), *(shape_lines(result) if has_effects else [])],
+        "convergence": _convergence(result, parts.diagnostics)
+        + [_cut(line) for line in (shape_lines(result) if has_effects else [])],
         "provenance": _provenance(result.attrs),
         "long_provenance": [
-            (name, str(value)) for name, value in result.attrs.items() if len(str(value)) > _LONG and name not in _TOLD
+            (name, _cut(str(value), _LONGEST))
+            for name, value in result.attrs.items()
+            if len(str(value)) > _LONG and name not in _TOLD
         ],
         **_checks(parts.refutations, result),
         **(_row_context(result) if has_effects else _NO_TABLE),
-        **(_citations(result) if has_effects else _NOTHING_CITED),
+        "methods": _cut(found.methods) if found is not None else "",
+        "works": [str(work) for work in found.works] if found is not None else [],
+        "bibtex": found.bibtex if found is not None else "",
     }
     return context | {"sections": _sections(context)}
+
+
+def _cut(text: str, most: int = _LINE) -> str:
+    """Return a text up to a length, with a word on what is left out."""
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]}… ({left:,} more characters are in the attributes of the Dataset)"
 
 
 def _sections(context: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [("finding", "Finding"), ("question", "Question and protocol")]
     found += [("effects-section", context["effects_heading"])] if context["pictures"] or context["columns"] else []
+    found += [("table-heading", "Table of effects")] if context["columns"] else []
     found += [("text", "Report in text")] if context["text"] else []
     found += [("refutations", "How it could be wrong"), ("convergence", "Convergence"), ("provenance", "Provenance")]
     return [*found, *([("cite", "Methods, and how to cite")] if context["methods"] else [])]
@@ -190,16 +206,21 @@ def _facts(result: xr.Dataset) -> str:
     return ", ".join(map(str, facts))
 
 
-def _finding(effects: xr.Dataset, parts: PageParts) -> list[str]:
+def _named(effects: xr.Dataset) -> xr.Dataset:
+    """Return the effects without those of fixed placebo words."""
+    return effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
+
+
+def _finding(effects: xr.Dataset, parts: PageParts, results: str) -> list[str]:
     if parts.sentences:
         return list(parts.sentences)
-    lines = [methods(effects).results]
+    lines = [results]
     if not is_decided(effects):
         lines.append(
             "These are estimates without verdicts: cg.decide(estimates, rope=...) says which effects are large enough "
             "to matter."
         )
-    elif effects["ace"].size <= _FEW_SENTENCES:
+    elif _named(effects)["ace"].size <= _FEW_SENTENCES:
         lines = sentences(effects)
     return lines
 
@@ -226,7 +247,7 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     else:
         lines.append("No protocol was locked before the trial.")
     if attrs.get("analysis"):
-        lines.append(f"Analysis: {attrs['analysis']}.")
+        lines.append(f"Analysis: {_cut(str(attrs['analysis']))}.")
     if not attrs.get("exploratory") and attrs.get("analysis"):
         lines.append("No deviation from the analysis that is stored with the outcomes is recorded.")
     for name, words in (("stopped", "Sequential trial"), ("confirms", "Confirmation"), ("reserved", "Reserved")):
@@ -271,17 +292,11 @@ def _sizes(lines: list[list[str]], names: list[str]) -> np.ndarray[Any, np.dtype
 _NO_TABLE: dict[str, Any] = {
     "columns": [], "numeric": [], "shown": [], "n_rows": 0, "rows": "", "verdicts": [], "table_notes": []
 }  # fmt: skip
-_NOTHING_CITED: dict[str, Any] = {"methods": "", "works": [], "bibtex": ""}
-
-
-def _citations(effects: xr.Dataset) -> dict[str, Any]:
-    found = methods(effects)
-    return {"methods": found.methods, "works": [str(work) for work in found.works], "bibtex": found.bibtex}
 
 
 def _checks(refutations: xr.Dataset | None, result: xr.Dataset) -> dict[str, Any]:
     """Return the checks as rows, the failed ones first, and what else speaks against the finding."""
-    doubts = [f"Caution: {result.attrs['caution']}."] if result.attrs.get("caution") else []
+    doubts = [f"Caution: {_cut(str(result.attrs['caution']))}."] if result.attrs.get("caution") else []
     doubts += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(result)]
     if refutations is None:
         doubts.append("No refutations were run: cg.refute(outcomes, predictor, rng=0) runs the controls of this claim.")

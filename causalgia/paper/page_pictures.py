@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_TASKS, _MOST_ROWS, _MOST_CURVES, _MOST_UNITS = 4, 40, 4, 20_000
 _LARGEST_SVG, _DPI = 250_000, 130
+_MOST_CLOUDS = 24  # contrasts whose single units are drawn
 _MANY, _LEVELS = 8, 4  # effects of a volcano; distinct numbers of a curve
 
 
@@ -95,8 +96,15 @@ def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
     yield plot.forest(some), f"Effects with intervals, largest first{few}"
     if of_models:
         return
-    if "rope_lower" in effects and (effects["rope_lower"] < effects["rope_upper"]).all() and "lower" in effects:
-        yield plot.equivalence(some), f"Intervals against the region of practical equivalence (ROPE){few}"
+    of_words = bool(is_placebo_word(effects).all())
+    if (
+        not of_words
+        and "rope_lower" in effects
+        and (effects["rope_lower"] < effects["rope_upper"]).all()
+        and "lower" in effects
+    ):
+        named = some.isel(contrast=np.flatnonzero(~is_placebo_word(some)))
+        yield plot.equivalence(named), f"Intervals against the region of practical equivalence (ROPE){few}"
     if n >= _MANY and {"log_p", "p", "lfsr"} & set(effects.variables):
         yield (
             plot.volcano(effects),
@@ -202,19 +210,22 @@ def outcome_pictures(outcomes: xr.Dataset, *, effects: xr.Dataset | None) -> lis
     outcomes = outcomes.isel(unit=slice(_MOST_UNITS))
     some = f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn" if len(tasks) > _MOST_TASKS else ""
     some += f"; the first {_MOST_UNITS:,} of {n:,} units" if n > _MOST_UNITS else ""
+    each = outcomes if name == "ice" else _units(outcomes, effects)
+    of_all = effects.sizes["contrast"] if effects is not None else 0
+    few = f"; the first {_MOST_CLOUDS} of {of_all:,} contrasts" if each is not None and of_all > _MOST_CLOUDS else ""
     found = []
     for task in tasks[:_MOST_TASKS]:
         if name == "outcome":
             axes = plot.boxes(outcomes, task=task)
             found.append(drawn(axes, f"Predictions of each arm over sequences; task {task}{some}."))
-        each = outcomes if name == "ice" else _units(outcomes, effects)
         if each is not None:
-            found.append(drawn(plot.raincloud(each, task=task), f"Effect on each sequence (ICE); task {task}{some}."))
+            axes = plot.raincloud(each, task=task)
+            found.append(drawn(axes, f"Effect on each sequence (ICE); task {task}{some}{few}."))
     return found
 
 
 def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | None:
-    """Return the effects of single units of a crossover, where the contrasts are weighted sums of arms."""
+    """Return the effects of single units of a crossover, of the first 24 contrasts that are weighted sums of arms."""
     if (
         effects is None
         or "arm" not in outcomes["outcome"].dims
@@ -222,7 +233,8 @@ def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | Non
         or effects.attrs.get("transform") != "identity"
     ):
         return None
-    shown = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
+    shown = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects))[:_MOST_CLOUDS])
+    shown = shown.isel(arm=np.flatnonzero((shown["weight"] != 0).any("contrast").to_numpy()))
     if set(map(str, shown["arm"].to_numpy())) - set(map(str, outcomes["arm"].to_numpy())):
         return None
     outcome = outcomes["outcome"].sel(arm=shown["arm"].to_numpy()).transpose("unit", "task", "arm").to_numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Set
+from typing import Literal
 
 NAMES = {"contrast", "task", "model", "verdict", "exact"}
 _MINUS = re.compile(r"(?<![\w.])-(?=[\d.]|inf)")
@@ -52,6 +53,17 @@ def with_minus(text: str) -> str:
     '[−0.5, 1e-4]'
     """
     return _MINUS.sub("−", text)
+
+
+def escaped(text: str, to: Literal["markdown", "latex"]) -> str:
+    r"""Return a sentence that stands as it is in Markdown or LaTeX.
+
+    Examples
+    --------
+    >>> print(escaped("TAL1_a", "markdown"), escaped("5 %", "latex"))
+    TAL1\_a 5 \%
+    """
+    return _tex(text) if to == "latex" else _MARKS.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
