@@ -467,7 +467,7 @@ def write_answer(
         )
     finally:
         for name, of in _task_by_figure(answer).items():
-            answer.save(folder / name, task=of)
+            answer.save(folder / name, task=of if len(answer.tasks) <= _MOST_FIGURES else None)
     return answer_files(answer)
 
 

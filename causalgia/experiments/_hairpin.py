@@ -11,7 +11,7 @@ from causalgia.checks import as_count, as_position
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.settings import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
@@ -19,6 +19,8 @@ from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from causalgia.plot import Axes
 
 _PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3
@@ -274,6 +276,16 @@ def _read_hairpin(found: TrialResults) -> Finding:
     return Finding(sentences=sentences_by_task(found.steps.decisions, _hairpin_text))
 
 
+def _draw_hairpin(answer: Answer) -> Axes:
+    """Draw the effects place by place: open and loop, then beside and stem, each with its differences."""
+    from causalgia.plot import forest
+
+    order = [_WORD[OPEN], _WORD[LOOP], "loop - open", "word x loop"]
+    order += [_WORD[BESIDE], COMPLEMENT, _WORD[STEM], "open - stem", "word x stem", FOLDED]
+    known = answer.decisions["contrast"].to_numpy().tolist()
+    return forest(answer.decisions.sel(contrast=[name for name in order if name in known]), order="given")
+
+
 # relation of loop to open by the verdict on word x loop, and of open to stem by that on word x stem
 _LOOP_TO_OPEN = {"increases": ">", "decreases": "<", "negligible": "=", "undecided": "?"}
 _OPEN_TO_STEM = {"increases": "<", "decreases": ">", "negligible": "=", "undecided": "?"}
@@ -317,5 +329,6 @@ HAIRPIN = Entry(
     ),
     doi="10.1101/418459",
     read=_read_hairpin,
+    draw=_draw_hairpin,
     zoo="vts1_like",
 )

@@ -262,7 +262,7 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
     lines = [[printable(cell) for cell in line] for line in lines]
     n, notes = len(lines), []
     if n > _MOST_ROWS:
-        size = np.argsort(-_sizes(lines, names), kind="stable")[:_MOST_ROWS]
+        size = np.argsort(-_row_sizes(lines, names), kind="stable")[:_MOST_ROWS]
         lines = [lines[i] for i in sorted(size)]
         notes.append(f"The {_MOST_ROWS:,} largest of {n:,} effects; all are in the table of cg.tidy.")
     from markupsafe import Markup
@@ -284,7 +284,7 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _sizes(lines: list[list[str]], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _row_sizes(lines: list[list[str]], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
     at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in _NAMES)
     return np.array([abs(float(line[at].split()[0].replace(",", "") or 0)) for line in lines])
 

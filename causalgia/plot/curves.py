@@ -34,6 +34,7 @@ from causalgia.plot.style import (
     null_value,
     numbers_on_contrasts,
     on_contrasts,
+    part_shown,
     reach,
     shortened,
     strip,
@@ -436,7 +437,7 @@ def _finish_curve(
     axes.set_ylabel(label, fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
-    title(axes, task)
+    title(axes, task, part_shown(table))
     strip(axes, "top", "right", "bottom")
     axes.tick_params(labelsize=9)
     if all(x == round(x) for x in numbers_on_contrasts(table, along, "profile").values()):
@@ -446,6 +447,8 @@ def _finish_curve(
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
         drawn = drawn.isel(task=[tasks_in_table(table).index(task)]) if "task" in table.dims else drawn
         add_verdicts_to_legend(axes, drawn)
+    elif any(row.get("verdict") == "undecided" for row, _ in found):
+        axes.scatter([], [], s=26, facecolors="none", edgecolors=GRAY, lw=1.4, label="hollow: undecided")
     legend(axes)
 
 

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
@@ -31,6 +31,7 @@ from causalgia.plot.style import (
     legend,
     new_figure,
     null_value,
+    part_shown,
     reach,
     save_figure,
     shortened,
@@ -58,6 +59,7 @@ def forest(
     *,
     task: str | Sequence[str] | None = None,
     truth: xr.DataArray | None = None,
+    order: Literal["size", "given"] = "size",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals, largest first, with the line of no effect, the ROPE and the placebo words.
@@ -81,6 +83,8 @@ def forest(
         row, named after the task where there is one contrast. Required if there are several.
     truth
         True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
+    order
+        ``"size"``: the largest effect first; ``"given"``: in the order of the contrasts.
     ax
         Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the rows.
 
@@ -92,7 +96,7 @@ def forest(
     Raises
     ------
     ContrastError
-        If `task` does not exist, or is required and not given, or several make more than 200 rows.
+        If `task` does not exist, or is required and not given, several make more than 200 rows, or `order` is neither.
     OutcomesError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
 
@@ -103,6 +107,8 @@ def forest(
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
+    if order not in ("size", "given"):
+        raise ContrastError(f"forest: order={quoted(order)} is neither 'size' nor 'given'")
     estimates = as_reportable(estimates)
     if task is not None and len(found := selected_tasks(tasks_in_table(estimates), task, place="forest: ")) > 1:
         estimates = select_tasks(estimates, found)
@@ -112,7 +118,7 @@ def forest(
         estimates = select_tasks(estimates, [name])
         table = task_rows(estimates, name, truth)
     axes = axes_or_new(ax, 6.4, _figure_height(table))
-    return _draw_forest(table, estimates, axes, _row_of_contrasts(table))
+    return _draw_forest(table, estimates, axes, _row_of_contrasts(table, by_size=order == "size"))
 
 
 def _rows_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None, heading: str) -> list[Row]:
@@ -181,6 +187,8 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
         axes.tick_params(labelleft=number % columns == 0)
         if number and (mine := axes.get_legend()) is not None:
             mine.remove()
+    if len(tables) > 1:
+        figure.supxlabel("Each task has an axis of its own: compare numbers, not lengths.", fontsize=8, color=GRAY)
     return save_figure(axes, path)
 
 
@@ -206,14 +214,14 @@ def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: di
     return axes
 
 
-def _row_of_contrasts(table: list[Row]) -> dict[str, int]:
+def _row_of_contrasts(table: list[Row], *, by_size: bool = True) -> dict[str, int]:
     """Return the row of each contrast, with the largest effect (mean over tasks and models) in row 0, at the top."""
     totals: dict[str, list[float]] = {}
     for row in table:
         if not row["placebo_word"]:
             totals.setdefault(row["contrast"], []).append(row["ace"])
     largest_first = sorted(totals, key=lambda name: -sum(totals[name]) / len(totals[name]))
-    return {name: place for place, name in enumerate(largest_first)}
+    return {name: place for place, name in enumerate(largest_first if by_size else totals)}
 
 
 def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> tuple[float, float]:
@@ -355,8 +363,7 @@ def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
     levels = interval_label(estimates)
     axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
-    shown = estimates.attrs.get("shown", "")  # of more contrasts, or tasks, than are drawn
-    title(axes, task, "; ".join(filter(None, (shown, str(estimates.attrs.get("task_of", ""))))) if shown else "")
+    title(axes, task, part_shown(estimates))
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, quoted
 from causalgia.plot.style import (
+    ACE,
     AS_IT_IS,
     BAND,
     GRAY,
@@ -18,6 +19,7 @@ from causalgia.plot.style import (
     axis_label,
     null_value,
     on_contrasts,
+    part_shown,
     shortened,
     strip,
     task_rows,
@@ -45,6 +47,7 @@ def heatmap(
     columns: str,
     value: str = "ace",
     task: str | None = None,
+    effect: str = ACE,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
@@ -63,6 +66,8 @@ def heatmap(
         The variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
     task
         The task; required if there are several.
+    effect
+        Name of the effects on the color bar: ``"ACE"``, or another such as ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.
 
@@ -101,8 +106,8 @@ def heatmap(
     center = null_value(table) if value in _EFFECTS else 0.0
     image = _draw_grid(axes, grid, center)
     _write_values(axes, grid, texts, center)
-    _add_color_bar(axes, image, axis_label(table.attrs) if value == "ace" else value)
-    _label_grid(axes, (columns, across), (rows, down), task)
+    _add_color_bar(axes, image, axis_label(table.attrs, effect) if value == "ace" else value)
+    _label_grid(axes, (columns, across), (rows, down), task, shown=part_shown(table))
     return axes
 
 
@@ -331,7 +336,7 @@ def _tick_label(place: Any) -> str:
 Places = tuple[str, list[Any]]
 
 
-def _label_grid(axes: Axes, columns: Places, rows: Places, task: str, *, most: int = _LABELS) -> int:
+def _label_grid(axes: Axes, columns: Places, rows: Places, task: str, *, most: int = _LABELS, shown: str = "") -> int:
     """Label rows and columns, of many every second, third and so on with a word on it; return the largest step."""
     steps = []
     for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
@@ -345,6 +350,6 @@ def _label_grid(axes: Axes, columns: Places, rows: Places, task: str, *, most: i
     if max(len(_tick_label(place)) for place in columns[1]) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     axes.tick_params(length=0, labelcolor=GRAY)
-    title(axes, task)
+    title(axes, task, shown)
     strip(axes, "top", "right", "left", "bottom")
     return max(steps)

@@ -191,7 +191,8 @@ _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 def title(axes: Axes, task: str, shown: str = "") -> None:
     """Write the task above the axes, with which part of the effects is shown."""
-    axes.set_title(shortened(task) + (f": {shown}" if shown else ""), **_TITLE, **AS_IT_IS)
+    words = shortened(task) + (f": {shown}" if shown else "")
+    axes.set_title(_wrapped(axes, words) if shown else words, **_TITLE, **AS_IT_IS)
 
 
 def heading(table: xr.Dataset, *names: str) -> str:
@@ -215,8 +216,26 @@ def heading(table: xr.Dataset, *names: str) -> str:
 
 def write_heading(axes: Axes, text: str) -> None:
     """Write a heading above the axes, in as many lines as it needs."""
+    axes.set_title(_wrapped(axes, text), **_TITLE, **AS_IT_IS)
+
+
+def _wrapped(axes: Axes, text: str) -> str:
+    """Return a title in lines as wide as the axes."""
     width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-    axes.set_title(fill(text, max(30, int(width / 0.085))), **_TITLE, **AS_IT_IS)
+    return fill(text, max(30, int(width / 0.085)))
+
+
+def part_shown(table: xr.Dataset) -> str:
+    """Return which part of the effects a picture shows, ``attrs["shown"]``, and which task where the data chose it.
+
+    Examples
+    --------
+    >>> part_shown(xr.Dataset(attrs={"shown": "the 20 largest of 128", "task_of": "task 1 of 3"}))
+    'the 20 largest of 128; task 1 of 3'
+    """
+    shown, of, chosen = (str(table.attrs.get(name, "")) for name in ("shown", "task_of", "task_chosen"))
+    task = ", ".join(filter(None, (of, chosen))) if shown or chosen else ""
+    return "; ".join(filter(None, (shown, task)))
 
 
 def legend_below(axes: Axes, columns: int = 3) -> None:

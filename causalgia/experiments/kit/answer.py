@@ -123,14 +123,17 @@ class Answer:
         chosen = selected_tasks(self.tasks, self.clearest_task if task is None else task)
         if len(chosen) > 1:
             return forest(self.decisions, task=chosen)
+        of_all = {}
+        if len(self.tasks) > 1:
+            of_all["task_of"] = f"task {self.tasks.index(chosen[0]) + 1} of {len(self.tasks):,}"
+            of_all |= {"task_chosen": "with the largest effect"} if task is None else {}
         task = chosen[0]
         if self.figure is not None:
             findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
             estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
-            if len(self.tasks) > 1:
-                decisions = decisions.assign_attrs(task_of=f"task {self.tasks.index(task) + 1} of {len(self.tasks):,}")
+            decisions = decisions.assign_attrs(of_all)
             return self.figure(replace(self, findings=findings, estimates=estimates, decisions=decisions))
-        return forest(self.decisions, task=task)
+        return forest(self.decisions.assign_attrs(of_all), task=task)
 
     def save(self, path: str | Path, *, task: str | Sequence[str] | None = None) -> Path:
         """Save the figure of one task as PNG, PDF or SVG (by the file name).

@@ -356,6 +356,10 @@ def draw_pair(answer: Answer) -> Axes:
     size = np.abs(cells["ace"].transpose("contrast", ...).to_numpy()).reshape(cells.sizes["contrast"], -1).max(axis=1)
     orientation = cells["orientation"].to_numpy()
     largest = cells.isel(contrast=orientation == orientation[size.argmax()])
+    if (n := len(set(orientation.tolist()))) > 1:
+        largest = largest.assign_attrs(
+            shown=f"orientation {orientation[size.argmax()]}, of {n} the one with the largest interaction"
+        )
     return profile(largest, along="distance", by="order", effect="Excess over the sum of both sites alone")
 
 
@@ -387,4 +391,6 @@ def draw_pairs(answer: Answer) -> Axes:
     names = [f"{a} {b}" for a, b in best["contrast"].to_numpy()]
     sides: dict[Any, Any] = {side: ("contrast", best[side].to_numpy()) for side in ("upstream", "downstream")}
     flat = best.drop_vars(["contrast", "upstream", "downstream"]).assign_coords(contrast=names, **sides)
-    return heatmap(flat.assign_attrs(answer.decisions.attrs), rows="upstream", columns="downstream")
+    n = len(np.unique(answer.decisions["distance"].to_numpy()))
+    effect = f"Interaction, the largest over {n:,} distances," if n > 1 else "Interaction"
+    return heatmap(flat.assign_attrs(answer.decisions.attrs), rows="upstream", columns="downstream", effect=effect)
