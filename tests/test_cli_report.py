@@ -1,0 +1,106 @@
+"""`causalgia report`: a folder of a trial, an experiment or the bench as a page, or as text for a paper."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from test_cli import QUICK, call, refused
+from test_report_page import Page, checks
+
+import causalgia as cg
+from causalgia import store
+from causalgia.mpra.counts._simulate import simulated
+
+EXPERIMENT = """
+n_units = 40
+rng = 0
+[experiment]
+kind = "hairpin"
+[predictor]
+zoo = "vts1_like"
+[analysis]
+rope = [-0.1, 0.1]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    where = tmp_path_factory.mktemp("trial")
+    (where / "trial.toml").write_text(QUICK)
+    call("run", where / "trial.toml", "--out", where / "out")
+    return where / "out"
+
+
+def page(folder):
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
+    assert call("report", folder).stdout == f"Wrote {folder / 'report.html'}\n"
+    assert "No effect has been estimated yet" in page(folder).text()
+    refused("report", folder, "--markdown", said=("no effects to tabulate", "causalgia analyze"))
+    call("estimate", folder)
+    call("report", folder)
+    assert "These are estimates without verdicts" in page(folder).text()
+    call("analyze", folder)
+    store.write_netcdf(folder / "refutations.nc", checks().to_netcdf)
+    call("report", folder, "--html")
+    text = page(folder).text()
+    assert "above the ROPE" in text
+    assert "shuffles do not overlap enhancers" in text
+    assert len(page(folder).all("figure")) >= 8  # of two tasks: forest, equivalence, boxes, rainclouds
+
+
+def test_the_convergence_of_kept_draws_is_on_the_page(folder):
+    call("analyze", folder, "--error", "local", "--keep-draws")
+    call("report", folder)
+    assert "posterior" in page(folder).text()
+
+
+def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
+    call("analyze", folder)
+    decisions = cg.open(folder).decisions
+    printed = call("report", folder, "--markdown").stdout
+    assert cg.table(decisions).rstrip() in printed
+    call("report", folder, "--latex", "--out", tmp_path / "table.tex", "--task", "K562")
+    text = (tmp_path / "table.tex").read_text(encoding="utf-8")
+    assert r"\begin{tabular}" in text
+    assert "HepG2" not in text.split(r"\end{table}")[0].split(r"\begin{tabular}")[1]
+
+
+def test_an_experiment_has_its_question_and_its_picture(tmp_path):
+    (tmp_path / "trial.toml").write_text(EXPERIMENT)
+    call("run", tmp_path / "trial.toml", "--out", tmp_path / "out")
+    call("analyze", tmp_path / "out")
+    call("report", tmp_path / "out")
+    found = page(tmp_path / "out")
+    assert "Does a site work in the open, in the loop of a hairpin, or in its stem?" in found.text()
+    assert "Picture of the experiment hairpin" in found.all("img")[0]["alt"]
+
+
+def test_a_fit_and_a_comparison_have_pages(tmp_path):
+    fitted, compared = tmp_path / "fitted", tmp_path / "compared"
+    fitted.mkdir(), compared.mkdir()
+    store.save(cg.mpra.fit(simulated(), control="control"), fitted / "fit.nc")
+    call("report", fitted)
+    assert "GATA1" in page(fitted).text()
+    true = np.linspace(-1, 1, 40)
+    pd.DataFrame({"element": np.arange(40), "effect": true}).to_csv(tmp_path / "v.csv", index=False)
+    measured = true + np.random.default_rng(1).normal(0, 0.5, 40)
+    pd.DataFrame({"element": np.arange(40), "effect": measured, "se": 0.5}).to_csv(tmp_path / "m.csv", index=False)
+    call("mpra", "compare", tmp_path / "v.csv", tmp_path / "m.csv", "--out", compared)
+    assert "noise_ceiling" in xr.load_dataset(compared / "concordance.nc")
+    call("report", compared)
+    assert "observed correlation" in page(compared).text()
+    assert page(compared).all("svg", role="img")
+
+
+def test_what_cannot_be_reported_is_said(folder, tmp_path):
+    refused("report", tmp_path / "no", said="is not a folder")
+    refused("report", tmp_path, said=("holds no results", "causalgia run trial.toml --out"))
+    refused("report", folder, "--latex", "--html", said="give one at a time")
+    refused("report", folder, "--out", tmp_path / "page.pdf", said="a page ends in .html")
+    refused("report", folder, "--task", "HeLa", said="HeLa")
+    refused("report", folder, "--out", tmp_path / "no" / "a.html", said="cannot be written")
