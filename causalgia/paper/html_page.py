@@ -26,13 +26,13 @@ from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
 from causalgia.reporting._trial_report import estimand, shape_lines
 from causalgia.reporting.effect_rows import as_reportable
+from causalgia.reporting.table_formats import NAMES, with_minus
 from causalgia.reporting.verdict_sentences import is_decided
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
 _FEW_SENTENCES, _WITHOUT_SCRIPT, _MOST_ROWS = 6, 500, 20_000
-_NAMES = {"contrast", "task", "model", "verdict", "exact"}
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 _LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
 _FINGERPRINTS = ("design_fingerprint", "null_fingerprint", "predictor_fingerprint", "analysis_fingerprint", "protocol")
@@ -259,7 +259,11 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
 def _row_context(effects: xr.Dataset) -> dict[str, Any]:
     """Return header, rows as compact JSON and the rows that are shown without a script."""
     names, lines = cells(effects)
-    lines = [[printable(cell) for cell in line] for line in lines]
+    numeric = [name not in NAMES for name in names]
+    lines = [
+        [with_minus(cell) if number else printable(cell) for number, cell in zip(numeric, line, strict=True)]
+        for line in lines
+    ]
     n, notes = len(lines), []
     if n > _MOST_ROWS:
         size = np.argsort(-_row_sizes(lines, names), kind="stable")[:_MOST_ROWS]
@@ -267,7 +271,6 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
         notes.append(f"The {_MOST_ROWS:,} largest of {n:,} effects; all are in the table of cg.tidy.")
     from markupsafe import Markup
 
-    numeric = [name not in _NAMES for name in names]
     plain = {"columns": [printable(name) for name in names], "numeric": numeric, "rows": lines}
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
@@ -285,8 +288,8 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
 
 
 def _row_sizes(lines: list[list[str]], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in _NAMES)
-    return np.array([abs(float(line[at].split()[0].replace(",", "") or 0)) for line in lines])
+    at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in NAMES)
+    return np.array([abs(float(line[at].split()[0].replace(",", "").replace("−", "-") or 0)) for line in lines])
 
 
 _NO_TABLE: dict[str, Any] = {

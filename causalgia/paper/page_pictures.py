@@ -17,7 +17,7 @@ from causalgia.effect_table import tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.estimation.ratios import null_value
-from causalgia.plot.style import image_of
+from causalgia.plot.style import UNNAMED_TASK, image_of
 from causalgia.positions import has_positions
 from causalgia.reporting.effect_rows import largest_tasks
 
@@ -81,11 +81,12 @@ def effect_pictures(effects: xr.Dataset, *, answer: Answer | None = None) -> lis
     found = []
     for task in shown:
         one = effects.isel(task=[every.index(task)])
-        of = f"task {task}" if len(every) == 1 else f"task {task} of {len(every)}"
+        of = f"task {task}" + ("" if len(every) == 1 else f", one of {len(every):,}")
         of += "" if len(shown) == len(every) else f" ({_MOST_TASKS} with the largest effects are drawn)"
+        of = "" if every == [UNNAMED_TASK] else of
         if answer is not None:
-            found.append(drawn(answer.draw(task=task), f"{answer.question} {of}"))
-        found += [drawn(axes, f"{caption}; {of}.") for axes, caption in _of_task(one)]
+            found.append(drawn(answer.draw(task=task), f"{answer.question} {of[:1].upper()}{of[1:]}".rstrip()))
+        found += [drawn(axes, f"{caption}{of and '; '}{of}.") for axes, caption in _of_task(one)]
     return found
 
 
@@ -96,15 +97,10 @@ def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
     yield plot.forest(some), f"Effects with intervals, largest first{few}"
     if of_models:
         return
-    of_words = bool(is_placebo_word(effects).all())
-    if (
-        not of_words
-        and "rope_lower" in effects
-        and (effects["rope_lower"] < effects["rope_upper"]).all()
-        and "lower" in effects
-    ):
-        named = some.isel(contrast=np.flatnonzero(~is_placebo_word(some)))
-        yield plot.equivalence(named), f"Intervals against the region of practical equivalence (ROPE){few}"
+    named = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
+    region = {"rope_lower", "lower"} <= set(effects.variables) and (effects["rope_lower"] < effects["rope_upper"]).all()
+    if region and 0 < named.sizes["contrast"] <= _MOST_ROWS:
+        yield plot.equivalence(named), "Intervals against the region of practical equivalence (ROPE)"
     if n >= _MANY and {"log_p", "p", "lfsr"} & set(effects.variables):
         yield (
             plot.volcano(effects),
@@ -211,7 +207,7 @@ def outcome_pictures(outcomes: xr.Dataset, *, effects: xr.Dataset | None) -> lis
     some = f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn" if len(tasks) > _MOST_TASKS else ""
     some += f"; the first {_MOST_UNITS:,} of {n:,} units" if n > _MOST_UNITS else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
-    of_all = effects.sizes["contrast"] if effects is not None else 0
+    of_all = int((~is_placebo_word(effects)).sum()) if effects is not None else 0
     few = f"; the first {_MOST_CLOUDS} of {of_all:,} contrasts" if each is not None and of_all > _MOST_CLOUDS else ""
     found = []
     for task in tasks[:_MOST_TASKS]:
