@@ -45,7 +45,7 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     call("report", folder)
     assert "These are estimates without verdicts" in page(folder).text()
     call("analyze", folder)
-    store.write_netcdf(folder / "refutations.nc", checks().to_netcdf)
+    store.write_netcdf(folder / "refutation.nc", checks().to_netcdf)
     call("report", folder, "--html")
     text = page(folder).text()
     assert "above the ROPE" in text

@@ -194,7 +194,7 @@ def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
     marks = [data for tag, data in page.texts if tag == "span" and data[0] in "✗!✓"]
     assert marks == ["✗ fail", "! warn", "✓ pass"]
     assert "Genomic(of=peaks)" in page.text()
-    assert "Checks that do not apply: balance: no parallel trial" in page.text()
+    assert "Does not apply: balance: no parallel trial." in page.text()
 
 
 def test_convergence_is_that_of_the_draws(tmp_path):
@@ -248,6 +248,7 @@ def test_every_result_has_a_page(kind, tmp_path):
         ({"to": "report.pdf"}, "a page ends in .html"),
         ({"to": "no/such/folder/report.html"}, "cannot be written"),
         ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
+        ({"to": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
         ({"to": "report.html", "refutations": xr.Dataset()}, "are no checks"),
         ({"to": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
     ],

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from causalgia.paper.html_page import PageParts
 
 _Kind = Literal["html", "markdown", "latex"]
-PAGE, REFUTATIONS = "report.html", "refutations.nc"
+PAGE, REFUTATION = "report.html", "refutation.nc"
 _BENCH_PICTURES = {
     "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
     "replicates.png": "Activity of each oligo in two replicates.",
@@ -138,7 +138,7 @@ def page_parts(folder: Path) -> PageParts:
             f"{folder} holds no results; make them with: causalgia run trial.toml --out {shlex.quote(str(folder))}"
         )
     outcomes = load_outcomes(folder) if {OUTCOMES, STORE} & there else None
-    refutations = store.read_netcdf(folder / REFUTATIONS) if (folder / REFUTATIONS).is_file() else None
+    refutations = store.read_netcdf(folder / REFUTATION) if (folder / REFUTATION).is_file() else None
     draws = store.read_tree(folder / POSTERIOR).children if (folder / POSTERIOR).is_file() else {}
     if DECISIONS in there or ESTIMATES in there:
         kind: Literal["decisions", "estimates"] = "decisions" if DECISIONS in there else "estimates"

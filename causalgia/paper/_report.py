@@ -107,7 +107,8 @@ def report(
     refutations
         For a page: the checks of the claim, ``value, threshold, status, reason (check)``.
     diagnostics
-        For a page: the convergence of draws, ``posterior["diagnostics"]`` of `causalgia.infer`.
+        For a page: the convergence of chains, ``posterior["diagnostics"]`` of `causalgia.infer`; exact posteriors have
+        none.
 
     Returns
     -------
@@ -188,9 +189,13 @@ def _page(
     about: dict[str, Any] = {
         name: part.to_dataset() if isinstance(part, xr.DataTree) else part for name, part in parts.items()
     }
-    if not isinstance(given, xr.Dataset) and isinstance(decisions := getattr(given, "decisions", None), xr.Dataset):
+    if (outcomes := parts["outcomes"]) is not None and not (keeps_effects(outcomes) or "outcome" in outcomes):
+        raise OutcomesError(
+            "outcomes= has no outcomes; give those of cg.run(design, predictor) that the effects are of"
+        )
+    if not isinstance(given, xr.Dataset) and hasattr(given, "shown_sentences"):
         about |= {"answer": given, "question": given.question, "sentences": given.shown_sentences}
-        given = decisions
+        given = given.decisions
     if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
         _check_reportable(given)
     else:

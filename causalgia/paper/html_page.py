@@ -122,6 +122,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     result = parts.result
     curves = "ace" in result and has_positions(result)
     has_effects = "ace" in result and not curves and not parts.text
+    of_checks = {"check", *_CHECK} <= set(result.variables)
     if has_effects:
         result = select_tasks(as_reportable(result), task, place="report: ")
     pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
@@ -155,7 +156,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
             for name, value in result.attrs.items()
             if len(str(value)) > _LONG and name not in _TOLD
         ],
-        **_checks(parts.refutations, result),
+        **_checks(parts.refutations if parts.refutations is not None or not of_checks else result, result),
         **(_row_context(result) if has_effects else _NO_TABLE),
         "methods": _cut(found.methods) if found is not None else "",
         "works": [str(work) for work in found.works] if found is not None else [],
@@ -327,7 +328,7 @@ def _checks(refutations: xr.Dataset | None, result: xr.Dataset) -> dict[str, Any
         )
     rows.sort(key=lambda row: list(_LIGHTS).index(row["status"]))
     left_out = refutations.attrs.get("not_applicable")
-    doubts += [f"Checks that do not apply: {left_out}"] if left_out else []
+    doubts += [f"Does not apply: {line}." for line in str(left_out).rstrip(".").split("\n")] if left_out else []
     return {"checks": rows, "lights": _count(refutations["status"].to_numpy(), _LIGHTS), "doubts": doubts}
 
 
