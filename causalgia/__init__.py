@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         predict as predict,
     )
     from causalgia import (
+        refutation as refutation,
+    )
+    from causalgia import (
         reporting as reporting,
     )
     from causalgia import (
@@ -127,6 +130,7 @@ if TYPE_CHECKING:
         load_predictor,
     )
     from causalgia.prior import Prior
+    from causalgia.refutation import refute
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide, tipping_point
@@ -184,6 +188,7 @@ __all__ = [
     "propose",
     "read_patterns",
     "read_sequences",
+    "refute",
     "report",
     "run",
     "sample_size",

@@ -1,0 +1,35 @@
+"""Checks by which a claim may fail: placebo words, controls, null models, units, and the predictor itself.
+
+`causalgia.refute` runs all of them; each takes a `Claim` and returns its rows of the same Dataset.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.refutation._refute import refute
+    from causalgia.refutation.claim import Claim
+    from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
+    from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, strand
+    from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = [
+    "Claim",
+    "another_control",
+    "balance",
+    "degenerate_draws",
+    "identical_arms",
+    "junction_sites",
+    "numerical_floor",
+    "placebo_words",
+    "positive_control",
+    "predictor_disagreement",
+    "refute",
+    "strand",
+    "subset_of_units",
+]
