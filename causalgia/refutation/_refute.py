@@ -13,6 +13,15 @@ from causalgia.design import Design
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim
+from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
+from causalgia.refutation.null_shift import (
+    classifier,
+    kernel_distance,
+    prediction_range,
+    reweighted_effect,
+    word_composition,
+)
+from causalgia.refutation.other_nulls import other_null_models
 from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
 from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, strand
 from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
@@ -28,6 +37,14 @@ CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
     "placebo_words": placebo_words,
     "another_control": another_control,
     "identical_arms": identical_arms,
+    "other_null_models": other_null_models,
+    "word_composition": word_composition,
+    "classifier": classifier,
+    "kernel_distance": kernel_distance,
+    "prediction_range": prediction_range,
+    "reweighted_effect": reweighted_effect,
+    "tipping_shift": tipping_shift,
+    "dose_reversal": dose_reversal,
     "degenerate_draws": degenerate_draws,
     "subset_of_units": subset_of_units,
     "balance": balance,
