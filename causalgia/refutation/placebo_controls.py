@@ -31,7 +31,7 @@ from causalgia.streams import derive
 N_WORDS = 19
 """Placebo words of a contrast: the fewest whose smallest rank p-value is .05."""
 SPECIFIC, LEAKS = 0.5, 0.25
-_SHARE, _FEWEST, _MOST = 0.4, 8, 200
+_SHARE, _BESIDE, _FEWEST, _MOST = 0.4, 0.25, 6, 200
 _CLEAR = 0.05
 
 
@@ -89,7 +89,8 @@ def _run_word_trial(claim: Claim) -> WordTrial:
         own = dict.fromkeys(arm for pair in chosen.values() for arm in pair)
         a_unit = len(own) + N_WORDS * n_pairs
         try:
-            n = claim.n_units(_SHARE, a_unit=a_unit, least=_FEWEST if n_pairs == 1 else 24, most=_MOST)
+            share = _SHARE if claim.positive is None else _BESIDE
+            n = claim.n_units(share, a_unit=a_unit, least=_FEWEST if n_pairs == 1 else 24, most=_MOST)
             break
         except NotApplicableError:
             if n_pairs == 1:
@@ -388,7 +389,7 @@ def _known_word(claim: Claim) -> list[Finding]:
     given: Any = claim.positive
     known = Embed(given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2))
     words = _placebo_arms(known)
-    n = claim.n_units(_SHARE / 2, a_unit=len(words) + 1, least=_FEWEST, most=_MOST)
+    n = claim.n_units(_BESIDE, a_unit=len(words) + 1, least=_FEWEST, most=_MOST)
     if isinstance(design.drawn, Genomic):
         n = min(n, design.drawn.available)
     outcomes = claim.fresh({"known": known, **words}, n, "positive control")
