@@ -258,7 +258,8 @@ def classifier(claim: Claim) -> xr.Dataset:
     """Ask whether a classifier tells backgrounds from real sequences: a two-sample test with a size.
 
     The value is the area under the ROC curve of a logistic regression on the frequencies of words of three letters,
-    averaged over five folds, each scored by a classifier of the others; .5 where both are alike, 1 where they do not overlap. Passes up to .7.
+    averaged over five folds, each scored by a classifier of the others; .5 where both are alike, 1 where they do not
+    overlap. Passes up to .7.
 
     Parameters
     ----------
@@ -468,8 +469,9 @@ def _outside(claim: Claim) -> list[Finding]:
 def reweighted_effect(claim: Claim) -> xr.Dataset:
     r"""Estimate the claimed effects under weights that make the backgrounds look like real sequences.
 
-    A classifier's odds of being real are the ratio of both densities, as far as pairs of letters tell: weighted by them, the
-    units stand for backgrounds with the composition of real sequences. `causalgia.tipping_point` follows the way there.
+    A classifier's odds of being real are the ratio of both densities, as far as pairs of letters tell: weighted by
+    them, the units stand for backgrounds with the composition of real sequences. `causalgia.tipping_point` follows the
+    way there.
 
     The value is the weighted effect over that of the trial, the smallest of the claimed effects; passes from .5, if the
     weights leave 50 effective units.

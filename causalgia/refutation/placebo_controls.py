@@ -412,7 +412,9 @@ def _known_word(claim: Claim) -> list[Finding]:
             threshold=_CLEAR,
             status="pass" if found else "fail",
             reason=f"{n_least} of {N_WORDS} placebo words have the effect of '{label}' or more, in {task} where they "
-            f"are fewest ({n:,} units)",
+            f"are fewest ({n:,} units)"
+            if clear.any()
+            else f"'{label}' has no clear effect beside its placebo words in any task ({n:,} units)",
             cure=""
             if found
             else "the predictor does not know the word: look at the order of its channels (alphabet=), its weights, "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from scipy import stats
 
-from causalgia.design import Embed, Insert
+from causalgia.design import Embed, Insert, KletShuffle
 from causalgia.design.intervention import steps_of
 from causalgia.errors import DesignError, SequenceError
 from causalgia.experiments._junctions import _motifs_with_thresholds, _written_spans, motif_changes
@@ -28,6 +29,7 @@ from causalgia.types import Mask
 DISTINCT, REPEATED = 0.9, 0.75
 """Effective number of distinct units, as a share of the independent ones, below which a check warns and fails."""
 _WARN = 0.05
+_SHUFFLED, _FEWEST_COPIES = 50, 20
 
 
 def degenerate_draws(claim: Claim) -> xr.Dataset:
@@ -38,7 +40,8 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
     from files.
 
     The value is Kish's effective number of distinct backgrounds, ``(sum m)^2 / sum m^2`` for multiplicities m, over the
-    number of clusters of the estimates; it passes from .9.
+    number of clusters of the estimates; it passes from .9. Where units cannot be drawn again (a table, joined stores),
+    equal rows of outcomes and GC content are counted.
 
     Parameters
     ----------
@@ -52,7 +55,8 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: no chance is involved; it fails below .75. Random sequences of 10 bp or more have no copies.
+    *Level*: no chance is involved; it fails below .75. Random sequences of 20 bp or more have no copies. Equal rows of
+    outcomes fail where each occurs twice or more, and warn otherwise, because a predictor of few values makes some.
 
     References
     ----------
@@ -73,15 +77,18 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
 
 
 def _distinct_units(claim: Claim) -> list[Finding]:
-    units = claim.check_units()
-    _, counts = np.unique(units.tokens, axis=0, return_counts=True)
-    effective = float(counts.sum() ** 2 / (counts.astype(float) ** 2).sum())
     n = int(claim.estimates["n_clusters"].max())
+    if claim.units is None:
+        counts, sure = _equal_rows(claim)
+    else:
+        counts, sure = np.unique(claim.units.tokens, axis=0, return_counts=True)[1], True
+    what = "distinct rows of outcomes" if claim.units is None else "distinct sequences"
+    effective = float(counts.sum() ** 2 / (counts.astype(float) ** 2).sum())
     share = min(1.0, effective / n)
-    status: Status = "fail" if share < REPEATED else "warn" if share < DISTINCT else "pass"
-    design, reach = claim.check_design(), ""
-    if (k := getattr(design.null, "k", None)) is not None and claim.real_sequences is not None:
-        least = min(log_degeneracy(row, k) for row in design.null.parents_given.tokens[:50])  # type: ignore[attr-defined]
+    status: Status = "pass" if share >= DISTINCT else "fail" if share < REPEATED and sure else "warn"
+    null, reach = None if claim.design is None else claim.design.null, ""
+    if isinstance(null, KletShuffle):
+        least = min(log_degeneracy(row, null.k) for row in null.parents_given.tokens[:_SHUFFLED])
         reach = f"; the shuffle with the fewest reaches {np.exp(min(least, 700)):.3g} sequences"
     return [
         Finding(
@@ -90,13 +97,27 @@ def _distinct_units(claim: Claim) -> list[Finding]:
             value=share,
             threshold=DISTINCT,
             status=status,
-            reason=f"{len(counts):,} distinct sequences (effectively {effective:,.0f}) behind {n:,} independent "
-            f"units{reach}",
+            reason=f"{len(counts):,} {what} (effectively {effective:,.0f}) behind {n:,} independent units{reach}",
             cure=""
             if status == "pass"
             else "remove copies, or name them as one parent; use more parents, a smaller k, or fewer units",
         )
     ]
+
+
+def _equal_rows(claim: Claim) -> tuple[npt.NDArray[np.intp], bool]:
+    """Return how often each row of outcomes and covariates occurs, and whether copies are certain: none occurs once.
+
+    A predictor of few values gives equal rows to different sequences, but hardly to each of them.
+    """
+    outcomes = claim.averaged
+    columns = [outcomes["outcome"].transpose("unit", ...).to_numpy().reshape(outcomes.sizes["unit"], -1)]
+    if "assigned" in outcomes:
+        columns.append(np.unique(outcomes["assigned"].to_numpy(), return_inverse=True)[1][:, None])
+    if "gc" in outcomes.coords:
+        columns.append(outcomes["gc"].to_numpy()[:, None])
+    counts = np.unique(np.concatenate(columns, axis=1), axis=0, return_counts=True)[1]
+    return counts, bool(counts.min() > 1 and len(counts) >= _FEWEST_COPIES)
 
 
 def subset_of_units(claim: Claim) -> xr.Dataset:
