@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,6 +16,10 @@ from causalgia.refutation import Claim
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.schema import validate
 from causalgia.zoo import Oracle, Word
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from validation.refutations import FAULTS, FINDS
 
 WORD, AT = "UGCAUG", 17
 
@@ -199,3 +206,37 @@ def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
     found = cg.refute(outcomes, None, rng=0, control="control")
     assert found["check"].values.tolist() == ["subset of units"]
     assert "placebo words: the outcomes carry no design" in found.attrs["not_applicable"]
+
+
+# --- planted faults, and real networks
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_are_found(fault):
+    if fault == "half-trained weights":
+        pytest.importorskip("torch")
+    found = FAULTS[fault](np.random.default_rng(11))
+    assert status(found, FINDS[fault]) == "fail"
+    assert found["cure"].sel(check=FINDS[fault]).item()
+
+
+@pytest.mark.real
+@pytest.mark.torch
+def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
+    """Untreated shuffles of ten fly enhancers have -.5 to .2, and the enhancers 5.0 with an sd of 1.2."""
+    folder = shared / "data/models/deepstarr"
+    predictor = cg.load_predictor(
+        f"{folder / 'arch.py'}:load",
+        weights=folder / "model.safetensors",
+        tasks=["dev", "hk"],
+        scale="log2 enrichment",
+        announce=None,
+    )
+    enhancers = str(shared / "data/sequences/fly_249/enhancers.fasta.gz")
+    arms = {"control": cg.Placebo("ATGACTCAT", at=100), "AP-1": cg.Embed("ATGACTCAT", at=100)}
+    trial = cg.Design(null=cg.DinucleotideShuffle(of=enhancers), arms=arms, n_units=100, contrasts="control")
+    found = cg.refutation.prediction_range(claim_of(trial, predictor))
+    assert status(found, "prediction range") == "fail"
+    assert "dev" in found["reason"].item()
+    assert "they do not overlap" in found["reason"].item()

@@ -63,6 +63,7 @@ from causalgia.cli.options import (
     parse_share,
     trial_seed,
 )
+from causalgia.cli.refute_command import refute_trial
 from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.cli.variant_command import score_variants
 from causalgia.errors import DesignError, OutcomesError
@@ -90,6 +91,7 @@ app = typer.Typer(
 app.add_typer(bench)
 app.command(name="variants", cls=RopeCommand)(score_variants)
 app.command(name="discover")(discover_words)
+app.command(name="refute")(refute_trial)
 
 
 def _version(asked: bool) -> None:
@@ -122,6 +124,8 @@ def _top(
         causalgia analyze results --rope=-0.1,0.1
 
         causalgia show results
+
+        causalgia refute results
 
     An experiment of the catalogue:
 

@@ -22,7 +22,7 @@ K = 3
 AUC_WARN, AUC_FAIL = 0.7, 0.9
 OUTSIDE_WARN, OUTSIDE_FAIL = 0.2, 0.5
 LEAST_EFFECTIVE = 50
-_FEWEST, _MOST = 25, 300
+_FEWEST, _FEWEST_PREDICTED, _MOST = 25, 10, 300
 _N_PERMUTATIONS = 999
 _FOLDS = 5
 _CLEAR = 0.05
@@ -66,7 +66,7 @@ class TwoSamples:
 
 
 def two_samples(claim: Claim) -> TwoSamples:
-    """Return backgrounds and real sequences of a claim.
+    """Return backgrounds and real sequences of a claim, of one parent not both.
 
     Raises
     ------
@@ -74,12 +74,13 @@ def two_samples(claim: Claim) -> TwoSamples:
         If there are no real sequences, the units are real sequences, or there are fewer than 25 of either.
     """
     if "two samples" not in claim.shared:
-        claim.shared["two samples"] = _draw_samples(claim)
+        claim.shared["two samples"] = _draw_samples(claim, least=_FEWEST, apart=True)
     found: TwoSamples = claim.shared["two samples"]
     return found
 
 
-def _draw_samples(claim: Claim) -> TwoSamples:
+def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
+    """Return one background of each parent, and real sequences; `apart`: none of a parent that has a background."""
     design = claim.check_design()
     if isinstance(design.null, Genomic) and claim.real is None:
         raise NotApplicableError("the units are real sequences themselves; give others to compare them with: real=")
@@ -87,21 +88,21 @@ def _draw_samples(claim: Claim) -> TwoSamples:
         raise NotApplicableError("no real sequences were given, and the null model is not made of any: real=")
     key = derive(claim.key, "null-model shift")
     rng = np.random.default_rng(key)
-    n = min(design.n_units, 4 * _MOST)
-    drawn = draw_backgrounds(design, 0, n, key=key)
+    drawn = draw_backgrounds(design, 0, min(design.n_units, 4 * _MOST), key=key)
     parents = drawn.parents.astype(str)
-    _, first = np.unique(parents, return_index=True)
-    units, real = np.sort(first), np.unique(claim.real_sequences.tokens, axis=0)
+    units = np.sort(np.unique(parents, return_index=True)[1])
+    real = np.unique(claim.real_sequences.tokens, axis=0)
     of_parent = _parents_of_sequences(claim)
     here = np.array([of_parent.get(row.tobytes(), "") for row in real])
-    if (here != "").any():  # of one parent the shuffle or the sequence, not both
-        half = set(rng.permutation(np.unique(parents[units]))[: len(units) // 2])
-        units = units[np.isin(parents[units], list(half))]
-        real = real[~np.isin(here, list(half))]
-    if min(len(units), len(real)) < _FEWEST:
+    if apart and (here != "").any():
+        half = list(rng.permutation(np.unique(parents[units]))[: len(units) // 2])
+        units = units[np.isin(parents[units], half)]
+        real = real[~np.isin(here, half)]
+    if min(len(units), len(real)) < least:
+        of = " of other parents" if apart else ""
         raise NotApplicableError(
-            f"{len(units):,} backgrounds and {len(real):,} real sequences of other parents are too few to compare; "
-            f"{_FEWEST} of each are the least"
+            f"{len(units):,} independent backgrounds and {len(real):,} real sequences{of} are too few to compare; "
+            f"{least} of each are the least"
         )
     return TwoSamples(drawn.tokens[units[:_MOST]], rng.permutation(real, axis=0)[:_MOST])
 
@@ -432,9 +433,9 @@ def prediction_range(claim: Claim) -> xr.Dataset:
 
 
 def _outside(claim: Claim) -> list[Finding]:
-    predictor, samples = claim.check_predictor(), two_samples(claim)
+    predictor, samples = claim.check_predictor(), _draw_samples(claim, least=_FEWEST_PREDICTED, apart=False)
     most = min(200, len(samples.units), len(samples.real))
-    n = claim.n_units(0.1, a_unit=2, least=20, most=most)
+    n = claim.n_units(0.1, a_unit=2, least=_FEWEST_PREDICTED, most=most)
     units, real = (
         answers.mean(axis=2) if answers.ndim == 3 else answers
         for answers in (predictor.predict(rows[:n]).astype(np.float64) for rows in (samples.units, samples.real))
