@@ -204,7 +204,8 @@ def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
     frame = cg.run(design(60), cg.zoo.oracle("additive"), rng=0)["outcome"].to_dataframe().reset_index()
     outcomes = cg.from_frame(frame[["unit", "arm", "outcome"]], outcome="outcome", arm="arm", unit="unit")
     found = cg.refute(outcomes, None, rng=0, control="control")
-    assert found["check"].values.tolist() == ["subset of units"]
+    assert found["check"].values.tolist() == ["degenerate draws", "subset of units"]
+    assert status(found, "degenerate draws") == "warn"  # a predictor of few values, and no sequences to tell by
     assert "placebo words: the outcomes carry no design" in found.attrs["not_applicable"]
 
 

@@ -183,7 +183,7 @@ def fails(check: str | None) -> Callable[[Rng, int], np.ndarray]:
 
 _CHECKED = [
     *("positive control", "placebo words", "specific share", "another control", "identical arms", "other null models"),
-    *("sd between null models", "classifier", "prediction range", "re-weighted effect", "tipping shift"),
+    *("sd between null models", "classifier", "prediction range", "reweighted effect", "tipping shift"),
     *("degenerate draws", "subset of units", "balance", "junction sites", "same answers", "numerical floor"),
 ]
 _SECTION = "Refutations: checks that fail in sound trials, and planted faults that they find"

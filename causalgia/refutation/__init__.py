@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.refutation._refute import refute
+    from causalgia.refutation._refute import predictions_needed, refute
     from causalgia.refutation.claim import Claim
     from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
     from causalgia.refutation.null_shift import (
@@ -42,6 +42,7 @@ __all__ = [
     "placebo_words",
     "positive_control",
     "prediction_range",
+    "predictions_needed",
     "predictor_disagreement",
     "refute",
     "reweighted_effect",

@@ -12,7 +12,7 @@ from causalgia.checks import nearest
 from causalgia.design import Design
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
 from causalgia.predict import Predictor
-from causalgia.refutation.claim import Claim
+from causalgia.refutation.claim import Claim, NeededPredictions
 from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
 from causalgia.refutation.null_shift import (
     classifier,
@@ -54,6 +54,44 @@ CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
     "predictor_disagreement": predictor_disagreement,
 }
 """Checks by the name of their function, in the order in which they are reported."""
+
+_PREDICT = ["positive_control", "placebo_words", "another_control", "identical_arms", "other_null_models"]
+_PREDICT += ["prediction_range", "numerical_floor", "strand"]
+
+
+def predictions_needed(claim: Claim) -> dict[str, int]:
+    """Return how many sequences each check will predict, before any is: by the name of the check.
+
+    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The checks
+    of placebo words share theirs, so that together they take less than the sum.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
+    >>> needed = predictions_needed(claim)
+    >>> needed["placebo_words"], needed["strand"], needed["degenerate_draws"]
+    (231, 28, 0)
+    """
+    needed = dict.fromkeys(CHECKS, 0)
+    claim.shared["only needed"] = True
+    try:
+        for name in _PREDICT:
+            try:
+                CHECKS[name](claim)
+            except NeededPredictions as found:
+                needed[name] = found.n
+    finally:
+        del claim.shared["only needed"]
+    return needed
 
 
 def refute(

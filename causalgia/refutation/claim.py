@@ -49,6 +49,14 @@ class NotApplicableError(Exception):
     """A check that has nothing to say about a claim; the message is the reason."""
 
 
+class NeededPredictions(Exception):  # noqa: N818 - an answer, by which a check stops before it predicts
+    """The number of sequences that a check is about to predict, where only that is asked for."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        self.n = n
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One row: the result of a check."""
@@ -254,15 +262,19 @@ class Claim:
         ------
         NotApplicableError
             If the claim is frugal and `share` of its budget does not reach the least number of units.
+        NeededPredictions
+            In place of an answer, where only the number of predictions is asked for.
         """
-        if not self.frugal:
-            return max(least, min(most, int(share * self.budget) // a_unit))
         n = min(most, int(share * self.budget) // a_unit)
+        if not self.frugal:
+            n = max(n, least)
         if n < least:
             raise NotApplicableError(
                 f"it takes {least * a_unit:,} predictions, beyond its {share:.0%} of the trial's {self.budget:,}; "
                 "ask for it by name: checks=[...]"
             )
+        if self.shared.get("only needed"):
+            raise NeededPredictions(n * a_unit)
         return n
 
     @cached_property

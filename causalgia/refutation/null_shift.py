@@ -239,7 +239,7 @@ def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, floa
     >>> [round(limit, 3) for limit in auc_limits(0.9, 50, 50, alpha=0.05)]
     [0.816, 0.946]
     >>> [round(limit, 3) for limit in auc_limits(1.0, 50, 50, alpha=0.05)]
-    [0.951, 1.0]
+    [0.96, 1.0]
     """
     z, mean = float(stats.norm.isf(alpha / 2)), (n + m) / 2 - 1
 
@@ -508,7 +508,7 @@ def reweighted_effect(claim: Claim) -> xr.Dataset:
     >>> cg.refutation.reweighted_effect(claim)["status"].item()
     'pass'
     """
-    return refutation(claim, "re-weighted effect", _weighted)
+    return refutation(claim, "reweighted effect", _weighted)
 
 
 def _weighted(claim: Claim) -> list[Finding]:
@@ -516,7 +516,7 @@ def _weighted(claim: Claim) -> list[Finding]:
     if "ice" not in claim.effects:
         raise NotApplicableError("in a parallel trial each unit shows one arm; this check takes a crossover")
     parents = pd.factorize(units.parents.astype(str))[0]
-    folds_of_parent = np.random.default_rng(derive(claim.key, "re-weighted effect")).permutation(parents.max() + 1)
+    folds_of_parent = np.random.default_rng(derive(claim.key, "reweighted effect")).permutation(parents.max() + 1)
     of_real, of_unit = np.arange(len(samples.real)) % _FOLDS, folds_of_parent[parents] % _FOLDS
     x, x_real = (word_frequencies(tokens, k=2) for tokens in (units.tokens, samples.real))
     odds = np.empty(len(x))
@@ -543,7 +543,7 @@ def _weighted(claim: Claim) -> list[Finding]:
     status: Status = "fail" if failed else "warn" if few or share < 0.5 else "pass"
     return [
         Finding(
-            check="re-weighted effect",
+            check="reweighted effect",
             figure="effect over backgrounds weighted to look like real sequences, over that of the trial",
             value=share,
             threshold=0.5,

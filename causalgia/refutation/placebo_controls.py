@@ -31,7 +31,8 @@ from causalgia.streams import derive
 N_WORDS = 19
 """Placebo words of a contrast: the fewest whose smallest rank p-value is .05."""
 SPECIFIC, LEAKS = 0.5, 0.25
-_SHARE, _BESIDE, _FEWEST, _MOST = 0.4, 0.25, 6, 200
+_SHARE, _BESIDE, _KNOWN = 0.4, 0.25, 0.3
+_FEWEST, _MOST = 6, 200
 _CLEAR = 0.05
 
 
@@ -63,6 +64,13 @@ def word_trial(claim: Claim) -> WordTrial:
         claim.shared["word trial"] = _run_word_trial(claim)
     found: WordTrial = claim.shared["word trial"]
     return found
+
+
+def _first_count(claim: Claim) -> int:
+    """Return the predictions of the shared trial where no row has counted them yet, else 0."""
+    counted = claim.shared.get("words counted", False)
+    claim.shared["words counted"] = True
+    return 0 if counted else word_trial(claim).n_predictions
 
 
 def _run_word_trial(claim: Claim) -> WordTrial:
@@ -217,10 +225,12 @@ def _rank_and_share(claim: Claim) -> list[Finding]:
         n_clear = sum(ace < 0 and upper_tail(-ace, se, df) <= _CLEAR for ace, se, df in ahead)
         ranks.append(((1 + n_beyond) / (N_WORDS + 1), n_beyond, n_clear, name, task))
         shares.append((*_specific(claim, trial, arm, control, float(sign), task), name, task))
-    return [_rank_finding(ranks, trial, m), _share_finding(shares, m)]
+    return [_rank_finding(ranks, trial, m, _first_count(claim)), _share_finding(shares, m)]
 
 
-def _rank_finding(ranks: list[tuple[float, int, int, str, str]], trial: WordTrial, m: int) -> Finding:
+def _rank_finding(
+    ranks: list[tuple[float, int, int, str, str]], trial: WordTrial, m: int, n_predictions: int
+) -> Finding:
     most = next(k for k in range(N_WORDS + 1) if stats.binom.sf(k - 1, N_WORDS, 2 * _CLEAR) <= FAIL_LEVEL / m)
     p, n_beyond, n_clear, name, task = max(ranks, key=lambda row: (row[2], row[0]))
     status: Status = "fail" if n_clear >= most else "pass" if max(row[0] for row in ranks) <= _CLEAR else "warn"
@@ -236,7 +246,7 @@ def _rank_finding(ranks: list[tuple[float, int, int, str, str]], trial: WordTria
         reason=f"{n_beyond} of {N_WORDS} placebo words have the effect of '{name}' on {task} or more, {n_clear} of "
         f"them clearly ({trial.n_units:,} fresh units){left}",
         cure="" if status == "pass" else "claim no more than placebo words show: rope='placebo' with 40 placebo words",
-        n_predictions=trial.n_predictions,
+        n_predictions=n_predictions,
     )
 
 
@@ -339,6 +349,7 @@ def _control_among_words(claim: Claim) -> list[Finding]:
             reason=f"'{control}', the control of '{name}', lies {share:.0%} of the arm's effect on {task} away from "
             f"placebo words (p of {LEAKS:.0%} or less: {p:.2g})",
             cure="" if status == "pass" else "take cg.Placebo of the arm's word at the arm's place as control",
+            n_predictions=_first_count(claim),
         )
     ]
 
@@ -389,7 +400,7 @@ def _known_word(claim: Claim) -> list[Finding]:
     given: Any = claim.positive
     known = Embed(given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2))
     words = _placebo_arms(known)
-    n = claim.n_units(_BESIDE, a_unit=len(words) + 1, least=_FEWEST, most=_MOST)
+    n = claim.n_units(_KNOWN, a_unit=len(words) + 1, least=_FEWEST, most=_MOST)
     if isinstance(design.drawn, Genomic):
         n = min(n, design.drawn.available)
     outcomes = claim.fresh({"known": known, **words}, n, "positive control")
@@ -449,6 +460,7 @@ def _clearest_again(claim: Claim) -> list[Finding]:
             cure=""
             if status == "pass"
             else "the outcomes are not those of this predictor on these backgrounds, or of chosen units: run again",
+            n_predictions=_first_count(claim),
         )
     ]
 
@@ -533,7 +545,7 @@ def _fresh_control(claim: Claim) -> tuple[xr.Dataset, int]:
     try:
         trial = word_trial(claim)
         if control in trial.outcomes["arm"].values:
-            return trial.outcomes, 0
+            return trial.outcomes, _first_count(claim)
     except NotApplicableError:
         pass
     design = claim.check_design()

@@ -326,8 +326,8 @@ def _without_sites(claim: Claim) -> list[Finding]:
             value=share,
             threshold=0.5,
             status=status,
-            reason=f"a site is made or destroyed in {rate:.1%} of the units of '{name}'; without them {share:.0%} of "
-            f"the effect on {task} is gone",
+            reason=f"a site is made or destroyed in {rate:.1%} of the units of '{name}'; without them "
+            f"{max(share, 0.0):.0%} of the effect on {task} is gone",
             cure=""
             if status == "pass"
             else "move the word, change its flanks, or claim the site that arises: cg.experiments.junctions names it",
