@@ -176,6 +176,24 @@ def test_a_predictor_of_both_strands_passes_on_the_other_strand():
     assert status(cg.refutation.strand(claim_of(design(), cg.zoo.oracle("additive"))), "strand") == "warn"
 
 
+@pytest.mark.torch
+def test_a_network_without_training_is_like_its_copies():
+    torch = pytest.importorskip("torch")
+    network = cg.zoo.load("rbfox1_like", member=0)
+    assert status(cg.refutation.randomized_weights(claim_of(design(200), network)), "randomized weights") == "pass"
+    torch.manual_seed(1)
+    body = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 8, 7), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8 * 35, 1)
+    )
+    arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
+    trial = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=600, contrasts="control")
+    fresh = [
+        cg.refutation.randomized_weights(claim_of(trial, cg.TorchPredictor(body.eval(), tasks=["a"]), rng=seed))
+        for seed in range(3)
+    ]
+    assert not all(status(found, "randomized weights") == "pass" for found in fresh)
+
+
 # --- bad input
 
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     )
     from causalgia.refutation.other_nulls import other_null_models
     from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
-    from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, strand
+    from causalgia.refutation.predictor_faults import (
+        numerical_floor,
+        predictor_disagreement,
+        randomized_weights,
+        strand,
+    )
     from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -44,6 +49,7 @@ __all__ = [
     "prediction_range",
     "predictions_needed",
     "predictor_disagreement",
+    "randomized_weights",
     "refute",
     "reweighted_effect",
     "strand",

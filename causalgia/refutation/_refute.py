@@ -23,7 +23,7 @@ from causalgia.refutation.null_shift import (
 )
 from causalgia.refutation.other_nulls import other_null_models
 from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
-from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, strand
+from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, randomized_weights, strand
 from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
@@ -50,13 +50,14 @@ CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
     "balance": balance,
     "junction_sites": junction_sites,
     "numerical_floor": numerical_floor,
+    "randomized_weights": randomized_weights,
     "strand": strand,
     "predictor_disagreement": predictor_disagreement,
 }
 """Checks by the name of their function, in the order in which they are reported."""
 
 _PREDICT = ["positive_control", "placebo_words", "another_control", "identical_arms", "other_null_models"]
-_PREDICT += ["prediction_range", "numerical_floor", "strand"]
+_PREDICT += ["prediction_range", "numerical_floor", "randomized_weights", "strand"]
 
 
 def predictions_needed(claim: Claim) -> dict[str, int]:

@@ -86,7 +86,7 @@ def _repeated_trials(claim: Claim) -> list[Finding]:
         arms = dict.fromkeys(arm for name in names for arm in claim.weights[name])
         a_unit = len(arms) * len(nulls)
         try:
-            n = claim.n_units(0.2, a_unit=a_unit, least=_FEWEST, most=_MOST)
+            n = claim.n_units(0.15, a_unit=a_unit, least=_FEWEST, most=_MOST)
             break
         except NotApplicableError:
             if len(names) == 1:

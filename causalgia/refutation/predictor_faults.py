@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import xarray as xr
 from scipy import stats
 
+from causalgia.predict import Predictor
 from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicableError, Status, refutation
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.streams import derive
@@ -16,6 +19,8 @@ NOISE_WARN, NOISE_FAIL = 1e-3, 1e-2
 """Difference between two answers to one sequence, in sd of the answers, from which a check warns and fails."""
 FLOORS = 10.0
 """An effect below this many times its numerical floor is flagged."""
+N_COPIES = 3
+"""Networks with shuffled parameters beside the trained one."""
 _REPEATED = 64
 
 
@@ -210,6 +215,92 @@ def _other_strand(claim: Claim) -> list[Finding]:
             n_predictions=2 * n * len(arms),
         )
     ]
+
+
+def randomized_weights(claim: Claim) -> xr.Dataset:
+    """Run the clearest effects on the network with shuffled parameters: what remains is not learned.
+
+    An effect that networks without training show as well comes from the architecture, the read-out or the backgrounds.
+    Use it for a network of layers (`causalgia.TorchPredictor`); each of the three copies takes as much memory.
+
+    The value is the rank of the network among its copies, ``(1 + #{copies with the effect or more}) / (1 + 3)``, by the
+    size of the effect in sd of the control over units, since copies answer on scales of their own; passes at .25
+    (none).
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Returns
+    -------
+    Dataset
+        Of the kind "refutations", one row: the clearest contrast, in its clearest task.
+
+    Notes
+    -----
+    *Level*: fails where two copies of three or more have the effect or more: at most .0025 of networks whose effect is
+    beyond that of 97.1 % of their copies.
+
+    References
+    ----------
+    Adebayo et al. (2018), arXiv:1810.03292 (doi:10.48550/arXiv.1810.03292).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> network = cg.zoo.load("rbfox1_like", member=0)
+    >>> claim = cg.refutation.Claim(cg.run(design, network, rng=0), network, rng=1)
+    >>> cg.refutation.randomized_weights(claim)["status"].item()
+    'pass'
+    """
+    return refutation(claim, "randomized weights", _beside_copies)
+
+
+def _beside_copies(claim: Claim) -> list[Finding]:
+    claimed, predictor = claim.check_claimed(), claim.check_predictor()
+    if not _is_network(predictor):
+        raise NotApplicableError("it shuffles the parameters of one network of layers, a cg.TorchPredictor")
+    from causalgia.attribution import randomized
+
+    name, task = claimed[0]
+    weights, arms = claim.weights[name], _arms_of_clearest(claim)
+    n = claim.n_units(0.1, a_unit=len(arms) * (N_COPIES + 1), least=6, most=100)
+    both = randomized(predictor, n_draws=N_COPIES, rng=derive(claim.key, "randomized weights"))
+    units = draw_backgrounds(claim.check_design(), 0, n, key=(key := derive(claim.key, "randomized weights", "units")))
+    answers = {arm: both.predict(claim.sequences(arm, units, key=key)).astype(np.float64) for arm in arms}
+    j = [str(one) for one in claim.estimates["task"].to_numpy()].index(task)
+    effects = sum((w * answers[arm][:, j].mean(axis=0) for arm, w in weights.items()), np.zeros(N_COPIES + 1))
+    control = next(arm for arm in arms if weights[arm] < 0)
+    sd = answers[control][:, j].std(axis=0, ddof=1)
+    size = np.abs(effects) / np.where(sd > 0, sd, 1.0)
+    n_beyond = int((size[1:] >= size[0]).sum())
+    status: Status = "fail" if n_beyond >= 2 else "warn" if n_beyond else "pass"
+    return [
+        Finding(
+            check="randomized weights",
+            figure="rank of the network among copies with shuffled parameters, by its clearest effect",
+            value=(1 + n_beyond) / (1 + N_COPIES),
+            threshold=1 / (1 + N_COPIES),
+            status=status,
+            reason=f"'{name}' on {task}: {size[0]:.2g} sd of the control, {', '.join(f'{x:.2g}' for x in size[1:])} in "
+            f"the copies ({n:,} units)",
+            cure=""
+            if status == "pass"
+            else "look at the weights that were loaded; claim nothing that the architecture alone shows",
+            n_predictions=n * len(arms) * (N_COPIES + 1),
+        )
+    ]
+
+
+def _is_network(predictor: Predictor) -> bool:
+    if "torch" not in sys.modules:
+        return False
+    from causalgia.predict import TorchPredictor
+
+    return isinstance(predictor, TorchPredictor)
 
 
 def predictor_disagreement(claim: Claim) -> xr.Dataset:

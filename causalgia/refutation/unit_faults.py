@@ -9,7 +9,7 @@ from scipy import stats
 
 from causalgia.design import Embed, Insert, KletShuffle
 from causalgia.design.intervention import steps_of
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments._junctions import _motifs_with_thresholds, _written_spans, motif_changes
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
@@ -358,7 +358,7 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
         after = claim.sequences(arm.name, units, key=key)
         if after.shape[1] != units.tokens.shape[1]:
             raise NotApplicableError(
-                f"arm '{arm.name}' changes the length; cg.experiments.junctions says where sites arise"
+                f"arm {quoted(arm.name)} changes the length; cg.experiments.junctions says where sites arise"
             )
         spans = _written_spans(arm.intervention, units.tokens.shape[1], units.ids)
         changes = [motif_changes(units.tokens, after, spans, one, threshold=p) for one, p in searched.values()]
