@@ -34,15 +34,17 @@ def trial(
 
 
 def sound(rng: Rng) -> xr.Dataset:
-    """Return the refutation of a sound trial: of one of three null models, two oracles, 150 to 400 units."""
+    """Return the refutation of a sound trial: three null models, two oracles and a trained network, 150 to 400 units."""
     real = sequences(rng, 120, tuple(rng.dirichlet((20, 20, 20, 20))))
     null = [cg.Uniform(length=_LENGTH), cg.DinucleotideShuffle(of=real), cg.Markov(of=real, order=1)][rng.integers(3)]
-    oracle = cg.zoo.oracle(str(rng.choice(["rbfox1_like", "additive"])))
+    names = ["rbfox1_like", "additive", "trained"]
+    name = str(rng.choice(names, p=[0.4, 0.4, 0.2]))
+    predictor = cg.zoo.oracle(name) if name != "trained" else cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
     assignment = "parallel" if rng.random() < 0.2 else "crossover"
     of = trial(null, int(rng.integers(150, 401)), assignment=assignment)
     given = sequences(rng, 100) if isinstance(null, cg.Uniform) else None
     known = _WORD if rng.random() < 0.5 else None
-    return refuted(of, oracle, rng, real=given, positive=known)
+    return refuted(of, predictor, rng, real=given, positive=known)
 
 
 def refuted(of: cg.Design | xr.Dataset, predictor: cg.predict.Predictor, rng: Rng, **choices) -> xr.Dataset:
@@ -185,6 +187,7 @@ _CHECKED = [
     *("positive control", "placebo words", "specific share", "another control", "identical arms", "other null models"),
     *("sd between null models", "classifier", "prediction range", "reweighted effect", "tipping shift"),
     *("degenerate draws", "subset of units", "balance", "junction sites", "same answers", "numerical floor"),
+    "randomized weights",
 ]
 _SECTION = "Refutations: checks that fail in sound trials, and planted faults that they find"
 CHECKS = [
