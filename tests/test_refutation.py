@@ -14,7 +14,9 @@ import causalgia as cg
 from causalgia.errors import ContrastError, DesignError, OutcomesError, PredictorError
 from causalgia.refutation import Claim
 from causalgia.refutation.claim import permutation_p, upper_tail
+from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
 from causalgia.schema import validate
+from causalgia.trial.design_notes import auroc
 from causalgia.zoo import Oracle, Word
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -106,6 +108,84 @@ def test_tails_without_error_are_certain():
     assert upper_tail(1e-9, 0.0, 3.0) == 0.0
     assert upper_tail(-1.0, 0.0, 3.0) == 1.0
     assert upper_tail(2.0, 1.0, 10.0) == pytest.approx(stats.t.sf(2.0, 10.0))
+
+
+def test_log_odds_are_those_of_the_penalized_likelihood():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(80, 3)) * [1, 5, 0.1] + [0, 2, 1], rng.integers(0, 2, 80).astype(float)
+    z = np.c_[np.ones(80), (x - x.mean(axis=0)) / x.std(axis=0)]
+    beta = np.zeros(4)
+    for _ in range(50):  # Newton's method
+        p = 1 / (1 + np.exp(-z @ beta))
+        hessian = z.T @ (z * (p * (1 - p))[:, None]) + np.diag([0, 1, 1, 1])
+        beta -= np.linalg.solve(hessian, z.T @ (p - y) + np.r_[0, beta[1:]])
+    np.testing.assert_allclose(log_odds(x, y, x), z @ beta, atol=2e-4)
+
+
+def test_limits_of_an_area_cover_it():
+    rng, theta = np.random.default_rng(3), stats.norm.cdf(1.5 / np.sqrt(2))
+    hits = []
+    for _ in range(400):
+        area = auroc(rng.normal(size=40), rng.normal(1.5, 1, size=30))
+        low, high = auc_limits(area, 40, 30, alpha=0.05)
+        assert low < area <= high
+        hits.append(low <= theta <= high)
+    assert stats.binom.cdf(sum(hits), 400, 0.95) > 5e-4
+
+
+def test_the_discrepancy_is_that_of_its_definition_and_its_p_is_uniform():
+    rng = np.random.default_rng(4)
+    x, second = rng.normal(size=(12, 2)), np.repeat([0.0, 1.0], [5, 7])
+    squared = ((x[:, None] - x) ** 2).sum(axis=2)
+    kernel = np.exp(-squared / np.median(squared[np.triu_indices(12, 1)]))
+    expected = kernel[:5, :5].mean() + kernel[5:, 5:].mean() - 2 * kernel[:5, 5:].mean()
+    assert mmd_test(x, second, key=0)[0] == pytest.approx(expected)
+    p = np.array([mmd_test(rng.normal(size=(30, 2)), np.repeat([0.0, 1.0], [10, 20]), key=k)[1] for k in range(200)])
+    for level in (0.05, 0.25, 0.5):
+        n = int((p <= level).sum())
+        assert stats.binom.cdf(n, 200, level) > 5e-4
+        assert stats.binom.sf(n - 1, 200, level) > 5e-4
+
+
+def test_real_sequences_of_the_null_model_are_not_told_from_its_units():
+    real = cg.sequences.decode(cg.Uniform(length=41).sample(120, rng=8)["sequence"].values)
+    oracle = cg.zoo.oracle("rbfox1_like")
+    claim = claim_of(design(300), oracle, real=real)
+    for check in (cg.refutation.classifier, cg.refutation.prediction_range, cg.refutation.reweighted_effect):
+        assert check(claim)["status"].item() == "pass"
+    rich = [
+        "".join(row) for row in np.random.default_rng(0).choice(list("ACGT"), (120, 41), p=[0.03, 0.47, 0.47, 0.03])
+    ]
+    shifted = claim_of(design(300), oracle, real=rich)
+    assert cg.refutation.classifier(shifted)["status"].item() == "fail"
+    assert cg.refutation.word_composition(shifted)["status"].item() == "warn"
+    assert cg.refutation.reweighted_effect(shifted)["status"].item() == "warn"  # too few effective units to tell
+
+
+def test_an_effect_that_depends_on_the_null_model_is_found():
+    """The word acts beside CG alone, which backgrounds of A and T have not."""
+    real = ["".join(row) for row in np.random.default_rng(1).choice(list("ACGT"), (80, 41), p=[0.49, 0.01, 0.01, 0.49])]
+
+    def signed(one_hot: np.ndarray) -> np.ndarray:
+        word = cg.zoo.Oracle(Word("TGCATG", 1.0)).predict(one_hot.argmax(axis=1).astype(np.uint8))[:, 0]
+        return word * (2 * (one_hot[:, 1:3].mean(axis=(1, 2)) * 2 > 0.35) - 1)
+
+    predictor = cg.FunctionPredictor(signed, tasks=["a"], fingerprint="signed")
+    found = cg.refutation.other_null_models(claim_of(design(300), predictor, real=real))
+    assert status(found, "other null models") == "fail"
+
+
+def test_a_dose_that_goes_back_is_found():
+    sites = [
+        cg.Arm(f"{k} sites", sum((cg.Embed(WORD, at=9 * i + 2) for i in range(k)), cg.Untreated()), {"sites": k})
+        for k in range(4)
+    ]
+    trial = cg.Design(null=cg.Uniform(length=50), arms=sites, n_units=200, contrasts="0 sites")
+    outcomes = cg.run(trial, cg.zoo.oracle("additive"), rng=0)
+    assert status(cg.refutation.dose_reversal(Claim(outcomes, rng=1)), "dose reversal") == "pass"
+    back = outcomes.copy(deep=True)
+    back["outcome"][:, 2] -= 7.0
+    assert status(cg.refutation.dose_reversal(Claim(back, rng=1)), "dose reversal") == "fail"
 
 
 # --- single checks
@@ -204,6 +284,16 @@ def test_bad_input_is_refused_with_a_cure():
         cg.refute(outcomes, oracle, rng=0, checks="placebo_word")
     with pytest.raises(DesignError, match="names no check; leave it out for all"):
         cg.refute(outcomes, oracle, rng=0, checks=[])
+    with pytest.raises(DesignError, match="is no list of names"):
+        cg.refute(outcomes, oracle, rng=0, checks=3)  # type: ignore[arg-type]
+    with pytest.raises(DesignError, match="name a word with 19 other orders"):
+        cg.refute(outcomes, oracle, rng=0, positive="AAAA")
+    with pytest.raises(DesignError, match="more than the 41-bp backgrounds"):
+        cg.refute(outcomes, oracle, rng=0, positive="ACGT" * 11)
+    with pytest.raises(DesignError, match="motifs=...: .*not a name of JASPAR"):
+        cg.refute(outcomes, oracle, rng=0, motifs=["XYZ!"])
+    with pytest.raises(DesignError, match="cut them alike"):
+        cg.refute(outcomes, oracle, rng=0, real=["ACGT" * 5] * 30)
     with pytest.raises(PredictorError, match="not the one of the outcomes"):
         cg.refute(outcomes, cg.zoo.oracle("saturating"), rng=0)
     with pytest.raises(PredictorError, match="is not a predictor"):

@@ -34,7 +34,7 @@ def trial(
 
 
 def sound(rng: Rng) -> xr.Dataset:
-    """Return the refutation of a sound trial: three null models, two oracles and a trained network, 150 to 400 units."""
+    """Return the refutation of a sound trial: of three null models, two oracles or a trained network."""
     real = sequences(rng, 120, tuple(rng.dirichlet((20, 20, 20, 20))))
     null = [cg.Uniform(length=_LENGTH), cg.DinucleotideShuffle(of=real), cg.Markov(of=real, order=1)][rng.integers(3)]
     names = ["rbfox1_like", "additive", "trained"]

@@ -205,6 +205,8 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     """Return names of checks; DesignError for an unknown one."""
     if checks is None:
         return list(CHECKS)
+    if not isinstance(checks, Iterable):
+        raise DesignError(f"checks={quoted(checks)} is no list of names; give one, such as ['placebo_words']")
     names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
     for name in names:
         if name not in CHECKS:

@@ -17,8 +17,11 @@ from causalgia._run import run
 from causalgia.analysis import Analysis, kept_analysis
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
+from causalgia.design.pattern_interventions import check_rearrangeable
+from causalgia.design.patterns import as_pattern
 from causalgia.effects import contrast
 from causalgia.errors import (
+    CausalgiaError,
     CausalgiaWarning,
     DesignError,
     OutcomesError,
@@ -27,6 +30,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
+from causalgia.experiments._junctions import motifs_with_thresholds
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 FAIL_LEVEL = 0.0025
 """Probability with which a check may fail where nothing is wrong: a twentieth of .05, for about twenty checks."""
+N_WORDS = 19
+"""Placebo words of a contrast: the fewest whose smallest rank p-value is .05."""
 CLAIM_LEVEL = 0.05
 """Family-wise level of the test by which a contrast is a claim: its effect differs from none."""
 
@@ -107,7 +113,8 @@ class Claim:
     PredictorError
         If the predictor is none, or not the one of the trial.
     DesignError
-        If the real sequences have another length than the backgrounds.
+        If the real sequences have another length than the backgrounds, or a motif or the word of `positive` cannot be
+        searched for.
 
     Examples
     --------
@@ -147,7 +154,26 @@ class Claim:
                 "one, or run the trial again with this one"
             )
         object.__setattr__(self, "key", root_key(self.rng))
+        self._check_sites()
         _ = self.effects, self.real_sequences  # bad choices are refused here
+
+    def _check_sites(self) -> None:
+        """Raise DesignError for a word or motif that there is not, or that has no placebo words."""
+        try:
+            if self.motifs is not None:
+                motifs_with_thresholds(self.motifs, None)
+        except CausalgiaError as error:
+            raise DesignError(f"motifs=...: {error}") from error
+        if self.positive is None:
+            return
+        try:
+            known = as_pattern(self.positive)
+            if self.design is not None and len(known) > self.design.null.length:
+                raise DesignError(f"it has {len(known)} bases, more than the {self.design.null.length}-bp backgrounds")
+            check_rearrangeable(known, n=N_WORDS)
+        except CausalgiaError as error:
+            cure = f"name a word with {N_WORDS} other orders of its letters"
+            raise DesignError(f"positive={quoted(self.positive)}: {error}; {cure}") from error
 
     @cached_property
     def analysis(self) -> Analysis:

@@ -15,6 +15,7 @@ from causalgia.design.pattern_interventions import Placebo, PlaceboWord, placebo
 from causalgia.errors import DesignError
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
+    N_WORDS,
     Claim,
     Finding,
     NotApplicableError,
@@ -28,8 +29,6 @@ from causalgia.refutation.claim import (
 )
 from causalgia.streams import derive
 
-N_WORDS = 19
-"""Placebo words of a contrast: the fewest whose smallest rank p-value is .05."""
 SPECIFIC, LEAKS = 0.5, 0.25
 _SHARE, _BESIDE, _KNOWN = 0.4, 0.25, 0.3
 _FEWEST, _MOST = 6, 200

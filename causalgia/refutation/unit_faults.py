@@ -9,8 +9,8 @@ from scipy import stats
 
 from causalgia.design import Embed, Insert, KletShuffle
 from causalgia.design.intervention import steps_of
-from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments._junctions import _motifs_with_thresholds, _written_spans, motif_changes
+from causalgia.errors import quoted
+from causalgia.experiments._junctions import _written_spans, motif_changes, motifs_with_thresholds
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
@@ -349,10 +349,7 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
         motifs = list(words)
         if not motifs:
             raise NotApplicableError("the arms write no word, and no motifs were given; name them: motifs=[...]")
-    try:
-        searched = _motifs_with_thresholds(motifs, None)
-    except SequenceError as error:
-        raise DesignError(f"motifs=...: {error}") from error
+    searched = motifs_with_thresholds(motifs, None)
     found: dict[str, Mask] = {}
     for arm in design.named_arms:
         after = claim.sequences(arm.name, units, key=key)
