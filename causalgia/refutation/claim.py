@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from causalgia._run import run
 from causalgia.analysis import Analysis, kept_analysis
@@ -407,6 +406,8 @@ def upper_tail(value: float, se: float, df: float) -> float:
     >>> upper_tail(1.0, 0.0, 9.0), upper_tail(0.0, 0.0, 9.0), round(upper_tail(1.96, 1.0, 1e9), 3)
     (0.0, 1.0, 0.025)
     """
+    from scipy import stats
+
     if se <= 0:
         return 0.0 if value > 0 else 1.0
     return float(stats.t.sf(value / se, df))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import optimize, spatial, stats
+from scipy import optimize, spatial
 
 from causalgia.design import Genomic
 from causalgia.design.null_model import FromSequences
@@ -241,6 +241,8 @@ def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, floa
     >>> [round(limit, 3) for limit in auc_limits(1.0, 50, 50, alpha=0.05)]
     [0.96, 1.0]
     """
+    from scipy import stats
+
     z, mean = float(stats.norm.isf(alpha / 2)), (n + m) / 2 - 1
 
     def sd(theta: float) -> float:
@@ -433,6 +435,8 @@ def prediction_range(claim: Claim) -> xr.Dataset:
 
 
 def _outside(claim: Claim) -> list[Finding]:
+    from scipy import stats
+
     predictor, samples = claim.check_predictor(), _draw_samples(claim, least=_FEWEST_PREDICTED, apart=False)
     most = min(200, len(samples.units), len(samples.real))
     n = claim.n_units(0.1, a_unit=2, least=_FEWEST_PREDICTED, most=most)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from causalgia.design import Arm, Embed, Genomic, Insert
 from causalgia.design.intervention import Intervention, steps_of
@@ -230,6 +229,8 @@ def _rank_and_share(claim: Claim) -> list[Finding]:
 def _rank_finding(
     ranks: list[tuple[float, int, int, str, str]], trial: WordTrial, m: int, n_predictions: int
 ) -> Finding:
+    from scipy import stats
+
     most = next(k for k in range(N_WORDS + 1) if stats.binom.sf(k - 1, N_WORDS, 2 * _CLEAR) <= FAIL_LEVEL / m)
     p, n_beyond, n_clear, name, task = max(ranks, key=lambda row: (row[2], row[0]))
     status: Status = "fail" if n_clear >= most else "pass" if max(row[0] for row in ranks) <= _CLEAR else "warn"

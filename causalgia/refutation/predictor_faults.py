@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicableError, Status, refutation
@@ -339,6 +338,8 @@ def predictor_disagreement(claim: Claim) -> xr.Dataset:
 
 
 def _members(claim: Claim) -> list[Finding]:
+    from scipy import stats
+
     if "model" not in claim.outcomes["outcome"].dims:
         raise NotApplicableError("there is one predictor; run the trial on a cg.Ensemble of retrained networks")
     claimed = claim.check_claimed()

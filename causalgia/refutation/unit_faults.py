@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import stats
 
 from causalgia.design import Embed, Insert, KletShuffle
 from causalgia.design.intervention import steps_of
@@ -222,6 +221,8 @@ def balance(claim: Claim) -> xr.Dataset:
 
 
 def _balanced(claim: Claim) -> list[Finding]:
+    from scipy import stats
+
     outcomes = claim.outcomes
     if "assigned" not in outcomes:
         raise NotApplicableError("in a crossover each unit has every arm, so that arms are balanced by construction")
