@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         predict as predict,
     )
     from causalgia import (
+        protocol as protocol,
+    )
+    from causalgia import (
         refutation as refutation,
     )
     from causalgia import (
@@ -130,6 +133,7 @@ if TYPE_CHECKING:
         load_predictor,
     )
     from causalgia.prior import Prior
+    from causalgia.protocol import Protocol, verify
     from causalgia.refutation import refute
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
@@ -159,6 +163,7 @@ __all__ = [
     "Precision",
     "Prior",
     "Profile",
+    "Protocol",
     "Scramble",
     "Shuffle",
     "TorchPredictor",
@@ -196,6 +201,7 @@ __all__ = [
     "table",
     "tidy",
     "tipping_point",
+    "verify",
 ]
 
 

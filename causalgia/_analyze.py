@@ -388,7 +388,7 @@ def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
     if fields := ", ".join(analysis.differs(kept)):
         text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
         warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
-    return fields
+    return ", ".join(filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields)))
 
 
 def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:

@@ -516,7 +516,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     other = [
         name for name, value in asked.items() if _normalized(name, getattr(kept, name)) != _normalized(name, value)
     ]
-    known = [name for name in str(attrs.get("exploratory", "")).split(", ") if name]
+    known = [name for name in str(attrs.get("exploratory", attrs.get("protocol_deviations", ""))).split(", ") if name]
     marked = dict.fromkeys([*known, *(other if kept != Analysis() else [])])
     return {"exploratory": ", ".join(marked)} if marked else {}
 

@@ -18,6 +18,7 @@
         ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one
         ├── LibraryError               an oligo library that cannot be made, written or ordered as asked
         ├── CountsError                barcode counts that cannot be read, or do not belong to the library
+        ├── ProtocolError              a lock that is damaged, exists already or cannot be read
         ├── StoreError                 a trial on disk that is another's, damaged, of another version, or not writable
         ├── ClusterError               workers that are none, lost, or cannot be sent the predictor; also a RuntimeError
         ├── TrialInterruptedError      Ctrl-C in a stored trial; says how to go on; also a KeyboardInterrupt
@@ -71,6 +72,7 @@ __all__ = [
     "OutcomesError",
     "PredictorError",
     "PriorConflictWarning",
+    "ProtocolError",
     "RandomnessError",
     "SequenceError",
     "SkewnessWarning",
@@ -272,6 +274,10 @@ class LibraryError(CausalgiaError, ValueError):
 
 class CountsError(CausalgiaError, ValueError):
     """Barcode counts that cannot be read, or do not belong to the library; the message names file, oligo and cure."""
+
+
+class ProtocolError(CausalgiaError, ValueError):
+    """A lock of a protocol that is damaged, exists already or cannot be read, or a protocol that is not locked."""
 
 
 class StoreError(CausalgiaError, OSError):

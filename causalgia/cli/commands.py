@@ -27,23 +27,16 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SHARING,
     SPEC,
-    Keep,
-    KeepOption,
-    SameAnswersOption,
-    StoreOption,
     answer_figures,
     answer_files,
     check_folder_free,
     check_link,
-    check_run_folder,
     check_usable,
     is_written_by_causalgia,
     load_outcomes,
     make_folder,
     other_analysis,
-    output_folder,
     remove_outdated,
-    run_in_folder,
     show_all_command,
     write_answer,
     write_outcomes,
@@ -52,10 +45,7 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_commands import bench
 from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
 from causalgia.cli.options import (
-    DaskOption,
-    WorkersOption,
     check_tasks,
-    dask_client,
     folder_analysis,
     folder_experiment,
     load_spec_predictor,
@@ -63,7 +53,9 @@ from causalgia.cli.options import (
     parse_share,
     trial_seed,
 )
+from causalgia.cli.protocol_commands import lock_trial, plan_trial, reproduce_trial, verify_results
 from causalgia.cli.refute_command import refute_trial
+from causalgia.cli.run_command import next_step, run_trial
 from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.cli.variant_command import score_variants
 from causalgia.errors import DesignError, OutcomesError
@@ -89,6 +81,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(bench)
+app.command(name="run")(run_trial)
+app.command(name="plan")(plan_trial)
+app.command(name="lock")(lock_trial)
+app.command(name="verify")(verify_results)
+app.command(name="reproduce")(reproduce_trial)
 app.command(name="variants", cls=RopeCommand)(score_variants)
 app.command(name="discover")(discover_words)
 app.command(name="refute")(refute_trial)
@@ -126,6 +123,15 @@ def _top(
         causalgia show results
 
         causalgia refute results
+    Fixed beforehand, for a paper:
+
+        causalgia plan trial.toml
+
+        causalgia lock trial.toml --out lock.toml
+
+        causalgia run --protocol lock.toml --out results
+
+        causalgia verify results --protocol lock.toml
 
     An experiment of the catalogue:
 
@@ -176,7 +182,7 @@ def demo(
     """
     from causalgia import store
     from causalgia._analyze import steps
-    from causalgia._run import run as run_trial
+    from causalgia._run import run
     from causalgia.trial_file import parse_spec, starter
     from causalgia.zoo import oracle
 
@@ -184,7 +190,7 @@ def demo(
     spec = parse_spec(starter(), folder=out)
     spec = replace(spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units))
     predictor = oracle(str(spec.predictor.zoo))
-    outcomes = run_trial(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
+    outcomes = run(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
     found = steps(outcomes, rng=rng)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
     write_outcomes(make_folder(out), outcomes, spec, command=_DEMO, rewritten=(ESTIMATES, DECISIONS, FOREST))
@@ -258,58 +264,6 @@ def check(
     code = print_check(spec, predictor)
     check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer
     raise typer.Exit(code)
-
-
-@app.command()
-def run(
-    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")],
-    out: _Out,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
-    store: StoreOption = False,
-    same_answers: SameAnswersOption = False,
-    keep: KeepOption = Keep.outcomes,
-    dask: DaskOption = None,
-    workers: WorkersOption = None,
-) -> None:
-    """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
-
-    For an experiment of the catalogue, the answer is printed as a table and sentences, and its figure is drawn.
-
-    With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
-
-    Example:   causalgia run trial.toml --out results --device cuda
-
-    Example:   causalgia run trial.toml --out results --store --workers 4
-    """
-    from causalgia.experiments import Experiment
-    from causalgia.reporting import tasks_in_words
-    from causalgia.trial_file import read_spec
-
-    check_link(spec_file)
-    spec = read_spec(spec_file)
-    check_run_folder(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
-    predictor = load_spec_predictor(spec, spec_file, device)
-    check_tasks(spec, predictor, spec_file)
-    with output_folder(out) as folder, dask_client(dask, workers) as client:
-        outcomes, written = run_in_folder(
-            folder,
-            spec,
-            predictor,
-            spec_file=spec_file,
-            stored=store,
-            keep=keep,
-            client=client,
-            same_answers=same_answers,
-        )
-    units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
-    echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
-    if isinstance(spec.design, Experiment):
-        echo()
-        print_written(folder, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
-        return
-    print_written(folder, *written)
-    echo(_next_step(spec.analysis, out))
 
 
 _Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
@@ -463,7 +417,7 @@ def show(
         echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
         return
     if not (folder / ESTIMATES).is_file():
-        echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
+        echo(f"No estimates yet. {next_step(kept_analysis(outcomes), folder)}")
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
@@ -483,12 +437,6 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     app()
-
-
-def _next_step(analysis: Analysis | None, folder: Path) -> str:
-    """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
-    verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
-    return f"Next: causalgia {verb} {folder}"
 
 
 def _print_and_draw(

@@ -164,7 +164,7 @@ def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
 
 
 def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
-    """Return sentences on confirmation, stopping and exploratory choices of a trial.
+    """Return sentences on confirmation, stopping, protocol and exploratory choices of a trial.
 
     Examples
     --------
@@ -176,6 +176,9 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
         holds = "; the intervals that hold over all looks are look_lower and look_upper of the outcomes"
         monitored = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
         lines.append(f"Sequential trial: {attrs['stopped']}{holds if monitored else ''}.")
+    if attrs.get("protocol"):
+        times = f"locked {attrs.get('protocol_locked')}, run from {attrs.get('protocol_started')}"
+        lines.append(f"Protocol {str(attrs['protocol'])[:16]}..., {times}.")
     if attrs.get("exploratory"):
         lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")
     return lines

@@ -27,6 +27,7 @@ from causalgia.mpra.counts import _read_counts as counting
 from causalgia.mpra.counts._simulate import two_arms as counts_of_two
 from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
+from causalgia.protocol.lock_file import lock_text
 from causalgia.schema import validate
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
 from causalgia.trial_file._starter import starter, starter_files
@@ -230,6 +231,22 @@ def plain(rng: Random, folder: Path) -> None:
     kind.from_dict(tree)
 
 
+def lock(rng: Random, folder: Path) -> None:
+    """A lock with a changed line; or changed content with hashes that fit, as only a forger writes it."""
+    protocol = cg.Protocol(DESIGN, cg.Analysis(rope=(-0.1, 0.1)), predictor="0f", rng=1)
+    content = protocol._content("2026-11-22T20:50:00Z", "n_units = 8\n")
+    if rng.random() < 0.5:
+        text = mutation.of_lines(lock_text(content).encode(), rng)
+    else:
+        try:
+            text = lock_text(mutation.of_tree(content, rng)).encode("utf-8", "surrogatepass")
+        except (TypeError, ValueError, AttributeError, RecursionError):  # which TOML cannot write
+            text = b'sha256 = "'
+    read = cg.Protocol.read(_file(folder, "lock.toml", text))
+    if repr(read) and read.differences(protocol) == []:
+        read.terms()
+
+
 def frame(rng: Random, folder: Path) -> None:
     if rng.random() < 0.2:
         given: dict[str, Any] = {"outcome": "y", "arm": "arm", "unit": "unit", "model": "model", "control": "none"}
@@ -354,7 +371,7 @@ _SEALED: list[bytes] = []
 TARGETS: dict[str, Callable[[Random, Path], None]] = {
     read.__name__: read
     for read in (
-        fasta, bed, vcf, motifs, counts, igvf, effects_file, prices, toml, plain, frame, effects, netcdf_ours,
+        fasta, bed, vcf, motifs, counts, igvf, effects_file, prices, toml, plain, lock, frame, effects, netcdf_ours,
         netcdf_foreign, command_target.command_line,
     )
 } | format_targets.FORMATS  # fmt: skip

@@ -8,7 +8,7 @@ from input_limits import examples, run_limited
 READERS = ("fasta", "bed", "vcf", "motifs", "counts", "igvf", "effects_file", "prices")
 GROUPS = {
     "readers": (*READERS,),
-    "texts": ("toml", "plain"),
+    "texts": ("toml", "plain", "lock"),
     "tables": ("frame", "effects"),
     "netcdf": ("netcdf_ours",),
     "formats": ("variants", "patterns", "sequences", "tasks", "h5ad"),

@@ -1,0 +1,27 @@
+"""Pre-registration: a protocol is locked before the trial, and `verify` names what a result does otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.protocol._protocol import Protocol
+    from causalgia.protocol._verify import Verification, verify
+    from causalgia.protocol.deviations import Deviation
+    from causalgia.protocol.lock_file import check_new
+    from causalgia.protocol.reproduction import Reproduction, compare_runs, machine_attrs
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = [
+    "Deviation",
+    "Protocol",
+    "Reproduction",
+    "Verification",
+    "check_new",
+    "compare_runs",
+    "machine_attrs",
+    "verify",
+]

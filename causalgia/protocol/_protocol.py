@@ -1,0 +1,518 @@
+"""The protocol of a trial: design, analysis, predictor and seed, fixed and locked before the trial is run."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+import causalgia
+from causalgia._run import run
+from causalgia.analysis import Analysis
+from causalgia.analysis_values import as_plain
+from causalgia.checks import is_whole, shown
+from causalgia.design import Design
+from causalgia.design.design import check_design
+from causalgia.effects.contrast_weights import arm_name, requested_weights
+from causalgia.effects.labels import effect_attrs, measured_on
+from causalgia.errors import (
+    CausalgiaError,
+    DesignError,
+    ExploratoryWarning,
+    PredictorError,
+    ProtocolError,
+    RandomnessError,
+    quoted,
+)
+from causalgia.predict import Predictor
+from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences
+from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
+from causalgia.protocol.reproduction import machine_attrs
+from causalgia.stopping import Decided, Precision
+from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Protocol:
+    """Pre-registration of a trial: what is done, asked and counted as a result, fixed before any outcome is seen.
+
+    Make it of a design, an analysis and a predictor, `lock` it into a file, `run` it, and let `causalgia.verify` say
+    what a result does otherwise. A protocol holds facts and fingerprints, no sequences: it is read and compared on any
+    machine. Two protocols are equal if they fix the same trial, whether they are locked or not.
+
+    Parameters
+    ----------
+    design
+        The design, or an experiment of the catalogue.
+    analysis
+        The analysis; None for that of the experiment. It needs contrasts (its own or the design's) and, for verdicts, a
+        region of practical equivalence.
+    predictor
+        The predictor, or its fingerprint.
+    rng
+        The seed, a whole number from 0 to below 2^63. None: derived from everything else that is fixed, so that nobody
+        chose it.
+    until
+        Stopping rule of `causalgia.run`: `causalgia.Precision` or `causalgia.Decided`.
+
+    Attributes
+    ----------
+    n_units, assignment, reserve, null, arms, do
+        Of the design: number of units, who receives what, share of parents that is kept back, the null model in words,
+        and the arms by name and in do-notation.
+    design_fingerprint, null_fingerprint
+        Digests of the whole design and of its null model with the contents of its sequences.
+    estimand, contrasts
+        The estimand in words, and the names of the contrasts.
+    analysis
+        The analysis, with the contrasts of the design.
+    predictor_fingerprint, predictor_parts, tasks, predictor_scale
+        Of the predictor: digest, digests of its parts (code, weights), and names and scale of its outputs, if known.
+    rng, until
+        Seed, and stopping rule as text.
+    sha256, locked, trial
+        Of a lock: its hash, the time in UTC at which it was locked, and the trial file in it; None without a lock.
+
+    Raises
+    ------
+    DesignError
+        If the design is none, the analysis is missing, asks for nothing or does not fit the design, or `until` is not a
+        stopping rule of the library.
+    PredictorError
+        If the predictor is neither a predictor nor a fingerprint.
+    RandomnessError
+        If the seed is no whole number from 0 to below 2^63.
+
+    References
+    ----------
+    Nosek BA, Ebersole CR, DeHaven AC, Mellor DT (2018). The preregistration revolution. PNAS 115:2600-2606.
+    doi:10.1073/pnas.1708274114
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=200,
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
+    >>> protocol = cg.Protocol(design, ask, predictor=share, rng=7).lock(tempfile.mkdtemp() + "/lock.toml")
+    >>> outcomes = protocol.run(design, share)
+    >>> cg.analyze(outcomes, rng=7)["verdict"].item()
+    'increases'
+    """
+
+    n_units: int
+    assignment: str
+    reserve: float
+    null: str
+    arms: tuple[str, ...]
+    do: tuple[str, ...]
+    design_fingerprint: str
+    null_fingerprint: str
+    estimand: str
+    contrasts: tuple[str, ...]
+    analysis: Analysis
+    predictor_fingerprint: str
+    rng: int
+    until: str | None
+    predictor_parts: tuple[tuple[str, str], ...] = field(compare=False)
+    tasks: tuple[str, ...] | None = field(compare=False)
+    predictor_scale: str | None = field(compare=False)
+    sha256: str | None = field(compare=False)
+    locked: str | None = field(compare=False)
+    trial: str | None = field(compare=False)
+
+    def __init__(
+        self,
+        design: Design,
+        analysis: Analysis | None = None,
+        *,
+        predictor: Predictor | str,
+        rng: int | None = None,
+        until: Precision | Decided | None = None,
+    ) -> None:
+        check_design(design, predictor, "Protocol(design, analysis, predictor=)")
+        asked = _as_analysis(analysis, design)
+        facts = _predictor_facts(predictor)
+        check_analysis(asked, design, facts["tasks"])
+        coords = xr.Dataset(coords=arm_coordinates(design.named_arms))
+        weights, control = _weights(asked, design, coords)
+        on = facts["predictor_scale"] or measured_on(coords)
+        words = effect_attrs(on, weights, asked.scale, design.assignment, control, asked.interaction)
+        fixed: dict[str, Any] = {
+            "n_units": design.n_units,
+            "assignment": design.assignment,
+            "reserve": design.reserve,
+            "null": design.drawn.describe(),
+            "arms": tuple(design.arm_names),
+            "do": tuple(str(arm.intervention) for arm in design.named_arms),
+            "design_fingerprint": design.fingerprint,
+            "null_fingerprint": design.null.fingerprint,
+            "estimand": f"{words['estimand']}, on {words['contrast_scale']}",
+            "contrasts": tuple(weights),
+            "until": _as_rule_text(until),
+        }
+        seed = _as_seed(rng, (design.fingerprint, asked.fingerprint, facts["predictor_fingerprint"], fixed["until"]))
+        self._set(**fixed, **facts, analysis=asked, rng=seed, sha256=None, locked=None, trial=None)
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def lock(self, path: str | os.PathLike[str], *, trial: str | None = None) -> Protocol:
+        """Write the protocol into a new file with its SHA-256 and the time in UTC, and return it locked.
+
+        The hash in the first line is that of the lines below it, so that ``tail -n +2 lock.toml | sha256sum`` computes
+        it anywhere. It protects against changes by accident, and against changes on purpose if the hash itself is
+        published where its time is not in doubt: a registry, a paper's preprint, a commit that was pushed.
+
+        Parameters
+        ----------
+        path
+            A file that does not exist yet.
+        trial
+            A trial file as text, to be kept in the lock and not compared; `causalgia lock` gives its own.
+
+        Raises
+        ------
+        ProtocolError
+            If the file exists or cannot be written.
+        """
+        locked = utc_now()
+        sha256 = write_lock(path, self._content(locked, trial))
+        made = object.__new__(Protocol)
+        made._set(**{**vars(self), "sha256": sha256, "locked": locked, "trial": trial})
+        return made
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Protocol:
+        """Return the protocol in a lock, after checking its hash.
+
+        Raises
+        ------
+        ProtocolError
+            If there is no such file, it is no lock, or it is damaged; names the values that are not those locked.
+        """
+        content, sha256 = read_lock(path)
+        design, predictor = content["design"], content["predictor"]
+        try:
+            analysis = Analysis.from_dict(content["analysis"])
+            if not analysis.asks:
+                raise DesignError("[analysis] asks for no contrasts")
+            _rule_of_text(design.get("until"))
+        except CausalgiaError as error:
+            raise ProtocolError(f"{path}: {error}; take the copy that was registered") from error
+        made = object.__new__(cls)
+        made._set(
+            n_units=design["n_units"],
+            assignment=design["assignment"],
+            reserve=float(design["reserve"]),
+            null=design["null"],
+            arms=tuple(design["arms"]),
+            do=tuple(design["do"]),
+            design_fingerprint=design["fingerprint"],
+            null_fingerprint=design["null_fingerprint"],
+            estimand=content["question"]["estimand"],
+            contrasts=tuple(content["question"]["contrasts"]),
+            analysis=analysis,
+            predictor_fingerprint=predictor["fingerprint"],
+            predictor_parts=tuple((str(k), str(v)) for k, v in predictor.get("parts", {}).items()),
+            tasks=tuple(predictor["tasks"]) if "tasks" in predictor else None,
+            predictor_scale=predictor.get("scale"),
+            rng=design["rng"],
+            until=design.get("until"),
+            sha256=sha256,
+            locked=content["protocol"]["locked"],
+            trial=content.get("trial", {}).get("toml"),
+        )
+        return made
+
+    def run(
+        self,
+        design: Design,
+        predictor: Predictor,
+        *,
+        rng: int | None = None,
+        client: Client | None = None,
+        progress: bool = True,
+    ) -> xr.Dataset:
+        """Run the locked trial: its seed, analysis and stopping rule, and outcomes that name the lock.
+
+        Parameters
+        ----------
+        design, predictor
+            Those that were locked: a lock has fingerprints and no sequences or weights.
+        rng
+            Another seed than the locked one, which is a deviation.
+        client, progress
+            As in `causalgia.run`.
+
+        Returns
+        -------
+        Dataset
+            Outcomes as of `causalgia.run`, with ``attrs["protocol"]`` (the hash of the lock), ``protocol_locked``,
+            ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes), ``threads``, ``torch``;
+            and ``protocol_deviations``, which every later result has among ``attrs["exploratory"]``.
+
+        Raises
+        ------
+        ProtocolError
+            If the protocol is not locked yet, or its lock is of a later time than this clock has.
+        DesignError
+            As `causalgia.run`; for example, if the design lacks an arm of the locked analysis.
+
+        Warns
+        -----
+        ExploratoryWarning
+            If design, predictor or seed are not those that were locked; names what differs.
+        """
+        if self.locked is None:
+            raise ProtocolError("this protocol is not locked: protocol = protocol.lock('lock.toml'), then run it")
+        started = utc_now()
+        if started < self.locked:
+            raise ProtocolError(
+                f"the protocol was locked at {self.locked}, and it is {started} by this clock, so that no run can be "
+                "shown to be later; set the clock right"
+            )
+        seed = self.rng if rng is None else rng
+        here = Protocol(design, self.analysis, predictor=predictor, rng=seed, until=self.stopping_rule())
+        found = self.differences(here)
+        outcomes = run(
+            design,
+            predictor,
+            rng=seed,
+            analysis=self.analysis,
+            until=self.stopping_rule(),
+            client=client,
+            progress=progress,
+        )
+        marks = {"protocol": str(self.sha256), "protocol_locked": self.locked, "protocol_started": started}
+        marks |= {"protocol_values": digest_of_values(outcomes), **machine_attrs()}
+        if found:
+            marks["protocol_deviations"] = ", ".join(one.what for one in found)
+            warnings.warn(
+                f"deviations from the protocol, whose results are exploratory: {'; '.join(map(str, found))}",
+                ExploratoryWarning,
+                stacklevel=2,
+            )
+        return outcomes.assign_attrs(marks)
+
+    def differences(self, other: Protocol, where: str = "run") -> list[Deviation]:
+        """Return what another protocol fixes otherwise, beginning with what is easiest to understand."""
+        terms = differences(self.terms(), other.terms(), where)
+        arms = arm_differences(self.do_by_arm, other.do_by_arm, where)
+        analysis = analysis_differences(self.analysis, other.analysis, where)
+        found = [*terms, *arms, *analysis]
+        of_design = {"n_units", "assignment", "reserve", "null model"}
+        known = bool(arms) or any(one.what in of_design for one in terms)
+        if self.design_fingerprint != other.design_fingerprint and not known:
+            texts = self.design_fingerprint, other.design_fingerprint
+            found.append(Deviation(where=where, what="design", there=texts[0], here=texts[1]))
+        return [self._named_part(one, dict(other.predictor_parts)) for one in found]
+
+    def _named_part(self, found: Deviation, here: Mapping[str, str]) -> Deviation:
+        """Return a deviation of the predictor with the parts of its fingerprint that differ, such as its weights."""
+        there = dict(self.predictor_parts)
+        parts = [name for name in there if name in here and there[name] != here[name]]
+        return (
+            replace(found, what=f"predictor ({' and '.join(parts)})") if found.what == "predictor" and parts else found
+        )
+
+    @property
+    def do_by_arm(self) -> dict[str, str]:
+        """The arms in do-notation."""
+        return dict(zip(self.arms, self.do, strict=True))
+
+    def terms(self) -> dict[str, Any]:
+        """Return what is compared with a result by name, apart from arms and analysis."""
+        return {
+            "n_units": self.n_units,
+            "assignment": self.assignment,
+            "reserve": self.reserve,
+            "null model": f"{self.null} ({self.null_fingerprint})",
+            "predictor": self.predictor_fingerprint,
+            "rng": self.rng,
+            "until": self.until,
+        }
+
+    def stopping_rule(self) -> Precision | Decided | None:
+        """Return the stopping rule as a value, for `causalgia.run`; None if there is none."""
+        return _rule_of_text(self.until)
+
+    def _content(self, locked: str, trial: str | None) -> dict[str, Any]:
+        """Return the tables of the lock."""
+        design = {
+            "fingerprint": self.design_fingerprint,
+            "null": self.null,
+            "null_fingerprint": self.null_fingerprint,
+            "n_units": self.n_units,
+            "assignment": self.assignment,
+            "reserve": self.reserve,
+            "arms": list(self.arms),
+            "do": list(self.do),
+            "rng": self.rng,
+            **({} if self.until is None else {"until": self.until}),
+        }
+        predictor: dict[str, Any] = {"fingerprint": self.predictor_fingerprint, "parts": dict(self.predictor_parts)}
+        if self.tasks is not None:
+            predictor["tasks"] = list(self.tasks)
+        if self.predictor_scale is not None:
+            predictor["scale"] = self.predictor_scale
+        return {
+            "protocol": {"format": FORMAT, "locked": locked},
+            "design": design,
+            "question": {"estimand": self.estimand, "contrasts": list(self.contrasts)},
+            "analysis": whole_analysis(self.analysis),
+            "predictor": predictor,
+            "made_with": _versions(),
+            **({} if trial is None else {"trial": {"toml": trial}}),
+        }
+
+    def __repr__(self) -> str:
+        lock = "not locked" if self.sha256 is None else f"locked {self.locked}, SHA-256 {self.sha256[:16]}..."
+        plan, shown_contrasts = self.analysis, ", ".join(self.contrasts[:6])
+        more = f", ... ({len(self.contrasts):,})" if len(self.contrasts) > 6 else ""
+        until = "" if self.until is None else f" at most, until {self.until}"
+        return "\n".join(
+            [
+                f"Protocol ({lock})",
+                f"  estimand   {self.estimand}",
+                f"  null model {self.null}",
+                f"  units      {self.n_units:,}{until}, {self.assignment}, {len(self.arms):,} arms, seed {self.rng}",
+                f"  contrasts  {shown_contrasts}{more}",
+                f"  rope       {plan.region}; error rate {plan.error}, level {plan.level:g}",
+                f"  predictor  {self.predictor_fingerprint}",
+            ]
+        )
+
+
+def whole_analysis(analysis: Analysis) -> dict[str, Any]:
+    """Return every field of an analysis that has a value, also those at their defaults, as TOML-ready data."""
+    plain = {name: as_plain(name, getattr(analysis, name)) for name in Analysis.__dataclass_fields__}
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def digest_of_values(outcomes: xr.Dataset) -> str:
+    """Return a digest of the outcomes and of who was assigned what, whatever the order of bytes of the machine."""
+    found = hashlib.sha256()
+    for name in (name for name in ("outcome", "assigned") if name in outcomes):
+        values = np.ascontiguousarray(outcomes[name].to_numpy())
+        if values.dtype.kind not in "iufb":
+            values = np.asarray(values, dtype="U")
+        little = values.astype(values.dtype.newbyteorder("<"))
+        found.update(f"{name} {outcomes[name].dims} {values.shape} {little.dtype.str}".encode() + little.tobytes())
+    return found.hexdigest()
+
+
+def utc_now() -> str:
+    """Return the time in UTC to the second, such as ``2026-11-22T20:50:00Z``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_analysis(analysis: object, design: Design) -> Analysis:
+    planned = design.planned() if analysis is None else analysis
+    if not isinstance(planned, Analysis):
+        what = "none was given" if planned is None else f"not {type(planned).__name__}"
+        raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
+    asked = planned.asking(design.asked)
+    if not asked.asks:
+        raise DesignError(
+            "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
+            "cg.Analysis, or contrasts= in cg.Design"
+        )
+    return asked
+
+
+def _predictor_facts(predictor: object) -> dict[str, Any]:
+    """Return the fields of a protocol that are about the predictor."""
+    if isinstance(predictor, str):
+        if not (predictor.removesuffix("~").isalnum() and predictor.isascii()):
+            raise PredictorError(
+                f"predictor={quoted(predictor)} is no fingerprint: give predictor.fingerprint, or the predictor itself"
+            )
+        unknown: dict[str, Any] = {"predictor_parts": (), "tasks": None, "predictor_scale": None}
+        return {"predictor_fingerprint": predictor, **unknown}
+    if not isinstance(predictor, Predictor):
+        raise PredictorError(
+            f"predictor={shown(predictor)} is no predictor: wrap it, such as cg.FunctionPredictor(f, tasks=[...], "
+            "scale=...), or give the fingerprint of one"
+        )
+    return {
+        "predictor_fingerprint": predictor.fingerprint,
+        "predictor_parts": tuple(predictor.fingerprint_parts.items()),
+        "tasks": known_tasks(predictor),
+        "predictor_scale": predictor.scale,
+    }
+
+
+def _weights(asked: Analysis, design: Design, coords: xr.Dataset) -> tuple[dict[str, dict[str, float]], Any]:
+    """Return the weights by contrast, and the control arm."""
+    names = design.arm_names
+    control = None if asked.control is None else arm_name(asked.control, names)
+    rows = None if control is not None else asked.weights_by_contrast or None
+    over = list(asked.interaction) if asked.interaction else None
+    return requested_weights(coords, names, control, rows, over), control
+
+
+def _as_seed(rng: object, fixed: tuple[Any, ...]) -> int:
+    if rng is None:
+        return int(hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:8], 16)
+    if not is_whole(rng) or not 0 <= rng < 2**63:
+        raise RandomnessError(
+            f"rng={quoted(rng)}: a protocol takes a seed that can be written down, a whole number from 0 to below "
+            "2^63, such as rng=0; or leave it out"
+        )
+    return int(rng)
+
+
+def _as_rule_text(until: object) -> str | None:
+    if until is None:
+        return None
+    if not isinstance(until, Precision | Decided):
+        raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
+    text = repr(until)
+    _rule_of_text(text)
+    return text
+
+
+def _rule_of_text(text: str | None) -> Precision | Decided | None:
+    """Return the stopping rule of the text that `repr` gave, reading literals alone."""
+    if text is None:
+        return None
+    rules: dict[str, type[Precision | Decided]] = {"Precision": Precision, "Decided": Decided}
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
+            raise ValueError("no call")
+        given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return rules[call.func.id](**given)
+    except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        raise ProtocolError(
+            f"until = {quoted(text)} is no stopping rule that can be written down; give cg.Precision or cg.Decided "
+            "with numbers and text"
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what made the lock: facts that are not compared."""
+    torch = sys.modules.get("torch")
+    found = {"causalgia": causalgia.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    return found if torch is None else {**found, "torch": str(torch.__version__)}

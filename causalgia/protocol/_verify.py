@@ -1,0 +1,375 @@
+"""`verify`: what a result does otherwise than its protocol."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia import store
+from causalgia._analyze import estimate_effects, steps
+from causalgia._run.stored_trial import open_store
+from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.analysis_values import as_plain
+from causalgia.design import Design
+from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError
+from causalgia.inputs import parse_json
+from causalgia.long_text import unpack_text
+from causalgia.protocol._protocol import Protocol, digest_of_values
+from causalgia.protocol.deviations import (
+    Deviation,
+    analysis_differences,
+    arm_differences,
+    as_text,
+    differences,
+    name_differences,
+)
+from causalgia.streams import derive, root_key
+
+_FILES = {"outcomes.nc": "outcomes", "trial.zarr": "outcomes", "estimates.nc": "estimates", "decisions.nc": "decisions"}
+_SAID = {"control": "control", "target": "target", "weights": "weights", "ci_prob": "ci_prob", "transform": "scale"}
+_RELATIVE = 1e-9
+"""Largest relative difference that another processor or library may give to estimates of the same outcomes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """Result of `verify`: the lock, what was compared with it, and every deviation.
+
+    Attributes
+    ----------
+    protocol
+        The locked protocol.
+    compared
+        The results: ``"outcomes"``, ``"estimates"``, ``"decisions"``.
+    deviations
+        What differs; empty if all is as locked.
+    """
+
+    protocol: Protocol
+    compared: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no deviation."""
+        return not self.deviations
+
+    @property
+    def exploratory(self) -> tuple[str, ...]:
+        """What can no longer count as planned."""
+        return tuple(dict.fromkeys(one.what for one in self.deviations if one.exploratory))
+
+    def __str__(self) -> str:
+        lock = f"protocol {str(self.protocol.sha256)[:16]}..., locked {self.protocol.locked}"
+        what = ", ".join(self.compared)
+        if self.ok:
+            return f"As locked: {what} ({lock})."
+        n = len(self.deviations)
+        rows = [f"- {one}" for one in self.deviations]
+        end = f"Exploratory: {', '.join(self.exploratory)}." if self.exploratory else "Nothing becomes exploratory."
+        return "\n".join([f"{n} deviation{'s' if n > 1 else ''} in {what} ({lock}):", *rows, end])
+
+    __repr__ = __str__
+
+
+def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | os.PathLike[str]) -> Verification:
+    """Compare results with a locked protocol and name every deviation; without one, they are as locked.
+
+    Use it before a claim is published, on the outcomes, on estimates and decisions, or on a whole folder of the command
+    line: there the estimates and verdicts are also computed again from the outcomes, so that edited numbers are found.
+
+    Parameters
+    ----------
+    path
+        The lock, or a locked protocol.
+    results
+        Outcomes, effects, moments, estimates or decisions of the trial; or a folder that ``causalgia run`` wrote.
+
+    Returns
+    -------
+    Verification
+        ``deviations``, each with ``where``, ``what``, ``there`` (locked), ``here`` (found) and ``exploratory``; ``ok``;
+        ``print`` gives a line for each.
+
+    Raises
+    ------
+    ProtocolError
+        If the lock cannot be read or is damaged, or the protocol is not locked.
+    OutcomesError
+        If the results are none of a trial, or the folder holds none.
+
+    Notes
+    -----
+    Compared are the design (units, arms, null model with the contents of its sequences), the predictor's fingerprint,
+    the seed, the stopping rule, each field of the analysis, the contrasts and tasks that are reported, the order of
+    time (locked before begun), and a digest of the outcomes. Versions and machines are not compared:
+    ``causalgia reproduce`` is about them. Results that were not run under a lock deviate in ``protocol``, since
+    nothing shows that the lock came first. Who can write to all files can forge all of them, times included: only a
+    hash that was published earlier binds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=200,
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
+    >>> path = tempfile.mkdtemp() + "/lock.toml"
+    >>> outcomes = cg.Protocol(design, ask, predictor=share, rng=7).lock(path).run(design, share)
+    >>> cg.verify(path, outcomes).ok
+    True
+    >>> print(cg.verify(path, outcomes.isel(unit=slice(100))))  # doctest: +ELLIPSIS
+    2 deviations in outcomes (protocol ...):
+    - outcomes: n_units: locked 200, here 100
+    - outcomes: values: locked ..., here ...
+    Exploratory: n_units, values.
+    """
+    lock: object = path
+    if not isinstance(lock, Protocol | str | os.PathLike):
+        swapped = "; the two arguments are swapped" if isinstance(results, Protocol | str | os.PathLike) else ""
+        raise ProtocolError(
+            f"verify takes the lock first, as a path or a locked cg.Protocol, not {type(lock).__name__}{swapped}: "
+            "cg.verify('lock.toml', outcomes)"
+        )
+    protocol = path if isinstance(path, Protocol) else Protocol.read(path)
+    if protocol.locked is None:
+        raise ProtocolError("this protocol is not locked: give protocol.lock('lock.toml'), or the path of a lock")
+    if isinstance(results, xr.Dataset):
+        kind = _kind_of(results)
+        return Verification(protocol=protocol, compared=(kind,), deviations=tuple(_of_dataset(protocol, results, kind)))
+    if not isinstance(results, str | os.PathLike):
+        raise OutcomesError(
+            f"verify takes a Dataset of a trial or the folder of its results, not {type(results).__name__}: "
+            "cg.verify('lock.toml', outcomes)"
+        )
+    found = _of_folder(Path(results))
+    rows = [row for kind, dataset in found.items() for row in _of_dataset(protocol, dataset, kind)]
+    rows += _recomputed(found)
+    return Verification(protocol=protocol, compared=tuple(found), deviations=tuple(rows))
+
+
+def _kind_of(results: xr.Dataset) -> str:
+    if "verdict" in results:
+        return "decisions"
+    if "ace" in results:
+        return "estimates"
+    kinds = {"outcome": "outcomes", "ice": "effects", "ice_mean": "moments"}
+    for name, kind in kinds.items():
+        if name in results:
+            return kind
+    raise OutcomesError(
+        f"this Dataset has {', '.join(map(str, results.data_vars)) or 'nothing'}, and verify takes outcomes, effects, "
+        "estimates or decisions of a trial"
+    )
+
+
+def _of_folder(folder: Path) -> dict[str, xr.Dataset]:
+    """Return the Datasets in a folder of the command line, by kind."""
+    found: dict[str, xr.Dataset] = {}
+    for name, kind in _FILES.items():
+        if not (folder / name).exists():
+            continue
+        found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
+    if "outcomes" not in found:
+        raise OutcomesError(
+            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml --out {folder}"
+        )
+    return found
+
+
+def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
+    """Yield the deviations of one Dataset."""
+    attrs = results.attrs
+    yield from _time_differences(protocol, attrs, where)
+    yield from _design_differences(protocol, results, where)
+    here = {
+        "predictor": attrs.get("predictor_fingerprint"),
+        "rng": _as_whole(attrs.get("rng")),
+        "until": attrs.get("until"),
+    }
+    yield from differences(protocol.terms(), here, where)
+    yield from _analysis_differences(protocol, attrs, where)
+    if protocol.tasks is not None and protocol.analysis.tasks is None and "task" in results.coords:
+        yield from name_differences("task", protocol.tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where)
+    if "contrast" in results.coords:
+        contrasts = map(str, np.atleast_1d(results["contrast"].to_numpy()))
+        yield from name_differences("contrast", protocol.contrasts, contrasts, where)
+    if "outcome" in results and attrs.get("protocol_values"):
+        values = {"values": digest_of_values(results)}
+        yield from differences({"values": attrs["protocol_values"]}, values, where)
+
+
+def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
+    """Yield deviations in the lock that a result names, and in the order of time."""
+    named = attrs.get("protocol")
+    if named is None:
+        here = "not run under a lock, so that nothing shows which came first"
+        yield Deviation(where=where, what="protocol", there=str(protocol.sha256), here=here)
+        return
+    yield from differences({"protocol": protocol.sha256}, {"protocol": str(named)}, where)
+    started = str(attrs.get("protocol_started", ""))
+    if not started or started < str(protocol.locked):
+        here = f"begun {started or 'at no time on record'}"
+        yield Deviation(where=where, what="order of time", there=f"locked {protocol.locked}", here=here)
+
+
+def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
+    """Yield deviations in units, arms, null model and assignment; in the design as a whole where no other is found."""
+    attrs, terms = results.attrs, protocol.terms()
+    found: list[Deviation] = []
+    if "unit" in results.dims:
+        n = int(results.sizes["unit"])
+        fewer_looks = protocol.until is not None and n <= protocol.n_units
+        found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
+    elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
+        found += differences(terms, _stored_numbers(results), where)
+    found += differences(terms, {"assignment": attrs.get("assignment")}, where)
+    if attrs.get("null_fingerprint") != protocol.null_fingerprint:
+        here = f"{attrs.get('null')} ({attrs.get('null_fingerprint')})"
+        found += differences(terms, {"null model": here}, where)
+    if "do" in results.coords and results["do"].dims == ("arm",):
+        here_arms = dict(zip(map(str, results["arm"].to_numpy()), map(str, results["do"].to_numpy()), strict=True))
+        found += arm_differences(protocol.do_by_arm, here_arms, where)
+    if attrs.get("design_fingerprint") != protocol.design_fingerprint and not found:
+        there, here = protocol.design_fingerprint, as_text(attrs.get("design_fingerprint"))
+        found.append(Deviation(where=where, what="design", there=there, here=here))
+    yield from found
+    if not found:
+        yield from _stored_design(protocol, results, where)
+
+
+def _stored_numbers(results: xr.Dataset) -> dict[str, Any]:
+    """Return the numbers of the design that is kept with a result, as far as it has them."""
+    plain = parse_json(
+        unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
+    )
+    names = ("n_units", "reserve")
+    return {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
+
+
+def _stored_design(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
+    """Yield a deviation if the design that is kept with a result is not the one of its fingerprint.
+
+    A design whose sequences are in a file that is not here cannot be read; its numbers are compared all the same.
+    """
+    text = unpack_text(results, "design")
+    if text is None:
+        return
+    plain = parse_json(text, OutcomesError, source="the design kept with the outcomes")
+    if not isinstance(plain, dict):
+        yield Deviation(where=where, what="stored design", there=protocol.design_fingerprint, here="no table")
+        return
+    here = {"n_units": plain.get("n_units"), "assignment": plain.get("assignment", "crossover")}
+    rows = differences(protocol.terms(), here, f"{where}, stored design")
+    arms = plain.get("arms", {})
+    names = list(arms) if isinstance(arms, dict) else []
+    if tuple(names) != protocol.arms:
+        there, now = ", ".join(protocol.arms), ", ".join(names)
+        rows.append(Deviation(where=where, what="arms of the stored design", there=there, here=now))
+    if not rows:
+        try:
+            fingerprint = Design.from_dict(plain).fingerprint
+        except CausalgiaError as error:
+            if _is_of_absent_file(error):
+                return  # its sequences are on another machine; the fingerprint of the whole was compared
+            fingerprint = f"cannot be read ({error})"
+        if fingerprint != protocol.design_fingerprint:
+            there = protocol.design_fingerprint
+            rows.append(Deviation(where=where, what="stored design", there=there, here=fingerprint))
+    yield from rows
+
+
+def _is_of_absent_file(error: BaseException | None) -> bool:
+    """Return whether an error comes from a file that is not there."""
+    while error is not None and not isinstance(error, FileNotFoundError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _analysis_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
+    """Yield deviations in the analysis that a result was made with, or whose outcomes were to be."""
+    plan = protocol.analysis
+    here = analysis_in_attrs(attrs)
+    found = [] if here == Analysis() else analysis_differences(plan, here, where)
+    if here == Analysis():
+        found.append(Deviation(where=where, what="analysis", there="planned", here="none is kept with the results"))
+    known = {one.what for one in found}
+    of_run = str(attrs.get("protocol_deviations", ""))  # which were found where results are compared, if they are
+    marked = str(attrs.get("exploratory", "")).removeprefix(of_run).split(", ")
+    for name in (name for name in marked if name and name not in known):
+        there = as_text(as_plain(name, getattr(plan, name, "as planned")))
+        found.append(
+            Deviation(where=where, what=name, there=there, here=as_text(attrs.get(name, "marked exploratory")))
+        )
+        known.add(name)
+    for attr, name in _SAID.items() if where != "outcomes" else ():
+        planned = getattr(plan, name)
+        if attr in attrs and planned is not None and name not in known and attrs[attr] != planned:
+            found.append(Deviation(where=where, what=name, there=as_text(planned), here=as_text(attrs[attr])))
+    yield from found
+
+
+def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
+    """Yield a deviation for estimates or verdicts that the outcomes in the same folder do not give.
+
+    Each is computed by the analysis that it names, so that only edited numbers differ.
+    """
+    outcomes = found["outcomes"]
+    seed = _as_whole(outcomes.attrs.get("rng"))
+    if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(map(str, outcomes.data_vars)):
+        return
+    if "estimates" in found:
+        yield from _compared_values(found["estimates"], lambda a: _estimates_again(outcomes, a, seed), "estimates")
+    if "decisions" in found and not str(analysis_in_attrs(found["decisions"].attrs).rope).startswith("matched"):
+        is_answer = "answer" in found["decisions"].attrs
+        key = derive(root_key(seed), "steps") if is_answer else seed
+        yield from _compared_values(found["decisions"], lambda a: steps(outcomes, a, rng=key).decisions, "decisions")
+
+
+def _estimates_again(outcomes: xr.Dataset, analysis: Analysis, seed: int) -> xr.Dataset:
+    return estimate_effects(outcomes, analysis, rng=seed)[1]
+
+
+def _as_whole(text: object) -> object:
+    """Return a seed as a number; anything else as it is."""
+    return int(str(text)) if str(text).isdecimal() and len(str(text)) <= 78 else text
+
+
+def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset], where: str) -> Iterator[Deviation]:
+    """Yield a deviation for each variable that differs where it is computed again from the outcomes."""
+    plan = analysis_in_attrs(results.attrs)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CausalgiaWarning)
+            computed = again(plan)
+    except CausalgiaError as error:
+        there = f"computed again from the outcomes: {error}"
+        yield Deviation(where=where, what="values", there=there, here="values")
+        return
+    for name in ("ace", "se", "lower", "upper", "verdict"):
+        if name not in results or name not in computed or results[name].dims != computed[name].dims:
+            continue
+        found, expected = xr.align(results[name], computed[name], join="inner")
+        one, other = found.to_numpy(), expected.to_numpy()
+        differ = one != other if name == "verdict" else ~np.isclose(one, other, _RELATIVE, 0, equal_nan=True)
+        if differ.any():
+            at = tuple(int(axis[0]) for axis in np.nonzero(differ))
+            place = ", ".join(str(found[dim].to_numpy()[k]) for dim, k in zip(found.dims, at, strict=True))
+            more = f" and {differ.sum() - 1:,} more" if differ.sum() > 1 else ""
+            yield Deviation(
+                where=where,
+                what=f"{name} of {place}{more}",
+                there=f"{other[at]} from the outcomes",
+                here=str(one[at]),
+            )

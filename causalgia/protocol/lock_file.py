@@ -1,0 +1,222 @@
+"""Lock files: TOML whose first line is the SHA-256 of the lines below it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from causalgia.checks import (
+    Keys,
+    Table,
+    are_texts,
+    check_key,
+    check_keys,
+    is_count,
+    is_int64,
+    is_number,
+    is_table,
+    is_text,
+)
+from causalgia.errors import CausalgiaError, ProtocolError, comma_list, quoted
+from causalgia.inputs import check_no_pipe, parse_toml, read_text
+
+FORMAT = 1
+_FIRST = re.compile(r'sha256 = "([0-9a-f]{64})"')
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+_IN_ORDER = ("contrasts", "tasks", "rope")  # tables of an analysis whose rows keep their order
+_TEXT = (is_text, "text")
+_TEXTS = (are_texts, "a list of texts")
+_TABLES: dict[str, Keys] = {
+    "protocol": {
+        "format": (is_count, "a whole number"),
+        "locked": (lambda value: isinstance(value, str) and _TIME.fullmatch(value) is not None, "a time in UTC"),
+    },
+    "design": {
+        "fingerprint": _TEXT,
+        "null": _TEXT,
+        "null_fingerprint": _TEXT,
+        "n_units": (is_count, "a whole number of at least 1"),
+        "assignment": _TEXT,
+        "reserve": (is_number, "a number"),
+        "arms": _TEXTS,
+        "do": _TEXTS,
+        "rng": (is_int64, "a whole number"),
+    },
+    "question": {"estimand": _TEXT, "contrasts": _TEXTS},
+    "analysis": {},
+    "predictor": {"fingerprint": _TEXT},
+    "made_with": {},
+    "digests": {},
+}
+_OPTIONAL: dict[str, Keys] = {
+    "design": {"until": _TEXT},
+    "predictor": {"parts": (is_table, "a table"), "tasks": _TEXTS, "scale": _TEXT},
+}
+
+
+def lock_text(content: Mapping[str, Any]) -> str:
+    """Return the text of a lock: the SHA-256 of what follows, then the tables and a digest of each of their values.
+
+    `tail -n +2 lock.toml | sha256sum` computes the same hash.
+
+    Examples
+    --------
+    >>> print(lock_text({"design": {"n_units": 10}}))
+    sha256 = "faba2e85bbcb62b0eb695552ee99c382356000415f72f2a617b17e1e98660750"
+    [design]
+    n_units = 10
+    <BLANKLINE>
+    [digests]
+    "design.n_units" = "4a44dc15364204a8"
+    <BLANKLINE>
+    """
+    import tomli_w
+
+    body = tomli_w.dumps(_sorted({**content, "digests": _digests(content)}), multiline_strings=True)
+    return f'sha256 = "{_sha256(body)}"\n{body}'
+
+
+def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
+    """Write a lock where no file is yet, and return its SHA-256.
+
+    Raises
+    ------
+    ProtocolError
+        If there is a file already, or it cannot be written.
+    """
+    place, text = Path(path), lock_text(content)
+    check_new(place)
+    try:
+        with place.open("x", encoding="utf-8", newline="\n") as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                with suppress(OSError):
+                    place.unlink()
+                raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ProtocolError(f"{place}: cannot be written ({why}); choose another place") from error
+    return _sha256(text.partition("\n")[2])
+
+
+def check_new(path: Path) -> None:
+    """Raise ProtocolError if there is anything at the path of a lock that is to be written."""
+    check_no_pipe(path, ProtocolError)
+    if path.exists() or path.is_symlink():
+        raise ProtocolError(f"{path} exists already, and a lock is never overwritten; choose another name for this one")
+
+
+def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
+    """Return the content of a lock and its SHA-256.
+
+    Raises
+    ------
+    ProtocolError
+        If there is no such file, it is no lock, or its content is not what was locked; names the values that changed.
+    """
+    text = read_text(path, ProtocolError)
+    first, _, body = text.partition("\n")
+    found = _FIRST.fullmatch(first)
+    if found is None:
+        raise ProtocolError(
+            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, not {quoted(first)}: it is no "
+            f"lock, or this line was changed; {_CURE}"
+        )
+    if found[1] != _sha256(body):
+        raise ProtocolError(f"{path}: {_damage(body)}; {_CURE}")
+    content = parse_toml(body, ProtocolError, source=str(path))
+    try:
+        check_content(content)
+    except CausalgiaError as error:
+        raise ProtocolError(f"{path}: {error}; {_CURE}") from error
+    return content, found[1]
+
+
+_CURE = "take the copy that was registered, or write a new lock with `causalgia lock` or cg.Protocol(...).lock(path)"
+
+
+def check_content(content: Table) -> None:
+    """Raise if the tables of a lock are not those that `lock_text` writes."""
+    check_key(content, "protocol", "a lock")
+    version = content["protocol"].get("format") if is_table(content["protocol"]) else None
+    if version != FORMAT:
+        raise ProtocolError(f"a lock of format {quoted(version)}; this version of causalgia reads format {FORMAT}")
+    check_keys(content, "a lock", [*_TABLES, "trial"])
+    for table, keys in _TABLES.items():
+        check_key(content, table, "a lock")
+        if not is_table(content[table]):
+            raise ProtocolError(f"{table} = {quoted(content[table])} must be a table")
+        for key, (fits, what) in keys.items():
+            check_key(content[table], key, f"[{table}]")
+            if not fits(content[table][key]):
+                raise ProtocolError(f"[{table}]: {key} = {quoted(content[table][key])} must be {what}")
+        for key, (fits, what) in _OPTIONAL.get(table, {}).items():
+            if key in content[table] and not fits(content[table][key]):
+                raise ProtocolError(f"[{table}]: {key} = {quoted(content[table][key])} must be {what}")
+    if len(content["design"]["arms"]) != len(content["design"]["do"]):
+        raise ProtocolError("[design]: arms and do must be of one length")
+    if content["digests"] != _digests({name: rows for name, rows in content.items() if name != "digests"}):
+        raise ProtocolError("[digests] are not those of the other tables")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _digests(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return a short digest of each value of each table, so that a changed one can be named."""
+    found = {}
+    for table, rows in content.items():
+        for key, value in rows.items():
+            text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+            found[f"{table}.{key}"] = _sha256(text)[:16]
+    return found
+
+
+def _sorted(value: Any, *, name: str = "") -> Any:
+    """Return plain data with the keys of its tables sorted, apart from rows whose order means something."""
+    if isinstance(value, list):
+        return [_sorted(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    keys = list(value) if name in _IN_ORDER else sorted(value)
+    return {key: value[key] if name in _IN_ORDER else _sorted(value[key], name=key) for key in keys}
+
+
+def _damage(body: str) -> str:
+    """Return what is damaged in a lock whose hash is not that of its content."""
+    try:
+        content = parse_toml(body, ProtocolError)
+    except ProtocolError as error:
+        return f"the lock is damaged: {error}"
+    kept = content.pop("digests", None)
+    if not isinstance(kept, dict) or not all(isinstance(rows, dict) for rows in content.values()):
+        return "the lock is damaged: a table is no table any more, or [digests] is not there"
+    there = _digests(content)
+    changed = [name for name in there if name in kept and kept[name] != there[name]]
+    added, gone = [name for name in there if name not in kept], [name for name in kept if name not in there]
+    parts = [
+        *(f"{name} = {quoted(_value_of(content, name))} is not what was locked" for name in changed),
+        *([f"{comma_list(added)} was added"] if added else []),
+        *([f"{comma_list(gone)} was removed"] if gone else []),
+    ]
+    if parts:
+        return f"the lock is damaged: {'; '.join(parts)}"
+    return (
+        "the lock is damaged: its values are those of [digests], and its first line is not the hash of the file; the "
+        "first line, a comment, a blank line or the order of lines was changed, or a value with its digest"
+    )
+
+
+def _value_of(content: Table, name: str) -> object:
+    table, _, key = name.partition(".")
+    return content[table][key]

@@ -1,0 +1,175 @@
+"""`causalgia plan`, `lock`, `run --protocol`, `verify`, `reproduce`; tampered trial files, weights and folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from test_cli import QUICK, call, refused
+
+import causalgia as cg
+from causalgia.experiments import entries
+from causalgia.trial_file import read_spec, starter_files
+
+FACTORY = """
+import numpy as np
+def load(weights):
+    slope = np.load(weights)
+    return lambda x: slope * x[:, 0, 15:24].mean(1) * (1 + x[:, 1, 30:].mean(1))
+"""
+OWN = QUICK.replace('zoo = "gata1_like"', 'factory = "net.py:load"\nweights = "w.npy"\ntasks = ["K562"]').replace(
+    "n_units = 300", "n_units = 60"
+)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A trial of a network of one's own, locked in a folder beside it."""
+    (tmp_path / "net.py").write_text(FACTORY)
+    np.save(tmp_path / "w.npy", np.array(2.0))
+    (tmp_path / "trial.toml").write_text(OWN)
+    (tmp_path / "locks").mkdir()
+    call("lock", tmp_path / "trial.toml", "--out", tmp_path / "locks" / "lock.toml")
+    return tmp_path
+
+
+def test_a_plan_predicts_nothing(tmp_path, monkeypatch):
+    (tmp_path / "trial.toml").write_text(QUICK)
+    monkeypatch.setattr("causalgia.zoo.oracle", None)
+    text = call("plan", tmp_path / "trial.toml").output
+    for part in ("minus outcome under 'placebo'", "Units: 300, crossover, seed 3", "Predictions: 1,800", "0.162 sd"):
+        assert part in text
+
+
+def test_a_plan_says_the_question_of_an_experiment(tmp_path):
+    call("init", "--experiment", "copies", tmp_path / "copies.toml")
+    assert f"Question: {entries()['copies'].question}" in call("plan", tmp_path / "copies.toml").output
+
+
+def test_from_a_plan_to_a_reproduction(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    assert str(own) not in lock.read_text()
+    call("run", "--protocol", lock, "--out", out)
+    call("analyze", out)
+    assert "As locked: outcomes, estimates, decisions" in call("verify", out, "--protocol", lock).output
+    assert "all 360 outcomes have the same bits" in call("reproduce", out).output
+    assert cg.open(out).outcomes.attrs["protocol"] == cg.Protocol.read(lock).sha256
+    assert "exploratory" not in call("show", out).output.lower()
+
+
+def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out)
+    for name in ("net.py", "w.npy", "trial.toml"):
+        (own / name).unlink()
+    found = call("verify", out, "--protocol", lock).output
+    assert "As locked" in found
+    assert "cannot be read here and was not compared" in found
+    refused(
+        "run",
+        "--protocol",
+        lock,
+        "--out",
+        own / "b",
+        said="files of the trial are looked for from the folder of the lock",
+    )
+
+
+def test_a_trial_file_that_deviates_is_run_and_labelled(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    (own / "trial.toml").write_text(OWN.replace("n_units = 60", "n_units = 50").replace("[-0.1, 0.1]", "[-0.4, 0.4]"))
+    assert "n_units: locked 60, here 50" in call("run", own / "trial.toml", "--protocol", lock, "--out", out).output
+    call("analyze", out)
+    assert "Exploratory, asked after the outcomes were seen: n_units, rope" in call("show", out).output
+    found = call("verify", out, "--protocol", lock, code=1).output
+    assert "- trial.toml: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
+    assert "- decisions: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
+
+
+def _other_weights(own):
+    np.save(own / "w.npy", np.array(3.0))
+
+
+def _other_code(own):
+    (own / "net.py").write_text(FACTORY.replace("0, 15:24", "0, 15:25"))
+
+
+def test_other_weights_than_those_locked_are_named(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    _other_weights(own)
+    text = call("run", "--protocol", lock, "--out", out).output
+    assert "predictor (weights): locked" in text
+    assert "- outcomes: predictor: locked" in call("verify", out, "--protocol", lock, code=1).output
+
+
+@pytest.mark.parametrize("change", [_other_weights, _other_code])
+def test_a_network_that_was_changed_after_the_run_is_found(own, change):
+    out = own / "results"
+    call("run", "--protocol", own / "locks" / "lock.toml", "--out", out)
+    change(own)
+    assert "first difference: predictor" in call("reproduce", out, code=1).output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("n_units = 60", "n_units = 61", "n_units: locked 60, here 61"),
+        ("rng = 3", "rng = 4", "rng: locked 3, here 4"),
+        ('embed = "AGATAAG"', 'embed = "AGATTAG"', "arm 'GATA1': locked do(x[20:27] = AGATAAG)"),
+        ('control = "placebo"', 'control = "untreated"', "control: locked placebo, here untreated"),
+    ],
+)
+def test_a_trial_file_that_was_changed_after_the_run_is_found(own, old, new, named):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out)
+    text = (out / "trial.toml").read_text()
+    assert old in text
+    (out / "trial.toml").write_text(text.replace(old, new, 1))
+    assert f"trial.toml: {named}" in call("verify", out, "--protocol", lock, code=1).output
+
+
+def test_mistakes_have_a_cure(own, tmp_path):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    refused("run", "--protocol", lock, said="--out")
+    refused("run", "--out", out, said="TRIAL.TOML")
+    refused("run", "--protocol", lock, "--out", out, "--store", said="leave --store out")
+    refused("lock", own / "trial.toml", "--out", lock, said="never overwritten")
+    refused("verify", own, "--protocol", own / "trial.toml", said="is no lock")
+    refused("verify", out, "--protocol", lock, said="is not a folder")
+    refused("verify", own, "--protocol", lock, said="holds no outcomes")
+    refused("reproduce", out, said="is not a folder")
+    python = tmp_path / "python.toml"
+    spec = read_spec(own / "trial.toml")
+    cg.Protocol(spec.design, spec.analysis, predictor="0f").lock(python)
+    refused("run", "--protocol", python, "--out", out, said="locked in Python")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [None, *entries()])
+def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
+    path = tmp_path / "trial.toml"
+    for place, text in starter_files(path, name).items():
+        place.write_text(text)
+    (tmp_path / "locks").mkdir()
+    call("lock", path, "--out", tmp_path / "locks" / "lock.toml")
+    found = cg.Protocol.read(tmp_path / "locks" / "lock.toml")
+    spec = read_spec(path)
+    again = cg.Protocol(
+        spec.design, spec.analysis.asking(spec.design.asked), predictor=found.predictor_fingerprint, rng=spec.rng
+    )
+    assert dataclasses.replace(spec, name=spec.name).design.fingerprint == found.design_fingerprint
+    assert found.differences(again) == []
+    shutil.rmtree(tmp_path / "locks")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["copies", "word_mutagenesis", "knock_in"])
+def test_an_experiment_verifies_after_its_run(name, tmp_path):
+    path, lock, out = tmp_path / "trial.toml", tmp_path / "lock.toml", tmp_path / "results"
+    for place, text in starter_files(path, name).items():
+        place.write_text(text)
+    call("lock", path, "--out", lock)
+    call("run", "--protocol", lock, "--out", out)
+    assert "As locked: outcomes, estimates, decisions" in call("verify", out, "--protocol", lock).output
