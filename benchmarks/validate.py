@@ -41,6 +41,7 @@ from validation import (
     profiles,
     ratios,
     real,
+    refutations,
     replicates,
     screens,
     sequential,
@@ -77,6 +78,7 @@ CHECKS: list[Check] = [
     *bench.CHECKS,
     *replicates.CHECKS,
     *real.CHECKS,
+    *refutations.CHECKS,
 ]
 _CLAIMS = {
     "exact": "exactly",

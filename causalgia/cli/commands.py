@@ -54,6 +54,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.protocol_commands import lock_trial, plan_trial, reproduce_trial, verify_results
+from causalgia.cli.refute_command import refute_trial
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.run_command import next_step, run_trial
 from causalgia.cli.tables import echo, print_answers, print_written
@@ -88,6 +89,7 @@ app.command(name="verify")(verify_results)
 app.command(name="reproduce")(reproduce_trial)
 app.command(name="variants", cls=RopeCommand)(score_variants)
 app.command(name="discover")(discover_words)
+app.command(name="refute")(refute_trial)
 app.command(name="report")(report_folder)
 
 
@@ -122,6 +124,7 @@ def _top(
 
         causalgia show results
 
+        causalgia refute results
     Fixed beforehand, for a paper:
 
         causalgia plan trial.toml

@@ -85,7 +85,7 @@ def junctions(
 
     from causalgia.trial.turns import draw_backgrounds
 
-    searched = _motifs_with_thresholds(motifs, threshold)
+    searched = motifs_with_thresholds(motifs, threshold)
     n = design.n_units if n_units is None else as_count(n_units, "n_units")
     if n > design.n_units:
         raise DesignError(f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most so many")
@@ -105,7 +105,7 @@ def junctions(
     )
 
 
-def _motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
+def motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
     """Return each motif with its threshold, by name; the threshold of a word is None."""
     values = motifs.values() if isinstance(motifs, Mapping) else [motifs] if isinstance(motifs, str | Motif) else motifs
     patterns = [as_word_or_motif(one, "motifs") for one in values]

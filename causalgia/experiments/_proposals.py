@@ -12,7 +12,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
-from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, placebo_words, read_word_screen
+from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, random_placebos, read_word_screen
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
@@ -117,7 +117,7 @@ def proposals(
     arms = [Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start + (width - len(word)) // 2)) for word in words)]
     for wide in sorted(set(classes.values())):
         others = [word for word in words if len(word) == wide]
-        for word in placebo_words(wide, placebos, "ACGT", other_than=others):
+        for word in random_placebos(wide, placebos, "ACGT", other_than=others):
             arms.append(Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2)))
             classes[PLACEBO + word] = wide
     strength = table["strength"].to_numpy()

@@ -125,7 +125,7 @@ def word_screen(
         )
     spelled = "ACGU" if any("U" in word for word in screened) else _as_alphabet(letters) if words is None else "ACGT"
     n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
-    placebos = placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
+    placebos = random_placebos(width, n_placebos, spelled, other_than=() if words is None else screened)
     arms = [Arm(CONTROL, Untreated())]
     arms += [Arm(word, Embed(word, at=start)) for word in screened]
     arms += [Arm(PLACEBO + word, PlaceboWord(word, at=start)) for word in placebos]
@@ -166,7 +166,7 @@ def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str)
     return listed
 
 
-def placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
+def random_placebos(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
     """Draw distinct words uniformly, from a stream that is the same in every design."""
     from causalgia.sequences.random import random_integers
 

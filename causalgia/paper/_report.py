@@ -14,6 +14,7 @@ from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.positions import has_positions
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting.effect_rows import check_not_draws
+from causalgia.reporting.refutation_table import refutation_report
 from causalgia.reporting.tipping_sentences import tipping_report
 from causalgia.schema import keeps_effects
 
@@ -87,7 +88,8 @@ def report(
     ----------
     dataset
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from `causalgia.estimate`, with or without
-        `causalgia.adjust`; decisions from `causalgia.decide`; or from `causalgia.tipping_point`.
+        `causalgia.adjust`; decisions from `causalgia.decide`; from `causalgia.tipping_point`; or from
+        `causalgia.refute`: a line for each check, with its reason and cure.
 
         Of the bench: from `causalgia.mpra.library` (oligos by arm, the oligo and its parts, the rules and the draws
         that broke them, the shift from the null model); from `read_counts` or `filter` (barcodes, and what filters
@@ -160,6 +162,8 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
     if name is None and "tipping_shift" in variables:
         return tipping_report(dataset)
+    if name is None and {"figure", "status", "cure"} <= variables:
+        return refutation_report(dataset)
     if name is None:
         _check_reportable(dataset)
         if has_positions(dataset) and "ace" in dataset:

@@ -1,0 +1,203 @@
+"""Refutations: sound trials that no check may fail, and trials with a planted fault that one must find."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import CausalgiaWarning
+from causalgia.zoo import Oracle, Word
+from validation.checks import Check
+from validation.draws import Rng
+
+_LENGTH, _AT, _WORD, _WEAK = 41, 17, "UGCAUG", "UGCACG"
+_UNIFORM, _RICH = (0.25, 0.25, 0.25, 0.25), (0.05, 0.45, 0.45, 0.05)
+
+
+def sequences(rng: Rng, n: int, shares: tuple[float, ...] = _UNIFORM) -> np.ndarray:
+    """Return random sequences as tokens."""
+    return rng.choice(4, (n, _LENGTH), p=shares).astype(np.uint8)
+
+
+def trial(
+    null: cg.design.NullModel, n_units: int, control: cg.design.Intervention | None = None, **options
+) -> cg.Design:
+    """Return a trial of two words of the oracle beside a control."""
+    control = control or cg.Placebo(_WORD, at=_AT)
+    arms = {"control": control, "site": cg.Embed(_WORD, at=_AT), "weak site": cg.Embed(_WEAK, at=_AT)}
+    return cg.Design(null=null, arms=arms, n_units=n_units, contrasts="control", **options)
+
+
+def sound(rng: Rng) -> xr.Dataset:
+    """Return the refutation of a sound trial: of three null models, two oracles or a trained network."""
+    real = sequences(rng, 120, tuple(rng.dirichlet((20, 20, 20, 20))))
+    null = [cg.Uniform(length=_LENGTH), cg.DinucleotideShuffle(of=real), cg.Markov(of=real, order=1)][rng.integers(3)]
+    names = ["rbfox1_like", "additive", "trained"]
+    name = str(rng.choice(names, p=[0.4, 0.4, 0.2]))
+    predictor = cg.zoo.oracle(name) if name != "trained" else cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
+    assignment = "parallel" if rng.random() < 0.2 else "crossover"
+    of = trial(null, int(rng.integers(150, 401)), assignment=assignment)
+    given = sequences(rng, 100) if isinstance(null, cg.Uniform) else None
+    known = _WORD if rng.random() < 0.5 else None
+    return refuted(of, predictor, rng, real=given, positive=known)
+
+
+def refuted(of: cg.Design | xr.Dataset, predictor: cg.predict.Predictor, rng: Rng, **choices) -> xr.Dataset:
+    """Return a refutation without its warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CausalgiaWarning)
+        return cg.refute(of, predictor, rng=int(rng.integers(2**62)), **choices)
+
+
+@cache
+def sound_trials(n: int) -> list[set[str]]:
+    """Return the checks that failed in each of n sound trials; the rows of the table share them."""
+    rng = np.random.default_rng(18)
+    found = []
+    for _ in range(n):
+        checks = sound(rng)
+        found.append(set(checks["check"].to_numpy()[(checks["status"] == "fail").to_numpy()].tolist()))
+    return found
+
+
+def wrong_channel_order(rng: Rng) -> xr.Dataset:
+    """G and T change places before the network sees them; the word that it must know is named."""
+    oracle = cg.zoo.oracle("rbfox1_like")
+
+    def swapped(one_hot: np.ndarray) -> np.ndarray:
+        return oracle.predict(one_hot[:, [0, 1, 3, 2]].argmax(axis=1).astype(np.uint8))
+
+    predictor = cg.FunctionPredictor(swapped, tasks=["RBFOX1"], fingerprint="swapped")
+    return refuted(trial(cg.Uniform(length=_LENGTH), 400), predictor, rng, positive=_WORD)
+
+
+def dropout_left_on(rng: Rng) -> xr.Dataset:
+    """The stored outcomes carry noise of .4 that the network would give anew."""
+    oracle = cg.zoo.oracle("rbfox1_like")
+    outcomes = cg.run(trial(cg.Uniform(length=_LENGTH), 400), oracle, rng=int(rng.integers(2**62)), progress=False)
+    noisy = outcomes["outcome"] + rng.normal(0, 0.4, outcomes["outcome"].shape)
+    return refuted(outcomes.assign(outcome=noisy), oracle, rng)
+
+
+def gc_artifact(rng: Rng) -> xr.Dataset:
+    """The network reads GC content, the word is rich in it, and the control is the untreated background."""
+    share = cg.FunctionPredictor(lambda x: 20 * x[:, 1:3].mean((1, 2)), tasks=["activity"], fingerprint="gc")
+    arms = {"control": cg.Untreated(), "site": cg.Embed("GGCGAC", at=_AT)}
+    of = cg.Design(null=cg.Uniform(length=_LENGTH), arms=arms, n_units=400, contrasts="control")
+    return refuted(of, share, rng)
+
+
+def leaky_control(rng: Rng) -> xr.Dataset:
+    """The control carries a weaker word of the same factor."""
+    of = trial(cg.Uniform(length=_LENGTH), 400, control=cg.Embed("AGAAUG", at=_AT))
+    return refuted(of, cg.zoo.oracle("rbfox1_like"), rng)
+
+
+def junction_motif(rng: Rng) -> xr.Dataset:
+    """All backgrounds have GT where the word ends, and what acts is the word with it."""
+    tokens = sequences(rng, 300)
+    tokens[:, _AT + 6 : _AT + 8] = (2, 3)
+    arms = {"control": cg.Placebo(_WORD, at=_AT), "site": cg.Embed(_WORD, at=_AT)}
+    of = cg.Design(null=cg.Genomic(of=cg.sequences.decode(tokens)), arms=arms, n_units=300, contrasts="control")
+    return refuted(of, Oracle(Word("UGCAUGGU", 3.0)), rng, motifs=["UGCAUGGU"])
+
+
+def shifted_null(rng: Rng) -> xr.Dataset:
+    """Uniform backgrounds beside real sequences of 90 % G and C."""
+    of = trial(cg.Uniform(length=_LENGTH), 400)
+    return refuted(of, cg.zoo.oracle("rbfox1_like"), rng, real=cg.sequences.decode(sequences(rng, 200, _RICH)))
+
+
+def duplicated_units(rng: Rng) -> xr.Dataset:
+    """A table in which each unit stands twice, under two names."""
+    oracle = cg.zoo.oracle("rbfox1_like")
+    outcomes = cg.run(trial(cg.Uniform(length=_LENGTH), 200), oracle, rng=int(rng.integers(2**62)), progress=False)
+    measured = outcomes.assign(outcome=outcomes["outcome"] + rng.normal(0, 0.1, outcomes["outcome"].shape))
+    frame = measured["outcome"].to_dataframe().reset_index()[["unit", "arm", "outcome"]]
+    twice = [frame, frame.assign(unit=frame["unit"] + 1_000)]
+    import pandas as pd
+
+    table = cg.from_frame(pd.concat(twice), outcome="outcome", arm="arm", unit="unit")
+    return refuted(table, None, rng, control="control")
+
+
+def half_trained_weights(rng: Rng) -> xr.Dataset:
+    """A trained network in which half of each weight is that of another position of its layer."""
+    from copy import deepcopy
+
+    import torch
+
+    network = cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    module = deepcopy(network.module)
+    with torch.no_grad():
+        for one in module.parameters():
+            mixed = one.flatten()[torch.randperm(one.numel(), generator=generator)].reshape(one.shape)
+            one.copy_((one + mixed) / 2)
+    half = cg.TorchPredictor(
+        module, tasks=network.tasks, scale=network.scale, alphabet=network.alphabet, layout=network.layout
+    )
+    return refuted(trial(cg.Uniform(length=_LENGTH), 400), half, rng, positive=_WORD)
+
+
+FAULTS: dict[str, Callable[[Rng], xr.Dataset]] = {
+    "wrong channel order": wrong_channel_order,
+    "dropout left on": dropout_left_on,
+    "GC artifact": gc_artifact,
+    "leaky control": leaky_control,
+    "junction motif": junction_motif,
+    "shifted null": shifted_null,
+    "duplicated units": duplicated_units,
+    "half-trained weights": half_trained_weights,
+}
+"""Trials with a fault that some check must find."""
+FINDS = {
+    "wrong channel order": "positive control",
+    "dropout left on": "same answers",
+    "GC artifact": "specific share",
+    "leaky control": "another control",
+    "junction motif": "junction sites",
+    "shifted null": "classifier",
+    "duplicated units": "degenerate draws",
+    "half-trained weights": "positive control",
+}
+"""The check that is to find each of them."""
+
+
+def finds(fault: str) -> Callable[[Rng, int], np.ndarray]:
+    """Return trials of whether the check of a fault fails."""
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        return np.array([FAULTS[fault](rng)["status"].sel(check=FINDS[fault]).item() == "fail" for _ in range(n)])
+
+    return trials
+
+
+def fails(check: str | None) -> Callable[[Rng, int], np.ndarray]:
+    """Return trials of whether a check, or any, fails in a sound trial."""
+    return lambda _rng, n: np.array([bool(found) if check is None else check in found for found in sound_trials(n)])
+
+
+_CHECKED = [
+    *("positive control", "placebo words", "specific share", "another control", "identical arms", "other null models"),
+    *("sd between null models", "classifier", "prediction range", "reweighted effect", "tipping shift"),
+    *("degenerate draws", "subset of units", "balance", "junction sites", "same answers", "numerical floor"),
+    "randomized weights",
+]
+_SECTION = "Refutations: checks that fail in sound trials, and planted faults that they find"
+CHECKS = [
+    Check(_SECTION, "sound trials: any check fails", fails(None), 0.05, "at most", full=200, quick=6),
+    *(
+        Check(_SECTION, f"sound trials: {check} fails", fails(check), 0.0025, "at most", full=200, quick=6)
+        for check in _CHECKED
+    ),
+    *(
+        Check(_SECTION, f"planted {fault}: {FINDS[fault]} fails", finds(fault), 0.95, "at least", full=20, quick=2)
+        for fault in FAULTS
+    ),
+]

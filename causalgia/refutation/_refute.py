@@ -1,0 +1,229 @@
+"""The verb `refute`: every check by which a claim may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from causalgia._run import run
+from causalgia.checks import nearest
+from causalgia.design import Design
+from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
+from causalgia.predict import Predictor
+from causalgia.refutation.claim import Claim, NeededPredictions
+from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
+from causalgia.refutation.null_shift import (
+    classifier,
+    kernel_distance,
+    prediction_range,
+    reweighted_effect,
+    word_composition,
+)
+from causalgia.refutation.other_nulls import other_null_models
+from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
+from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, randomized_weights, strand
+from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
+from causalgia.schema import annotate, validate
+from causalgia.sequences.fasta import Source
+from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    from causalgia.sequences.motifs import Motif
+
+CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
+    "positive_control": positive_control,
+    "placebo_words": placebo_words,
+    "another_control": another_control,
+    "identical_arms": identical_arms,
+    "other_null_models": other_null_models,
+    "word_composition": word_composition,
+    "classifier": classifier,
+    "kernel_distance": kernel_distance,
+    "prediction_range": prediction_range,
+    "reweighted_effect": reweighted_effect,
+    "tipping_shift": tipping_shift,
+    "dose_reversal": dose_reversal,
+    "degenerate_draws": degenerate_draws,
+    "subset_of_units": subset_of_units,
+    "balance": balance,
+    "junction_sites": junction_sites,
+    "numerical_floor": numerical_floor,
+    "randomized_weights": randomized_weights,
+    "strand": strand,
+    "predictor_disagreement": predictor_disagreement,
+}
+"""Checks by the name of their function, in the order in which they are reported."""
+
+_PREDICT = ["positive_control", "placebo_words", "another_control", "identical_arms", "other_null_models"]
+_PREDICT += ["prediction_range", "numerical_floor", "randomized_weights", "strand"]
+
+
+def predictions_needed(claim: Claim) -> dict[str, int]:
+    """Return how many sequences each check will predict, before any is: by the name of the check.
+
+    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The checks
+    of placebo words share theirs, so that together they take less than the sum.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
+    >>> needed = predictions_needed(claim)
+    >>> needed["placebo_words"], needed["strand"], needed["degenerate_draws"]
+    (231, 28, 0)
+    """
+    needed = dict.fromkeys(CHECKS, 0)
+    claim.shared["only needed"] = True
+    try:
+        for name in _PREDICT:
+            try:
+                CHECKS[name](claim)
+            except NeededPredictions as found:
+                needed[name] = found.n
+    finally:
+        del claim.shared["only needed"]
+    return needed
+
+
+def refute(
+    outcomes: xr.Dataset | Design,
+    predictor: Predictor | None,
+    *,
+    rng: RNG,
+    checks: Iterable[str] | str | None = None,
+    control: str | None = None,
+    contrasts: Any = None,
+    real: Source | None = None,
+    motifs: Any = None,
+    positive: str | Motif | None = None,
+) -> xr.Dataset:
+    """Try to refute the claims of a trial: controls that pass, warn or fail, each with its reason and cure.
+
+    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check asks how it could be wrong: by
+    the word, the control, the null model, the units, the network, its arithmetic. Use it before a claim is written
+    down; `causalgia.report` prints the result.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` or `causalgia.from_frame`; or a design or experiment, which is run first.
+    predictor
+        The predictor of the trial; None for outcomes alone, with the checks that predict nothing.
+    rng
+        Seed of fresh units, placebo words and permutations.
+    checks
+        Names of functions of `causalgia.refutation`, such as ``["placebo_words", "strand"]``. They take the
+        predictions that they need. None: all, with at most as many predictions as the trial itself; those that do not
+        fit are listed.
+    control, contrasts
+        As in `causalgia.contrast`. None: those of the stored analysis or of the design.
+    real
+        Natural sequences of the length of the backgrounds. None: the sequences that the null model was made of.
+    motifs
+        Sites that the predictor reads, which must not arise at a junction. None: the words that the arms write.
+    positive
+        A word or motif that the predictor must know. None: the clearest effect of the trial.
+
+    Returns
+    -------
+    Dataset
+        ``value, threshold, status, figure, reason, cure, n_predictions (check)``. attrs["not_applicable"] has a line
+        for each check that does not apply, with the reason; attrs["claims"] names the claims.
+
+    Raises
+    ------
+    OutcomesError
+        If the outcomes are none, or curves.
+    DesignError
+        If a check is unknown, or real sequences have another length.
+    ContrastError
+        If there is no contrast to check; name a control.
+    PredictorError
+        If the predictor is not that of the trial.
+
+    Notes
+    -----
+    *Level*: each check states in its own page when it fails, and with what probability it does so by chance: .0025 at
+    most, so that all fail together in 5 % of sound trials at most. "warn" is for figures beyond a threshold that chance
+    or a choice can explain.
+
+    References
+    ----------
+    Sharma, Syrgkanis, Zhang & Kiciman (2021), arXiv:2108.13518: refutation of causal estimates.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=400, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> found = refute(cg.run(design, oracle, rng=0), oracle, rng=1)
+    >>> bool((found["status"] == "fail").any()), found.attrs["n_predictions"] <= 800
+    (False, True)
+    """
+    key = root_key(rng)
+    if isinstance(outcomes, Design):
+        if predictor is None:
+            raise DesignError("a design is run first, which takes a predictor; give one, or the outcomes of a trial")
+        outcomes = run(outcomes, predictor, rng=derive(key, "trial"), progress=False)
+    elif isinstance(predictor, xr.Dataset):
+        raise OutcomesError("refute(outcomes, predictor): the two arguments are swapped: give the outcomes first")
+    names = _as_checks(checks)
+    claim = Claim(
+        outcomes,
+        predictor,
+        rng=derive(key, "checks"),
+        control=control,
+        contrasts=contrasts,
+        real=real,
+        motifs=motifs,
+        positive=positive,
+        frugal=checks is None,
+    )
+    parts, failures = [], []
+    for name in names:
+        try:
+            parts.append(CHECKS[name](claim))
+        except CausalgiaError as error:
+            if checks is not None:
+                raise
+            failures.append(f"{name.replace('_', ' ')}: {error}")
+    return _joined(parts, failures)
+
+
+def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
+    """Return names of checks; DesignError for an unknown one."""
+    if checks is None:
+        return list(CHECKS)
+    if not isinstance(checks, Iterable):
+        raise DesignError(f"checks={quoted(checks)} is no list of names; give one, such as ['placebo_words']")
+    names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
+    for name in names:
+        if name not in CHECKS:
+            known = list(CHECKS)
+            near = nearest(str(name), known) or f"; use one of {', '.join(known)}"
+            raise DesignError(f"checks={quoted(name)} is no check{near}")
+    if not names:
+        raise DesignError("checks= names no check; leave it out for all")
+    return names
+
+
+def _joined(parts: list[xr.Dataset], failures: list[str]) -> xr.Dataset:
+    """Return the rows of all checks, with what did not apply, and what they took together."""
+    found = xr.concat(parts, dim="check", combine_attrs="override")
+    lines = [line for part in parts for line in str(part.attrs["not_applicable"]).splitlines()]
+    found.attrs |= {
+        "not_applicable": "\n".join([*lines, *failures]),
+        "n_predictions": int(found["n_predictions"].sum()),
+    }
+    return validate(annotate(found), "refutations")

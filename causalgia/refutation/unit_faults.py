@@ -1,0 +1,364 @@
+"""Checks of the units of a trial: distinct draws, parts of the units, balance of arms, sites at junctions."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.design import Embed, Insert, KletShuffle
+from causalgia.design.intervention import steps_of
+from causalgia.errors import quoted
+from causalgia.experiments._junctions import _written_spans, motif_changes, motifs_with_thresholds
+from causalgia.refutation.claim import (
+    FAIL_LEVEL,
+    Claim,
+    Finding,
+    NotApplicableError,
+    Status,
+    cluster_means,
+    permutation_p,
+    refutation,
+    upper_tail,
+)
+from causalgia.sequences.shuffles import log_degeneracy
+from causalgia.streams import derive
+from causalgia.types import Mask
+
+DISTINCT, REPEATED = 0.9, 0.75
+"""Effective number of distinct units, as a share of the independent ones, below which a check warns and fails."""
+_WARN = 0.05
+_SHUFFLED, _FEWEST_COPIES = 50, 20
+
+
+def degenerate_draws(claim: Claim) -> xr.Dataset:
+    r"""Count the distinct sequences among the units, beside the number of independent units that the errors rest on.
+
+    A shuffle that reaches few sequences, or a list with copies, gives the same unit many times under several names, and
+    the standard error falls as if they were new. Use it for shuffles of short or repetitive sequences, and for lists
+    from files.
+
+    The value is Kish's effective number of distinct backgrounds, ``(sum m)^2 / sum m^2`` for multiplicities m, over the
+    number of clusters of the estimates; it passes from .9. Where units cannot be drawn again (a table, joined stores),
+    equal rows of outcomes and GC content are counted.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Returns
+    -------
+    Dataset
+        Of the kind "refutations", one row.
+
+    Notes
+    -----
+    *Level*: no chance is involved; it fails below .75. Random sequences of 20 bp or more have no copies. Equal rows of
+    outcomes fail where each occurs twice or more, and warn otherwise, because a predictor of few values makes some.
+
+    References
+    ----------
+    Kandel, Matias, Unger & Winkler (1996), doi:10.1016/S0166-218X(97)81456-4: the number of sequences that a shuffle
+    reaches (BEST theorem).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
+    >>> float(cg.refutation.degenerate_draws(claim)["value"][0])
+    1.0
+    """
+    return refutation(claim, "degenerate draws", _distinct_units)
+
+
+def _distinct_units(claim: Claim) -> list[Finding]:
+    n = int(claim.estimates["n_clusters"].max())
+    if claim.units is None:
+        counts, sure = _equal_rows(claim)
+    else:
+        counts, sure = np.unique(claim.units.tokens, axis=0, return_counts=True)[1], True
+    what = "distinct rows of outcomes" if claim.units is None else "distinct sequences"
+    effective = float(counts.sum() ** 2 / (counts.astype(float) ** 2).sum())
+    share = min(1.0, effective / n)
+    status: Status = "pass" if share >= DISTINCT else "fail" if share < REPEATED and sure else "warn"
+    null, reach = None if claim.design is None else claim.design.null, ""
+    if isinstance(null, KletShuffle):
+        least = min(log_degeneracy(row, null.k) for row in null.parents_given.tokens[:_SHUFFLED])
+        reach = f"; the shuffle with the fewest reaches {np.exp(min(least, 700)):.3g} sequences"
+    return [
+        Finding(
+            check="degenerate draws",
+            figure="effective distinct backgrounds over independent units",
+            value=share,
+            threshold=DISTINCT,
+            status=status,
+            reason=f"{len(counts):,} {what} (effectively {effective:,.0f}) behind {n:,} independent units{reach}",
+            cure=""
+            if status == "pass"
+            else "remove copies, or name them as one parent; use more parents, a smaller k, or fewer units",
+        )
+    ]
+
+
+def _equal_rows(claim: Claim) -> tuple[npt.NDArray[np.intp], bool]:
+    """Return how often each row of outcomes and covariates occurs, and whether copies are certain: none occurs once.
+
+    A predictor of few values gives equal rows to different sequences, but hardly to each of them.
+    """
+    outcomes = claim.averaged
+    columns = [outcomes["outcome"].transpose("unit", ...).to_numpy().reshape(outcomes.sizes["unit"], -1)]
+    if "assigned" in outcomes:
+        columns.append(np.unique(outcomes["assigned"].to_numpy(), return_inverse=True)[1][:, None])
+    if "gc" in outcomes.coords:
+        columns.append(outcomes["gc"].to_numpy()[:, None])
+    counts = np.unique(np.concatenate(columns, axis=1), axis=0, return_counts=True)[1]
+    return counts, bool(counts.min() > 1 and len(counts) >= _FEWEST_COPIES)
+
+
+def subset_of_units(claim: Claim) -> xr.Dataset:
+    """Compare each claimed effect between the first and the second half of the units.
+
+    Units are exchangeable, and so their halves agree within error. They do not where the predictor changed while the
+    trial ran, where a store joins two trials, or where few units carry the effect.
+
+    The value is the p-value of a permutation test of the largest difference between halves over the claimed effects, in
+    sd; uniform where nothing is wrong. Where units share parents, the halves are of parents.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Returns
+    -------
+    Dataset
+        Of the kind "refutations", one row.
+
+    Notes
+    -----
+    *Level*: fails with p at most .0025, warns with p at most .05; exact for exchangeable units.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> cg.refutation.subset_of_units(cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1))["status"].item()
+    'pass'
+    """
+    return refutation(claim, "subset of units", _halves)
+
+
+def _halves(claim: Claim) -> list[Finding]:
+    claimed = claim.check_claimed()
+    n = claim.outcomes.sizes["unit"]
+    if n < 20:
+        raise NotApplicableError(f"{n} units are too few to halve; 20 are the least")
+    if "ice" not in claim.effects:
+        raise NotApplicableError("in a parallel trial each unit shows one arm; this check takes a crossover")
+    columns = [claim.effects["ice"].sel(contrast=name, task=task).to_numpy() for name, task in claimed]
+    means = cluster_means(claim.effects, np.stack(columns, axis=1).astype(np.float64))
+    if len(means) < 20:
+        raise NotApplicableError(f"{len(means)} parents are too few to halve; 20 are the least")
+    half = len(means) // 2
+    value, worst = permutation_p(means[:half], means[half:], key=derive(claim.key, "subset of units"))
+    (name, task), (one_ace, other_ace) = claimed[worst], (means[:half, worst].mean(), means[half:, worst].mean())
+    status: Status = "fail" if value <= FAIL_LEVEL else "warn" if value <= _WARN else "pass"
+    return [
+        Finding(
+            check="subset of units",
+            figure="p-value of a difference between the first and the second half of the units",
+            value=value,
+            threshold=_WARN,
+            status=status,
+            reason=f"'{name}' on {task}: {one_ace:.4g} in the first half, {other_ace:.4g} in the second",
+            cure=""
+            if status == "pass"
+            else "look for what changed on the way: the predictor, a joined store, sorted units",
+        )
+    ]
+
+
+def balance(claim: Claim) -> xr.Dataset:
+    """Compare the backgrounds that the arms of a parallel trial received, before anything was done to them.
+
+    Randomization balances arms within chance, so that this is a check of the software and of the table.
+
+    The value is the smallest p-value of Welch's t test of a covariate between an arm and all others, times the number
+    of tests; the reason has the standardized mean difference. Covariates are the GC content and numeric coordinates of
+    the units.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Returns
+    -------
+    Dataset
+        Of the kind "refutations", one row; not applicable to a crossover, where each unit has every arm.
+
+    Notes
+    -----
+    *Level*: fails with p at most .0025, warns with p at most .05.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> null = cg.Uniform(length=41)
+    >>> design = cg.Design(null=null, arms=arms, n_units=300, assignment="parallel", contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> cg.refutation.balance(cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1))["status"].item()
+    'pass'
+    """
+    return refutation(claim, "balance", _balanced)
+
+
+def _balanced(claim: Claim) -> list[Finding]:
+    from scipy import stats
+
+    outcomes = claim.outcomes
+    if "assigned" not in outcomes:
+        raise NotApplicableError("in a crossover each unit has every arm, so that arms are balanced by construction")
+    covariates = {
+        str(name): c.to_numpy().astype(float)
+        for name, c in outcomes.coords.items()
+        if c.dims == ("unit",) and name not in ("unit", "parent", "block", "assigned") and c.dtype.kind in "fiu"
+    }
+    covariates = {name: x for name, x in covariates.items() if np.ptp(x) > 0}
+    if not covariates:
+        raise NotApplicableError("the units have no covariate, such as gc, on which arms could differ")
+    assigned, rows = outcomes["assigned"].to_numpy(), []
+    for name, x in covariates.items():
+        for arm in np.unique(assigned):
+            one, rest = x[assigned == arm], x[assigned != arm]
+            if min(len(one), len(rest)) < 2 or one.std() + rest.std() == 0:
+                continue
+            smd = float((one.mean() - rest.mean()) / np.sqrt((one.var(ddof=1) + rest.var(ddof=1)) / 2))
+            rows.append((float(stats.ttest_ind(one, rest, equal_var=False).pvalue), smd, name, str(arm)))
+    if not rows:
+        raise NotApplicableError("no arm has two units and a covariate that varies")
+    p, smd, name, arm = min(rows)
+    value = min(1.0, p * len(rows))
+    status: Status = "fail" if value <= FAIL_LEVEL else "warn" if value <= _WARN else "pass"
+    return [
+        Finding(
+            check="balance",
+            figure="p-value of a difference between the backgrounds of an arm and of all others",
+            value=value,
+            threshold=_WARN,
+            status=status,
+            reason=f"standardized mean difference {smd:.2f} of {name} for '{arm}', the largest of {len(rows):,} by p",
+            cure="" if status == "pass" else "look how units were assigned; give block= or covariates= to cg.estimate",
+        )
+    ]
+
+
+def junction_sites(claim: Claim) -> xr.Dataset:
+    """Estimate the claimed effects without the units in which an arm makes or destroys a site at its junctions.
+
+    The letters that an arm writes and those around them may form a site that neither has: the effect is then that of
+    another word. Use it with ``motifs=``, the sites that the predictor reads; without, those that the arms write.
+
+    The value is the share of the effect that goes without these units: ``1 - ACE(other units) / ACE``, 1 where there
+    are no other units; passes up to .5.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted.
+
+    Returns
+    -------
+    Dataset
+        Of the kind "refutations"; the worst of the claimed effects.
+
+    Notes
+    -----
+    *Level*: fails where a one-sided t test at .0025 (Bonferroni over effects) rejects that half of the effect is left;
+    and where fewer than 3 units are left of an arm that makes a site in nine of ten units: no chance is involved
+    there. Units are dropped by their sequence, not by their outcome; the estimand is the ACE over backgrounds in which
+    no site arises.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, motifs=["GCUGG", "ACUAAC"])
+    >>> cg.refutation.junction_sites(claim)["status"].item()
+    'pass'
+    """
+    return refutation(claim, "junction sites", _without_sites)
+
+
+def _without_sites(claim: Claim) -> list[Finding]:
+    claimed = claim.check_claimed()
+    if "ice" not in claim.effects:
+        raise NotApplicableError("in a parallel trial each unit shows one arm; this check takes a crossover")
+    touched = _touched_units(claim)
+    rows: list[tuple[float, float, float, str, str]] = []
+    for name, task in claimed:
+        out = np.logical_or.reduce([touched[arm] for arm in claim.weights[name]])
+        rate, whole = float(out.mean()), claim.ace(name, task)
+        if not out.any():
+            rows.append((1.0, 0.0, rate, name, task))
+        elif (~out).sum() < 3:
+            rows.append((0.0, 1.0, rate, name, task))
+        else:
+            rest = claim.estimated(claim.effects.isel(unit=~out)).sel(contrast=name, task=task)
+            left = float(rest["ace"]) * np.sign(whole)
+            p = upper_tail(abs(whole) / 2 - left, float(rest["se"]), float(rest["df"]))
+            rows.append((p, 1 - left / abs(whole), rate, name, task))
+    failed = [row for row in rows if row[0] <= FAIL_LEVEL / len(rows)]
+    p, share, rate, name, task = max(failed or rows, key=lambda row: (row[1], row[2]))
+    status: Status = "fail" if failed else "warn" if share > 0.5 else "pass"
+    return [
+        Finding(
+            check="junction sites",
+            figure="share of the effect that goes without units in which a site is made or destroyed",
+            value=share,
+            threshold=0.5,
+            status=status,
+            reason=f"a site is made or destroyed in {rate:.1%} of the units of '{name}'; without them "
+            f"{max(share, 0.0):.0%} of the effect on {task} is gone",
+            cure=""
+            if status == "pass"
+            else "move the word, change its flanks, or claim the site that arises: cg.experiments.junctions names it",
+        )
+    ]
+
+
+def _touched_units(claim: Claim) -> dict[str, Mask]:
+    """Return for each arm the units in which it makes or destroys an instance of a motif outside of what it writes."""
+    units, design, key = claim.check_units(), claim.check_design(), claim.trial_key
+    motifs = claim.motifs
+    if motifs is None:
+        words = dict.fromkeys(
+            step.written.reads
+            for arm in design.named_arms
+            for step in steps_of(arm.intervention)
+            if isinstance(step, Embed | Insert) and len(step.written) >= 4
+        )
+        motifs = list(words)
+        if not motifs:
+            raise NotApplicableError("the arms write no word, and no motifs were given; name them: motifs=[...]")
+    searched = motifs_with_thresholds(motifs, None)
+    found: dict[str, Mask] = {}
+    for arm in design.named_arms:
+        after = claim.sequences(arm.name, units, key=key)
+        if after.shape[1] != units.tokens.shape[1]:
+            raise NotApplicableError(
+                f"arm {quoted(arm.name)} changes the length; cg.experiments.junctions says where sites arise"
+            )
+        spans = _written_spans(arm.intervention, units.tokens.shape[1], units.ids)
+        changes = [motif_changes(units.tokens, after, spans, one, threshold=p) for one, p in searched.values()]
+        found[arm.name] = np.logical_or.reduce([change.made | change.lost for change in changes])
+    return found

@@ -1,0 +1,351 @@
+"""Refutations: each check against cases whose answer is known, planted faults, and bad input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import ContrastError, DesignError, OutcomesError, PredictorError
+from causalgia.refutation import Claim
+from causalgia.refutation.claim import permutation_p, upper_tail
+from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
+from causalgia.schema import validate
+from causalgia.trial.design_notes import auroc
+from causalgia.zoo import Oracle, Word
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from validation.refutations import FAULTS, FINDS
+
+WORD, AT = "UGCAUG", 17
+
+
+def design(n_units: int = 300, null: cg.design.NullModel | None = None, control=None, **options) -> cg.Design:
+    arms = {"control": control or cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
+    return cg.Design(null=null or cg.Uniform(length=41), arms=arms, n_units=n_units, contrasts="control", **options)
+
+
+def claim_of(trial: cg.Design, predictor, *, rng: int = 1, **choices) -> Claim:
+    return Claim(cg.run(trial, predictor, rng=0, progress=False), predictor, rng=rng, **choices)
+
+
+def status(found: xr.Dataset, check: str) -> str:
+    return str(found["status"].sel(check=check).item())
+
+
+# --- the whole
+
+
+def test_a_sound_trial_is_not_refuted_within_the_budget_of_the_trial():
+    oracle = cg.zoo.oracle("additive")
+    trial = design(400)
+    found = cg.refute(cg.run(trial, oracle, rng=0), oracle, rng=1)
+    assert validate(found, "refutations").sizes["check"] >= 10
+    assert not (found["status"] == "fail").any()
+    assert found["n_predictions"].sum() == found.attrs["n_predictions"] <= found.attrs["budget"] == 800
+    listed = {line.split(":")[0] for line in found.attrs["not_applicable"].splitlines()}
+    assert {"balance", "predictor disagreement"} <= listed
+    names = {name.replace("_", " ") for name in cg.refutation._refute.CHECKS}
+    done = set(found["check"].values) | listed
+    assert names <= done | {"numerical floor"}, names - done
+
+
+def test_a_design_is_run_first_and_a_refutation_repeats_to_the_bit():
+    oracle = cg.zoo.oracle("additive")
+    one, other = (cg.refute(design(200), oracle, rng=3, checks="placebo_words") for _ in range(2))
+    xr.testing.assert_identical(one, other)
+
+
+def test_each_check_alone_gives_the_rows_that_refute_gives():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(200), oracle, rng=0)
+    both = cg.refute(outcomes, oracle, rng=1, checks=["subset_of_units", "degenerate_draws"])
+    assert both["check"].values.tolist() == ["subset of units", "degenerate draws"]
+    alone = cg.refutation.degenerate_draws(Claim(outcomes, oracle, rng=9))
+    assert alone["value"].item() == both["value"].sel(check="degenerate draws").item() == 1.0
+
+
+def test_a_report_has_a_line_for_each_check_and_its_cure():
+    oracle = cg.zoo.oracle("additive")
+    found = cg.refute(design(200, control=cg.Embed(WORD, at=5)), oracle, rng=3, checks="another_control")
+    text = cg.report(found)
+    assert "fail  another control" in text
+    assert "Cure: take cg.Placebo" in text
+
+
+# --- arithmetic of the parts
+
+
+def test_the_permutation_test_agrees_with_all_permutations():
+    from itertools import combinations
+
+    rng = np.random.default_rng(0)
+    x = rng.exponential(size=(9, 1)) + np.r_[np.zeros(4), np.full(5, 1.2)][:, None]
+    gap = abs(x[:4].mean() - x[4:].mean())
+    every = [abs(x[list(c)].mean() - np.delete(x, c).mean()) >= gap - 1e-12 for c in combinations(range(9), 4)]
+    exact = float(np.mean(every))
+    p, column = permutation_p(x[:4], x[4:], key=1, n_draws=20_000)
+    assert column == 0
+    assert abs(p - exact) < 4 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4
+
+
+def test_permutation_p_are_uniform_where_rows_are_exchangeable():
+    rng = np.random.default_rng(5)
+    p = [permutation_p(*np.split(rng.exponential(size=(50, 2)) ** 2, [10]), key=k, n_draws=199)[0] for k in range(300)]
+    for level in (0.05, 0.2, 0.5):
+        n = int(np.sum(np.array(p) <= level))
+        assert stats.binom.cdf(n, 300, level) > 5e-4
+        assert stats.binom.sf(n - 1, 300, level) > 5e-4
+
+
+def test_tails_without_error_are_certain():
+    assert upper_tail(1e-9, 0.0, 3.0) == 0.0
+    assert upper_tail(-1.0, 0.0, 3.0) == 1.0
+    assert upper_tail(2.0, 1.0, 10.0) == pytest.approx(stats.t.sf(2.0, 10.0))
+
+
+def test_log_odds_are_those_of_the_penalized_likelihood():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(80, 3)) * [1, 5, 0.1] + [0, 2, 1], rng.integers(0, 2, 80).astype(float)
+    z = np.c_[np.ones(80), (x - x.mean(axis=0)) / x.std(axis=0)]
+    beta = np.zeros(4)
+    for _ in range(50):  # Newton's method
+        p = 1 / (1 + np.exp(-z @ beta))
+        hessian = z.T @ (z * (p * (1 - p))[:, None]) + np.diag([0, 1, 1, 1])
+        beta -= np.linalg.solve(hessian, z.T @ (p - y) + np.r_[0, beta[1:]])
+    np.testing.assert_allclose(log_odds(x, y, x), z @ beta, atol=2e-4)
+
+
+def test_limits_of_an_area_cover_it():
+    rng, theta = np.random.default_rng(3), stats.norm.cdf(1.5 / np.sqrt(2))
+    hits = []
+    for _ in range(400):
+        area = auroc(rng.normal(size=40), rng.normal(1.5, 1, size=30))
+        low, high = auc_limits(area, 40, 30, alpha=0.05)
+        assert low < area <= high
+        hits.append(low <= theta <= high)
+    assert stats.binom.cdf(sum(hits), 400, 0.95) > 5e-4
+
+
+def test_the_discrepancy_is_that_of_its_definition_and_its_p_is_uniform():
+    rng = np.random.default_rng(4)
+    x, second = rng.normal(size=(12, 2)), np.repeat([0.0, 1.0], [5, 7])
+    squared = ((x[:, None] - x) ** 2).sum(axis=2)
+    kernel = np.exp(-squared / np.median(squared[np.triu_indices(12, 1)]))
+    expected = kernel[:5, :5].mean() + kernel[5:, 5:].mean() - 2 * kernel[:5, 5:].mean()
+    assert mmd_test(x, second, key=0)[0] == pytest.approx(expected)
+    p = np.array([mmd_test(rng.normal(size=(30, 2)), np.repeat([0.0, 1.0], [10, 20]), key=k)[1] for k in range(200)])
+    for level in (0.05, 0.25, 0.5):
+        n = int((p <= level).sum())
+        assert stats.binom.cdf(n, 200, level) > 5e-4
+        assert stats.binom.sf(n - 1, 200, level) > 5e-4
+
+
+def test_real_sequences_of_the_null_model_are_not_told_from_its_units():
+    real = cg.sequences.decode(cg.Uniform(length=41).sample(120, rng=8)["sequence"].values)
+    oracle = cg.zoo.oracle("rbfox1_like")
+    claim = claim_of(design(300), oracle, real=real)
+    for check in (cg.refutation.classifier, cg.refutation.prediction_range, cg.refutation.reweighted_effect):
+        assert check(claim)["status"].item() == "pass"
+    rich = [
+        "".join(row) for row in np.random.default_rng(0).choice(list("ACGT"), (120, 41), p=[0.03, 0.47, 0.47, 0.03])
+    ]
+    shifted = claim_of(design(300), oracle, real=rich)
+    assert cg.refutation.classifier(shifted)["status"].item() == "fail"
+    assert cg.refutation.word_composition(shifted)["status"].item() == "warn"
+    assert cg.refutation.reweighted_effect(shifted)["status"].item() == "warn"  # too few effective units to tell
+
+
+def test_an_effect_that_depends_on_the_null_model_is_found():
+    """The word acts beside CG alone, which backgrounds of A and T have not."""
+    real = ["".join(row) for row in np.random.default_rng(1).choice(list("ACGT"), (80, 41), p=[0.49, 0.01, 0.01, 0.49])]
+
+    def signed(one_hot: np.ndarray) -> np.ndarray:
+        word = cg.zoo.Oracle(Word("TGCATG", 1.0)).predict(one_hot.argmax(axis=1).astype(np.uint8))[:, 0]
+        return word * (2 * (one_hot[:, 1:3].mean(axis=(1, 2)) * 2 > 0.35) - 1)
+
+    predictor = cg.FunctionPredictor(signed, tasks=["a"], fingerprint="signed")
+    found = cg.refutation.other_null_models(claim_of(design(300), predictor, real=real))
+    assert status(found, "other null models") == "fail"
+
+
+def test_a_dose_that_goes_back_is_found():
+    sites = [
+        cg.Arm(f"{k} sites", sum((cg.Embed(WORD, at=9 * i + 2) for i in range(k)), cg.Untreated()), {"sites": k})
+        for k in range(4)
+    ]
+    trial = cg.Design(null=cg.Uniform(length=50), arms=sites, n_units=200, contrasts="0 sites")
+    outcomes = cg.run(trial, cg.zoo.oracle("additive"), rng=0)
+    assert status(cg.refutation.dose_reversal(Claim(outcomes, rng=1)), "dose reversal") == "pass"
+    back = outcomes.copy(deep=True)
+    back["outcome"][:, 2] -= 7.0
+    assert status(cg.refutation.dose_reversal(Claim(back, rng=1)), "dose reversal") == "fail"
+
+
+# --- single checks
+
+
+def test_a_control_that_carries_the_word_is_found_although_it_hides_the_effect():
+    found = cg.refutation.another_control(claim_of(design(control=cg.Embed(WORD, at=5)), cg.zoo.oracle("additive")))
+    assert status(found, "another control") == "fail"
+    assert found["value"].item() == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_word_that_the_predictor_must_know_is_found_or_missed():
+    oracle = cg.zoo.oracle("additive")
+    assert (
+        status(cg.refutation.positive_control(claim_of(design(), oracle, positive="AGAAUG")), "positive control")
+        == "pass"
+    )
+    deaf = cg.refutation.positive_control(claim_of(design(), oracle, positive="CCAUUG"))
+    assert status(deaf, "positive control") == "fail"
+
+
+def test_units_of_another_null_model_are_not_those_of_the_control():
+    oracle = Oracle(Word("CG", 1.0))
+    outcomes = cg.run(design(), oracle, rng=0)
+    shifted = outcomes.assign(outcome=outcomes["outcome"] + 0.8)
+    assert status(cg.refutation.identical_arms(Claim(outcomes, oracle, rng=1)), "identical arms") == "pass"
+    assert status(cg.refutation.identical_arms(Claim(shifted, oracle, rng=1)), "identical arms") == "fail"
+
+
+def test_a_predictor_that_changes_on_the_way_is_found_by_halves_of_the_units():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(), oracle, rng=0)
+    drift = outcomes.copy(deep=True)
+    drift["outcome"][150:, 1] += 1.5
+    assert status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
+    assert status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
+
+
+def test_arms_of_unlike_backgrounds_are_out_of_balance():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(assignment="parallel"), oracle, rng=0)
+    assert status(cg.refutation.balance(Claim(outcomes, oracle, rng=1)), "balance") == "pass"
+    moved = outcomes["gc"] + 0.2 * (outcomes["assigned"] == WORD)
+    found = cg.refutation.balance(Claim(outcomes.assign_coords(gc=moved), rng=1))
+    assert status(found, "balance") == "fail"
+
+
+def test_stored_outcomes_of_another_state_of_the_predictor_are_found():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(), oracle, rng=0)
+    noise = np.random.default_rng(0).normal(0, 0.3, outcomes["outcome"].shape)
+    found = cg.refutation.numerical_floor(Claim(outcomes.assign(outcome=outcomes["outcome"] + noise), oracle, rng=1))
+    assert status(found, "same answers") == "fail"
+
+
+def test_members_of_opposite_signs_disagree():
+    up, down, other = (Oracle(Word(WORD, effect)) for effect in (1.0, -3.0, -2.0))
+    both = cg.Ensemble({"a": up, "b": down, "c": other}, of="architectures")
+    found = cg.refutation.predictor_disagreement(claim_of(design(), both))
+    assert status(found, "predictor disagreement") == "fail"
+    assert found["value"].item() == pytest.approx(2 / 3)
+
+
+def test_a_predictor_of_both_strands_passes_on_the_other_strand():
+    arms = {"control": cg.Placebo("TGACTCA", at=90), "AP-1": cg.Embed("TGACTCA", at=90)}
+    trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200, contrasts="control")
+    assert status(cg.refutation.strand(claim_of(trial, cg.zoo.oracle("gata1_like"))), "strand") == "pass"
+    assert status(cg.refutation.strand(claim_of(design(), cg.zoo.oracle("additive"))), "strand") == "warn"
+
+
+@pytest.mark.torch
+def test_a_network_without_training_is_like_its_copies():
+    torch = pytest.importorskip("torch")
+    network = cg.zoo.load("rbfox1_like", member=0)
+    assert status(cg.refutation.randomized_weights(claim_of(design(200), network)), "randomized weights") == "pass"
+    torch.manual_seed(1)
+    body = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 8, 7), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8 * 35, 1)
+    )
+    arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
+    trial = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=600, contrasts="control")
+    fresh = [
+        cg.refutation.randomized_weights(claim_of(trial, cg.TorchPredictor(body.eval(), tasks=["a"]), rng=seed))
+        for seed in range(3)
+    ]
+    assert not all(status(found, "randomized weights") == "pass" for found in fresh)
+
+
+# --- bad input
+
+
+def test_bad_input_is_refused_with_a_cure():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(50), oracle, rng=0)
+    with pytest.raises(DesignError, match="did you mean 'placebo_words'"):
+        cg.refute(outcomes, oracle, rng=0, checks="placebo_word")
+    with pytest.raises(DesignError, match="names no check; leave it out for all"):
+        cg.refute(outcomes, oracle, rng=0, checks=[])
+    with pytest.raises(DesignError, match="is no list of names"):
+        cg.refute(outcomes, oracle, rng=0, checks=3)  # type: ignore[arg-type]
+    with pytest.raises(DesignError, match="name a word with 19 other orders"):
+        cg.refute(outcomes, oracle, rng=0, positive="AAAA")
+    with pytest.raises(DesignError, match="more than the 41-bp backgrounds"):
+        cg.refute(outcomes, oracle, rng=0, positive="ACGT" * 11)
+    with pytest.raises(DesignError, match="motifs=...: .*not a name of JASPAR"):
+        cg.refute(outcomes, oracle, rng=0, motifs=["XYZ!"])
+    with pytest.raises(DesignError, match="cut them alike"):
+        cg.refute(outcomes, oracle, rng=0, real=["ACGT" * 5] * 30)
+    with pytest.raises(PredictorError, match="not the one of the outcomes"):
+        cg.refute(outcomes, cg.zoo.oracle("saturating"), rng=0)
+    with pytest.raises(PredictorError, match="is not a predictor"):
+        cg.refute(outcomes, len, rng=0)  # type: ignore[arg-type]
+    with pytest.raises(OutcomesError):
+        cg.refute(oracle, outcomes, rng=0)  # type: ignore[arg-type]
+    with pytest.raises(DesignError, match="takes a predictor"):
+        cg.refute(design(50), None, rng=0)
+    bare = cg.Design(null=cg.Uniform(length=41), arms={"a": cg.Untreated(), "b": cg.Embed(WORD, at=2)}, n_units=50)
+    with pytest.raises(ContrastError, match="control"):
+        cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0)
+    assert cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0, control="a").sizes["check"]
+
+
+def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
+    frame = cg.run(design(60), cg.zoo.oracle("additive"), rng=0)["outcome"].to_dataframe().reset_index()
+    outcomes = cg.from_frame(frame[["unit", "arm", "outcome"]], outcome="outcome", arm="arm", unit="unit")
+    found = cg.refute(outcomes, None, rng=0, control="control")
+    assert found["check"].values.tolist() == ["degenerate draws", "subset of units"]
+    assert status(found, "degenerate draws") == "warn"  # a predictor of few values, and no sequences to tell by
+    assert "placebo words: the outcomes carry no design" in found.attrs["not_applicable"]
+
+
+# --- planted faults, and real networks
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_are_found(fault):
+    if fault == "half-trained weights":
+        pytest.importorskip("torch")
+    found = FAULTS[fault](np.random.default_rng(11))
+    assert status(found, FINDS[fault]) == "fail"
+    assert found["cure"].sel(check=FINDS[fault]).item()
+
+
+@pytest.mark.real
+@pytest.mark.torch
+def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
+    """Untreated shuffles of ten fly enhancers have -.5 to .2, and the enhancers 5.0 with an sd of 1.2."""
+    folder = shared / "data/models/deepstarr"
+    predictor = cg.load_predictor(
+        f"{folder / 'arch.py'}:load",
+        weights=folder / "model.safetensors",
+        tasks=["dev", "hk"],
+        scale="log2 enrichment",
+        announce=None,
+    )
+    enhancers = str(shared / "data/sequences/fly_249/enhancers.fasta.gz")
+    arms = {"control": cg.Placebo("ATGACTCAT", at=100), "AP-1": cg.Embed("ATGACTCAT", at=100)}
+    trial = cg.Design(null=cg.DinucleotideShuffle(of=enhancers), arms=arms, n_units=100, contrasts="control")
+    found = cg.refutation.prediction_range(claim_of(trial, predictor))
+    assert status(found, "prediction range") == "fail"
+    assert "dev" in found["reason"].item()
+    assert "they do not overlap" in found["reason"].item()
