@@ -190,6 +190,6 @@ def _binomial_masses(n: Array, low: float, high: float, order: int) -> Callable[
     def masses(pi: float) -> Array:
         cdf = certain.copy()
         cdf[free] = special.bdtr(reads, sizes, pi)
-        return cdf[0] - cdf[1]
+        return np.asarray(cdf[0] - cdf[1])
 
     return masses
