@@ -14,6 +14,7 @@ from scipy.stats import multivariate_normal, norm
 
 import causalgia as cg
 from causalgia.errors import InferenceError
+from causalgia.posterior import _infer
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import null_biased_counts, scale_grid
@@ -278,13 +279,19 @@ def test_weights_are_drawn_from_their_posterior() -> None:
     np.testing.assert_allclose(draws.std(axis=0), sd, rtol=0.03)
 
 
-@pytest.mark.once
-def test_few_effects_under_an_atom_with_a_whole_covariance_have_no_leave_one_out() -> None:
+@pytest.mark.parametrize(
+    ("law", "wanted"), [("spike_and_slab", "of fewer than 30 effects"), ("student_t", "Student-t")]
+)
+def test_where_shared_errors_are_sampled_leave_one_out_is_refused_before(
+    monkeypatch: pytest.MonkeyPatch, law: str, wanted: str
+) -> None:
+    def sampled(*_: Any, **__: Any) -> None:
+        raise AssertionError("sampled, and then refused")
+
+    monkeypatch.setattr(_infer, "fit_family", sampled)
     table = cg.from_effects(EFFECT, SE, covariance=WHOLE.whole)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(InferenceError, match="spike and slab of fewer than 30 effects"):
-            cg.infer(table, law="spike_and_slab", log_likelihood=True, rng=0)
+    with pytest.raises(InferenceError, match=wanted):
+        cg.infer(table, law=law, log_likelihood=True, rng=0)  # type: ignore[arg-type]
 
 
 def test_left_out_densities_of_correlated_errors_are_those_of_all_components_enumerated() -> None:

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from assay import simulated_counts
-from scipy import stats
+from scipy import special, stats
 from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.counts._quality import dna_floors
-from causalgia.mpra.counts._split_index import _truncated_moments, split_index
+from causalgia.mpra.counts._split_index import _binomial_masses, _truncated_moments, split_index
 from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
 
 
@@ -270,6 +270,26 @@ def test_moments_of_a_split_that_is_cut_off():
         wanted = [mean, weight @ (x - mean) ** 2, weight @ (x - mean) ** 4]
         found = [moment.item() for moment in _truncated_moments(np.array([float(n)]), pi, low, high)]
         np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def mass_of_whole_range(n, pi, low, high):
+    """Return the mass of a binomial between two values from both distribution functions, evaluated everywhere."""
+
+    def cdf(k):
+        inner = special.bdtr(np.clip(k, 0, n - 1), n.astype(np.int64), pi)
+        return np.where(k < 0, 0.0, np.where(k >= n, 1.0, inner))
+
+    return cdf(high) - cdf(np.full_like(n, low - 1.0))
+
+
+def test_masses_are_differences_of_distribution_functions_to_the_bit():
+    n = np.r_[np.arange(4.0, 60.0), 1e3, 1e6]
+    for low, high in ((0.0, 0.0), (0.0, 2.0), (1.0, 0.0), (1.0, 1.0), (2.0, 1.0), (1.0, 7.0)):
+        sizes = n[n - low - high >= 2]
+        masses = _binomial_masses(sizes, low, high, 4)
+        for pi in (1e-6, 0.03, 0.5, 0.9, 1 - 1e-9):
+            wanted = [mass_of_whole_range(sizes - k, pi, low - k, sizes - high - k) for k in range(5)]
+            np.testing.assert_array_equal(masses(pi), wanted)
 
 
 # replicates that do not agree

@@ -18,7 +18,7 @@ from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceErro
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
 from causalgia.posterior.engine_input import FamilyData, family_data, group_rows, result_coordinates
-from causalgia.posterior.engines import fit_family
+from causalgia.posterior.engines import fit_family, has_log_likelihood
 from causalgia.posterior.error_covariance import Noise, noise_unit
 from causalgia.posterior.exact import fixed_effects_design
 from causalgia.posterior.mixture import mixture
@@ -188,6 +188,8 @@ def test_of_a_whole_covariance_the_student_law_has_no_density_of_one_estimate(mo
     with_draws(monkeypatch, draws | {"beta": np.ones((4, 100, 1))})
     assert fit_family(many_effects(correlation=0.5), "student_t", "nuts", n_draws=400, key=0).log_likelihood is None
     assert fit_family(many_effects(correlation=0.5), "normal", "nuts", n_draws=400, key=0).log_likelihood is not None
+    assert not has_log_likelihood(many_effects(correlation=0.5), "student_t", "nuts")
+    assert has_log_likelihood(many_effects(correlation=0.5), "normal", "nuts")
 
 
 def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(

@@ -276,6 +276,9 @@ def test_moments_and_draws_are_of_one_posterior(law: str, n: int, kind: str) -> 
     for x in (np.full(n, 0.4), effect, fit.mean - fit.sd):
         np.testing.assert_allclose(fit.below(x), (drawn.ace <= x).mean(axis=0), atol=4.5 * 0.5 / root)
     for probability in (0.025, 0.6):
+        ends = fit.quantile(probability) + 1e-14 * np.array([[-1.0], [1.0]]) * (np.abs(fit.mean) + 9 * fit.sd)
+        assert (fit.below(ends[0]) < probability + 1e-12).all()
+        assert (fit.below(ends[1]) > probability - 1e-12).all()
         under = (drawn.ace <= fit.quantile(probability)).mean(axis=0)
         assert (under > probability - 4.5 * 0.5 / root).all()
     tau, center = fit.nodes.weight @ fit.nodes.tau, fit.nodes.weight @ fit.nodes.coefficients

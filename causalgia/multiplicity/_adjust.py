@@ -130,7 +130,8 @@ def adjust(
         The set of p-values that are adjusted together. None: the contrasts of one task (and model); a coordinate on
         contrast: each of its values within a task; ``"all"``.
     n_draws
-        Number of resamples of ``"bootstrap_t"``.
+        Number of resamples of ``"bootstrap_t"``. No other method uses it: ``"dunnett"`` integrates, or simulates
+        65,535 draws.
     n_flips
         Number of flips of ``"sign_flip"``. All 2^G flips of G clusters are used if G is at most 14 or 2^G at most
         `n_flips`.

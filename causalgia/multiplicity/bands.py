@@ -76,7 +76,8 @@ def simultaneous(
         None: all contrasts of one task (and model), or one curve; the name of a coordinate on contrast, whose values
         are the families inside one task; ``"all"``: every estimate of the Dataset.
     n_draws
-        Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``.
+        Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it: ``"dunnett"`` integrates, or
+        simulates 65,535 draws.
     cluster
         For effects, as in `estimate`: the units that are resampled together.
     rng

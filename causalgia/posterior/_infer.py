@@ -41,6 +41,7 @@ from causalgia.posterior.engines import (
     choose_engine,
     fit_family,
     has_few_effects,
+    has_log_likelihood,
     n_factors_for,
     resolve_law,
 )
@@ -213,6 +214,7 @@ def infer(
     )
     _check_magnitude(table, families, law_used)
     law = law_used  # type: ignore[assignment]  # one of the laws
+    pointwise = _wants_log_likelihood(log_likelihood, families, law, engine, n)
     if "nuts" in [choose_engine(engine, law, family.noise) for family in families]:
         check_n_draws(n, accept_unconverged)
     tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
@@ -230,7 +232,6 @@ def infer(
         "covariates": ", ".join(names_of_x),
     }
     attrs |= planned
-    pointwise = _wants_log_likelihood(log_likelihood, families, posteriors, law, n)
     tree = posterior_groups(
         table, families, posteriors, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise
     )
@@ -243,10 +244,8 @@ def infer(
     return as_tree(tree)
 
 
-def _wants_log_likelihood(
-    choice: bool | str, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, n: int
-) -> bool:
-    closed = all(found.log_likelihood is not None for found in posteriors)
+def _wants_log_likelihood(choice: bool | str, families: list[FamilyData], law: str, engine: str, n: int) -> bool:
+    closed = all(has_log_likelihood(family, law, engine) for family in families)
     if choice is True and not closed:
         raise InferenceError(
             "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. Predictors as "

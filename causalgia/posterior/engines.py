@@ -131,6 +131,25 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
     return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
 
 
+def has_log_likelihood(family: FamilyData, law: str, engine: str) -> bool:
+    """Return whether `fit_family` will give the log densities of estimates given the shared parameters.
+
+    Not of predictors as a level; nor from NUTS of the Student-t with shared errors, and of an atom and one normal.
+
+    Parameters
+    ----------
+    family, law, engine
+        As of `fit_family`.
+    """
+    if family.by_predictor is not None:
+        return False
+    if choose_engine(engine, law, family.noise) == "exact" or law == "normal":
+        return True
+    if law == "student_t":
+        return family.noise.whole is None and family.noise.loadings is None
+    return not has_few_effects(family)
+
+
 def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
     prior, covariates = family.prior, family.center
     if law == "spike_and_slab" and has_few_effects(family):

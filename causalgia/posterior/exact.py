@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtri
 
 from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-_BISECTIONS = 200
+_MOST_STEPS, _FINE, _LEAST_NUDGE = 200, 1e-12, 4e-14  # widths relative to the first bracket
 _COLLINEAR = 1e-6  # least singular value of the covariates, of the largest: sums of their squares lose its square
 
 
@@ -96,24 +96,50 @@ class Exact:
         return self.sample(int(n), generator)
 
     def quantile(self, probability: float) -> Array:
-        """Return the posterior quantile of each effect, (K,), by bisection on `below`.
+        """Return the posterior quantile of each effect, (K,), from a bracket of 1e-15 sd or one float.
+
+        The bracket shrinks by secants on the probit scale, on which `below` is nearly straight, projected so that
+        they are few more than bisections at worst (ITP), and by bisection in the end. An atom at 0 is tried first.
 
         Raises
         ------
         InferenceError
             If the probability does not lie strictly between 0 and 1.
+
+        References
+        ----------
+        Oliveira & Takahashi (2020), doi:10.1145/3423597.
         """
         if not 0 < probability < 1:
             raise InferenceError(f"probability {quoted(probability)} does not lie between 0 and 1; for example 0.025")
         reach = 1.01 * np.sqrt(max(probability, 1 - probability) / min(probability, 1 - probability))  # Cantelli
         lower, upper = self.mean - reach * self.sd, self.mean + reach * self.sd
-        for _ in range(_BISECTIONS):
-            middle = lower + (upper - lower) / 2
-            if np.all((middle == lower) | (middle == upper) | (upper - lower <= 1e-15 * self.sd)):
+        if (self.lfdr > 0).any():
+            at_zero = self.below(np.zeros_like(self.mean))
+            atom = (at_zero - self.lfdr < probability) & (at_zero >= probability) & (self.lfdr > 0)
+            lower, upper = np.where(atom, 0.0, lower), np.where(atom, 0.0, upper)
+        first, z_lower, z_upper = upper - lower, _probit(self.below(lower)), _probit(self.below(upper))
+        for step in range(_MOST_STEPS):
+            width = upper - lower
+            middle = lower + width / 2
+            if np.all((middle == lower) | (middle == upper) | (width <= 1e-15 * self.sd)):
                 break
-            under = self.below(middle) < probability
-            lower, upper = np.where(under, middle, lower), np.where(under, upper, middle)
+            with np.errstate(invalid="ignore", divide="ignore"):  # where a bracket is closed
+                secant = lower + (ndtri(probability) - z_lower) * width / (z_upper - z_lower)
+                nudge = np.maximum(0.2 * width**2 / first, _LEAST_NUDGE * first)
+                inside = secant + np.sign(middle - secant) * np.minimum(nudge, np.abs(middle - secant))
+            slack = np.maximum(first * 2.0**-step - width / 2, 0.0)
+            x = np.clip(inside, middle - slack, middle + slack)
+            x = np.where((width > _FINE * first) & (x > lower) & (x < upper), x, middle)
+            mass = self.below(x)
+            under, z = mass < probability, _probit(mass)
+            lower, upper = np.where(under, x, lower), np.where(under, upper, x)
+            z_lower, z_upper = np.where(under, z, z_lower), np.where(under, z_upper, z)
         return np.where((lower <= 0) & (upper >= 0), 0.0, upper)
+
+
+def _probit(mass: Array) -> Array:
+    return np.asarray(ndtri(np.clip(mass, 1e-300, 1 - 1e-16)))
 
 
 _HALF_T_DF = 3.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +90,8 @@ def split_index(a: Ints, b: Ints) -> SplitIndex:
     parts = [part for of in strata if len(of) > 1 and (part := _stratum_sums(x[of], n[of], low, high)) is not None]
     if sum(part.n for part in parts) < LEAST_CELLS:
         return SplitIndex(1.0, 0.0, 0.0, 0)
-    deep = [part for part in parts if part.depth >= np.median(n)] or parts[-1:]
+    middle = np.median(n)
+    deep = [part for part in parts if part.depth >= middle] or parts[-1:]
     index, z = _index_and_z(parts)
     return SplitIndex(index, z, _index_and_z(deep)[1], sum(part.n for part in parts))
 
@@ -126,12 +129,14 @@ def _stratum_sums(x: Array, n: Array, low: float, high: float) -> _Stratum | Non
 def _fit_share(n: Array, count: Ints, total: float, low: float, high: float) -> float | None:
     """Return the pi at which the expected total is the observed one; None at an end of its range."""
     plain = total / float(count @ n)
-    if (_binomial_mass(n, plain, low, n - high) > 1 - _TINY).all():
+    masses = _binomial_masses(n, low, high, 1)
+    if (masses(plain)[0] > 1 - _TINY).all():
         return plain
 
+    @cache
     def excess(logit: float) -> float:
         pi = float(special.expit(logit))
-        return float(count @ _factorial_moments(n, pi, low, high, 1)[0]) - total
+        return float(count @ _factorial_moments(n, pi, low, high, masses(pi))[0]) - total
 
     for reach in (1.0, _REACH):
         ends = special.logit(plain) - reach, special.logit(plain) + reach
@@ -144,35 +149,47 @@ def _truncated_moments(n: Array, pi: float, low: float, high: float) -> tuple[Ar
     """Return mean, variance and fourth central moment of a binomial between `low` and ``n - high``."""
     mean, variance = n * pi, n * pi * (1 - pi)
     fourth = variance * (1 + 3 * (n - 2) * pi * (1 - pi))
-    whole = _binomial_mass(n, pi, low, n - high)
-    cut = (whole < 1 - _TINY) & (whole > _FARTHEST)
-    first, f2, f3, f4 = _factorial_moments(n[cut], pi, low, high, 4)
+    masses = _binomial_masses(n, low, high, 4)(pi)
+    cut = (masses[0] < 1 - _TINY) & (masses[0] > _FARTHEST)
+    first, f2, f3, f4 = _factorial_moments(n[cut], pi, low, high, masses[:, cut])
     squares, cubes, fourths = f2 + first, f3 + 3 * f2 + first, f4 + 6 * f3 + 7 * f2 + first
     mean[cut], variance[cut] = first, squares - first**2
     fourth[cut] = fourths - 4 * first * cubes + 6 * first**2 * squares - 3 * first**4
-    return mean, np.where(whole > _FARTHEST, variance, 0.0), fourth
+    return mean, np.where(masses[0] > _FARTHEST, variance, 0.0), fourth
 
 
-def _factorial_moments(n: Array, pi: float, low: float, high: float, order: int) -> list[Array]:
-    """Return ``E x (x - 1) ... (x - k + 1)`` of a binomial between `low` and ``n - high``, k from 1 to `order`.
+def _factorial_moments(n: Array, pi: float, low: float, high: float, masses: Array) -> list[Array]:
+    """Return ``E x (x - 1) ... (x - k + 1)`` of a binomial between `low` and ``n - high``, k from 1 on.
 
     That is ``n (n - 1) ... (n - k + 1) pi^k`` times the probability that a binomial of n - k lies in the range shifted
-    by k, over that of the range. Where the latter is negligible, x is put at the nearest end of the range.
+    by k, over that of the range: row k over row 0 of `masses`. Where the latter is negligible, x is put at the nearest
+    end of the range.
     """
-    whole, falling, found = _binomial_mass(n, pi, low, n - high), np.ones_like(n), []
-    near = whole > _FARTHEST
-    for k in range(1, order + 1):
+    near, falling, found = masses[0] > _FARTHEST, np.ones_like(n), []
+    whole = np.where(near, masses[0], 1.0)
+    for k, mass in enumerate(masses[1:], start=1):
         falling = falling * (n - k + 1) * pi
-        inside = falling * _binomial_mass(n - k, pi, low - k, n - high - k) / np.where(near, whole, 1.0)
-        found.append(np.where(near, inside, np.clip(n * pi, low, n - high) ** k))
+        inside = falling * mass / whole
+        found.append(inside if near.all() else np.where(near, inside, np.clip(n * pi, low, n - high) ** k))
     return found
 
 
-def _binomial_mass(n: Array, pi: float, low: float, high: Array) -> Array:
-    """Return the probability that a binomial lies between two values, both included."""
-    return _binomial_cdf(n, pi, high) - _binomial_cdf(n, pi, np.full_like(n, low - 1.0))
+def _binomial_masses(n: Array, low: float, high: float, order: int) -> Callable[[float], Array]:
+    """Return the function of pi: probability of ``low - k <= Binomial(n - k, pi) <= n - high - k``, k from 0 to order.
 
+    Its values have shape ``(order + 1, len(n))``. What does not depend on pi is computed once, and only distribution
+    functions that are neither 0 nor 1 at every pi are evaluated.
+    """
+    shift = np.arange(order + 1.0)[:, None]
+    size = np.stack([n - shift] * 2)
+    ends = np.stack([n - high - shift, np.broadcast_to(low - 1.0 - shift, size.shape[1:])])
+    free = (ends >= 0) & (ends < size)
+    reads, sizes = ends[free], size[free].astype(np.int64)
+    certain = (ends >= size).astype(np.float64)
 
-def _binomial_cdf(n: Array, pi: float, k: Array) -> Array:
-    inner = special.bdtr(np.clip(k, 0, n - 1), n.astype(np.int64), pi)
-    return np.where(k < 0, 0.0, np.where(k >= n, 1.0, inner))
+    def masses(pi: float) -> Array:
+        cdf = certain.copy()
+        cdf[free] = special.bdtr(reads, sizes, pi)
+        return np.asarray(cdf[0] - cdf[1])
+
+    return masses
