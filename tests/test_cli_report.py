@@ -70,6 +70,16 @@ def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
     assert "HepG2" not in text.split(r"\end{table}")[0].split(r"\begin{tabular}")[1]
 
 
+def test_the_checklist_is_filled_in_from_the_folder(folder, tmp_path):
+    call("analyze", folder)
+    printed = call("report", folder, "--checklist").stdout
+    assert "uniform random sequences" in printed
+    assert "| Reproduction | versions and seed |" in printed
+    call("report", folder, "--checklist", "--out", tmp_path / "checklist.md")
+    assert (tmp_path / "checklist.md").read_text(encoding="utf-8").rstrip("\n") == printed.rstrip("\n")
+    refused("report", folder, "--checklist", "--latex", said=("two reports",))
+
+
 def test_an_experiment_has_its_question_and_its_picture(tmp_path):
     (tmp_path / "trial.toml").write_text(EXPERIMENT)
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "out")

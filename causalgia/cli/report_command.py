@@ -30,7 +30,7 @@ from causalgia.errors import OutcomesError
 if TYPE_CHECKING:
     from causalgia.paper.html_page import PageParts
 
-_Kind = Literal["html", "markdown", "latex"]
+_Kind = Literal["html", "markdown", "latex", "checklist"]
 PAGE, REFUTATION = "report.html", "refutation.nc"
 _BENCH_PICTURES = {
     "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
@@ -49,6 +49,9 @@ def report_folder(
         bool, typer.Option("--markdown", help="Print the results, their table and the methods as Markdown.")
     ] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print them as LaTeX.")] = False,
+    checklist: Annotated[
+        bool, typer.Option("--checklist", help="Print what a paper must report, filled in, as Markdown.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead.")] = None,
     task: Annotated[
         list[str] | None, typer.Option("--task", metavar="NAME", help="Report this task alone; may be repeated.")
@@ -62,10 +65,17 @@ def report_folder(
     Example:   causalgia report results --html
 
     Example:   causalgia report results --latex --out table.tex
+
+    Example:   causalgia report results --checklist --out checklist.md
     """
     from causalgia.paper.html_page import write_page
 
-    kinds: list[tuple[bool, _Kind]] = [(html, "html"), (markdown, "markdown"), (latex, "latex")]
+    kinds: list[tuple[bool, _Kind]] = [
+        (html, "html"),
+        (markdown, "markdown"),
+        (latex, "latex"),
+        (checklist, "checklist"),
+    ]
     chosen = [kind for given, kind in kinds if given]
     if len(chosen) > 1:
         raise OutcomesError(f"--{chosen[0]} and --{chosen[1]} are two reports; give one at a time")
@@ -79,7 +89,7 @@ def report_folder(
             raise OutcomesError(f"--out {out}: a page ends in .html; for a paper: --markdown or --latex")
         echo(f"Wrote {write_page(path, parts, task=task)}")
         return
-    text = _for_paper(parts, folder, kind, task)
+    text = _filled_in(parts, folder) if kind == "checklist" else _for_paper(parts, folder, kind, task)
     if out is None:
         echo(text.rstrip("\n"))
     else:
@@ -87,17 +97,29 @@ def report_folder(
         echo(f"Wrote {out}")
 
 
-def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"], task: list[str] | None) -> str:
-    """Return the results paragraph, the table and the methods paragraph."""
-    from causalgia.paper import methods, table
-    from causalgia.reporting.table_formats import escaped
+def _filled_in(parts: PageParts, folder: Path) -> str:
+    """Return the checklist of a paper, filled in from the effects and the checks in a folder."""
+    from causalgia.paper import checklist
 
+    _check_has_effects(parts, folder)
+    return checklist(parts.result, refutation=parts.refutations)
+
+
+def _check_has_effects(parts: PageParts, folder: Path) -> None:
     if "ace" not in parts.result or parts.text:
         place = shlex.quote(str(folder))
         raise OutcomesError(
             f"{folder} holds no effects to tabulate; causalgia report {place} --html shows what there is, and of a "
             f"trial causalgia analyze {place} estimates them"
         )
+
+
+def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"], task: list[str] | None) -> str:
+    """Return the results paragraph, the table and the methods paragraph."""
+    from causalgia.paper import methods, table
+    from causalgia.reporting.table_formats import escaped
+
+    _check_has_effects(parts, folder)
     found = methods(parts.result, task=task)
     works = [escaped(str(work), kind) for work in found.works]
     paragraphs = [escaped(found.results, kind), table(parts.result, to=kind, task=task).rstrip("\n")]

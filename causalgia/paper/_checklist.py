@@ -78,7 +78,8 @@ def _verdicts(effects: xr.Dataset) -> str:
 def _rare(effects: xr.Dataset) -> str:
     parts = []
     if "leverage" in effects:
-        parts.append(f"one unit has at most {100 * float(effects['leverage'].max()):.0f} % of a variance")
+        whose = "unit" if effects.attrs.get("cluster", "unit") == "unit" else "cluster"
+        parts.append(f"one {whose} has at most {100 * float(effects['leverage'].max()):.0f} % of a variance")
     if "missed_share" in effects:
         parts.append(f"effects on fewer than {100 * float(effects['missed_share'].max()):.2g} % could be missed")
     return "; ".join(parts)
