@@ -51,9 +51,9 @@ def match(
     Returns
     -------
     Dataset
-        ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the names of targets as coordinate ``name``, and ``nearest``
-        and ``nearest_q (motif)``. A motif without a position of `trim` bits, as of a
-        filter without sites, has p and q of 1.
+        ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the names of targets as coordinate
+        ``name``, and ``nearest`` and ``nearest_q (motif)``. A motif without a position of `trim` bits, as of a filter
+        without sites, has p and q of 1.
 
     Raises
     ------
