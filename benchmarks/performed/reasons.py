@@ -7,9 +7,8 @@ _FORWARDS = (
     "run the same eager network: the bare forwards, with nothing around them, are {} x faster than tangermeme"
 )
 _EDITS = (
-    "a run costs .2 to .25 s before its first edit (arms are checked, backgrounds drawn, the session's control passes "
-    "timed and compared with full passes), which 1,000 backgrounds of ten words do not spread thin: .22 to .29 x in "
-    "all measurements; 100 words reach .13"
+    "a run has a fixed cost of .2 to .25 s, which 1,000 backgrounds of ten words do not spread thin: .22 to .29 x in "
+    "all measurements"
 )
 
 REASONS: dict[str, str] = {
