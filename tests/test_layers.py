@@ -454,6 +454,33 @@ def test_words_and_factors_match_themselves():
         cg.attribution.match(["GATA1", "GATA1"])
 
 
+@pytest.mark.long
+def test_filters_of_no_motif_match_none():
+    """Weak columns match the gaps of the 34-bp motifs of CTCF: Tomtom alone names nearly all of these filters."""
+    pytest.importorskip("memelite")
+    rng, false = np.random.default_rng(0), 0
+    for strength in (0.3, 0.5, 0.8, 1.2):
+        weights = np.exp(rng.normal(0, strength, (20, 19, 4)))
+        sites = rng.integers(34, 107, 20)
+        drawn = {
+            str(i): [(rng.multinomial(sites[i], column / column.sum()) / sites[i]).tolist() for column in one]
+            for i, one in enumerate(weights)
+        }
+        false += int((cg.attribution.match(drawn)["nearest_q"] <= 0.1).sum())
+    assert false <= 1  # of 80; the four sets are null, so that any is false: one in ten sets may have some
+
+
+@pytest.mark.long
+def test_noisy_motifs_are_still_matched():
+    pytest.importorskip("memelite")
+    rng, names = np.random.default_rng(1), ["GATA1", "CTCF", "SP1", "REST", "JUN", "YY1"]
+    drawn = {
+        name: [(rng.multinomial(50, np.asarray(column) / sum(column)) / 50).tolist() for column in one.probabilities]
+        for name, one in ((name, cg.motif(name)) for name in names)
+    }
+    assert (cg.attribution.match(drawn)["nearest_q"] <= 0.01).all()
+
+
 def test_matches_leave_torch_its_threads():
     """numba's parallel kernels set OpenMP's threads for the process: a network was 17 times slower afterwards."""
     pytest.importorskip("memelite")

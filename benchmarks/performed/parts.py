@@ -125,7 +125,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
     ),
     "incremental": (
         *_sizes(_PART, _PEER, "tangermeme / incremental run, {}", AT_LEAST, 5, "tangermeme", _NAMES[1:]),
-        *_sizes(_PART, _FORWARDS, "incremental run / bare forwards, {}", AT_MOST, 0.35, names=_NAMES[1:]),
+        *_sizes(_PART, _FORWARDS, "incremental run / bare forwards, {}", AT_MOST, 0.2, names=_NAMES[1:]),
     ),
     "mutagenesis": (
         *(
