@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import causalgia as cg
 from causalgia._discover import _largest, _reads, is_near_copy
@@ -449,6 +451,33 @@ def test_words_are_compared_with_placebo_words_of_their_width():
 
 
 @pytest.mark.torch
+def test_chosen_words_are_tested_however_many_there_are():
+    """A posterior takes effects for draws from one law, and needs a spread of the control, which an oracle has not."""
+    words = list(dict.fromkeys(decode(np.random.default_rng(3).integers(0, 4, (40, 6)).astype(np.uint8))))
+    zeros = np.zeros((len(words), 2))
+    table = xr.Dataset(
+        {
+            "consensus": ("pattern", words),
+            "motif": (("pattern", "motif_position", "base"), np.full((len(words), 6, 4), 0.25)),
+            "width": ("pattern", np.full(len(words), 6)),
+            "n_seqlets": ("pattern", np.full(len(words), 9)),
+            "n_units": ("pattern", np.full(len(words), 9)),
+            "strength": (("pattern", "task"), zeros[:, :1]),
+            "proposed": (("pattern", "unit"), zeros[:, :1].astype(bool)),
+            "sequence_fingerprint": ("unit", ["none of these"]),
+        },
+        coords={"pattern": words, "unit": [0], "task": ["RBFOX1"], "base": list("ACGT")},
+    )
+    experiment = cg.experiments.proposals(table, cg.Uniform(length=41), placebos=40, n_units=60, rope=(-0.3, 0.3))
+    outcomes = cg.run(experiment, rbfox1, rng=0)
+    flat = outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "untreated", 0.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
+        decisions = experiment.analyze(flat, rng=0).decisions
+    assert decisions.attrs["evidence"] == "tests"
+    assert decisions.attrs["error"] == "bh"
+
+
 def test_a_network_is_asked_about_what_changes_alone():
     import torch
 

@@ -31,7 +31,7 @@ def match(
     """Return how alike motifs are to those of a database: Tomtom p-values, and q-values over all pairs.
 
     Tomtom takes the columns of a motif for independent draws from those of the database. Columns of little information
-    then match the gaps of long motifs too well: of 100 filters drawn at random 67 to 100 had a q of .1 or less, most
+    then match the gaps of long motifs too well: of 100 filters drawn at random 6 to 100 had a q of .1 or less, most
     for the 34-bp motifs of CTCF. So each motif is also compared as 20 random ones, with the bases of each column in
     random order, and p is raised to the power ``1 / max(1, mean of -log p of these)``: exact if -log p is exponential.
 

@@ -128,7 +128,8 @@ def proposals(
         n_units=n_units,
         contrasts=CONTROL,
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
-        analysis=analysis_for("screening", rope=rope, n_contrasts=len(words), level=_LEVEL),
+        # words that maps chose are no draws from one law of effects: tests, whatever their number
+        analysis=analysis_for("screening", rope=rope, level=_LEVEL),
         labels={
             "placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]},
             "placebo_class": classes,
