@@ -116,6 +116,7 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
     network = cg.TorchPredictor(Linear(), tasks=["a", "b"])
     for call, error, said in (
         (lambda: cg.attribute(drawn, counts, method="gradient"), PredictorError, "method='ism'"),
+        (lambda: cg.attribute(drawn, Linear()), PredictorError, "cg.attribute"),
         (lambda: cg.attribute(drawn, network, method="gradients"), AttributionError, "did you mean 'gradient'"),
         (lambda: cg.attribute(drawn, network, baselines=cg.Uniform(length=12)), AttributionError, "no baselines"),
         (lambda: cg.attribute(drawn, network, method="integrated_gradients"), AttributionError, "rng=0"),
