@@ -25,6 +25,7 @@ from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif, read_motifs
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source, sequence_fingerprints
+from causalgia.sequences.motif_names import core_motifs
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.design_notes import overlap_notes
 
@@ -122,8 +123,9 @@ def discover(
     n_units
         Backgrounds of each trial.
     motifs
-        Name -> motif (anything `causalgia.motif` takes), or a MEME file, to name the words by: the nearest motif by
-        Tomtom, if its q-value (Benjamini-Hochberg over words and motifs) is at most 0.1.
+        Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``, the vertebrates' motifs of
+        pyjaspar, to name the words by: the nearest motif by Tomtom, if its q-value (Benjamini-Hochberg over words and
+        motifs) is at most 0.1.
     rng
         Seed of null sequences and backgrounds.
 
@@ -424,12 +426,16 @@ def _reads(lower: float, upper: float, alone: list[float]) -> str:
 
 
 def _as_motifs(motifs: Motifs) -> dict[str, Motif]:
-    if isinstance(motifs, str | PathLike):
+    if isinstance(motifs, str) and motifs == "JASPAR":
+        named = {f"{one.identifier} {one.name}": one for one in core_motifs("vertebrates")}
+    elif isinstance(motifs, str | PathLike):
         named = read_motifs(motifs)
     elif isinstance(motifs, Mapping):
         named = {str(name): motif(of) for name, of in motifs.items()}
     else:
-        raise SequenceError(f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file")
+        raise SequenceError(
+            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file, nor 'JASPAR'"
+        )
     if not named:
         raise SequenceError("motifs= has no motif; leave it out, or give one or more")
     try:

@@ -285,6 +285,15 @@ def test_discovery_confirms_planted_words_alone():
     assert "1 words" not in str(found)
 
 
+@pytest.mark.long
+def test_words_are_named_by_jaspar():
+    pytest.importorskip("pyjaspar")
+    reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("AG", 0.05))
+    network = cg.TorchPredictor(reads.module(), tasks=["a"])
+    found = cg.discover(network, planted(60, "TGACTCA"), n_units=40, rng=0, motifs="JASPAR")
+    assert found.table.set_index("consensus").loc["TGACTCA", "name"].split()[1] in {"BACH1", "NFE2", "BATF3", "JDP2"}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_answers_confirm_next_to_nothing(seed):
     """A predictor of random weights: words differ, and proposed ones are no other than placebo words."""
