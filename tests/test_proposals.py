@@ -285,6 +285,15 @@ def test_discovery_confirms_planted_words_alone():
     assert "1 words" not in str(found)
 
 
+def test_a_word_holds_where_no_placebo_word_has_an_effect():
+    network = cg.TorchPredictor(cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0)).module(), tasks=["a"])
+    generator = np.random.default_rng(0)
+    rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
+    found = cg.discover(network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0)
+    assert found.confirmed[["consensus", "verdict"]].values.tolist() == [["TGACTCA", "increases"]]
+    assert "1 of them holds by an effect other than 0" in str(found)
+
+
 @pytest.mark.long
 def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
