@@ -17,7 +17,7 @@ from causalgia.attribution.baselines import as_explained
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, quoted
+from causalgia.errors import DegenerateWarning, EstimateError, MissingExtraError, SequenceError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.predict import Predictor
@@ -25,12 +25,17 @@ from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif, read_motifs
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source, sequence_fingerprints
+from causalgia.sequences.motif_names import core_motifs
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.design_notes import overlap_notes
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from causalgia.analysis import Rope
+    from causalgia.experiments.kit.answer import Answer
+    from causalgia.experiments.kit.experiment import Experiment
 
 Motifs = Mapping[str, Any] | str | PathLike[str]
 _FEWEST = 40
@@ -122,8 +127,9 @@ def discover(
     n_units
         Backgrounds of each trial.
     motifs
-        Name -> motif (anything `causalgia.motif` takes), or a MEME file, to name the words by: the nearest motif by
-        Tomtom, if its q-value (Benjamini-Hochberg over words and motifs) is at most 0.1.
+        Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``, the vertebrates' motifs of
+        pyjaspar, to name the words by: the nearest motif by Tomtom, if its q-value (Benjamini-Hochberg over words and
+        motifs) is at most 0.1.
     rng
         Seed of null sequences and backgrounds.
 
@@ -145,7 +151,9 @@ def discover(
     500 sequences of 249 bp and DeepSTARR took 48 s of processor time, and 519 s by full passes.
 
     A word holds if its effect lies beyond the fences of placebo words of its width
-    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task.
+    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. Where no
+    placebo word has a measurable effect, as in a predictor that reads whole words alone, it holds if its effect is not
+    0, with the same rate.
 
     Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .9 or
     more, or .1 or less), the answer says so: effects are then effects far from the sequences given.
@@ -190,9 +198,12 @@ def discover(
         says = f"No word is proposed by the maps of {n_proposing:,} sequences, so that none was tested."
         table, pairs, sites = (_empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES))
         return Discovery(table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies))
-    trial = proposals_trial(proposed, fresh, n_units=n_units)
-    outcomes = run(trial, predictor, rng=derive(key, "trial"), real="parents")
-    answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
+    keys, beyond = (derive(key, "trial"), derive(key, "analysis")), "beyond placebo words"
+    try:
+        trial, answer = _tested(proposed, fresh, predictor, n_units, keys, "placebo outliers")
+    except EstimateError:  # of placebo words without an effect; what else is wrong is wrong with rope=0 too
+        trial, answer = _tested(proposed, fresh, predictor, n_units, keys, 0)
+        beyond = "by an effect other than 0 (no placebo word has a measurable one)"
     over = answer.findings.get("over predictors", answer.decisions)
     table = _table(answer.decisions, over, proposed, named)
     both_strands = bool(proposed.attrs["both_strands"])
@@ -205,7 +216,7 @@ def discover(
     rate = 1 - float(answer.decisions.attrs["level"])
     says = (
         f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
-        f"{'holds' if n_held == 1 else 'hold'} beyond placebo words on {n_units:,} dinucleotide shuffles of "
+        f"{'holds' if n_held == 1 else 'hold'} {beyond} on {n_units:,} dinucleotide shuffles of "
         f"{n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
     )
     return Discovery(
@@ -218,6 +229,19 @@ def discover(
         n_fresh,
         (says, *_other_words(table, answer.decisions), *near_copies, *_overlap_sentences(trial, predictor), *copies),
     )
+
+
+def _tested(
+    proposed: xr.Dataset,
+    null: DinucleotideShuffle,
+    predictor: Predictor,
+    n_units: int,
+    keys: tuple[int, int],
+    rope: Rope,
+) -> tuple[Experiment, Answer]:
+    """Return the trial of proposed words, and its answer."""
+    trial = proposals_trial(proposed, null, n_units=n_units, rope=rope)
+    return trial, trial.analyze(run(trial, predictor, rng=keys[0], real="parents"), rng=keys[1])
 
 
 def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
@@ -424,12 +448,16 @@ def _reads(lower: float, upper: float, alone: list[float]) -> str:
 
 
 def _as_motifs(motifs: Motifs) -> dict[str, Motif]:
-    if isinstance(motifs, str | PathLike):
+    if isinstance(motifs, str) and motifs == "JASPAR":
+        named = {f"{one.identifier} {one.name}": one for one in core_motifs("vertebrates")}
+    elif isinstance(motifs, str | PathLike):
         named = read_motifs(motifs)
     elif isinstance(motifs, Mapping):
         named = {str(name): motif(of) for name, of in motifs.items()}
     else:
-        raise SequenceError(f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file")
+        raise SequenceError(
+            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file, nor 'JASPAR'"
+        )
     if not named:
         raise SequenceError("motifs= has no motif; leave it out, or give one or more")
     try:

@@ -116,6 +116,7 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
     network = cg.TorchPredictor(Linear(), tasks=["a", "b"])
     for call, error, said in (
         (lambda: cg.attribute(drawn, counts, method="gradient"), PredictorError, "method='ism'"),
+        (lambda: cg.attribute(drawn, Linear()), PredictorError, "cg.attribute"),
         (lambda: cg.attribute(drawn, network, method="gradients"), AttributionError, "did you mean 'gradient'"),
         (lambda: cg.attribute(drawn, network, baselines=cg.Uniform(length=12)), AttributionError, "no baselines"),
         (lambda: cg.attribute(drawn, network, method="integrated_gradients"), AttributionError, "rng=0"),
@@ -146,6 +147,69 @@ def test_a_network_without_gradients_is_named(drawn):
 
     with pytest.raises(AttributionError, match="no gradient"):
         cg.attribute(drawn, cg.TorchPredictor(Counts(), tasks=["a"]), method="gradient")
+
+
+class Awkward(torch.nn.Module):
+    """What autograd, or a copy in float64, refuses; and letters that are looked up."""
+
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(1)
+        self.kind, self.first, self.second = kind, torch.nn.Conv1d(4, 8, 3, padding=1), torch.nn.Conv1d(8, 8, 1)
+        self.letters, self.last = torch.nn.Embedding(4, 8), torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        if self.kind == "looked up":
+            h = self.letters(x.argmax(1)).transpose(1, 2).relu()
+        elif self.kind == "changed in place":
+            h = self.first(x).relu()
+            k = self.second(h).relu()
+            h += k
+        elif self.kind == "in place after a pool":
+            h = torch.nn.functional.max_pool1d(self.first(x), 2)
+            h += 1
+        else:
+            h = torch.eye(8) @ self.first(x).relu()
+        return self.last((h * torch.linspace(0, 1, h.shape[-1])).sum(-1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "methods", "said"),
+    [
+        ("looked up", ("gradient", "integrated_gradients", "expected_gradients", "deeplift"), "no gradient"),
+        ("changed in place", ("gradient", "integrated_gradients", "deeplift"), "as h = h"),
+        ("in place after a pool", ("deeplift",), "as h = h"),
+        ("float32 of its own", ("deeplift",), "float64; take method='integrated_gradients'"),
+    ],
+)
+def test_what_cannot_be_differentiated_is_refused_with_the_cure(drawn, kind, methods, said):
+    predictor = cg.TorchPredictor(Awkward(kind), tasks=["a", "b"])
+    for method in methods:
+        if method == "deeplift":
+            pytest.importorskip("tangermeme")
+        rng = {} if method == "gradient" else {"rng": 0, "n_baselines": 4}
+        with pytest.raises(AttributionError, match=said):
+            cg.attribute(drawn, predictor, method=method, **rng)
+    cg.attribute(drawn, predictor, method="ism")
+
+
+@pytest.mark.parametrize(
+    ("forward", "named"),
+    [
+        (lambda h: h * (h > 0), "gt"),
+        (lambda h: torch.nn.functional.layer_norm(h, h.shape[1:]).relu(), "layer_norm"),
+        (lambda h: torch.nn.functional.max_pool1d(h, 3, return_indices=True)[0], "max_pool1d_with_indices"),
+    ],
+)
+def test_functions_without_a_rule_are_named(drawn, forward, named):
+    pytest.importorskip("tangermeme")
+
+    class Own(Awkward):
+        def forward(self, x):
+            return self.last(forward(self.first(x)).mean(-1))
+
+    with pytest.raises(AttributionError, match=f"without a rule of DeepLIFT: {named}; take"):
+        cg.attribute(drawn, cg.TorchPredictor(Own(""), tasks=["a", "b"]), method="deeplift", n_baselines=4, rng=0)
 
 
 class Functional(torch.nn.Module):

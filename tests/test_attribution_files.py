@@ -92,6 +92,14 @@ def test_files_that_are_no_maps_are_refused_with_the_cure(tmp_path):
         read(SCORES)
 
 
+def test_projected_maps_of_other_sequences_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", SCORES * ONE_HOT)
+    assert "base" not in read(tmp_path / "x.npz", sequences=TOKENS)["score"].dims
+    for others in (TOKENS[::-1], 3 - TOKENS):
+        with pytest.raises(AttributionError, match="x.npz: the scores are of one base.*in their order"):
+            read(tmp_path / "x.npz", sequences=others.copy())
+
+
 def test_a_damaged_array_behind_a_group_is_found_before_it_is_opened(tmp_path):
     path = _h5(tmp_path / "x.h5", a__b=np.zeros(3), hyp_scores=SCORES, input_seqs=ONE_HOT)
     with h5py.File(path) as file:

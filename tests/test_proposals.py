@@ -287,6 +287,24 @@ def test_discovery_confirms_planted_words_alone():
     assert "1 words" not in str(found)
 
 
+def test_a_word_holds_where_no_placebo_word_has_an_effect():
+    network = cg.TorchPredictor(cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0)).module(), tasks=["a"])
+    generator = np.random.default_rng(0)
+    rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
+    found = cg.discover(network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0)
+    assert found.confirmed[["consensus", "verdict"]].values.tolist() == [["TGACTCA", "increases"]]
+    assert "1 of them holds by an effect other than 0" in str(found)
+
+
+@pytest.mark.long
+def test_words_are_named_by_jaspar():
+    pytest.importorskip("pyjaspar")
+    reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("AG", 0.05))
+    network = cg.TorchPredictor(reads.module(), tasks=["a"])
+    found = cg.discover(network, planted(60, "TGACTCA"), n_units=40, rng=0, motifs="JASPAR")
+    assert found.table.set_index("consensus").loc["TGACTCA", "name"].split()[1] in {"BACH1", "NFE2", "BATF3", "JDP2"}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_answers_confirm_next_to_nothing(seed):
     """A predictor of random weights: words differ, and proposed ones are no other than placebo words."""

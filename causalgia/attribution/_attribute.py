@@ -22,6 +22,7 @@ from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
+from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
 from causalgia.sequences.random import random_words
@@ -132,6 +133,7 @@ def attribute(
     >>> maps["score"].sel(unit=0, base="G", task="G").values.tolist()
     [1.0, 1.0, 0.0, 1.0]
     """
+    check_predictor(predictor, "cg.attribute")
     if method not in get_args(Method):
         known = list(get_args(Method))
         raise AttributionError(

@@ -112,6 +112,13 @@ def _dataset(score: NDArray[np.float64], of: Sequences, attrs: dict[str, Any], t
         there = np.arange(4) == of.tokens[:, :, None]
         if not score[~there].any():
             score = np.where(there, score, 0).sum(axis=2)
+        elif (np.count_nonzero(score, axis=2) <= 1).all():
+            row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
+            raise AttributionError(
+                f"{attrs['source']}: the scores are of one base at each position, and at sequence {row}, position {at} "
+                f"it is not the {'ACGT'[of.tokens[row, at]]} that is there: these are maps of other sequences, or in "
+                "another order; give those that were explained, in their order, sequences="
+            )
     dims = ("unit", "position", "base", "task") if score.ndim == 3 else ("unit", "position", "task")
     coords: dict[str, Any] = {
         "unit": np.arange(len(of)),

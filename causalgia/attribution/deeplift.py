@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from causalgia.attribution.gradients import one_hot
-from causalgia.errors import MissingExtraError
+from causalgia.attribution.gradients import NO_GRADIENT, backward_errors, one_hot
+from causalgia.errors import AttributionError, MissingExtraError
 from causalgia.predict.differentiable import answers_to_one_hot
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
@@ -97,7 +97,13 @@ _WITHOUT_RULE = frozenset(
         *("adaptive_max_pool2d", "log_softmax", "logsumexp", "norm", "std", "var", "prod", "cumprod", "topk", "sort"),
         *("local_response_norm", "lp_pool1d", "normalize", "cosine_similarity", "batch_norm", "floor_divide"),
         *("round", "sign", "floor", "ceil", "trunc", "argmax", "argmin", "einsum"),
+        *("gt", "lt", "ge", "le", "__setitem__", "masked_fill", "layer_norm", "rms_norm", "bilinear", "addcmul"),
+        *("baddbmm", "cdist", "logaddexp", "median", "cummax", "remainder", "special_expit", "max_pool1d_with_indices"),
     )
+)
+_IN_FLOAT64 = (
+    ", and x.float() or torch.zeros(8) as x.to(self.weight) or a buffer, since DeepLIFT runs a copy in float64; take "
+    "method='integrated_gradients'"
 )
 _RULED_MODULES = (
     *(nn.ReLU, nn.ReLU6, nn.RReLU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.GLU, nn.ELU, nn.LeakyReLU),
@@ -235,7 +241,7 @@ class Answers(nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the answers, over both strands where the predictor averages them."""
         (predictor,) = self.predictor
-        with self._mode:
+        with self._mode, backward_errors(_IN_FLOAT64):
             return answers_to_one_hot(predictor, self.network, rows)
 
 
@@ -258,9 +264,11 @@ def multipliers(
     from tangermeme.deep_lift_shap import _nonlinear, deep_lift_shap
 
     rules = {Elementwise: _nonlinear}
-    model(one_hot(tokens[None], like).requires_grad_(True))  # registers the modules, to which rules then attach
     x, references = one_hot(tokens[None], like), one_hot(draws, like)[None]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), backward_errors(_IN_FLOAT64):
+        answers = model(x.clone().requires_grad_(True))  # registers the modules, to which rules then attach
+        if not answers.requires_grad:
+            raise AttributionError(NO_GRADIENT)
         warnings.simplefilter("ignore", RuntimeWarning)  # completeness is checked, over all baselines
         parts = [
             deep_lift_shap(

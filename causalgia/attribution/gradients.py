@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import AttributionError
+from causalgia.predict.answer_checks import first_line
 from causalgia.predict.differentiable import Differentiable
 from causalgia.types import Tokens
+
+NO_GRADIENT = (
+    "no gradient of the answers reaches the sequence: the network, or reduce=, detaches it, leaves torch or counts "
+    "letters; take method='ism', which needs answers alone"
+)
+
+
+@contextmanager
+def backward_errors(also: str = "") -> Iterator[None]:
+    """Raise AttributionError where torch cannot differentiate a network, as after ``h += x`` on what it kept."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise AttributionError(
+            f"the network cannot be differentiated as it is: {first_line(error)}; write operations in place, such as "
+            f"h += x, as h = h + x{also}; or take method='ism', which needs answers alone"
+        ) from error
 
 
 def one_hot(tokens: Tokens, like: torch.Tensor) -> torch.Tensor:
@@ -23,17 +44,15 @@ def slopes(f: Differentiable, x: torch.Tensor) -> tuple[NDArray[np.float64], NDA
     """Return gradients of each answer (n, length, 4, tasks) and the answers (n, tasks) at rows (n, 4, length)."""
     x = x.detach().requires_grad_(True)
     answers = f(x)
-    if not answers.requires_grad:
-        raise AttributionError(
-            "no gradient of the answers reaches the sequence: the network, or reduce=, detaches it, leaves torch or "
-            "counts letters; take method='ism', which needs answers alone"
-        )
     last = answers.shape[1] - 1
-    parts = [
-        torch.autograd.grad(answers[:, k].sum(), x, retain_graph=k < last, materialize_grads=True)[0]
-        for k in range(last + 1)
-    ]
-    gradient = torch.stack(parts, -1).transpose(1, 2)
+    parts: list[torch.Tensor | None] = []
+    with backward_errors():
+        for k in range(last + 1 if answers.requires_grad else 0):
+            parts += torch.autograd.grad(answers[:, k].sum(), x, retain_graph=k < last, allow_unused=True)
+    if all(part is None for part in parts):
+        raise AttributionError(NO_GRADIENT)
+    zeros = torch.zeros_like(x)
+    gradient = torch.stack([zeros if part is None else part for part in parts], -1).transpose(1, 2)
     return gradient.double().cpu().numpy(), answers.detach().double().cpu().numpy()
 
 

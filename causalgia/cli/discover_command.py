@@ -26,7 +26,8 @@ def discover_words(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
     motifs: Annotated[
-        Path | None, typer.Option("--motifs", metavar="MEME", help="Motifs to name words by, such as JASPAR's.")
+        Path | None,
+        typer.Option("--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, its vertebrates'."),
     ] = None,
     n_units: Annotated[int, typer.Option(min=2, help="Backgrounds of each trial.")] = 200,
     rng: Annotated[int, typer.Option(min=0, help="Seed of null sequences and backgrounds.")] = 0,
@@ -43,14 +44,14 @@ def discover_words(
 
     Example:   causalgia discover net.toml --sequences peaks.fa --out words
 
-    Example:   causalgia discover net.toml --sequences peaks.fa --motifs jaspar.meme --out words
+    Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out words
     """
     from causalgia import store
     from causalgia._discover import discover
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
-    _check_files(out, sequences, motifs, force=force)
+    _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force)
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
     with output_folder(out) as folder:
         found = discover(predictor, sequences, n_units=n_units, motifs=None if motifs is None else str(motifs), rng=rng)
