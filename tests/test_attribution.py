@@ -376,6 +376,23 @@ def test_an_answer_that_changes_on_a_short_part_of_the_lines_is_refused(drawn):
         cg.attribute(sequences, predictor, method="expected_gradients", **options)
 
 
+@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients"])
+def test_a_map_of_zeros_does_not_pass_for_one_that_adds_up(method, drawn):
+    """A rounded answer has no slope anywhere; the spread of the baselines' answers is no error of its scores."""
+
+    class Rounded(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = Linear()
+
+        def forward(self, x):
+            return self.linear(x).round()
+
+    predictor = cg.TorchPredictor(Rounded(), tasks=["a", "b"], dtype=torch.float64)
+    with pytest.raises(AttributionError):
+        cg.attribute(drawn, predictor, method=method, baselines=cg.Uniform(length=12), n_baselines=8, rng=0)
+
+
 @pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "deeplift"])
 def test_blocks_of_baselines_change_nothing(method, drawn, monkeypatch):
     if method == "deeplift":

@@ -105,7 +105,8 @@ class BaselineSums:
         if not in_expectation:
             return found
         miss = np.concatenate(self.totals) - (answer - baseline_answers)
-        return replace(found, completeness_se=mean_and_se(miss)[1], n_baselines=self.n)
+        by_chance = np.where(sizes > 0, mean_and_se(miss)[1], 0.0)  # no scores at all have no error to hide behind
+        return replace(found, completeness_se=by_chance, n_baselines=self.n)
 
 
 def position_scores_over_baselines(
