@@ -16,7 +16,7 @@ from causalgia.errors import OutcomesError
         (cg.store, "loa", "'load'"),
         (cg.schema, "validat", "'validate'"),
         (cg.errors, "OutcomeError", "'OutcomesError'"),
-        (cg, "equivalence", "causalgia.multiplicity.equivalence"),
+        (cg, "equivalence", "causalgia.multiplicity.equivalence, causalgia.plot.equivalence"),
         (cg, "library", "causalgia.mpra.library"),
         (cg, "describe", "'report'"),
         (cg, "estimat", "'estimate'"),
