@@ -318,7 +318,7 @@ the network (2,000 random sequences) is .3 or more beyond that of random words o
 holds contains its six letters. The fence is five standard deviations of 100 placebo words of six bases."""
 _LOOP_LIMIT = """A proposal of seven letters is compared with placebo words of eight, whose fence is wider. A word
 inside the fences does not hold with any number of backgrounds. By ranks among placebo words, without fences, words held
-in networks of random weights too ([decision 23](decisions/0023-words-that-a-search-has-chosen.md))."""
+in networks of random weights too (`docs/decisions/0023-words-that-a-search-has-chosen.md`)."""
 _ZOO = """Means over the cases and networks that a method answers (a family of networks is one case); interaction errors
 without their sign, relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as
 two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by
