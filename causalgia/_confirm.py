@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia._run import run
 from causalgia.analysis import Analysis, kept_analysis, placebo_word_contrasts
 from causalgia.checks import nearest
-from causalgia.choices import LEAST_PLACEBO_WORDS, LEAST_TO_SHARE, is_placebo_rope
+from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS, LEAST_TO_SHARE, is_placebo_rope
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
@@ -165,7 +165,7 @@ def _directional_contrasts(decisions: xr.Dataset) -> list[str]:
     if "verdict" not in decisions:
         raise DecisionError("select= is a Dataset without 'verdict'; give names, or decisions from cg.analyze")
     verdicts = decisions["verdict"].transpose("contrast", ...).to_numpy().astype(str)
-    directional = np.isin(verdicts, ("increases", "decreases")).reshape(len(verdicts), -1).any(axis=1)
+    directional = np.isin(verdicts, DIRECTIONS).reshape(len(verdicts), -1).any(axis=1)
     if not directional.any():
         raise DecisionError("select= has no verdict 'increases' or 'decreases', so nothing is left to confirm")
     return [str(name) for name in decisions["contrast"].to_numpy()[directional]]

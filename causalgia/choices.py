@@ -56,6 +56,9 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
+Verdict = Literal["increases", "decreases", "negligible", "undecided"]
+"""Verdicts on an effect (`causalgia.decide`)."""
+
 Align = Literal["left", "right", "read_out"]
 """Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
 
@@ -72,6 +75,8 @@ LAWS = get_args(Law)
 ERRORS = get_args(Error)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
+VERDICTS = get_args(Verdict)
+DIRECTIONS = VERDICTS[:2]
 
 LEAST_FOR_A_LAW = 30
 """Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""

@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import is_real
+from causalgia.choices import DIRECTIONS
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Mask
 
@@ -200,9 +201,6 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     return xr.Dataset(columns, coords={"row": names}, attrs={"alpha": float(alpha), "alpha_each": each})
 
 
-_DIRECTIONS = ("increases", "decreases")
-
-
 def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random: bool) -> tuple[list[Row], list[str]]:
     """Return rows on the verdicts and printed intervals of repeated trials, or why there are none.
 
@@ -239,7 +237,7 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
             share_row(f"printed interval: {name}", covered[:, k, t], share, "at least" if by_tests else "reported")
         )
     shares = {
-        "false directions of all given": (false_direction, np.isin(verdict, _DIRECTIONS)),
+        "false directions of all given": (false_direction, np.isin(verdict, DIRECTIONS)),
         "false negligibles of all given": (false_negligible, verdict == "negligible"),
     }
     for name, (false, claimed) in shares.items():

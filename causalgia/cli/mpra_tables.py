@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import Target, is_rope
+from causalgia.choices import VERDICTS, Target, is_rope
 from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON, CONCORDANCE = "comparison.csv", "concordance.nc"
 _MOST_ROWS = 20
-_VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
 
 def parse_numbers(text: str, option: str) -> list[float] | float:
@@ -441,9 +440,7 @@ def print_verdicts(decisions: xr.Dataset) -> None:
 
     for arm in decisions["task"].to_numpy().astype(str):
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
-        counts = ", ".join(
-            f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
-        )
+        counts = ", ".join(f"{(verdicts == v).sum():,} {v}" for v in VERDICTS)
         echo(f"{arm}: {counts}")
     echo(f"{verdict_method(decisions)}\n")
     if decisions.sizes["contrast"] > _MOST_ROWS:

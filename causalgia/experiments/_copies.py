@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Rope
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
@@ -189,7 +190,7 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
     verdict, does = str(beyond["verdict"].item()), str(rise["verdict"].item())
     if verdict == "negligible":
         return "additive"
-    if verdict == "undecided" or does not in ("increases", "decreases"):
+    if verdict == "undecided" or does not in DIRECTIONS:
         return UNCLEAR
     return "more than additive" if verdict == does else "saturating"
 

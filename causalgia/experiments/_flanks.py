@@ -10,6 +10,7 @@ import numpy as np
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_count
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
@@ -240,7 +241,7 @@ def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> 
 
 
 _DOES = {"negligible": "has a negligible effect on", "undecided": "has an undecided effect on"}
-_DOES |= {verdict: verdict for verdict in ("increases", "decreases")}
+_DOES |= {verdict: verdict for verdict in DIRECTIONS}
 
 
 def _flank_split_text(components: xr.Dataset, task: Any) -> str:

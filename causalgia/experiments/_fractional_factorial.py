@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_position
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, intervention_from_dict
 from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
@@ -304,7 +305,7 @@ def _read_screen(screen: Fraction, found: TrialResults) -> Finding:
 def _important_effects_text(decisions: xr.Dataset) -> str:
     """List the effects with a clear sign, the largest first, and count the negligible and undecided ones."""
     verdicts = decisions["verdict"].to_numpy()
-    clear = [i for i in abs(decisions["ace"]).argsort().to_numpy()[::-1] if verdicts[i] in ("increases", "decreases")]
+    clear = [i for i in abs(decisions["ace"]).argsort().to_numpy()[::-1] if verdicts[i] in DIRECTIONS]
     rows = [decisions.isel(contrast=i) for i in clear[:_MOST_NAMED]]
     named = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows)
     shown = f" ({named}{'; ...' if len(clear) > _MOST_NAMED else ''})" if rows else ""

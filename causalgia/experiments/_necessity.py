@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from causalgia.analysis import Rope
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
@@ -215,7 +216,7 @@ def verdict_counts(
     for verdict, word in words.items():
         rows = decisions.isel(contrast=verdicts == verdict)
         n = rows.sizes["contrast"]
-        shown = f" ({(largest or _largest_tiles)(rows)})" if verdict in ("increases", "decreases") else ""
+        shown = f" ({(largest or _largest_tiles)(rows)})" if verdict in DIRECTIONS else ""
         does = f"{'is' if n == 1 else 'are'} {word}"
         if f"{word}s" == verdict:  # a verb
             does = verdict if n == 1 else word

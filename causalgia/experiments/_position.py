@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
@@ -177,8 +178,8 @@ def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
 
     The ends of a line deviate from the mean by half its rise; a larger deviation than the rise is not due to a slope.
     """
-    deviates = bool({"increases", "decreases"} & set(away))
-    if rise in ("increases", "decreases") and not (deviates and beyond_the_line):
+    deviates = bool(set(DIRECTIONS) & set(away))
+    if rise in DIRECTIONS and not (deviates and beyond_the_line):
         return "sloped"
     if rise == "negligible" and set(away) == {"negligible"}:
         return "flat"

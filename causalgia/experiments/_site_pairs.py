@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_count, nearest
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
@@ -267,7 +268,7 @@ def _gate(interaction: str, both: str) -> str:
         return "add up"
     if interaction == "undecided":
         return "are undecided"
-    if both not in ("increases", "decreases"):
+    if both not in DIRECTIONS:
         return "interact"
     more = interaction == both
     return "do more together than their sum (AND)" if more else "do less together than their sum (OR)"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
 from causalgia.checks import as_count
-from causalgia.choices import LEAST_PLACEBO_WORDS
+from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
@@ -258,7 +258,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     from causalgia.multiplicity.placebo import placebo_classes
 
-    directed = np.isin(rows["verdict"].to_numpy()[~placebo], ("increases", "decreases"))
+    directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
     size = np.abs(beyond["ace"].to_numpy())
     n_named = min(_NAMED, int(directed.sum()) or len(size))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]

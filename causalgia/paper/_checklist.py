@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xarray as xr
 
+from causalgia.choices import VERDICTS
 from causalgia.errors import OutcomesError, printable
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.reporting._trial_report import count_clause
@@ -71,8 +72,7 @@ def _verdicts(effects: xr.Dataset) -> str:
     if not is_decided(effects):
         return ""
     found = effects["verdict"].isel(contrast=~is_placebo_word(effects)).to_numpy()
-    words = ("increases", "decreases", "negligible", "undecided")
-    return ", ".join(f"{int((found == word).sum()):,} {word}" for word in words)
+    return ", ".join(f"{int((found == word).sum()):,} {word}" for word in VERDICTS)
 
 
 def _rare(effects: xr.Dataset) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from causalgia.choices import VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.errors import printable
 from causalgia.estimation.ratios import null_value
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
 _FEW = 6
-_VERDICTS = ("increases", "decreases", "negligible", "undecided")
 _ADJUSTMENTS = {
     "bh": "Benjamini-Hochberg",
     "by": "Benjamini-Yekutieli",
@@ -236,7 +236,7 @@ def _results_paragraph(effects: xr.Dataset) -> str:
         return " ".join(
             [*sentences, *([f"These are the largest; {more:,} more effects are in the table."] if more else [])]
         )
-    number = {word: sum(row["verdict"] == word for row in table) for word in _VERDICTS}
+    number = {word: sum(row["verdict"] == word for row in table) for word in VERDICTS}
     verbs = {"increases": ("increases", "increase"), "decreases": ("decreases", "decrease")}
     counts = [f"{n:,} {verbs.get(word, (f'is {word}', f'are {word}'))[n != 1]}" for word, n in number.items() if n]
     first = f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, {', '.join(counts)}."

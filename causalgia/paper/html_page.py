@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from causalgia.choices import VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo_word
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
 _FEW_SENTENCES, _WITHOUT_SCRIPT, _MOST_ROWS = 6, 500, 20_000
-_VERDICTS = ("increases", "decreases", "negligible", "undecided")
 _LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
 _FINGERPRINTS = ("design_fingerprint", "null_fingerprint", "predictor_fingerprint", "analysis_fingerprint", "protocol")
 _TOLD = {"exploratory", "notes", "caution", "answer", "question", "estimand"}
@@ -139,7 +139,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         "question": parts.question,
         "facts": _facts(outcomes),
         "finding": _finding(result, parts, found.results) if found is not None else _finding_in_text(parts),
-        "marks": _count(_named(result)["verdict"].to_numpy().ravel(), _VERDICTS)
+        "marks": _count(_named(result)["verdict"].to_numpy().ravel(), VERDICTS)
         if has_effects and is_decided(result)
         else [],
         "asked": [_cut(t) for t in estimand(result).split("\n") if not t.startswith(_ELSEWHERE)] if has_effects else [],
@@ -283,7 +283,7 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
         "shown": lines[:_WITHOUT_SCRIPT],
         "n_rows": len(lines),
         "rows": Markup(text),
-        "verdicts": [verdict for verdict in _VERDICTS if any(cell.startswith(verdict) for cell in there)],
+        "verdicts": [verdict for verdict in VERDICTS if any(cell.startswith(verdict) for cell in there)],
         "table_notes": notes,
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope
+from causalgia.choices import LEAST_FOR_A_LAW, VERDICTS, is_matched_rope
 from causalgia.design import MatchedVariants
 from causalgia.errors import OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
@@ -215,7 +215,7 @@ class MatchedTrial(Experiment):
             more = "; ..." if found.sizes["contrast"] > len(order) else ""
             named = f", the largest {named}{more}" if named else ""
             counts = Counter(rows["verdict"].to_numpy().tolist())
-            verdicts = ", ".join(f"{counts[name]:,} {name}" for name in _VERDICTS if counts[name])
+            verdicts = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS if counts[name])
             n = rows["n_matched"].to_numpy()
             among = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
             lines.append(
@@ -237,7 +237,6 @@ def check_every_variant(effects: xr.Dataset, n: int) -> None:
 
 _FAMILY = "the variants of one task"
 _COLUMNS = ("chromosome", "position", "reference", "alternate")
-_VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
 
 def _strata_notes(trial: MatchedTrial) -> list[str]:
