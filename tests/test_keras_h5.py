@@ -436,8 +436,11 @@ def test_graphs_that_are_refused(tmp_path):
     two = as_keras_2([layer("InputLayer", "a"), layer("InputLayer", "b"), layer("Add", "sum", "a", "b")], ["sum"])
     two["config"]["input_layers"] = [["a", 0, 0], ["b", 0, 0]]
     circle = as_keras_2([layer("InputLayer", "a"), layer("Add", "x", "y"), layer("Add", "y", "x")], ["y"])
+    astray = as_keras_2([layer("InputLayer", "a"), layer("Dense", "x", "a")], ["x"])
+    astray["config"]["input_layers"] = [["b", 0, 0]]
     for graph, message in [
         (two, r"has 2 inputs, 'a', 'b'"),
+        (astray, "its input, 'b', is none of its layers"),
         (circle, "graph around layer 'y' is damaged"),
         ({"class_name": "MyModel", "config": {"layers": [1]}}, "'MyModel', a class of its own whose code is not read"),
         ({"class_name": "Model", "config": {"layers": [{}]}}, "is no graph of a Keras network"),

@@ -162,7 +162,12 @@ class KerasNetwork(torch.nn.Module):
             )
         self._source, self._graph = source, graph
         self._check_kinds()
-        self._input = _input_order(graph.layers[graph.inputs[0]].config, source)
+        if (first := graph.layers.get(graph.inputs[0])) is None:
+            raise PredictorError(
+                f"{source}: its input, {quoted(graph.inputs[0])}, is none of its layers: the graph is damaged; save it "
+                "again"
+            )
+        self._input = _input_order(first.config, source)
         self._order = self._in_order()
         names = list(dict.fromkeys(name for name, _ in self._order))
         self._places = {name: place for place, name in enumerate(names)}
