@@ -29,6 +29,7 @@ Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
 _MOST_LETTERS, _MOST_BRACKETS = 10_000, 50
 _MOST_PAIRED = 200  # names; their 19,900 pairs are dense rows of weights
+_LONGEST_PATTERN = 10_000
 _WILD = re.compile(r"[*?]|\[[^\]]+\]")
 _SPACED_SIGN = re.compile(r"\s[-+*/=]+\s")
 _MULTIPLE = re.compile(r"\s*[\d.]+\s*\*")
@@ -216,7 +217,9 @@ def matched(pattern: str, known: Iterable[str]) -> list[str]:
     known = list(known)
     if pattern in known:
         return [pattern]
-    return [name for name in known if fnmatchcase(name, pattern)] if _WILD.search(pattern) else []
+    if len(pattern) > _LONGEST_PATTERN or not _WILD.search(pattern):
+        return []
+    return [name for name in known if fnmatchcase(name, pattern)]
 
 
 def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[str]) -> dict[str, Terms]:

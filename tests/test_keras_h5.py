@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import zipfile
@@ -438,8 +439,11 @@ def test_graphs_that_are_refused(tmp_path):
     circle = as_keras_2([layer("InputLayer", "a"), layer("Add", "x", "y"), layer("Add", "y", "x")], ["y"])
     astray = as_keras_2([layer("InputLayer", "a"), layer("Dense", "x", "a")], ["x"])
     astray["config"]["input_layers"] = [["b", 0, 0]]
+    endless = as_keras_2([layer("InputLayer", "a"), layer("Dense", "x", "a")], ["x"])
+    endless["config"]["input_layers"] = [["a", math.inf, 0]]
     for graph, message in [
         (two, r"has 2 inputs, 'a', 'b'"),
+        (endless, "is no graph of a Keras network .OverflowError"),
         (astray, "its input, 'b', is none of its layers"),
         (circle, "graph around layer 'y' is damaged"),
         ({"class_name": "MyModel", "config": {"layers": [1]}}, "'MyModel', a class of its own whose code is not read"),

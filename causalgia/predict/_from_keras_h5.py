@@ -223,7 +223,7 @@ class KerasNetwork(torch.nn.Module):
                 f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be read: {error}; rebuild it in "
                 "PyTorch and load its arrays, or wrap Keras' own predict in cg.FunctionPredictor"
             ) from error
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise PredictorError(
                 f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be read "
                 f"({type(error).__name__}: {str(error)[:200]}); is this the graph of these weights?"

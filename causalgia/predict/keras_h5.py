@@ -224,7 +224,7 @@ def graph_of(text: str, source: Path) -> KerasGraph:
         return _graph(found["class_name"], found["config"], source)
     except PredictorError:
         raise
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         why = f"{type(error).__name__} {error}"
         raise PredictorError(f"{source}: is no graph of a Keras network ({why[:80]}); {_SAVE_AGAIN}") from error
 

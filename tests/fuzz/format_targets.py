@@ -125,7 +125,7 @@ def _arrays_changed(arrays: dict[str, Any], rng: Random) -> dict[str, Any]:
                 )
                 try:
                     found[name] = values.astype(dtype)
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, RuntimeError):  # RuntimeError: a float as a date
                     continue
             elif kind == 5:
                 found[name] = rng.choice(mutation.VALUES[:12])
