@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
@@ -222,6 +223,55 @@ def test_a_predictor_that_changes_on_the_way_is_found_by_halves_of_the_units():
     drift["outcome"][150:, 1] += 1.5
     assert status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
     assert status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
+
+
+def parallel_table(rng: np.random.Generator, n: int = 120, later: float = 0.0, arms: int = 3) -> xr.Dataset:
+    """A parallel trial of normal outcomes with effects 0, 1, 2, in whose second half all arms but the first differ."""
+    assigned = rng.permuted(np.arange(n) % arms)
+    y = assigned + rng.normal(size=n) + later * (assigned > 0) * (np.arange(n) >= n // 2)
+    table = pd.DataFrame({"unit": np.arange(n), "arm": [f"arm {a}" for a in assigned], "y": y})
+    return cg.from_frame(table, unit="unit", arm="arm", outcome="y")
+
+
+def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_predictor_changed():
+    rng = np.random.default_rng(8)
+    sound = [Claim(parallel_table(rng), rng=1, control="arm 0") for _ in range(200)]
+    p = np.array([cg.refutation.subset_of_units(one)["value"].item() for one in sound])
+    assert 1 <= (p <= 0.05).sum() <= 21  # of 200 at 5 %, 4 standard errors
+    changed = [Claim(parallel_table(rng, later=2.0), rng=1, control="arm 0") for _ in range(5)]
+    assert {cg.refutation.subset_of_units(one)["status"].item() for one in changed} == {"fail"}
+
+
+def test_half_of_a_parallel_trial_with_few_units_of_an_arm_is_not_compared():
+    claim = Claim(parallel_table(np.random.default_rng(0), n=45), rng=1, control="arm 0")
+    found = cg.refutation.subset_of_units(claim)
+    assert found.sizes["check"] == 0
+    assert "of an arm; 10 are the least" in found.attrs["not_applicable"]
+
+
+def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
+    arms = {"control": cg.Embed("CUUA", at=AT), "word": cg.Embed("AUUA", at=AT)}  # a G before it makes GAUU
+    trial = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=900, contrasts="control", assignment="parallel")
+    found = cg.refutation.junction_sites(claim_of(trial, Oracle(Word("GAUU", 1.0)), motifs=["GAUU"]))
+    assert status(found, "junction sites") == "fail"
+    assert found["value"].item() == pytest.approx(1.0, abs=0.25)
+
+
+def test_copies_that_are_one_parent_are_not_counted_as_repeated_draws():
+    sequences = cg.sequences.decode(cg.Uniform(length=41).sample(240, rng=9)["sequence"].values)
+    copied = cg.Genomic(of=[*sequences, *sequences[:80]])
+    found = cg.refutation.degenerate_draws(claim_of(design(320, copied), cg.zoo.oracle("additive")))
+    assert found["value"].item() == 1.0
+
+
+def test_a_trial_of_one_unit_is_refused():
+    with pytest.raises(OutcomesError, match="has 1 unit, whose effect has no standard error"):
+        cg.refute(design(1), cg.zoo.oracle("additive"), rng=0)
+
+
+def test_a_report_says_that_a_trial_without_effect_claims_nothing():
+    found = cg.refute(design(200), Oracle(Word("CC", 1.0)), rng=0, checks="degenerate_draws")
+    assert cg.report(found).startswith("No claim: no effect differs from none")
 
 
 def test_arms_of_unlike_backgrounds_are_out_of_balance():

@@ -141,6 +141,10 @@ class Claim:
     def __post_init__(self) -> None:
         validate(self.outcomes, "outcomes", positions=True)
         check_no_positions(self.outcomes, "outcomes")
+        if self.outcomes.sizes["unit"] < 2:
+            raise OutcomesError(
+                "the trial has 1 unit, whose effect has no standard error; run it with more, n_units=100"
+            )
         if self.predictor is not None and not isinstance(self.predictor, Predictor):
             raise PredictorError(
                 f"predictor={quoted(self.predictor)} is not a predictor; give the one of the trial, such as a "

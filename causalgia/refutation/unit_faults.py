@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from causalgia.design import Embed, Insert, KletShuffle
@@ -19,6 +22,7 @@ from causalgia.refutation.claim import (
     cluster_means,
     permutation_p,
     refutation,
+    row_of,
     upper_tail,
 )
 from causalgia.sequences.shuffles import log_degeneracy
@@ -38,9 +42,9 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
     the standard error falls as if they were new. Use it for shuffles of short or repetitive sequences, and for lists
     from files.
 
-    The value is Kish's effective number of distinct backgrounds, ``(sum m)^2 / sum m^2`` for multiplicities m, over the
-    number of clusters of the estimates; it passes from .9. Where units cannot be drawn again (a table, joined stores),
-    equal rows of outcomes and GC content are counted.
+    The value is Kish's effective number of distinct backgrounds, ``(sum m)^2 / sum m^2`` for multiplicities m, over
+    that of the clusters of the estimates, for their sizes; it passes from .9. Where units cannot be drawn again (a
+    table, joined stores), equal rows of outcomes and GC content are counted.
 
     Parameters
     ----------
@@ -76,13 +80,17 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
 
 
 def _distinct_units(claim: Claim) -> list[Finding]:
-    n = int(claim.estimates["n_clusters"].max())
+    clusters = str(claim.estimates.attrs.get("cluster", ""))
+    sizes = np.ones(claim.outcomes.sizes["unit"], np.intp)
+    if clusters in claim.effects.coords:
+        sizes = np.unique(claim.effects[clusters].to_numpy().astype(str), return_counts=True)[1]
+    n = _effective(sizes)
     if claim.units is None:
         counts, sure = _equal_rows(claim)
     else:
         counts, sure = np.unique(claim.units.tokens, axis=0, return_counts=True)[1], True
     what = "distinct rows of outcomes" if claim.units is None else "distinct sequences"
-    effective = float(counts.sum() ** 2 / (counts.astype(float) ** 2).sum())
+    effective = _effective(counts)
     share = min(1.0, effective / n)
     status: Status = "pass" if share >= DISTINCT else "fail" if share < REPEATED and sure else "warn"
     null, reach = None if claim.design is None else claim.design.null, ""
@@ -96,12 +104,18 @@ def _distinct_units(claim: Claim) -> list[Finding]:
             value=share,
             threshold=DISTINCT,
             status=status,
-            reason=f"{len(counts):,} {what} (effectively {effective:,.0f}) behind {n:,} independent units{reach}",
+            reason=f"{len(counts):,} {what} (effectively {effective:,.0f}) behind {len(sizes):,} independent units "
+            f"(effectively {n:,.0f}){reach}",
             cure=""
             if status == "pass"
             else "remove copies, or name them as one parent; use more parents, a smaller k, or fewer units",
         )
     ]
+
+
+def _effective(counts: npt.NDArray[np.intp]) -> float:
+    """Return Kish's effective number of groups of these sizes."""
+    return float(counts.sum() ** 2 / (counts.astype(float) ** 2).sum())
 
 
 def _equal_rows(claim: Claim) -> tuple[npt.NDArray[np.intp], bool]:
@@ -126,7 +140,8 @@ def subset_of_units(claim: Claim) -> xr.Dataset:
     trial ran, where a store joins two trials, or where few units carry the effect.
 
     The value is the p-value of a permutation test of the largest difference between halves over the claimed effects, in
-    sd; uniform where nothing is wrong. Where units share parents, the halves are of parents.
+    sd; uniform where nothing is wrong. In a parallel trial it is that of a t test, by Bonferroni over effects, with the
+    smaller degrees of freedom of both halves. Where units share parents, the halves are of parents.
 
     Parameters
     ----------
@@ -140,7 +155,7 @@ def subset_of_units(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails with p at most .0025, warns with p at most .05; exact for exchangeable units.
+    *Level*: fails with p at most .0025, warns with p at most .05; exact for exchangeable units of a crossover.
 
     Examples
     --------
@@ -159,15 +174,20 @@ def _halves(claim: Claim) -> list[Finding]:
     n = claim.outcomes.sizes["unit"]
     if n < 20:
         raise NotApplicableError(f"{n} units are too few to halve; 20 are the least")
-    if "ice" not in claim.effects:
-        raise NotApplicableError("in a parallel trial each unit shows one arm; this check takes a crossover")
-    columns = [claim.effects["ice"].sel(contrast=name, task=task).to_numpy() for name, task in claimed]
-    means = cluster_means(claim.effects, np.stack(columns, axis=1).astype(np.float64))
-    if len(means) < 20:
-        raise NotApplicableError(f"{len(means)} parents are too few to halve; 20 are the least")
-    half = len(means) // 2
-    value, worst = permutation_p(means[:half], means[half:], key=derive(claim.key, "subset of units"))
-    (name, task), (one_ace, other_ace) = claimed[worst], (means[:half, worst].mean(), means[half:, worst].mean())
+    codes = np.arange(n)
+    if "parent" in claim.effects.coords:
+        codes = pd.factorize(claim.effects["parent"].to_numpy().astype(str))[0]
+    half = (int(codes.max()) + 1) // 2
+    if half < 10:
+        raise NotApplicableError(f"{codes.max() + 1} parents are too few to halve; 20 are the least")
+    if "ice" in claim.effects:
+        columns = [claim.effects["ice"].sel(contrast=name, task=task).to_numpy() for name, task in claimed]
+        means = cluster_means(claim.effects, np.stack(columns, axis=1).astype(np.float64))
+        value, worst = permutation_p(means[:half], means[half:], key=derive(claim.key, "subset of units"))
+        one_ace, other_ace = means[:half, worst].mean(), means[half:, worst].mean()
+    else:
+        value, worst, one_ace, other_ace = _halves_of_arms(claim, codes < half)
+    name, task = claimed[worst]
     status: Status = "fail" if value <= FAIL_LEVEL else "warn" if value <= _WARN else "pass"
     return [
         Finding(
@@ -182,6 +202,30 @@ def _halves(claim: Claim) -> list[Finding]:
             else "look for what changed on the way: the predictor, a joined store, sorted units",
         )
     ]
+
+
+def _halves_of_arms(claim: Claim, first: Mask) -> tuple[float, int, float, float]:
+    """Return the p-value of a difference between both parts of a parallel trial, and the effect that differs most."""
+    arms = {arm for name, _ in claim.effects_claimed for arm in claim.weights[name]}
+    for part in (first, ~first):
+        if (few := _fewest(claim, arms, part)) < 10:
+            raise NotApplicableError(f"half of the units has {few} of an arm; 10 are the least")
+    parts = [claim.estimated(claim.effects.isel(unit=part)) for part in (first, ~first)]
+    rows = []
+    for i, (name, task) in enumerate(claim.effects_claimed):
+        (one, se, df), (other, other_se, other_df) = (row_of(part, name, task) for part in parts)
+        p = 2 * upper_tail(abs(one - other), float(np.hypot(se, other_se)), min(df, other_df))
+        rows.append((p, i, one, other))
+    p, worst, one, other = min(rows)
+    return min(1.0, p * len(rows)), worst, one, other
+
+
+def _fewest(claim: Claim, arms: Iterable[str], units: Mask) -> int:
+    """Return the number of units of a parallel trial in the arm, among these, that has fewest; of a crossover, all."""
+    if "assigned" not in claim.effects.coords:
+        return int(units.sum())
+    assigned = claim.effects["assigned"].to_numpy()[units]
+    return min(int((assigned == arm).sum()) for arm in arms)
 
 
 def balance(claim: Claim) -> xr.Dataset:
@@ -301,8 +345,6 @@ def junction_sites(claim: Claim) -> xr.Dataset:
 
 def _without_sites(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
-    if "ice" not in claim.effects:
-        raise NotApplicableError("in a parallel trial each unit shows one arm; this check takes a crossover")
     touched = _touched_units(claim)
     rows: list[tuple[float, float, float, str, str]] = []
     for name, task in claimed:
@@ -310,7 +352,7 @@ def _without_sites(claim: Claim) -> list[Finding]:
         rate, whole = float(out.mean()), claim.ace(name, task)
         if not out.any():
             rows.append((1.0, 0.0, rate, name, task))
-        elif (~out).sum() < 3:
+        elif _fewest(claim, claim.weights[name], ~out) < 3:
             rows.append((0.0, 1.0, rate, name, task))
         else:
             rest = claim.estimated(claim.effects.isel(unit=~out)).sel(contrast=name, task=task)

@@ -39,10 +39,11 @@ def refutation_report(found: xr.Dataset) -> str:
     status = [str(one) for one in found["status"].to_numpy()]
     counts = ", ".join(f"{status.count(name)} {word}" for name, word in _WORDS.items())
     n, attrs = len(status), found.attrs
+    claims = attrs.get("claims", "none")
     budget = f" (the trial: {attrs['budget']:,})" if "budget" in attrs else ""
     n_predictions = int(found["n_predictions"].sum())
     lines = [
-        f"Refutation of: {attrs.get('claims', 'none')}",
+        "No claim: no effect differs from none" if claims == "none" else f"Refutation of: {claims}",
         f"{n:,} check{'' if n == 1 else 's'}: {counts}; {n_predictions:,} predictions{budget}",
         "",
     ]
