@@ -257,6 +257,20 @@ def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
     assert found["value"].item() == pytest.approx(1.0, abs=0.25)
 
 
+def test_placebo_words_are_no_sites_that_the_predictor_reads():
+    arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
+    shares = [
+        cg.refutation.junction_sites(
+            claim_of(
+                cg.Design(null=cg.Uniform(length=41), arms=arms | more, n_units=200, contrasts="control"),
+                cg.zoo.oracle("additive"),
+            )
+        )["reason"].item()
+        for more in ({}, cg.placebos("ACUC", at=AT, n_words=8))
+    ]
+    assert shares[0] == shares[1]
+
+
 def test_copies_that_are_one_parent_are_not_counted_as_repeated_draws():
     sequences = cg.sequences.decode(cg.Uniform(length=41).sample(240, rng=9)["sequence"].values)
     copied = cg.Genomic(of=[*sequences, *sequences[:80]])

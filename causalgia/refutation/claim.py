@@ -228,7 +228,7 @@ class Claim:
         found = self.estimates
         p, size = (found[name].transpose("contrast", "task").to_numpy() for name in ("p", "ace"))
         se = found["se"].transpose("contrast", "task").to_numpy()
-        words = {arm for arm, kind in self._kinds.items() if kind == "placebo_word"}
+        words = {arm for arm, kind in self.kinds.items() if kind == "placebo_word"}
         names = list(map(str, found["contrast"].to_numpy()))
         clear = np.abs(size) / np.maximum(se, 1e-12 * np.maximum(np.abs(size), 1e-300))
         order = np.dstack(np.unravel_index(np.argsort(-clear, axis=None, kind="stable"), p.shape))[0]
@@ -241,7 +241,8 @@ class Claim:
         ]
 
     @cached_property
-    def _kinds(self) -> dict[str, str]:
+    def kinds(self) -> dict[str, str]:
+        """Arm -> kind of its intervention; empty where the outcomes do not say."""
         if "kind" not in self.outcomes.coords:
             return {}
         return dict(zip(map(str, self.outcomes["arm"].values), map(str, self.outcomes["kind"].values), strict=True))

@@ -308,7 +308,8 @@ def junction_sites(claim: Claim) -> xr.Dataset:
     """Estimate the claimed effects without the units in which an arm makes or destroys a site at its junctions.
 
     The letters that an arm writes and those around them may form a site that neither has: the effect is then that of
-    another word. Use it with ``motifs=``, the sites that the predictor reads; without, those that the arms write.
+    another word. Use it with ``motifs=``, the sites that the predictor reads; without, those that the arms
+    write, placebo words apart.
 
     The value is the share of the effect that goes without these units: ``1 - ACE(other units) / ACE``, 1 where there
     are no other units; passes up to .5.
@@ -387,7 +388,9 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
             step.written.reads
             for arm in design.named_arms
             for step in steps_of(arm.intervention)
-            if isinstance(step, Embed | Insert) and len(step.written) >= 4
+            if isinstance(step, Embed | Insert)
+            and len(step.written) >= 4
+            and claim.kinds.get(arm.name) != "placebo_word"
         )
         motifs = list(words)
         if not motifs:
