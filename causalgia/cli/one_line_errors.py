@@ -19,7 +19,8 @@ from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_m
 _NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
 _VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
 _ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
-_CALL = re.compile(r"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)(\((?:[^()]|\([^()]*\))*\))?")
+_GIVEN = r"\((?:[^()]|\([^()]*\))*\)"
+_CALL = re.compile(rf"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)({_GIVEN}(?:\.\w+{_GIVEN})*)?")
 _COMMANDS = {
     **{name: name for name in ("run", "check", "estimate", "analyze", "mpra.power", "mpra.cheapest")},
     **dict.fromkeys(("decide", "infer", "adjust"), "analyze"),
@@ -77,6 +78,8 @@ def in_shell(text: str) -> str:
     'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
+    >>> in_shell("write a new lock with cg.Protocol(...).lock(path)")
+    'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
     return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, text))
