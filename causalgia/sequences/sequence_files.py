@@ -259,8 +259,8 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
             first = file.read(6)
             if first[:4] != _ZIP and first != _NPY:
                 raise SequenceError(
-                    f"{path}: is no file of NumPy arrays, it begins with {quoted(first.decode('latin-1'))}; write them by "
-                    "np.save or np.savez, and name a file of text .fa, .txt or .csv"
+                    f"{path}: is no file of NumPy arrays, it begins with {quoted(first.decode('latin-1'))}; write "
+                    "arrays by np.save or np.savez (numbers of a text file: np.loadtxt)"
                 )
             if first[:4] == _ZIP:
                 with zipfile.ZipFile(file) as packed:
