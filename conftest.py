@@ -15,6 +15,7 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/keras_layers.py",
         "causalgia/predict/torch_*.py",
         "causalgia/attribution/deeplift.py",
+        "causalgia/attribution/filter_sites.py",
         "causalgia/attribution/gradients.py",
         "causalgia/attribution/layers.py",
         "causalgia/attribution/_attention.py",

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
 from causalgia.attribution.baselines import as_explained
+from causalgia.attribution.distinct_patterns import is_near_copy
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, EstimateError, MissingExtraError, SequenceError, quoted
+from causalgia.errors import DegenerateWarning, EstimateError, MissingExtraError, SequenceError, StoreError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.predict import Predictor
@@ -26,6 +28,7 @@ from causalgia.sequences import Motif, Sequences, encode, motif, read_motifs
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source, sequence_fingerprints
 from causalgia.sequences.motif_names import core_motifs
+from causalgia.store import load, save
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.design_notes import overlap_notes
 
@@ -33,9 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from causalgia.analysis import Rope
-    from causalgia.experiments.kit.answer import Answer
-    from causalgia.experiments.kit.experiment import Experiment
+    from causalgia.attribution._propose import Method
 
 Motifs = Mapping[str, Any] | str | PathLike[str]
 _FEWEST = 40
@@ -44,7 +45,8 @@ _MOST_IN_PAIRS = 4
 _SUM = 0.1
 _SAME_NAME = 0.1
 _DIRECTED = ("increases", "decreases")
-_COLUMNS = ("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members", "sequences")
+_COLUMNS = ("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members", "sequences", "methods")
+PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
 _OF_PAIRS = ("first", "second", "task", "interaction", "lower", "upper", "reads")
 _OF_SITES = ("sequence", "start", "stop", "word", "strand")
 
@@ -58,8 +60,8 @@ class Discovery:
     table
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
         is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
-        of predictors in which the word lies beyond placebo words in the direction of the verdict, and ``sequences``,
-        the number of proposing sequences in which it was a seqlet.
+        of predictors in which the word lies beyond placebo words in the direction of the verdict, ``sequences``, the
+        number of proposing sequences in which it was a seqlet, and ``methods``, which proposed it.
     pairs
         A row a pair of words that hold and task: ``first``, ``second``, ``interaction, lower, upper`` and ``reads``:
         "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
@@ -106,7 +108,9 @@ def discover(
     sequences: Source | xr.Dataset,
     *,
     n_units: int = _UNITS,
+    method: Method | Literal["all"] | Sequence[Method] = "all",
     motifs: Motifs | None = None,
+    store: str | PathLike[str] | None = None,
     rng: RNG,
 ) -> Discovery:
     """Return the words that a network reads: proposed on half of the sequences, tested on the other half.
@@ -126,10 +130,17 @@ def discover(
         ``null.sample``. Copies, on either strand, count once.
     n_units
         Backgrounds of each trial.
+    method
+        What proposes words, as in `causalgia.propose`: ``"seqlets"``, ``"kmer"``, ``"modisco"``, ``"filters"``, several
+        of them, or ``"all"`` that the predictor, the sequences and the installation allow. The answer names those left
+        out.
     motifs
         Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``, the vertebrates' motifs of
         pyjaspar, to name the words by: the nearest motif by Tomtom, if its q-value (Benjamini-Hochberg over words and
         motifs) is at most 0.1.
+    store
+        Folder in which proposals and outcomes are kept as soon as they are there; the same call goes on from what it
+        has.
     rng
         Seed of null sequences and backgrounds.
 
@@ -144,6 +155,8 @@ def discover(
         If there are fewer than 40 sequences that are no shuffles of one another, or motifs cannot be read.
     MissingExtraError
         If motifs are given and memelite is not installed.
+    StoreError
+        If `store` holds a discovery with other settings, which are named.
 
     Notes
     -----
@@ -155,9 +168,8 @@ def discover(
     placebo word has a measurable effect, as in a predictor that reads whole words alone, it holds if its effect is not
     0, with the same rate.
 
-    Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .9 or
-    more, or .1 or less), the answer says so: effects are then effects far from the sequences given.
-    The result is made at one go; a call that was interrupted starts anew.
+    Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
+    or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
 
     With several members ``q`` is that of the member that makes the majority (the third smallest of five), and the
     interval is over units and members.
@@ -189,26 +201,41 @@ def discover(
     proposing, fresh = _split(distinct)
     predictor.predict(proposing.parents_given.tokens[:1])
     predictor = predictor.with_incremental_edits(fresh.length)
-    proposed = propose(sequences=proposing.parents_given, predictor=predictor, rng=derive(key, "propose"))
+    folder = None if store is None else Path(store)
+    settings: dict[str, str | int] = {
+        "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
+        "method": method if isinstance(method, str) else ", ".join(map(str, method)),
+    }  # fmt: skip
+
+    def proposing_words() -> xr.Dataset:
+        of = proposing.parents_given
+        return propose(sequences=of, predictor=predictor, method=method, rng=derive(key, "propose"))
+
+    proposed = _kept_proposals(folder, settings, proposing_words)
     n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
     n_copies = len(given) - len(distinct)
     copies = [f"{n_copies:,} of {len(given):,} sequences are copies of others, on either strand, and are left out."]
     copies = copies if n_copies else []
+    without = proposed.attrs.get("left_out")
+    copies += [f"Words are proposed by {proposed.attrs['method']}; without {without}."] if without else []
     if not proposed.sizes["pattern"]:
         says = f"No word is proposed by the maps of {n_proposing:,} sequences, so that none was tested."
         table, pairs, sites = (_empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES))
         return Discovery(table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies))
     keys, beyond = (derive(key, "trial"), derive(key, "analysis")), "beyond placebo words"
+    trial = proposals_trial(proposed, fresh, n_units=n_units)
+    outcomes = _run_in(folder, "trial", trial, predictor, keys[0], real="parents")
     try:
-        trial, answer = _tested(proposed, fresh, predictor, n_units, keys, "placebo outliers")
+        answer = trial.analyze(outcomes, rng=keys[1])
     except EstimateError:  # of placebo words without an effect; what else is wrong is wrong with rope=0 too
-        trial, answer = _tested(proposed, fresh, predictor, n_units, keys, 0)
+        trial = proposals_trial(proposed, fresh, n_units=n_units, rope=0)
+        answer = trial.analyze(_run_in(folder, "trial of 0", trial, predictor, keys[0]), rng=keys[1])
         beyond = "by an effect other than 0 (no placebo word has a measurable one)"
     over = answer.findings.get("over predictors", answer.decisions)
     table = _table(answer.decisions, over, proposed, named)
     both_strands = bool(proposed.attrs["both_strands"])
     largest, near_copies = _largest(table, both_strands=both_strands)
-    pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"))
+    pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder)
     held = table["verdict"].isin(_DIRECTED)
     n_words = proposed.sizes["pattern"]
     sites = _sites([proposing.parents_given, fresh.parents_given], table, both_strands=both_strands)
@@ -231,17 +258,39 @@ def discover(
     )
 
 
-def _tested(
-    proposed: xr.Dataset,
-    null: DinucleotideShuffle,
-    predictor: Predictor,
-    n_units: int,
-    keys: tuple[int, int],
-    rope: Rope,
-) -> tuple[Experiment, Answer]:
-    """Return the trial of proposed words, and its answer."""
-    trial = proposals_trial(proposed, null, n_units=n_units, rope=rope)
-    return trial, trial.analyze(run(trial, predictor, rng=keys[0], real="parents"), rng=keys[1])
+def _kept_proposals(
+    folder: Path | None, settings: Mapping[str, str | int], make: Callable[[], xr.Dataset]
+) -> xr.Dataset:
+    """Return the proposals that a folder holds, if their settings are these, else make them and keep them there."""
+    if folder is None:
+        return make()
+    path, marked = folder / PROPOSALS, {f"{_OF_DISCOVERY}{name}": value for name, value in settings.items()}
+    if not path.exists():
+        made = make()
+        folder.mkdir(parents=True, exist_ok=True)
+        save(made.assign_attrs(marked), path)
+        return made
+    held = load(path, "proposals")
+    differ = [
+        f"{name} was {quoted(held.attrs.get(_OF_DISCOVERY + name, 'not kept'))} and is {quoted(value)}"
+        for name, value in settings.items()
+        if held.attrs.get(_OF_DISCOVERY + name) != value
+    ]
+    if differ:
+        raise StoreError(
+            f"{folder}: holds another discovery: {'; '.join(differ)}; give another folder, or these settings again"
+        )
+    held.attrs = {name: value for name, value in held.attrs.items() if name not in marked}
+    return held
+
+
+def _run_in(
+    folder: Path | None, name: str, design: Design, predictor: Predictor, key: int, real: Any = None
+) -> xr.Dataset:
+    """Return the outcomes of a trial, which goes on from what a folder has of it."""
+    store = None if folder is None else folder / f"{name}.zarr"
+    outcomes = run(design, predictor, rng=key, real=real, store=store)
+    return outcomes if store is None else outcomes.load()
 
 
 def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
@@ -320,13 +369,15 @@ def _table(
     import pandas as pd
 
     names = _names(proposed, motifs)
-    seen = dict(zip(proposed["consensus"].to_numpy().tolist(), proposed["n_units"].to_numpy().tolist(), strict=True))
+    words, by = proposed["consensus"].to_numpy().tolist(), proposed["method"].to_numpy()
+    seen = dict(zip(words, proposed["n_units"].to_numpy().tolist(), strict=True))
+    methods = {word: ", ".join(by[row]) for word, row in zip(words, proposed["proposed_by"].to_numpy(), strict=True)}
     verdicts, q = decisions["verdict"], decisions["q"]
     if "model" not in verdicts.dims:
         verdicts, q = verdicts.expand_dims(model=1, axis=-1), q.expand_dims(model=1, axis=-1)
     majority = verdicts.sizes["model"] // 2 + 1
     rows = []
-    for word in dict.fromkeys(proposed["consensus"].to_numpy().tolist()):
+    for word in dict.fromkeys(words):
         for task in decisions["task"].to_numpy().tolist():
             said = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
             verdict = next((one for one in ("increases", "decreases", "negligible") if said.count(one) >= majority), "")
@@ -341,6 +392,7 @@ def _table(
                     "verdict": verdict or "undecided",
                     "members": max(said.count(one) for one in _DIRECTED),
                     "sequences": seen[word],
+                    "methods": methods[word],
                 }
             )
     table = pd.DataFrame(rows)
@@ -366,28 +418,6 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
     return largest, [f"Pairs leave out {words}, a near copy of a larger one: {', '.join(left_out)}."]
 
 
-def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two words are one, shifted: they share a run of five letters, and of all but two of the shorter.
-
-    Words of one length that differ at their ends, without a shift, are variants and no copies.
-
-    Examples
-    --------
-    >>> is_near_copy("GTGACTCA", "TGACTCAC", both_strands=False)
-    True
-    >>> is_near_copy("TGCATG", "AGCATG", both_strands=False), is_near_copy("TGAGTCA", "GTGACTC", both_strands=True)
-    (False, True)
-    """
-    shorter = min(len(word), len(other))
-    least = min(max(shorter - 2, 5), shorter)
-    for one in [word, reverse_complement_word(word)] if both_strands else [word]:
-        runs = ((i, j) for i in range(len(one) - least + 1) for j in range(len(other) - least + 1))
-        shifted = ((i, j) for i, j in runs if i != j or len(one) != len(other))
-        if one == other or any(one[i : i + least] == other[j : j + least] for i, j in shifted):
-            return True
-    return False
-
-
 def _overlap_sentences(trial: Design, predictor: Predictor) -> list[str]:
     """Return a sentence on the tasks in which shuffles and their sequences do not overlap; none if they do."""
     notes = overlap_notes(trial, predictor, "parents")
@@ -395,7 +425,13 @@ def _overlap_sentences(trial: Design, predictor: Predictor) -> list[str]:
 
 
 def _pairs(
-    predictor: Predictor, null: DinucleotideShuffle, table: pd.DataFrame, words: list[str], n_units: int, key: int
+    predictor: Predictor,
+    null: DinucleotideShuffle,
+    table: pd.DataFrame,
+    words: list[str],
+    n_units: int,
+    key: int,
+    folder: Path | None,
 ) -> pd.DataFrame:
     """Return the interaction of each pair of words, both embedded in the same backgrounds."""
     import pandas as pd
@@ -412,7 +448,7 @@ def _pairs(
         arms.append(Arm(both, Embed(first, at=places[0]) + Embed(second, at=places[1])))
         contrasts[both] = {both: 1.0, one: -1.0, other: -1.0, "untreated": 1.0}
     contrasts |= {arm.name: {arm.name: 1.0, "untreated": -1.0} for arm in arms[1 : 1 + 2 * len(words)]}
-    outcomes = run(Design(null=null, arms=arms, n_units=n_units), predictor, rng=key)
+    outcomes = _run_in(folder, "pairs", Design(null=null, arms=arms, n_units=n_units), predictor, key)
     effects = contrast(outcomes, contrasts=contrasts)
     n_pairs = len(words) * (len(words) - 1) // 2
     target: Any = "population x predictors" if predictor.models is not None else None

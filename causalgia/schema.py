@@ -114,6 +114,24 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
     return as_effect_table(dataset)
 
 
+OF_MAPS = (
+    "these are maps of cg.attribute, and a position of a map has no estimate; average them over the instances of a "
+    "word, cg.attribution.average(maps, 'TGCATG'), or test the words that they suggest: cg.propose(maps, "
+    "predictor=..., rng=0) and cg.experiments.proposals"
+)
+
+
+def check_no_average_map(estimates: object, call: str) -> None:
+    """Raise OutcomesError for the average of maps at the positions of a motif, where rows would get probabilities."""
+    attrs = getattr(estimates, "attrs", {})
+    if "map_method" in attrs and "motif_position" in getattr(estimates, "coords", {}):
+        raise OutcomesError(
+            f"{call}: these are averages of maps, and a position of a motif has an interval and no probability "
+            "(docs/decisions/0022): read lower and upper, cg.simultaneous(average, method='dunnett') for all positions "
+            "together, or test the letters of a word by a trial, cg.experiments.word_mutagenesis(null, word=...)"
+        )
+
+
 def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
     """Raise OutcomesError for curves, with a dim position, where one number for each task is needed.
 
@@ -125,6 +143,8 @@ def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
     ...
     causalgia.errors.OutcomesError: estimates: they have a dim 'position', and one number for each task is needed ...
     """
+    if {"score", "observed"} <= {*dataset.variables}:
+        raise OutcomesError(f"{kind}: {OF_MAPS}")
     if "position" in dataset.dims:
         raise OutcomesError(
             f"{kind}: they have a dim 'position', and one number for each task is needed here; read windows of the "

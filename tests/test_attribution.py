@@ -633,3 +633,18 @@ def test_constant_answers_are_explained_by_nothing():
         assert not np.isnan(maps["score"]).any()
         if "completeness" in maps:
             assert (maps["completeness"] == 0).all()
+
+
+@pytest.mark.parametrize("method", ["ism", "gradient", "integrated_gradients", "shapley"])
+def test_a_network_with_dropout_left_on_has_no_map(method):
+    class Noisy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scan, self.last = torch.nn.Conv1d(4, 32, 5), torch.nn.Linear(32, 1)
+
+        def forward(self, x):
+            return self.last(torch.nn.functional.dropout(self.scan(x).amax(2), 0.5, training=True))
+
+    predictor = cg.TorchPredictor(Noisy(), tasks=["a"], device="cpu")
+    with pytest.raises(PredictorError, match=r"when asked twice.*never training=True"):
+        cg.attribute(cg.Uniform(length=41).sample(4, rng=0), predictor, method=method, rng=0)

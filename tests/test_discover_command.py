@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_cli import call, refused
 
-from causalgia import store
+from causalgia import _discover, run, store
 from causalgia.cli.options import load_predictor_spec
 from causalgia.sequences import decode, encode
 from causalgia.trial_file import read_predictor_spec
@@ -48,6 +48,45 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     assert store.load(out / "proposals.nc", "proposals").sizes["pattern"] == len(set(table["consensus"]))
     refused("discover", network, "--sequences", peaks, "--out", out, said="--force to write over it")
     call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100, "--force")
+
+
+@pytest.mark.parametrize("stops_at", ["before the trial", "between trial and pairs"])
+def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
+    network, peaks = given
+    options = ("discover", network, "--sequences", peaks, "--n-units", 60, "--method", "seqlets", "--out")
+    call(*options, tmp_path / "whole")
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    assert names == {"words.csv", "pairs.csv", "sites.bed", "proposals.nc", "decisions.nc"}
+
+    done = []
+
+    def stopped(*args, **settings):
+        if len(done) == (stops_at != "before the trial"):
+            raise KeyboardInterrupt
+        done.append(1)
+        return run(*args, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_discover, "run", stopped)
+        call(*options, tmp_path / "words", code=130)
+    assert not (tmp_path / "words" / "words.csv").exists()
+    n_units = ("discover", network, "--sequences", peaks, "--n-units", 50, "--method", "seqlets", "--out")
+    refused(*n_units, tmp_path / "words", said="holds another discovery: n_units was 60 and is 50; give another folder")
+    peaks.write_text(peaks.read_text().replace("peak_0", "peak_zero").replace("\nA", "\nC", 1))
+    refused(*options, tmp_path / "words", said="sequences was")
+    peaks.write_text("".join(f">peak_{k}\n{row}\n" for k, row in enumerate(letters())))
+
+    def never(*_, **__):
+        raise AssertionError("words were proposed anew")
+
+    monkeypatch.setattr(_discover, "propose", never)
+    call(*options, tmp_path / "words")
+    assert {path.name for path in (tmp_path / "words").iterdir()} == names
+    for name in ("words.csv", "pairs.csv", "sites.bed"):
+        assert (tmp_path / "words" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    for kind in ("proposals", "decisions"):
+        whole, resumed = (store.load(tmp_path / folder / f"{kind}.nc", kind) for folder in ("whole", "words"))
+        assert whole.identical(resumed)
 
 
 def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):

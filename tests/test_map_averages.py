@@ -232,3 +232,29 @@ def test_comparisons_that_do_not_fit_are_refused(maps, gated_trial):
     ):
         with pytest.raises(AttributionError, match=said):
             call()
+
+
+@pytest.mark.filterwarnings("ignore:.*not vary at all")
+def test_a_position_of_a_motif_has_an_interval_and_no_probability():
+    maps = cg.attribute(cg.Uniform(length=41).sample(300, rng=0), cg.zoo.oracle("rbfox1_like"), method="ism")
+    mean = average(maps, "GCATG", both_strands=False)
+    assert not [name for name in mean.data_vars if str(name).startswith(("p", "lfsr", "q"))]
+    together = cg.simultaneous(mean, method="dunnett")
+    assert not [name for name in together.data_vars if str(name).startswith(("p", "lfsr", "q"))]
+    for call in (
+        lambda: cg.decide(mean, rope=(-0.1, 0.1)),
+        lambda: cg.decide(together, rope=(-0.1, 0.1)),
+        lambda: cg.infer(mean, rng=0),
+    ):
+        with pytest.raises(OutcomesError, match=r"an interval and no probability.*cg.experiments.word_mutagenesis"):
+            call()
+    trial = cg.experiments.word_mutagenesis(cg.Uniform(length=41), word="TGCATG", n_units=50)  # the cure
+    decided = cg.analyze(cg.run(trial, cg.zoo.oracle("rbfox1_like"), rng=0), rng=0)
+    assert "verdict" in decided
+
+
+@pytest.mark.parametrize("verb", [cg.estimate, cg.decide, cg.adjust, lambda maps: cg.contrast(maps, control="a")])
+def test_a_map_is_no_estimate_and_the_error_says_what_to_do_with_it(verb):
+    maps = cg.attribute(cg.Uniform(length=41).sample(4, rng=0), cg.zoo.oracle("rbfox1_like"))
+    with pytest.raises(OutcomesError, match=r"maps of cg.attribute.*cg.attribution.average\(maps.*cg.propose"):
+        verb(maps)

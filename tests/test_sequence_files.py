@@ -211,3 +211,10 @@ def test_a_window_longer_than_any_number_written_is_refused(tmp_path: Path) -> N
     (tmp_path / "x.bed").write_text("chr1\t1\t5\n")
     with pytest.raises(SequenceError, match="at least 1 and at most a chromosome's"):
         cg.read_sequences(tmp_path / "x.bed", genome=tmp_path / "genome.fa", length=10**5_000)
+
+
+def test_a_file_of_text_named_npz_is_called_what_it_is(tmp_path):
+    path = tmp_path / "peaks.npz"
+    path.write_text("0.25 0.5\n-1.0 2.0\n")
+    with pytest.raises(SequenceError, match=r"is no file of NumPy arrays, it begins with '0.25 0'.*np.loadtxt"):
+        cg.attribution.read_attributions(path, sequences=["AC", "GT"])

@@ -22,6 +22,7 @@ from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
+from causalgia.predict.batch_mates import check_same_twice
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
@@ -156,6 +157,7 @@ def attribute(
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
         attrs |= {"baselines": null.describe(), "baselines_fingerprint": null.fingerprint, "n_baselines": n_baselines}
+    check_same_twice(predictor, of.tokens)
     chosen = columns_of_tasks(predictor, of, tasks)
     n_each = {"ism": 3 * of.length + 1, "gradient": 1, "shapley": n_baselines * (of.length + 1)}
     n_each["occlusion"] = 1 + n_baselines * (of.length - min(_WIDTH, of.length) + 2)

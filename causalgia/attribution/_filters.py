@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.attribution.baselines import as_explained
-from causalgia.errors import AttributionError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.fasta import Source
-from causalgia.types import Tokens
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,46 +76,14 @@ def filters(
     >>> dict(found.sizes)
     {'channel': 32, 'motif_position': 19, 'base': 4}
     """
-    from causalgia.attribution.layers import activations, as_torch_predictor, receptive_field
+    from causalgia.attribution.filter_sites import base_counts, filter_sites
+    from causalgia.attribution.layers import as_torch_predictor
 
     network = as_torch_predictor(predictor, "filters")
     of = as_explained(sequences)
-    start, step, width = receptive_field(network, layer, at, of.length)
-    parts, maximum, row = [], np.zeros(0), 0
-    for block in activations(network, layer, at, of.tokens):
-        first = start + step * np.arange(block.shape[2])
-        inside = np.flatnonzero((first >= 0) & (first + width <= of.length))
-        if not len(inside):
-            raise AttributionError(
-                f"layer {quoted(layer)} reads windows of {width} bp, and none lies within sequences of {of.length} bp; "
-                "give longer sequences"
-            )
-        block = block[:, :, inside] if activation is None else activation(block[:, :, inside])
-        peak = block.max((0, 2))
-        maximum = np.maximum(maximum, peak) if len(maximum) else peak
-        unit, channel, place = np.nonzero((block > maximum[:, None] / 2) & (block > 0))
-        parts.append((row + unit, channel, first[inside[place]], block[unit, channel, place]))
-        row += len(block)
-    unit, channel, begin, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    kept = value > maximum[channel] / 2
-    counts = _counts(of.tokens, unit[kept], channel[kept], begin[kept], (len(maximum), width))
+    sites = filter_sites(network, layer, of, at, activation)
     attrs = {"layer": layer, "at": at, "predictor": network.fingerprint, "sequences": of.digest}
-    return _filters_dataset(counts, maximum, attrs)
-
-
-def _counts(
-    tokens: Tokens,
-    unit: NDArray[np.int64],
-    channel: NDArray[np.int64],
-    begin: NDArray[np.int64],
-    shape: tuple[int, int],
-) -> NDArray[np.int64]:
-    """Return how often each base is at each position of the sites of each channel, (channels, width, 4)."""
-    counts = np.zeros((*shape, 4), np.int64)
-    for position in range(shape[1]):
-        bases = tokens[unit, begin + position].astype(np.int64)
-        np.add.at(counts[:, position], (channel, bases), 1)
-    return counts
+    return _filters_dataset(base_counts(of.tokens, sites), sites.maximum, attrs)
 
 
 def _filters_dataset(counts: NDArray[np.int64], maximum: NDArray[np.float64], attrs: dict[str, Any]) -> xr.Dataset:

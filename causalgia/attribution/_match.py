@@ -34,6 +34,7 @@ def match(
     then match the gaps of long motifs too well: of 100 filters drawn at random 6 to 100 had a q of .1 or less, most
     for the 34-bp motifs of CTCF. So each motif is also compared as 20 random ones, with the bases of each column in
     random order, and p is raised to the power ``1 / max(1, mean of -log p of these)``: exact if -log p is exponential.
+    Of 400 random filters at each of four strengths, .3 to 4.8 % then had a motif with a q of .1 or less.
 
     Parameters
     ----------

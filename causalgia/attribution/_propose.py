@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from causalgia.attribution._attribute import attribute
 from causalgia.attribution._contributions import contributions
-from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
+from causalgia.attribution.average_mutagenesis import EditedBackgrounds
+from causalgia.attribution.distinct_patterns import Pattern, distinct_patterns, with_others
 from causalgia.attribution.modisco_patterns import check_modisco, modisco_groups
 from causalgia.attribution.seqlet_table import windows_of_table
 from causalgia.attribution.seqlets import Group, Windows, all_windows, groups, groups_of_words, window_sums, windows
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
-from causalgia.errors import AttributionError, quoted
+from causalgia.errors import AttributionError, MissingExtraError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
-from causalgia.sequences.alphabet import decode, reverse_complement, reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens
@@ -29,22 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Method = Literal["seqlets", "kmer", "modisco"]
+Method = Literal["seqlets", "kmer", "modisco", "filters"]
+_ALL: tuple[Method, ...] = ("seqlets", "modisco", "filters", "kmer")
+_OF_WINDOWS = ("seqlets", "kmer")
 _WIDTH, _LEVEL = 8, 0.1
 _BACKGROUNDS = 64
 _WIDEST_KMER = 8
 _SAME_STRANDS = 0.9
-
-
-@dataclass(frozen=True)
-class _Pattern:
-    """A pattern: its word, base frequencies, task, windows (unit, start, stop), and its average effect."""
-
-    word: str
-    motif: NDArray[np.float64]
-    task: int
-    windows: NDArray[np.int64]
-    effect: float
 
 
 def propose(
@@ -52,7 +44,7 @@ def propose(
     *,
     predictor: Predictor,
     sequences: Source | xr.Dataset | None = None,
-    method: Method = "seqlets",
+    method: Method | Literal["all"] | Sequence[Method] = "seqlets",
     seqlets: pd.DataFrame | None = None,
     null: NullModel | None = None,
     width: int | None = None,
@@ -80,7 +72,11 @@ def propose(
         ``"seqlets"``; or ``"kmer"``: all words of a width whose mean contribution, over their occurrences in two
         sequences or more, is beyond the same limits; or ``"modisco"``: the patterns of TF-MoDISco
         (``causalgia[modisco]``), for each task, which takes maps of all four bases, sequences of 51 bp or more, and
-        some hundred instances of a word.
+        some hundred instances of a word; or ``"filters"``: what each channel of the first convolution of a
+        `causalgia.TorchPredictor` responds to (`causalgia.attribution.filters`), in the `width` positions of most
+        information, whatever they contribute. Several, in a tuple: the patterns of each, in this order; one that is in
+        those of an earlier method as well keeps the word of that method. ``"all"``: those that the predictor, the
+        sequences and the installation allow; ``attrs["left_out"]`` names the others and why.
     seqlets
         Seqlets that another program called on maps of these sequences, such as
         ``tangermeme.seqlet.recursive_seqlets``: columns ``example_idx``, ``start``, ``end``, and ``task`` where there
@@ -95,7 +91,7 @@ def propose(
         Share of the windows of null maps that lie beyond the two limits, 0.1 by default. A proposal rate, and no error
         rate: most windows beyond it may be of no effect.
     n_patterns
-        Most patterns, those with the largest mean contributions.
+        Most patterns of a method, those with the largest mean contributions.
     rc
         Whether a word and its reverse complement are one pattern; None: if the answers to the sequences and to their
         reverse complements correlate by 0.9 or more in each task. If not, a pattern of modisco is split by strand.
@@ -107,8 +103,8 @@ def propose(
     Dataset
         A row a pattern, the largest average effect first: ``consensus`` (the word), ``motif (pattern, motif_position,
         base)`` with ``width``, ``n_seqlets``, ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
-        ``proposed (pattern, unit)``, and the limits ``threshold (side, task)``, unless others called the seqlets. None
-        may be found: no row is an answer.
+        ``proposed (pattern, unit)``, ``proposed_by (pattern, method)``, and the limits ``threshold (side, task)``,
+        unless others called the seqlets. None may be found: no row is an answer.
 
     Raises
     ------
@@ -136,69 +132,118 @@ def propose(
     'TGCATG'
     """
     check_predictor(predictor, "cg.propose")
-    if method not in get_args(Method):
-        known = list(get_args(Method))
-        raise AttributionError(
-            f"method={quoted(method)} is no method{nearest(str(method), known)}; use one of "
-            f"{', '.join(map(quoted, known))}"
-        )
-    key, called = root_key(rng), method == "modisco" or seqlets is not None
-    _check_settings(method, seqlets, width=width, level=level)
+    methods = _as_methods(method)
+    key, called = root_key(rng), seqlets is not None or not set(_OF_WINDOWS).intersection(methods)
+    _check_settings(methods, method, seqlets, width=width, level=level)
     maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
     tokens, scores = maps["observed"].to_numpy(), _mean_contributions(maps)
     of_maps = {"maps": maps.attrs["method"], "sequences": maps.attrs["sequences"]}
-    listed: list[tuple[Windows, Group]]
     limits: dict[str, Any] = {}
-    if called:
-        drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
-        strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
-        if seqlets is not None:
-            parts = windows_of_table(seqlets, tokens, scores, maps["task"].to_numpy().tolist())
-            listed = [(part, group) for part in parts for group in groups(part, both_strands=strands)]
-        else:
-            listed = modisco_groups(tokens, _of_all_bases(maps), scores, both_strands=strands)
-    else:
-        width = _as_width(_WIDTH if width is None else width, method, maps.sizes["position"])
+    if methods != ("modisco",) and seqlets is None:
+        limits["width"] = _as_width(_WIDTH if width is None else width, methods, maps.sizes["position"])
+    below = above = np.zeros(scores.shape[2])
+    if not called:
         level = _LEVEL if level is None else level
         if not is_real(level) or not 0 < level < 1:
             raise AttributionError(
                 f"level={quoted(level)} is no share of windows between 0 and 1; give one such as {_LEVEL}"
             )
-        drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
-        below, above = _limits(drawn, predictor, maps, width, level, key)
-        limits = {"width": width, "level": float(level)}
-        strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
-        if method == "seqlets":
-            found = windows(tokens, scores, width=width, below=below, above=above)
-            listed = [(found, group) for group in groups(found, both_strands=strands)]
-        else:
-            listed = _words_beyond(tokens, scores, width, below, above)
+        limits["level"] = float(level)
+    drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
+    if not called:
+        below, above = _limits(drawn, predictor, maps, limits["width"], limits["level"], key)
+    strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
+
+    def listed(one: str) -> list[tuple[Windows, Group]]:
+        if seqlets is not None:
+            parts = windows_of_table(seqlets, tokens, scores, maps["task"].to_numpy().tolist())
+            return [(part, group) for part in parts for group in groups(part, both_strands=strands)]
+        if one == "seqlets":
+            found = windows(tokens, scores, width=limits["width"], below=below, above=above)
+            return [(found, group) for group in groups(found, both_strands=strands)]
+        if one == "kmer":
+            return _words_beyond(tokens, scores, limits["width"], below, above)
+        if one == "modisco":
+            check_modisco()
+            return modisco_groups(tokens, _of_all_bases(maps), scores, both_strands=strands)
+        return _of_filters(predictor, maps, scores, limits["width"])
+
+    lists, left_out = {}, []
+    for one in methods:
+        try:
+            lists["seqlets given" if seqlets is not None else one] = _ranked(listed(one))
+        except (AttributionError, MissingExtraError, PredictorError) as error:
+            if method != "all":
+                raise
+            left_out.append(f"{one} ({str(error).split(';')[0]})")
     columns = [list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()]
-    patterns = _distinct(_ranked(listed), predictor, drawn["sequence"].to_numpy(), n_patterns, strands, columns)
-    made = _proposals_dataset(patterns, maps, scores)
+    backgrounds = drawn["sequence"].to_numpy()
+    edited = EditedBackgrounds(predictor.with_incremental_edits(backgrounds.shape[1]), backgrounds[:_BACKGROUNDS])
+    patterns: list[Pattern] = []
+    for name, found in lists.items():
+        if not patterns:
+            patterns = distinct_patterns(name, found, edited, n_patterns, strands, columns)
+        else:
+            patterns = with_others(patterns, name, found, edited, n_patterns, strands, columns)
+    patterns.sort(key=lambda one: -abs(one.effect))
+    made = _proposals_dataset(patterns, list(lists), maps, scores)
     if not called:
         made["threshold"] = (("side", "task"), np.stack([below, above]))
         made = made.assign_coords(side=["below", "above"])
     made = made.assign_attrs(
-        method=method if seqlets is None else "seqlets given", **limits, both_strands=int(strands), **of_maps,
+        method=", ".join(lists), **({"left_out": "; ".join(left_out)} if left_out else {}), **limits,
+        both_strands=int(strands), **of_maps,
         null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, scale=predictor.scale,
     )  # fmt: skip
     return validate(annotate(made), "proposals")
 
 
-def _check_settings(method: str, seqlets: object, *, width: object, level: object) -> None:
+def _as_methods(method: object) -> tuple[str, ...]:
+    """Return the methods that were asked for, each once."""
+    if method == "all":
+        return _ALL
+    asked = [method] if isinstance(method, str) or not isinstance(method, Sequence) else list(method)
+    known = list(get_args(Method))
+    wrong = next((one for one in asked if one not in known), None)
+    if wrong is not None or not asked:
+        raise AttributionError(
+            f"method={quoted(method)} is no method{nearest(str(wrong), [*known, 'all'])}; use one or several of "
+            f"{', '.join(map(quoted, known))}, or 'all'"
+        )
+    return tuple(dict.fromkeys(map(str, asked)))
+
+
+def _check_settings(methods: tuple[str, ...], method: object, seqlets: object, *, width: object, level: object) -> None:
     """Raise AttributionError for settings of windows beside seqlets that others call."""
-    if seqlets is not None and method != "seqlets":
+    if seqlets is not None and methods != ("seqlets",):
         raise AttributionError(f"seqlets= are given, and method={quoted(method)} calls its own; leave one of them out")
-    if method == "modisco":
+    if "modisco" in methods and method != "all":
         check_modisco()
-    if seqlets is None and method != "modisco":
+    if seqlets is None and set(_OF_WINDOWS).intersection(methods):
         return
-    who = "seqlets= are given" if seqlets is not None else "modisco calls its own seqlets"
-    for name, value in (("width", width), ("level", level)):
+    who = "seqlets= are given" if seqlets is not None else f"{quoted(method)} has no null maps"
+    for name, value in (("width", None if methods == ("filters",) else width), ("level", level)):
         if value is not None:
             raise AttributionError(f"{name}={quoted(value)} is of windows on null maps, and {who}; leave {name}= out")
+
+
+def _of_filters(
+    predictor: Predictor, maps: xr.Dataset, scores: NDArray[np.float64], width: int
+) -> list[tuple[Windows, Group]]:
+    """Return the patterns of the first convolution of a network, or of each member of an ensemble."""
+    from causalgia.predict import TorchPredictor
+
+    networks = [part for part in predictor.parts if isinstance(part, TorchPredictor)]
+    if not networks:
+        raise PredictorError(
+            f"{type(predictor).__name__} has no layers; leave 'filters' out of method=, or wrap the network in "
+            "cg.TorchPredictor(...)"
+        )
+    from causalgia.attribution.filter_sites import filter_groups
+
+    of = _sequences_of(maps)
+    return [pattern for network in networks for pattern in filter_groups(network, of, scores, width)]
 
 
 def _limits(
@@ -283,12 +328,12 @@ def _sequences_of(maps: xr.Dataset) -> Sequences:
     return Sequences(maps["observed"].to_numpy(), tuple(names))
 
 
-def _as_width(width: object, method: str, length: int) -> int:
-    number, most = as_count(width, "width"), min(length, _WIDEST_KMER) if method == "kmer" else length
+def _as_width(width: object, methods: tuple[str, ...], length: int) -> int:
+    number, most = as_count(width, "width"), min(length, _WIDEST_KMER) if "kmer" in methods else length
     if not 4 <= number <= most:
         raise AttributionError(
             f"width={number}: windows have 4 to {most} positions in sequences of {length:,}"
-            f"{' with method=' + quoted(method) if method == 'kmer' else ''}; give one of these"
+            f"{' with method=' + quoted('kmer') if 'kmer' in methods else ''}; give one of these"
         )
     return number
 
@@ -346,68 +391,9 @@ def _ranked(listed: list[tuple[Windows, Group]]) -> list[tuple[Windows, Group]]:
     return [listed[k] for k in np.argsort(-np.array(size), kind="stable")]
 
 
-def _distinct(
-    listed: list[tuple[Windows, Group]],
-    predictor: Predictor,
-    backgrounds: Tokens,
-    most: int,
-    both_strands: bool,
-    columns: list[int],
-) -> list[_Pattern]:
-    """Return trimmed patterns of distinct words, at most so many; words inside each other are one."""
-    edited = EditedBackgrounds(predictor.with_incremental_edits(backgrounds.shape[1]), backgrounds[:_BACKGROUNDS])
-    found: list[_Pattern] = []
-    for of, group in listed:
-        if len(found) == most:
-            break
-        pattern = _trimmed_pattern(of, group, edited, columns)
-        for k, other in enumerate(found):
-            spelled = {pattern.word, reverse_complement_word(pattern.word)} if both_strands else {pattern.word}
-            first = other if other.word in spelled else _one_of(other, pattern, both_strands)
-            if first is not None and (other.task == pattern.task or other.word in spelled):
-                both = np.concatenate([other.windows, pattern.windows])
-                found[k] = replace(first, task=other.task, windows=both)
-                break
-        else:
-            found.append(pattern)
-    return sorted(found, key=lambda one: -abs(one.effect))
-
-
-def _one_of(one: _Pattern, other: _Pattern, both_strands: bool) -> _Pattern | None:
-    """Return which of two patterns stands for both, None if they are two.
-
-    A word with half of the effect of a longer one that holds it is its core. A word that has all letters of another one
-    but the first or last two, and no more than twice the effect that random letters there would give it, is half of
-    that one. Other words are two, as those of overlapping sites are.
-    """
-    if one.effect * other.effect < 0:
-        return None
-    short, long = sorted((one, other), key=lambda pattern: len(pattern.word))
-    weak, strong = sorted((one, other), key=lambda pattern: abs(pattern.effect))
-    strands = [short.word] + ([reverse_complement_word(short.word)] if both_strands else [])
-    if any(word in long.word for word in strands) and 2 * abs(short.effect) >= abs(long.effect):
-        return short
-    strands = [weak.word] + ([reverse_complement_word(weak.word)] if both_strands else [])
-    for missing in (1, 2):
-        parts = strong.word[:-missing], strong.word[missing:]
-        has = any(word.endswith(parts[0]) or word.startswith(parts[1]) for word in strands)
-        if has and abs(weak.effect) <= 2 * 0.25**missing * abs(strong.effect):
-            return strong
-    return None
-
-
-def _trimmed_pattern(of: Windows, group: Group, edited: EditedBackgrounds, columns: list[int]) -> _Pattern:
-    covered = of.flank + np.flatnonzero(group.counts[of.flank : of.flank + of.width].any(axis=1))
-    inside = int(covered[0]), int(covered[-1]) + 1
-    task = int(of.task[group.members[0]])
-    cut = trimmed(group.consensus, edited, inside=inside, task=columns[task])
-    rows = group.counts[cut.start : cut.start + len(cut.word)].astype(np.float64)
-    unit, start = of.unit[group.members], of.start[group.members]
-    places = np.stack([unit, start, start + of.width], axis=1)
-    return _Pattern(decode(cut.word)[0], rows / rows.sum(axis=1, keepdims=True), task, places, cut.effect)
-
-
-def _proposals_dataset(patterns: list[_Pattern], maps: xr.Dataset, scores: NDArray[np.float64]) -> xr.Dataset:
+def _proposals_dataset(
+    patterns: list[Pattern], methods: list[str], maps: xr.Dataset, scores: NDArray[np.float64]
+) -> xr.Dataset:
     import xarray as xr
 
     tokens = maps["observed"].to_numpy()
@@ -415,6 +401,8 @@ def _proposals_dataset(patterns: list[_Pattern], maps: xr.Dataset, scores: NDArr
     motif = np.zeros((len(patterns), widest, 4))
     proposed = np.zeros((len(patterns), len(tokens)), dtype=bool)
     strength = np.zeros((len(patterns), scores.shape[2]))
+    by_method = np.array([[one in pattern.methods for one in methods] for pattern in patterns], dtype=bool)
+    by_method = by_method.reshape(len(patterns), len(methods))
     total = np.cumsum(np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1), axis=1)
     for row, pattern in enumerate(patterns):
         motif[row, : len(pattern.word)] = pattern.motif
@@ -430,12 +418,14 @@ def _proposals_dataset(patterns: list[_Pattern], maps: xr.Dataset, scores: NDArr
             "n_units": ("pattern", proposed.sum(axis=1)),
             "strength": (("pattern", "task"), strength),
             "proposed": (("pattern", "unit"), proposed),
+            "proposed_by": (("pattern", "method"), by_method),
             "sequence_fingerprint": ("unit", sequence_fingerprints(tokens)),
         }
     )
     return made.assign_coords(
         pattern=np.arange(len(patterns)),
         base=list("ACGT"),
+        method=methods,
         unit=maps["unit"].to_numpy(),
         parent=("unit", maps["parent"].to_numpy()),
         task=maps["task"].to_numpy(),

@@ -55,7 +55,8 @@ def average(
     Dataset
         Estimates: ``ace, se, df, lower, upper, n_units, n_clusters (contrast, task[, model])`` and their covariance.
         Contrasts are named ``"3 G"`` and have the coordinates ``motif_position``, from 0, and ``base``; of maps without
-        the dim base, positions alone. Units are instances. A score has no p-value.
+        the dim base, positions alone. Units are instances. A score has no p-value,
+        and `causalgia.decide` and `causalgia.infer`, whose probabilities would be of positions, refuse these estimates.
 
     Raises
     ------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -15,6 +16,7 @@ from causalgia.errors import OutcomesError
 from causalgia.spreadsheet import to_csv
 
 WORDS, PAIRS, SITES, PROPOSALS = "words.csv", "pairs.csv", "sites.bed", "proposals.nc"
+UNFINISHED = "discovery"
 
 
 def discover_words(
@@ -30,9 +32,15 @@ def discover_words(
         typer.Option("--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, its vertebrates'."),
     ] = None,
     n_units: Annotated[int, typer.Option(min=2, help="Backgrounds of each trial.")] = 200,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What proposes words: seqlets, modisco, filters, kmer; once for each. All that can, if left out."
+        ),
+    ] = None,
     rng: Annotated[int, typer.Option(min=0, help="Seed of null sequences and backgrounds.")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files, and start anew.")] = False,
 ) -> None:
     """Find the words that a network reads: proposed on half of the sequences, tested on the other half.
 
@@ -40,7 +48,7 @@ def discover_words(
     the file lists several weights, words are tested in each retraining, and hold where they do in more than half.
 
     Writes a table of all words (words.csv), those that did not hold included, how pairs of the largest read together
-    (pairs.csv), and where words that hold occur (sites.bed).
+    (pairs.csv), and where words that hold occur (sites.bed). The same command resumes a run that was stopped.
 
     Example:   causalgia discover net.toml --sequences peaks.fa --out words
 
@@ -54,7 +62,14 @@ def discover_words(
     _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force)
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
     with output_folder(out) as folder:
-        found = discover(predictor, sequences, n_units=n_units, motifs=None if motifs is None else str(motifs), rng=rng)
+        if force:
+            shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        asked = "all" if not method else method[0] if len(method) == 1 else tuple(method)
+        named = None if motifs is None else str(motifs)
+        store_at = folder / UNFINISHED
+        found = discover(
+            predictor, sequences, n_units=n_units, method=cast(Any, asked), motifs=named, store=store_at, rng=rng
+        )
         for name, table in ((WORDS, found.table), (PAIRS, found.pairs)):
             write_text(folder / name, to_csv(table, index=False))
         rows = found.sites.itertuples(index=False)
@@ -65,6 +80,7 @@ def discover_words(
         if found.decisions is not None:
             store.save(found.decisions, folder / DECISIONS)
             written.append(DECISIONS)
+        shutil.rmtree(folder / UNFINISHED)
         echo(in_shell(str(found)))
         echo()
     print_written(folder, *written)

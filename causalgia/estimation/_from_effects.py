@@ -23,7 +23,7 @@ from causalgia.estimation.given_effects import (
 from causalgia.estimation.request import as_ci_prob
 from causalgia.estimation.task_correlation import with_given_correlation
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.schema import SCHEMA, annotate, validate
+from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
 from causalgia.types import Array
 
 TASK = "effect"
@@ -388,6 +388,8 @@ def _not_estimates_message(table: Any) -> str:
                 "these are outcomes; contrast them first: effects = cg.contrast(outcomes, control=...), and then "
                 "estimates = cg.estimate(effects)"
             )
+        if {"score", "observed"} <= {*table.variables}:
+            return OF_MAPS
         if "ice_mean" in table:
             return "these are moments of effects; estimate them first: estimates = cg.estimate(moments)"
         described = f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"

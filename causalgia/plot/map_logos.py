@@ -213,7 +213,7 @@ def _as_span(span: Any, length: int) -> tuple[int, int]:
 
 def _logo_with_bars(heights: Array, half: Array, positions: list[Any], ax: Axes | None, *, offsets: Array) -> Axes:
     """Draw letters of these heights and a bar at the outer edge of each, (positions, 4)."""
-    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
+    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 4.2, 24.0)), 2.6)
     edges = draw_logo(axes, heights, list(_LETTERS), positions)
     at, base = np.nonzero(np.isfinite(half) & np.isfinite(edges))
     if len(at):

@@ -51,6 +51,7 @@ from causalgia.posterior.posterior_groups import posterior_groups
 from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose
 from causalgia.posterior.predictive_checks import prior_conflict
 from causalgia.prior import Prior
+from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
 from causalgia.types import Codes
 from causalgia.workers import mapped
@@ -179,6 +180,7 @@ def infer(
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
     _check_choices(law, engine, n_draws, accept_unconverged, log_likelihood)
+    check_no_average_map(estimates, "cg.infer")
     if "divergence" in getattr(estimates, "attrs", {}):
         raise InferenceError(
             "these are distances between shapes (shape_change), never negative, and a law of effects about a mean does "

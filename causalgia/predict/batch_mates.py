@@ -74,6 +74,24 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     return probe_answers(predictor, as_token_rows(tokens)).limit
 
 
+def check_same_twice(predictor: Predictor, tokens: Tokens) -> None:
+    """Raise PredictorError if up to eight sequences (above 50 kb one) get other answers when asked again.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> generator = np.random.default_rng(0)
+    >>> check_same_twice(FunctionPredictor(lambda x: generator.normal(size=len(x))), np.zeros((1, 4), np.uint8))
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers the same batch differently when asked twice: ...
+    """
+    some = tokens[: _ROWS if tokens.shape[1] <= LONG else 1]
+    first = predictor.predict(some)
+    _compare(
+        predictor, first, _predict_again(predictor, some, SAME_TWICE), rounding_allowed(predictor, first), SAME_TWICE
+    )
+
+
 @dataclass(frozen=True)
 class ProbeAnswers:
     """Answers of a predictor whose answers depend on the sequence alone.

@@ -256,7 +256,13 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
     """
     with open_regular_file(path, SequenceError) as file:
         try:
-            if file.read(4) == _ZIP:
+            first = file.read(6)
+            if first[:4] != _ZIP and first != _NPY:
+                raise SequenceError(
+                    f"{path}: is no file of NumPy arrays, it begins with {quoted(first.decode('latin-1'))}; write "
+                    "arrays by np.save or np.savez (numbers of a text file: np.loadtxt)"
+                )
+            if first[:4] == _ZIP:
                 with zipfile.ZipFile(file) as packed:
                     _check_size(sum(item.file_size for item in packed.infolist()), path)
             file.seek(0, 2)

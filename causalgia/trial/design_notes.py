@@ -33,7 +33,7 @@ _ALWAYS = 0.95
 """Share of the units from which the mean number of copies is given, since nearly all have one."""
 _SHORTEST = 4.0
 """Information of the shortest word that is searched for, in bits: two fixed bases."""
-APART = 0.9
+APART = 0.95
 """AUROC, in either direction, from which a note says that null model and real sequences do not overlap."""
 _PREDICTED = 200
 _UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
@@ -261,7 +261,7 @@ def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
 
 
 def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
-    """Return a note on tasks in which untreated units and real sequences are separated: AUROC >= .9 or <= .1.
+    """Return a note on tasks in which untreated units and real sequences are separated: AUROC >= .95 or <= .05.
 
     Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences, spread evenly, are predicted. An
     average effect over units that look unlike every real sequence to the network is an extrapolation.

@@ -33,7 +33,7 @@ from causalgia.multiplicity.families import (
 from causalgia.multiplicity.joint_methods import by_bootstrap
 from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, validate
+from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 from causalgia.verdicts.error_rates import CLAIMS, UNDECIDED, more_units, rule
@@ -148,6 +148,7 @@ def decide(
     level = _as_level(level, "level")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
+    check_no_average_map(x, "cg.decide")
     kind = _kind_of_evidence(x)
     check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
