@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# pytest's, in each leg: one a core, or fewer where legs run beside each other
+PROCESSES ?= auto
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
 # what may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent: every example of the docs and of the
@@ -41,7 +43,7 @@ lint: setup
 test: demo lint suite
 
 suite: setup
-	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 # Every file of tests compiled once: in a new checkout pytest's processes would each compile all of them at the same time.
 compiled: setup
@@ -53,16 +55,16 @@ compiled-bare: $(BARE)/.installed
 # While one works: what changed since a commit (SINCE=main), and a few tests of every room.
 quick: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n auto -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE))
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE))
 
 # The same tests, and which lines they reach; nothing hangs on the figure.
 coverage: setup
-	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal --cov --cov-report=term
 
 # The inference side (and what else needs no network) where torch was never installed, on another Python: not all of it again.
 test-bare: $(BARE)/.installed
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long and not once' $(ELSEWHERE)
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n $(PROCESSES) --dist worksteal -m 'not torch and not long and not once' $(ELSEWHERE)
 
 $(BARE)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BARE)
@@ -73,7 +75,7 @@ $(BARE)/.installed: pyproject.toml constraints.txt
 # The oldest versions that pyproject.toml allows, on the oldest Python: what it takes to import, ask, analyze and draw.
 # Old packages beside new ones deprecate each other; whether ours is deprecated, the other legs say.
 test-lowest: $(LOWEST)/.installed
-	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n auto -W ignore::DeprecationWarning -m 'not torch and not long' \
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n $(PROCESSES) -W ignore::DeprecationWarning -m 'not torch and not long' \
 		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
@@ -90,11 +92,11 @@ constraints-lowest:
 
 # Properties by examples that the gate does not try: others each time, 1,000 of each rather than 60.
 explore: setup
-	HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n auto -m hypothesis tests
+	HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -m hypothesis tests
 
 # Readers, stores and command lines against inputs that are changed at random: hours. FUZZ_EXAMPLES=1000 make fuzz
 fuzz: setup
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n auto -v tests/fuzz
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -v tests/fuzz
 
 # Small changes of the code, each of which some test has to notice: hours. MUTANTS="multiplicity/fdr.py --n 40": a few.
 mutants: setup
