@@ -12,7 +12,7 @@ BARE = .venv-bare
 ELSEWHERE = causalgia docs $(patsubst %,tests/test_%.py,across_tasks analysis archive check cli cli_help cli_mpra client compiled convergence \
 	design draws_on_threads effects estimate exact_normal frame given infer inputs lazy loo netcdf nuts package plot \
 	plot_catalogue predict predict_factory predict_loading records reference_stats reporting run samplers shuffles spec \
-	staircase startup store stored tables vector_math verdicts workers zoo)
+	staircase store stored tables vector_math verdicts workers zoo)
 LOWEST = .venv-lowest
 # pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
 # kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
@@ -28,7 +28,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "causalgia needs Python 3.11 or newer; say which: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
-	$(PIP) install -c constraints.txt -e '.[attribution,modisco,torch]' --group dev --group docs
+	$(PIP) install --no-compile -c constraints.txt -e '.[attribution,modisco,torch]' --group dev --group docs
 	@touch $@
 
 demo: setup
@@ -104,7 +104,7 @@ mutants: setup
 
 docs: setup
 	rm -rf docs/api docs/generated docs/notebooks
-	$(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
 
 bench: setup
 	$(BIN)/python benchmarks/run.py

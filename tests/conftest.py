@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,18 @@ def trial(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def results(trial: Path, tmp_path: Path) -> Path:
-    """The folder of that trial, run from the command line."""
-    from test_cli import call
+@pytest.fixture(scope="session")
+def once_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that trial, run from the command line once in each process."""
+    from test_cli import QUICK, call
 
-    call("run", trial, "--out", tmp_path / "results")
-    return tmp_path / "results"
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "trial.toml").write_text(QUICK)
+    call("run", folder / "trial.toml", "--out", folder / "results")
+    return folder / "results"
+
+
+@pytest.fixture
+def results(trial: Path, once_run: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, beside the trial's file."""
+    return Path(shutil.copytree(once_run, tmp_path / "results"))

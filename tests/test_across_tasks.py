@@ -228,6 +228,7 @@ def test_shared_effects_are_estimated_better_and_the_risk_says_so():
     assert "tasks share strength" in attrs["notes"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["equal", "one task"])
 def test_moments_depend_on_the_effects_alone(kind):
     """Not on the seed, nor on the order of the contrasts; halves drawn at random moved means by up to 1.8 errors."""
@@ -284,6 +285,7 @@ def test_draws_of_all_splits_have_the_moments(n):
     assert np.abs(spread.to_numpy()[clear] - 1).max() < 0.25
 
 
+@pytest.mark.once
 def test_independent_effects_are_left_to_each_task():
     _, estimates = estimates_of("independent")
     posterior = cg.infer(estimates, across="task", rng=1, n_draws=400)
@@ -420,6 +422,7 @@ def test_many_contrasts_bring_their_factor():
     assert one.shrinkage > 0.8  # contrasts have one correlation
 
 
+@pytest.mark.once
 def test_an_error_that_contrasts_share_is_no_effect():
     effects = units(n=60, n_contrasts=300, size=10, r=0.6, control=1.0, seed=0)
     estimates = cg.estimate(effects, task_correlation=True)

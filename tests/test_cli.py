@@ -117,6 +117,7 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (spec.name, spec.design.n_units, spec.rng) == ("demo", 200, 0)
 
 
+@pytest.mark.once
 def test_demo_writes_over_a_demo_alone(results, tmp_path):
     refused("demo", "--out", results, said=["holds outcomes already", "--force"])
     call("demo", "--out", tmp_path / "demo", "--n-units", 20)
@@ -257,6 +258,7 @@ def test_estimate_gives_what_the_verbs_give(results):
     assert "effect on the predictor" in found.stdout.lower()
 
 
+@pytest.mark.once
 def test_options_win_over_the_file(results):
     call("estimate", results, "--control", "untreated", "--ci-prob", "0.5", "--adjust", "holm", "--cluster", "none")
     written = store.load(results / "estimates.nc", "estimates")
@@ -268,6 +270,7 @@ def test_options_win_over_the_file(results):
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 
 
+@pytest.mark.once
 def test_removed_results_are_named(trial, results):
     assert "Removed" not in call("analyze", results).stdout
     assert "Removed" not in call("analyze", results).stdout  # written anew, so nothing is gone
@@ -278,6 +281,7 @@ def test_removed_results_are_named(trial, results):
     assert not (results / "posterior.nc").exists()
 
 
+@pytest.mark.once
 def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     trial.write_text(QUICK.replace("n = 3", "n = 22"))
     out = tmp_path / "shared"
@@ -296,6 +300,7 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     assert "exploratory" not in verdicts(out).attrs
 
 
+@pytest.mark.once
 def test_a_pattern_takes_a_plan_of_a_contrast_of_tasks_back_to_each(trial, tmp_path):
     trial.write_text(QUICK + 'tasks = "K562 - HepG2"\n')
     out = tmp_path / "between"
@@ -337,6 +342,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert "increases" in shown
 
 
+@pytest.mark.once
 def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     trial.write_text(QUICK + 'error = "bootstrap_t"\n')
     call("run", trial, "--out", tmp_path / "out")
@@ -361,6 +367,7 @@ def test_analyze_infers_and_keeps_draws_where_asked(results):
     assert "No verdicts yet. Next: causalgia analyze" in call("show", results).stdout
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("said", "rope"),
     [
@@ -376,6 +383,7 @@ def test_a_rope_is_said_in_several_ways(results, said, rope):
     assert verdicts(results).attrs["rope"] == rope
 
 
+@pytest.mark.once
 def test_verdicts_come_with_adjusted_p(results):
     assert "q (bh)" in call("analyze", results, "--error", "bh").stdout
     written = store.load(results / "estimates.nc", "estimates")
@@ -383,6 +391,7 @@ def test_verdicts_come_with_adjusted_p(results):
     assert "p (bh)" in call("estimate", results).stdout
 
 
+@pytest.mark.once
 def test_adjusted_p_goes_through(results):
     call("analyze", results, "--error", "bh", "--adjust", "bootstrap_t")
     first = store.load(results / "estimates.nc", "estimates")
@@ -413,6 +422,7 @@ def test_help_names_every_way():
         assert name in words
 
 
+@pytest.mark.once
 def test_an_analysis_changed_after_the_outcomes_is_said(results):
     path = results / "trial.toml"
     path.write_text(path.read_text().replace('control = "placebo"', 'control = "untreated"'))
@@ -426,6 +436,7 @@ def test_an_analysis_changed_after_the_outcomes_is_said(results):
     assert store.load(results / "estimates.nc", "estimates").attrs["control"] == "placebo"
 
 
+@pytest.mark.once
 def test_interactions_and_contrasts_go_through(trial, tmp_path):
     arms = "".join(
         f'[arms."{a}{b}"]\nsteps = [{", ".join(s for s in steps if s)}]\nlevels = {{ A = {a}, B = {b} }}\n'
@@ -446,6 +457,7 @@ def test_interactions_and_contrasts_go_through(trial, tmp_path):
     assert "11" in call("estimate", tmp_path / "c", "--control", "00").stdout
 
 
+@pytest.mark.once
 def test_show_before_and_after_estimates(results):
     before = call("show", results).stdout
     arm = "GATA1      do(x[20:27] = AGATAAG)"

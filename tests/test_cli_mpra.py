@@ -273,6 +273,7 @@ def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
     assert "in this replicate alone" in str(xr.load_dataset(tmp_path / "measured" / "fit.nc").attrs["null"])
 
 
+@pytest.mark.once
 def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tmp_path):
     asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--arms", "placebo, GATA1")
     said = call(*asked, "--out", tmp_path / "measured")
@@ -302,6 +303,7 @@ def _counted(rng, effects):
     return side, pd.DataFrame(rows)
 
 
+@pytest.mark.once
 def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     called = effects = 0
     for seed in range(4):
@@ -329,6 +331,7 @@ def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     assert called <= 20  # of 8 expected at a false discovery rate of 5 %; .56 of them by the posterior's FDR
 
 
+@pytest.mark.once
 def test_verdicts_by_holm_are_those_of_tests(folder, tmp_path):
     asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--method", "two_way")
     found = {error: call(*asked, "--error", error, "--out", tmp_path / error).stdout for error in ("bh", "holm")}

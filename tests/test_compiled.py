@@ -77,6 +77,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # machine code is longe
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "code", [_RUN, pytest.param(_RUN_ON_WORKERS, marks=pytest.mark.long)], ids=["one process", "workers"]
 )

@@ -99,6 +99,7 @@ def test_a_foreign_file_that_is_none_is_found_in_the_child(tmp_path, data):
         store.load(path, "outcomes")
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("no_hdf5")
 def test_a_file_that_keeps_hdf5_busy_for_ever_is_given_up(tmp_path, monkeypatch):
     path = tmp_path / "endless.nc"

@@ -192,6 +192,7 @@ def test_of_a_whole_covariance_the_student_law_has_no_density_of_one_estimate(mo
     assert has_log_likelihood(many_effects(correlation=0.5), "normal", "nuts")
 
 
+@pytest.mark.once
 def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

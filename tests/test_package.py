@@ -212,6 +212,7 @@ def imported() -> set[str]:
     return found - sys.stdlib_module_names - {"causalgia"}
 
 
+@pytest.mark.once
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
