@@ -137,7 +137,7 @@ def calibrate(
     ...     n_units=40,
     ... )
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
-    >>> table = calibrate(design, share, n_trials=40, rng=0)
+    >>> table = calibrate(design, share, n_trials=20, rng=0)
     >>> table["row"].values.tolist()
     ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs', 'SBC rank: GC, GC']
     >>> bool(table["passes"].all())
