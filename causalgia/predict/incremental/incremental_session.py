@@ -255,14 +255,28 @@ class Incremental:
         return bool(known) and not any(choice is not False for choice in known)
 
     def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> dict[int, bool]:
-        """Say for each class of widths whether edits (m, length) are recomputed in part; a new one is verified."""
+        """Say for each class of widths whether edits (m, length) are recomputed in part.
+
+        A new class is verified, unless edits of at most twice its width were: the same layers did more there.
+        """
         length, widths = edited.shape[1], [width_class(group.widest) for group in groups]
-        for width in sorted(set(widths)):
+        for width in sorted(set(widths), reverse=True):
             if (length, width) not in self._tried and self._given.get(f"{length}:{width}") is not False:
                 mine = [group for group, of in zip(groups, widths, strict=True) if of == width]
-                self._tried[length, width] = self._try(block, mine, edited, rows)
+                self._tried[length, width] = self._like_wider(mine, length) or self._try(block, mine, edited, rows)
         choices = self.choices()
         return {width: choices[f"{length}:{width}"] for width in widths}
+
+    def _like_wider(self, groups: list[EditGroup], length: int) -> WidthResult | None:
+        """Return the result for edits of one width by that of edits up to twice as wide that were compared."""
+        width = max(group.widest for group in groups)
+        for wider in self._tried.values():
+            if wider.length == length and wider.chosen and wider.tolerated and width <= wider.width <= 2 * width:
+                runner = self._runners[length]
+                assert isinstance(runner, Runner)
+                share = self._share(runner, max(group.width for group in groups), length)
+                return WidthResult(length, width, share=share, chosen=True)
+        return None
 
     def _try(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> WidthResult:
         """Compare edits of one width, evenly spread over its groups, with full passes."""
