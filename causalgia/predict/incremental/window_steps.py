@@ -347,10 +347,10 @@ _FEW_COLUMNS = 128
 class Convolved(Windowed, Linear):
     """A convolution along the positions: weight (filters, channels / groups, kernel), bias (filters,) or None.
 
-    Whole sequences, few channels, such as letters, and groups are left to conv2d, with positions as an image's rows and
-    sequences as its columns. Else one matrix product for each tap of the kernel is added in place: it multiplies no
-    zeros and needs no extra memory. For a wide kernel with few filters, one product is computed for all taps and its
-    shifted parts are added.
+    Several whole sequences, few channels, such as letters, and groups are left to conv2d, with positions as an image's
+    rows and sequences as its columns. Else one matrix product for each tap of the kernel is added in place: it
+    multiplies no zeros and needs no extra memory. For a wide kernel with few filters, one product is computed for all
+    taps and its shifted parts are added.
     """
 
     weight: torch.Tensor
@@ -378,7 +378,7 @@ class Convolved(Windowed, Linear):
         return 0.0 if self.bias is None else self.bias
 
     def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
-        if self._by_filter:
+        if self._by_filter or sources[0].values.shape[1] == 1:  # conv2d rounds more for one sequence
             return super().whole(sources)
         return self._convolved(sources[0], (0, self.length), self.bias).contiguous()
 
