@@ -522,6 +522,7 @@ def test_a_control_of_one_sequence_is_measured_by_the_spread_of_several():
     for seed in range(5):
         predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
         base = tokens(1, 300, seed)
+        base.setflags(write=False)
         predictor.edits(base).answers(written(base, 50, 60), np.zeros(1, np.int64))
         spread = predictor._partial._spread[300]
         assert len(spread) == 8

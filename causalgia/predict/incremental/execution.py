@@ -82,7 +82,7 @@ class Runner:
 
     def one_hot(self, tokens: Tokens) -> torch.Tensor:
         """Return tokens (rows, width) as (width, rows, 4)."""
-        letters = torch.from_numpy(np.ascontiguousarray(tokens.T)).to(self.make["device"])
+        letters = torch.from_numpy(tokens.T.copy()).to(self.make["device"])  # torch warns of what is read-only
         return (letters.unsqueeze(2) == self._order).to(self.make["dtype"])
 
     def index(self, places: Ints) -> torch.Tensor:
