@@ -498,6 +498,65 @@ def test_it_is_chosen_where_little_is_recomputed(width, chosen):
     np.testing.assert_array_equal(again.edits(base).answers(edited, np.arange(6)), found)
 
 
+def test_edits_of_half_a_width_are_not_compared_again(monkeypatch):
+    predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
+    base, compared = tokens(6, 300), list[int]()
+    measured = Incremental._deviation
+    monkeypatch.setattr(
+        Incremental,
+        "_deviation",
+        lambda self, block, groups, *rest: compared.append(groups[0].widest) or measured(self, block, groups, *rest),
+    )
+    session = predictor.edits(base)
+    for width in (20, 12, 8):
+        edited = written(base, 50, 50 + width)
+        np.testing.assert_allclose(
+            session.answers(edited, np.arange(6)), predictor.predict(edited), rtol=1e-5, atol=1e-7
+        )
+    assert compared == [20, 8]  # 12 is more than half of 20, 8 is less
+    assert predictor.choices() == {"300:24": True, "300:12": True, "300:8": True}
+
+
+def test_a_control_of_one_sequence_is_measured_by_the_spread_of_several():
+    """The control and the full pass of one sequence differ by rounding alone, which is no unit of its own."""
+    for seed in range(5):
+        predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
+        base = tokens(1, 300, seed)
+        base.setflags(write=False)
+        predictor.edits(base).answers(written(base, 50, 60), np.zeros(1, np.int64))
+        spread = predictor._partial._spread[300]
+        assert len(spread) == 8
+        assert float(spread.std()) > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("mixing", "read"),
+    [
+        (lambda: nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True), lambda h: h),
+        (lambda: nn.LSTM(64, 32, batch_first=True, bidirectional=True), operator.itemgetter(0)),
+        (lambda: nn.GRU(64, 64, batch_first=True), operator.itemgetter(0)),
+    ],
+)
+def test_layers_that_mix_positions_count_among_the_multiplications(mixing, read):
+    """Layers that torch runs as one operation take most of these passes, which narrow edits do not shorten."""
+
+    def body(m, x):
+        return m.head(read(m.mix(m.pool(m.a(x).relu()).transpose(1, 2))).mean(1))
+
+    torch.manual_seed(0)
+    parts = {"a": conv(c_out=64, k=11), "pool": nn.MaxPool1d(4), "mix": mixing(), "head": nn.Linear(64, 1)}
+    predictor = cg.TorchPredictor(Does(body, **parts).eval(), incremental=True, device="cpu")
+    before = torch.backends.mha.get_fastpath_enabled()
+    base = tokens(3, 200)
+    edited = written(base, 90, 91)
+    found = predictor.edits(base).answers(edited, np.arange(3))
+    assert predictor.choices() == {"200:1": False}
+    (tried,) = predictor._partial.tried()
+    assert tried.share > 0.6
+    np.testing.assert_array_equal(found, predictor.predict(edited))
+    assert torch.backends.mha.get_fastpath_enabled() == before
+
+
 @pytest.fixture
 def one_thread():
     """One thread is timed by its own clock, whatever else the machine does."""

@@ -141,15 +141,17 @@ class MatchedVariants(Choice):
     def keys_of(self, windows: VariantWindows) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Return codes of the matched keys of each variant, (V, keys), and their names, in the order of dropping."""
         columns: dict[str, list[Any]] = {key: [] for key in self.matched}
+        whole, alike = "substitution" in columns, dict[tuple[str, ...], dict[str, Any]]()
         for change in variant_changes(windows, flank=self.flank):
-            other = change.on_other_strand
-            whole = "substitution" in columns
-            cells = {
-                "context": min((x.left, x.right, *((x.removed, x.added) if whole else ())) for x in (change, other)),
-                "substitution": min((x.removed, x.added) for x in (change, other)),
-                "distance": distance_class(change.at - windows.reference.shape[1] // 2),
-                "length": change.size,
-            }
+            words = change.removed, change.added, change.left, change.right
+            if (of_words := alike.get(words)) is None:
+                both = change, change.on_other_strand
+                of_words = alike[words] = {
+                    "context": min((x.left, x.right, *((x.removed, x.added) if whole else ())) for x in both),
+                    "substitution": min((x.removed, x.added) for x in both),
+                    "length": change.size,
+                }
+            cells = {**of_words, "distance": distance_class(change.at - windows.reference.shape[1] // 2)}
             for key, column in columns.items():
                 column.append(cells[key])
         names = self.matched if self.matched[-1:] == ("length",) else (*self.matched, "any")

@@ -224,7 +224,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
         ends = np.cumsum(list(lengths.values()))
         chromosomes = list(lengths)
         for n_dropped, keys in wanted.levels():
-            patterns = [(_pattern(x, keys), _pattern(x.on_other_strand, keys)) for x in wanted.changes]
+            patterns: dict[int, tuple[str, str]] = {}
             for number in range(_ROUNDS):
                 missing = found.missing
                 if not len(missing):
@@ -233,12 +233,13 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                 places = (_uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0] * ends[-1]).astype(np.int64)
                 of = np.searchsorted(ends, places, side="right")
                 for i, c, place in zip(missing.tolist(), of.tolist(), places.tolist(), strict=True):
-                    change = wanted.changes[wanted.matched[i]]
+                    change = wanted.changes[which := int(wanted.matched[i])]
                     position = place - (int(ends[c - 1]) if c else 0)
                     first = position - change.at - beyond
                     if first < 0 or first + wide.shape[1] > lengths[chromosomes[c]]:
                         continue
-                    both = patterns[wanted.matched[i]]
+                    if (both := patterns.get(which)) is None:
+                        both = patterns[which] = _pattern(change, keys), _pattern(change.on_other_strand, keys)
                     flank = (len(both[0]) - len(change.removed)) // 2
                     stop = position + len(change.removed) + flank
                     if position < flank or stop > lengths[chromosomes[c]]:

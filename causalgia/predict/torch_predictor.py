@@ -329,6 +329,8 @@ class TorchPredictor(SinglePredictor):
             dtype=torch.float64,
         )
         made._met = True  # this predictor's output was looked at
+        if self.batch_size == "auto":  # activations are twice as large
+            made.fix_batches({length: max(1, size // 2) for length, size in self.batches().items()})
         return made
 
     def _trace(self, n_rows: int, length: int) -> None:

@@ -16,6 +16,10 @@ from causalgia.types import Tokens
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
+def _complement(word: str) -> str:
+    return word[::-1].translate(_COMPLEMENT)
+
+
 @dataclass(frozen=True)
 class Change:
     """What one variant changes, without the bases that its alleles share.
@@ -44,8 +48,7 @@ class Change:
     @cached_property
     def on_other_strand(self) -> Change:
         """The same change as the other strand reads it, at the same place."""
-        words = (self.removed, self.added, self.right, self.left)
-        removed, added, left, right = (word[::-1].translate(_COMPLEMENT) for word in words)
+        removed, added, left, right = map(_complement, (self.removed, self.added, self.right, self.left))
         return Change(removed, added, left, right, self.at)
 
 
@@ -67,7 +70,7 @@ def variant_changes(windows: VariantWindows, *, flank: int) -> list[Change]:
     for variant, letters, start, minus in rows:
         removed, added = variant.reference, variant.alternate
         if minus:
-            removed, added = (word[::-1].translate(_COMPLEMENT) for word in (removed, added))
+            removed, added = map(_complement, (removed, added))
         shared = 0
         while shared < min(len(removed), len(added)) and removed[shared] == added[shared]:
             shared += 1

@@ -58,14 +58,19 @@ class Variant:
 
     def __post_init__(self) -> None:
         _check_place(self.chromosome, self.position)
-        where = f"variant {quoted(self.name or f'{self.chromosome}:{self.position + 1}')}"
         for what in ("reference", "alternate"):
-            object.__setattr__(self, what, _allele(getattr(self, what), f"{where}: {what} allele"))
+            letters = getattr(self, what)
+            if not isinstance(letters, str) or not letters or not _BASES.issuperset(letters):
+                object.__setattr__(self, what, _allele(letters, f"{self._label}: {what} allele"))
         if self.reference == self.alternate:
-            msg = f"{where}: both alleles are {quoted(self.reference)}; a variant changes something: drop it"
+            msg = f"{self._label}: both alleles are {quoted(self.reference)}; a variant changes something: drop it"
             raise SequenceError(msg)
         object.__setattr__(self, "position", int(self.position))
         object.__setattr__(self, "name", self.name or self.written)
+
+    @property
+    def _label(self) -> str:
+        return f"variant {quoted(self.name or f'{self.chromosome}:{self.position + 1}')}"
 
     @property
     def written(self) -> str:
@@ -300,7 +305,7 @@ def _check_place(chromosome: str, position: int) -> None:
     if not isinstance(chromosome, str) or not chromosome.strip():
         msg = f"chromosome={quoted(chromosome)}; give its name in the genome, such as 'chr1'"
         raise SequenceError(msg)
-    if not is_whole(position) or position < 0:
+    if (type(position) is not int and not is_whole(position)) or position < 0:
         msg = f"position={quoted(position)} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
         raise SequenceError(msg)
 

@@ -16,8 +16,8 @@ from causalgia.types import Ints, Tokens
 
 _MOST_UNITS = 256
 _MOST_KEPT = 2**28
-_MOST_EDITS = 256
-_AT_ONCE = 2**21
+_MOST_EDITS = 512
+_AT_ONCE = 2**22
 _HANDED = 2_048
 _WINDOWS_KEPT = 2**13
 _STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
@@ -27,7 +27,7 @@ class Runner:
     """Runs one network; `columns` reads (rows, tasks) from the network's output for a number of rows.
 
     `budget` is the largest size in bytes of a value of the control pass; all values of a stored control take at most
-    256 MiB, and the largest of a pass over edits 2 MiB, so that it stays in a processor's cache.
+    256 MiB, and the largest of a pass over edits 4 MiB, so that it stays in a processor's cache.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Runner:
 
     def one_hot(self, tokens: Tokens) -> torch.Tensor:
         """Return tokens (rows, width) as (width, rows, 4)."""
-        letters = torch.from_numpy(np.ascontiguousarray(tokens.T)).to(self.make["device"])
+        letters = torch.from_numpy(tokens.T.copy()).to(self.make["device"])  # torch warns of what is read-only
         return (letters.unsqueeze(2) == self._order).to(self.make["dtype"])
 
     def index(self, places: Ints) -> torch.Tensor:
@@ -108,11 +108,7 @@ class ControlBlock:
         for number, step in network.running:
             whole, sources = (0, step.length), [values[source] for source in step.sources]
             if isinstance(step, Linear):
-                made = torch.empty((step.length, n, step.channels), **runner.make)
-                made.copy_(torch.as_tensor(step.constant()))
-                step.add(Stretch(made, whole), sources)
-                if isinstance(step, Averaged):
-                    made.mul_(step.factors[:, None, None].to(made))
+                made = step.whole(sources)
             else:
                 assert isinstance(step, Nonlinear)
                 made = step.compute(whole, sources)
@@ -379,8 +375,8 @@ def width_class(width: int) -> int:
 def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int] = lambda _: 1) -> list[EditGroup]:
     """Return groups of edits of one width whose starts differ by multiples of the period; unedited rows are in none.
 
-    The letters at the ends of an edit may be unchanged by chance: edits of two thirds of a width and more, and narrower
-    ones if they are few, are widened to it, and start where most edits of that width do, if that covers them. If few
+    The letters at the ends of an edit may be unchanged by chance: edits of half of a width and more, and narrower ones
+    if they are few, are widened to it, and start where most edits of that width do, if that covers them. If few
     are of each phase, starts are rounded down to multiples of the step of their width. A period of 0 says that windows
     have one shape at one place alone. A group's last letters may lie behind the end of the sequence.
 
@@ -395,7 +391,7 @@ def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int
     found = []
     while len(places):
         width = int(widths[places].max())
-        mine = places[3 * widths[places] >= 2 * width]
+        mine = places[2 * widths[places] >= width]
         mine = places if len(places) - len(mine) <= len(mine) // 4 else mine
         places = np.setdiff1d(places, mine)
         first = starts[mine]

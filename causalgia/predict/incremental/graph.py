@@ -217,7 +217,7 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     maker = reader.makers.get(call.args[0])
     if isinstance(maker, Rectified) and reader.only_user(call.args[0]):  # rectify the maxima, which are fewer
         reader.steps.append(Largest(sources=maker.sources, **shape))
-        step = Rectified(sources=(len(reader.steps),), length=after.length, channels=after.channels)
+        step = Rectified(sources=(len(reader.steps),), length=after.length, channels=after.channels, in_place=True)
         reader.add(node, step, after)
         return
     reader.add(node, Largest(sources=(value.number,), **shape), after)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.answer_checks import as_storable
-from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.incremental.execution import (
     ControlBlock,
     EditGroup,
@@ -28,7 +27,7 @@ from causalgia.predict.incremental.execution import (
     width_class,
 )
 from causalgia.predict.incremental.program import local_network
-from causalgia.predict.incremental.trace import NotLocalError
+from causalgia.predict.incremental.trace import NetworkSnapshot, NotLocalError
 from causalgia.predict.predictor import as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.types import Ints, Tokens
@@ -237,8 +236,12 @@ class Incremental:
             # the deviation of a control in its first units, in units of the sd, also that of the first block
             some = base[:n]
             full = self.full(some)
-            known = self._spread.setdefault(some.shape[1], block.control)
-            spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
+            if length not in self._spread:
+                # where units are few, the spread is also that of their sequences turned
+                turned = [np.roll(base, length * i // _SAMPLE, axis=1) for i in range(1, _SAMPLE)]
+                wanted = np.concatenate(turned)[: max(_SAMPLE - len(base), 0)]
+                self._spread[length] = torch.cat([block.control, self.full(wanted)]) if len(wanted) else block.control
+            spread = torch.cat([full, block.control.to(full.dtype), self._spread[length].to(full.dtype)])
             off, tolerated = deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
             block.trusted = self._trusted[length] = off <= tolerated
             if off > tolerated:
@@ -255,14 +258,28 @@ class Incremental:
         return bool(known) and not any(choice is not False for choice in known)
 
     def chosen(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> dict[int, bool]:
-        """Say for each class of widths whether edits (m, length) are recomputed in part; a new one is verified."""
+        """Say for each class of widths whether edits (m, length) are recomputed in part.
+
+        A new class is verified, unless edits of at most twice its width were: the same layers did more there.
+        """
         length, widths = edited.shape[1], [width_class(group.widest) for group in groups]
-        for width in sorted(set(widths)):
+        for width in sorted(set(widths), reverse=True):
             if (length, width) not in self._tried and self._given.get(f"{length}:{width}") is not False:
                 mine = [group for group, of in zip(groups, widths, strict=True) if of == width]
-                self._tried[length, width] = self._try(block, mine, edited, rows)
+                self._tried[length, width] = self._like_wider(mine, length) or self._try(block, mine, edited, rows)
         choices = self.choices()
         return {width: choices[f"{length}:{width}"] for width in widths}
+
+    def _like_wider(self, groups: list[EditGroup], length: int) -> WidthResult | None:
+        """Return the result for edits of one width by that of edits up to twice as wide that were compared."""
+        width = max(group.widest for group in groups)
+        for wider in self._tried.values():
+            if wider.length == length and wider.chosen and wider.tolerated and width <= wider.width <= 2 * width:
+                runner = self._runners[length]
+                assert isinstance(runner, Runner)
+                share = self._share(runner, max(group.width for group in groups), length)
+                return WidthResult(length, width, share=share, chosen=True)
+        return None
 
     def _try(self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints) -> WidthResult:
         """Compare edits of one width, evenly spread over its groups, with full passes."""
@@ -335,9 +352,16 @@ class Incremental:
 
         if length not in self._macs:
             self._predictor.resolve_batch_size(length)  # which may ask the network
-            with FlopCounterMode(display=False) as counter:
-                self.full(np.zeros((1, length), np.uint8))
-            self._macs[length] = counter.get_total_flops() / 2
+            fused = torch.backends.mha.get_fastpath_enabled()
+            torch.backends.mha.set_fastpath_enabled(False)  # a fused layer's multiplications are not counted
+            try:
+                with FlopCounterMode(
+                    display=False, custom_mapping={torch.ops.aten.mkldnn_rnn_layer: _rnn_flops}
+                ) as flops:
+                    self.full(np.zeros((1, length), np.uint8))
+            finally:
+                torch.backends.mha.set_fastpath_enabled(fused)
+            self._macs[length] = flops.get_total_flops() / 2
         total = max(self._macs[length], network.macs, 1.0)
         start = (length - width) // 2
         return (total - network.macs * (1 - network.share((start, start + width)))) / total
@@ -466,6 +490,12 @@ class IncrementalSession:
         return self._blocks[strand, first]
 
 
+def _rnn_flops(x: Sequence[int], input_weight: Sequence[int], own_weight: Sequence[int], *_: Any, **__: Any) -> int:
+    """Return the flops of one layer and direction of a recurrent network, from shapes."""
+    steps_and_rows = prod(x[:2])
+    return 2 * steps_and_rows * (prod(input_weight) + prod(own_weight))
+
+
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
     host = table.detach().cpu()
     made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
@@ -534,44 +564,3 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
     floor = _ULPS * np.finfo(made.dtype).eps * largest / unit
     worst = int((found / np.maximum(floor, TOLERANCE)).argmax())
     return float(found[worst]), float(max(floor[worst], TOLERANCE))
-
-
-class NetworkSnapshot:
-    """A network at one moment: its code and attributes, its hooks, and a copy of every tensor.
-
-    Tensors are compared by value: their version counters miss writes through ``.data``.
-    """
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        self._structure = structure_of(module)
-        self._parts = _layers_and_hooks(module)
-        self._tensors = _tensors(module)
-        self._copies = [tensor.clone() for tensor in self._tensors]
-
-    def is_still(self, module: torch.nn.Module) -> bool:
-        """Say whether a network is unchanged since the snapshot."""
-        other = _layers_and_hooks(module)
-        same_objects = len(self._parts) == len(other) and all(a is b for a, b in zip(self._parts, other, strict=True))
-        if not same_objects or self._structure != structure_of(module):
-            return False
-        now = _tensors(module)
-        return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
-
-
-def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
-    """Return the layers and their hooks; references are kept, so that no id is reused."""
-    hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
-    return [*module.modules(), *chain.from_iterable(hooks)]
-
-
-def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:
-    return [tensor.detach() for tensor in chain[Any](module.parameters(), module.buffers())]
-
-
-def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
-    alike = (one.dtype, one.shape, one.device, one.layout) == (other.dtype, other.shape, other.device, other.layout)
-    if not alike:
-        return False
-    if one.layout is not torch.strided:
-        one, other = one.to_dense(), other.to_dense()
-    return torch.equal(one, other)

@@ -151,7 +151,10 @@ class Dense(Additive):
 
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         assert self.weight is not None
-        product = x.permute(1, 0, 2).reshape(x.shape[1], -1) @ self.weight.view(-1, self.weight.shape[2])
+        n = x.shape[1]
+        # a product of one row adds up all positions in turn; one of two rows rounds less
+        rows = x.permute(1, 0, 2).reshape(n, -1).expand(max(n, 2), -1)
+        product = (rows @ self.weight.view(-1, self.weight.shape[2]))[:n]
         return product if self.bias is None else product + self.bias
 
     def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeAlias
 
 import torch
@@ -15,6 +16,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from causalgia.errors import quoted
+from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.predictor import first_line
 from causalgia.predict.torch_dispatch import OperationWatch
 from causalgia.provenance import is_installed
@@ -288,6 +290,47 @@ def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
     kind = next((kind for names, kind in kinds if name in names), name if name in _PLAIN else "")
     kwargs = {key: value for key, value in node.kwargs.items() if key != "inplace"}
     return Call("cat" if kind.startswith("conc") else kind, node.args, kwargs, None, getattr(place, name, None))
+
+
+class NetworkSnapshot:
+    """A network at one moment: its code and attributes, its hooks, and a copy of every tensor.
+
+    Tensors are compared by value: their version counters miss writes through ``.data``.
+    """
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self._structure = structure_of(module)
+        self._parts = _layers_and_hooks(module)
+        self._tensors = _tensors(module)
+        self._copies = [tensor.clone() for tensor in self._tensors]
+
+    def is_still(self, module: torch.nn.Module) -> bool:
+        """Say whether a network is unchanged since the snapshot."""
+        other = _layers_and_hooks(module)
+        same_objects = len(self._parts) == len(other) and all(a is b for a, b in zip(self._parts, other, strict=True))
+        if not same_objects or self._structure != structure_of(module):
+            return False
+        now = _tensors(module)
+        return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
+
+
+def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
+    """Return the layers and their hooks; references are kept, so that no id is reused."""
+    hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
+    return [*module.modules(), *chain.from_iterable(hooks)]
+
+
+def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [tensor.detach() for tensor in chain[Any](module.parameters(), module.buffers())]
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    alike = (one.dtype, one.shape, one.device, one.layout) == (other.dtype, other.shape, other.device, other.layout)
+    if not alike:
+        return False
+    if one.layout is not torch.strided:
+        one, other = one.to_dense(), other.to_dense()
+    return torch.equal(one, other)
 
 
 _CONTAINERS = (list, dict, set)

@@ -157,6 +157,14 @@ class Linear(Step):
     def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         """Add to `out` what changes of the sources change there; None: this source does not change."""
 
+    def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
+        """Return the output for whole sequences, (length, rows, channels)."""
+        x = sources[0].values
+        made = torch.empty((self.length, x.shape[1], self.channels), dtype=x.dtype, device=x.device)
+        made.copy_(torch.as_tensor(self.constant()))
+        self.add(Stretch(made, (0, self.length)), sources)
+        return made
+
     def constant(self) -> torch.Tensor | float:
         """Return the output for inputs that are zero, (channels,) or a number."""
         return 0.0
@@ -327,6 +335,9 @@ class Averaged(Windowed, Linear):
             for _, outputs, places in self.window.taps(out.span, changes[0].span):
                 out.values[outputs].add_(changes[0].values[places])
 
+    def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
+        return super().whole(sources).mul_(self.factors[:, None, None].to(sources[0].values))
+
 
 _FEW_OUTPUTS = 4
 _FEW_COLUMNS = 128
@@ -336,23 +347,25 @@ _FEW_COLUMNS = 128
 class Convolved(Windowed, Linear):
     """A convolution along the positions: weight (filters, channels / groups, kernel), bias (filters,) or None.
 
-    One matrix product for each tap of the kernel is added in place: it multiplies no zeros and needs no extra memory.
-    For few channels, such as letters, all taps are columns of one product; for a wide kernel with few filters, one
-    product is computed for all taps and its shifted parts are added; a convolution in groups is left to conv2d, with
-    positions as an image's rows and sequences as its columns.
+    Several whole sequences, few channels, such as letters, and groups are left to conv2d, with positions as an image's
+    rows and sequences as its columns. Else one matrix product for each tap of the kernel is added in place: it
+    multiplies no zeros and needs no extra memory. For a wide kernel with few filters, one product is computed for all
+    taps and its shifted parts are added.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor | None
     groups: int = 1
     _taps: torch.Tensor = field(init=False)
+    _of_image: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.refresh()
 
     def refresh(self) -> None:
-        """Lay out the weights again after a change: (kernel, channels, filters)."""
+        """Lay out the weights again after a change: (kernel, channels, filters), and as conv2d takes them."""
         self._taps = self.weight.permute(2, 1, 0).contiguous()
+        self._of_image = self.weight.unsqueeze(3).contiguous(memory_format=torch.channels_last)
         self.macs = float(self.weight.numel()) / self.window.stride
 
     def scaled(self, scale: torch.Tensor, shift: torch.Tensor) -> None:
@@ -364,44 +377,43 @@ class Convolved(Windowed, Linear):
     def constant(self) -> torch.Tensor | float:
         return 0.0 if self.bias is None else self.bias
 
+    def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
+        if self._by_filter or sources[0].values.shape[1] == 1:  # conv2d rounds more for one sequence
+            return super().whole(sources)
+        return self._convolved(sources[0], (0, self.length), self.bias).contiguous()
+
     def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
         x = changes[0]
         span = None if x is None else clipped(self.window.touched(x.span), out.span)
         if x is None or span is None:
             return
         kernel, channels, rows = self.window.kernel, x.values.shape[2], x.values.shape[1]
-        if self.groups > 1 or kernel * channels <= _FEW_COLUMNS:
-            self._add_at_once(out.at(span), self._padded(x, span))
-        elif self.channels <= _FEW_OUTPUTS and kernel > 1:
+        if self._by_filter:
             columns = self._taps.transpose(1, 2).reshape(-1, channels)
             parts = (columns @ x.values.view(-1, channels).t()).view(kernel, self.channels, -1, rows)
             for tap, outputs, places in self.window.taps(out.span, x.span):
                 out.values[outputs].add_(parts[tap][:, places].permute(1, 2, 0))
+        elif self.groups > 1 or kernel * channels <= _FEW_COLUMNS:
+            out.at(span).add_(self._convolved(x, span))
         else:
             for tap, outputs, places in self.window.taps(out.span, x.span):
                 part = x.values[places].reshape(-1, channels)
                 out.values[outputs].view(-1, self.channels).addmm_(part, self._taps[tap])
 
-    def _padded(self, x: Stretch, span: Span) -> torch.Tensor:
-        """Return the inputs of a span of outputs, zero beside the stretch."""
-        need = self.window.needed(span)
-        inside = clipped(x.span, need)
-        padded = x.values.new_zeros((need[1] - need[0], *x.values.shape[1:]))
-        if inside is not None:
-            Stretch(padded, need).at(inside).copy_(x.at(inside))
-        return padded
+    @property
+    def _by_filter(self) -> bool:
+        return self.groups == 1 and self.channels <= _FEW_OUTPUTS and self.window.kernel > 1
 
-    def _add_at_once(self, out: torch.Tensor, padded: torch.Tensor) -> None:
-        stride, dilation = self.window.stride, self.window.dilation
-        if self.groups > 1:
-            image = padded.permute(2, 0, 1).unsqueeze(0)
-            made = functional.conv2d(
-                image, self.weight.unsqueeze(3), stride=(stride, 1), dilation=(dilation, 1), groups=self.groups
-            )
-            out.add_(made.squeeze(0).permute(1, 2, 0))
-            return
-        _, rows, channels = padded.shape
-        shape = (len(out), rows, self.window.kernel, channels)
-        columns = padded.as_strided(shape, (stride * rows * channels, channels, dilation * rows * channels, 1))
-        columns = columns.reshape(len(out) * rows, -1)
-        out.view(-1, self.channels).addmm_(columns, self._taps.view(-1, self.channels))
+    def _convolved(self, x: Stretch, span: Span, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """Return a span of outputs for inputs that are zero beside a stretch."""
+        need, pad = self.window.needed(span), 0
+        if 0 <= x.span[0] - need[0] >= need[1] - x.span[1]:
+            values, pad = x.values, x.span[0] - need[0]
+        else:
+            values = x.values.new_zeros((need[1] - need[0], *x.values.shape[1:]))
+            inside = clipped(x.span, need)
+            assert inside is not None
+            Stretch(values, need).at(inside).copy_(x.at(inside))
+        image, stride, dilation = values.permute(2, 0, 1).unsqueeze(0), self.window.stride, self.window.dilation
+        made = functional.conv2d(image, self._of_image, bias, (stride, 1), (pad, 0), (dilation, 1), self.groups)
+        return made.squeeze(0).permute(1, 2, 0)[: span[1] - span[0]]
