@@ -79,7 +79,13 @@ def curve():
     at = np.arange(-60, 60)
     ace = np.stack([np.exp(-((at / 12.0) ** 2)), -0.5 * np.exp(-(((at - 20) / 8.0) ** 2))])[:, :, None]
     dims = ("contrast", "position", "task")
-    about = {"scale": "log counts", "control": "placebo", "predictor": "BPNet", "name": "footprints", "over": "position"}
+    about = {
+        "scale": "log counts",
+        "control": "placebo",
+        "predictor": "BPNet",
+        "name": "footprints",
+        "over": "position",
+    }
     return xr.Dataset(
         {"ace": (dims, ace), "lower": (dims, ace - 0.1), "upper": (dims, ace + 0.1), "se": (dims, ace * 0 + 0.05)},
         {"contrast": ["GATA1", LONG], "position": at, "task": ["K562"]},
@@ -133,7 +139,9 @@ def tipped():
     gc = cg.FunctionPredictor(lambda x: x[:, 1:3].mean((1, 2)) * x[:, 0, 9], tasks=["K562"])
     arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
     outcomes = cg.run(cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=200), gc, rng=0, progress=False)
-    return cg.tipping_point(outcomes.assign_attrs(predictor="GC count", name="T for A"), contrast="A - T", rope=(-0.4, 0.4))
+    return cg.tipping_point(
+        outcomes.assign_attrs(predictor="GC count", name="T for A"), contrast="A - T", rope=(-0.4, 0.4)
+    )
 
 
 def shares():
@@ -150,7 +158,9 @@ def grid(n=3, m=4, long=False):
     """Decisions in a grid of a name and a distance."""
     found = effects(n * m)
     sites = [f"{LONG} {i}" if long else f"site {i}" for i in range(n)]
-    return found.assign_coords(site=("contrast", np.repeat(sites, m)), distance=("contrast", np.tile(10 * np.arange(m), n)))
+    return found.assign_coords(
+        site=("contrast", np.repeat(sites, m)), distance=("contrast", np.tile(10 * np.arange(m), n))
+    )
 
 
 def plans():
