@@ -96,7 +96,7 @@ def curve():
 def mutants():
     """Effects of single letters with their errors."""
     ace = np.random.default_rng(0).normal(size=(8, 4)) * 0.3
-    about = {"scale": "log counts", "control": "untreated", "predictor": "Basenji2", "name": "mutants"}
+    about = {"scale": "log counts", "control": "untreated", "predictor": "Basenji2", "name": "mutants", "ci_prob": 0.95}
     return xr.Dataset(
         {"ace": (("position", "base"), ace), "lower": (("position", "base"), ace - 0.1),
          "upper": (("position", "base"), ace + 0.1)},
@@ -151,7 +151,7 @@ def shares():
     share = np.round((share + share.T) / 2, 2)
     coords = {"task": LINES, "task_": LINES}
     names = ("same_size", "same_sign", "n_either")
-    return {"sharing": xr.Dataset({name: (("task", "task_"), share) for name in names}, coords)}
+    return {"sharing": xr.Dataset(dict.fromkeys(names, (("task", "task_"), share)), coords)}
 
 
 def grid(n=3, m=4, long=False):

@@ -121,6 +121,7 @@ def replicates(
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)
     step = -(-len(x) // _MOST_POINTS)
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+    label = "oligo" if step == 1 else f"oligo ({len(x[::step]):,} of {len(x):,}, evenly)"
     axes.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="equal")
     axes.scatter(
         x[::step],
@@ -130,7 +131,7 @@ def replicates(
         alpha=0.5,
         lw=0,
         zorder=3,
-        label="oligo" if step == 1 else f"oligo ({len(x[::step]):,} of {len(x):,}, evenly)",
+        label=label,
     )
     axes.set_aspect("equal")
     correlation = quality["correlation_activity"].sel(replicate=pair[0], replicate_=pair[1]).item()
@@ -232,8 +233,9 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     -------
     Axes
         Small points are elements, orange if they are off the line by more than their errors (q < .05; up to eight are
-        labeled where there is room). The line allows for errors in both coordinates and scatter; the band is the range of true effects
-        about the line at the table's ``ci_prob``. Large points are means of bins of virtual effects, with intervals.
+        labeled where there is room). The line allows for errors in both coordinates and scatter; the band is the range
+        of true effects about the line at the table's ``ci_prob``. Large points are means of bins of virtual effects,
+        with intervals.
 
     Raises
     ------

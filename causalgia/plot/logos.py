@@ -46,8 +46,9 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     ----------
     ace
         ``ace (position, base)``, and ``task`` if there are several; `base` has the letters A C G T (or U). Unknown
-        heights (NaN) are left out. ``lower`` and ``upper`` are drawn as bars at the outer edges of letters. Where ``ace.attrs["units"]`` is given, as for information in bits, it is the label
-        of the axis, in place of "ACE on" the scale.
+        heights (NaN) are left out. ``lower`` and ``upper`` are drawn as bars at the outer edges of letters. Where
+        ``ace.attrs["units"]`` is given, as for information in bits, it is the label of the axis, in place of "ACE on"
+        the scale.
     task
         The task; required if there are several.
     centered

@@ -274,7 +274,7 @@ def fit_to_page(*several: Axes) -> None:
         for axes in several:
             inside, place = axes.get_window_extent(), axes.get_subplotspec()
             right = page.x1 if place is None or place.is_last_col() else inside.x1
-            _break_lines(axes._left_title, right - inside.x0, across=True)  # type: ignore[attr-defined]
+            _break_lines(axes._left_title, right - inside.x0, across=True, flowing=True)  # type: ignore[attr-defined]
             middle = (inside.x0 + inside.x1) / 2
             _break_lines(axes.xaxis.label, 2 * min(middle - page.x0, page.x1 - middle), across=True)
         for axes in (*several, *bars):
@@ -289,14 +289,15 @@ def fit_to_page(*several: Axes) -> None:
             axes.set_title(heading.get_text(), pad=6 + height, **_TITLE, **AS_IT_IS)
 
 
-def _break_lines(text: Any, room: float, *, across: bool) -> None:
-    """Break the lines of a text that is longer than its room in pixels, words that stand together included."""
+def _break_lines(text: Any, room: float, *, across: bool, flowing: bool = False) -> None:
+    """Break the lines of a text that is longer than its room in pixels; a flowing one is filled anew."""
     box = text.get_window_extent()
     long = box.width if across else box.height
     if not text.get_text() or long <= room:
         return
     lines = text.get_text().split("\n")
     most = max(8, int(0.97 * room / long * max(map(len, lines))))
+    lines = [" ".join(lines)] if flowing else lines
     text.set_text("\n".join(fill(line, most) for line in lines))
 
 
