@@ -107,7 +107,7 @@ def replicates(
     >>> from causalgia.mpra import quality
     >>> from causalgia.mpra.counts._simulate import simulated
     >>> replicates(quality(simulated()), second="3").get_title("left")
-    'correlation 0.79'
+    '60 oligos, correlation 0.79'
     """
     _check_quality(quality, "activity", "replicates")
     names = [str(name) for name in quality["replicate"].to_numpy()]
@@ -166,7 +166,7 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     --------
     >>> from causalgia.mpra.counts._simulate import two_arms
     >>> [text.get_text() for text in dna_counts(two_arms(), min_dna=11).get_legend().get_texts()]
-    ['replicate 1 (50 % below 11)', 'replicate 2 (0 % below 11)']
+    ['replicate 1 (50 % below 11)', 'replicate 2 (0 % below 11)', 'floor of 11 reads']
     """
     validate(counts, "counts")
     axes = axes_or_new(ax, 6.8, 3.2)

@@ -269,7 +269,7 @@ def fit_to_page(*several: Axes) -> None:
         return
     bars = [image.colorbar.ax for axes in several for image in axes.images if image.colorbar is not None]
     for _ in range(2):  # what is broken gives room to, or takes it from, the axes
-        figure.draw_without_rendering()
+        _lay_out(figure)
         page = figure.bbox
         for axes in several:
             inside, place = axes.get_window_extent(), axes.get_subplotspec()
@@ -281,12 +281,18 @@ def fit_to_page(*several: Axes) -> None:
             inside = axes.get_window_extent()
             middle = (inside.y0 + inside.y1) / 2
             _break_lines(axes.yaxis.label, 2 * min(middle - page.y0, page.y1 - middle), across=False)
-    figure.draw_without_rendering()
+    _lay_out(figure)
     for axes in several:
         found, heading = axes.get_legend(), axes._left_title  # type: ignore[attr-defined]
         if found is not None and heading.get_text() and heading.get_window_extent().overlaps(found.get_window_extent()):
             height = found.get_window_extent().height * 72 / figure.dpi
             axes.set_title(heading.get_text(), pad=6 + height, **_TITLE, **AS_IT_IS)
+
+
+def _lay_out(figure: Figure) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_NO_GLYPH)
+        figure.draw_without_rendering()
 
 
 def _break_lines(text: Any, room: float, *, across: bool, flowing: bool = False) -> None:
@@ -306,7 +312,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     figure = axes.get_figure(root=True)
     if figure is None:
         return
-    figure.draw_without_rendering()
+    _lay_out(figure)
     inside, taken = axes.get_window_extent(), list[Any]()
     marks = axes.transData.transform(np.column_stack([x, y]))
     look: dict[str, Any] = {"fontsize": 7.5, "color": INK, "textcoords": "offset points", **AS_IT_IS}
