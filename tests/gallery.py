@@ -163,6 +163,13 @@ def grid(n=3, m=4, long=False):
     )
 
 
+def claim():
+    """The trial beside real sequences that are rich in GC."""
+    rng = np.random.default_rng(0)
+    real = ["".join(rng.choice(list("ACGT"), 41, p=[0.2, 0.3, 0.3, 0.2])) for _ in range(60)]
+    return cg.refutation.Claim(trial(), cg.zoo.oracle("rbfox1_like"), rng=1, real=real)
+
+
 def plans():
     return [power(sd=1.0, effect=0.5, n_units=n) for n in (10, 20, 50, 100, 200)]
 
@@ -203,6 +210,11 @@ ROOM = {
     "barcodes": lambda: plot.barcodes(quality(simulated())),
     "replicates": lambda: plot.replicates(quality(simulated())),
     "DNA": lambda: plot.dna_counts(two_arms(), min_dna=11),
+    "null shift": lambda: plot.null_shift(cg.refutation.null_and_real(claim())),
+    "ranks": lambda: plot.ranks(np.random.default_rng(0).integers(0, 100, 400), 99, name="posterior of the motif"),
+    "ranks of narrow posteriors": lambda: plot.ranks(
+        np.random.default_rng(0).binomial(99, np.random.default_rng(1).beta(0.6, 0.6, 400)), 99
+    ),
     "concordance": lambda: plot.concordance(measured()),
 }
 

@@ -21,7 +21,16 @@ from causalgia.plot.style import shortened
 KEPT = Path(__file__).with_name("gallery.json")
 CELLS, MOST = 24, 20.0
 """Cells a side of the gray thumbnail of a picture, and the most that one may differ, of 255."""
-UNNAMED = {"sharing", "power", "barcodes", "replicates", "DNA", "concordance"}  # of no one trial of a network
+UNNAMED = {
+    "ranks",
+    "ranks of narrow posteriors",
+    "sharing",
+    "power",
+    "barcodes",
+    "replicates",
+    "DNA",
+    "concordance",
+}  # of no one trial of a network
 DEFAULT = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"]}  # matplotlib brings it along
 
 
@@ -86,7 +95,8 @@ def check_texts(axes):
 def test_a_picture_says_what_it_is_of_and_looks_as_it_did(name):
     with rc_context(DEFAULT):
         axes = drawn(name)
-        heading = " ".join(axes.get_title("left").split())
+        above = axes.get_figure(root=True).get_suptitle() or axes.get_title("left")
+        heading = " ".join(above.split())
         assert heading
         if name not in UNNAMED:
             assert any(one in heading for one in ("Basenji2", "rbfox1_like", "BPNet", "a count of G", "GC count"))
