@@ -167,7 +167,7 @@ def claim():
     """The trial beside real sequences that are rich in GC."""
     rng = np.random.default_rng(0)
     real = ["".join(rng.choice(list("ACGT"), 41, p=[0.2, 0.3, 0.3, 0.2])) for _ in range(60)]
-    return cg.refutation.Claim(trial(), cg.zoo.oracle("rbfox1_like"), rng=1, real=real)
+    return cg.refutation.Claim(trial(), cg.zoo.oracle("rbfox1_like"), rng=1, control="untreated", real=real)
 
 
 def plans():

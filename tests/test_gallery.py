@@ -12,10 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery import LONG, ROOM, drawn, effects
+from arviz.stats.ecdf_utils import ecdf_confidence_band
+from gallery import LONG, ROOM, claim, drawn, effects, trial
 from matplotlib import rc_context
+from scipy import stats
 
+import causalgia as cg
 from causalgia import plot
+from causalgia.errors import EstimateError, OutcomesError
+from causalgia.plot.shift_plots import simultaneous_limits
 from causalgia.plot.style import shortened
 
 KEPT = Path(__file__).with_name("gallery.json")
@@ -121,6 +126,44 @@ def test_pictures_of_other_effects_look_different():
 def test_long_names_with_one_beginning_are_told_apart():
     assert len({shortened(f"{LONG} {i}") for i in range(10)}) == 10
     assert all(len(shortened(f"{LONG} {i}")) == 40 for i in range(10))
+
+
+def test_a_null_shift_has_the_numbers_of_the_checks():
+    made = claim()
+    samples = cg.refutation.null_and_real(made)
+    assert float(samples["auc"]) == cg.refutation.classifier(made)["value"].item()
+    assert float(samples["divergence"]) == pytest.approx(cg.refutation.word_composition(made)["value"].item())
+    words, answers = plot.null_shift(samples).figure.axes
+    points = np.asarray(words.collections[0].get_offsets())
+    np.testing.assert_array_equal(points, samples["word_share"].sel(sample=["real", "null"]).T)
+    assert [line.get_label() for line in answers.lines] == ["background (32)", "real sequence (32)"]
+    with pytest.raises(OutcomesError, match=r"give cg\.refutation\.null_and_real\(claim\)"):
+        plot.null_shift(samples.drop_vars("auc"))
+    with pytest.raises(OutcomesError, match="real="):
+        cg.refutation.null_and_real(cg.refutation.Claim(trial(), made.predictor, rng=1, control="untreated"))
+
+
+def test_the_band_of_ranks_holds_all_uniform_ones_as_often_as_it_says():
+    at = np.arange(1, 100) / 100
+    low, high = simultaneous_limits(400, at, 0.95)
+    other = ecdf_confidence_band(400, np.arange(99), at, prob=0.95, method="optimized")
+    assert np.abs(np.array([low, high]) - other).max() <= 1.001 / 400
+    trials = np.random.default_rng(5).multinomial(400, np.full(100, 0.01), 2_000).cumsum(axis=1)[:, :-1] / 400
+    inside = ((trials >= low - 1e-12) & (trials <= high + 1e-12)).all(axis=1).sum()
+    least, most = stats.binom(2_000, 0.95).ppf([0.005, 0.995])
+    assert least <= inside <= most
+
+
+def test_wrong_ranks_are_seen_and_refused():
+    narrow = drawn("ranks of narrow posteriors")
+    (bars,) = [p for p in narrow.patches if p.get_label() == "trials"]
+    (band,) = [c for c in narrow.collections if "uniform ranks" in c.get_label()]
+    assert bars.get_data().values.max() > band.get_paths()[0].vertices[:, 1].max()
+    for wrong, says in (([1] * 10, "20 trials or more"), ([0.5] * 30, "whole numbers"), ([101] * 30, "from 0 to 99")):
+        with pytest.raises(EstimateError, match=says):
+            plot.ranks(np.array(wrong), 99)
+    with pytest.raises(EstimateError, match="n_draws=0"):
+        plot.ranks(np.arange(30), 0)
 
 
 def test_logos_have_the_errors_they_are_given():

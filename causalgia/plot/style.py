@@ -201,6 +201,8 @@ def heading(table: xr.Dataset, *names: str) -> str:
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
         counts = [int(n) for n in np.unique(table["n_units"].to_numpy()) if n > 0]
+    if not counts and "n_units" in attrs:
+        counts = [int(attrs["n_units"])]
     n = f"n = {min(counts):,}" + (f" to {max(counts):,}" if max(counts) > min(counts) else "") if counts else ""
     digest = str(attrs.get("predictor_fingerprint") or "")[:8]
     network = str(attrs.get("predictor") or attrs.get("effect_on") or (digest and f"network {digest}"))

@@ -524,7 +524,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     auc, n, m = _auc(claim, samples)
     low, high = auc_limits(auc, n, m, alpha=0.05)
     shares = np.stack([word_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)])
-    divergence = float(spatial.distance.jensenshannon(*shares, base=2) ** 2)
+    divergence = float(spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2)
     words = ["".join(letters) for letters in product("ACGT", repeat=K)]
     predictor = claim.check_predictor()
     about = {name: claim.outcomes.attrs[name] for name in _ABOUT if name in claim.outcomes.attrs}
