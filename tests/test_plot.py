@@ -42,7 +42,7 @@ def test_each_effect_is_a_point_and_each_word_too():
     assert np.all(np.abs(words[:, 1] - 2) < 0.5)
     assert labels(axes) == ["GATA1", "core broken", "40 placebo words"]
     assert axes.get_xlabel() == "ACE on log counts, minus placebo\n95 % intervals"
-    assert axes.get_title("left") == "K562"
+    assert axes.get_title("left") == "K562, n = 5,000"
 
 
 def test_the_band_is_the_central_part_or_the_range():
@@ -128,7 +128,7 @@ def test_several_tasks_need_a_choice():
         forest(two)
     with pytest.raises(ContrastError, match="task 'HeLa' is not there"):
         forest(two, task="HeLa")
-    assert forest(two, task="HepG2").get_title("left") == "HepG2"
+    assert forest(two, task="HepG2").get_title("left") == "HepG2, n = 5,000"
 
 
 def test_models_stand_side_by_side():

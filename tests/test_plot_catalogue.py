@@ -291,12 +291,12 @@ def test_eight_arms_of_barcodes_look_different():
 
 
 def test_a_long_title_is_above_the_legend():
-    from causalgia.plot.style import legend, new_figure, title
+    from causalgia.plot.style import legend, new_figure, write_heading
 
     axes = new_figure(4.0, 3.0).add_subplot()
     for name in ("slope 1.20 [1.10, 1.30]", "true effects, expected", "mean of a bin"):
         axes.plot([0, 1], [0, 1], label=name)
-    title(axes, "a long name of a contrast of GATA1")
+    write_heading(axes, "a long name of a contrast of GATA1")
     legend(axes)
     figure = axes.get_figure()
     figure.draw_without_rendering()

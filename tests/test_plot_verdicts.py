@@ -138,7 +138,7 @@ def test_a_raincloud_has_every_unit_or_says_how_many(outcomes):
     assert means == pytest.approx(effects["ice"].mean("unit").to_numpy().ravel())
     assert "unit (400 of 500, evenly in rank)" in legend(axes)
     assert axes.get_xlabel() == "Individual causal effect on log intensity, minus untreated"
-    assert axes.get_title("left") == "RBFOX1, n = 500"
+    assert axes.get_title("left") == f"RBFOX1, network {outcomes.attrs['predictor_fingerprint'][:8]}, n = 500"
     texts_inside(axes)
     few = plot.raincloud(effects.isel(unit=slice(50)), contrast="GCATG")
     clouds = [c for c in few.collections if isinstance(c, PathCollection) and c.get_zorder() == 3]

@@ -10,6 +10,7 @@ import pytest
 from test_cli import QUICK, call, refused
 
 import causalgia as cg
+from causalgia.cli.folder import load_outcomes
 from causalgia.experiments import entries
 from causalgia.trial_file import read_spec, starter_files
 
@@ -130,11 +131,51 @@ def test_a_trial_file_that_was_changed_after_the_run_is_found(own, old, new, nam
     assert f"trial.toml: {named}" in call("verify", out, "--protocol", lock, code=1).output
 
 
+def test_a_locked_trial_on_disk_is_resumed_and_verified(own, monkeypatch):
+    lock, out, memory = own / "locks" / "lock.toml", own / "results", own / "memory"
+    times = iter(["2099-01-01T00:00:00Z", "2099-01-02T00:00:00Z", "2099-01-03T00:00:00Z"])
+    monkeypatch.setattr("causalgia.protocol._protocol.utc_now", lambda: next(times))
+    for _ in range(2):
+        call("run", "--protocol", lock, "--out", out, "--store")
+    call("run", "--protocol", lock, "--out", memory)
+    kept, whole = load_outcomes(out), load_outcomes(memory)
+    assert kept.attrs["protocol_started"] == "2099-01-01T00:00:00Z"  # not when it was resumed
+    assert kept.attrs["protocol_values"] == whole.attrs["protocol_values"]
+    np.testing.assert_array_equal(kept["outcome"], whole["outcome"])
+    call("analyze", out)
+    assert "As locked: outcomes, " in call("verify", out, "--protocol", lock).output
+    (out / "trial.zarr.protocol.json").unlink()
+    assert "not run under a lock" in call("verify", out, "--protocol", lock, code=1).output
+
+
+def test_deviations_of_a_trial_on_disk_are_named(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    (own / "more.toml").write_text(OWN.replace("n_units = 60", "n_units = 70"))
+    text = call("run", own / "more.toml", "--protocol", lock, "--out", out, "--store").output
+    assert "n_units: locked 60, here 70" in text
+    assert load_outcomes(out).attrs["protocol_deviations"] == "n_units"
+    assert "n_units: locked 60, here 70" in call("verify", out, "--protocol", lock, code=1).output
+    before = (out / "trial.zarr.protocol.json").read_bytes()
+    text = call("run", "--protocol", lock, "--out", out, "--store", code=2).stderr
+    assert "other settings (" in text
+    assert "n_units 70 there, 60 now" in text
+    assert (out / "trial.zarr.protocol.json").read_bytes() == before
+
+
+def test_a_trial_on_disk_that_was_begun_without_the_lock_is_refused(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", own / "trial.toml", "--out", out, "--store")
+    assert "begun without a lock" in call("run", "--protocol", lock, "--out", out, "--store", code=2).stderr
+    design, predictor = read_spec(own / "trial.toml").design, read_spec(own / "trial.toml").predictor.load()
+    effects = cg.Protocol.read(lock).run(design, predictor, store=own / "kept.zarr", keep="effects", progress=False)
+    assert cg.verify(lock, effects).ok
+    assert cg.open(own / "kept.zarr").attrs["protocol"] == cg.Protocol.read(lock).sha256
+
+
 def test_mistakes_have_a_cure(own, tmp_path):
     lock, out = own / "locks" / "lock.toml", own / "results"
     refused("run", "--protocol", lock, said="--out")
     refused("run", "--out", out, said="TRIAL.TOML")
-    refused("run", "--protocol", lock, "--out", out, "--store", said="leave --store out")
     refused("lock", own / "trial.toml", "--out", lock, said="never overwritten")
     refused("verify", own, "--protocol", own / "trial.toml", said="is no lock")
     refused("verify", out, "--protocol", lock, said="is not a folder")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -12,6 +15,7 @@ from causalgia._run import kept_effects
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
+from causalgia.trial.archive.files import replace
 from causalgia.trial.archive.journal import read_state, state_of_trial
 from causalgia.trial.archive.layout import control
 
@@ -49,7 +53,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     True
     """
     place = place_of(path)
-    raw = annotate(open_archive(place))
+    raw = annotate(open_archive(place)).assign_attrs(protocol_marks(place) or {})
     if "outcome" in raw:
         return raw
     found, _ = read_state(control(place))
@@ -62,3 +66,43 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
         if "ice" not in raw and running_moments.has_moments(state):
             return running_moments.moments_dataset(raw, state)
     raise StoreError(f"{place}: not finished; the same cg.run(..., store=) resumes it")
+
+
+def protocol_marks(path: Path) -> dict[str, Any] | None:
+    """Return what marks a trial on disk as run under a lock, kept in a file beside it; None of another trial.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be read.
+    """
+    beside = _marks_file(path)
+    if not beside.exists():
+        return None
+    try:
+        marks = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{beside}: not readable ({error}); restore it from a copy") from error
+    if not isinstance(marks, dict) or not all(isinstance(value, str | int) for value in marks.values()):
+        raise StoreError(f"{beside}: no marks of a protocol; restore it from a copy")
+    return marks
+
+
+def write_protocol_marks(path: Path, marks: Mapping[str, Any]) -> None:
+    """Keep the marks of a trial that is run under a lock in a file beside it.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    beside = _marks_file(path)
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        replace(beside, (json.dumps(dict(marks), indent=1) + "\n").encode())
+    except OSError as error:
+        raise StoreError(f"{beside}: cannot be written ({error}); choose another place") from error
+
+
+def _marks_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.protocol.json")

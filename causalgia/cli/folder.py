@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 
     from causalgia.experiments import Answer
     from causalgia.predict import Predictor
+    from causalgia.protocol import Protocol
     from causalgia.trial_file import TrialSpec
 
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
 SHARING = "sharing.png"
-STORE, LIBRARY = "trial.zarr", "library.nc"
+STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
@@ -175,7 +177,10 @@ def load_outcomes(folder: Path) -> xr.Dataset:
     from causalgia.trial_file import read_spec
 
     found = open_store(folder / STORE)
-    return found.assign_attrs(read_spec(folder / SPEC).attrs) if (folder / SPEC).is_file() else found
+    if not (folder / SPEC).is_file():
+        return found
+    spec = read_spec(folder / SPEC)
+    return found.assign_attrs(_about(spec) if "protocol" in found.attrs else spec.attrs)  # a lock fixed the analysis
 
 
 def figure_file(number: int) -> str:
@@ -396,23 +401,30 @@ def run_in_folder(
     keep: Keep,
     client: Client | None,
     same_answers: bool,
+    protocol: Protocol | None = None,
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
-    """Run a trial; return its Dataset and the names of the files written."""
+    """Run a trial, under its lock if there is one; return its Dataset and the names of the files written.
+
+    Outcomes of a lock keep the locked analysis, whatever the trial file asks.
+    """
     from causalgia._run import run
 
     analysis = spec.analysis.asking(spec.design.asked)
+    verb = partial(run, analysis=analysis) if protocol is None else protocol.run
     if not stored:
-        outcomes = run(spec.design, predictor, rng=spec.rng, analysis=analysis, client=client).assign_attrs(spec.attrs)
+        outcomes = verb(spec.design, predictor, rng=spec.rng, client=client)
+        outcomes = outcomes.assign_attrs(spec.attrs if protocol is None else _about(spec))
         return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
     store, kept = folder / STORE, folder / SPEC
+    if protocol is None and not store.exists():
+        (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
     before = kept.read_text(encoding="utf-8") if store.exists() and is_written_by_causalgia(kept) else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:
-        found = run(
+        found = verb(
             spec.design,
             predictor,
             rng=spec.rng,
-            analysis=analysis,
             store=store,
             same_answers=same_answers,
             keep=keep.value,
@@ -426,7 +438,13 @@ def run_in_folder(
             write_text(kept, before)  # that of the trial that is there
             there = tomllib.loads(before)
         raise as_other_trial(error, folder, there, spec.to_dict()) from error
-    return found.assign_attrs(spec.attrs), (STORE, *spec_files)
+    marks = () if protocol is None else (MARKS,)
+    return found.assign_attrs(spec.attrs if protocol is None else _about(spec)), (STORE, *marks, *spec_files)
+
+
+def _about(spec: TrialSpec) -> dict[str, str]:
+    """Return the name of a trial and its predictor in words."""
+    return {"name": spec.name, "predictor": spec.predictor.describe()}
 
 
 def write_answer(

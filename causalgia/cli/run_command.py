@@ -17,18 +17,13 @@ from causalgia.cli.folder import (
     output_folder,
     run_in_folder,
     write_answer,
-    write_outcomes,
 )
 from causalgia.cli.options import DaskOption, WorkersOption, check_tasks, dask_client, load_spec_predictor
 from causalgia.cli.tables import echo, print_written
 from causalgia.errors import DesignError, ProtocolError
 
 if TYPE_CHECKING:
-    import xarray as xr
-    from distributed import Client
-
     from causalgia.analysis import Analysis
-    from causalgia.predict import Predictor
     from causalgia.protocol import Protocol
     from causalgia.trial_file import TrialSpec
 
@@ -60,8 +55,8 @@ def run_trial(
 
     With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
 
-    With --protocol, the trial is the one that was locked. If TRIAL.TOML is given as well, it is what is run, and
-    whatever it does otherwise than the lock is named and labelled exploratory in every result.
+    With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, it is
+    what is run, and whatever it does otherwise than the lock is named and labelled exploratory in every result.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -77,8 +72,6 @@ def run_trial(
         raise DesignError("give --out DIR, a folder for the results, such as --out results")
     if spec_file is None and protocol is None:
         raise DesignError("give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a trial file")
-    if protocol is not None and store:
-        raise DesignError("--protocol holds the outcomes in memory until they are whole; leave --store out")
     locked = None if protocol is None else _read_protocol(protocol)
     source = spec_file if spec_file is not None else Path(str(protocol))
     check_link(source)
@@ -87,19 +80,17 @@ def run_trial(
     predictor = load_spec_predictor(spec, source, device)
     check_tasks(spec, predictor, source)
     with output_folder(out) as folder, dask_client(dask, workers) as client:
-        if locked is not None:
-            outcomes, written = _run_locked(folder, spec, predictor, locked, spec_file=source, client=client)
-        else:
-            outcomes, written = run_in_folder(
-                folder,
-                spec,
-                predictor,
-                spec_file=source,
-                stored=store,
-                keep=keep,
-                client=client,
-                same_answers=same_answers,
-            )
+        outcomes, written = run_in_folder(
+            folder,
+            spec,
+            predictor,
+            spec_file=source,
+            stored=store,
+            keep=keep,
+            client=client,
+            same_answers=same_answers,
+            protocol=locked,
+        )
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
     echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
@@ -144,12 +135,3 @@ def _read_protocol(path: Path) -> Protocol:
     from causalgia.protocol import Protocol
 
     return Protocol.read(path)
-
-
-def _run_locked(
-    folder: Path, spec: TrialSpec, predictor: Predictor, protocol: Protocol, *, spec_file: Path, client: Client | None
-) -> tuple[xr.Dataset, tuple[str, ...]]:
-    """Run a locked trial and write its outcomes, which keep the locked analysis whatever the trial file asks."""
-    outcomes = protocol.run(spec.design, predictor, rng=spec.rng, client=client)
-    outcomes = outcomes.assign_attrs(name=spec.name, predictor=spec.predictor.describe())
-    return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)

@@ -147,7 +147,10 @@ def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
 def _draw_logo(answer: Answer) -> Axes:
     from causalgia.plot import logo
 
-    return logo(mean_over_models(answer.findings["logo"][["ace"]]), centered=True)
+    table = answer.findings["logo"]
+    table = mean_over_models(table[["ace"]]) if "model" in table.dims else table
+    about = answer.decisions.attrs | table.attrs | {"name": answer.decisions.attrs.get("name", "")}
+    return logo(table.assign_attrs(about).assign(n_units=answer.decisions["n_units"].max()), centered=True)
 
 
 WORD_MUTAGENESIS = Entry(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import logo
     from causalgia.plot.map_logos import average_logo, map_logo
+    from causalgia.plot.shift_plots import null_shift, ranks
     from causalgia.plot.style import save_figure
     from causalgia.plot.unit_plots import boxes, power_curve, raincloud
     from causalgia.plot.verdict_plots import equivalence, volcano
@@ -35,9 +36,11 @@ __all__ = [
     "interaction_map",
     "logo",
     "map_logo",
+    "null_shift",
     "power_curve",
     "profile",
     "raincloud",
+    "ranks",
     "replicates",
     "save_figure",
     "save_forest",

@@ -18,10 +18,12 @@ from causalgia.plot.style import (
     INK,
     MODELS,
     axes_or_new,
+    heading,
     legend,
+    name_points,
     shortened,
     strip,
-    title,
+    write_heading,
 )
 from causalgia.schema import validate
 from causalgia.types import Array
@@ -68,6 +70,7 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     for i, name in enumerate(dict.fromkeys(arm.tolist())):
         counts = n[arm == name]
         _draw_histogram(axes, counts, edges, f"{shortened(name)} (median {np.median(counts):g})", i)
+    write_heading(axes, heading(quality, f"{len(n):,} oligos, barcodes of each"))
     _finish_counts(axes, "barcodes with DNA, an oligo", "oligos")
     return axes
 
@@ -104,7 +107,7 @@ def replicates(
     >>> from causalgia.mpra import quality
     >>> from causalgia.mpra.counts._simulate import simulated
     >>> replicates(quality(simulated()), second="3").get_title("left")
-    'correlation 0.79'
+    '60 oligos, correlation 0.79'
     """
     _check_quality(quality, "activity", "replicates")
     names = [str(name) for name in quality["replicate"].to_numpy()]
@@ -118,10 +121,21 @@ def replicates(
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)
     step = -(-len(x) // _MOST_POINTS)
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-    axes.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="_equal")
-    axes.scatter(x[::step], y[::step], s=6, color=MODELS[0], alpha=0.5, lw=0, zorder=3, label="_oligos")
+    label = "oligo" if step == 1 else f"oligo ({len(x[::step]):,} of {len(x):,}, evenly)"
+    axes.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="equal")
+    axes.scatter(
+        x[::step],
+        y[::step],
+        s=6,
+        color=MODELS[0],
+        alpha=0.5,
+        lw=0,
+        zorder=3,
+        label=label,
+    )
     axes.set_aspect("equal")
-    title(axes, f"correlation {quality['correlation_activity'].sel(replicate=pair[0], replicate_=pair[1]).item():.2f}")
+    correlation = quality["correlation_activity"].sel(replicate=pair[0], replicate_=pair[1]).item()
+    write_heading(axes, heading(quality, f"{len(x):,} oligos, correlation {correlation:.2f}"))
     _finish_counts(axes, *(f"log2(RNA/DNA), replicate {name}" for name in pair))
     return axes
 
@@ -152,7 +166,7 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     --------
     >>> from causalgia.mpra.counts._simulate import two_arms
     >>> [text.get_text() for text in dna_counts(two_arms(), min_dna=11).get_legend().get_texts()]
-    ['replicate 1 (50 % below 11)', 'replicate 2 (0 % below 11)']
+    ['replicate 1 (50 % below 11)', 'replicate 2 (0 % below 11)', 'floor of 11 reads']
     """
     validate(counts, "counts")
     axes = axes_or_new(ax, 6.8, 3.2)
@@ -166,18 +180,18 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
         _draw_histogram(
             axes, np.log10(counts_of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i
         )
-    axes.axvline(np.log10(min_dna + 1.0), color=INK, lw=0.9, ls="--", zorder=2, label="_floor")
+    axes.axvline(np.log10(min_dna + 1.0), color=INK, lw=0.9, ls="-", zorder=2, label=f"floor of {min_dna:g} reads")
     ticks = [tick for tick in (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000) if tick <= dna.max() or tick == 0]
     axes.set_xticks(np.log10(np.array(ticks) + 1.0), [f"{tick:,}" for tick in ticks])
+    write_heading(axes, heading(counts, f"{len(dna):,} barcodes, DNA of each"))
     _finish_counts(axes, "DNA reads of a barcode", "barcodes")
     return axes
 
 
 def _draw_histogram(axes: Axes, values: Any, edges: Array, label: str, number: int) -> None:
     found = np.histogram(values, bins=edges)[0]
-    times, color = divmod(number, len(MODELS))
-    dashes = ("-", "--", ":", "-.")[times % 4]
-    axes.stairs(found, edges, color=MODELS[color], ls=dashes, lw=1.4, label=label, zorder=3)
+    dashes = ("-", "--", ":", "-.")[number % 4]  # of equal distributions both are seen
+    axes.stairs(found, edges, color=MODELS[number % len(MODELS)], ls=dashes, lw=1.4, label=label, zorder=3)
 
 
 def _check_quality(quality: xr.Dataset, name: str, figure: str) -> None:
@@ -219,8 +233,9 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     -------
     Axes
         Small points are elements, orange if they are off the line by more than their errors (q < .05; up to eight are
-        labeled). The line allows for errors in both coordinates and scatter; the band is the range of true effects
-        about the line at the table's ``ci_prob``. Large points are means of bins of virtual effects, with intervals.
+        labeled where there is room). The line allows for errors in both coordinates and scatter; the band is the range
+        of true effects about the line at the table's ``ci_prob``. Large points are means of bins of virtual effects,
+        with intervals.
 
     Raises
     ------
@@ -253,11 +268,15 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     axes.errorbar(binned["bin_virtual"], binned["bin_measured"], yerr=tail * binned["bin_se"], **look)
     axes.set_xlabel(f"virtual effect on {shortened(str(table.attrs['virtual_scale']))}", fontsize=9.5, **AS_IT_IS)
     axes.set_ylabel(f"measured effect on {shortened(str(table.attrs['measured_scale']))}", fontsize=9.5, **AS_IT_IS)
-    title(axes, str(one["contrast"].item()))
+    write_heading(axes, heading(table, str(one["contrast"].item()), f"{one.sizes['element']:,} elements"))
     strip(axes, "top", "right")
     axes.tick_params(labelsize=9)
     axes.grid(color=GRID, lw=0.5, zorder=1)
     legend(axes)
+    off = np.flatnonzero(one["q_off"].to_numpy() < 0.05)
+    if len(off) <= _LABELED:
+        names = {int(i): str(one["element"].to_numpy()[i]) for i in off}
+        name_points(axes, one["virtual"].to_numpy(), one["measured"].to_numpy(), names)
     return axes
 
 
@@ -293,7 +312,3 @@ def _draw_elements(axes: Axes, one: xr.Dataset) -> None:
     if not off.any():
         return
     axes.scatter(x[off], y[off], s=12, color=_OFF, lw=0, zorder=5, label="off the line")
-    if off.sum() <= _LABELED:
-        look: dict[str, Any] = {"fontsize": 7.5, "color": GRAY, "textcoords": "offset points", **AS_IT_IS}
-        for i in np.flatnonzero(off):
-            axes.annotate(shortened(str(one["element"].to_numpy()[i])), (x[i], y[i]), (5, 4), **look)

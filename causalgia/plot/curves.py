@@ -29,8 +29,10 @@ from causalgia.plot.style import (
     axes_or_new,
     axis_label,
     color_of,
+    heading,
     interval_label,
     legend,
+    name_points,
     null_value,
     numbers_on_contrasts,
     on_contrasts,
@@ -39,7 +41,7 @@ from causalgia.plot.style import (
     shortened,
     strip,
     task_rows,
-    title,
+    write_heading,
 )
 from causalgia.positions import has_positions, positions_of
 from causalgia.reporting import Row
@@ -197,7 +199,7 @@ def band(
     levels = f"\n{100 * float(curves.attrs.get('ci_prob', 0.95)):.4g} % {words}" if "lower" in curves else ""
     axes.set_ylabel(fill(axis_label(curves.attrs), _WIDE) + levels, fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position (bp)", fontsize=9.5)
-    title(axes, task if len(wanted) > 1 else f"{shortened(wanted[0])}, {shortened(task)}")
+    write_heading(axes, heading(curves, *(wanted if len(wanted) == 1 else []), task), part_shown(curves))
     strip(axes, "top", "right", "bottom")
     axes.margins(x=0.01)
     axes.tick_params(labelsize=9)
@@ -271,7 +273,7 @@ def against(
     Returns
     -------
     Axes
-        Save it by `save_figure`. Up to twelve points are labeled with their contrasts.
+        Save it by `save_figure`. Up to twelve points are labeled with their contrasts, where there is room.
 
     Raises
     ------
@@ -298,8 +300,10 @@ def against(
     _draw_across(axes, table, found, x)
     for look, rows in _split_series(found, None):
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
-    _name_points(axes, found)
     _finish_curve(axes, table, x, task, found)
+    if len(found) <= _LABELED and "model" not in found[0][0]:
+        places, aces = _as_columns(found, "ace")
+        name_points(axes, places, aces, {i: row["contrast"] for i, (row, _) in enumerate(found)})
     return axes
 
 
@@ -407,18 +411,6 @@ def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
     axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.9, zorder=3.5)
 
 
-def _name_points(axes: Axes, found: Placed) -> None:
-    if len(found) > _LABELED:
-        return
-    look: dict[str, Any] = {"fontsize": 7.5, "color": GRAY, "textcoords": "offset points", **AS_IT_IS}
-    middle = sum(x for _, x in found) / len(found)
-    for row, x in found:
-        if "model" not in row:  # towards the middle, so that no name leaves the axes
-            side = {"xytext": (5, 4)} if x <= middle else {"xytext": (-5, 4), "ha": "right"}
-            name = axes.annotate(shortened(row["contrast"]), (x, row["ace"]), **side, **look)
-            name.set_bbox({"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 0.5})
-
-
 def _finish_curve(
     axes: Axes,
     table: xr.Dataset,
@@ -437,11 +429,13 @@ def _finish_curve(
     axes.set_ylabel(label, fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
-    title(axes, task, part_shown(table))
+    write_heading(axes, heading(table, task), part_shown(table))
     strip(axes, "top", "right", "bottom")
     axes.tick_params(labelsize=9)
     if all(x == round(x) for x in numbers_on_contrasts(table, along, "profile").values()):
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    if len({place for _, place in found}) == 1:
+        axes.set_xlim(found[0][1] - 1.5, found[0][1] + 1.5)
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
     if has_verdicts:
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
@@ -506,7 +500,7 @@ def tipping_point(
     low, high = (one[f"rope_{end}"].item() for end in ("lower", "upper"))
     if low < high:
         axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
-    axes.fill_between(shift, lower, upper, color=BAND, lw=0, zorder=1.5, label="_interval")
+    axes.fill_between(shift, lower, upper, color=BAND, lw=0, zorder=1.5, label="interval")
     axes.plot(shift, ace, color=GRAY, lw=0.9, zorder=3, label="_joined")
     verdict = one["tilted_verdict"].to_numpy()
     for name, color in VERDICTS.items():
@@ -524,7 +518,7 @@ def tipping_point(
     below.tick_params(labelsize=9)
     level = f"{100 * float(found.attrs['ci_prob']):.4g} % intervals"
     axes.set_ylabel(f"{fill(axis_label(found.attrs), _WIDE)}\n{level}", fontsize=9.5, **AS_IT_IS)
-    title(axes, f"{shortened(contrast)}, {task}")
+    write_heading(axes, heading(found, contrast, task))
     strip(axes, "top", "right")
     axes.tick_params(labelsize=9)
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)

@@ -27,17 +27,20 @@ from causalgia.plot.style import (
     axes_or_new,
     axis_label,
     color_of,
+    fit_to_page,
+    heading,
     interval_label,
     legend,
     new_figure,
     null_value,
+    ordinal,
     part_shown,
     reach,
     save_figure,
     shortened,
     strip,
     task_rows,
-    title,
+    write_heading,
 )
 from causalgia.reporting import Row, placebo_summary, rows
 from causalgia.reporting.effect_rows import as_reportable, largest_tasks
@@ -187,6 +190,7 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
         axes.tick_params(labelleft=number % columns == 0)
         if number and (mine := axes.get_legend()) is not None:
             mine.remove()
+    fit_to_page(*figure.axes)
     if len(tables) > 1:
         figure.supxlabel("Each task has an axis of its own: compare numbers, not lengths.", fontsize=8, color=GRAY)
     return save_figure(axes, path)
@@ -322,7 +326,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
     axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS)
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
-        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labeled", fontsize=8, color=GRAY)
+        axes.set_ylabel(f"{len(places):,} contrasts, every {ordinal(every)} labeled", fontsize=8, color=GRAY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
@@ -363,7 +367,7 @@ def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
     levels = interval_label(estimates)
     axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
-    title(axes, task, part_shown(estimates))
+    write_heading(axes, heading(estimates, task), part_shown(estimates))
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)

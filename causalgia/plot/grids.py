@@ -14,16 +14,21 @@ from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
     GRAY,
+    INK,
     as_task,
     axes_or_new,
     axis_label,
+    fit_to_page,
+    heading,
+    legend_below,
     null_value,
     on_contrasts,
+    ordinal,
     part_shown,
     shortened,
     strip,
     task_rows,
-    title,
+    write_heading,
 )
 from causalgia.posterior.posterior_tree import tree_group
 from causalgia.reporting import format_effect, format_number
@@ -107,7 +112,8 @@ def heatmap(
     image = _draw_grid(axes, grid, center)
     _write_values(axes, grid, texts, center)
     _add_color_bar(axes, image, axis_label(table.attrs, effect) if value == "ace" else value)
-    _label_grid(axes, (columns, across), (rows, down), task, shown=part_shown(table))
+    _label_grid(axes, (columns, across), (rows, down), heading(table, task), shown=part_shown(table))
+    fit_to_page(axes)
     return axes
 
 
@@ -184,10 +190,15 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
         far = np.abs(grid[row, column]) > 0.4 * np.nanmax(np.abs(grid))
         for some, color in ((beyond & far, "white"), (beyond & ~far, "#1b1f24")):
             axes.scatter(column[some], row[some], s=size, c=color, linewidths=0, zorder=3)
+        axes.scatter([], [], s=16, color=INK, label="interval excludes 0")
     _add_color_bar(axes, image, axis_label(table.attrs, "interaction"))
     names = places.tolist()
-    _label_grid(axes, ("second position", names), ("first position", names), task, most=int(5 * side))
+    _label_grid(axes, ("second position", names), ("first position", names), heading(table, task), most=int(5 * side))
     axes.tick_params(axis="x", labelrotation=0 if len(places) <= 20 else 90)
+    if np.isnan(grid[np.triu_indices(len(places), 1)]).any():
+        axes.scatter([], [], s=36, marker="s", color=BAND, label="not measured")
+    legend_below(axes)
+    fit_to_page(axes)
     return axes
 
 
@@ -245,8 +256,9 @@ def sharing(posterior: Any, *, by: Literal["size", "sign"] = "size", ax: Axes | 
     _write_values(axes, grid, texts, 0.0)
     alike = "one sign, sizes within a factor of 2" if by == "size" else "one sign"
     _add_color_bar(axes, image, f"share of clear effects: {alike}")
-    every = _label_grid(axes, ("", tasks), ("", tasks), "", most=_PAIRED_LABELS)
+    every = _label_grid(axes, ("", tasks), ("", tasks), f"{len(tasks):,} tasks", most=_PAIRED_LABELS)
     axes.tick_params(labelsize=float(np.clip(560 * every / len(tasks), 5.0, 8.5)))
+    fit_to_page(axes)
     return axes
 
 
@@ -336,7 +348,7 @@ def _tick_label(place: Any) -> str:
 Places = tuple[str, list[Any]]
 
 
-def _label_grid(axes: Axes, columns: Places, rows: Places, task: str, *, most: int = _LABELS, shown: str = "") -> int:
+def _label_grid(axes: Axes, columns: Places, rows: Places, above: str, *, most: int = _LABELS, shown: str = "") -> int:
     """Label rows and columns, of many every second, third and so on with a word on it; return the largest step."""
     steps = []
     for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
@@ -344,12 +356,12 @@ def _label_grid(axes: Axes, columns: Places, rows: Places, task: str, *, most: i
         steps.append(every)
         axis.set_ticks(list(range(0, len(found), every)))
         axis.set_ticklabels([_tick_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
-        some = f"{'2nd' if every == 2 else '3rd' if every == 3 else f'{every}th'} of {len(found):,} labeled"
+        some = f"{ordinal(every)} of {len(found):,} labeled"
         words = [name.replace("_", " "), f"(every {some})" if every > 1 else ""]
         axis.set_label_text(" ".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
     if max(len(_tick_label(place)) for place in columns[1]) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     axes.tick_params(length=0, labelcolor=GRAY)
-    title(axes, task, shown)
+    write_heading(axes, above, shown)
     strip(axes, "top", "right", "left", "bottom")
     return max(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,20 @@ import xarray as xr
 
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, title
+from causalgia.plot.style import (
+    AS_IT_IS,
+    GRAY,
+    GRID,
+    INK,
+    as_task,
+    axes_or_new,
+    axis_label,
+    fit_to_page,
+    heading,
+    interval_label,
+    strip,
+    write_heading,
+)
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -19,6 +33,7 @@ if TYPE_CHECKING:
 
 _COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
 _WIDTH = 0.92
+OFFSETS = np.array([-0.3, -0.1, 0.1, 0.3])  # of the bars of A C G T, beside each other
 
 
 def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax: Axes | None = None) -> Axes:
@@ -31,13 +46,15 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     ----------
     ace
         ``ace (position, base)``, and ``task`` if there are several; `base` has the letters A C G T (or U). Unknown
-        heights (NaN) are left out. Where ``ace.attrs["units"]`` is given, as for information in bits, it is the label
-        of the axis, in place of "ACE on" the scale.
+        heights (NaN) are left out. ``lower`` and ``upper`` are drawn as bars at the outer edges of letters. Where
+        ``ace.attrs["units"]`` is given, as for information in bits, it is the label of the axis, in place of "ACE on"
+        the scale.
     task
         The task; required if there are several.
     centered
         Whether the mean of each position is subtracted, so that heights show differences between bases and not the
-        effect of the whole word.
+        effect of the whole word. Bars then have the largest half-width that the errors of the bases allow, whatever
+        their correlation: 3/4 of its own and 1/4 of each other one.
     ax
         Axes to draw into; by default those of a new figure, as wide as there are positions.
 
@@ -69,14 +86,45 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     heights = (by_base - by_base.mean("base") if centered else by_base).to_numpy().astype(np.float64)
     letters = _as_bases(table)
     positions: list[Any] = table["position"].to_numpy().tolist()
-    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
-    draw_logo(axes, heights, letters, positions)
+    axes = logo_with_bars(heights, _half_widths(table, centered=centered), letters, positions, ax, offsets=OFFSETS)
     units = table["ace"].attrs.get("units")
     axes.set_ylabel(axis_label(table.attrs) if units is None else str(units), fontsize=9.5, **AS_IT_IS)
-    if "task" in table.coords:
-        title(axes, str(table["task"].item()))
     if centered:
         axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
+    names = [str(table["task"].item())] if "task" in table.coords else []
+    levels = interval_label(table)
+    bars = f" (bars: {'at most ' if centered else ''}{levels})" if levels else ""
+    write_heading(axes, heading(table, *names) + bars)
+    fit_to_page(axes)
+    return axes
+
+
+def _half_widths(table: xr.Dataset, *, centered: bool) -> Array:
+    """Return the half-widths of intervals, (position, base), nan where there are none."""
+    shape = table.sizes["position"], table.sizes["base"]
+    if "lower" not in table or "upper" not in table:
+        return np.full(shape, np.nan)
+    half = ((table["upper"] - table["lower"]) / 2).transpose("position", "base").to_numpy()
+    if centered:
+        n = shape[1]
+        half = (1 - 2 / n) * half + half.sum(axis=1, keepdims=True) / n
+    return np.where(half > 0, half, np.nan)
+
+
+def logo_with_bars(
+    heights: Array, half: Array, letters: Sequence[str], positions: list[Any], ax: Axes | None, *, offsets: Array
+) -> Axes:
+    """Draw letters of these heights and a bar at the outer edge of each, (positions, letters)."""
+    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 4.2, 24.0)), 2.6)
+    edges = draw_logo(axes, heights, list(letters), positions)
+    at, base = np.nonzero(np.isfinite(half) & np.isfinite(edges))
+    if len(at):
+        ends, width = edges[at, base], half[at, base]
+        x = at + offsets[base]
+        axes.vlines(x, ends - width, ends + width, color=INK, lw=1.0, zorder=5)
+        axes.plot(x, ends, ".", color=GRAY, ms=2.5, zorder=6)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, float((ends - width).min()) * 1.05), max(high, float((ends + width).max()) * 1.05))
     return axes
 
 

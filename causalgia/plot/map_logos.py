@@ -11,8 +11,8 @@ from scipy.special import stdtrit
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.numerics.observed_scores import observed_scores
-from causalgia.plot.logos import draw_logo
-from causalgia.plot.style import AS_IT_IS, GRAY, INK, as_task, axes_or_new, title
+from causalgia.plot.logos import OFFSETS, logo_with_bars
+from causalgia.plot.style import AS_IT_IS, as_task, fit_to_page, heading, interval_label, write_heading
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LETTERS = np.array(list("ACGT"))
-_OFFSETS = np.array([-0.3, -0.1, 0.1, 0.3])
 
 
 def map_logo(
@@ -103,9 +102,13 @@ def map_logo(
     columns[np.arange(stop - start), shown] = heights[start:stop]
     errors = np.full(columns.shape, np.nan)
     errors[np.arange(stop - start), shown] = half[start:stop]
-    axes = _logo_with_bars(columns, errors, table["position"].to_numpy()[start:stop].tolist(), ax, offsets=np.zeros(4))
+    axes = logo_with_bars(
+        columns, errors, "ACGT", table["position"].to_numpy()[start:stop].tolist(), ax, offsets=np.zeros(4)
+    )
     axes.set_ylabel(f"{label},\n{scale}" if scale else label, fontsize=9.5, **AS_IT_IS)
-    title(axes, ", ".join(names))
+    bars = f" (bars: {100 * ci_prob:.4g} % over baselines)" if np.isfinite(half).any() else ""
+    write_heading(axes, heading(attributions.drop_dims("unit"), *names) + bars)
+    fit_to_page(axes)
     return axes
 
 
@@ -150,13 +153,16 @@ def average_logo(average: xr.Dataset, *, task: str | None = None, model: Any = N
     index = np.searchsorted(at, places), np.searchsorted(_LETTERS, table["base"].to_numpy())
     heights[index] = table["ace"].to_numpy()
     half[index] = (table["upper"] - table["lower"]).to_numpy() / 2
-    axes = _logo_with_bars(heights, np.where(half > 0, half, np.nan), at.tolist(), ax, offsets=_OFFSETS)
+    axes = logo_with_bars(heights, np.where(half > 0, half, np.nan), "ACGT", at.tolist(), ax, offsets=OFFSETS)
     method = str(table.attrs.get("map_method", "")).replace("_", " ")
     words = [f"mean score\n({method})", str(table.attrs.get("scale", ""))]
     axes.set_ylabel(",\n".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position in the motif", fontsize=9.5)
-    n = f"{int(table['n_units'].max()):,} instances"
-    title(axes, ", ".join([*(str(table[name].item()) for name in ("task", "model") if name in table.coords), n]))
+    names = [str(table[name].item()) for name in ("task", "model") if name in table.coords]
+    above = heading(table.drop_vars("n_units"), *names, f"{int(table['n_units'].max()):,} instances")
+    levels = interval_label(table)
+    write_heading(axes, above + (f" (bars: {levels})" if levels else ""))
+    fit_to_page(axes)
     return axes
 
 
@@ -209,18 +215,3 @@ def _as_span(span: Any, length: int) -> tuple[int, int]:
             f"map_logo: span={quoted(span)} is no stretch of {length:,} positions; such as (0, {length})"
         )
     return start, stop
-
-
-def _logo_with_bars(heights: Array, half: Array, positions: list[Any], ax: Axes | None, *, offsets: Array) -> Axes:
-    """Draw letters of these heights and a bar at the outer edge of each, (positions, 4)."""
-    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 4.2, 24.0)), 2.6)
-    edges = draw_logo(axes, heights, list(_LETTERS), positions)
-    at, base = np.nonzero(np.isfinite(half) & np.isfinite(edges))
-    if len(at):
-        ends, width = edges[at, base], half[at, base]
-        x = at + offsets[base]
-        axes.vlines(x, ends - width, ends + width, color=INK, lw=1.0, zorder=5)
-        axes.plot(x, ends, ".", color=GRAY, ms=2.5, zorder=6)
-        low, high = axes.get_ylim()
-        axes.set_ylim(min(low, float((ends - width).min()) * 1.05), max(high, float((ends + width).max()) * 1.05))
-    return axes

@@ -142,9 +142,9 @@ def color_of(row: Row) -> str:
 
 
 def shortened(name: str) -> str:
-    """Return a name cut to 40 characters, with unprintable ones escaped."""
+    """Return a name of at most 40 characters, with its beginning and its end; unprintable ones are escaped."""
     name = printable(name)
-    return name if len(name) <= 40 else name[:39] + "…"
+    return name if len(name) <= 40 else f"{name[:23]}…{name[-16:]}"
 
 
 def axis_label(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
@@ -189,14 +189,8 @@ def add_verdicts_to_legend(axes: Axes, table: xr.Dataset) -> None:
 _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
-def title(axes: Axes, task: str, shown: str = "") -> None:
-    """Write the task above the axes, with which part of the effects is shown."""
-    words = shortened(task) + (f": {shown}" if shown else "")
-    axes.set_title(_wrapped(axes, words) if shown else words, **_TITLE, **AS_IT_IS)
-
-
 def heading(table: xr.Dataset, *names: str) -> str:
-    """Return what a picture is of: names, the network and the number of units, as far as they are known.
+    """Return what a picture is of: names, the network (or its fingerprint), the number of units; as far as is known.
 
     Examples
     --------
@@ -207,22 +201,37 @@ def heading(table: xr.Dataset, *names: str) -> str:
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
         counts = [int(n) for n in np.unique(table["n_units"].to_numpy()) if n > 0]
+    if not counts and "n_units" in attrs:
+        counts = [int(attrs["n_units"])]
     n = f"n = {min(counts):,}" + (f" to {max(counts):,}" if max(counts) > min(counts) else "") if counts else ""
-    network = str(attrs.get("predictor") or attrs.get("effect_on") or "")
+    digest = str(attrs.get("predictor_fingerprint") or "")[:8]
+    network = str(attrs.get("predictor") or attrs.get("effect_on") or (digest and f"network {digest}"))
     parts = [str(attrs.get("name") or ""), *names, network]
     named = [shortened(part) for part in dict.fromkeys(parts) if part not in ("", UNNAMED_TASK)]
     return ", ".join([*named, *([n] if n else [])])
 
 
-def write_heading(axes: Axes, text: str) -> None:
-    """Write a heading above the axes, in as many lines as it needs."""
-    axes.set_title(_wrapped(axes, text), **_TITLE, **AS_IT_IS)
+def write_heading(axes: Axes, text: str, shown: str = "") -> None:
+    """Write a heading above the axes, with which part of the effects is shown, in as many lines as it needs."""
+    axes.set_title(_wrapped(axes, ": ".join(filter(None, (text, shown)))), **_TITLE, **AS_IT_IS)
 
 
 def _wrapped(axes: Axes, text: str) -> str:
     """Return a title in lines as wide as the axes."""
     width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
     return fill(text, max(30, int(width / 0.085)))
+
+
+def ordinal(n: int) -> str:
+    """Return a number of a step, "2nd".
+
+    Examples
+    --------
+    >>> ordinal(2), ordinal(3), ordinal(11), ordinal(22)
+    ('2nd', '3rd', '11th', '22nd')
+    """
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
 
 
 def part_shown(table: xr.Dataset) -> str:
@@ -249,6 +258,55 @@ def legend_below(axes: Axes, columns: int = 3) -> None:
         handles, labels, loc="outside lower center", ncols=min(columns, len(labels)), **look
     ).get_texts():
         text.set(**AS_IT_IS)
+    fit_to_page(axes)
+
+
+def fit_to_page(*several: Axes) -> None:
+    """Break headings and labels of axes at the edges of their page, and lift headings off legends.
+
+    Axes that share a figure with others are fitted together, by who drew them all.
+    """
+    figure: Any = several[0].get_figure(root=True)
+    if figure is None or (len(several) == 1 and sum(axes.get_subplotspec() is not None for axes in figure.axes) > 1):
+        return
+    bars = [image.colorbar.ax for axes in several for image in axes.images if image.colorbar is not None]
+    for _ in range(2):  # what is broken gives room to, or takes it from, the axes
+        _lay_out(figure)
+        page = figure.bbox
+        for axes in several:
+            inside, place = axes.get_window_extent(), axes.get_subplotspec()
+            right = page.x1 if place is None or place.is_last_col() else inside.x1
+            _break_lines(axes._left_title, right - inside.x0, across=True, flowing=True)  # type: ignore[attr-defined]
+            middle = (inside.x0 + inside.x1) / 2
+            _break_lines(axes.xaxis.label, 2 * min(middle - page.x0, page.x1 - middle), across=True)
+        for axes in (*several, *bars):
+            inside = axes.get_window_extent()
+            middle = (inside.y0 + inside.y1) / 2
+            _break_lines(axes.yaxis.label, 2 * min(middle - page.y0, page.y1 - middle), across=False)
+    _lay_out(figure)
+    for axes in several:
+        found, heading = axes.get_legend(), axes._left_title  # type: ignore[attr-defined]
+        if found is not None and heading.get_text() and heading.get_window_extent().overlaps(found.get_window_extent()):
+            height = found.get_window_extent().height * 72 / figure.dpi
+            axes.set_title(heading.get_text(), pad=6 + height, **_TITLE, **AS_IT_IS)
+
+
+def _lay_out(figure: Figure) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_NO_GLYPH)
+        figure.draw_without_rendering()
+
+
+def _break_lines(text: Any, room: float, *, across: bool, flowing: bool = False) -> None:
+    """Break the lines of a text that is longer than its room in pixels; a flowing one is filled anew."""
+    box = text.get_window_extent()
+    long = box.width if across else box.height
+    if not text.get_text() or long <= room:
+        return
+    lines = text.get_text().split("\n")
+    most = max(8, int(0.97 * room / long * max(map(len, lines))))
+    lines = [" ".join(lines)] if flowing else lines
+    text.set_text("\n".join(fill(line, most) for line in lines))
 
 
 def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:
@@ -256,7 +314,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     figure = axes.get_figure(root=True)
     if figure is None:
         return
-    figure.draw_without_rendering()
+    _lay_out(figure)
     inside, taken = axes.get_window_extent(), list[Any]()
     marks = axes.transData.transform(np.column_stack([x, y]))
     look: dict[str, Any] = {"fontsize": 7.5, "color": INK, "textcoords": "offset points", **AS_IT_IS}
@@ -264,6 +322,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     for i, name in names.items():
         for offset, side in beside:
             text = axes.annotate(shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **look)
+            text.set_in_layout(False)
             box = text.get_window_extent()
             fits = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
             covers = ((marks > (box.x0 - 2, box.y0 - 2)) & (marks < (box.x1 + 2, box.y1 + 2))).all(axis=1).any()
@@ -274,7 +333,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
 
 
 def legend(axes: Axes) -> None:
-    """Put a legend above the axes, unless it would say "estimate" alone; a long title goes above it."""
+    """Put a legend above the axes, unless it would say "estimate" alone; a heading that meets it goes above it."""
     _, labels = axes.get_legend_handles_labels()
     if labels and labels != ["estimate"]:
         width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
@@ -284,9 +343,7 @@ def legend(axes: Axes) -> None:
         columns = max(1, min(len(labels), 3, fit))
         for text in axes.legend(ncols=columns, **look, **place).get_texts():
             text.set(**AS_IT_IS)
-        heading = axes.get_title("left")
-        if heading and 0.08 * len(heading) + columns * (0.4 + 0.06 * max(map(len, labels))) > width:
-            axes.set_title(heading, pad=8 + 13 * -(-len(labels) // columns), **_TITLE, **AS_IT_IS)
+    fit_to_page(axes)
 
 
 def strip(axes: Axes, *sides: str) -> None:

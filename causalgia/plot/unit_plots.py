@@ -77,7 +77,7 @@ def raincloud(
     >>> outcomes = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> axes = raincloud(cg.contrast(outcomes, control="untreated"))
     >>> axes.get_title("left"), [tick.get_text() for tick in axes.get_yticklabels()]
-    ('RBFOX1, n = 50', ['GCATG'])
+    ('RBFOX1, network 7bedf8a0, n = 50', ['GCATG'])
     """
     if not isinstance(effects, xr.Dataset) or "ice" not in effects:
         raise OutcomesError(

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import xarray as xr
 
 import causalgia
 from causalgia._run import run
+from causalgia._run.stored_trial import protocol_marks, write_protocol_marks
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import as_plain
 from causalgia.checks import is_whole, shown
@@ -40,10 +42,16 @@ from causalgia.protocol.deviations import Deviation, analysis_differences, arm_d
 from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
 from causalgia.protocol.reproduction import machine_attrs
 from causalgia.stopping import Decided, Precision
+from causalgia.trial.archive import Archive
+from causalgia.trial.archive.files import place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from causalgia._run.request import Keep
+
+_UNITS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -251,6 +259,9 @@ class Protocol:
         predictor: Predictor,
         *,
         rng: int | None = None,
+        store: str | os.PathLike[str] | None = None,
+        same_answers: bool = False,
+        keep: Keep = "outcomes",
         client: Client | None = None,
         progress: bool = True,
     ) -> xr.Dataset:
@@ -262,20 +273,23 @@ class Protocol:
             Those that were locked: a lock has fingerprints and no sequences or weights.
         rng
             Another seed than the locked one, which is a deviation.
-        client, progress
-            As in `causalgia.run`.
+        store, same_answers, keep, client, progress
+            As in `causalgia.run`. The marks of the lock are kept beside the store, in ``{store}.protocol.json``; the
+            same call resumes the trial, whose time is that at which it was begun.
 
         Returns
         -------
         Dataset
-            Outcomes as of `causalgia.run`, with ``attrs["protocol"]`` (the hash of the lock), ``protocol_locked``,
-            ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes), ``threads``, ``torch``;
-            and ``protocol_deviations``, which every later result has among ``attrs["exploratory"]``.
+            Outcomes as of `causalgia.run`, or what `keep` names, with ``attrs["protocol"]`` (the hash of the lock),
+            ``protocol_locked``, ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes, where
+            these are kept), ``threads``, ``torch``; and ``protocol_deviations``, which every later result has among
+            ``attrs["exploratory"]``.
 
         Raises
         ------
         ProtocolError
-            If the protocol is not locked yet, or its lock is of a later time than this clock has.
+            If the protocol is not locked yet, its lock is of a later time than this clock has, or the store holds a
+            trial that was begun without this lock.
         DesignError
             As `causalgia.run`; for example, if the design lacks an arm of the locked analysis.
 
@@ -295,25 +309,60 @@ class Protocol:
         seed = self.rng if rng is None else rng
         here = Protocol(design, self.analysis, predictor=predictor, rng=seed, until=self.stopping_rule())
         found = self.differences(here)
+        marks: dict[str, Any] = {"protocol": str(self.sha256), "protocol_locked": self.locked}
+        marks |= {"protocol_started": started, **machine_attrs()}
+        if found:
+            marks["protocol_deviations"] = ", ".join(one.what for one in found)
+        begun = None if store is None else self._begun(place_of(store))
+        if begun is not None:
+            marks["protocol_started"] = begun["protocol_started"]
+            names = [*str(begun.get("protocol_deviations", "")).split(", "), *(one.what for one in found)]
+            if any(names):
+                marks["protocol_deviations"] = ", ".join(dict.fromkeys(filter(None, names)))
+        elif store is not None:
+            write_protocol_marks(place_of(store), marks)
         outcomes = run(
             design,
             predictor,
             rng=seed,
             analysis=self.analysis,
             until=self.stopping_rule(),
+            store=store,
+            same_answers=same_answers,
+            keep=keep,
             client=client,
             progress=progress,
         )
-        marks = {"protocol": str(self.sha256), "protocol_locked": self.locked, "protocol_started": started}
-        marks |= {"protocol_values": digest_of_values(outcomes), **machine_attrs()}
+        if keep == "outcomes":
+            marks["protocol_values"] = digest_of_values(outcomes)
+        if store is not None:
+            write_protocol_marks(place_of(store), marks)
         if found:
-            marks["protocol_deviations"] = ", ".join(one.what for one in found)
             warnings.warn(
                 f"deviations from the protocol, whose results are exploratory: {'; '.join(map(str, found))}",
                 ExploratoryWarning,
                 stacklevel=2,
             )
         return outcomes.assign_attrs(marks)
+
+    def _begun(self, place: Path) -> dict[str, Any] | None:
+        """Return the marks of a trial on disk that is resumed; None if there is none yet.
+
+        Raises
+        ------
+        ProtocolError
+            If it was begun without this lock.
+        """
+        if not Archive.exists(place):
+            return None
+        there = protocol_marks(place)
+        if there is None or there.get("protocol") != self.sha256:
+            how = "without a lock" if there is None else "under another lock"
+            raise ProtocolError(
+                f"{place} holds a trial that was begun {how}, so that nothing shows which came first; choose another "
+                "store"
+            )
+        return there
 
     def differences(self, other: Protocol, where: str = "run") -> list[Deviation]:
         """Return what another protocol fixes otherwise, beginning with what is easiest to understand."""
@@ -414,11 +463,13 @@ def digest_of_values(outcomes: xr.Dataset) -> str:
     """Return a digest of the outcomes and of who was assigned what, whatever the order of bytes of the machine."""
     found = hashlib.sha256()
     for name in (name for name in ("outcome", "assigned") if name in outcomes):
-        values = np.ascontiguousarray(outcomes[name].to_numpy())
-        if values.dtype.kind not in "iufb":
-            values = np.asarray(values, dtype="U")
-        little = values.astype(values.dtype.newbyteorder("<"))
-        found.update(f"{name} {outcomes[name].dims} {values.shape} {little.dtype.str}".encode() + little.tobytes())
+        of = outcomes[name]
+        if of.dtype.kind not in "iufb":
+            of = of.copy(data=np.asarray(of.to_numpy(), dtype="U"))
+        little = of.dtype.newbyteorder("<")
+        found.update(f"{name} {of.dims} {of.shape} {little.str}".encode())
+        for start in range(0, len(of), _UNITS_AT_ONCE):  # a trial on disk need not fit into memory
+            found.update(of[start : start + _UNITS_AT_ONCE].to_numpy().astype(little).tobytes())
     return found.hexdigest()
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from causalgia.refutation.null_shift import (
         classifier,
         kernel_distance,
+        null_and_real,
         prediction_range,
         reweighted_effect,
         word_composition,
@@ -42,6 +43,7 @@ __all__ = [
     "identical_arms",
     "junction_sites",
     "kernel_distance",
+    "null_and_real",
     "numerical_floor",
     "other_null_models",
     "placebo_words",

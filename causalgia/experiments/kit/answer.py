@@ -47,6 +47,8 @@ class Answer:
         Datasets of the results beyond single contrasts, by name.
     sentences
         The answer as text.
+    name
+        The experiment's name in the catalogue, which pictures have in their headings.
     """
 
     question: str
@@ -55,6 +57,7 @@ class Answer:
     findings: Mapping[str, xr.Dataset]
     sentences: tuple[str, ...]
     figure: Callable[[Answer], Axes] | None = None
+    name: str = ""
 
     def __str__(self) -> str:
         from causalgia.reporting import trial_report
@@ -121,9 +124,9 @@ class Answer:
         from causalgia.plot import forest
 
         chosen = selected_tasks(self.tasks, self.clearest_task if task is None else task)
+        of_all = {"name": str(self.decisions.attrs.get("name") or self.name)}
         if len(chosen) > 1:
-            return forest(self.decisions, task=chosen)
-        of_all = {}
+            return forest(self.decisions.assign_attrs(of_all), task=chosen)
         if len(self.tasks) > 1:
             of_all["task_of"] = f"task {self.tasks.index(chosen[0]) + 1} of {len(self.tasks):,}"
             of_all |= {"task_chosen": "with the largest effect"} if task is None else {}

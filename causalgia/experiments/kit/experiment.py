@@ -215,6 +215,7 @@ class Experiment(Design):
             findings={**finding.datasets, **over.datasets},
             sentences=(*finding.sentences, *over.sentences, *_too_few_for_exact(found.steps.decisions)),
             figure=self.entry.draw,
+            name=self.entry.name,
         )
 
     def check_outcomes(self, outcomes: xr.Dataset) -> None:

@@ -123,6 +123,7 @@ class MatchedTrial(Experiment):
             findings={"variants": table, "null variants": null.drop_vars("null", errors="ignore")},
             sentences=tuple(self._sentences(decisions)),
             figure=draw_among_matched,
+            name=self.entry.name,
         )
 
     def _estimates(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:
