@@ -375,7 +375,7 @@ def test_analyze_infers_and_keeps_draws_where_asked(results):
         (["--rope", "-0.2", "0.3"], "-0.2 to 0.3"),
         (["--rope", "-0.2 0.3"], "-0.2 to 0.3"),
         (["--rope", "0"], "0"),
-        (["--rope", "0.2 sd"], "0.2 sd of the control arm = 0.03154 (K562), 0.01136 (HepG2)"),
+        (["--rope", "0.2 sd"], "0.2 sd of the control arm = ±0.03154 (K562), ±0.01136 (HepG2)"),
     ],
 )
 def test_a_rope_is_said_in_several_ways(results, said, rope):

@@ -43,7 +43,7 @@ def test_a_crossover_is_described_by_its_own_attributes(crossover):
         "under every arm (crossover)",
         "GATA1, do(x[96:103] = AGATAAG) − do()",
         "ACE) on log2 activity, over uniform random sequences of 200 bp",
-        "standard error s/√n and t intervals on n − 1 degrees of freedom",
+        "standard error s/√n; t has n − 1 degrees of freedom",
         "-0.1 to 0.1",
         "Benjamini-Hochberg",
         f"causalgia {cg.__version__}",
@@ -51,14 +51,14 @@ def test_a_crossover_is_described_by_its_own_attributes(crossover):
         crossover.attrs["predictor_fingerprint"],
     ):
         assert fact in found.methods
-    assert found.results.startswith("Of 4 effects, 2 increase, ")
+    assert found.results.startswith("Of 4 effects, 2 are increases, ")
     assert "GATA1 minus untreated in K562: ACE 1." in found.results
 
 
 def test_a_parallel_trial_is_not_called_a_crossover(parallel):
     found = cg.methods(estimates(parallel)).methods
     assert "Each background was randomized to one arm" in found
-    assert "difference between the means of the arms, with Neyman's variance and Welch's degrees of freedom" in found
+    assert "difference between the means of the arms, with Neyman's variance; t has Welch's degrees" in found
     assert "crossover" not in found
     adjusted = cg.methods(estimates(parallel, covariates=["gc"]))
     assert "Lin's interacted regression on gc" in adjusted.methods
@@ -99,7 +99,10 @@ def test_a_ratio_is_tested_against_1(crossover):
 def test_a_posterior_is_named_and_cited():
     given = cg.from_effects(np.linspace(-1, 1, 40), se=np.full(40, 0.1), names=[f"w{i}" for i in range(40)])
     found = cg.methods(cg.decide(cg.infer(given, rng=0), rope=(-0.1, 0.1)))
-    assert "posterior mean of a hierarchical model" in found.methods
+    assert "posterior mean of a hierarchical model with a mixture of two normal laws of true effects" in found.methods
+    assert "90 % credible interval" in found.results
+    assert "t has" not in found.methods
+    assert "cg." not in found.methods
     assert "stephens2017false" in found.bibtex
     assert "schuirmann1987comparison" not in found.bibtex
     assert "The largest:" in found.results
@@ -107,7 +110,8 @@ def test_a_posterior_is_named_and_cited():
 
 def test_given_effects_have_no_design():
     found = cg.methods(cg.from_effects([1.0], se=[0.1], names=["a"]))
-    assert found.methods.startswith("Effects and their standard errors were given")
+    assert found.methods.startswith("Effects (ACE) and their standard errors were given. Intervals are at 95 %")
+    assert "population" not in found.methods
     assert "predictor" not in found.methods
     assert [work.key for work in found.works] == ["causalgia"]
 
@@ -119,7 +123,12 @@ def test_a_trial_of_an_ensemble_says_over_which_predictors(crossover):
     )
     outcomes = outcomes.assign_coords(model=["a", "b", "c"]).assign_attrs(model_is="seeds")
     found = cg.methods(estimates(outcomes, target="population x predictors"))
-    assert "both drawn from a population" in found.methods
+    assert "both as random draws" in found.methods
+    assert "run on 3 predictors" in found.methods
+    next_one = cg.methods(estimates(outcomes, target="next predictor"))
+    assert "run on 3 predictors" in next_one.methods
+    assert "95 % prediction interval" in next_one.results
+    assert "each of 3 predictors by itself" in cg.methods(estimates(outcomes)).methods
     assert "retrainings of the predictor" in found.methods
 
 
@@ -145,3 +154,101 @@ def test_bibtex_has_balanced_braces_and_the_dois_that_docstrings_cite(crossover)
         assert text.count("{") == text.count("}")
         assert re.fullmatch(r"@(article|software)\{\w+,\n(  \w+ = \{.*\},?\n)+\}", text)
     assert len({work.fields.get("doi", work.key) for work in WORKS.values()}) == len(WORKS)
+
+
+def test_a_parallel_trial_counts_the_units_of_a_contrast_as_such(parallel):
+    assert "(60 units in the arms of each contrast)" in cg.methods(estimates(parallel)).methods
+
+
+def test_units_that_do_not_differ_are_no_exact_effect_of_a_population(crossover):
+    found = cg.methods(estimates(crossover)).results
+    assert "exactly" not in found
+    assert "HepG2: ACE 0.1300, the same in every unit (with 95 % confidence it differs in at most 3.3 % of" in found
+    assert ", exactly." in cg.methods(estimates(crossover, target="units")).results
+
+
+def test_intervals_of_verdicts_are_described_as_they_are(crossover):
+    of_t = cg.methods(cg.decide(cg.adjust(estimates(crossover)), rope=(-0.1, 0.1)))
+    assert "Hall's transformation of t" in of_t.methods
+    assert "backgrounds that were not drawn" in of_t.methods
+    assert "hall1992removal" in of_t.bibtex
+    given = cg.from_effects([1.0], se=[0.1], names=["a"])
+    assert "Hall" not in cg.methods(cg.decide(given, rope=(-0.1, 0.1))).methods
+    effects = cg.contrast(crossover, control="untreated")
+    effects = effects.isel(contrast=[0], task=[0])
+    band = cg.methods(cg.decide(effects, rope=(-0.1, 0.1), error="bootstrap_t", rng=0))
+    assert "simultaneous interval" in band.results
+    assert "t has" not in band.methods
+    assert "Hall" not in band.methods
+
+
+def test_a_band_is_called_simultaneous_and_its_p_are_not(crossover):
+    found = cg.methods(cg.simultaneous(estimates(crossover), method="dunnett"))
+    assert "simultaneous at 95 % (Dunnett, the contrasts of one task); p-values are two-sided" in found.methods
+    assert "of each contrast alone" in found.methods
+    assert "95 % simultaneous interval" in found.results
+
+
+def test_clusters_of_equal_weight_are_in_the_estimand():
+    genomes = ["".join(np.random.default_rng(i).choice(list("ACGT"), 200)) for i in range(25)]
+    outcomes = trial(null=cg.DinucleotideShuffle(of=genomes), n_units=101)
+    assert (
+        "mean over parents of the mean over their units" in cg.methods(estimates(outcomes, weights="clusters")).methods
+    )
+    assert "over parents of" not in cg.methods(estimates(outcomes)).methods
+
+
+def test_a_function_of_four_means_is_written_out_and_no_sum_of_arms():
+    site = {name: cg.Embed("AGATAAG", at=at) for name, at in (("A", 50), ("B", 120))}
+    outcomes = trial(arms=cg.factorial(site))
+    outcomes = outcomes.isel(task=[0])
+    found = cg.methods(cg.estimate(cg.contrast(outcomes, interaction=["A", "B"], scale="cooperativity"))).methods
+    assert "2^AB / (2^A + 2^B − 2^0)" in found
+    assert "cooperativity" not in found.partition("Interventions")[2].partition(".")[0]
+    assert "do(), do(x[50:57] = AGATAAG, x[120:127] = AGATAAG), do(" in found
+    assert " + do(" in cg.methods(cg.estimate(cg.contrast(outcomes, interaction=["A", "B"]))).methods
+
+
+def test_many_interventions_are_counted_and_one_is_shown():
+    words = {f"w{i}": cg.Embed("".join(np.random.default_rng(i).choice(list("ACGT"), 7)), at=96) for i in range(9)}
+    found = cg.methods(estimates(trial(arms={"untreated": cg.Untreated()} | words)))
+    assert "There are 9 contrasts between interventions, such as w0, do(x[96:103] = " in found.methods
+
+
+def test_a_table_of_others_has_its_units_and_no_backgrounds():
+    import pandas as pd
+
+    table = pd.DataFrame({"well": [1, 1, 2, 2, 3, 3], "arm": ["wt", "del"] * 3, "y": [5.1, 3.9, 4.8, 4.1, 5.3, 3.8]})
+    outcomes = cg.from_frame(table, outcome="y", arm="arm", unit="well", scale="log2 RNA/DNA")
+    found = cg.methods(cg.estimate(cg.contrast(outcomes, control="wt"))).methods
+    assert found.startswith("There are 3 units, each under every arm (crossover).")
+
+
+@pytest.mark.parametrize(
+    ("method", "says"), [("two_way", "a two-way analysis of each element"), ("nb", "a negative-binomial regression")]
+)
+def test_the_fit_of_an_mpra_names_its_method_elements_and_replicates(method, says):
+    from causalgia.mpra.counts._simulate import simulated
+
+    found = cg.methods(cg.mpra.fit(simulated(), control="control", method=method)).methods
+    assert "Activities of 30 elements were measured by an MPRA in 3 replicates." in found
+    assert f"It was estimated by {says}" in found
+
+
+def test_levels_near_1_are_never_100_per_cent():
+    given = cg.from_effects(np.r_[9.0, np.zeros(9_999)], se=np.full(10_000, 1.0))
+    found = cg.methods(cg.decide(given, rope=0)).results
+    assert "(100 % interval" not in found
+    assert "(99.99950 % interval" in found
+    assert "99.99950 %" in cg.table(cg.decide(given, rope=0))
+
+
+def test_more_units_are_not_promised_where_placebo_words_are_lacking():
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    outcomes = trial(arms=arms | cg.placebos("AGATAAG", at=96, n_words=40, rng=0), n_units=60)
+    decided = cg.decide(estimates(outcomes), rope="placebo", level=0.99)
+    found = decided.sel(contrast="GATA1", task="K562")
+    assert found["verdict"] == "undecided"
+    assert found["lower"] > found["rope_upper"]
+    assert found["more_units"] == -1
+    assert "even odds" not in cg.methods(decided.sel(contrast=["GATA1"], task=["K562"])).results

@@ -127,7 +127,7 @@ def test_p_values_have_two_digits():
 def test_a_region_in_sd_has_the_digits_of_its_sentences():
     found = one_effect(ace=1.0, se=0.1, lower=0.8, upper=1.2, p=0.01, control_sd=0.186849)
     text = cg.report(cg.decide(found, rope="0.2 sd"))
-    assert "0.2 sd of the control arm = 0.03737: " in text
+    assert "0.2 sd of the control arm = ±0.03737: " in text
     assert "above the ROPE -0.03737 to 0.03737" in text
     wide = cg.report(cg.decide(found, rope=(-123456.0, 123456.0)))
     assert wide.count("-123500 to 123500") == 2

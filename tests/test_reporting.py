@@ -460,12 +460,12 @@ def test_a_rope_in_sd_is_shown_as_a_number():
     sd = np.array([[0.246, 1.0], [0.246, 1.0]])
     two = estimates(tasks=("K562", "HepG2")).assign(control_sd=(EFFECT, sd))
     both = report(cg.decide(two, rope="0.5 sd"))
-    assert "0.5 sd of the control arm = 0.123 (K562), 0.5 (HepG2): one-sided tests" in both
+    assert "0.5 sd of the control arm = ±0.123 (K562), ±0.5 (HepG2): one-sided tests" in both
     assert "above the ROPE -0.123 to 0.123 (q < 1e-4)" in both
     one = cg.decide(two.sel(task=["K562"]), rope="0.5 sd")
-    assert one.attrs["rope"] == "0.5 sd of the control arm = 0.123"
+    assert one.attrs["rope"] == "0.5 sd of the control arm = ±0.123"
     two["control_sd"][1] = 0.5
-    assert cg.decide(two, rope="0.5 sd").attrs["rope"] == "0.5 sd of the control arm = 0.123 to 0.5"
+    assert cg.decide(two, rope="0.5 sd").attrs["rope"] == "0.5 sd of the control arm = ±0.123 to ±0.5"
 
 
 def test_every_decision_has_a_sentence():

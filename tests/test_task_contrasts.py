@@ -275,7 +275,7 @@ def test_kept_effects_answer_no_other_contrast_of_tasks():
 def test_reports_name_the_contrast_and_the_unit_of_its_region():
     text = cg.report(cg.analyze(cg.run(DESIGN, PREDICTOR, rng=0, analysis=PLAN), rng=0))
     assert "ACE on share, K562 - HepG2, each arm minus untreated" in text
-    assert "0.2 sd of the contrast of tasks in the control arm = " in text
+    assert "0.2 sd of the contrast of tasks in the control arm = ±" in text
     assert "ACE on share, K562 - HepG2, GC minus untreated" in text
     named = replace(PLAN, tasks={"specific": {"K562": 1, "HepG2": -1}, "mean": "(K562 + HepG2)/2"})
     text = cg.report(cg.analyze(cg.run(DESIGN, PREDICTOR, rng=0, analysis=named), rng=0))

@@ -311,7 +311,7 @@ def test_rope_in_sd_of_the_control_arm() -> None:
     assert verdicts(found) == ["increases", "negligible"]
     np.testing.assert_allclose(found["rope_upper"].values.ravel(), [0.2, 1.0])
     np.testing.assert_allclose(found["rope_lower"].values.ravel(), [-0.2, -1.0])
-    assert found.attrs["rope"] == "0.2 sd of the control arm = 0.2 to 1"
+    assert found.attrs["rope"] == "0.2 sd of the control arm = ±0.2 to ±1"
 
 
 def test_the_direction_of_a_ratio_is_about_1() -> None:
@@ -353,7 +353,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     half = 0.2 * (control.std(ddof=1) / control.mean())
     np.testing.assert_allclose(in_sd["rope_lower"], 1 - half)
     np.testing.assert_allclose(in_sd["rope_upper"], 1 + half)
-    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = {half:.4g}"
+    assert in_sd.attrs["rope"] == f"0.2 sd of the control arm (relative to its mean) about 1 = ±{half:.4g}"
     assert verdicts(in_sd) == ["negligible", "increases"]
     post = cg.infer(cg.estimate(cg.contrast(outcomes, control="0", scale="log_of_means")), rng=0)
     assert float(post["moments"]["lfsr"][0, 0]) == pytest.approx(0.025, abs=0.002)  # half of p = .048, one-sided
@@ -1094,7 +1094,7 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
         rope_region("0.2 sd", effects, 0.0)
     found = rope_region("0.2 sd", effects.isel(contrast=[0]), 1.0)
     np.testing.assert_allclose([found.lower, found.upper], [[[0.8, 0.9]], [[1.2, 1.1]]])
-    assert found.label == "0.2 sd of the control arm (relative to its mean) about 1 = 0.2 (x), 0.1 (y)"
+    assert found.label == "0.2 sd of the control arm (relative to its mean) about 1 = ±0.2 (x), ±0.1 (y)"
 
 
 @pytest.mark.parametrize(("law", "alone"), [("two_scales", None), ("normal", "one effect is too few")])
@@ -1402,11 +1402,11 @@ def test_what_has_not_converged_is_counted_in_words() -> None:
 @pytest.mark.parametrize(
     ("sd", "label"),
     [
-        ([[1.0, 1.0], [1.0, 1.0]], "0.5"),
-        ([[1.0, 2.0], [1.0, 2.0]], "0.5 (t0), 1 (t1)"),
-        ([[1.0, 2.0], [1.0, 3.0]], "0.5 to 1.5"),
-        ([[1.0, 2.0, 3.0]], "0.5 (t0), 1 (t1), 1.5 (t2)"),
-        ([[4.0, 2.0, 3.0, 1.0]], "0.5 to 2"),
+        ([[1.0, 1.0], [1.0, 1.0]], "±0.5"),
+        ([[1.0, 2.0], [1.0, 2.0]], "±0.5 (t0), ±1 (t1)"),
+        ([[1.0, 2.0], [1.0, 3.0]], "±0.5 to ±1.5"),
+        ([[1.0, 2.0, 3.0]], "±0.5 (t0), ±1 (t1), ±1.5 (t2)"),
+        ([[4.0, 2.0, 3.0, 1.0]], "±0.5 to ±2"),
     ],
 )
 def test_half_widths_are_listed_up_to_three_tasks(sd: list[list[float]], label: str) -> None:

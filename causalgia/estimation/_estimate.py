@@ -314,6 +314,9 @@ def _labeled(
     settings: dict[str, Any] = {"target": request.target, "ci_prob": ci_prob, "weights": request.weights}
     chosen = settings | {"covariates": ", ".join(request.covariates)}
     of_trial = {name: getattr(request, name) for name in ("cluster", "block", "covariates", "moderate")}
+    levels = "model" if "predictor" in request.target or request.target == "population x words" else None
+    if levels in effects.sizes:
+        chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
     estimates.attrs = dict(effects.attrs) | chosen | attrs
     return with_floor(validate(annotate(estimates), "estimates"), effects)

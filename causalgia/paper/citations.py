@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
+from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.reporting.verdict_sentences import is_decided
 
 if TYPE_CHECKING:
@@ -192,6 +193,26 @@ _WORKS = [
         "10.1093/biomet/75.4.800",
     ),
     _article(
+        "dunn1961multiple",
+        "Dunn, Olive Jean",
+        "Multiple comparisons among means",
+        "Journal of the American Statistical Association",
+        1961,
+        "56",
+        "52--64",
+        "10.1080/01621459.1961.10482090",
+    ),
+    _article(
+        "benjamini2014selective",
+        "Benjamini, Yoav and Bogomolov, Marina",
+        "Selective inference on multiple families of hypotheses",
+        "Journal of the Royal Statistical Society: Series B",
+        2014,
+        "76",
+        "297--318",
+        "10.1111/rssb.12028",
+    ),
+    _article(
         "storey2002direct",
         "Storey, John D.",
         "A direct approach to false discovery rates",
@@ -297,6 +318,8 @@ _BY_ADJUSTMENT = {
     "by": "benjamini2001control",
     "holm": "holm1979simple",
     "hochberg": "hochberg1988sharper",
+    "bonferroni": "dunn1961multiple",
+    "hierarchical": "benjamini2014selective",
     "storey": "storey2002direct",
     "bootstrap_t": "romano2005exact",
     "sign_flip": "romano2005exact",
@@ -312,6 +335,12 @@ def software() -> Work:
     title = "causalgia: statistical causal inference for genomic neural networks"
     fields = {"author": "{The causalgia developers}", "title": title, "year": "2026", "version": causalgia.__version__}
     return Work("causalgia", "software", fields)
+
+
+def uses_skewness(effects: xr.Dataset) -> bool:
+    """Return whether verdicts by tests allow for the skewness of effects: of single effects, whose target has one."""
+    by_t = effects.attrs.get("evidence") == "tests" and effects.attrs.get("error") not in ("bootstrap_t", "sequence")
+    return bool(by_t and (hall_coefficient(effects) != 0).any())
 
 
 def works(effects: xr.Dataset) -> tuple[Work, ...]:
@@ -339,8 +368,8 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
         keys.append("kruschke2018rejecting")
         tests, matched = attrs.get("evidence") == "tests", attrs.get("evidence") == "matched"
         keys += ["schuirmann1987comparison"] if tests else ["bates2023testing"] if matched else []
-        keys += ["hall1992removal"] if tests and "skewness" in effects else []
-        keys += ["hanley1983nothing"] if "missed_share" in effects else []
+        keys += ["hall1992removal"] if tests and uses_skewness(effects) else []
+        keys += ["hanley1983nothing"] if "missed_share" in effects and attrs.get("rope") != "0" else []
     if attrs.get("evidence") == "posterior" or ("lfsr" in effects and not decided):
         keys.append("stephens2017false")
     keys += ["urbut2019flexible"] if "across" in attrs else []

@@ -32,7 +32,7 @@ from causalgia.reporting.effect_rows import (
     placebo_summary,
 )
 from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.rounded_numbers import format_effect, format_number, format_share, is_large
+from causalgia.reporting.rounded_numbers import format_effect, format_number, format_share, is_large, percent
 from causalgia.reporting.verdict_sentences import (
     exact_in_words,
     is_decided,
@@ -171,7 +171,7 @@ def estimand(estimates: xr.Dataset) -> str:
     verdicts = verdict_method(estimates) if is_decided(estimates) else ""
     history = dict(attrs)
     if " could be missed." in verdicts and "stopped" in attrs:  # the share of the verdicts, not of the stopping rule
-        history["stopped"] = _MISSED.sub("", attrs["stopped"])
+        history["stopped"] = without_missed_share(attrs["stopped"])
     said = str(attrs.get("caution", "")).split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in said) for note in notes_of(estimates)
@@ -202,7 +202,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
     level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
-    at = f" ({100 * level:.4g} %)" if interval and level else ""
+    at = f" ({percent(level)})" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     verdict = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
@@ -344,6 +344,11 @@ def _count_range(counts: NDArray[np.int64]) -> str:
 _NAMED = 3
 _MISSED = re.compile(r"; effects on fewer than \S+ % of backgrounds could be missed")
 _HALF = 0.5
+
+
+def without_missed_share(stopped: str) -> str:
+    """Return why a trial stopped without the share of backgrounds that could be missed, which its verdicts say."""
+    return _MISSED.sub("", str(stopped))
 
 
 def shape_lines(estimates: xr.Dataset) -> list[str]:

@@ -13,7 +13,14 @@ from causalgia.choices import VERDICTS
 from causalgia.errors import OutcomesError
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se, is_large
+from causalgia.reporting.rounded_numbers import (
+    format_effect,
+    format_number,
+    format_p,
+    format_se,
+    is_large,
+    percent,
+)
 from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided, is_simultaneous
 from causalgia.schema import validate
 
@@ -247,7 +254,7 @@ def _common_level(estimates: xr.Dataset) -> float | None:
 
 
 def _percent(level: float | None) -> str:
-    return "" if level is None else f"{100 * level:.4g} %"
+    return "" if level is None else percent(level)
 
 
 def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:

@@ -25,6 +25,19 @@ def format_share(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def percent(level: float) -> str:
+    """Return a probability in per cent: four digits, and more where they would round it to 100 %.
+
+    Examples
+    --------
+    >>> percent(0.95), percent(1 - 0.05 / 12), percent(1 - 0.05 / 4096), percent(1.0)
+    ('95 %', '99.58 %', '99.9988 %', '100 %')
+    """
+    if not 0.999 < level < 1:
+        return f"{100 * level:.4g} %"
+    return f"{100 * level:.{min(1 - math.floor(math.log10(100 * (1 - level))), _MOST_DIGITS)}f} %"
+
+
 def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[str, str]:
     """Return an effect and its interval as text, to the decimal of the second significant digit of the standard error.
 

@@ -37,8 +37,15 @@ def is_simultaneous(dataset: xr.Dataset) -> bool:
     return "band" in dataset.attrs and not is_decided(dataset)
 
 
-def verdict_method(decisions: xr.Dataset) -> str:
+def verdict_method(decisions: xr.Dataset, *, model: bool = True) -> str:
     """Return in words how verdicts were reached: region, method and error rate, guarantees and assumptions.
+
+    Parameters
+    ----------
+    decisions
+        Decisions, of which the attributes are read.
+    model
+        Whether to begin with the hierarchical model, if there is one.
 
     Examples
     --------
@@ -54,7 +61,7 @@ verdict.
     region = f"ROPE (region of practical equivalence), {rope}"
     if _is_point(rope):
         region = "direction alone" if rope == "0" else f"direction alone (no effect is {rope})"
-    lines = [_model_sentence(attrs), f"Verdicts on the {region}: {_error_control(attrs)}."]
+    lines = [_model_sentence(attrs) if model else "", f"Verdicts on the {region}: {_error_control(attrs)}."]
     lines += [_ATOM] if "p_zero" in decisions else []
     lines += [*_missed_effect_notes(decisions), *_cautions(attrs)]
     return "\n".join(line for line in lines if line)

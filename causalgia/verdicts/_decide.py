@@ -272,6 +272,8 @@ def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, fa
     if found.region.of_placebos:
         beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
         could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
+        # what is lacking are words: no number of units lets an effect rank higher among those that there are
+        out["more_units"] = out["more_units"].copy(data=np.where(could_be, -1, out["more_units"].to_numpy()))
         note = TAIL_NOTE if found.region.tail else None
         if found.region.by_rank and not found.region.tail:
             note = resolution_note(estimates, could_be, 1 - level)

@@ -173,13 +173,13 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
 
 
 def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
-    """Return "0.123", or "0.123 (K562), 0.2 (HepG2)"; the range where more than three tasks, or contrasts, differ."""
+    """Return "±0.123", or "±0.123 (K562), ±0.2 (HepG2)"; the range if more than three tasks, or contrasts, differ."""
     texts = np.vectorize(four_digits)(np.moveaxis(half, 1, 0).reshape(half.shape[1], -1))
     if (texts == texts[0, 0]).all():
-        return str(texts[0, 0])
+        return f"±{texts[0, 0]}"
     if (texts == texts[:, :1]).all() and len(texts) <= _FEW_TASKS and "task" in effects.coords:
-        return ", ".join(f"{x} ({task})" for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True))
-    return _range_label(half.min(), half.max())
+        return ", ".join(f"±{x} ({task})" for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True))
+    return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
 
 
 def _missing_sd_reason(effects: xr.Dataset) -> str:
