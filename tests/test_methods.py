@@ -239,8 +239,8 @@ def test_levels_near_1_are_never_100_per_cent():
     given = cg.from_effects(np.r_[9.0, np.zeros(9_999)], se=np.full(10_000, 1.0))
     found = cg.methods(cg.decide(given, rope=0)).results
     assert "(100 % interval" not in found
-    assert "(99.99950 % interval" in found
-    assert "99.99950 %" in cg.table(cg.decide(given, rope=0))
+    assert "(99.9995 % interval" in found
+    assert "99.9995 %" in cg.table(cg.decide(given, rope=0))
 
 
 def test_more_units_are_not_promised_where_placebo_words_are_lacking():

@@ -106,7 +106,7 @@ def test_a_page_has_the_finding_first_and_every_section(tmp_path):
     assert [name for name in linked if name != "table-heading"] == sections
     text = page.text()
     assert "GCATG minus untreated" in text
-    assert "No protocol was locked before the trial." in text
+    assert "No locked protocol is recorded." in text
     assert outcomes.attrs["predictor_fingerprint"] in text
     assert "there is no chain to converge" in text
     assert "The causalgia developers" in text
@@ -240,6 +240,58 @@ def test_every_result_has_a_page(kind, tmp_path):
     page = Page(written(result, tmp_path))
     assert cg.report(result).splitlines()[0].strip() in page.text()
     assert bool(page.all("figure")) == (kind != "library")
+
+
+def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96), "mutant": cg.Embed("AGCGAAG", at=96)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=40, assignment="parallel")
+    plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
+    page = Page(cg.report(cg.analyze(outcomes, rng=0), to=tmp_path / "r.html", outcomes=outcomes).read_text("utf-8"))
+    assert "Predictions of each arm over sequences; task K562" in page.text()
+    axes = cg.plot.boxes(outcomes, task="K562")
+    rows = [text.get_text() for text in axes.get_yticklabels()]
+    assert rows == ["untreated", "GATA1", "mutant"]
+
+
+def test_a_profile_is_found_before_it_is_described(tmp_path):
+    word = {"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=word, n_units=60, contrasts="placebo")
+    band = cg.simultaneous(cg.contrast(cg.run(design, cg.zoo.footprint(), rng=7)), over="position", rng=7)
+    html = cg.report(band, to=tmp_path / "r.html").read_text("utf-8")
+    page, text = Page(html), cg.report(band)
+    found = html.partition('id="finding"')[2].partition("</section>")[0]
+    assert "GATA1: differs at " in found
+    assert found.index("differs at") < found.index("ACE on counts")
+    assert len(page.all("figure")) == 1
+    assert "Effect along the profile, with its band; task accessibility." in page.text()
+    assert text.splitlines()[2] in page.text()
+    assert "<pre>" in cg.paper.View(band)._repr_html_()
+
+
+def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)
+    plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
+    tipping = cg.tipping_point(outcomes)
+    html = cg.report(tipping, to=tmp_path / "r.html").read_text("utf-8")
+    found = html.partition('id="finding"')[2].partition("</section>")[0]
+    assert "GATA1, K562: increases, ACE 1." in found
+    assert found.index("GATA1, K562") < found.index("Range: ")
+    page = Page(html)
+    assert "Tipping points of a trial" in page.text()
+    assert "bench" not in page.text()
+    assert len(page.all("figure")) == 2
+    assert "GATA1 as the null model shifts; task HepG2." in page.text()
+    assert "<pre>" in cg.paper.View(tipping)._repr_html_()
+
+
+def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
+    decided = cg.decide(cg.from_effects([3.0, -4.0, 0.0], se=[0.1] * 3, names=["up", "down", "none"]), rope=(-0.1, 0.1))
+    text = Page(cg.report(decided, to=tmp_path / "r.html").read_text("utf-8")).text()
+    assert "from the highest to the lowest" in text
+    assert "largest first" not in text
 
 
 @pytest.mark.parametrize(

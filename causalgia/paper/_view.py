@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import xarray as xr
 
 from causalgia.paper._report import report
 from causalgia.paper._table import table
+from causalgia.positions import has_positions
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -21,7 +23,8 @@ class View:
     Parameters
     ----------
     effects
-        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment.
+        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment. Of curves,
+        tipping points and other results without such a table their report is shown.
 
     Examples
     --------
@@ -33,7 +36,11 @@ class View:
     effects: xr.Dataset | Answer
 
     def _repr_html_(self) -> str:
-        return str(table(self.effects, to="html"))
+        given = self.effects
+        curve = isinstance(given, xr.Dataset) and has_positions(given)
+        if isinstance(given, xr.Dataset) and (curve or "ace" not in given):  # of which there is no table
+            return f"<pre>{html.escape(report(given))}</pre>"
+        return str(table(given, to="html"))
 
     def __repr__(self) -> str:
         return report(self.effects) if isinstance(self.effects, xr.Dataset) else str(self.effects)

@@ -187,7 +187,8 @@ def _title(result: xr.Dataset, parts: PageParts) -> str:
     if name:
         return f"{name}: effects on {on}" if on else str(name)
     if "ace" not in result and parts.text:
-        return "Outcomes of a trial" if "outcome" in result else "Report of the bench"
+        kinds = {"outcome": "Outcomes of a trial", "tipping_shift": "Tipping points of a trial", "cure": "Refutations"}
+        return next((title for variable, title in kinds.items() if variable in result), "Report of the bench")
     return f"Effects on {on}" if on else "Effects" if "predictor_fingerprint" not in attrs else "Effects on a predictor"
 
 
@@ -232,7 +233,9 @@ def _finding_in_text(parts: PageParts) -> list[str]:
             "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or causalgia analyze DIR, does that. "
             "Below is what was run."
         ]
-    return list(parts.text.split("\n\n")[0].split("\n"))
+    about, *found = parts.text.split("\n\n")
+    first = found[:1] if "tipping_shift" in parts.result or has_positions(parts.result) else []  # what it is of, then
+    return [line for block in (*first, about) for line in block.split("\n")]
 
 
 def _count(found: Iterable[Any], names: Iterable[str]) -> list[tuple[str, str]]:
@@ -246,7 +249,7 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     if attrs.get("protocol"):
         lines.append(f"A protocol was locked before the trial: {attrs['protocol']}.")
     else:
-        lines.append("No protocol was locked before the trial.")
+        lines.append("No locked protocol is recorded.")
     if attrs.get("analysis"):
         lines.append(f"Analysis: {_cut(str(attrs['analysis']))}.")
     if not attrs.get("exploratory") and attrs.get("analysis"):

@@ -94,7 +94,7 @@ def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
     """Yield each picture of one task, with its caption."""
     n, of_models = effects.sizes["contrast"], "model" in effects["ace"].dims
     some, few = _largest(effects)
-    yield plot.forest(some), f"Effects with intervals, largest first{few}"
+    yield plot.forest(some), f"Effects with intervals, from the highest to the lowest{few}"
     if of_models:
         return
     named = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))

@@ -159,6 +159,7 @@ def boxes(
     task = as_task(outcomes, task, "boxes")
     one = outcomes.isel(task=tasks_in_table(outcomes).index(task))
     parallel = "arm" not in one["outcome"].dims
+    of_each = one["assigned" if parallel else "arm"].to_numpy().astype(str)
     known = dict.fromkeys(one["arm"].to_numpy().astype(str).tolist())
     if arm is None and not parallel and "kind" in one.coords:
         fixed = one["kind"].to_numpy().astype(str) == "placebo_word"
@@ -166,7 +167,7 @@ def boxes(
     names = _chosen(list(known), arm, "boxes", "arm")
     values = []
     for name in names[:_MOST_ROWS]:
-        mine = one["arm"].to_numpy().astype(str) == name
+        mine = of_each == name
         units = (one["outcome"].to_numpy()[mine] if parallel else one["outcome"].sel(arm=name).to_numpy()).astype(float)
         values.append(units[np.isfinite(units)])
     axes = axes_or_new(ax, 6.6, 1.5 + 0.36 * len(values))

@@ -35,7 +35,8 @@ def percent(level: float) -> str:
     """
     if not 0.999 < level < 1:
         return f"{100 * level:.4g} %"
-    return f"{100 * level:.{min(1 - math.floor(math.log10(100 * (1 - level))), _MOST_DIGITS)}f} %"
+    decimals = min(1 - math.floor(math.log10(100 * (1 - level))), _MOST_DIGITS)
+    return f"{f'{100 * level:.{decimals}f}'.rstrip('0')} %"
 
 
 def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[str, str]:

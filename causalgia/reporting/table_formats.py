@@ -108,7 +108,7 @@ def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> 
         " & ".join(_tex(cell if name in NAMES else with_minus(cell)) for name, cell in zip(header, line, strict=True))
         for line in lines
     ]
-    caption = " ".join(map(_tex, notes))
+    caption = " ".join(_tex(note if note.endswith((".", ":")) else f"{note}.") for note in notes)
     head = " & ".join(map(_tex, header))
     return "\n".join(
         [
