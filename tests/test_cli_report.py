@@ -105,6 +105,12 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
     call("report", compared)
     assert "observed correlation" in page(compared).text()
     assert page(compared).all("svg", role="img")
+    assert "- observed correlation" in call("report", compared, "--markdown").stdout
+    assert r"\item observed correlation" in call("report", compared, "--latex").stdout
+    refused("report", compared, "--checklist", said=("holds a comparison", "--checklist"))
+    filled = call("report", fitted, "--checklist").stdout
+    assert "does not apply: these effects were measured" in filled
+    assert "the weights, by their fingerprint | does not apply" in filled
 
 
 def test_what_cannot_be_reported_is_said(folder, tmp_path):

@@ -252,3 +252,14 @@ def test_more_units_are_not_promised_where_placebo_words_are_lacking():
     assert found["lower"] > found["rope_upper"]
     assert found["more_units"] == -1
     assert "even odds" not in cg.methods(decided.sel(contrast=["GATA1"], task=["K562"])).results
+
+
+def test_no_new_trial_is_promised_where_this_one_is_as_large(parallel):
+    few = cg.run(cg.Design(null=cg.Uniform(length=200), arms=ARMS, n_units=12, assignment="parallel"), ORACLE, rng=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
+        decided = cg.decide(cg.estimate(cg.contrast(few, control="untreated")), rope=(-0.1, 0.1), level=0.999)
+    open_ = decided["verdict"] == "undecided"
+    assert bool(open_.any())
+    assert not bool((decided["more_units"] == 1).any())
+    assert "units in these arms would decide it" in cg.methods(cg.decide(estimates(parallel), rope=(-0.1, 0.1))).results

@@ -32,6 +32,12 @@ def _attribute(name: str) -> Callable[[xr.Dataset], str]:
     return lambda effects: str(effects.attrs.get(name, ""))
 
 
+def _control(effects: xr.Dataset) -> str:
+    if effects.attrs.get("control") or "do" not in effects.variables:
+        return str(effects.attrs.get("control", ""))
+    return "named by each contrast: see its do-notation"
+
+
 def _interventions(effects: xr.Dataset) -> str:
     if "do" not in effects.variables:
         return ""
@@ -106,7 +112,7 @@ ITEMS = (
     Item("Design", "the weights, by their fingerprint", "`cg.run`", _attribute("predictor_fingerprint")),
     Item("Design", "the null model of the backgrounds", "`cg.Design(null=)`", _attribute("null")),
     Item("Design", "every arm, in do-notation", "`cg.Design(arms=)`", _interventions),
-    Item("Design", "the control, and why it is the right one", "`cg.contrast(control=)`", _attribute("control")),
+    Item("Design", "the control, and why it is the right one", "`cg.contrast(control=)`", _control),
     Item("Design", "the number of backgrounds, and how it was chosen", "`cg.sample_size`, `cg.Precision`", _number),
     Item("Design", "crossover, or parallel groups with their blocks", "`cg.Design`", _attribute("assignment")),
     Item("Analysis", "the analysis, fixed before the outcomes", "`cg.Analysis`, `causalgia lock`", _plan),
@@ -169,6 +175,9 @@ def _line(item: Item, effects: xr.Dataset | None) -> list[str]:
     made_by = item.made_by.replace("`", "")
     if effects is None:
         return [item.section, item.what, made_by]
+    measured = effects.attrs.get("effect_on") == "measured activity"
+    if measured and ("network" in item.what or item.what.startswith("the weights")):
+        return [item.section, item.what, "does not apply: these effects were measured", made_by]
     found = item.found(effects) or ("say it" if item.made_by == "you" else "missing")
     return [item.section, item.what, printable(found), made_by]
 

@@ -223,7 +223,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     direction_only, region = row["rope_lower"] == row["rope_upper"], f"the ROPE {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row)
+        cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row, attrs)
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs, clause=True)
     missable = verdict == "negligible" and bool(row.get("missed_share"))
@@ -244,12 +244,15 @@ def _missing_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> st
     return f": {_missed(row['missed_share'], row)}; it takes {needed:,} independent backgrounds"
 
 
-def _more_units_clause(row: Mapping[str, Any]) -> str:
+def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     more = row.get("more_units", -1)
     if more is None or more < 0 or "n_units" not in row:
         return ""
     total = _round_up(row["n_units"] + more)
-    return f"; a new trial of about {total:,} units would decide it with even odds"
+    units = f"of about {total:,} units"
+    if attrs.get("assignment") == "parallel":  # whose effects count the units of their own arms
+        units = f"with about {total:,} units in these arms"
+    return f"; a new trial {units} would decide it with even odds"
 
 
 def _round_up(n: int) -> int:

@@ -410,6 +410,8 @@ def _units_still_needed(
     ace = effects["ace"].to_numpy()
     within = (found.region.lower < ace) & (ace < found.region.upper)
     more = np.where(within & (more >= 0), np.maximum(more, of_rare), more)
+    # 1: by its sd this trial would decide, and it does not, for few df or skewness, of which the sd knows nothing
+    more = np.where(more == 1, -1, more)
     few = np.maximum(units_lacking_for_exact(effects, level), np.where(found.too_few, of_rare, 0)).astype(np.int64)
     if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
