@@ -178,7 +178,7 @@ def test_ten_thousand_effects_are_rows_of_a_script(tmp_path):
 def test_estimates_without_verdicts_say_so(tmp_path):
     page = Page(written(cg.from_effects([1.4], se=[0.1], names=["GATA1"]), tmp_path))
     assert "These are estimates without verdicts" in page.text()
-    assert "No refutations were run" in page.text()
+    assert "No checks were given" in page.text()
 
 
 def test_deviations_are_said(tmp_path):
@@ -287,6 +287,17 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(tipping)._repr_html_()
 
 
+def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
+    outcomes = trial()
+    decided = cg.decide(cg.estimate(cg.contrast(outcomes, control="untreated")), rope=(-0.1, 0.1))
+    other = outcomes.assign_attrs(design_fingerprint="another")
+    with pytest.raises(cg.errors.OutcomesError, match="outcomes are of another design"):
+        cg.report(decided, to=tmp_path / "r.html", outcomes=other)
+    with pytest.raises(cg.errors.OutcomesError, match="refutations are of another predictor"):
+        cg.report(decided, to=tmp_path / "r.html", refutations=checks().assign_attrs(predictor_fingerprint="x"))
+    assert not (tmp_path / "r.html").exists()
+
+
 def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
     decided = cg.decide(cg.from_effects([3.0, -4.0, 0.0], se=[0.1] * 3, names=["up", "down", "none"]), rope=(-0.1, 0.1))
     text = Page(cg.report(decided, to=tmp_path / "r.html").read_text("utf-8")).text()
@@ -301,6 +312,9 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
         ({"to": "no/such/folder/report.html"}, "cannot be written"),
         ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
         ({"to": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
+        ({"to": 5}, "to=5 is no path"),
+        ({"to": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
+        ({"to": "report.html", "diagnostics": 5}, "diagnostics=5 is no Dataset"),
         ({"to": "report.html", "refutations": xr.Dataset()}, "are no checks"),
         ({"to": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
     ],

@@ -187,15 +187,23 @@ def _page(
     """Write a page of a result, and return its path."""
     from causalgia.paper.html_page import PageParts, write_page
 
+    if not isinstance(to, str | PathLike):
+        raise OutcomesError(f"to={quoted(to)} is no path; give one that ends in .html: to='report.html'")
     path = Path(to)
     if path.suffix.lower() not in (".html", ".htm"):
         raise OutcomesError(f"to={quoted(str(to))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
     about: dict[str, Any] = {
         name: part.to_dataset() if isinstance(part, xr.DataTree) else part for name, part in parts.items()
     }
-    if (outcomes := parts["outcomes"]) is not None and not (keeps_effects(outcomes) or "outcome" in outcomes):
+    outcomes, diagnostics = about["outcomes"], about["diagnostics"]
+    of_trial = isinstance(outcomes, xr.Dataset) and (keeps_effects(outcomes) or "outcome" in outcomes)
+    if outcomes is not None and not of_trial:
         raise OutcomesError(
             "outcomes= has no outcomes; give those of cg.run(design, predictor) that the effects are of"
+        )
+    if not isinstance(diagnostics, xr.Dataset | None):
+        raise OutcomesError(
+            f"diagnostics={quoted(diagnostics)} is no Dataset; give posterior['diagnostics'] of cg.infer"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "shown_sentences"):
         about |= {"answer": given, "question": given.question, "sentences": given.shown_sentences}

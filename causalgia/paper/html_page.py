@@ -120,6 +120,8 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     import causalgia
 
     result = parts.result
+    for name, part in (("outcomes", parts.outcomes), ("refutations", parts.refutations)):
+        _check_same_trial(name, part, result)
     curves = "ace" in result and has_positions(result)
     has_effects = "ace" in result and not curves and not parts.text
     of_checks = {"check", *_CHECK} <= set(result.variables)
@@ -163,6 +165,17 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         "bibtex": found.bibtex if found is not None else "",
     }
     return context | {"sections": _sections(context)}
+
+
+def _check_same_trial(name: str, part: Any, result: xr.Dataset) -> None:
+    """Raise unless a part of a page is of the trial of its result, as far as both know their design and predictor."""
+    for key, what in (("design_fingerprint", "design"), ("predictor_fingerprint", "predictor")):
+        one, other = (str(x.attrs.get(key, "")) if isinstance(x, xr.Dataset) else "" for x in (part, result))
+        if one and other and one != other:
+            raise OutcomesError(
+                f"{name} are of another {what} ({one}) than the effects ({other}); give those of this trial, or leave "
+                "them out"
+            )
 
 
 def _cut(text: str, most: int = _LINE) -> str:
@@ -306,7 +319,9 @@ def _checks(refutations: xr.Dataset | None, result: xr.Dataset) -> dict[str, Any
     doubts = [f"Caution: {_cut(str(result.attrs['caution']))}."] if result.attrs.get("caution") else []
     doubts += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(result)]
     if refutations is None:
-        doubts.append("No refutations were run: cg.refute(outcomes, predictor, rng=0) runs the controls of this claim.")
+        doubts.append(
+            "No checks were given: cg.refute(outcomes, predictor, rng=0), or causalgia refute, runs those of a claim."
+        )
         return {"checks": [], "lights": [], "doubts": doubts}
     if not isinstance(refutations, xr.Dataset) or not {"check", *_CHECK} <= set(refutations.variables):
         raise OutcomesError(
