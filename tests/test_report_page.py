@@ -298,6 +298,17 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
+def test_many_contrasts_of_an_analysis_are_counted_and_kept_in_full(tmp_path):
+    experiment = cg.experiments.word_mutagenesis(word="GCATG", n_units=400)
+    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
+    html = written(answer, tmp_path)
+    fixed = html.partition("Fixed beforehand")[2].partition("</section>")[0]
+    n = answer.decisions.sizes["contrast"]
+    assert f"Analysis: contrasts: {n}, in full under Provenance; rope: " in fixed
+    assert len(fixed) < 600
+    assert "&#34;contrasts&#34;" in html.partition('id="provenance"')[2]
+
+
 def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
     decided = cg.decide(cg.from_effects([3.0, -4.0, 0.0], se=[0.1] * 3, names=["up", "down", "none"]), rope=(-0.1, 0.1))
     text = Page(cg.report(decided, to=tmp_path / "r.html").read_text("utf-8")).text()

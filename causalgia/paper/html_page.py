@@ -19,7 +19,7 @@ from causalgia.choices import VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.inputs import check_no_pipe
+from causalgia.inputs import check_no_pipe, parse_json
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
 from causalgia.paper.page_pictures import bench_pictures, effect_pictures, outcome_pictures, saved_picture
@@ -264,13 +264,24 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     else:
         lines.append("No locked protocol is recorded.")
     if attrs.get("analysis"):
-        lines.append(f"Analysis: {_cut(str(attrs['analysis']))}.")
+        lines.append(f"Analysis: {_analysis_in_words(str(attrs['analysis']))}.")
     if not attrs.get("exploratory") and attrs.get("analysis"):
         lines.append("No deviation from the analysis that is stored with the outcomes is recorded.")
     for name, words in (("stopped", "Sequential trial"), ("confirms", "Confirmation"), ("reserved", "Reserved")):
         if attrs.get(name):
             lines.append(f"{words}: {attrs[name]}.")
     return lines
+
+
+def _analysis_in_words(text: str) -> str:
+    """Return the settings of a stored analysis, of many contrasts their number; provenance has them in full."""
+    settings = parse_json(text, OutcomesError, source="attrs['analysis']")
+    if not isinstance(settings, dict):
+        return _cut(text)
+    words = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
+    if len(words.get("contrasts", "")) > _LONG:
+        words["contrasts"] = f"{len(settings['contrasts']):,}, in full under Provenance"
+    return _cut("; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in words.items()))
 
 
 def _row_context(effects: xr.Dataset) -> dict[str, Any]:
