@@ -35,7 +35,7 @@ def test_a_result_fills_in_what_it_knows_and_marks_what_it_does_not(decisions):
     assert filled(text, "number of backgrounds") == "400 units"
     assert filled(text, "fixed before") == "stored with the outcomes"
     assert filled(text, "every deviation") == "none"
-    assert filled(text, "as such").startswith("2 increases")
+    assert filled(text, "which are undecided").startswith("2 increases")
     assert filled(text, "placebo words") == "missing"
     assert filled(text, "architecture") == "say it"
     assert "rng 4" in filled(text, "versions and seed")

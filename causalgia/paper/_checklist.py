@@ -107,7 +107,9 @@ def _author(_: xr.Dataset) -> str:
 
 ITEMS = (
     Item("Question", "the question, and the estimand that answers it", "`cg.methods`", _attribute("estimand")),
-    Item("Question", "that the claim is about the network, and what would carry it to the cell", "you", _author),
+    Item(
+        "Question", "that the claim is about the network, and what evidence would extend it to the cell", "you", _author
+    ),
     Item("Design", "the network: architecture, training data, held-out performance", "you", _author),
     Item("Design", "the weights, by their fingerprint", "`cg.run`", _attribute("predictor_fingerprint")),
     Item("Design", "the null model of the backgrounds", "`cg.Design(null=)`", _attribute("null")),
@@ -123,9 +125,9 @@ ITEMS = (
     ),
     Item("Analysis", "the error rate, and the family that it holds for", "`cg.decide`, `cg.adjust`", _multiplicity),
     Item("Results", "every effect that was asked for, with size and interval", "`cg.table`", _sizes),
-    Item("Results", "what is negligible and what is undecided, as such", "`cg.decide`", _verdicts),
+    Item("Results", "which effects are negligible and which are undecided", "`cg.decide`", _verdicts),
     Item("Results", "effects that few backgrounds carry, and those that could be missed", "`cg.report`", _rare),
-    Item("Refutation", "placebo words: the size of effects of any such letters", "`cg.placebos`", _placebo),
+    Item("Refutation", "placebo words: how large the effects of rearranged letters are", "`cg.placebos`", _placebo),
 )
 _LAST = (
     Item("Reproduction", "versions and seed", "`cg.run`", _software),
