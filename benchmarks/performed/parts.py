@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from shutil import which
 
 AT_LEAST, AT_MOST = ">=", "<="
 
@@ -20,7 +21,7 @@ class Target:
     bound: float
     unit: str = "x"
     peer: str = ""
-    """Package that is measured beside ours and is no dependency."""
+    """Package, or program on the path, that is measured beside ours and is no dependency."""
 
     def holds(self, measured: float) -> bool:
         """Return whether a figure keeps the promise."""
@@ -221,6 +222,11 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
         Target("its memory, 5,313 tasks", "the effects in float64", "arrays, 5,313 tasks", AT_MOST, 8, "arrays"),
     ),
+    "report_page": (
+        Target("page of a usual trial, its size", "three arms, two tasks", "usual trial, MB", AT_MOST, 2, "MB"),
+        Target("page of 10,000 effects, its size", "with verdicts", "10,000 effects, MB", AT_MOST, 10, "MB"),
+        Target("the same, opened", "an empty page", "10,000 effects, opened", AT_MOST, 3, "s", peer="chromium"),
+    ),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
     "fits": (
         Target("two-way fit, 4 million cells", "log ratios and their sums", "two_way / one pass", AT_MOST, 60),
@@ -309,10 +315,14 @@ PARTS: dict[str, tuple[Target, ...]] = {
 """The benchmarks by the name of their module in this folder; its `main(argv)` returns figures by name."""
 
 
+def _is_absent(peer: str) -> bool:
+    return bool(peer) and find_spec(peer) is None and which(peer) is None
+
+
 def measured(name: str, *, quick: bool = False) -> dict[str, float]:
     """Run a benchmark and return the figures that its targets are about; a quick one may lack an absent peer's."""
     found = import_module(name).main(["--quick"] if quick else [])
-    wanted = [target.key for target in PARTS[name] if not (quick and target.peer and find_spec(target.peer) is None)]
+    wanted = [target.key for target in PARTS[name] if not (quick and _is_absent(target.peer))]
     absent = [key for key in wanted if key not in found]
     if absent:
         raise SystemExit(f"{name} did not measure {', '.join(absent)}: is a peer missing, or was a name changed?")
