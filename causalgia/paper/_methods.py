@@ -388,8 +388,8 @@ def _intervals_of_verdicts(effects: xr.Dataset) -> list[str]:
     unseen = by_posterior and attrs.get("rare", "none") == "none"
     if not (unseen or direction_only) and (ENOUGH * hall_coefficient(effects) ** 2 > 1).any():
         lines.append(
-            f"Where n is below 25 times the squared skewness, {also} for backgrounds that were not drawn: 3/n of them, "
-            "with effects as large as the largest that was observed."
+            f"Where n, the number of independent backgrounds, is below 25 times the squared skewness, {also} for "
+            "backgrounds that were not drawn: 3/n of them, with effects as large as the largest that was observed."
         )
     return lines
 
