@@ -70,3 +70,10 @@ def test_each_check_of_a_refutation_has_a_line(decisions):
 def test_what_is_no_result_is_refused():
     with pytest.raises(OutcomesError):
         checklist(3)
+
+
+def test_an_error_rate_is_no_level_and_a_share_of_variance_is_of_one_effect(decisions):
+    text = cg.paper.checklist(decisions)
+    assert "bh at 0.05, the contrasts of one task" in text
+    assert "% of the variance of an effect" in text
+    assert "level 0.95" not in text

@@ -65,7 +65,8 @@ def _deviations(effects: xr.Dataset) -> str:
 def _multiplicity(effects: xr.Dataset) -> str:
     attrs = effects.attrs
     if is_decided(effects):
-        return f"{attrs['error']}, {attrs.get('families', '')} (level {float(attrs['level']):g})"
+        families = attrs.get("families")
+        return f"{attrs['error']} at {1 - float(attrs['level']):.3g}{f', {families}' if families else ''}"
     return f"{attrs['adjust']}, {attrs['family']}" if "adjust" in attrs else ""
 
 
@@ -85,7 +86,8 @@ def _rare(effects: xr.Dataset) -> str:
     parts = []
     if "leverage" in effects:
         whose = "unit" if effects.attrs.get("cluster", "unit") == "unit" else "cluster"
-        parts.append(f"one {whose} has at most {100 * float(effects['leverage'].max()):.0f} % of a variance")
+        most = 100 * float(effects["leverage"].max())
+        parts.append(f"one {whose} carries up to {most:.0f} % of the variance of an effect")
     if "missed_share" in effects:
         parts.append(f"effects on fewer than {100 * float(effects['missed_share'].max()):.2g} % could be missed")
     return "; ".join(parts)

@@ -42,6 +42,7 @@ _INSTEAD = {
     "Analysis": "it is a plan: give it to cg.run(..., analysis=), and report the outcomes",
     "DataFrame": "make a Dataset of it first: cg.from_frame for outcomes, cg.from_effects for effects with se",
     "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
+    "Discovery": "it reports itself: print(found); its words are effects: cg.report(found.decisions)",
     "Results": "report one of its parts: cg.report(results.outcomes)",
 }
 """Class of what is no result of a trial -> what to do instead."""
