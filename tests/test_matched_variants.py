@@ -469,3 +469,11 @@ def test_variants_that_the_genome_lacks_are_counted(chosen, genome):
     assert len(found.kept) == 60
     with pytest.raises(SequenceError, match="none of 1 variants has its reference allele"):
         split_by_genome(wrong[:1], genome[0])
+
+
+def test_the_paragraph_of_ranked_variants_has_ranks_and_no_intervals(experiment, predictor):
+    answer = experiment.analyze(cg.run(experiment, predictor, rng=0))
+    found = cg.methods(answer, task="a").results
+    assert "interval" not in found
+    largest = answer.decisions.sel(task="a").isel(contrast=int(abs(answer.decisions["ace"].sel(task="a")).argmax()))
+    assert f"among {int(largest['n_matched']):,} matched variants)" in found

@@ -447,7 +447,10 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
     control = f" {versus(attrs)} {attrs['control']}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     size = f"ACE {ace}"
-    if row.get("exact"):
+    if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
+        among = p_clause(row["p_matched"])
+        size += f", exactly ({among} among {row['n_matched']:,} matched variants)"
+    elif row.get("exact"):
         size += _same_in_every_unit(row, attrs)
     elif interval:
         level = percent(float(row.get("interval_level", attrs.get("ci_prob", 0.95))))
