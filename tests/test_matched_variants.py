@@ -475,5 +475,7 @@ def test_the_paragraph_of_ranked_variants_has_ranks_and_no_intervals(experiment,
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0))
     found = cg.methods(answer, task="a").results
     assert "interval" not in found
-    largest = answer.decisions.sel(task="a").isel(contrast=int(abs(answer.decisions["ace"].sel(task="a")).argmax()))
+    largest = answer.decisions.sel(task="a").isel(
+        contrast=int(abs(answer.decisions["ace"].sel(task="a")).argmax("contrast"))
+    )
     assert f"among {int(largest['n_matched']):,} matched variants)" in found
