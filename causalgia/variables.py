@@ -529,7 +529,7 @@ SCHEMA: tuple[Variable, ...] = (
     _proposal("n_units", "i", "units that propose the pattern"),
     _proposal("strength", "f", "mean over the seqlets of the contributions in a window, on attrs['scale']", "task"),
     _proposal("proposed", "b", "whether the unit has a seqlet of the pattern", "unit"),
-    _proposal("proposed_by", "b", "whether the method proposes the pattern", "method"),
+    Variable("proposed_by", ("proposals",), (("pattern", "method"),), "b", "whether the method proposes the pattern"),
     Variable(
         "threshold",
         ("proposals",),

@@ -150,7 +150,7 @@ def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
     """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the network reads 249."""
     given = read_fasta(shared / "data/sequences/human_lentimpra_200/sequences.fasta.gz").tokens
     sequences = np.concatenate([given, np.roll(given, 1, axis=0)[:, :49]], axis=1)
-    found = cg.discover(load(shared, "deepstarr"), sequences, rng=0)
+    found = cg.discover(load(shared, "deepstarr"), sequences, method="seqlets", rng=0)
     words = found.confirmed[found.confirmed["task"] == "dev"].set_index("consensus")
     for factor, core in {"AP-1": "TGACTCA", "GATA": "TTATC", "E-box": "CACGTG"}.items():
         own = words[words.index.str.contains(core)]

@@ -100,3 +100,20 @@ def test_a_map_of_zeros_and_short_sequences():
     maps = cg.attribute(rows, nothing, method="shapley", rng=0)
     with pytest.raises(AttributionError, match="the observed one alone"):
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)
+
+
+@pytest.mark.long
+def test_a_file_that_modisco_lite_wrote_is_read(tmp_path):
+    from modiscolite.io import save_hdf5
+    from modiscolite.tfmodisco import TFMoDISco
+
+    rows = planted([("TGACTCA", "CAGGTG")], 400)
+    scores = cg.attribute(rows, cg.zoo.oracle("gata1_like"))["score"].isel(task=0)
+    scores = scores.transpose("unit", "position", "base").to_numpy()
+    hypothetical = (scores - scores.mean(axis=2, keepdims=True)).astype(np.float32)
+    positive, negative = TFMoDISco(np.eye(4, dtype=np.float32)[rows], hypothetical, n_leiden_runs=2)
+    save_hdf5(tmp_path / "modisco_results.h5", positive, negative, window_size=20)
+    found = cg.read_patterns(tmp_path / "modisco_results.h5")
+    words = {name: spelled(motif.consensus) for name, motif in found.items()}
+    assert words["pos_patterns.pattern_0"] in {spelled("TGACTCA"), "TGAVTCA", "TGASTCA"}
+    assert words["neg_patterns.pattern_0"] == spelled("CAGGTG")
