@@ -36,13 +36,11 @@ REASONS: dict[str, str] = {
         "0.90 of what these have"
     ),
     "variant_scores: variants / bare forwards": (
-        "measured at a load of 18 on 4 cores, where it read 1.09 on a quieter day with the same passes"
+        "measured at a load of 9 on 4 cores, where it read 1.09 on a quieter day with the same passes"
     ),
     "variant_scores: many variants / bare forwards": (
-        "a pass of this network takes some 40 microseconds a sequence; to cut windows, write alleles, draw nulls "
-        "from the genome and rank takes some 100 beside it, which a network of DeepSTARR's size hides"
-    ),
-    "variant_scores: many variants, kB each": (
-        "the rows of the table, with names of alleles and strata as text, are kept for the ranks and the file"
+        "a pass of this network takes some 40 microseconds a sequence; to read the file, cut windows, write alleles, "
+        "draw nulls from the genome (thirty places are looked at for each) and rank takes some 190 a variant beside "
+        "its two passes, which a network of DeepSTARR's size hides"
     ),
 }
