@@ -43,6 +43,12 @@ def test_estimates_have_the_columns_of_broom_in_order(estimates):
     assert frame.attrs["control"] == "untreated"
 
 
+def test_what_was_asked_afterwards_is_called_exploratory_in_each_row(estimates):
+    assert "exploratory" not in tidy(estimates)
+    later = tidy(estimates.assign_attrs(exploratory="rope; control"))
+    assert set(later["exploratory"]) == {"rope; control"}
+
+
 def test_the_statistic_of_a_ratio_is_its_distance_from_1(outcomes):
     shifted = outcomes.assign(outcome=outcomes["outcome"] + 5.0).assign_attrs(scale="counts")
     frame = cg.tidy(cg.estimate(cg.contrast(shifted, control="untreated", scale="ratio")))

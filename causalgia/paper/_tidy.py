@@ -64,7 +64,8 @@ def tidy(x: xr.Dataset | Answer | Any, *, task: str | Sequence[str] | None = Non
         - ``conf_low, conf_high``, limits at ``conf_level``, which for tests with verdicts is the level of the test that
           gave the verdict;
         - ``verdict``, ``q``, ``p_adjusted``, ``lfsr`` and the other variables on the dims of an effect, where known,
-          under the names of `causalgia.schema`.
+          under the names of `causalgia.schema`;
+        - ``exploratory``, what was decided after the outcomes were seen; no such column where nothing was.
 
         A value is missing (NaN) where there is none: the statistic of an exact effect; the standard error and p of a
         verdict by a posterior, whose unshrunken estimate is in ``raw_estimate, raw_std_error``. ``frame.attrs`` has the
@@ -161,6 +162,8 @@ def _frame(effects: xr.Dataset) -> pd.DataFrame:
     if "conf_low" in out:
         out["conf_level"] = np.asarray(level, dtype=float)
     out = {name: missing for name in COLUMNS if name not in out} | out
+    if exploratory := effects.attrs.get("exploratory"):
+        out["exploratory"] = np.full(len(labels), str(exploratory))
     if not by_posterior:
         out["statistic"] = _statistic(out["estimate"], np.asarray(out["std_error"], dtype=float), null_value(effects))
     known = [name for name in (*COLUMNS, *_FIRST) if name in out]
