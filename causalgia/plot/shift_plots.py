@@ -169,10 +169,9 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     percent = f"{100 * ci_prob:.4g} % of all uniform ranks"
     band: dict[str, Any] = {"color": BAND, "lw": 0, "zorder": 1.5, "label": percent}
-    steps = [
-        np.append(limit, limit[-1]) for limit in (stats.binom.ppf(tail, n, share), stats.binom.isf(tail, n, share))
-    ]
-    left.fill_between(edges - 0.5, *steps, step="post", **band)
+    law = stats.binom(n, share)
+    least, most = (np.append(limit, limit[-1:]) for limit in map(np.asarray, (law.ppf(tail), law.isf(tail))))
+    left.fill_between(edges - 0.5, least, most, step="post", **band)
     left.stairs(np.histogram(found, edges - 0.5)[0], edges - 0.5, color=ACCENT, lw=1.4, zorder=3, label="trials")
     left.stairs(n * share, edges - 0.5, color=GRAY, lw=0.9, ls="--", zorder=2.5, label="expected")
     left.set_ylim(0)
@@ -219,4 +218,5 @@ def simultaneous_limits(n: int, at: Array, ci_prob: float) -> tuple[Array, Array
     law = stats.binom(n, at)
     level = np.minimum(2 * np.minimum(law.cdf(counts), law.sf(counts - 1)), 1.0).min(axis=1)
     tail = (1 - 1e-9) * float(np.quantile(level, 1 - ci_prob)) / 2  # a sample on the limit is inside
-    return law.ppf(tail) / n, law.isf(tail) / n
+    low, high = np.asarray(law.ppf(tail)), np.asarray(law.isf(tail))
+    return low / n, high / n

@@ -76,8 +76,8 @@ def raincloud(
     >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
     >>> outcomes = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> axes = raincloud(cg.contrast(outcomes, control="untreated"))
-    >>> axes.get_title("left"), [tick.get_text() for tick in axes.get_yticklabels()]
-    ('RBFOX1, network 7bedf8a0, n = 50', ['GCATG'])
+    >>> axes.get_title("left"), [tick.get_text() for tick in axes.get_yticklabels()]  # doctest: +ELLIPSIS
+    ('RBFOX1, network ..., n = 50', ['GCATG'])
     """
     if not isinstance(effects, xr.Dataset) or "ice" not in effects:
         raise OutcomesError(

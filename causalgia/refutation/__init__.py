@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.refutation._null_and_real import null_and_real
     from causalgia.refutation._refute import predictions_needed, refute
     from causalgia.refutation.claim import Claim
     from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
     from causalgia.refutation.null_shift import (
         classifier,
         kernel_distance,
-        null_and_real,
         prediction_range,
         reweighted_effect,
         word_composition,

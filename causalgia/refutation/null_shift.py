@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from scipy import optimize, spatial
 
 from causalgia.design import Genomic
 from causalgia.design.null_model import FromSequences
-from causalgia.errors import OutcomesError
 from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicableError, Status, refutation, upper_tail
 from causalgia.streams import derive
 from causalgia.trial.design_notes import auroc
@@ -28,7 +26,6 @@ _FEWEST, _FEWEST_PREDICTED, _MOST = 25, 10, 300
 _N_PERMUTATIONS = 999
 _FOLDS = 5
 _CLEAR = 0.05
-_ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
 
 
 def word_frequencies(tokens: Tokens, k: int = K) -> Array:
@@ -301,7 +298,7 @@ def classifier(claim: Claim) -> xr.Dataset:
 
 
 def _area(claim: Claim) -> list[Finding]:
-    auc, n, m = _auc(claim, two_samples(claim))
+    auc, n, m = classifier_auc(claim, two_samples(claim))
     low, high = auc_limits(auc, n, m, alpha=0.05)
     lowest = auc_limits(auc, n, m, alpha=2 * FAIL_LEVEL)[0]
     status: Status = "fail" if lowest > AUC_FAIL else "warn" if auc > AUC_WARN else "pass"
@@ -319,7 +316,7 @@ def _area(claim: Claim) -> list[Finding]:
     ]
 
 
-def _auc(claim: Claim, samples: TwoSamples) -> tuple[float, int, int]:
+def classifier_auc(claim: Claim, samples: TwoSamples) -> tuple[float, int, int]:
     """Return the cross-fitted area under the ROC curve, and the numbers of backgrounds and real sequences."""
     x, y = samples.features, samples.is_real
     rng = np.random.default_rng(derive(claim.key, "classifier"))
@@ -444,7 +441,7 @@ def _outside(claim: Claim) -> list[Finding]:
     from scipy import stats
 
     predictor = claim.check_predictor()
-    units, real = _predictions(claim)
+    units, real = untreated_predictions(claim)
     n = len(units)
     low, high = np.quantile(real, [0.025, 0.975], axis=0)
     outside = ((units < low) | (units > high)).mean(axis=0)
@@ -473,73 +470,13 @@ def _outside(claim: Claim) -> list[Finding]:
     ]
 
 
-def _predictions(claim: Claim) -> list[Array]:
+def untreated_predictions(claim: Claim) -> list[Array]:
     """Return predictions of as many backgrounds as real sequences, (n, task), the mean of an ensemble's."""
     predictor, samples = claim.check_predictor(), _draw_samples(claim, least=_FEWEST_PREDICTED, apart=False)
     most = min(200, len(samples.units), len(samples.real))
     n = claim.n_units(0.1, a_unit=2, least=_FEWEST_PREDICTED, most=most)
     found = [predictor.predict(rows[:n]).astype(np.float64) for rows in (samples.units, samples.real)]
     return [answers.mean(axis=2) if answers.ndim == 3 else answers for answers in found]
-
-
-def null_and_real(claim: Claim) -> xr.Dataset:
-    """Return word frequencies and predictions of backgrounds and of real sequences, for `causalgia.plot.null_shift`.
-
-    Use it where `word_composition`, `classifier` or `prediction_range` warns, to see what differs.
-
-    Parameters
-    ----------
-    claim
-        What is to be refuted, with ``real=``, or a null model made of real sequences.
-
-    Returns
-    -------
-    Dataset
-        ``word_share (sample, word)``, ``prediction (sample, sequence, task)`` of as many sequences of either sample,
-        ``divergence`` in bits, and ``auc, auc_lower, auc_upper`` (95 %), as the checks compute them; `sample` is
-        ``"null"`` and ``"real"``.
-
-    Raises
-    ------
-    OutcomesError
-        If there are no real sequences, the units are real sequences themselves, or there are too few of
-        either sample.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control")
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
-    >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
-    >>> found = null_and_real(claim)
-    >>> dict(found["word_share"].sizes), round(float(found["word_share"].sum()), 6)
-    ({'sample': 2, 'word': 64}, 2.0)
-    """
-    try:
-        samples, answers = two_samples(claim), _predictions(claim)
-    except NotApplicableError as error:
-        raise OutcomesError(f"null_and_real: {error}") from error
-    auc, n, m = _auc(claim, samples)
-    low, high = auc_limits(auc, n, m, alpha=0.05)
-    shares = np.stack([word_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)])
-    divergence = float(spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2)
-    words = ["".join(letters) for letters in product("ACGT", repeat=K)]
-    predictor = claim.check_predictor()
-    about = {name: claim.outcomes.attrs[name] for name in _ABOUT if name in claim.outcomes.attrs}
-    return xr.Dataset(
-        {
-            "word_share": (("sample", "word"), shares),
-            "prediction": (("sample", "sequence", "task"), np.stack(answers)),
-            "divergence": divergence,
-            "auc": auc,
-            "auc_lower": low,
-            "auc_upper": high,
-        },
-        {"sample": ["null", "real"], "word": words, "task": [str(task) for task in predictor.tasks]},
-        about,
-    )
 
 
 def reweighted_effect(claim: Claim) -> xr.Dataset:
