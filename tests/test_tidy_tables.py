@@ -44,8 +44,8 @@ def test_estimates_have_the_columns_of_broom_in_order(estimates):
 
 
 def test_what_was_asked_afterwards_is_called_exploratory_in_each_row(estimates):
-    assert "exploratory" not in tidy(estimates)
-    later = tidy(estimates.assign_attrs(exploratory="rope; control"))
+    assert "exploratory" not in cg.tidy(estimates)
+    later = cg.tidy(estimates.assign_attrs(exploratory="rope; control"))
     assert set(later["exploratory"]) == {"rope; control"}
 
 
