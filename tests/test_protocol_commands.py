@@ -11,6 +11,7 @@ from test_cli import QUICK, call, refused
 
 import causalgia as cg
 from causalgia.cli.folder import load_outcomes
+from causalgia.cli.options import load_spec_predictor
 from causalgia.experiments import entries
 from causalgia.trial_file import read_spec, starter_files
 
@@ -144,7 +145,11 @@ def test_a_locked_trial_on_disk_is_resumed_and_verified(own, monkeypatch):
     np.testing.assert_array_equal(kept["outcome"], whole["outcome"])
     call("analyze", out)
     assert "As locked: outcomes, " in call("verify", out, "--protocol", lock).output
-    (out / "trial.zarr.protocol.json").unlink()
+    marks = out / "trial.zarr.protocol.json"
+    for damaged in ('{"control": "placebo"}', "[" * 5_000, '{"protocol": NaN', "\x1b" * 2_000_000):
+        marks.write_text(damaged)
+        assert "trial.zarr.protocol.json" in call("show", out, code=2).stderr
+    marks.unlink()
     assert "not run under a lock" in call("verify", out, "--protocol", lock, code=1).output
 
 
@@ -166,7 +171,8 @@ def test_a_trial_on_disk_that_was_begun_without_the_lock_is_refused(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", own / "trial.toml", "--out", out, "--store")
     assert "begun without a lock" in call("run", "--protocol", lock, "--out", out, "--store", code=2).stderr
-    design, predictor = read_spec(own / "trial.toml").design, read_spec(own / "trial.toml").predictor.load()
+    spec = read_spec(own / "trial.toml")
+    design, predictor = spec.design, load_spec_predictor(spec, own / "trial.toml", None)
     effects = cg.Protocol.read(lock).run(design, predictor, store=own / "kept.zarr", keep="effects", progress=False)
     assert cg.verify(lock, effects).ok
     assert cg.open(own / "kept.zarr").attrs["protocol"] == cg.Protocol.read(lock).sha256

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from causalgia._run import kept_effects
 from causalgia.errors import StoreError
+from causalgia.inputs import parse_json, read_text
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
 from causalgia.trial.archive.files import replace
 from causalgia.trial.archive.journal import read_state, state_of_trial
 from causalgia.trial.archive.layout import control
+
+_LARGEST_MARKS, _MACHINE = 1_000_000, ("threads", "torch")
 
 
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -79,11 +82,9 @@ def protocol_marks(path: Path) -> dict[str, Any] | None:
     beside = _marks_file(path)
     if not beside.exists():
         return None
-    try:
-        marks = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{beside}: not readable ({error}); restore it from a copy") from error
-    if not isinstance(marks, dict) or not all(isinstance(value, str | int) for value in marks.values()):
+    marks = parse_json(read_text(beside, StoreError, most=_LARGEST_MARKS), StoreError, source=str(beside))
+    known = isinstance(marks, dict) and all(name.startswith("protocol") or name in _MACHINE for name in marks)
+    if not known or not all(isinstance(value, str | int) for value in marks.values()):
         raise StoreError(f"{beside}: no marks of a protocol; restore it from a copy")
     return marks
 
