@@ -75,10 +75,9 @@ def p_values(n: int, assignment: Literal["crossover", "parallel"]) -> dict[str, 
     rng, oracle, found = np.random.default_rng(19), cg.zoo.oracle("rbfox1_like"), []
     for _ in range(n):
         null = cg.DinucleotideShuffle(of=sequences(rng, 60))
-        of = trial(null, 200, assignment=assignment)
-        found.append(refuted(of, oracle, rng, checks=_BY_CHANCE).reset_coords()[["check", "value"]])
-    names = found[0]["check"].to_numpy().tolist()
-    return {name: np.array([float(one["value"][i]) for one in found]) for i, name in enumerate(names)}
+        of = trial(null, 200 if assignment == "crossover" else 500, assignment=assignment)
+        found.append(refuted(of, oracle, rng, checks=_BY_CHANCE))
+    return {name: np.array([one["value"].sel(check=name).item() for one in found]) for name in _OF_CHANCE[assignment]}
 
 
 def chance(check: str, assignment: Literal["crossover", "parallel"], level: float) -> Callable[[Rng, int], np.ndarray]:
