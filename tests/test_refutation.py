@@ -242,6 +242,15 @@ def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_pred
     assert {cg.refutation.subset_of_units(one)["status"].item() for one in changed} == {"fail"}
 
 
+def test_a_predictor_that_changes_on_the_way_is_found_where_each_parent_has_many_units():
+    parents = cg.sequences.decode(cg.Uniform(length=41).sample(40, rng=9)["sequence"].values)
+    outcomes = cg.run(design(400, cg.DinucleotideShuffle(of=parents)), cg.zoo.oracle("additive"), rng=0)
+    drift = outcomes.copy(deep=True)
+    drift["outcome"][200:, 1] += 1.5
+    assert status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
+    assert status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
+
+
 def test_half_of_a_parallel_trial_with_few_units_of_an_arm_is_not_compared():
     claim = Claim(parallel_table(np.random.default_rng(0), n=45), rng=1, control="arm 0")
     found = cg.refutation.subset_of_units(claim)

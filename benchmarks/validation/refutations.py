@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -63,6 +64,25 @@ def sound_trials(n: int) -> list[set[str]]:
         checks = sound(rng)
         found.append(set(checks["check"].to_numpy()[(checks["status"] == "fail").to_numpy()].tolist()))
     return found
+
+
+_BY_CHANCE = ["identical_arms", "subset_of_units", "balance"]
+
+
+@cache
+def p_values(n: int, assignment: Literal["crossover", "parallel"]) -> dict[str, np.ndarray]:
+    """Return the p-values of the checks that fail by chance alone, in each of n sound trials on shuffles."""
+    rng, oracle, found = np.random.default_rng(19), cg.zoo.oracle("rbfox1_like"), []
+    for _ in range(n):
+        null = cg.DinucleotideShuffle(of=sequences(rng, 60))
+        of = trial(null, 200 if assignment == "crossover" else 500, assignment=assignment)
+        found.append(refuted(of, oracle, rng, checks=_BY_CHANCE))
+    return {name: np.array([one["value"].sel(check=name).item() for one in found]) for name in _OF_CHANCE[assignment]}
+
+
+def chance(check: str, assignment: Literal["crossover", "parallel"], level: float) -> Callable[[Rng, int], np.ndarray]:
+    """Return trials of whether the p-value of a check is at most a level in a sound trial."""
+    return lambda _rng, n: p_values(n, assignment)[check] <= level
 
 
 def wrong_channel_order(rng: Rng) -> xr.Dataset:
@@ -189,12 +209,30 @@ _CHECKED = [
     *("degenerate draws", "subset of units", "balance", "junction sites", "same answers", "numerical floor"),
     "randomized weights",
 ]
+_OF_CHANCE: dict[Literal["crossover", "parallel"], list[str]] = {
+    "crossover": ["identical arms", "subset of units"],
+    "parallel": ["identical arms", "subset of units", "balance"],
+}
 _SECTION = "Refutations: checks that fail in sound trials, and planted faults that they find"
 CHECKS = [
     Check(_SECTION, "sound trials: any check fails", fails(None), 0.05, "at most", full=200, quick=6),
     *(
         Check(_SECTION, f"sound trials: {check} fails", fails(check), 0.0025, "at most", full=200, quick=6)
         for check in _CHECKED
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"sound {assignment} trials: {check}, p <= {level}",
+            chance(check, assignment, level),
+            level,
+            "at most",
+            full=500,
+            quick=6,
+        )
+        for assignment, checks in _OF_CHANCE.items()
+        for check in checks
+        for level in (0.05, 0.0025)
     ),
     *(
         Check(_SECTION, f"planted {fault}: {FINDS[fault]} fails", finds(fault), 0.95, "at least", full=20, quick=2)

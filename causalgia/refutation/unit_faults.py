@@ -141,7 +141,7 @@ def subset_of_units(claim: Claim) -> xr.Dataset:
 
     The value is the p-value of a permutation test of the largest difference between halves over the claimed effects, in
     sd; uniform where nothing is wrong. In a parallel trial it is that of a t test, by Bonferroni over effects, with the
-    smaller degrees of freedom of both halves. Where units share parents, the halves are of parents.
+    smaller degrees of freedom of both halves. Of a parent with units in both halves, those of one half count.
 
     Parameters
     ----------
@@ -174,19 +174,17 @@ def _halves(claim: Claim) -> list[Finding]:
     n = claim.outcomes.sizes["unit"]
     if n < 20:
         raise NotApplicableError(f"{n} units are too few to halve; 20 are the least")
-    codes = np.arange(n)
-    if "parent" in claim.effects.coords:
-        codes = pd.factorize(claim.effects["parent"].to_numpy().astype(str))[0]
-    half = (int(codes.max()) + 1) // 2
-    if half < 10:
-        raise NotApplicableError(f"{codes.max() + 1} parents are too few to halve; 20 are the least")
+    first, second = _parts(claim.effects)
     if "ice" in claim.effects:
         columns = [claim.effects["ice"].sel(contrast=name, task=task).to_numpy() for name, task in claimed]
-        means = cluster_means(claim.effects, np.stack(columns, axis=1).astype(np.float64))
-        value, worst = permutation_p(means[:half], means[half:], key=derive(claim.key, "subset of units"))
-        one_ace, other_ace = means[:half, worst].mean(), means[half:, worst].mean()
+        values = np.stack(columns, axis=1).astype(np.float64)
+        one, other = (cluster_means(claim.effects.isel(unit=part), values[part]) for part in (first, second))
+        if (few := min(len(one), len(other))) < 10:
+            raise NotApplicableError(f"{few} parents in a half are too few to compare; 10 are the least")
+        value, worst = permutation_p(one, other, key=derive(claim.key, "subset of units"))
+        one_ace, other_ace = one[:, worst].mean(), other[:, worst].mean()
     else:
-        value, worst, one_ace, other_ace = _halves_of_arms(claim, codes < half)
+        value, worst, one_ace, other_ace = _parts_of_arms(claim, first, second)
     name, task = claimed[worst]
     status: Status = "fail" if value <= FAIL_LEVEL else "warn" if value <= _WARN else "pass"
     return [
@@ -204,13 +202,28 @@ def _halves(claim: Claim) -> list[Finding]:
     ]
 
 
-def _halves_of_arms(claim: Claim, first: Mask) -> tuple[float, int, float, float]:
+def _parts(units: xr.Dataset) -> tuple[Mask, Mask]:
+    """Return the units of the first and of the second half of a trial; of a parent in both halves, only those of one.
+
+    Every other such parent stands for the first half, so that both parts have parents of one kind and none in common.
+    """
+    n = units.sizes["unit"]
+    first = np.arange(n) < n // 2
+    if "parent" not in units.coords:
+        return first, ~first
+    codes = pd.factorize(units["parent"].to_numpy().astype(str))[0]
+    for_first = np.isin(np.arange(codes.max() + 1), codes[first])
+    for_first[np.intersect1d(codes[first], codes[~first])[1::2]] = False
+    return first & for_first[codes], ~first & ~for_first[codes]
+
+
+def _parts_of_arms(claim: Claim, first: Mask, second: Mask) -> tuple[float, int, float, float]:
     """Return the p-value of a difference between both parts of a parallel trial, and the effect that differs most."""
     arms = {arm for name, _ in claim.effects_claimed for arm in claim.weights[name]}
-    for part in (first, ~first):
+    for part in (first, second):
         if (few := _fewest(claim, arms, part)) < 10:
             raise NotApplicableError(f"half of the units has {few} of an arm; 10 are the least")
-    parts = [claim.estimated(claim.effects.isel(unit=part)) for part in (first, ~first)]
+    parts = [claim.estimated(claim.effects.isel(unit=part)) for part in (first, second)]
     rows = []
     for i, (name, task) in enumerate(claim.effects_claimed):
         (one, se, df), (other, other_se, other_df) = (row_of(part, name, task) for part in parts)
