@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -274,3 +275,13 @@ def test_absent_weights_are_named(tmp_path):
     file = write(tmp_path / "broken.py", _BROKEN)
     with pytest.raises(PredictorError, match=r"absent\.safetensors'?: no such file"):
         load_predictor(f"{file}:second", weights=tmp_path / "absent.safetensors", announce=None)
+
+
+def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path):
+    file = tmp_path / "net.py"
+    found = []
+    for column in "01":
+        file.write_text(f"def load():\n    return lambda x: x[:, {column}].mean(1)\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        found.append(load_predictor(f"{file}:load", tasks=["y"], scale="counts", announce=None).predict(TOKENS)[:, 0])
+    np.testing.assert_allclose(found, [(letter == TOKENS).mean(1) for letter in (0, 1)])

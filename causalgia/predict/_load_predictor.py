@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line, one_line
@@ -347,6 +348,13 @@ def _shadows_neighbor(name: str, neighbors: set[str], folder: Path) -> bool:
     return not any(Path(place).resolve().is_relative_to(folder) for place in places if place)
 
 
+class _FreshLoader(SourceFileLoader):
+    """Compile a file as it is: cached bytecode is found by its size and second, and one edit may change neither."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        raise OSError(f"{path} is compiled anew")
+
+
 def import_file(path: Path) -> ModuleType:
     """Run one file as a module with a name of its own.
 
@@ -358,7 +366,8 @@ def import_file(path: Path) -> ModuleType:
         If it needs torch, which is not installed.
     """
     place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
-    spec = importlib.util.spec_from_file_location(f"causalgia_user_{path.stem}_{place}", path.resolve())
+    name = f"causalgia_user_{path.stem}_{place}"
+    spec = importlib.util.spec_from_file_location(name, loader=_FreshLoader(name, str(path.resolve())))
     if spec is None or spec.loader is None:
         msg = f"{path} cannot be imported as Python; check the file"
         raise PredictorError(msg)
