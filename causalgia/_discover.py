@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 from os import PathLike
@@ -136,8 +136,8 @@ def discover(
         out.
     motifs
         Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``, the vertebrates' motifs of
-        pyjaspar, to name the words by: the nearest motif by Tomtom, if its q-value (Benjamini-Hochberg over words and
-        motifs) is at most 0.1.
+        pyjaspar, to name the words by: the nearest motif by Tomtom, if its q-value (Benjamini-Hochberg over words that
+        hold, or those that do not, and motifs) is at most 0.1.
     store
         Folder in which proposals and outcomes are kept as soon as they are there; the same call goes on from what it
         has.
@@ -368,7 +368,6 @@ def _table(
     """Return a row for each word and task, with a verdict where more than half of the members agree."""
     import pandas as pd
 
-    names = _names(proposed, motifs)
     words, by = proposed["consensus"].to_numpy().tolist(), proposed["method"].to_numpy()
     seen = dict(zip(words, proposed["n_units"].to_numpy().tolist(), strict=True))
     methods = {word: ", ".join(by[row]) for word, row in zip(words, proposed["proposed_by"].to_numpy(), strict=True)}
@@ -385,7 +384,7 @@ def _table(
             rows.append(
                 {
                     "consensus": word,
-                    "name": names[word],
+                    "name": "",
                     "task": task,
                     **{column: float(row[column]) for column in ("ace", "lower", "upper")},
                     "q": float(np.sort(q.sel(contrast=word, task=task).to_numpy())[majority - 1]),
@@ -396,6 +395,8 @@ def _table(
                 }
             )
     table = pd.DataFrame(rows)
+    held = set(table.loc[table["verdict"].isin(_DIRECTED), "consensus"])
+    table["name"] = table["consensus"].map(_names(proposed, motifs, held))
     order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(_DIRECTED)))
     return table.iloc[order].reset_index(drop=True)
 
@@ -503,12 +504,20 @@ def _as_motifs(motifs: Motifs) -> dict[str, Motif]:
     return named
 
 
-def _names(proposed: xr.Dataset, motifs: Mapping[str, Motif] | None) -> dict[str, str]:
-    """Return the name of the nearest motif of each word by Tomtom, empty where its q-value is above 0.1."""
+def _names(proposed: xr.Dataset, motifs: Mapping[str, Motif] | None, held: Set[str]) -> dict[str, str]:
+    """Return the name of the nearest motif of each word by Tomtom, empty where its q-value is above 0.1.
+
+    Words that hold are a family of their own: however many others are proposed, their q-values stay the same.
+    """
     words = proposed["consensus"].to_numpy().tolist()
+    names = dict.fromkeys(words, "")
     if motifs is None:
-        return dict.fromkeys(words, "")
+        return names
     tables = zip(words, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True)
-    found = match({word: motif(table[:width]) for word, table, width in tables}, motifs)
-    near = zip(words, found["nearest"].to_numpy(), found["nearest_q"].to_numpy(), strict=True)
-    return {word: str(name) if q <= _SAME_NAME else "" for word, name, q in near}
+    spelled = {word: motif(table[:width]) for word, table, width in tables}
+    for family in ([word for word in spelled if word in held], [word for word in spelled if word not in held]):
+        if family:
+            found = match({word: spelled[word] for word in family}, motifs)
+            near = zip(family, found["nearest"].to_numpy(), found["nearest_q"].to_numpy(), strict=True)
+            names |= {word: str(name) for word, name, q in near if q <= _SAME_NAME}
+    return names

@@ -82,7 +82,8 @@ def protocol_marks(path: Path) -> dict[str, Any] | None:
     beside = _marks_file(path)
     if not beside.exists():
         return None
-    marks: dict[str, Any] = parse_json(read_text(beside, StoreError, most=_LARGEST_MARKS), StoreError, source=str(beside))
+    text = read_text(beside, StoreError, most=_LARGEST_MARKS)
+    marks: dict[str, Any] = parse_json(text, StoreError, source=str(beside))
     known = isinstance(marks, dict) and all(name.startswith("protocol") or name in _MACHINE for name in marks)
     if not known or not all(isinstance(value, str | int) for value in marks.values()):
         raise StoreError(f"{beside}: no marks of a protocol; restore it from a copy")
