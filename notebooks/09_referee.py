@@ -78,6 +78,7 @@ if folder:
 if folder:
     outcomes = lock.run(design, network, progress=False)
     decisions = cg.analyze(outcomes, rng=0)
+    print(cg.verify(out / "lock.toml", outcomes))
     print(cg.verify(out / "lock.toml", decisions))
     display(cg.paper.View(decisions))
 

@@ -107,6 +107,16 @@ def test_a_run_is_that_of_cg_run_and_every_result_is_as_locked(locked):
     assert what(cg.verify(path, plain)) == ["protocol"]
 
 
+def test_decisions_on_fewer_units_deviate_and_say_that_their_outcomes_are_unseen(locked):
+    protocol, path = locked
+    outcomes = protocol.run(DESIGN, net())
+    decisions = cg.analyze(outcomes, rng=7)
+    assert "The outcomes behind them were not given" in str(cg.verify(path, decisions))
+    assert "not given" not in str(cg.verify(path, outcomes))
+    fewer = cg.analyze(outcomes.isel(unit=slice(None, None, 2)), rng=7)
+    assert what(cg.verify(path, fewer)) == ["n_units"]
+
+
 def test_a_stopping_rule_is_locked_and_run(tmp_path):
     until = cg.Precision(half_width=0.2)
     design = dataclasses.replace(DESIGN, n_units=400)

@@ -70,13 +70,19 @@ class Verification:
         lock = f"protocol {str(self.protocol.sha256)[:16]}..., locked {self.protocol.locked}"
         what = ", ".join(self.compared)
         if self.ok:
-            return f"As locked: {what} ({lock})."
+            unseen = {"estimates", "decisions"}.issuperset(self.compared)
+            return f"As locked: {what} ({lock})." + (f"\n{_UNSEEN}" if unseen else "")
         n = len(self.deviations)
         rows = [f"- {one}" for one in self.deviations]
         end = f"Exploratory: {', '.join(self.exploratory)}." if self.exploratory else "Nothing becomes exploratory."
         return "\n".join([f"{n} deviation{'s' if n > 1 else ''} in {what} ({lock}):", *rows, end])
 
     __repr__ = __str__
+
+
+_UNSEEN = (
+    "The outcomes behind them were not given, and their values were not compared: verify these, or the folder, too."
+)
 
 
 def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | os.PathLike[str]) -> Verification:
@@ -109,10 +115,11 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
     -----
     Compared are the design (units, arms, null model with the contents of its sequences), the predictor's fingerprint,
     the seed, the stopping rule, each field of the analysis, the contrasts and tasks that are reported, the order of
-    time (locked before begun), and a digest of the outcomes. Versions and machines are not compared:
-    ``causalgia reproduce`` is about them. Results that were not run under a lock deviate in ``protocol``, since
-    nothing shows that the lock came first. Who can write to all files can forge all of them, times included: only a
-    hash that was published earlier binds.
+    time (locked before begun), and a digest of the outcomes. Versions and machines are not compared: ``causalgia
+    reproduce`` is about them. Estimates and decisions alone do not show that the outcomes behind them are those of the
+    run: verify the outcomes, too, or the folder, where numbers are computed again. Results that were not run under a
+    lock deviate in ``protocol``, since nothing shows that the lock came first. Who can write to all files can forge all
+    of them, times included: only a hash that was published earlier binds.
 
     Examples
     --------
@@ -234,6 +241,13 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
         found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
     elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
         found += differences(terms, _stored_numbers(results), where)
+    elif (
+        "n_units" in results
+        and protocol.until is None
+        and attrs.get("assignment") == "crossover"
+        and (n := int(results["n_units"].max())) < protocol.n_units
+    ):
+        found += differences(terms, {"n_units": n}, where)
     found += differences(terms, {"assignment": attrs.get("assignment")}, where)
     if attrs.get("null_fingerprint") != protocol.null_fingerprint:
         here = f"{attrs.get('null')} ({attrs.get('null_fingerprint')})"
