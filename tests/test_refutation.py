@@ -13,7 +13,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DesignError, OutcomesError, PredictorError
-from causalgia.refutation import Claim
+from causalgia.refutation import Claim, placebo_controls
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
 from causalgia.schema import validate
@@ -423,3 +423,23 @@ def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
     assert status(found, "prediction range") == "fail"
     assert "dev" in found["reason"].item()
     assert "they do not overlap" in found["reason"].item()
+
+
+def test_needed_predictions_are_those_of_few_units():
+    oracle = cg.zoo.oracle("additive")
+    few = claim_of(design(5), oracle)
+    assert cg.refutation.predictions_needed(few)["strand"] == 20
+    assert int(cg.refutation.strand(few)["n_predictions"].sum()) == 20
+    real = cg.sequences.decode(cg.Uniform(length=41).sample(5, rng=5)["sequence"].values)
+    arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT), "AGAAUG": cg.Embed("AGAAUG", at=AT)}
+    trial = cg.Design(null=cg.Genomic(of=real), arms=arms, n_units=5, contrasts="control")
+    genomic = claim_of(trial, oracle, positive=WORD)
+    needed = cg.refutation.predictions_needed(genomic)
+    assert needed["positive_control"] == 5 * 20
+    for name in ("placebo_words", "positive_control", "strand"):
+        assert int(getattr(cg.refutation, name)(genomic)["n_predictions"].sum()) == needed[name]
+
+
+def test_a_share_just_below_none_prints_as_none():
+    found = placebo_controls._share_finding([(-0.003, 0.5, WORD, "outcome")], 1)
+    assert found.reason.startswith("0% of the effect")

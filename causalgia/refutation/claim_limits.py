@@ -125,7 +125,7 @@ def tipping_shift(claim: Claim) -> xr.Dataset:
     `causalgia.tipping_point` weights the units that were predicted; this check takes its nearest turn of all claims.
 
     The value is the smallest shift of the mean GC content, in sd, at which the effect itself leaves its side (of 0, or
-    of the planned ROPE); where none does, the last shift that the units can tell. Passes from .5.
+    of the planned ROPE); where none does, the last shift that the units can tell, or .5 if less. Passes from .5.
 
     Parameters
     ----------

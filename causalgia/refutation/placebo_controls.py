@@ -89,19 +89,19 @@ def _run_word_trial(claim: Claim) -> WordTrial:
         pairs[name] = pair
     if not pairs:
         raise NotApplicableError(f"no contrast is a written word minus a control ({why})")
+    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
     for n_pairs in range(min(len(pairs), 3), 0, -1):
         chosen = dict(list(pairs.items())[:n_pairs])
         own = dict.fromkeys(arm for pair in chosen.values() for arm in pair)
         a_unit = len(own) + N_WORDS * n_pairs
         try:
             share = _SHARE if claim.positive is None else _BESIDE
-            n = claim.n_units(share, a_unit=a_unit, least=_FEWEST if n_pairs == 1 else 24, most=_MOST)
+            least = min(_FEWEST if n_pairs == 1 else 24, there)
+            n = claim.n_units(share, a_unit=a_unit, least=least, most=min(_MOST, there))
             break
         except NotApplicableError:
             if n_pairs == 1:
                 raise
-    if isinstance(design.drawn, Genomic):
-        n = min(n, design.drawn.available)
     arms, words = arms_of(claim, own), {}
     for name, (arm, _) in chosen.items():
         words[arm] = [f"{arm}: {word}" for word in made[name]]
@@ -274,8 +274,8 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
         value=share,
         threshold=SPECIFIC,
         status=status,
-        reason=f"{share:.0%} of the effect of '{name}' on {task} is more than its letters in another order have (p of "
-        f"half or more: {p:.2g})",
+        reason=f"{round(share, 2) + 0.0:.0%} of the effect of '{name}' on {task} is more than its letters in another "
+        f"order have (p of half or more: {p:.2g})",
         cure="" if status == "pass" else "compare with cg.Placebo, which has the same composition, as control",
     )
 
@@ -399,9 +399,8 @@ def _known_word(claim: Claim) -> list[Finding]:
     given: Any = claim.positive
     known = Embed(given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2))
     words = _placebo_arms(known)
-    n = claim.n_units(_KNOWN, a_unit=len(words) + 1, least=_FEWEST, most=_MOST)
-    if isinstance(design.drawn, Genomic):
-        n = min(n, design.drawn.available)
+    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
+    n = claim.n_units(_KNOWN, a_unit=len(words) + 1, least=min(_FEWEST, there), most=min(_MOST, there))
     outcomes = claim.fresh({"known": known, **words}, n, "positive control")
     center = dict.fromkeys(words, -1.0 / N_WORDS)
     rows = {name: center | {name: center.get(name, 0.0) + 1.0} for name in ("known", *words)}

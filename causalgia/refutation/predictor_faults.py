@@ -66,7 +66,8 @@ def _repeated(claim: Claim) -> list[Finding]:
     own, key = claim.units, derive(claim.key, "numerical floor")
     arms = _arms_of_clearest(claim)
     a_unit = 2 * len(arms)
-    n = min(_REPEATED, claim.n_units(0.05, a_unit=a_unit, least=4, most=_REPEATED), claim.outcomes.sizes["unit"])
+    n_own = claim.outcomes.sizes["unit"]
+    n = claim.n_units(0.05, a_unit=a_unit, least=min(4, n_own), most=min(_REPEATED, n_own))
     units = draw_backgrounds(design, 0, n, key=claim.trial_key if own is not None else key)
     tokens = {arm: claim.sequences(arm, units, key=claim.trial_key if own is not None else key) for arm in arms}
     asked = {arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()}
@@ -184,8 +185,8 @@ def _other_strand(claim: Claim) -> list[Finding]:
     if claim.analysis.scale != "identity":
         raise NotApplicableError("it compares effects on the scale of the predictor, and these are on another")
     arms, key = _arms_of_clearest(claim), derive(claim.key, "strand")
-    n = claim.n_units(0.05, a_unit=2 * len(arms), least=6, most=200)
-    n = min(n, claim.outcomes.sizes["unit"])
+    n_own = claim.outcomes.sizes["unit"]
+    n = claim.n_units(0.05, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own))
     units = draw_backgrounds(design, 0, n, key=key)
     tokens: dict[str, Tokens] = {arm: claim.sequences(arm, units, key=key) for arm in arms}
     forward = {arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()}
