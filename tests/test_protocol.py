@@ -273,8 +273,23 @@ RESULTS = {
     ),
     "arm renamed": (
         lambda y: y.assign_coords(arm=["untreated", "GATA1", "placebo"]),
-        ["arm 'placebo'", "arm 'GATA1'"],
+        ["arm 'placebo'", "arm 'GATA1'", "values"],
     ),
+    "arms that changed places": (
+        lambda y: y.assign_coords({name: ("arm", y[name].values[::-1]) for name in ("arm", "do")}),
+        ["values"],
+    ),
+    "tasks that changed places": (lambda y: y.assign_coords(task=y["task"].values[::-1]), ["values"]),
+    "an outcome, without its digest": (
+        lambda y: (
+            _nudge(y)
+            .drop_attrs(deep=False)
+            .assign_attrs({name: value for name, value in y.attrs.items() if name != "protocol_values"})
+        ),
+        ["values"],
+    ),
+    "scale": (lambda y: y.assign_attrs(scale="x"), ["scale"]),
+    "begun at no time": (lambda y: y.assign_attrs(protocol_started="zebra"), ["order of time"]),
     "begun before the lock": (lambda y: y.assign_attrs(protocol_started="2001-01-01T00:00:00Z"), ["order of time"]),
     "no lock": (lambda y: y.drop_attrs(deep=False), None),
 }
@@ -290,6 +305,25 @@ def test_tampered_outcomes_are_found(locked, tampering):
     assert not found.ok
     assert found.exploratory
     assert expected is None or what(found) == expected
+
+
+@pytest.mark.parametrize(("keep", "name"), [("effects", "ice"), ("moments", "ice_mean")])
+def test_edited_effects_and_moments_of_a_run_are_found(locked, keep, name):
+    protocol, path = locked
+    kept = protocol.run(DESIGN, net(), keep=keep)
+    assert cg.verify(path, kept).ok
+    assert cg.verify(path, cg.estimate(kept)).ok
+    assert what(cg.verify(path, kept.assign({name: kept[name] * 3}))) == ["values"]
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_decisions_on_another_task_than_the_one_asked_for_are_named(tmp_path):
+    two = cg.FunctionPredictor(lambda x: x[:, :2, 20:27].sum(2), tasks=["K562", "HepG2"], scale="counts")
+    ask = dataclasses.replace(ASK, tasks=["K562"])
+    protocol = cg.Protocol(DESIGN, ask, predictor=two, rng=7).lock(tmp_path / "lock.toml")
+    decisions = cg.analyze(protocol.run(DESIGN, two), rng=7)
+    assert cg.verify(protocol, decisions).ok
+    assert what(cg.verify(protocol, decisions.assign_coords(task=["HepG2"]))) == ["task 'HepG2'", "task 'K562'"]
 
 
 def test_units_that_changed_their_arm_in_a_parallel_trial_are_found(tmp_path):

@@ -281,9 +281,9 @@ class Protocol:
         -------
         Dataset
             Outcomes as of `causalgia.run`, or what `keep` names, with ``attrs["protocol"]`` (the hash of the lock),
-            ``protocol_locked``, ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes, where
-            these are kept), ``threads``, ``torch``; and ``protocol_deviations``, which every later result has among
-            ``attrs["exploratory"]``.
+            ``protocol_locked``, ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes;
+            ``protocol_kept`` of effects or moments), ``threads``, ``torch``; and ``protocol_deviations``, which every
+            later result has among ``attrs["exploratory"]``.
 
         Raises
         ------
@@ -333,8 +333,7 @@ class Protocol:
             client=client,
             progress=progress,
         )
-        if keep == "outcomes":
-            marks["protocol_values"] = digest_of_values(outcomes)
+        marks["protocol_values" if keep == "outcomes" else "protocol_kept"] = digest_of_values(outcomes)
         if store is not None:
             write_protocol_marks(place_of(store), marks)
         if found:
@@ -460,10 +459,19 @@ def whole_analysis(analysis: Analysis) -> dict[str, Any]:
 
 
 def digest_of_values(outcomes: xr.Dataset) -> str:
-    """Return a digest of the outcomes and of who was assigned what, whatever the order of bytes of the machine."""
+    """Return a digest of the outcomes and of who was assigned what, whatever the order of bytes of the machine.
+
+    Of effects or moments it is that of all their variables. Names of arms, contrasts and tasks belong to it: labels
+    that change places turn the sign of an effect.
+    """
     found = hashlib.sha256()
-    for name in (name for name in ("outcome", "assigned") if name in outcomes):
+    names = [name for name in ("outcome", "assigned") if name in outcomes]
+    if "outcome" not in outcomes:
+        names = sorted(str(name) for name, of in outcomes.data_vars.items() if of.dtype.kind in "iufb")
+    for name in names:
         of = outcomes[name]
+        for dim in (dim for dim in ("arm", "contrast", "task") if dim in of.dims and dim in outcomes.coords):
+            found.update(f"{dim} {[str(label) for label in outcomes[dim].to_numpy()]}".encode())
         if of.dtype.kind not in "iufb":
             of = of.copy(data=np.asarray(of.to_numpy(), dtype="U"))
         little = of.dtype.newbyteorder("<")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ class Verification:
     __repr__ = __str__
 
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_NUMBERS = ("ace", "se", "df", "p", "p_adjusted", "q", "lfsr", "lower", "upper", "p_rope", "p_above", "p_below")
 _UNSEEN = (
     "The outcomes behind them were not given, and their values were not compared: verify these, or the folder, too."
 )
@@ -207,14 +210,25 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     }
     yield from differences(protocol.terms(), here, where)
     yield from _analysis_differences(protocol, attrs, where)
-    if protocol.tasks is not None and protocol.analysis.tasks is None and "task" in results.coords:
-        yield from name_differences("task", protocol.tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where)
+    if (tasks := _locked_tasks(protocol, where)) is not None and "task" in results.coords:
+        yield from name_differences("task", tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where)
     if "contrast" in results.coords:
         contrasts = map(str, np.atleast_1d(results["contrast"].to_numpy()))
         yield from name_differences("contrast", protocol.contrasts, contrasts, where)
-    if "outcome" in results and attrs.get("protocol_values"):
+    if where == "outcomes":
+        yield from differences({"scale": protocol.predictor_scale}, {"scale": attrs.get("scale")}, where)
+    of_run = "protocol_values" if where == "outcomes" else "protocol_kept"
+    if attrs.get("protocol") and (where == "outcomes" or (where in ("effects", "moments") and of_run in attrs)):
         values = {"values": digest_of_values(results)}
-        yield from differences({"values": attrs["protocol_values"]}, values, where)
+        yield from differences({"values": attrs.get(of_run, "no digest of them is kept")}, values, where)
+
+
+def _locked_tasks(protocol: Protocol, where: str) -> tuple[str, ...] | None:
+    """Return the tasks, or contrasts of tasks, that a result should have; None where patterns leave it open."""
+    if protocol.analysis.tasks is None or where == "outcomes":
+        return protocol.tasks
+    planned = tuple(protocol.analysis.weights_by_task_contrast)
+    return planned if protocol.tasks is not None and set(planned) <= set(protocol.tasks) else None
 
 
 def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
@@ -226,7 +240,7 @@ def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> 
         return
     yield from differences({"protocol": protocol.sha256}, {"protocol": str(named)}, where)
     started = str(attrs.get("protocol_started", ""))
-    if not started or started < str(protocol.locked):
+    if not _TIME.fullmatch(started) or started < str(protocol.locked):
         here = f"begun {started or 'at no time on record'}"
         yield Deviation(where=where, what="order of time", there=f"locked {protocol.locked}", here=here)
 
@@ -371,7 +385,7 @@ def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset
         there = f"computed again from the outcomes: {error}"
         yield Deviation(where=where, what="values", there=there, here="values")
         return
-    for name in ("ace", "se", "lower", "upper", "verdict"):
+    for name in (*_NUMBERS, "verdict"):
         if name not in results or name not in computed or results[name].dims != computed[name].dims:
             continue
         found, expected = xr.align(results[name], computed[name], join="inner")
