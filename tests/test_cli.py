@@ -230,7 +230,7 @@ def test_run_writes_what_python_computes(trial, tmp_path):
     spec = read_spec(trial)
     outcomes = store.load(tmp_path / "results" / "outcomes.nc", "outcomes")
     again = cg.run(spec.design, cg.zoo.oracle("gata1_like"), rng=3)
-    assert outcomes.identical(again.assign_attrs(spec.attrs))
+    assert outcomes.identical(again.assign_attrs(cg.protocol.machine_attrs() | spec.attrs))
     assert outcomes.attrs["analysis"] == '{"control": "placebo", "rope": [-0.1, 0.1]}'
     assert read_spec(tmp_path / "results" / "trial.toml") == spec
 

@@ -408,12 +408,13 @@ def run_in_folder(
     Outcomes of a lock keep the locked analysis, whatever the trial file asks.
     """
     from causalgia._run import run
+    from causalgia.protocol import machine_attrs
 
     analysis = spec.analysis.asking(spec.design.asked)
     verb = partial(run, analysis=analysis) if protocol is None else protocol.run
     if not stored:
         outcomes = verb(spec.design, predictor, rng=spec.rng, client=client)
-        outcomes = outcomes.assign_attrs(spec.attrs if protocol is None else _about(spec))
+        outcomes = outcomes.assign_attrs(machine_attrs() | spec.attrs if protocol is None else _about(spec))
         return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
     store, kept = folder / STORE, folder / SPEC
     if protocol is None and not store.exists():

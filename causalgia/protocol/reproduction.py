@@ -20,7 +20,7 @@ _MADE_OF = {  # in the order in which one explains the next
     "analysis": "analysis",
 }
 _VERSIONS = ("causalgia", "numpy", "python")
-_OF_LOCKED_RUNS = ("torch", "threads")
+_OF_MACHINES = ("torch", "threads")
 _COORDINATES = ("arm", "do", "task", "model", "unit", "parent", "assigned")
 
 
@@ -36,7 +36,7 @@ class Reproduction:
         The first thing that differs, with both values: of what the trial is made of, or of its coordinates; None if
         only numbers differ, or nothing.
     versions
-        Versions that differ; of outcomes that were run under a lock, also the number of threads.
+        Versions that differ; of outcomes of `Protocol.run` and of the command line, also the number of threads.
     n_values, n_different
         Number of outcomes, and of those whose bits differ.
     largest, rounding
@@ -115,7 +115,7 @@ def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
     differs = _first_difference(first, again)
     versions = tuple(
         f"{name} {first.attrs.get(name, 'unknown')} then, {again.attrs.get(name, 'unknown')} now"
-        for name in (*_VERSIONS, *(name for name in _OF_LOCKED_RUNS if name in first.attrs))
+        for name in (*_VERSIONS, *(name for name in _OF_MACHINES if name in first.attrs))
         if first.attrs.get(name) != again.attrs.get(name)
     )
     one, other = (x["outcome"].to_numpy() for x in (first, again))
