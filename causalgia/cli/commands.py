@@ -428,7 +428,7 @@ def show(
         echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
 
-app.add_typer(bench)
+app.add_group(bench)
 
 
 def main() -> None:
