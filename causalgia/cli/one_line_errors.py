@@ -212,7 +212,11 @@ class LazyTyper(typer.Typer):
     def __init__(self, **settings: Any) -> None:
         self._lazy = Commands()
         cls = type("Group", (OneLineGroup,), {"lazy": self._lazy})
-        self._plain: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
+        self._plain: dict[str, Any] = {
+            "add_completion": False,
+            "pretty_exceptions_enable": False,
+            "rich_markup_mode": None,
+        }
         super().__init__(cls=cls, **self._plain, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
