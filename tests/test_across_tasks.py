@@ -14,7 +14,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia._analyze import steps
 from causalgia.errors import ContrastError, DesignError, EstimateError, ExploratoryWarning, InferenceError
-from causalgia.estimation.task_correlation import task_columns, task_columns_of
+from causalgia.estimation.given_effects import task_columns, task_columns_of
 from causalgia.posterior import task_errors as task_errors_module
 from causalgia.posterior import task_patterns
 from causalgia.posterior.across_tasks import _sharing_group

@@ -21,7 +21,7 @@ from causalgia.errors import (
     OutcomesError,
 )
 from causalgia.estimation import errors_in_variables, from_effects, heterogeneity, modification, random_effects
-from causalgia.estimation.variance_moderation import moderate_unequal
+from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.multiplicity import (
     equicoordinate,
     hierarchical_p,

@@ -43,7 +43,7 @@ from causalgia._check.numerical_noise import (
 from causalgia._check.probe_units import ProbeUnits, contrasts_to_check
 from causalgia.design import Design
 from causalgia.design.design import check_design
-from causalgia.effects.numerical_floor import floor_of
+from causalgia.effects._contrast import floor_of
 from causalgia.errors import FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.batch_mates import asks_one_by_one

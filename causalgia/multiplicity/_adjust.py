@@ -16,7 +16,7 @@ from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.arithmetic_floor import is_below_floor
+from causalgia.estimation.floating_point import is_below_floor
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters

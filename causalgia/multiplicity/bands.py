@@ -14,7 +14,7 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real
 from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.arithmetic_floor import at_least_floor
+from causalgia.estimation.floating_point import at_least_floor
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, check_cluster_name
 from causalgia.multiplicity.families import (

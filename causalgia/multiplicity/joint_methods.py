@@ -13,7 +13,6 @@ from scipy import special
 
 from causalgia.errors import EstimateError, SkewnessWarning, quoted
 from causalgia.estimation.request import FEW_CLUSTERS, caller_stacklevel
-from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.families import JointEstimates, Units
 from causalgia.multiplicity.maxima import (
@@ -32,7 +31,7 @@ from causalgia.multiplicity.maxima import (
     scale_columns,
 )
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
-from causalgia.numerics.moments import centered, cluster_sums, skewness
+from causalgia.numerics.moments import ENOUGH, centered, cluster_sums, skewness
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 

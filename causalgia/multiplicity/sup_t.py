@@ -12,11 +12,10 @@ from scipy import special
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import FEW_CLUSTERS
-from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.multiplicity.bootstrap_t import missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates
 from causalgia.multiplicity.maxima import check_enough_draws, purpose_generator, rows_per_block
-from causalgia.numerics.moments import root_sum_squares
+from causalgia.numerics.moments import ENOUGH, hall_coefficient, root_sum_squares
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 

@@ -11,7 +11,7 @@ from scipy import special
 from causalgia.analysis import Analysis
 from causalgia.choices import LEAST_DF, LEAST_FOR_A_LAW, Error
 from causalgia.estimation._from_effects import typical_df
-from causalgia.estimation.transformed_t import ENOUGH
+from causalgia.numerics.moments import ENOUGH
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.types import Array
 

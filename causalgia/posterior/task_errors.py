@@ -16,7 +16,7 @@ import xarray as xr
 
 from causalgia.effects.task_weights import ATTRIBUTE
 from causalgia.errors import InferenceError, quoted
-from causalgia.estimation.task_correlation import task_columns_of
+from causalgia.estimation.given_effects import task_columns_of
 from causalgia.expressions import first_dependent
 from causalgia.posterior.error_covariance import as_usable_se, normal_scores
 from causalgia.posterior.mixture import null_biased_counts, scale_grid

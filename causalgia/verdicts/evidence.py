@@ -10,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.estimation.ratios import null_value
-from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
+from causalgia.numerics.moments import hall_coefficient
 from causalgia.types import Array
 from causalgia.verdicts.placebo_words import rank_errors, tail_errors
 from causalgia.verdicts.rare_effects import missed_share, too_few_backgrounds, unseen
