@@ -19,8 +19,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior import mixture as mixture_module
 from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
-from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
+from causalgia.posterior.exact import Exact, fixed_effects_design, linear_part, log_prior_tau, row_nodes, shared_mode
 from causalgia.posterior.mixture import (
     _interior_point,
     _step_to_boundary,

@@ -20,6 +20,7 @@ from causalgia.estimation.floating_point import is_below_floor
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters
+from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -32,7 +33,6 @@ from causalgia.multiplicity.families import (
     order_ice_dims,
     units_to_resample,
 )
-from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.joint_methods import (
     bootstrap_or_bound,
     by_bootstrap,
@@ -41,7 +41,6 @@ from causalgia.multiplicity.joint_methods import (
     sign_flip_max_t,
     warn_of_skewness,
 )
-from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
 from causalgia.streams import RNG, root_key

@@ -17,6 +17,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.floating_point import at_least_floor
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, check_cluster_name
+from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -27,9 +28,15 @@ from causalgia.multiplicity.families import (
     has_effects,
     units_to_resample,
 )
-from causalgia.multiplicity.fdr import fcr_ci_prob
-from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
-from causalgia.multiplicity.sup_t import Rarity, rare_in_arms, rarity, sup_t
+from causalgia.multiplicity.joint_methods import (
+    Rarity,
+    bootstrap_or_bound,
+    by_bootstrap,
+    by_multivariate_t,
+    rare_in_arms,
+    rarity,
+    sup_t,
+)
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
 from causalgia.positions import folded, has_positions, is_folded, unfolded

@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.multiplicity.sup_t import FEW
+from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,

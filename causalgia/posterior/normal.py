@@ -22,7 +22,7 @@ from causalgia.posterior.exact import (
     log_prior_tau,
     rescale_prior,
 )
-from causalgia.posterior.pointwise import normal_log_density
+from causalgia.posterior.pointwise_likelihood import normal_log_density
 from causalgia.prior import Prior
 from causalgia.types import Array
 

@@ -13,7 +13,7 @@ from causalgia.posterior.density_grids import Surface, refine_by_spline, support
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import TAIL, Draws, Exact, Nodes, has_flat_tau, log_prior_tau, rescale_prior
 from causalgia.posterior.mixture import lfsr_of, pool_summaries
-from causalgia.posterior.pointwise import mixture_log_density
+from causalgia.posterior.pointwise_likelihood import mixture_log_density
 from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, effect_summary, probability_below
 from causalgia.prior import Prior
 from causalgia.types import Array

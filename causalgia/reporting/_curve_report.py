@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import OutcomesError, printable
-from causalgia.multiplicity.sup_t import carried_by_few
+from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.positions import positions_of
 from causalgia.reporting._trial_report import estimand
 from causalgia.reporting.rounded_numbers import format_effect, format_number

@@ -1,20 +1,22 @@
-"""Evidence of tests about each effect: the error of each claim, and the columns of decisions."""
+"""Evidence of tests about each effect, verdicts at an error rate, and rare effects that few backgrounds could miss."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.checks import is_real
+from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.ratios import null_value
+from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.multiplicity.placebo import rank_errors, tail_errors
 from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
-from causalgia.numerics.moments import hall_coefficient
+from causalgia.numerics.moments import ENOUGH, hall_coefficient
 from causalgia.types import Array
-from causalgia.verdicts.placebo_words import rank_errors, tail_errors
-from causalgia.verdicts.rare_effects import missed_share, too_few_backgrounds, unseen
 from causalgia.verdicts.rope import Region, rope_region
 
 _CARRIED = (
@@ -24,6 +26,16 @@ _CARRIED = (
 _OF_DECISIONS = ("raw", "missed_share", "p_zero", "lower_slab", "upper_slab")
 """Columns that decisions write themselves, so that none of that name is carried over."""
 NEVER = 2.0
+Rule = Literal["local", "bayes_fdr", "bh", "holm"]
+CLAIMS = np.array(["decreases", "negligible", "increases"])
+UNDECIDED = "undecided"
+_NEGLIGIBLE = 1
+_ROUNDING = 1e-9
+"""1 - 0.95 is a little more than 0.05."""
+_BEYOND_ANY_TRIAL = 1e15
+RARE = 0.01
+"""Default share of backgrounds on which an effect must not be missed."""
+_OF_A_POPULATION = ("population", "parents", "population x words", "population x predictors", "next predictor")
 
 
 @dataclass(frozen=True)
@@ -66,9 +78,9 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
 
     Both tests are by Hall's transformed t where the estimates know their skewness. The error of a direction is twice
     its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, including
-    what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); "negligible" cannot be claimed
+    what backgrounds that were not drawn could add (`causalgia.verdicts.evidence`); "negligible" cannot be claimed
     where effects on a share `rare` of the backgrounds could have been missed. Against the central 95 % of
-    placebo words a direction also has to hold by rank among the words (`causalgia.verdicts.placebo_words`).
+    placebo words a direction also has to hold by rank among the words (`causalgia.multiplicity.placebo`).
     Probabilities of regions are those of the confidence distribution: the posterior under a flat prior.
 
     Examples
@@ -147,3 +159,288 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
         out = out.assign_coords(placebo_word=source["placebo_word"])
     stale = {"adjust", "family", "rope"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Verdicts on K effects.
+
+    Attributes
+    ----------
+    verdict
+        ``"increases"``, ``"decreases"``, ``"negligible"`` or ``"undecided"``, shape ``(K,)``.
+    best
+        The claim of least error, decided or not, shape ``(K,)``.
+    local_error
+        The error of that claim, shape ``(K,)``.
+    q
+        Error rate of the set of claims of its class (directional, negligible) that ends with this one, shape ``(K,)``.
+    share_directional, share_negligible
+        The share of `alpha` at which one claim of that class was decided (tests): R / K for R claims by ``"bh"``, at
+        least one; 1 / (K - R + 1) by ``"holm"``; else 1. An interval at ``1 - share alpha`` agrees with the verdict.
+    """
+
+    verdict: npt.NDArray[np.str_]
+    best: npt.NDArray[np.str_]
+    local_error: Array
+    q: Array
+    share_directional: float = 1.0
+    share_negligible: float = 1.0
+
+
+def rule(errors: Array, *, alpha: float, error: Rule) -> Verdicts:
+    """Return the claim of least error for each effect where the error rate is at most `alpha`, else "undecided".
+
+    ``"local"`` bounds each verdict's own error; ``"bayes_fdr"`` calls the largest set whose mean error is at most
+    `alpha`, ``"bh"`` what Benjamini-Hochberg rejects when the errors are p-values, ``"holm"`` what Holm does. The last
+    three treat directional and negligible claims as two sets, so that many negligible effects do not dilute the error
+    rate of directions.
+
+    Parameters
+    ----------
+    errors
+        Error of the claims "decreases", "negligible" and "increases": 1 minus the posterior probability of the region,
+        or the p of its test; above 1 where a claim is not to be made. Shape ``(3, K)``.
+    alpha
+        Bound on the error rate.
+    error
+        The error rate.
+
+    References
+    ----------
+    Holm (1979), Scand. J. Statist. 6:65. Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907: intervals of
+    what was selected. Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646: the largest set of
+    bounded mean error. Stephens (2017), doi:10.1093/biostatistics/kxw041: its error rate as a q-value.
+
+    Examples
+    --------
+    >>> errors = np.array([[0.99, 1.0, 1.0], [0.9, 0.02, 0.5], [0.03, 1.0, 0.5]])
+    >>> ruled = rule(errors, alpha=0.05, error="local")
+    >>> ruled.verdict.tolist(), ruled.local_error
+    (['increases', 'negligible', 'undecided'], array([0.03, 0.02, 0.5 ]))
+    """
+    best = errors.argmin(axis=0)
+    least = np.minimum(errors.min(axis=0), 1.0)
+    negligible = best == _NEGLIGIBLE
+    if error in ("bh", "holm"):
+        sides = (np.minimum(errors[_NEGLIGIBLE], 1.0), np.minimum(errors[[0, 2]].min(axis=0), 1.0))
+        q = np.where(negligible, *(stepwise(side, error) for side in sides))
+    else:
+        q = running_mean(least, negligible)
+    called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
+    shares = (_error_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
+    return Verdicts(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
+
+
+def _error_share(claims: int, n: int, error: Rule) -> float:
+    """Return the share of alpha at which each of `claims` among n was decided."""
+    if error == "bh":
+        return max(claims, 1) / n
+    return 1 / (n - max(claims, 1) + 1) if error == "holm" else 1.0
+
+
+def running_mean(errors: Array, group: npt.NDArray[np.generic] | None = None) -> Array:
+    """Return the mean of all errors no larger than each: the error rate of the set that ends with it.
+
+    Ties share the value of the last one.
+
+    Parameters
+    ----------
+    errors
+        Local errors (of verdicts; or lfsr, giving s-values; or lfdr, giving q-values), shape ``(K,)``.
+    group
+        Sets ranked separately, shape ``(K,)``; None: one set.
+
+    Examples
+    --------
+    >>> running_mean(np.array([0.3, 0.0, 0.06]))
+    array([0.12, 0.  , 0.03])
+    """
+    labels = np.zeros(len(errors), dtype=int) if group is None else group
+    out = np.empty(len(errors))
+    for label in np.unique(labels):
+        mine = labels == label
+        ordered = np.sort(errors[mine])
+        means = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+        out[mine] = means[np.searchsorted(ordered, errors[mine], side="right") - 1]
+    return out
+
+
+def more_units(
+    distance: Array, sd: Array, se: Array, n_units: npt.NDArray[np.int64], *, z: Array | float
+) -> npt.NDArray[np.int64]:
+    """Return about how many units more than this trial's a new trial would need to decide an effect.
+
+    A verdict needs ``distance >= z sd``. The standard error falls as ``1 / sqrt(n)``; information from the prior,
+    ``1/sd^2 - 1/se^2``, is constant: ``n' = n se^2 (z^2 / distance^2 - (1/sd^2 - 1/se^2))``. So is an
+    uncertainty that units do not reduce, such as between predictors (sd above se):
+    ``n' = n se^2 / (distance^2 / z^2 - (sd^2 - se^2))``. If the true effect equals the estimate, a new trial of
+    n' units decides with even odds. Units that share parents are taken to come with as many more parents.
+
+    Parameters
+    ----------
+    distance
+        From the effect to the nearest end of the region of practical equivalence, shape ``(K,)``.
+    sd
+        Its uncertainty in this trial: standard error, or posterior sd, shape ``(K,)``.
+    se
+        Standard error, shape ``(K,)``.
+    n_units
+        Units of this trial, shape ``(K,)``; 0 where they are not known.
+    z
+        Distance in sd that the verdict needs; 0 where the band has no width, which more units do not change.
+
+    Returns
+    -------
+    array
+        At least 1; -1 where it is unknown: units are not known or do not help, nothing varies, or the effect
+        is on an end.
+
+    Examples
+    --------
+    >>> one = np.array([1.0, 0.0])
+    >>> more_units(one, np.array([1.0, 1.0]), np.array([1.0, 1.0]), np.array([100, 100]), z=2.0)
+    array([300,  -1])
+    """
+    known = (n_units > 0) & (se > 0) & (sd > 0) & (distance > 0) & (np.asarray(z) > 0)
+    gap, s, spread, z = (np.where(known, x, 1.0) for x in (distance, sd, se, z))
+    with np.errstate(over="ignore"):
+        beyond = np.maximum((spread / s) ** 2 - 1, 0.0)
+        stays = np.maximum(s**2 - spread**2, 0.0)
+        room = (gap / z) ** 2 - stays
+        known &= room > 0
+        needed = n_units * (spread**2 / np.where(known, room, 1.0) - beyond)
+    known &= needed < _BEYOND_ANY_TRIAL
+    more = np.maximum(np.ceil(np.where(known, needed - n_units, 0.0)), 1.0)
+    return np.where(known, more, -1).astype(np.int64)
+
+
+def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
+    """Return the share of backgrounds on which an effect must not be missed, None where no such effects are assumed.
+
+    ``"auto"`` is 1 % for predictions over a population of backgrounds, of which a few may have large effects. It is
+    None for exactly these units, for an average over fewer than 300 real sequences, for tables of effects and for
+    measured activities; the report then says that no rare, large effects are assumed.
+
+    Raises
+    ------
+    DecisionError
+        If it is neither ``"auto"``, ``"none"`` (or None) nor a number between 0 and 1.
+
+    Examples
+    --------
+    >>> asked_of_a_network = xr.Dataset(attrs={"predictor_fingerprint": "0123"})
+    >>> as_rare("auto", asked_of_a_network), as_rare("auto", xr.Dataset()), as_rare(0.02, xr.Dataset())
+    (0.01, None, 0.02)
+    """
+    if rare is None or rare == "none":
+        return None
+    if isinstance(rare, str) and rare == "auto":
+        attrs = estimates.attrs
+        predicted = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
+        of_a_population = predicted and attrs.get("target", "population") in _OF_A_POPULATION
+        return RARE if of_a_population and not few_real_sequences(estimates) else None
+    number = is_real(rare)
+    if not number or not 0 < float(rare) < 1:
+        raise DecisionError(
+            f"rare={quoted(rare)} is neither 'auto', 'none' nor a share of the backgrounds between 0 and 1; for "
+            "example rare=0.01"
+        )
+    return float(rare)
+
+
+def few_real_sequences(estimates: xr.Dataset) -> int:
+    """Return the number of real sequences used as backgrounds where they are too few for `RARE`, else 0.
+
+    Unlike backgrounds from a null model, more of them cannot be drawn.
+
+    Examples
+    --------
+    >>> found = xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [24])}, attrs={"null_kind": "genomic"})
+    >>> few_real_sequences(found)
+    24
+    """
+    if estimates.attrs.get("null_kind") != "genomic" or "ace" not in estimates:
+        return 0
+    n = int(independent_draws(estimates).max(initial=0.0))
+    return n if n < 3 / RARE else 0
+
+
+def independent_draws(estimates: xr.Dataset) -> Array:
+    """Return the number of independent backgrounds under each treatment, of the shape of ``ace``; 0 where unknown.
+
+    Units of one parent are one draw; in a parallel trial half of the units have the treatment.
+
+    Examples
+    --------
+    >>> one = {"ace": ("contrast", [1.0]), "n_units": ("contrast", [600]), "n_clusters": ("contrast", [60])}
+    >>> independent_draws(xr.Dataset(one))
+    array([60.])
+    """
+    ace = estimates["ace"]
+    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
+    if not counts:
+        return np.zeros(ace.shape)
+    n = estimates[counts[0]].broadcast_like(ace).transpose(*ace.dims).to_numpy().astype(np.float64)
+    return n / 2 if str(estimates.attrs.get("assignment", "")).startswith("parallel") else n
+
+
+def missed_share(estimates: xr.Dataset) -> Array:
+    """Return 3/n: effects on fewer backgrounds than this share could be missed by n draws (95 %); 0 where n is unknown.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031: the rule of three.
+
+    Examples
+    --------
+    >>> missed_share(xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [300])}))
+    array([0.01])
+    """
+    n = independent_draws(estimates)
+    return np.where(n > 0, np.minimum(3 / np.maximum(n, 1), 1.0), 0.0)
+
+
+def too_few_backgrounds(estimates: xr.Dataset, rare: float | None, level: float) -> npt.NDArray[np.bool_]:
+    """Return where an effect on a share `rare` of backgrounds could have been missed; of the shape of ``ace``.
+
+    n draws miss it with probability ``(1 - rare)^n``, which is above ``1 - level`` below ``-log(1 - level) / rare``
+    draws: 300 for 1 % at .95. False where the number of draws is not known.
+
+    Examples
+    --------
+    >>> found = xr.Dataset({"ace": ("contrast", [1.0, 1.0]), "n_units": ("contrast", [299, 300])})
+    >>> too_few_backgrounds(found, 0.01, 0.95), too_few_backgrounds(found, 0.01, 0.99)
+    (array([ True, False]), array([ True,  True]))
+    """
+    n = independent_draws(estimates)
+    needed = 0.0 if rare is None else np.floor(-np.log1p(-level) / rare)
+    return (n > 0) & (n <= needed)
+
+
+def unseen(estimates: xr.Dataset, hall: Array) -> Array:
+    """Return what backgrounds that were not drawn could add to a skewed effect: ``(3/n) max |ICE|``, else 0.
+
+    The t interval of a mean undercovers on the side on which nothing large was drawn. Where ``n < 25 skewness^2`` a
+    share 3/n of backgrounds may still have effects as large as the largest observed in any arm of the task.
+
+    Parameters
+    ----------
+    estimates
+        With ``largest_ice``; 0 where it is not known.
+    hall
+        Their `causalgia.numerics.moments.hall_coefficient`.
+
+    Examples
+    --------
+    >>> columns = {"ace": 0.0, "largest_ice": 2.0, "n_units": 100}
+    >>> unseen(xr.Dataset({name: (("contrast", "task"), [[x]]) for name, x in columns.items()}), np.array([[0.4]]))
+    array([[0.06]])
+    """
+    ace = estimates["ace"]
+    if "largest_ice" not in estimates or not hall.any():
+        return np.zeros(ace.shape)
+    largest = estimates["largest_ice"]
+    largest = largest.max("contrast") if "contrast" in largest.dims else largest
+    reach = largest.broadcast_like(ace).transpose(*ace.dims).to_numpy()
+    return np.where(ENOUGH * hall**2 > 1, missed_share(estimates) * reach, 0.0)

@@ -18,8 +18,15 @@ from causalgia.estimation.ratios import null_value
 from causalgia.numerics.moments import hall_coefficient
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
-from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
+from causalgia.verdicts.evidence import (
+    NEVER,
+    Evidence,
+    as_rare,
+    carry_effects,
+    missed_share,
+    too_few_backgrounds,
+    unseen,
+)
 from causalgia.verdicts.rope import Region, rope_region
 
 _BESIDE = ("observed_data", "constant_data", "moments")
@@ -41,7 +48,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
 
     Like a test, a posterior has no information on backgrounds that were not drawn: "negligible" cannot be claimed where
     effects on a share `rare` of the backgrounds could have been missed, and includes what these could add to a skewed
-    effect (`causalgia.verdicts.rare_effects`).
+    effect (`causalgia.verdicts.evidence`).
 
     Raises
     ------

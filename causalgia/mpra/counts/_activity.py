@@ -23,7 +23,7 @@ from causalgia.mpra.counts.log_ratios import (
     sampling_covariance,
     silent_share,
 )
-from causalgia.multiplicity.fdr import weighted_bh
+from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.reporting import format_share
 from causalgia.schema import annotate, validate
