@@ -370,7 +370,10 @@ def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Cod
     """
     w = np.ones_like(x) if weights is None else weights
     Z = np.column_stack([np.ones_like(x), x])
-    bread = _invert_2x2((Z * w[:, None]).T @ Z)
+    M = (Z * w[:, None]).T @ Z
+    if np.linalg.det(M) <= _TINY * M[0, 0] * max(M[1, 1], _TINY):
+        raise EstimateError("all virtual effects are equal; a line needs elements whose effects differ")
+    bread = np.asarray(np.linalg.inv(M), dtype=np.float64)
     line = bread @ (Z.T @ (w * y))
     left = y - Z @ line
     objective = float(w @ left**2)
@@ -441,12 +444,6 @@ def errors_in_both(
 
 def _as_line(line: Array, covariance: Array, df: float, scatter: float, objective: float) -> FittedLine:
     return FittedLine(float(line[0]), float(line[1]), covariance, float(df), scatter, objective)
-
-
-def _invert_2x2(M: Array) -> Array:
-    if np.linalg.det(M) <= _TINY * M[0, 0] * max(M[1, 1], _TINY):
-        raise EstimateError("all virtual effects are equal; a line needs elements whose effects differ")
-    return np.asarray(np.linalg.inv(M), dtype=np.float64)
 
 
 def _cluster_scatter(scores: Array, cluster: Codes) -> tuple[Array, float]:

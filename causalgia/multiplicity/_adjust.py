@@ -412,7 +412,13 @@ def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
     vary = members[joint.numbers("se")[members] > 0]
     if len(vary) < 2:
         return
-    _check_correlation_known(table, vary)
+    n_columns = table["ace"].size // table.sizes["contrast"]
+    if "factor" not in table and len(set((vary % n_columns).tolist())) > 1:
+        raise EstimateError(
+            "method='storey' assumes nearly independent estimates, and a family over several tasks (or models) has "
+            "the same units in each, whose correlation the estimates do not say; take each task as a family"
+            " (family=None), or use method='bh'"
+        )
     factor = joint.factor_of(vary)
     if factor is None:
         return
@@ -435,14 +441,3 @@ def largest_mean_correlation(df: float, n_pairs: int) -> float:
     """
     spread = np.sqrt((1 - 2 / np.pi) / (df * n_pairs))
     return float(np.sqrt(LARGEST**2 + 2 / (np.pi * df)) + 3 * spread)
-
-
-def _check_correlation_known(table: xr.Dataset, members: Codes) -> None:
-    """Refuse a family over several tasks whose correlation is unknown."""
-    n_columns = table["ace"].size // table.sizes["contrast"]
-    if "factor" not in table and len(set((members % n_columns).tolist())) > 1:
-        raise EstimateError(
-            "method='storey' assumes nearly independent estimates, and a family over several tasks (or models) has "
-            "the same units in each, whose correlation the estimates do not say; take each task as a family"
-            " (family=None), or use method='bh'"
-        )

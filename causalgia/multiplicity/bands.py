@@ -154,7 +154,13 @@ def simultaneous(
     """
     curves = _curves(estimates, over)
     given, estimates = estimates, folded(estimates) if curves else estimates
-    _check_band_method(method)
+    if method == "sign_flip":
+        raise EstimateError(
+            "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
+            "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
+        )
+    if method not in BANDS:
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")
     ci_prob = as_ci_prob(ci_prob)
     check_cluster_name(cluster, of_units=has_effects(estimates))
     joint = as_joint_estimates(estimates, cluster, ci_prob)
@@ -297,16 +303,6 @@ def seed_label(rng: RNG | None) -> str:
     return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
 
 
-def _check_band_method(method: str) -> None:
-    if method == "sign_flip":
-        raise EstimateError(
-            "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
-            "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
-        )
-    if method not in BANDS:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")
-
-
 def selected_intervals(
     estimates: Any, *, select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_], ci_prob: float = 0.95
 ) -> xr.Dataset:
@@ -377,7 +373,12 @@ def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: fl
 def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     ace = estimates["ace"]
     if is_real(select):
-        return _mask_by_p(estimates, float(select))
+        alpha = float(select)
+        if "p_adjusted" not in estimates:
+            raise EstimateError(f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
+        if not 0 < alpha < 1:
+            raise EstimateError(f"select={alpha:g} is not between 0 and 1")
+        return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= alpha)
     if isinstance(select, xr.DataArray):
         select = _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
     chosen = np.asarray([select] if isinstance(select, str) else select)
@@ -406,11 +407,3 @@ def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
         return mask.sel({dim: ace[dim] for dim in named})
     except KeyError as error:
         raise EstimateError(f"the mask does not say whether {error.args[0]} is selected; give one for each") from error
-
-
-def _mask_by_p(estimates: xr.Dataset, alpha: float) -> npt.NDArray[np.bool_]:
-    if "p_adjusted" not in estimates:
-        raise EstimateError(f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
-    if not 0 < alpha < 1:
-        raise EstimateError(f"select={alpha:g} is not between 0 and 1")
-    return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= alpha)

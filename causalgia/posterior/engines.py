@@ -429,7 +429,15 @@ def over_predictors(
     square = np.stack([e.sd**2 for e in exact]) + (mean - average) ** 2
 
     def draw(n: int, generator: np.random.Generator) -> LevelDraws:
-        return _draw_level(effect, noise, tau, weight, exact, n, generator)
+        node = generator.choice(len(tau), size=n, p=weight)
+        parts = list(_draw_at_nodes(effect, noise, tau, exact, node, generator))
+        order = np.argsort(np.concatenate([where for where, _, _ in parts]))
+        ace, mu, spread, beta = (
+            np.concatenate([getattr(d, name) for _, d, _ in parts])[order] for name in ("ace", "mu", "tau", "beta")
+        )
+        law = {name: np.concatenate([d.law[name] for _, d, _ in parts])[order] for name in parts[0][1].law}
+        ace_model = np.concatenate([ace for _, _, ace in parts])[order]
+        return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
 
     return PredictorLevel(
         mean=average,
@@ -466,20 +474,6 @@ def _tau_gamma_nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
 
 def _tau_gamma_log_density(tau: Array, df: int, total: float, prior: Prior) -> Array:
     return np.asarray(-df * np.log(tau) - total / (2 * tau**2) + log_prior_tau(prior, tau) + np.log(tau))
-
-
-def _draw_level(
-    effect: Array, noise: Noise, tau: Array, weight: Array, exact: list[Exact], n: int, generator: np.random.Generator
-) -> LevelDraws:
-    node = generator.choice(len(tau), size=n, p=weight)
-    parts = list(_draw_at_nodes(effect, noise, tau, exact, node, generator))
-    order = np.argsort(np.concatenate([where for where, _, _ in parts]))
-    ace, mu, spread, beta = (
-        np.concatenate([getattr(d, name) for _, d, _ in parts])[order] for name in ("ace", "mu", "tau", "beta")
-    )
-    law = {name: np.concatenate([d.law[name] for _, d, _ in parts])[order] for name in parts[0][1].law}
-    ace_model = np.concatenate([ace for _, _, ace in parts])[order]
-    return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
 
 
 def _draw_at_nodes(

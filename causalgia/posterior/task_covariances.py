@@ -401,7 +401,15 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
     sizes = (least / unit, (score**2 - least**2) / unit**2)
     parts = _Parts(*sizes, correlation, mean, shrinkage, np.zeros(mean.shape))
     if correlation.ndim == 3 and shrinkage == 0:
-        _check_positive(parts, estimates)
+        for start in range(0, len(parts.least), 1024):
+            rows = np.arange(start, min(start + 1024, len(parts.least)))
+            values = np.linalg.eigvalsh(parts.correlation[rows].astype(np.float64))[:, 0]
+            if values.min() <= _SINGULAR:
+                name = estimates["contrast"].to_numpy()[rows[int(values.argmin())]]
+                raise InferenceError(
+                    f"across='task': contrast {name!s}: task_correlation= is singular (least eigenvalue "
+                    f"{values.min():.1g}); give a mean over contrasts, (T, T), or leave a task out"
+                )
     if not _exceeds_sampling_error(shared, mean, least, known):
         shared = np.zeros(mean.shape)
     removed, change = _shared_error(effect / unit, parts, shared / unit**2)
@@ -465,18 +473,6 @@ def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> 
         f"across='task': the task {quoted(dependent)} is a weighted sum of other tasks, so that its errors follow from "
         f"theirs and nothing is shared with it; leave it out, estimates.drop_sel(task={quoted(dependent)})"
     )
-
-
-def _check_positive(parts: _Parts, estimates: xr.Dataset) -> None:
-    for start in range(0, len(parts.least), 1024):
-        rows = np.arange(start, min(start + 1024, len(parts.least)))
-        values = np.linalg.eigvalsh(parts.correlation[rows].astype(np.float64))[:, 0]
-        if values.min() <= _SINGULAR:
-            name = estimates["contrast"].to_numpy()[rows[int(values.argmin())]]
-            raise InferenceError(
-                f"across='task': contrast {name!s}: task_correlation= is singular (least eigenvalue "
-                f"{values.min():.1g}); give a mean over contrasts, (T, T), or leave a task out"
-            )
 
 
 def _exceeds_sampling_error(shared: Array, correlation: Array, se: Array, df: float) -> bool:
