@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.attribution.baselines import Draw, as_explained, as_null, draws_of
-from causalgia.attribution.completeness import (
+from causalgia.attribution.baselines import (
     TOLERANCE,
     BaselineSums,
+    Draw,
     ScoresOverBaselines,
+    as_explained,
+    as_null,
+    draws_of,
     position_scores_over_baselines,
 )
-from causalgia.attribution.exchanges import occlusion, shapley
-from causalgia.attribution.mutagenesis import mutagenesis
+from causalgia.attribution.mutagenesis import mutagenesis, occlusion, shapley
 from causalgia.checks import as_count, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
@@ -241,7 +243,7 @@ def _by_gradient(
             score, answer = gradients(_of_tasks(f, tasks), of.tokens, batch=batch, like=like, progress=done)
             return {"score": score, "answer": answer}
         if method == "deeplift":
-            from causalgia.attribution.deeplift import Answers, check_installed
+            from causalgia.attribution.gradients import Answers, check_installed
 
             check_installed()
             f, like = Answers(predictor), like.double()
@@ -295,8 +297,13 @@ def _scores_of_one(
     """Return the scores of one sequence, over blocks of baselines that fit into memory."""
     import torch
 
-    from causalgia.attribution.deeplift import Answers, multipliers
-    from causalgia.attribution.gradients import one_hot, path_multipliers, random_point_multipliers
+    from causalgia.attribution.gradients import (
+        Answers,
+        multipliers,
+        one_hot,
+        path_multipliers,
+        random_point_multipliers,
+    )
 
     with torch.no_grad():
         rows = np.concatenate([tokens[None], draws])
