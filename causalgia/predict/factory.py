@@ -56,7 +56,9 @@ class PredictorFactory(Predictor):
     """
 
     def __init__(self, build: Callable[[], Predictor]) -> None:
-        _check_callable(build)
+        if not callable(build):
+            msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"
+            raise PredictorError(msg)
         self._build = build
         identity = fingerprint_of(build)
         self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
@@ -221,12 +223,6 @@ class PredictorFactory(Predictor):
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length)."""
         return self.made.predict(tokens, progress=progress)
-
-
-def _check_callable(build: object) -> None:
-    if not callable(build):
-        msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"
-        raise PredictorError(msg)
 
 
 def _check_is_predictor(made: object, call: str) -> None:

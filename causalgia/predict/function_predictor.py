@@ -103,7 +103,10 @@ class FunctionPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
         )
-        _check_callable(fn)
+        if not callable(fn):
+            given = what_instead_of_network(fn) if isinstance(fn, Mapping | str | PathLike) else quoted(fn)
+            msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {given}"
+            raise PredictorError(msg)
         self.fn = fn
         self.batch_size = as_batch_size(batch_size)
         try:
@@ -202,10 +205,3 @@ class FunctionPredictor(SinglePredictor):
         except (Exception, SystemExit):
             return ""
         return f"It takes {shape_in_words(other)}: give layout={quoted(other)}"
-
-
-def _check_callable(fn: object) -> None:
-    if not callable(fn):
-        given = what_instead_of_network(fn) if isinstance(fn, Mapping | str | PathLike) else quoted(fn)
-        msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {given}"
-        raise PredictorError(msg)
