@@ -11,7 +11,6 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/incremental/*.py",
         "causalgia/predict/_export_onnx.py",
         "causalgia/predict/_from_keras_h5.py",
-        "causalgia/predict/differentiable.py",
         "causalgia/predict/keras_layers.py",
         "causalgia/predict/torch_*.py",
         "causalgia/attribution/gradients.py",

@@ -24,7 +24,7 @@ from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.batch_mates import check_same_twice
+from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import torch
     import xarray as xr
 
-    from causalgia.predict.differentiable import Differentiable
+    from causalgia.predict.torch_exports import Differentiable
 
 Method = Literal["ism", "gradient", "integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion"]
 _OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion")
@@ -230,7 +230,7 @@ def _by_gradient(
     import torch
 
     from causalgia.attribution.gradients import gradients
-    from causalgia.predict.differentiable import differentiable
+    from causalgia.predict.torch_exports import differentiable
     from causalgia.predict.torch_predictor import TorchPredictor
 
     n_tasks = predictor.predict(of.tokens[:1])[:, tasks].shape[1]

@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from causalgia.errors import AttributionError, MissingExtraError
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.differentiable import Differentiable, answers_to_one_hot
+from causalgia.predict.torch_exports import Differentiable, answers_to_one_hot
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 

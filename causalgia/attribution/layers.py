@@ -18,8 +18,8 @@ from causalgia.checks import nearest
 from causalgia.design import Uniform
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.differentiable import as_network_input
 from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
+from causalgia.predict.torch_exports import as_network_input
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Sequences
 from causalgia.types import Tokens

@@ -18,7 +18,7 @@ from torch.nn import functional
 from causalgia.errors import quoted
 from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.predictor import first_line
-from causalgia.predict.torch_dispatch import OperationWatch
+from causalgia.predict.torch_device import OperationWatch
 from causalgia.provenance import is_installed
 
 
