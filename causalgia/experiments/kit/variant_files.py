@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from causalgia.errors import OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer
 from causalgia.inputs import check_no_pipe
-from causalgia.sequences.annotated_vcf import InfoField, annotated_vcf, info_name
+from causalgia.sequences.variant_tables import InfoField, annotated_vcf, info_name
 from causalgia.sequences.vcf import Variant
 from causalgia.spreadsheet import to_csv
 
