@@ -28,7 +28,6 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
-        "causalgia/zoo/twin.py",
         "tests/test_*torch*.py",
         "tests/test_incremental.py",
         "tests/test_interpretation_page.py",

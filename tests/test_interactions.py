@@ -478,7 +478,7 @@ def _auroc(scores, truth):
 def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(method, or_gate, means):
     """Area under the curve of the sites of gates in 60 bp, and the mean score at a site; both sites, or one alone."""
     pytest.importorskip("torch")
-    from causalgia.zoo.twin import Twin
+    from causalgia.zoo.torch_networks import Twin
 
     net = cg.TorchPredictor(Twin(gate), tasks=["AND", "OR", "sum"], scale="log2 activity")
     options = {} if method in ("ism", "gradient") else {"n_baselines": 64, "rng": 0}
