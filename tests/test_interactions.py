@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.attribution import dfim, interactions, mutagenesis
+from causalgia.attribution import dfim, interactions, map_scores
 from causalgia.errors import AttributionError, ContrastError, DesignError, OutcomesError, PredictorError, SequenceError
 from causalgia.experiments import site_pairs
 from causalgia.sequences import decode, encode, find_instances, reverse_complement
@@ -86,7 +86,7 @@ def test_blocks_of_mutants_change_nothing(monkeypatch):
     predictor, sample = _random_function(9), cg.Uniform(length=9).sample(4, rng=2)
     whole = interactions(sample, predictor)
     for rows in (1, 50):
-        monkeypatch.setattr(mutagenesis, "_ROWS", rows)
+        monkeypatch.setattr(map_scores, "_ROWS", rows)
         np.testing.assert_allclose(interactions(sample, predictor)["ice"], whole["ice"], atol=1e-14)
 
 

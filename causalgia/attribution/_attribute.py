@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.attribution.baselines import (
+from causalgia.attribution.map_scores import (
     TOLERANCE,
     BaselineSums,
     Draw,
@@ -16,9 +16,11 @@ from causalgia.attribution.baselines import (
     as_explained,
     as_null,
     draws_of,
+    mutagenesis,
+    occlusion,
     position_scores_over_baselines,
+    shapley,
 )
-from causalgia.attribution.mutagenesis import mutagenesis, occlusion, shapley
 from causalgia.checks import as_count, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks

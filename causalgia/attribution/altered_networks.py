@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from causalgia.attribution.baselines import as_explained
 from causalgia.attribution.layers import (
     At,
     activations,
@@ -21,6 +20,7 @@ from causalgia.attribution.layers import (
     met_at,
     same_options,
 )
+from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count, is_whole, nearest
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Ensemble, Predictor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.attribution.baselines import as_explained
+from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import is_real
 from causalgia.errors import AttributionError, MissingExtraError, quoted
