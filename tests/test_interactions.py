@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.attribution import dfim, interactions, pair_mutagenesis
+from causalgia.attribution import dfim, interactions, map_scores
 from causalgia.errors import AttributionError, ContrastError, DesignError, OutcomesError, PredictorError, SequenceError
 from causalgia.experiments import site_pairs
 from causalgia.sequences import decode, encode, find_instances, reverse_complement
@@ -86,7 +86,7 @@ def test_blocks_of_mutants_change_nothing(monkeypatch):
     predictor, sample = _random_function(9), cg.Uniform(length=9).sample(4, rng=2)
     whole = interactions(sample, predictor)
     for rows in (1, 50):
-        monkeypatch.setattr(pair_mutagenesis, "_ROWS", rows)
+        monkeypatch.setattr(map_scores, "_ROWS", rows)
         np.testing.assert_allclose(interactions(sample, predictor)["ice"], whole["ice"], atol=1e-14)
 
 
@@ -478,7 +478,7 @@ def _auroc(scores, truth):
 def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(method, or_gate, means):
     """Area under the curve of the sites of gates in 60 bp, and the mean score at a site; both sites, or one alone."""
     pytest.importorskip("torch")
-    from causalgia.zoo.twin import Twin
+    from causalgia.zoo.torch_networks import Twin
 
     net = cg.TorchPredictor(Twin(gate), tasks=["AND", "OR", "sum"], scale="log2 activity")
     options = {} if method in ("ism", "gradient") else {"n_baselines": 64, "rng": 0}

@@ -46,7 +46,7 @@ from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
 from causalgia.errors import FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.batch_mates import asks_one_by_one
+from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG, check_predictor
 from causalgia.streams import derive

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import PredictorError
 from causalgia.predict import Predictor, check_batch_mates
-from causalgia.predict.batch_mates import MATES, SAME_TWICE, rounding_allowed
+from causalgia.predict.answer_comparisons import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.trial.answer_precision import max_difference
 from causalgia.types import Array

@@ -13,7 +13,7 @@ from causalgia.checks import is_real, is_whole, shown
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
-from causalgia.sequences.sampler_arguments import as_tokens
+from causalgia.sequences.random import as_tokens
 from causalgia.types import Tokens
 
 _NEAR = 0.05

@@ -13,8 +13,7 @@ from causalgia.checks import as_int, as_number, as_texts, is_real
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
-from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
-from causalgia.sequences.distinct import Distinct
+from causalgia.sequences.composition import Distinct, gc_extremes, longest_runs, repeat_shares, word_hits
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import random_words
