@@ -7,7 +7,6 @@ such an escape as ``\x5c``. Reading a table with this library restores the origi
 
 from __future__ import annotations
 
-import html
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +77,8 @@ def as_html(text: object) -> str:
     >>> as_html("<b>\x1b & 'GATA'")
     '&lt;b&gt;\\x1b &amp; &#x27;GATA&#x27;'
     """
+    import html
+
     return html.escape(printable(str(text)))
 
 

@@ -20,6 +20,8 @@ EACH = 0.001 / len(CHECKS)
 FEW = 8
 """Up to so many trials say next to nothing of their own spread: with 2, the band of Student's t has 80,000 errors."""
 KEPT = json.loads(FIGURES.read_text(encoding="utf-8"))
+REPORTED = 2
+"""Trials of a row without a promise: it has no band, and passes unless the trials fail or give no number."""
 
 
 def with_known_spread(row: Row) -> Row:
@@ -37,8 +39,9 @@ def test_names_are_different() -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_what_is_promised_happens(check) -> None:
-    row = check.row(check.quick)
-    assert row.n_trials >= check.quick
+    n = REPORTED if check.claim == "reported" and check.quick > FEW else check.quick
+    row = check.row(n)
+    assert row.n_trials >= n
     row = with_known_spread(row)
     assert row.passes(EACH), f"{row.name}: {row.value:.4f}, band {row.band(EACH)}"
 

@@ -43,7 +43,7 @@ from causalgia.cli.folder import (
     write_text,
 )
 from causalgia.cli.mpra_commands import bench
-from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
+from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.options import (
     check_tasks,
     folder_analysis,
@@ -71,17 +71,12 @@ if TYPE_CHECKING:
 
 _DEMO = "demo"
 
-app = typer.Typer(
-    cls=OneLineGroup,
+app = LazyTyper(
     name="causalgia",
-    add_completion=False,
     no_args_is_help=False,
     invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(bench)
 app.command(name="run")(run_trial)
 app.command(name="plan")(plan_trial)
 app.command(name="lock")(lock_trial)
@@ -431,6 +426,9 @@ def show(
     print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {folder}")
+
+
+app.add_group(bench)
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -323,6 +322,8 @@ def check_usable(folder: Path) -> None:
     ...
     causalgia.errors.OutcomesError: /dev/null: cannot be made a folder (Not a directory); choose another place
     """
+    from tempfile import TemporaryDirectory
+
     check_link(folder)
     try:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())

@@ -47,17 +47,15 @@ from causalgia.cli.mpra_tables import (
     virtual_attrs,
     virtual_effects,
 )
-from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand, in_shell
+from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.tables import echo, print_written
 from causalgia.errors import OutcomesError
 from causalgia.spreadsheet import to_csv
 
-bench = typer.Typer(
-    cls=OneLineGroup,
+bench = LazyTyper(
     name="mpra",
     help="Order a design as an MPRA library, analyze its counts, and compare the virtual with the measured trial.",
     no_args_is_help=True,
-    rich_markup_mode=None,
 )
 
 _Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")]

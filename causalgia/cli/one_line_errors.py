@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -180,8 +181,69 @@ _PLAIN = {  # message of the parser -> plain message
 }
 
 
+class Commands(Mapping[str, Any]):
+    """Commands by name, each made at its first use: the parameters of all together take typer longer than the help."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, typer.Typer] = {}
+        self._made: dict[str, Any] = {}
+        self.helps: dict[str, str] = {}
+
+    def add(self, name: str, app: typer.Typer, text: str) -> None:
+        self._apps[name], self.helps[name] = app, inspect.cleandoc(text)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            app = self._apps[name]
+            make = typer.main.get_group if isinstance(app, LazyTyper) else typer.main.get_command
+            self._made[name] = make(app)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._apps)
+
+    def __len__(self) -> int:
+        return len(self._apps)
+
+
+class LazyTyper(typer.Typer):
+    """Application that makes a command when it is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._lazy = Commands()
+        cls = type("Group", (OneLineGroup,), {"lazy": self._lazy})
+        self._plain: dict[str, Any] = {
+            "add_completion": False,
+            "pretty_exceptions_enable": False,
+            "rich_markup_mode": None,
+        }
+        super().__init__(cls=cls, **self._plain, **settings)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        def register(function: Any) -> Any:
+            alone = typer.Typer(**self._plain)
+            alone.command(name, **settings)(function)
+            self._lazy.add(name or function.__name__, alone, function.__doc__)
+            return function
+
+        return register
+
+    def add_group(self, app: typer.Typer) -> None:
+        self._lazy.add(str(app.info.name), app, str(app.info.help))
+
+
 class OneLineGroup(TyperGroup):
     """Group of commands with one-line errors and no traceback: exit code 2, or 130 if interrupted."""
+
+    lazy: ClassVar[Commands]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = self.lazy  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(self.lazy)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         del standalone_mode
@@ -222,8 +284,8 @@ class OneLineGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with the first paragraph of their help."""
-        helps = {name: self.commands[name].help or "" for name in self.list_commands(ctx)}
-        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in helps.items()]
+        del ctx
+        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in self.lazy.helps.items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
