@@ -61,6 +61,14 @@ def test_words_and_effects_that_do_not_vary_do_not_count_towards_a_posterior() -
     assert marked(table.assign(exact=(EFFECT, np.zeros((30, 1), bool))), error="bh") == ["error"]
 
 
+def test_an_effect_that_does_not_vary_in_one_task_does_not_count_in_any() -> None:
+    effect, one = np.random.default_rng(0).normal(size=(30, 2)), np.zeros((30, 2), bool)
+    table = xr.Dataset({"ace": (EFFECT, effect), "se": (EFFECT, np.full((30, 2), 0.1))}).assign_attrs(planned(3).attrs)
+    assert marked(table.assign(exact=(EFFECT, one)), error="bh") == ["error"]
+    one[4, 1] = True
+    assert marked(table.assign(exact=(EFFECT, one)), error="bh") == []
+
+
 def test_where_nothing_varies_no_error_rate_is_exploratory() -> None:
     still = planned(4).assign(se=(EFFECT, np.zeros((4, 1))))
     assert marked(still, error="holm") == []

@@ -186,7 +186,10 @@ def test_a_draw_that_is_not_finite_is_named_with_its_contrast_and_task() -> None
     values = np.random.default_rng(0).normal(size=(400, 3, 2))
     values[5, 2, 1] = np.inf
     values[:, 2, 0] = np.arange(400)
-    with np.errstate(invalid="ignore"), pytest.raises(DecisionError, match="contrast c2, task t1: a draw of ace is not"):
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(DecisionError, match="contrast c2, task t1: a draw of ace is not"),
+    ):
         decide(draws_of(values), rope=(-1, 1))
     bare = xr.Dataset({"ace": (DRAWS, values[None])})
     with np.errstate(invalid="ignore"), pytest.raises(DecisionError, match="contrast 2, task 1: a draw of ace is not"):
