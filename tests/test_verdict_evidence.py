@@ -82,7 +82,7 @@ def test_no_number_of_units_decides_where_a_band_has_no_width() -> None:
 
 def draws_of(values: np.ndarray, **groups: Any) -> dict[str, xr.Dataset]:
     """A tree of draws (S, K, T) in one chain, which cannot disagree."""
-    S, K, T = values.shape
+    _, K, T = values.shape
     names = {"contrast": [f"c{k}" for k in range(K)], "task": [f"t{t}" for t in range(T)]}
     ace = xr.DataArray(values[None], dims=DRAWS, coords=names)
     return {"posterior": xr.Dataset({"ace": ace}), **groups}
@@ -132,6 +132,28 @@ def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
     np.testing.assert_allclose(found["p_rope"].values.ravel(), [0.05, 0.2, 0.3])
     plain = decide(draws_of(values, moments=xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)), rope=0)
     np.testing.assert_allclose(plain["p_below"].values.ravel(), [0.1, 0.8, 0.5])
+
+
+def test_what_was_not_drawn_narrows_the_region_of_skewed_effects_alone() -> None:
+    """Of 1,000 backgrounds .003 max |ICE| = .06 may be missed on either side, where n < 25 skewness^2."""
+    rng = np.random.default_rng(0)
+    values = rng.normal([[0.0, 0.0], [0.02, 0.0]], 0.03, (2_000, 2, 2))
+    names = {"contrast": ["c0", "c1"], "task": ["t0", "t1"]}
+    columns = {"skewness": [[10.0, 0.0], [0.0, -10.0]], "largest_ice": [[20.0, 5.0], [1.0, 20.0]]}
+    beside = {name: (EFFECT, value) for name, value in columns.items()}
+    beside |= {name: (EFFECT, np.full((2, 2), 1_000)) for name in ("n_units", "n_clusters")}
+    tree = draws_of(values, constant_data=xr.Dataset(beside, coords=names))
+    add = np.array([[0.06, 0.0], [0.0, 0.06]])
+    for low, high in ((-0.1, 0.2), (-0.05, 0.05)):
+        found = from_posterior(tree, (low, high), level=0.95, ci_prob=0.9, rare=0.01)
+        inside = ((values >= low + add) & (values <= high - add)).mean(axis=0)
+        np.testing.assert_allclose(1 - found.errors[1], inside, atol=1e-12)
+        plain = from_posterior(tree, (low, high), level=0.95, ci_prob=0.9, rare="none")
+        np.testing.assert_allclose(1 - plain.errors[1], ((values >= low) & (values <= high)).mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(found.columns["p_rope"], plain.columns["p_rope"])
+        np.testing.assert_allclose(found.columns["missed_share"], 0.003)
+    sign = from_posterior(tree, 0, level=0.95, ci_prob=0.9, rare=0.01)
+    assert (sign.errors[1] > 1).all()
 
 
 def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom() -> None:
