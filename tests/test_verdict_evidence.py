@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import DecisionError
+from causalgia.errors import ConvergenceError, DecisionError
 from causalgia.verdicts import decide, more_units
 from causalgia.verdicts.posterior_evidence import from_posterior
 
@@ -75,6 +75,8 @@ def test_the_units_that_are_lacking_are_those_of_the_claim_that_is_near() -> Non
 def test_no_number_of_units_decides_where_a_band_has_no_width() -> None:
     one, n = np.ones(2), np.full(2, 100)
     assert more_units(one, 2 * one, 2 * one, n, z=np.array([0.0, 2.0])).tolist() == [-1, 1500]
+    # what units do not reduce is 3 of 5: at 6, two sd are reached by no number of them
+    assert more_units(np.array([6.0, 7.0]), 5 * one, 4 * one, n, z=2.0).tolist() == [-1, 393]
 
 
 # draws
@@ -156,21 +158,38 @@ def test_what_was_not_drawn_narrows_the_region_of_skewed_effects_alone() -> None
     assert (sign.errors[1] > 1).all()
 
 
-def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom() -> None:
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom(sign: int) -> None:
+    """Where an interval includes 0, even as its end, that of the slab stands beside it; without P(0) there is none."""
     rng = np.random.default_rng(0)
-    values, slab = np.zeros((4_000, 2, 1)), rng.normal([[2.0], [-0.5]], 0.5, (4_000, 2, 1))
+    values, slab = np.zeros((4_000, 3, 1)), sign * rng.normal([[2.0], [-0.5], [0.3]], 0.5, (4_000, 3, 1))
     values[:100, 0] = slab[:100, 0]  # nearly all 0: the interval is the point
     values[:3_000, 1] = slab[:3_000, 1]
-    names = {"contrast": ["c0", "c1"], "task": ["t0"]}
-    moments = xr.Dataset({"lfdr": (EFFECT, [[0.975], [0.25]])}, coords=names)
+    values[:, 2] = slab[:, 2] + 0.01
+    names = {"contrast": ["c0", "c1", "c2"], "task": ["t0"]}
+    moments = xr.Dataset({"lfdr": (EFFECT, [[0.975], [0.25], [0.0]])}, coords=names)
     tree = draws_of(values, moments=moments)
     tree["posterior"]["ace_slab"] = (DRAWS, slab[None])
     tree["posterior"].attrs["law"] = "spike_and_slab"
     found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
-    ends = np.quantile(slab[:, :, 0], [0.05, 0.95], axis=0)
+    plain, ends = (np.quantile(x[:, :, 0], [0.05, 0.95], axis=0) for x in (values, slab))
+    plain[:, 0] = min(0, ends[0, 0]), max(0, ends[1, 0])
+    np.testing.assert_allclose(one_by_one(found, "lower", "upper"), plain)
+    ends[:, 2] = plain[:, 2]
     np.testing.assert_allclose(one_by_one(found, "lower_slab", "upper_slab"), ends)
-    np.testing.assert_allclose(found["lower"].values.ravel(), [0.0, np.quantile(values[:, 1], 0.05)])
-    np.testing.assert_allclose(found["upper"].values.ravel(), [ends[1, 0], np.quantile(values[:, 1], 0.95)])
+
+
+def test_chains_of_four_draws_can_disagree_and_of_three_cannot() -> None:
+    apart = np.arange(10.0)[:, None] * 100 + np.random.default_rng(0).normal(size=(10, 4))
+    tree = {"posterior": xr.Dataset({"ace": (DRAWS, apart[..., None, None])})}
+    with pytest.raises(ConvergenceError, match="R-hat of contrast 0, task 0 is"):
+        decide(tree, rope=0)
+    decide({"posterior": tree["posterior"].isel(draw=slice(3))}, rope=0)
+
+
+def test_draws_of_no_contrast_are_refused_as_draws() -> None:
+    with pytest.raises(DecisionError, match="rename the dim of your effects to 'contrast'"):
+        decide(xr.Dataset({"ace": (("chain", "draw"), np.zeros((2, 200)))}), rope=0)
 
 
 def test_a_law_of_all_tasks_is_shown_by_the_effects_of_all_tasks() -> None:

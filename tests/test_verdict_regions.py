@@ -142,6 +142,14 @@ def test_tails_are_of_the_words_of_one_class_in_one_task() -> None:
     np.testing.assert_allclose(mirrored, whole[::-1])
 
 
+def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
+    words = np.r_[np.linspace(-1, 1, 39), np.full(41, 0.99)]
+    table = xr.Dataset({"ace": (EFFECT, np.r_[1.0, 1.0001, words][:, None])})
+    above, _ = tail_errors(table.assign_coords(placebo_word=("contrast", np.arange(82) > 1)))
+    assert above[0, 0] == 2 * 2 / 81
+    assert above[1, 0] <= 2 / 81
+
+
 def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_most_effects() -> None:
     table = words_of(100, np.repeat([6, 8], [40, 60]))  # 36 and 54 words, 10 effects
     could_be = np.zeros((100, 2), dtype=bool)
@@ -335,7 +343,10 @@ def test_settings_that_were_stored_decide_the_curve() -> None:
 
 def test_contrasts_are_named_in_any_number_and_order() -> None:
     effects = cg.contrast(trial(), control="none")
+    effects = effects.assign_coords(batch=(EFFECT, [[1, 2], [3, 4]]), plate=("place", [1]))
     whole = cg.tipping_point(effects, by="x", rope=(-0.3, 0.7))
+    assert whole["batch"].values.tolist() == [[1, 2], [3, 4]]
+    assert "plate" not in whole.coords
     assert whole["contrast"].values.tolist() == ["a", "b"]
     both = cg.tipping_point(effects, contrast=["b", "a"], by="x", rope=(-0.3, 0.7))
     assert both["contrast"].values.tolist() == ["b", "a"]
