@@ -72,6 +72,18 @@ def test_the_units_that_are_lacking_are_those_of_the_claim_that_is_near() -> Non
     np.testing.assert_array_equal(found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1)))
 
 
+def test_an_effect_inside_its_region_takes_units_for_precision_and_for_rare_backgrounds() -> None:
+    """Of 100 units, 200 more meet a share of 1 %; the precision takes 50 more, or 787."""
+    counts = (EFFECT, np.full((3, 1), 100))
+    se = np.array([0.0372, 0.0905, 0.0905])
+    table = cg.from_effects([0.05, 0.05, 0.15], se).assign(n_units=counts, n_clusters=counts)
+    precise = np.ceil(100 * ((stats.norm.ppf([0.95, 0.95, 0.975]) * se / 0.05) ** 2 - 1))
+    plain, rare = (decide(table, rope=(-0.1, 0.1), error="local", rare=rare) for rare in ("none", 0.01))
+    np.testing.assert_array_equal(plain["more_units"].values.ravel(), precise)
+    np.testing.assert_array_equal(rare["more_units"].values.ravel(), [200, *precise[1:]])
+    assert precise.tolist()[:2] == [50, 787]
+
+
 def test_no_number_of_units_decides_where_a_band_has_no_width() -> None:
     one, n = np.ones(2), np.full(2, 100)
     assert more_units(one, 2 * one, 2 * one, n, z=np.array([0.0, 2.0])).tolist() == [-1, 1500]
@@ -132,6 +144,13 @@ def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
     np.testing.assert_allclose(found["p_above"].values.ravel(), [0.9, 0.0, 0.5])
     np.testing.assert_allclose(found["p_below"].values.ravel(), [0.05, 0.8, 0.2])
     np.testing.assert_allclose(found["p_rope"].values.ravel(), [0.05, 0.2, 0.3])
+    region = decide(draws_of(values, moments=xr.Dataset(moments, coords=names)), rope=(-1, 1))
+    np.testing.assert_allclose(region["p_above"], (values > 1).mean(axis=0))  # of another region they are counted
+    np.testing.assert_allclose(region["p_below"], (values < -1).mean(axis=0))
+    spiked = np.where(np.arange(400)[:, None, None] < 100, 0.0, values)
+    counted = decide(draws_of(spiked), rope=0)
+    np.testing.assert_allclose(counted["p_rope"], 0.25)
+    np.testing.assert_allclose(counted["p_below"], (spiked < 0).mean(axis=0))
     plain = decide(draws_of(values, moments=xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)), rope=0)
     np.testing.assert_allclose(plain["p_below"].values.ravel(), [0.1, 0.8, 0.5])
 

@@ -15,6 +15,7 @@ import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
 from causalgia.multiplicity import placebo_region
 from causalgia.verdicts import decide
+from causalgia.verdicts._tipping_point import _cube_over_square
 from causalgia.verdicts.placebo_words import resolution_note, tail_errors, words_needed
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
 from causalgia.verdicts.rope import left_out_sentence, rope_region, select_tasks, tasks_that_vary, with_note
@@ -359,6 +360,19 @@ def test_contrasts_are_named_in_any_number_and_order() -> None:
     assert cg.tipping_point(kept, contrast="b", by="x")["contrast"].values.tolist() == ["b"]
     assert cg.tipping_point(kept, contrast=["b", "a"], by="x")["contrast"].values.tolist() == ["b", "a"]
     assert cg.tipping_point(kept, contrast="b - a", by="x")["contrast"].values.tolist() == ["b - a"]
+
+
+def test_names_beside_weights_are_no_contrasts() -> None:
+    with pytest.raises(ContrastError):
+        cg.tipping_point(trial(), contrast=["a", {"a": 1.0, "none": -1.0}], by="x", rope=(-0.3, 0.7))  # type: ignore[list-item]
+
+
+def test_the_skewness_of_tiny_pieces_is_that_of_any_and_one_piece_may_be_nothing() -> None:
+    factor = np.r_[0.0, np.random.default_rng(0).exponential(size=30)][:, None]
+    expected = (factor**3).sum() / (factor**2).sum() ** 1.5
+    np.testing.assert_allclose(
+        _cube_over_square(factor * [1e-170, 1.0, -1e150]).ravel(), expected * np.array([1, 1, -1])
+    )
 
 
 def test_values_by_unit_are_taken_by_place_where_units_have_no_names() -> None:
