@@ -10,7 +10,9 @@ import pytest
 import xarray as xr
 from scipy import optimize, stats
 
-from causalgia.errors import EstimateError
+from causalgia.errors import DegenerateWarning, EstimateError
+from causalgia.estimation import covariance, estimate
+from causalgia.estimation._estimate import _in_random_groups
 from causalgia.estimation.crossover import (
     _mean_squared_correlation,
     crossed_mean,
@@ -349,3 +351,76 @@ def test_a_ratio_is_on_the_scale_of_logs_where_both_its_means_are_clear_of_zero(
 
 def test_a_root_of_a_share_is_0_where_there_is_nothing_to_share() -> None:
     np.testing.assert_allclose(sqrt_ratio(np.array([1.0, 0.0, 2.0]), np.array([4.0, 0.0, 2.0])), [0.5, 0.0, 1.0])
+
+
+# estimates of a crossover
+
+
+def test_rows_of_a_factor_are_dealt_out_to_groups_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    factor = np.random.default_rng(0).normal(size=(17, 3, 2))
+    monkeypatch.setattr("causalgia.estimation._estimate._LEAST_GROUPS", 4)
+    for n_bytes, n in ((8 * 6 * 5, 5), (8 * 6 * 2, 4), (8 * 6 * 16, 16)):
+        monkeypatch.setattr("causalgia.estimation._estimate._BYTES_OF_GROUPS", n_bytes)
+        found = _in_random_groups(factor)
+        np.testing.assert_allclose(found, [factor[g::n].sum(axis=0) for g in range(n)])
+    for n_bytes in (8 * 6 * 17, 8 * 6 * 18):
+        monkeypatch.setattr("causalgia.estimation._estimate._BYTES_OF_GROUPS", n_bytes)
+        np.testing.assert_array_equal(_in_random_groups(factor), factor)
+
+
+def test_covariances_from_a_factor_are_those_of_the_matrix_in_the_order_that_was_asked() -> None:
+    ice = np.random.default_rng(0).normal(size=(9, 3, 2, 2))
+    names = {"contrast": ["a", "b", "c"], "task": ["x", "y"], "model": ["m", "n"]}
+    estimates = estimate(xr.Dataset({"ice": (("unit", *EFFECT, "model"), ice)}, coords=names))
+    expected = np.stack([[np.cov(ice[:, :, t, m].T) / 9 for m in range(2)] for t in range(2)])
+    np.testing.assert_allclose(covariance(estimates), expected.transpose(2, 3, 0, 1))
+    rows = (ice - ice.mean(axis=0)) / np.sqrt(9 * 8)
+    thin = estimates.drop_vars(["covariance", "contrast_"]).assign(factor=(("cluster", *EFFECT, "model"), rows))
+    for asked in (None, "b", ["c", "a"]):
+        one, other = covariance(estimates, asked), covariance(thin, asked)
+        np.testing.assert_allclose(one, other, atol=1e-14)
+        assert (
+            other["contrast"].values.tolist() == one["contrast"].values.tolist() == other["contrast_"].values.tolist()
+        )
+    with pytest.raises(EstimateError, match="contrast 'd' is not among the estimates"):
+        covariance(thin, ["a", "d"])
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-170, 1e170])
+def test_the_sd_of_the_control_over_predictors_is_the_root_of_their_mean_square(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    ice, sd = rng.normal(size=(9, 2, 2, 3)), rng.uniform(1, 3, size=(2, 2, 3))
+    sd[1, 1] = 0.0
+    effects = xr.Dataset({"ice": (("unit", *EFFECT, "model"), ice), "control_sd": ((*EFFECT, "model"), unit * sd)})
+    found = estimate(effects, target="population x predictors")
+    np.testing.assert_allclose(found["control_sd"] / unit, np.sqrt((sd**2).mean(axis=2)))
+    assert found.attrs["n_levels"] == 3
+    each = estimate(effects)
+    np.testing.assert_allclose(each["control_sd"] / unit, sd)
+    assert "n_levels" not in each.attrs
+
+
+@pytest.mark.parametrize(
+    ("still", "words"), [(1, "1 of 3 contrasts does not vary"), (2, "2 of 3 contrasts do not vary")]
+)
+def test_contrasts_that_do_not_vary_are_counted(still: int, words: str) -> None:
+    ice = np.random.default_rng(0).normal(size=(40, 3, 1))
+    ice[:, :still] = 2.0
+    with pytest.warns(DegenerateWarning, match=rf"{words} at all over 40 independent units: .* 3/n = 0.075 of the"):
+        found = estimate(xr.Dataset({"ice": (("unit", *EFFECT), ice)}))
+    assert found["exact"].values.ravel().tolist() == [k < still for k in range(3)]
+    two = np.concatenate([ice, ice], axis=2)
+    with pytest.warns(DegenerateWarning, match=rf"{2 * still} of 6 effects \(contrast by task\) do not vary"):
+        estimate(xr.Dataset({"ice": (("unit", *EFFECT), two)}))
+    with pytest.warns(DegenerateWarning, match="3/n = 1 of the population"):
+        estimate(xr.Dataset({"ice": (("unit", *EFFECT), ice[:2])}))
+
+
+def test_the_reach_is_the_largest_effect_of_any_contrast_on_either_side() -> None:
+    ice = np.random.default_rng(0).normal(size=(20, 3, 2))
+    for sign in (1, -1):
+        found = estimate(xr.Dataset({"ice": (("unit", *EFFECT), sign * (ice + 1))}))
+        expected = np.broadcast_to(np.abs(ice + 1).max(axis=(0, 1)), (3, 2))
+        np.testing.assert_allclose(found["largest_ice"], expected)
+        away = sign * (ice - ice.mean(axis=0))
+        np.testing.assert_allclose(found["skewness"], stats.skew(away, axis=0), rtol=1e-9)
