@@ -80,6 +80,22 @@ def test_tasks_of_huge_or_tiny_numbers_are_divided_by_powers_of_two(name: str) -
         assert rescale(one)[1].any() == moved
 
 
+@pytest.mark.parametrize("by_model", [False, True])
+def test_estimates_of_huge_and_tiny_tasks_are_those_of_plain_ones_in_their_unit(by_model: bool) -> None:
+    ice = np.random.default_rng(0).normal(size=(9, 3, 2, *([2] if by_model else [])))
+    unit = np.array([1e120, 1e-120]).reshape(2, *([1] if by_model else []))
+    dims = ("unit", *EFFECT, *(["model"] if by_model else []))
+    plain, scaled = (estimate(xr.Dataset({"ice": (dims, ice * u)})) for u in (np.ones_like(unit), unit))
+    for name, power in (("ace", unit), ("se", unit), ("lower", unit), ("covariance", unit**2), ("p", 1), ("df", 1)):
+        np.testing.assert_allclose(scaled[name] / power, plain[name], rtol=1e-12)
+
+
+def test_correlations_between_too_many_tasks_are_refused_before_they_are_made() -> None:
+    factor = np.broadcast_to(0.0, (1, 5, 12_000))
+    with pytest.raises(EstimateError, match=r"between 12,000 tasks of 5 contrasts take 2.7 GiB; take fewer tasks"):
+        task_columns(factor, None, None)
+
+
 def test_a_square_beyond_floats_is_named() -> None:
     names = xr.Dataset(coords={"contrast": ["a", "b"], "task": ["x", "y"]})
     check_squares(np.full((2, 2), 1e150), names)
