@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import optimize, stats
@@ -173,6 +174,11 @@ def test_a_given_correlation_has_the_shape_and_the_names_of_the_effects() -> Non
     for wrong in (np.eye(2), np.stack([one] * 3), one[0]):
         with pytest.raises(EstimateError, match="the effects have 2 contrasts in 3 tasks"):
             with_given_correlation(table, wrong)
+    named = pd.DataFrame(one, index=list("xyz"), columns=list("xyz"))
+    assert "task_correlation" in with_given_correlation(table, named)
+    for order in (named.loc[list("yxz")], named[list("zyx")]):
+        with pytest.raises(EstimateError, match="give it in the order of the effects' tasks"):
+            with_given_correlation(table, order)
     with pytest.raises(EstimateError, match="no numbers; give a matrix"):
         with_given_correlation(table, [["a"]])
 
