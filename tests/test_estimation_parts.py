@@ -76,6 +76,10 @@ def test_tasks_of_huge_or_tiny_numbers_are_divided_by_powers_of_two(name: str) -
     peak = np.abs(found[name].to_numpy()).max(axis=(0, 1, 3))
     assert ((peak[1:3] >= 0.5) & (peak[1:3] < 1)).all()
     np.testing.assert_array_equal(found["rounding"][0, :, 0], 2.0 ** -exponents.astype(float))
+    uneven = values * np.where(np.arange(3) == 1, -8.0, 0.1)[:, None, None]  # the largest is below 0, in one alone
+    uneven[:, 1] = -np.abs(uneven[:, 1])
+    peak = np.abs(rescale(xr.Dataset({name: (dims, uneven)}))[0][name].to_numpy()).max(axis=(0, 1, 3))
+    assert ((peak[1:3] >= 0.5) & (peak[1:3] < 1)).all()
     for factor, moved in ((1e-99, False), (1e-101, True), (1e99, False), (1e101, True)):
         one = xr.Dataset({name: (dims, np.full((2, 1, 1, 1), -factor))})
         assert rescale(one)[1].any() == moved
@@ -174,6 +178,11 @@ def test_a_given_correlation_has_the_shape_and_the_names_of_the_effects() -> Non
     for wrong in (np.eye(2), np.stack([one] * 3), one[0]):
         with pytest.raises(EstimateError, match="the effects have 2 contrasts in 3 tasks"):
             with_given_correlation(table, wrong)
+    with pytest.raises(EstimateError, match="of contrast b: the matrix exceeds 1"):
+        with_given_correlation(table, np.stack([one, 3 * one - 2 * np.eye(3)]))
+    with pytest.raises(EstimateError, match="task_correlation=: the matrix exceeds 1"):
+        with_given_correlation(table, 3 * one - 2 * np.eye(3))
+    with_given_correlation(table, np.ones((3, 3)))  # singular, and a correlation
     named = pd.DataFrame(one, index=list("xyz"), columns=list("xyz"))
     assert "task_correlation" in with_given_correlation(table, named)
     for order in (named.loc[list("yxz")], named[list("zyx")]):
