@@ -46,6 +46,7 @@ from causalgia.posterior.scale_mixture import (
     window_of,
 )
 from causalgia.posterior.spike_and_slab import (
+    _draw_effects_and_scores,
     _draw_scores_given_effects,
     _relevant_scores,
     _scaled_model,
@@ -372,6 +373,32 @@ def test_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
     assert np.abs((draws == 0).mean(axis=0) - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
     middle = answer.quantile(0.9)
     assert np.abs((draws <= middle).mean(axis=0) - 0.9).max() < 4.5 * 0.3 / np.sqrt(4_000)
+
+
+def test_effects_that_are_not_0_under_shared_errors_by_enumeration() -> None:
+    """Given w and tau: the mean of each effect that is not 0, over all sets of effects that are not."""
+    effect, variances, loadings = (
+        np.array([20.0, 10.0, -45.0]),
+        np.array([36.0, 16.0, 9.0]),
+        np.array([[3.0], [4], [3]]),
+    )
+    model = _scaled_model(effect, Noise(variances, loadings), PRIOR, (1.0, 1.0))
+    w, tau, n = 0.6, 9.0, 40_000
+    sigma = np.diag(variances) + loadings @ loadings.T
+    sets = np.array(list(product([0.0, 1.0], repeat=3)))
+    chance, mean = np.empty(8), np.empty((8, 3))
+    for i, which in enumerate(sets):
+        slab = tau**2 * which
+        law = multivariate_normal(np.zeros(3), sigma + np.diag(slab))
+        chance[i] = w ** which.sum() * (1 - w) ** (3 - which.sum()) * law.pdf(effect)
+        mean[i] = slab * np.linalg.solve(sigma + np.diag(slab), effect)
+    chance /= chance.sum()
+    ace, normal, present = _draw_effects_and_scores(model, np.full(n, w), np.full(n, tau), np.random.default_rng(0))
+    np.testing.assert_allclose(present.mean(axis=0), chance @ sets, atol=0.01)
+    np.testing.assert_allclose((ace != 0).mean(axis=0), chance @ sets, atol=0.01)
+    expected = (chance @ mean) / (chance @ sets)
+    np.testing.assert_allclose((present * normal).mean(axis=0) / present.mean(axis=0), expected, atol=0.15)
+    np.testing.assert_allclose(ace.sum(axis=0) / (ace != 0).sum(axis=0), expected, atol=0.15)
 
 
 def test_bad_input_is_refused_with_its_cure() -> None:
