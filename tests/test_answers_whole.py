@@ -69,6 +69,13 @@ def test_moments_and_probabilities_are_those_of_draws(law: str, form: str, n: in
     near((ace - answer.mean) ** 2, answer.sd**2, 0.5)
     error = np.sqrt(answer.lfdr * (1 - answer.lfdr) / N_DRAWS)
     assert (np.abs((ace == 0).mean(axis=0) - answer.lfdr) <= 5 * error + 1e-4).all()
+    if law == "spike_and_slab" or (law, form) == ("mixture_at_0", "plain"):
+        assert draws.slab is not None
+        assert (draws.slab != 0).all()
+        clear = answer.lfdr < 0.7
+        present = np.ma.masked_equal(ace, 0)
+        near(draws.slab[:, clear], np.asarray(present.mean(axis=0))[clear], 0.25)  # of about 5
+        np.testing.assert_allclose(draws.slab.std(axis=0)[clear], np.asarray(present.std(axis=0))[clear], rtol=0.05)
     signs = np.minimum((ace <= 0).mean(axis=0), (ace >= 0).mean(axis=0))
     np.testing.assert_allclose(answer.lfsr, signs, atol=5 * 0.5 / np.sqrt(N_DRAWS) + 2e-3)
     for x in (answer.mean - answer.sd, answer.mean + 0.5 * answer.sd):

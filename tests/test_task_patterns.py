@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from causalgia.posterior import task_patterns
-from causalgia.posterior.task_patterns import _Analyser, _distinct, _factor_analysers, _main_directions, learnt_patterns
+from causalgia.posterior.task_patterns import (
+    _Analyser,
+    _distinct,
+    _factor_analysers,
+    _main_directions,
+    canonical_patterns,
+    learnt_patterns,
+)
 from causalgia.types import Array
 
 
@@ -132,3 +139,11 @@ def test_of_directions_alike_the_better_known_is_kept() -> None:
     apart, pair = part([1.0, 0.6], variance=0.2), part([3.0, 0.1], [0.0, 0.1], variance=0.01)
     assert _distinct([doubted, known, apart, pair]) == [pair, known, apart]
     assert _distinct([doubted, apart]) == [apart, doubted]
+
+
+def test_patterns_that_need_no_data_are_their_covariances() -> None:
+    one, every = np.ones((3, 3)), np.eye(3)
+    partly = [r * one + (1 - r) * every for r in (0.25, 0.5, 0.75)]
+    alone = [np.outer(e, e) for e in every]
+    for pattern, expected in zip(canonical_patterns("abc"), [every, one, *partly, *alone], strict=True):
+        np.testing.assert_allclose(pattern.covariance, expected, atol=1e-12)
