@@ -103,3 +103,8 @@ def test_another_unit_and_sign_change_nothing_else(law: str, form: str, n: int) 
     assert there.nodes.weight @ there.nodes.tau == pytest.approx(size * (here.nodes.weight @ here.nodes.tau), rel=1e-6)
     x = here.mean + 0.3 * here.sd
     np.testing.assert_allclose(1 - there.below(-size * x), here.below(x), atol=1e-6)
+    about = [answer.draw(400, np.random.default_rng(0)).log_likelihood for answer in (here, there)]
+    assert about[0] is not None
+    assert about[1] is not None
+    plain, scaled = about[0]().mean(axis=0), about[1]().mean(axis=0)
+    np.testing.assert_allclose(scaled + np.log(size), plain, atol=0.3)

@@ -762,3 +762,44 @@ def test_of_two_maxima_the_higher_one_is_taken(first: bool, monkeypatch: pytest.
     found = mixture_module._fit_mixture(effect, noise.variances, variance, np.ones(3), shared)
     assert len(fits) == 2
     assert found is next(fit for better, fit in fits if better)
+
+
+def test_weights_say_their_own_objective_and_gradient() -> None:
+    density = np.random.default_rng(0).normal(size=(40, 3))
+    counts = np.array([10.0, 1.0, 3.0])
+    fit = mixture_weights(density, counts)
+    likelihood = np.log(np.exp(density) @ fit.weight).sum()
+    assert fit.log_likelihood == pytest.approx(likelihood)
+    assert fit.penalized == pytest.approx(likelihood + 9 * np.log(fit.weight[0]) + 2 * np.log(fit.weight[2]))
+    gradient = (np.exp(density) / (np.exp(density) @ fit.weight)[:, None]).sum(axis=0) + (counts - 1) / fit.weight
+    assert fit.kkt_excess == pytest.approx(gradient.max() / (40 + 11) - 1, abs=1e-12)
+    assert abs(fit.kkt_excess) < 1e-10
+    assert fit.weight.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_how_much_better_ratios_fit_does_not_depend_on_the_unit() -> None:
+    generator = np.random.default_rng(0)
+    se = np.exp(generator.normal(size=60))
+    effect = generator.normal(0, np.sqrt(1 + 4) * se)
+    here, there = effect_se_dependence(effect, se), effect_se_dependence(100 * effect, 100 * se)
+    assert there.gain == pytest.approx(here.gain, abs=1e-6)
+    assert here.alpha == int(here.gain > 0)
+
+
+def test_one_scale_is_the_spread_and_one_bad_scale_is_refused() -> None:
+    effect, noise = np.array([30.0, -10.0, 5.0]), Noise(np.full(3, 25.0))
+    assert mixture(effect, noise, Prior(), scales=np.array([9.0])).nodes.tau == pytest.approx(9)
+    for bad in ([0.0, 1.0, np.nan], [-1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, np.inf]):
+        with pytest.raises(InferenceError, match="do not ascend"):
+            mixture(effect, noise, Prior(), scales=np.array(bad))
+    np.testing.assert_allclose(scale_grid(np.array([-3.0, 0.0]), np.ones(2))[-1], 2 * np.sqrt(8))
+
+
+def test_where_all_is_at_0_an_effect_that_is_not_0_is_not_shrunken() -> None:
+    effect = np.array([0.3, -0.2])
+    draws = mixture(effect, Noise(np.array([1.0, 4.0])), Prior(), scales=np.array([0.0])).draw(
+        20_000, np.random.default_rng(0)
+    )
+    assert draws.slab is not None
+    np.testing.assert_allclose(draws.slab.mean(axis=0), effect, atol=0.08)
+    np.testing.assert_allclose(draws.slab.std(axis=0), [1.0, 2.0], rtol=0.03)

@@ -1,4 +1,4 @@
-"""Patterns of effects over tasks: sorting into directions, and the mixture of factor analysers by dense matrices."""
+"""Patterns of effects over tasks and the error that contrasts share, by dense matrices and known axes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from causalgia.posterior import task_patterns
+from causalgia.posterior.mixture import scale_grid
+from causalgia.posterior.task_errors import _exceeds_sampling_error, _Parts, _shared_error
 from causalgia.posterior.task_patterns import (
     _Analyser,
     _distinct,
@@ -147,3 +149,63 @@ def test_patterns_that_need_no_data_are_their_covariances() -> None:
     alone = [np.outer(e, e) for e in every]
     for pattern, expected in zip(canonical_patterns("abc"), [every, one, *partly, *alone], strict=True):
         np.testing.assert_allclose(pattern.covariance, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [-1e-6, 1e-6])
+def test_a_shared_covariance_is_compared_with_the_edge_of_its_sampling_error(side: float) -> None:
+    """Errors of n contrasts that share nothing: ((1 + sqrt(T / df))^2 - 1 + 4 / sqrt(df)) / (n - 1) of a variance."""
+    correlation = np.array([[1.0, 0.3], [0.3, 1.0]])
+    se = np.array([[0.5, 2.0], [1.5, 1.0], [1.0, 3.0]])
+    root = np.sqrt((se**2).mean(axis=0))
+    edge = ((1 + np.sqrt(2 / 40)) ** 2 - 1 + 4 / np.sqrt(40)) / 2
+    shared = (edge + side) * correlation * np.outer(root, root)
+    assert _exceeds_sampling_error(shared, correlation, se, 40.0) == (side > 0)
+    pair = 2 * (edge + side) * correlation * se[0][:, None] * se[0]
+    assert _exceeds_sampling_error(pair, correlation, se[[0, 0]], 40.0) == (side > 0)
+    assert not _exceeds_sampling_error(9 * shared, correlation, se[:1], 40.0)
+    assert not _exceeds_sampling_error(0 * shared, correlation, se, 40.0)
+
+
+@pytest.mark.parametrize("size_of_shared", [0.3, 5.0])
+def test_the_error_that_contrasts_share_is_that_of_dense_matrices(size_of_shared: float) -> None:
+    """Thirty turns of EM over the weights of N(0, w^2 I), the effects integrated out; at most .98 of a variance."""
+    rng = np.random.default_rng(0)
+    n, size = 25, 2
+    least, own = rng.uniform(0.8, 1.2, (n, size)), rng.uniform(0.1, 0.3, (n, size))
+    correlation = np.array([[1.0, 0.2], [0.2, 1.0]])
+    effect = rng.normal(size=(n, size)) + [0.5, -0.8] + rng.normal(0, 3, (n, 1)) * (np.arange(n)[:, None] < 6)
+    parts = _Parts(least, own, correlation, correlation, 0.0, np.zeros((size, size)))
+    given = size_of_shared * np.array([[1.0, 0.4], [0.4, 0.5]])
+    typical = np.median(least**2)
+    cap = correlation * np.outer(*[np.sqrt(np.median(least**2, axis=0))] * 2)
+    A = given * min(1.0, 0.98 / np.linalg.eigvals(np.linalg.solve(cap, given)).max())
+    S = correlation * least[:, :, None] * least[:, None, :] + own[:, :, None] * np.eye(size) - A
+    values, vectors = np.linalg.eigh(S)
+    S = (vectors * np.maximum(values, 0.02 * np.median(least**2, axis=1)[:, None])[:, None]) @ vectors.transpose(
+        0, 2, 1
+    )
+    scales = scale_grid(effect.ravel(), np.full(effect.size, np.sqrt(typical)))
+    counts = np.where(scales == 0, 10.0, 1.0)
+    weight, a = np.full(len(scales), 1 / len(scales)), np.zeros(size)
+    for _ in range(30):
+        whole = S[:, None] + (scales**2)[:, None, None] * np.eye(size)
+        inverse = np.linalg.inv(whole)
+        rest = effect - a
+        with np.errstate(divide="ignore"):
+            terms = np.log(weight) - 0.5 * (
+                np.log(np.linalg.det(whole)) + np.einsum("ni,nwij,nj->nw", rest, inverse, rest)
+            )
+        part = np.exp(terms - terms.max(axis=1)[:, None])
+        part /= part.sum(axis=1)[:, None]
+        each = np.einsum("nw,nwij->nij", part, inverse)
+        weight = (part.sum(axis=0) + counts - 1) / (part.sum(axis=0) + counts - 1).sum()
+        spread = np.linalg.inv(np.linalg.inv(A) + each.sum(axis=0))
+        before, a = a, spread @ np.einsum("nij,nj->i", each, effect)
+        if np.abs(a - before).max() < 1e-6 * np.sqrt(typical):
+            break
+    found, change = _shared_error(effect, parts, given)
+    np.testing.assert_allclose(found, a, rtol=1e-7)
+    np.testing.assert_allclose(change, spread - A, rtol=1e-7)
+    nothing, none = _shared_error(effect, parts, 1e-12 * given)
+    assert not nothing.any()
+    assert not none.any()
