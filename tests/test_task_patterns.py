@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import causalgia as cg
+from causalgia.errors import InferenceError
 from causalgia.posterior import task_patterns
 from causalgia.posterior.mixture import scale_grid
-from causalgia.posterior.task_errors import _exceeds_sampling_error, _Parts, _shared_error
+from causalgia.posterior.task_errors import (
+    _check_tasks_differ,
+    _exceeds_sampling_error,
+    _Parts,
+    _shared_error,
+    task_errors,
+)
 from causalgia.posterior.task_patterns import (
     _Analyser,
     _distinct,
@@ -209,3 +218,45 @@ def test_the_error_that_contrasts_share_is_that_of_dense_matrices(size_of_shared
     nothing, none = _shared_error(effect, parts, 1e-12 * given)
     assert not nothing.any()
     assert not none.any()
+
+
+def few_units(control: float, scale: float = 1.0) -> xr.Dataset:
+    """Estimates of 40 contrasts in 3 tasks from 30 units, large effects among them; `control`: an error they share."""
+    rng = np.random.default_rng(0)
+    ice = rng.normal(size=(30, 40, 3)) + rng.normal(size=(30, 40, 1)) + control * rng.normal(size=(30, 1, 3))
+    ice[:, :10] += 2.0
+    coords = {"contrast": [f"w{k}" for k in range(40)], "task": ["a", "b", "c"]}
+    return cg.estimate(xr.Dataset({"ice": (("unit", "contrast", "task"), scale * ice)}, coords), task_correlation=True)
+
+
+def test_variances_of_errors_are_those_of_their_normal_scores_where_nothing_is_shared() -> None:
+    estimates = few_units(0.0)
+    found = task_errors(estimates)
+    assert not found.shared.any()
+    np.testing.assert_allclose(found.effect * found.unit, estimates["ace"])
+    assert found.unit in (0.125, 0.25)
+    assert (found.se > 1.1 * estimates["se"].to_numpy()).any()  # of 29 degrees of freedom
+    np.testing.assert_allclose(found.variance * found.unit**2, found.se**2)
+    values, vectors = found.rotation(np.arange(40))
+    np.testing.assert_allclose((vectors**2 * values[:, None]).sum(axis=2), found.variance)
+
+
+def test_an_error_that_is_shared_leaves_effects_and_variances_in_any_unit() -> None:
+    here, there = task_errors(few_units(0.7)), task_errors(few_units(0.7, 1 / 16))
+    estimates = few_units(0.7)
+    assert np.abs(here.shared).max() > 0.05
+    np.testing.assert_allclose(here.effect * here.unit + here.shared, estimates["ace"])
+    assert there.unit == here.unit / 16
+    for name, size in (("effect", 1), ("variance", 1), ("shared", 1 / 16), ("se", 1 / 16), ("shrinkage", 1)):
+        np.testing.assert_allclose(getattr(there, name), size * getattr(here, name), rtol=1e-5)
+    values, vectors = here.rotation(np.arange(40))
+    np.testing.assert_allclose((vectors**2 * values[:, None]).sum(axis=2), here.variance, rtol=1e-6)
+    assert (here.variance < (here.se / here.unit) ** 2).all()
+
+
+def test_the_tasks_that_repeat_each_other_are_named() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 4))
+    values[:, 3] = values[:, 1]
+    with pytest.raises(InferenceError, match=r"task t[13] follow from those of other tasks, such as t[13] .*1\.0000"):
+        _check_tasks_differ(np.corrcoef(values.T), np.array(["t0", "t1", "t2", "t3"]))
