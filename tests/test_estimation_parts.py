@@ -9,6 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from causalgia.estimation.magnitude import check_squares, rescale
+from causalgia.estimation.task_correlation import (
+    check_correlations,
+    task_columns,
+    task_columns_of,
+    with_given_correlation,
+)
+from causalgia.estimation.transformed_t import hall_coefficient, transformed, untransformed
 from scipy import optimize, stats
 
 from causalgia.errors import DegenerateWarning, EstimateError
@@ -23,15 +31,7 @@ from causalgia.estimation.crossover import (
     stratified_mean,
 )
 from causalgia.estimation.crossover_estimates import _t_of_same_width, check_distinct_predictors, next_level
-from causalgia.estimation.magnitude import check_squares, rescale
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
-from causalgia.estimation.task_correlation import (
-    check_correlations,
-    task_columns,
-    task_columns_of,
-    with_given_correlation,
-)
-from causalgia.estimation.transformed_t import hall_coefficient, transformed, untransformed
 
 EFFECT = ("contrast", "task")
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-
-import causalgia as cg
-from causalgia.errors import InferenceError
-from causalgia.posterior import task_patterns
-from causalgia.posterior.mixture import scale_grid
 from causalgia.posterior.task_errors import (
     _check_tasks_differ,
     _exceeds_sampling_error,
@@ -25,6 +20,11 @@ from causalgia.posterior.task_patterns import (
     canonical_patterns,
     learnt_patterns,
 )
+
+import causalgia as cg
+from causalgia.errors import InferenceError
+from causalgia.posterior import task_patterns
+from causalgia.posterior.mixture import scale_grid
 from causalgia.types import Array
 
 

@@ -30,9 +30,11 @@ from causalgia._check.cost import (
     throughput_of_long,
 )
 from causalgia._check.findings import Check, Finding, measure_incremental_gain
-from causalgia._check.numerical_noise import (
+from causalgia._check.probe import (
     AGAINST_EXACT,
+    ProbeUnits,
     Rounding,
+    contrasts_to_check,
     label_by_task,
     measure_repeats,
     outcomes_in_other_batches,
@@ -40,7 +42,6 @@ from causalgia._check.numerical_noise import (
     rounding_against_float64,
     strand_asymmetry,
 )
-from causalgia._check.probe_units import ProbeUnits, contrasts_to_check
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of

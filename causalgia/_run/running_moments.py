@@ -13,11 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.request import RunRequest
-from causalgia._run.requested_contrasts import (
+from causalgia._run.request import (
     ContrastReduction,
     ContrastRequest,
     ContrastTrialSetup,
+    RunRequest,
     set_up_contrasts,
     warn_constant_tasks,
     which_tasks,

@@ -20,7 +20,7 @@ import xarray as xr
 
 import causalgia
 from causalgia._run import run
-from causalgia._run.stored_trial import protocol_marks, write_protocol_marks
+from causalgia._run._run import protocol_marks, write_protocol_marks
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import as_plain
 from causalgia.checks import is_whole, shown
@@ -38,9 +38,8 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
-from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences
+from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences, machine_attrs
 from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
-from causalgia.protocol.reproduction import machine_attrs
 from causalgia.stopping import Decided, Precision
 from causalgia.trial.archive import Archive
 from causalgia.trial.archive.files import place_of

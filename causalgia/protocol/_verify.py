@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia import store
 from causalgia._analyze import estimate_effects, steps
-from causalgia._run.stored_trial import open_store
+from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import as_plain
 from causalgia.design import Design

@@ -1,4 +1,4 @@
-"""The commands of a pre-registered trial: plan, lock, verify, reproduce."""
+"""The commands of a trial: run, plan, lock, verify, reproduce and refute."""
 
 from __future__ import annotations
 
@@ -8,15 +8,146 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from causalgia.cli.folder import SPEC, check_link, load_outcomes
+from causalgia.cli.folder import (
+    SPEC,
+    Keep,
+    KeepOption,
+    SameAnswersOption,
+    StoreOption,
+    check_link,
+    check_run_folder,
+    load_outcomes,
+    output_folder,
+    run_in_folder,
+    write_answer,
+)
 from causalgia.cli.one_line_errors import in_shell
-from causalgia.cli.options import check_tasks, load_spec_predictor
-from causalgia.cli.tables import echo
-from causalgia.errors import DesignError, OutcomesError
+from causalgia.cli.options import (
+    DaskOption,
+    WorkersOption,
+    check_tasks,
+    dask_client,
+    load_predictor_spec,
+    load_spec_predictor,
+    trial_seed,
+)
+from causalgia.cli.tables import echo, print_written
+from causalgia.errors import DesignError, OutcomesError, ProtocolError
 
 if TYPE_CHECKING:
+    from causalgia.analysis import Analysis
     from causalgia.protocol import Deviation, Protocol
     from causalgia.trial_file import TrialSpec
+
+
+def run_trial(
+    spec_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one. Not needed with --protocol."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.  [required]")
+    ] = None,
+    protocol: Annotated[
+        Path | None, typer.Option("--protocol", metavar="LOCK.TOML", help="Lock of the trial, by `causalgia lock`.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    store: StoreOption = False,
+    same_answers: SameAnswersOption = False,
+    keep: KeepOption = Keep.outcomes,
+    dask: DaskOption = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
+
+    For an experiment of the catalogue, the answer is printed as a table and sentences, and its figure is drawn.
+
+    With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
+
+    With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, it is
+    what is run, and whatever it does otherwise than the lock is named and labelled exploratory in every result.
+
+    Example:   causalgia run trial.toml --out results --device cuda
+
+    Example:   causalgia run trial.toml --out results --store --workers 4
+
+    Example:   causalgia run --protocol lock.toml --out results
+    """
+    from causalgia.experiments import Experiment
+    from causalgia.reporting import tasks_in_words
+    from causalgia.trial_file import read_spec
+
+    if out is None:
+        raise DesignError("give --out DIR, a folder for the results, such as --out results")
+    if spec_file is None and protocol is None:
+        raise DesignError("give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a trial file")
+    locked = None if protocol is None else _read_protocol(protocol)
+    source = spec_file if spec_file is not None else Path(str(protocol))
+    check_link(source)
+    spec = read_spec(source) if spec_file is not None or locked is None else locked_spec(locked, source)
+    check_run_folder(out, source, stored=store, keep=keep, force=force, same_answers=same_answers)
+    predictor = load_spec_predictor(spec, source, device)
+    check_tasks(spec, predictor, source)
+    with output_folder(out) as folder, dask_client(dask, workers) as client:
+        outcomes, written = run_in_folder(
+            folder,
+            spec,
+            predictor,
+            spec_file=source,
+            stored=store,
+            keep=keep,
+            client=client,
+            same_answers=same_answers,
+            protocol=locked,
+        )
+    units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
+    echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    if isinstance(spec.design, Experiment):
+        echo()
+        print_written(folder, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
+        return
+    print_written(folder, *written)
+    echo(next_step(spec.analysis, out))
+
+
+def next_step(analysis: Analysis | None, folder: Path) -> str:
+    """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
+    verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
+    return f"Next: causalgia {verb} {folder}"
+
+
+def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
+    """Return the trial in a lock that `causalgia lock` wrote; its files are relative to the folder of the lock.
+
+    Raises
+    ------
+    ProtocolError
+        If the lock was written in Python and holds no trial file, or a file of the trial is not there.
+    """
+    from causalgia.trial_file import parse_spec
+
+    if protocol.trial is None:
+        raise ProtocolError(
+            f"{path} was locked in Python and holds no trial file; run it there: cg.Protocol.read(path).run(design, "
+            "predictor); or give the trial file, too: causalgia run trial.toml --protocol lock.toml"
+        )
+    try:
+        return parse_spec(protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]")
+    except DesignError as error:
+        raise ProtocolError(
+            f"{error}; files of the trial are looked for from the folder of the lock: put them there, or give the "
+            "trial file, too: causalgia run trial.toml --protocol lock.toml"
+        ) from error
+
+
+def _read_protocol(path: Path) -> Protocol:
+    from causalgia.protocol import Protocol
+
+    return Protocol.read(path)
+
 
 _Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")]
 _Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")]
@@ -198,3 +329,65 @@ def _trial_file_deviations(locked: Protocol, folder: Path) -> tuple[list[Deviati
     except DesignError as error:
         return [], f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}"
     return locked.differences(here, where=SPEC), ""
+
+
+REFUTATION = "refutation.nc"
+
+
+def refute_trial(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the trial, from causalgia run.")],
+    predictor: Annotated[
+        Path | None,
+        typer.Option("--predictor", metavar="TOML", help=f"A file with the table [predictor]; default: DIR/{SPEC}."),
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option("--real", metavar="FASTA", help="Real sequences of the length of the backgrounds.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option("--positive", help="A word that the predictor must know.")] = None,
+    motifs: Annotated[
+        list[str] | None, typer.Option("--motif", help="A word that must not arise at a junction; may be repeated.")
+    ] = None,
+    control: Annotated[str | None, typer.Option(help="The arm that is subtracted; default: the planned one.")] = None,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option("--check", help="Only this check, with all predictions that it takes; may be repeated."),
+    ] = None,
+    rng: Annotated[int | None, typer.Option(min=0, help="Seed of fresh units; default: that of the trial.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+) -> None:
+    """Try to refute the claims of a trial: placebo words, controls, null models, units, and the predictor itself.
+
+    All checks together predict at most as many sequences as the trial did. Prints a line for each, with its reason and
+    cure, and writes them to refutation.nc. The exit status is 1 if a check fails.
+
+    Example:   causalgia refute results --positive AGATAAG
+
+    Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
+    """
+    from causalgia import store
+    from causalgia.paper import report
+    from causalgia.refutation import refute
+    from causalgia.trial_file import read_predictor_spec
+
+    outcomes = load_outcomes(folder)
+    spec = folder / SPEC if predictor is None else predictor
+    if not spec.is_file():
+        raise OutcomesError(f"{spec} is no file; name one with the table [predictor]: --predictor net.toml")
+    network = load_predictor_spec(read_predictor_spec(spec), spec, device)
+    found = refute(
+        outcomes,
+        network,
+        rng=trial_seed(outcomes, rng),
+        checks=checks or None,
+        control=control,
+        real=None if real is None else str(real),
+        motifs=motifs or None,
+        positive=positive,
+    )
+    with output_folder(folder) as place:
+        store.save(found, place / REFUTATION)
+    echo(in_shell(report(found)))
+    echo()
+    print_written(folder, REFUTATION)
+    if (found["status"] == "fail").any():
+        raise typer.Exit(1)
