@@ -17,14 +17,8 @@ from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contras
 from causalgia.design import Design
 from causalgia.effects._contrast import floor_of
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
-from causalgia.effects.scales import (
-    OF_MEANS,
-    check_not_log,
-    check_scale,
-    sd_weights,
-    sums_over_arms,
-    transform_with_bound,
-)
+from causalgia.effects.pointwise_effects import sd_weights, sums_over_arms
+from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
 from causalgia.effects.task_weights import TaskWeights, do_coordinate, effect_attrs, measured_on
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.numerics.row_blocks import as_dense
