@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from causalgia.checks import four_digits
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.reporting.rounded_numbers import format_p, p_clause
-from causalgia.verdicts.evidence import few_real_sequences, independent_draws
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
 if TYPE_CHECKING:
     import xarray as xr
