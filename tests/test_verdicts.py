@@ -26,8 +26,9 @@ from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean
 from causalgia.verdicts._decide import band_error
-from causalgia.verdicts.evidence import few_real_sequences, independent_draws, missed_share, union_interval, unseen
+from causalgia.verdicts.evidence import union_interval
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share, unseen
 from causalgia.verdicts.rope import Region, left_out_sentence, rope_region, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")

@@ -19,7 +19,7 @@ from causalgia._run.request import (
     which_tasks,
 )
 from causalgia.effect_table import as_effect_table
-from causalgia.effects.scales import pooled_sd, sd_attrs, shared_arm_sds
+from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs, shared_arm_sds
 from causalgia.effects.task_weights import TaskWeights
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy

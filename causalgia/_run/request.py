@@ -21,14 +21,8 @@ from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.functions_of_means import check_scale_of_means
-from causalgia.effects.scales import (
-    OF_MEANS,
-    check_not_log,
-    check_scale,
-    sd_weights,
-    sums_over_arms,
-    transform_with_bound,
-)
+from causalgia.effects.pointwise_effects import sd_weights, sums_over_arms
+from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
 from causalgia.effects.task_weights import (
     TaskWeights,
     check_one_task_scale,

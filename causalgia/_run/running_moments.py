@@ -25,7 +25,7 @@ from causalgia._run.request import (
 from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
-from causalgia.effects.scales import pooled_sd, sd_attrs
+from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.estimation.request import Grouping, check_clusters

@@ -29,17 +29,16 @@ from causalgia.effects.functions_of_means import (
     function_of_four_means,
     of_four_means,
 )
-from causalgia.effects.scales import (
-    OF_MEANS,
+from causalgia.effects.pointwise_effects import (
     control_sd,
     effects_of_units,
-    on_scale,
     pooled_sd,
     sd_attrs,
     shared_arm_sds,
     skewed_control_note,
     varying_sd_weights,
 )
+from causalgia.effects.scales import OF_MEANS, on_scale
 from causalgia.effects.task_weights import (
     ATTRIBUTE,
     TaskWeights,

@@ -12,16 +12,8 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.checks import is_real
-from causalgia.effects.scales import (
-    OF_MEANS,
-    agreement,
-    arm_sds,
-    check_not_log,
-    control_sd,
-    is_log,
-    on_scale,
-    pooled_sd,
-)
+from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
+from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
 from causalgia.types import Array
 

@@ -14,7 +14,8 @@ from scipy import sparse
 from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real, nearest
 from causalgia.effects.contrast_weights import as_unique
-from causalgia.effects.scales import OF_MEANS, sums_over_arms
+from causalgia.effects.pointwise_effects import sums_over_arms
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates, check_has_errors

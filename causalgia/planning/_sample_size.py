@@ -33,7 +33,7 @@ from causalgia.planning.power_functions import (
 )
 from causalgia.schema import check_no_positions
 from causalgia.types import Array
-from causalgia.verdicts.evidence import as_rare
+from causalgia.verdicts.rare_effects import as_rare
 
 _USUAL = 0.95
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -15,7 +15,7 @@ from causalgia.errors import printable
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.reporting.rounded_numbers import format_effect, format_p, format_share, p_clause
 from causalgia.schema import validate
-from causalgia.verdicts.evidence import few_real_sequences, independent_draws
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
 _ROUNDING = 1e-9
 _ON_AVERAGE = (

@@ -41,15 +41,14 @@ from causalgia.verdicts.evidence import (
     CLAIMS,
     UNDECIDED,
     Evidence,
-    as_rare,
     distance_to_rope,
     from_estimates,
-    independent_draws,
     more_units,
     rule,
     union_interval,
 )
 from causalgia.verdicts.posterior_evidence import from_posterior
+from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rope import Region
 
 _ROUNDING = 1e-9

@@ -18,15 +18,8 @@ from causalgia.estimation.ratios import null_value
 from causalgia.numerics.moments import hall_coefficient
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
-from causalgia.verdicts.evidence import (
-    NEVER,
-    Evidence,
-    as_rare,
-    carry_effects,
-    missed_share,
-    too_few_backgrounds,
-    unseen,
-)
+from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
+from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
 from causalgia.verdicts.rope import Region, rope_region
 
 _BESIDE = ("observed_data", "constant_data", "moments")
