@@ -100,7 +100,9 @@ class Nullified(TorchPredictor):
         if (by == "zero") != (sequences is None):
             cure = "leave sequences= out" if by == "zero" else "give sequences=, such as null.sample(200, rng=0)"
             raise AttributionError(f"by={quoted(by)}: {cure}")
-        n_channels = _n_channels(part, at)
+        side = "out" if at == "output" else "in"
+        found = [getattr(part, name, None) for name in (f"{side}_channels", f"{side}_features", "num_features")]
+        n_channels = next((n for n in found if isinstance(n, int)), None)
         kept = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
         _check_channels(kept, n_channels, layer)
         values = None if by == "zero" else _replacements(whole, layer, at, kept, sequences, mean=by == "mean")
@@ -166,13 +168,6 @@ def _as_channels(channels: Any) -> tuple[int, ...]:
             f"channels={quoted(channels)}; give a channel, 0 or more, or a list of different ones, such as [3, 7]"
         )
     return tuple(sorted(int(c) for c in given))
-
-
-def _n_channels(part: nn.Module, at: At) -> int | None:
-    """Return how many channels a layer says that it has."""
-    side = "out" if at == "output" else "in"
-    found = [getattr(part, name, None) for name in (f"{side}_channels", f"{side}_features", "num_features")]
-    return next((n for n in found if isinstance(n, int)), None)
 
 
 def _check_channels(channels: tuple[int, ...], n: int | None, layer: str) -> None:

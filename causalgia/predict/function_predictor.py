@@ -115,7 +115,7 @@ class FunctionPredictor(SinglePredictor):
             track=track,
         )
         if not callable(fn):
-            given = what_instead_of_network(fn) if isinstance(fn, Mapping | str | PathLike) else quoted(fn)
+            given = what_instead_of_network(fn) if isinstance(fn, Mapping | str | PathLike) else quoted(fn)  # type: ignore[unreachable]
             msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {given}"
             raise PredictorError(msg)
         self.fn = fn
@@ -259,7 +259,7 @@ class PredictorFactory(Predictor):
 
     def __init__(self, build: Callable[[], Predictor]) -> None:
         if not callable(build):
-            msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"
+            msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"  # type: ignore[unreachable]
             raise PredictorError(msg)
         self._build = build
         identity = fingerprint_of(build)
