@@ -154,23 +154,36 @@ def opened_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a file after a child process has read it within limits: damaged ones hang HDF5, or end the process."""
     import h5py
 
-    from causalgia.store import check_hdf5
-
     try:
-        check_hdf5(path)
+        _check_with_filters(path)
         with h5py.File(path, "r") as file:
             yield file
     except SequenceError:
         raise
     except Exception as error:  # damaged files raise any exception
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "filter" in why or "plugin" in why:
-            cure = "it is compressed by a plugin: pip install hdf5plugin, and `import hdf5plugin` before reading"
-        elif isinstance(error, OutcomesError):  # which names the file and the cure
+        if isinstance(error, OutcomesError):  # which names the file and the cure
             raise SequenceError(why) from error
-        else:
-            cure = "it is damaged or was cut short; copy or make it anew"
-        raise SequenceError(f"{path}: cannot be read ({why}); {cure}") from error
+        raise SequenceError(
+            f"{path}: cannot be read ({why}); it is damaged or was cut short; copy or make it anew"
+        ) from error
+
+
+def _check_with_filters(path: Path) -> None:
+    """Check a file; where it needs filters that HDF5 itself lacks, as those of ChromBPNet do, they are loaded."""
+    from causalgia.store import check_hdf5
+
+    try:
+        check_hdf5(path)
+    except OutcomesError as error:
+        if "filter" not in str(error) and "plugin" not in str(error):
+            raise
+        try:
+            import hdf5plugin  # noqa: F401  # h5py has its filters from then on
+        except ImportError:
+            cure = "it is compressed as ChromBPNet does it (Blosc), or by another plugin: pip install hdf5plugin"
+            raise SequenceError(f"{path}: cannot be read by HDF5 alone; {cure}") from error
+        check_hdf5(path)
 
 
 def _member(group: h5py.Group, name: str, path: Path) -> Any:
