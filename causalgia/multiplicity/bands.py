@@ -154,13 +154,7 @@ def simultaneous(
     """
     curves = _curves(estimates, over)
     given, estimates = estimates, folded(estimates) if curves else estimates
-    if method == "sign_flip":
-        raise EstimateError(
-            "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
-            "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
-        )
-    if method not in BANDS:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")
+    _check_band_method(method)
     ci_prob = as_ci_prob(ci_prob)
     check_cluster_name(cluster, of_units=has_effects(estimates))
     joint = as_joint_estimates(estimates, cluster, ci_prob)
@@ -301,6 +295,16 @@ def seed_label(rng: RNG | None) -> str:
     if rng is None:
         return "none"
     return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
+
+
+def _check_band_method(method: str) -> None:
+    if method == "sign_flip":
+        raise EstimateError(
+            "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
+            "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
+        )
+    if method not in BANDS:
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")
 
 
 def selected_intervals(
