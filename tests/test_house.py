@@ -49,7 +49,7 @@ def measures() -> dict[str, tuple[int, object]]:
     gerunds = [path.name for path in FILES if path.stem.endswith("ing")]
     doubles = {stem: n for stem, n in stems.items() if n > 1}
     return {
-        "files": 367(len(FILES), ""),
+        "files": (len(FILES), ""),
         "files named with a gerund": (len(gerunds), gerunds),
         "base names of two files or more": (len(doubles), doubles),
         "base names twice in a room": (sum(n > 1 for n in in_room.values()), [k for k, n in in_room.items() if n > 1]),

@@ -18,7 +18,7 @@ from causalgia.inputs import open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
-from causalgia.sequences.sequence_files import as_letters, load_arrays
+from causalgia.sequences.sequence_files import REGION_STARTS, as_letters, load_arrays
 from causalgia.sequences.text_files import numbered_lines, read_text, text_head
 from causalgia.types import Array
 
@@ -404,14 +404,14 @@ class _Regions:
                 f"they are finite numbers, {shapes[0]} or {shapes[1]}"
             )
         self.scores: NDArray[np.float64] = given.astype(np.float64)
-        for name in ("peak_region_start", "peak_id"):
+        for name in (*REGION_STARTS, "peak_id"):
             column = arrays.get(name, np.zeros(n, np.int64))
-            if column.shape != (n,) or (column.dtype.kind not in "iu" and name == "peak_region_start"):
+            if column.shape != (n,) or (column.dtype.kind not in "iu" and name in REGION_STARTS):
                 raise SequenceError(
                     f"{path}: {name} is {column.dtype} of shape {column.shape}; it has a whole number for each of {n} "
                     "regions: make the file anew"
                 )
-        self.starts = arrays.get("peak_region_start", np.zeros(n, np.int64))
+        self.starts = next((arrays[name] for name in REGION_STARTS if name in arrays), None)
         self.rows = {str(x): i for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())}
 
     def motif(self, hits: list[Hit], path: str | PathLike[str]) -> Motif:
@@ -424,7 +424,13 @@ class _Regions:
                 what = f"region {quoted(hit.region)} is not in" if hit.region else "names no region (peak_id) of"
                 raise SequenceError(f"{place}: {what} {self.path}; give hits.tsv with its own regions, or genome=")
             row = self.rows[hit.region]
-            first = hit.start - int(self.starts[row])
+            placed = hit.chromosome not in _NO_CHROMOSOME
+            if placed and self.starts is None:
+                raise SequenceError(
+                    f"{place}: is a place on {quoted(hit.chromosome)}, and {self.path} does not say where its regions "
+                    f"begin (start); make them with the peaks, or give genome="
+                )
+            first = hit.start - (int(self.starts[row]) if placed and self.starts is not None else 0)
             if not 0 <= first <= self.tokens.shape[1] - w:
                 raise SequenceError(f"{place}: bases {first} to {first + w} lie outside region {hit.region}")
             one_hot = np.eye(5)[self.tokens[row, first : first + w]][:, :4]

@@ -98,7 +98,7 @@ def _regions() -> dict[str, Any]:
     tokens = encode(["ACGTACGTACGATAAGTTTG", "GGGATTACAGGGATTACAAC"])
     hot = np.eye(4, dtype=np.int8)[tokens].transpose(0, 2, 1)
     scores = np.arange(160, dtype=np.float16).reshape(2, 4, 20) / 100
-    places = {"chr": np.array(["chr1", "chr2"]), "peak_region_start": np.array([16, 0]), "peak_id": np.array([0, 1])}
+    places = {"chr": np.array(["chr1", "chr2"]), "start": np.array([16, 0]), "peak_id": np.array([0, 1])}
     return {"sequences": hot, "contributions": scores, **places}
 
 
