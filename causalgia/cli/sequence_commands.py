@@ -219,8 +219,8 @@ def score_variants(
     else:
         _check_own_files(out, calls, force=force)
         chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
-        if null == "none":
-            _check_no_null_options(ctx)
+        if null == "none" and (given := _given(ctx, ["match", "n_null", "least", "tail", "rng"])):
+            raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
         matched = _null_model(null, match, least, rng)
         settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
         region = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region
@@ -257,13 +257,6 @@ def _rope(text: str) -> Any:
             "with the lower first, such as -0.1,0.1, sd of the reference windows, such as '0.2 sd', or 0"
         )
     return value
-
-
-def _check_no_null_options(ctx: typer.Context) -> None:
-    """Raise DesignError if an option of null variants is given without them."""
-    given = _given(ctx, ["match", "n_null", "least", "tail", "rng"])
-    if given:
-        raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
 
 
 def _given(ctx: typer.Context, names: Sequence[str]) -> list[str]:

@@ -423,11 +423,12 @@ class Protocol:
             predictor["tasks"] = list(self.tasks)
         if self.predictor_scale is not None:
             predictor["scale"] = self.predictor_scale
+        analysis = {name: as_plain(name, getattr(self.analysis, name)) for name in Analysis.__dataclass_fields__}
         return {
             "protocol": {"format": FORMAT, "locked": locked},
             "design": design,
             "question": {"estimand": self.estimand, "contrasts": list(self.contrasts)},
-            "analysis": whole_analysis(self.analysis),
+            "analysis": {name: value for name, value in analysis.items() if value is not None},
             "predictor": predictor,
             "made_with": _versions(),
             **({} if trial is None else {"trial": {"toml": trial}}),
@@ -449,12 +450,6 @@ class Protocol:
                 f"  predictor  {self.predictor_fingerprint}",
             ]
         )
-
-
-def whole_analysis(analysis: Analysis) -> dict[str, Any]:
-    """Return every field of an analysis that has a value, also those at their defaults, as TOML-ready data."""
-    plain = {name: as_plain(name, getattr(analysis, name)) for name in Analysis.__dataclass_fields__}
-    return {name: value for name, value in plain.items() if value is not None}
 
 
 def digest_of_values(outcomes: xr.Dataset) -> str:

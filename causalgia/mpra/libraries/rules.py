@@ -418,11 +418,9 @@ class RuleChecker:
         found = np.empty((len(self.rules), len(inserts)), bool)
         for start in range(0, len(inserts), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
-            found[:, rows] = broken_by(self._oligos(inserts, barcodes, rows), self.rules)
+            oligos = self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
+            found[:, rows] = broken_by(oligos, self.rules)
         return found
-
-    def _oligos(self, inserts: Tokens, barcodes: Tokens | None, rows: slice) -> Oligos:
-        return self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
 
     def without_barcodes(self) -> RuleChecker:
         """Return the checker of barcoded oligos before the barcode: left + insert + junction."""
