@@ -9,14 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from causalgia.estimation.magnitude import check_squares, rescale
-from causalgia.estimation.task_correlation import (
-    check_correlations,
-    task_columns,
-    task_columns_of,
-    with_given_correlation,
-)
-from causalgia.estimation.transformed_t import hall_coefficient, transformed, untransformed
 from scipy import optimize, stats
 
 from causalgia.errors import DegenerateWarning, EstimateError
@@ -24,14 +16,24 @@ from causalgia.estimation import covariance, estimate
 from causalgia.estimation._estimate import _in_random_groups
 from causalgia.estimation.crossover import (
     _mean_squared_correlation,
+    _t_of_same_width,
     crossed_mean,
     mean_ice,
     mean_of_cluster_means,
+    next_level,
     sqrt_ratio,
     stratified_mean,
 )
-from causalgia.estimation.crossover_estimates import _t_of_same_width, check_distinct_predictors, next_level
+from causalgia.estimation.crossover_estimates import check_distinct_predictors
+from causalgia.estimation.floating_point import check_squares, rescale
+from causalgia.estimation.given_effects import (
+    check_correlations,
+    task_columns,
+    task_columns_of,
+    with_given_correlation,
+)
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
+from causalgia.numerics.moments import hall_coefficient, transformed, untransformed
 
 EFFECT = ("contrast", "task")
 

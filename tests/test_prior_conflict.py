@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from causalgia.posterior.predictive_checks import _mean_variance, _spread_tail, _zero_tail, prior_conflict
 from scipy.stats import chi2
 
 from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.model_checks import _mean_variance, _spread_tail, _zero_tail, prior_conflict
 from causalgia.prior import Prior
 from causalgia.types import Array
 

@@ -5,26 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from causalgia.posterior.task_errors import (
-    _check_tasks_differ,
-    _exceeds_sampling_error,
-    _Parts,
-    _shared_error,
-    task_errors,
-)
-from causalgia.posterior.task_patterns import (
-    _Analyser,
-    _distinct,
-    _factor_analysers,
-    _main_directions,
-    canonical_patterns,
-    learnt_patterns,
-)
 
 import causalgia as cg
 from causalgia.errors import InferenceError
-from causalgia.posterior import task_patterns
+from causalgia.posterior import task_covariances
 from causalgia.posterior.mixture import scale_grid
+from causalgia.posterior.task_covariances import (
+    _Analyser,
+    _check_tasks_differ,
+    _distinct,
+    _exceeds_sampling_error,
+    _factor_analysers,
+    _main_directions,
+    _Parts,
+    _shared_error,
+    canonical_patterns,
+    learnt_patterns,
+    task_errors,
+)
 from causalgia.types import Array
 
 
@@ -118,7 +116,7 @@ def test_a_learnt_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.Mon
     """Its ridge is at least four sampling variances; clear loadings are those beyond four standard errors."""
     narrow = _Analyser(np.array([[2.0], [0.1], [1.0]]), 0.01, np.array([[0.04], [0.01], [0.09]]))
     wide = _Analyser(np.array([[1.0, 0.2], [0.0, 0.6], [0.3, 0.0]]), 0.5, np.full((3, 2), 0.01))
-    monkeypatch.setattr(task_patterns, "_factor_analysers", lambda *given: [narrow, wide])
+    monkeypatch.setattr(task_covariances, "_factor_analysers", lambda *given: [narrow, wide])
     effect = np.random.default_rng(0).normal(size=(20, 3))
     first, clear, second = learnt_patterns(effect, *units(20, 3), n_strong=20)
     assert [p.name for p in (first, clear, second)] == ["learnt 1", "learnt 1, clear tasks", "learnt 2"]
@@ -134,7 +132,7 @@ def test_a_learnt_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.Mon
 
 def test_two_tasks_have_no_components_beside_their_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
-    monkeypatch.setattr(task_patterns, "_factor_analysers", lambda *args: given.append(args[3]) or [])
+    monkeypatch.setattr(task_covariances, "_factor_analysers", lambda *args: given.append(args[3]) or [])
     for size, shapes in ((2, [(2, 1)] * 2), (3, [(3, 1)] * 3 + [(3, 2)]), (8, [(8, 1)] * 4 + [(8, 5)])):
         effect = np.random.default_rng(0).normal(size=(40, size))
         learnt_patterns(effect, *units(40, size), n_strong=40)

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from causalgia.verdicts.placebo_words import resolution_note, tail_errors, words_needed
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
 from scipy import optimize
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
 from causalgia.multiplicity import placebo_region
+from causalgia.multiplicity.placebo import resolution_note, tail_errors, words_needed
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
+from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
 from causalgia.verdicts.rope import left_out_sentence, rope_region, select_tasks, tasks_that_vary, with_note
 
 EFFECT = ("contrast", "task")
