@@ -98,7 +98,7 @@ explore: setup
 fuzz: setup
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -v tests/fuzz
 
-# Small changes of the code, each of which some test has to notice: hours. MUTANTS="multiplicity/fdr.py --n 40": a few.
+# Small changes of the code, each of which some test has to notice: hours. MUTANTS="multiplicity/adjusted_p.py --n 40": a few.
 mutants: setup
 	$(BIN)/python benchmarks/mutants.py $(MUTANTS)
 

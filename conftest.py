@@ -11,17 +11,12 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/incremental/*.py",
         "causalgia/predict/_export_onnx.py",
         "causalgia/predict/_from_keras_h5.py",
-        "causalgia/predict/differentiable.py",
         "causalgia/predict/keras_layers.py",
         "causalgia/predict/torch_*.py",
-        "causalgia/attribution/deeplift.py",
-        "causalgia/attribution/filter_sites.py",
         "causalgia/attribution/gradients.py",
         "causalgia/attribution/layers.py",
-        "causalgia/attribution/_attention.py",
-        "causalgia/attribution/_nullified.py",
-        "causalgia/attribution/_randomized.py",
-        "causalgia/attribution/_filters.py",
+        "causalgia/attribution/layer_responses.py",
+        "causalgia/attribution/altered_networks.py",
         "causalgia/benchmark/_cases.py",
         "causalgia/benchmark/_interpretation.py",
         "causalgia/refutation/predictor_faults.py",
@@ -33,7 +28,6 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
-        "causalgia/zoo/twin.py",
         "tests/test_*torch*.py",
         "tests/test_incremental.py",
         "tests/test_interpretation_page.py",
@@ -41,7 +35,7 @@ if importlib.util.find_spec("torch") is None:
         "tests/test_zoo_trained.py",
     ]
 if importlib.util.find_spec("memelite") is None:
-    collect_ignore_glob += ["causalgia/attribution/_match.py", "docs/howto/what_a_network_reads.md"]
+    collect_ignore_glob += ["causalgia/attribution/layer_responses.py", "docs/howto/what_a_network_reads.md"]
 if importlib.util.find_spec("modiscolite") is None:
     collect_ignore_glob.append("tests/test_modisco.py")
 if not Path("/dev/nvidiactl").exists():

@@ -2,8 +2,8 @@
 
     python benchmarks/mutants.py                    # effects, estimation, multiplicity, posterior, verdicts
     python benchmarks/mutants.py --n 40 --jobs 2    # 40 drawn at random from each of these
-    python benchmarks/mutants.py multiplicity/fdr.py --tests tests/test_fdr.py
-    python benchmarks/mutants.py --only "multiplicity/fdr.py#812.0" --seconds 600    # one again, against all it meets
+    python benchmarks/mutants.py multiplicity/adjusted_p.py --tests tests/test_fdr.py
+    python benchmarks/mutants.py --only "multiplicity/adjusted_p.py#812.0" --seconds 600    # again, by all it meets
 
 A mutant changes one place of a module: a comparison, a sign, an operator, a bound, a check that goes. The tests are
 run once, and what each of them executes is recorded. A mutant is then run against the tests that execute its
@@ -507,7 +507,9 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", default=ROOMS, help="rooms or files below causalgia/")
     parser.add_argument("--n", type=int, help="so many of each, drawn at random; all of them by default")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", help="these mutants, as they were printed: multiplicity/fdr.py#812.0")
+    parser.add_argument(
+        "--only", nargs="*", help="these mutants, as they were printed: multiplicity/adjusted_p.py#812.0"
+    )
     parser.add_argument(
         "--tests", nargs="*", default=["tests"], help="test files; the module's doctests come with them"
     )

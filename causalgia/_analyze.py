@@ -302,7 +302,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[Error, st
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
     if analysis.decides_by(n) != "local":
         return analysis.decides_by(n), ""
-    from causalgia.posterior.exchangeable import deciding_error
+    from causalgia.posterior.model_checks import deciding_error
 
     return deciding_error(analysis, estimates, counted, n)
 
@@ -508,7 +508,7 @@ def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     """Return unshrunken estimates; over several predictors the mean, with their variance added to the error."""
-    from causalgia.posterior.engine_input import average_over_predictors
+    from causalgia.posterior.labeled_data import average_over_predictors
 
     if "model" not in estimates.dims:
         return estimates

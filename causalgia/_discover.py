@@ -14,8 +14,8 @@ import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
-from causalgia.attribution.baselines import as_explained
 from causalgia.attribution.distinct_patterns import is_near_copy
+from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast

@@ -330,7 +330,7 @@ class Analysis:
         """Return the error rate that ``"auto"`` resolves to for a family of so many contrasts of one kind.
 
         Regions of placebo words use tests, whose directions hold by rank among the words. Further conditions on the
-        estimates are checked by `causalgia.posterior.exchangeable.why_no_posterior`.
+        estimates are checked by `causalgia.posterior.model_checks.why_no_posterior`.
 
         Examples
         --------

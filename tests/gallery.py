@@ -19,7 +19,7 @@ import causalgia as cg
 from causalgia import plot
 from causalgia.errors import CausalgiaWarning
 from causalgia.mpra import quality
-from causalgia.mpra.counts._simulate import simulated, two_arms
+from causalgia.mpra.counts._noise_model import simulated, two_arms
 from causalgia.planning import power
 
 LONG = "chr11:5,248,233-5,248,533 $HBB$ <b>promoter</b> of a long name & more"

@@ -14,10 +14,8 @@ from scipy import stats
 import causalgia as cg
 from causalgia._analyze import steps
 from causalgia.errors import ContrastError, DesignError, EstimateError, ExploratoryWarning, InferenceError
-from causalgia.estimation.task_correlation import task_columns, task_columns_of
-from causalgia.posterior import task_errors as task_errors_module
-from causalgia.posterior import task_patterns
-from causalgia.posterior.across_tasks import _sharing_group
+from causalgia.estimation.given_effects import task_columns, task_columns_of
+from causalgia.posterior import task_covariances
 from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
 from causalgia.posterior.pattern_mixture import (
     PatternLaw,
@@ -31,15 +29,15 @@ from causalgia.posterior.pattern_mixture import (
     task_moments,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
-from causalgia.posterior.shared_effects import Risk, Sharing, _crossed_alone, _risks, balanced_splits
-from causalgia.posterior.task_errors import task_errors
-from causalgia.posterior.task_patterns import (
+from causalgia.posterior.shared_effects import Risk, Sharing, _crossed_alone, _risks, _sharing_group, balanced_splits
+from causalgia.posterior.task_covariances import (
     Pattern,
     _Analyser,
     _distinct,
     _Expected,
     canonical_patterns,
     learnt_patterns,
+    task_errors,
 )
 from causalgia.zoo import Oracle, Word
 
@@ -722,13 +720,13 @@ def test_patterns_start_from_directions_and_principal_components_as_large_as_the
     rng = np.random.default_rng(0)
     effect = rng.normal(size=(60, 3)) @ np.diag([4.0, 2.0, 1.0, 0.5])[:3] + rng.normal(0, 0.1, (60, 4))
     given = []
-    plain = task_patterns._factor_analysers
+    plain = task_covariances._factor_analysers
 
     def counted(effect, values, vectors, starts):
         given.append(starts)
         return plain(effect, values, vectors, starts)
 
-    monkeypatch.setattr(task_patterns, "_factor_analysers", counted)
+    monkeypatch.setattr(task_covariances, "_factor_analysers", counted)
     learnt_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
     *directions, components = given[0]
     strong = effect[:50]
@@ -767,8 +765,8 @@ def test_the_weight_of_the_mean_correlation_is_the_share_of_sampling_error(df):
                 noise += (1 - mean[i, j] ** 2) ** 2 / df
                 apart += ((each[:, i, j] - mean[i, j]) ** 2).mean()
     expected = np.clip(noise / apart, 4 / (4 + df), 1.0)
-    assert task_errors_module._shrinkage(each, mean, df) == pytest.approx(expected)
-    assert task_errors_module._shrinkage(np.stack([mean] * 3), mean, df) == 1.0
+    assert task_covariances._shrinkage(each, mean, df) == pytest.approx(expected)
+    assert task_covariances._shrinkage(np.stack([mean] * 3), mean, df) == 1.0
 
 
 @pytest.mark.parametrize("removed", [0.0, 0.3])
@@ -777,7 +775,7 @@ def test_covariances_of_errors_are_put_together_from_their_parts(removed):
     least, own = rng.uniform(0.5, 2, (6, 3)), rng.uniform(0, 0.5, (6, 3))
     each = np.stack([correlation_of(3, r) for r in np.linspace(0, 0.5, 6)])
     mean, change = each.mean(axis=0), -removed * np.ones((3, 3))
-    parts = task_errors_module._Parts(least, own, each, mean, 0.25, change)
+    parts = task_covariances._Parts(least, own, each, mean, 0.25, change)
     rows = np.array([4, 1])
     values, vectors = parts.eigen(rows)
     for i, row in enumerate(rows):
@@ -795,7 +793,7 @@ def test_covariances_of_errors_are_put_together_from_their_parts(removed):
 def test_a_pattern_is_scaled_to_a_largest_variance_of_1(ridge):
     loadings = np.array([[3.0, 1.0], [0.5, -2.0], [0.0, 0.1]])
     plain = loadings @ loadings.T + ridge * np.eye(3)
-    found = task_patterns._as_unit("a", loadings, ridge)
+    found = task_covariances._as_unit("a", loadings, ridge)
     np.testing.assert_allclose(found.covariance, plain / np.diagonal(plain).max(), rtol=1e-12)
 
 

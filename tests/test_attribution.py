@@ -90,7 +90,7 @@ def test_an_ensemble_has_a_map_for_each_member(drawn):
 
 
 def test_baselines_are_shuffles_of_the_sequence_itself():
-    from causalgia.attribution.baselines import as_null, draws_of
+    from causalgia.attribution.map_scores import as_null, draws_of
     from causalgia.sequences.fasta import as_sequences
 
     of = as_sequences(["ACGTACGATCATTT", "GGGCCGGAATTGCA"])
@@ -295,7 +295,7 @@ def _game(values):
 def test_shapley_values_are_those_of_all_orders():
     from itertools import permutations
 
-    from causalgia.attribution.exchanges import shapley
+    from causalgia.attribution.map_scores import shapley
 
     values = [0.0, 1.0, 2.0, 5.0, 0.5, 1.0, 4.0, 9.0]
     tokens, baseline = np.zeros(3, np.uint8), np.ones(3, np.uint8)
@@ -313,7 +313,7 @@ def test_shapley_values_are_those_of_all_orders():
 
 
 def test_occlusion_is_the_mean_over_the_windows_that_cover_a_position():
-    from causalgia.attribution.exchanges import occlusion
+    from causalgia.attribution.map_scores import occlusion
 
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(9, 4))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +14,7 @@ import causalgia as cg
 from causalgia.errors import AttributionError, CausalgiaError, SequenceError
 
 h5py = pytest.importorskip("h5py")
+REFERENCE = Path(__file__).parent / "reference" / "finemo"
 RNG = np.random.default_rng(0)
 TOKENS = RNG.integers(0, 4, (3, 20)).astype(np.uint8)
 ONE_HOT = np.eye(4)[TOKENS]  # (n, length, 4)
@@ -39,6 +45,38 @@ def test_chrombpnet_gives_hypothetical_scores_and_their_sequences(tmp_path):
     projected = read(path, key="projected_shap/seq")
     assert "base" not in projected["score"].dims
     np.testing.assert_allclose(projected["score"][..., 0], mean, atol=2e-3)
+
+
+def test_the_files_of_chrombpnet_are_compressed_by_blosc():
+    """A file that deepdish wrote, as ChromBPNet has it write its scores (tests/reference/finemo/make.py)."""
+    maps, truth = read(REFERENCE / "chrombpnet.h5"), np.load(REFERENCE / "truth.npz")
+    np.testing.assert_array_equal(maps["score"][..., 0], truth["scores"].transpose(0, 2, 1).astype(float))
+    np.testing.assert_array_equal(maps["observed"], truth["tokens"])
+    regions = read(REFERENCE / "regions.npz")  # FiNeMo's, the middle 40 of 60 bases
+    np.testing.assert_array_equal(regions["score"][..., 0], maps["score"][:, 10:50, :, 0])
+
+
+def test_the_plugin_for_blosc_is_named_where_it_is_absent(tmp_path):
+    (tmp_path / "hdf5plugin.py").write_text("raise ImportError('absent')\n")
+    code = f"import causalgia as cg; cg.attribution.read_attributions({str(REFERENCE / 'chrombpnet.h5')!r})"
+    paths = os.pathsep.join([str(tmp_path), str(Path(cg.__file__).parents[1])])
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+        check=False,
+    )
+    assert "SequenceError" in ended.stderr
+    assert ended.stderr.rstrip().endswith(
+        "chrombpnet.h5: cannot be read by HDF5 alone; it is compressed as ChromBPNet does it (Blosc), or by another "
+        "plugin: pip install hdf5plugin"
+    )
+
+
+def test_hypothetical_scores_are_preferred(tmp_path):
+    both = _h5(tmp_path / "x.h5", input_seqs=ONE_HOT, hyp_scores=SCORES, projected_shap__seq=SCORES * ONE_HOT)
+    np.testing.assert_array_equal(read(both)["score"][..., 0], SCORES)
 
 
 def test_bpnet_and_arrays_give_the_same_maps(tmp_path):

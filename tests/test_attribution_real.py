@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.attribution.baselines import as_explained, as_null, draws_of
+from causalgia.attribution.map_scores import as_explained, as_null, draws_of
 from causalgia.sequences import read_fasta
 from causalgia.streams import derive, root_key
 from causalgia.trial.design_notes import auroc

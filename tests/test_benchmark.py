@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia.benchmark import map_scores
+from causalgia.benchmark import _interpretation
 from causalgia.errors import AttributionError, PredictorError
 from causalgia.sequences import encode
 from causalgia.trial.design_notes import auroc
@@ -101,15 +101,15 @@ def test_ranks_are_those_of_all_pairs_and_all_orders_of_ties():
         for _ in range(4_000):
             order = np.lexsort((rng.random(7), -scores))
             shares.append(read[order[:3]].mean())
-        assert map_scores.precision_at_k(scores, read) == pytest.approx(np.mean(shares), abs=5 * 0.33 / 4_000**0.5)
+        assert _interpretation.precision_at_k(scores, read) == pytest.approx(np.mean(shares), abs=5 * 0.33 / 4_000**0.5)
         entered = [read[scores >= score].mean() for score in scores[read]]
-        assert map_scores.average_precision(scores, read) == pytest.approx(np.mean(entered))
+        assert _interpretation.average_precision(scores, read) == pytest.approx(np.mean(entered))
 
 
 def test_calls_of_pure_noise_keep_the_nominal_rate():
     """Without signal any call is false: exchangeable scores make one in at most a tenth of maps."""
     rng, n = np.random.default_rng(2), 2_000
-    any_called = [map_scores.called(rng.random(40), rng.random(400), 0.1).any() for _ in range(n)]
+    any_called = [_interpretation.called(rng.random(40), rng.random(400), 0.1).any() for _ in range(n)]
     assert np.mean(any_called) < 0.1 + 4 * (0.09 / n) ** 0.5
     assert np.mean(any_called) > 0.05  # and the rate is used
 
@@ -118,10 +118,10 @@ def test_ratios_have_the_standard_error_of_repeated_samples():
     rng, found = np.random.default_rng(3), []
     for _ in range(2_000):
         below = rng.integers(1, 9, 50).astype(float)
-        found.append(map_scores.ratio_with_se(rng.binomial(below.astype(int), 0.3).astype(float), below))
+        found.append(_interpretation.ratio_with_se(rng.binomial(below.astype(int), 0.3).astype(float), below))
     ratios, ses = np.array(found).T
     assert ratios.std() == pytest.approx(ses.mean(), rel=0.08)
-    assert map_scores.ratio_with_se(np.zeros(3), np.zeros(3)) == (0.0, 0.0)
+    assert _interpretation.ratio_with_se(np.zeros(3), np.zeros(3)) == (0.0, 0.0)
 
 
 # --- methods of known quality ---

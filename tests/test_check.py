@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli
 from causalgia._check import _check, cost, findings
-from causalgia._check.numerical_noise import rounding_across_batches, rounding_against_float64
-from causalgia._check.probe_units import contrasts_to_check, reference_arm
+from causalgia._check.probe import contrasts_to_check, reference_arm, rounding_across_batches, rounding_against_float64
 from causalgia.errors import DesignError, PredictorError
 from causalgia.predict import Predictor
 from causalgia.predict.ensemble import reference_of

@@ -11,7 +11,7 @@ from test_report_page import Page, checks
 
 import causalgia as cg
 from causalgia import store
-from causalgia.mpra.counts._simulate import simulated
+from causalgia.mpra.counts._noise_model import simulated
 
 EXPERIMENT = """
 n_units = 40

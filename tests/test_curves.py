@@ -11,7 +11,7 @@ from scipy import special, stats
 
 import causalgia as cg
 from causalgia.errors import DesignError, EstimateError, OutcomesError
-from causalgia.multiplicity.sup_t import critical_values
+from causalgia.multiplicity.joint_methods import critical_values
 from causalgia.positions import folded, unfolded
 
 RNG = np.random.default_rng(0)

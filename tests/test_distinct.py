@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from causalgia import compiled
 from causalgia.compiled import Allowance
 from causalgia.errors import SequenceError
-from causalgia.sequences import distinct
-from causalgia.sequences.distinct import Distinct
+from causalgia.sequences import composition
+from causalgia.sequences.composition import Distinct
 from causalgia.sequences.samplers import sample_uniform
 
 
@@ -61,14 +61,16 @@ def test_numbers_are_a_dictionarys(data):
 
 @pytest.mark.parametrize("length", [33, 249])
 def test_equal_hashes_do_not_confuse(monkeypatch, length):
-    monkeypatch.setattr(distinct, "_hash_rows", lambda packed, hashes: hashes.fill(2**64 - 1))
+    monkeypatch.setattr(composition, "_hash_rows", lambda packed, hashes: hashes.fill(2**64 - 1))
     table, known = Distinct(length, capacity=1), {}
     for tokens in (pool(length, 300), pool(length, 600)):
         agrees(table, known, tokens)
 
 
 def test_hashes_that_crowd_the_end_of_the_table_wrap_around(monkeypatch):
-    monkeypatch.setattr(distinct, "_hash_rows", lambda packed, out: out.__setitem__(..., 2**64 - 1 - packed[:, 0] % 3))
+    monkeypatch.setattr(
+        composition, "_hash_rows", lambda packed, out: out.__setitem__(..., 2**64 - 1 - packed[:, 0] % 3)
+    )
     agrees(Distinct(31, capacity=4), {}, pool(31, 500))
 
 

@@ -12,7 +12,7 @@ import causalgia as cg
 from causalgia.compiled import NUMPY_ALLOWANCE
 from causalgia.design import AblateEach
 from causalgia.design.null_distributions import NULL_MODELS
-from causalgia.sequences import threads
+from causalgia.sequences import random as random_words
 from causalgia.sequences.samplers import sample_uniform
 
 L, N, KEY = 249, 8_000, 11
@@ -46,15 +46,15 @@ RANDOM = {
 def on_cores(monkeypatch: pytest.MonkeyPatch, cores: int) -> list[int]:
     """Let the samplers see so many cores; return a list that fills with the number of slices of each call."""
     slices: list[int] = []
-    pool = threads.ThreadPoolExecutor
+    pool = random_words.ThreadPoolExecutor
 
     def counted(workers: int) -> Any:
         slices.append(workers + 1)
         return pool(workers)
 
     monkeypatch.setattr(NUMPY_ALLOWANCE, "_left", 0)  # compiled code, as in a process that has drawn before
-    monkeypatch.setattr(threads, "available_cores", lambda: cores)
-    monkeypatch.setattr(threads, "ThreadPoolExecutor", counted)
+    monkeypatch.setattr(random_words, "available_cores", lambda: cores)
+    monkeypatch.setattr(random_words, "ThreadPoolExecutor", counted)
     return slices
 
 

@@ -19,8 +19,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior import mixture as mixture_module
 from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
-from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
+from causalgia.posterior.exact import Exact, fixed_effects_design, linear_part, log_prior_tau, row_nodes, shared_mode
 from causalgia.posterior.mixture import (
     _interior_point,
     _step_to_boundary,
@@ -46,6 +45,7 @@ from causalgia.posterior.scale_mixture import (
     window_of,
 )
 from causalgia.posterior.spike_and_slab import (
+    _draw_effects_and_scores,
     _draw_scores_given_effects,
     _relevant_scores,
     _scaled_model,
@@ -372,6 +372,32 @@ def test_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
     assert np.abs((draws == 0).mean(axis=0) - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
     middle = answer.quantile(0.9)
     assert np.abs((draws <= middle).mean(axis=0) - 0.9).max() < 4.5 * 0.3 / np.sqrt(4_000)
+
+
+def test_effects_that_are_not_0_under_shared_errors_by_enumeration() -> None:
+    """Given w and tau: the mean of each effect that is not 0, over all sets of effects that are not."""
+    effect, variances, loadings = (
+        np.array([20.0, 10.0, -45.0]),
+        np.array([36.0, 16.0, 9.0]),
+        np.array([[3.0], [4], [3]]),
+    )
+    model = _scaled_model(effect, Noise(variances, loadings), PRIOR, (1.0, 1.0))
+    w, tau, n = 0.6, 9.0, 40_000
+    sigma = np.diag(variances) + loadings @ loadings.T
+    sets = np.array(list(product([0.0, 1.0], repeat=3)))
+    chance, mean = np.empty(8), np.empty((8, 3))
+    for i, which in enumerate(sets):
+        slab = tau**2 * which
+        law = multivariate_normal(np.zeros(3), sigma + np.diag(slab))
+        chance[i] = w ** which.sum() * (1 - w) ** (3 - which.sum()) * law.pdf(effect)
+        mean[i] = slab * np.linalg.solve(sigma + np.diag(slab), effect)
+    chance /= chance.sum()
+    ace, normal, present = _draw_effects_and_scores(model, np.full(n, w), np.full(n, tau), np.random.default_rng(0))
+    np.testing.assert_allclose(present.mean(axis=0), chance @ sets, atol=0.01)
+    np.testing.assert_allclose((ace != 0).mean(axis=0), chance @ sets, atol=0.01)
+    expected = (chance @ mean) / (chance @ sets)
+    np.testing.assert_allclose((present * normal).mean(axis=0) / present.mean(axis=0), expected, atol=0.15)
+    np.testing.assert_allclose(ace.sum(axis=0) / (ace != 0).sum(axis=0), expected, atol=0.15)
 
 
 def test_bad_input_is_refused_with_its_cure() -> None:
@@ -735,3 +761,44 @@ def test_of_two_maxima_the_higher_one_is_taken(first: bool, monkeypatch: pytest.
     found = mixture_module._fit_mixture(effect, noise.variances, variance, np.ones(3), shared)
     assert len(fits) == 2
     assert found is next(fit for better, fit in fits if better)
+
+
+def test_weights_say_their_own_objective_and_gradient() -> None:
+    density = np.random.default_rng(0).normal(size=(40, 3))
+    counts = np.array([10.0, 1.0, 3.0])
+    fit = mixture_weights(density, counts)
+    likelihood = np.log(np.exp(density) @ fit.weight).sum()
+    assert fit.log_likelihood == pytest.approx(likelihood)
+    assert fit.penalized == pytest.approx(likelihood + 9 * np.log(fit.weight[0]) + 2 * np.log(fit.weight[2]))
+    gradient = (np.exp(density) / (np.exp(density) @ fit.weight)[:, None]).sum(axis=0) + (counts - 1) / fit.weight
+    assert fit.kkt_excess == pytest.approx(gradient.max() / (40 + 11) - 1, abs=1e-12)
+    assert abs(fit.kkt_excess) < 1e-10
+    assert fit.weight.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_how_much_better_ratios_fit_does_not_depend_on_the_unit() -> None:
+    generator = np.random.default_rng(0)
+    se = np.exp(generator.normal(size=60))
+    effect = generator.normal(0, np.sqrt(1 + 4) * se)
+    here, there = effect_se_dependence(effect, se), effect_se_dependence(100 * effect, 100 * se)
+    assert there.gain == pytest.approx(here.gain, abs=1e-6)
+    assert here.alpha == int(here.gain > 0)
+
+
+def test_one_scale_is_the_spread_and_one_bad_scale_is_refused() -> None:
+    effect, noise = np.array([30.0, -10.0, 5.0]), Noise(np.full(3, 25.0))
+    assert mixture(effect, noise, Prior(), scales=np.array([9.0])).nodes.tau == pytest.approx(9)
+    for bad in ([0.0, 1.0, np.nan], [-1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, np.inf]):
+        with pytest.raises(InferenceError, match="do not ascend"):
+            mixture(effect, noise, Prior(), scales=np.array(bad))
+    np.testing.assert_allclose(scale_grid(np.array([-3.0, 0.0]), np.ones(2))[-1], 2 * np.sqrt(8))
+
+
+def test_where_all_is_at_0_an_effect_that_is_not_0_is_not_shrunken() -> None:
+    effect = np.array([0.3, -0.2])
+    draws = mixture(effect, Noise(np.array([1.0, 4.0])), Prior(), scales=np.array([0.0])).draw(
+        20_000, np.random.default_rng(0)
+    )
+    assert draws.slab is not None
+    np.testing.assert_allclose(draws.slab.mean(axis=0), effect, atol=0.08)
+    np.testing.assert_allclose(draws.slab.std(axis=0), [1.0, 2.0], rtol=0.03)

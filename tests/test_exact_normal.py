@@ -25,10 +25,10 @@ from causalgia.posterior.density_grids import (
     resolve_density,
     support_grid,
 )
+from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
 from causalgia.posterior.normal import _tau_upper_bound, normal, tau_posterior
-from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
 from causalgia.prior import Prior
 
 HERE = Path(__file__).parent / "reference"

@@ -9,8 +9,7 @@ from scipy.stats import t as student_t
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, fixed_effects_design, log_prior_tau
-from causalgia.posterior.factor_scores import linear_part
+from causalgia.posterior.exact import Exact, fixed_effects_design, linear_part, log_prior_tau
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, residual_rows
 from causalgia.posterior.student_t import StudentModel, _mu_mesh, hyper_posterior, student, t_components

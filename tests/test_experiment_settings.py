@@ -11,8 +11,7 @@ import pytest
 import causalgia as cg
 from causalgia.design.intervention import Layout
 from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
-from causalgia.experiments.kit.settings import as_site
-from causalgia.experiments.kit.sites import further_sites
+from causalgia.experiments.kit.sites import as_site, further_sites
 from causalgia.zoo import Oracle, Word
 
 PFM = np.array([[0, 0, 9, 1], [8, 1, 1, 0], [0, 0, 0, 7], [9, 0, 1, 0]])

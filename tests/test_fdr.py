@@ -17,7 +17,7 @@ from scipy.stats import norm
 import causalgia as cg
 from causalgia.errors import EstimateError
 from causalgia.multiplicity import selected_intervals
-from causalgia.multiplicity.fdr import (
+from causalgia.multiplicity.adjusted_p import (
     fcr_ci_prob,
     hierarchical_q,
     pi0_by_lambda,

@@ -15,7 +15,7 @@ from causalgia._analyze import estimate_effects
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
-from causalgia.estimation.regression import regress
+from causalgia.estimation.standard_errors import regress
 from causalgia.multiplicity import adjust, bootstrap_t_max, simultaneous
 from causalgia.notes import notes_of
 

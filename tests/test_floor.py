@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.estimation.arithmetic_floor import at_least_floor, is_below_floor
+from causalgia.estimation.floating_point import at_least_floor, is_below_floor
 
 WORDS = ("CATGAGTCACC", "GGGGTCAAAGGTCA")
 CELLS = [f"{cell} {promoter}" for cell in ("K562", "HepG2") for promoter in ("minP", "SV40P")]

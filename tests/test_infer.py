@@ -17,19 +17,20 @@ import causalgia as cg
 from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
-from causalgia.posterior.engine_input import shared_patterns
+from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
-from causalgia.posterior.exchangeable import errors_grow_with_effects, why_no_posterior
-from causalgia.posterior.normal import normal
-from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
-from causalgia.posterior.predictive_checks import (
+from causalgia.posterior.labeled_data import shared_patterns
+from causalgia.posterior.model_checks import (
     _mean_variance,
     _off_diagonal_squares,
     _spread_tail,
     _zero_tail,
+    errors_grow_with_effects,
     prior_conflict,
+    why_no_posterior,
 )
-from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
+from causalgia.posterior.normal import normal
+from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 

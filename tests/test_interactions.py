@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.attribution import dfim, interactions, pair_mutagenesis
+from causalgia.attribution import dfim, interactions, map_scores
 from causalgia.errors import AttributionError, ContrastError, DesignError, OutcomesError, PredictorError, SequenceError
 from causalgia.experiments import site_pairs
 from causalgia.sequences import decode, encode, find_instances, reverse_complement
@@ -86,7 +86,7 @@ def test_blocks_of_mutants_change_nothing(monkeypatch):
     predictor, sample = _random_function(9), cg.Uniform(length=9).sample(4, rng=2)
     whole = interactions(sample, predictor)
     for rows in (1, 50):
-        monkeypatch.setattr(pair_mutagenesis, "_ROWS", rows)
+        monkeypatch.setattr(map_scores, "_ROWS", rows)
         np.testing.assert_allclose(interactions(sample, predictor)["ice"], whole["ice"], atol=1e-14)
 
 
@@ -170,6 +170,31 @@ def test_what_rounding_makes_is_no_interaction():
     assert abs(found["ice"]).max() > 0
     assert (mean["p"] == 1).all()
     assert abs(mean["ace"]).max() < mean["floor"].max() < 1e-3
+
+
+def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
+    """Adjusted p and half-widths against 100,000 draws of the largest |t|, of interactions by loop."""
+    rng, n, length, n_draws = np.random.default_rng(3), 14, 6, 100_000
+    letters = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    letters[:, [1, 4]] = np.where(rng.random((n, 2)) < 0.85, [2, 0], letters[:, [1, 4]])
+    f = _random_function(length, seed=4, tasks=("a",))
+    pairs = list(combinations(range(length), 2))
+    ice = np.array([[_by_loop(f, row, i, j)[0] for i, j in pairs] for row in letters])
+    t = ice.mean(axis=0) / (ice.std(axis=0, ddof=1) / n**0.5)
+    root = np.linalg.svd((ice - ice.mean(axis=0)) / ice.std(axis=0, ddof=1) / (n - 1) ** 0.5, full_matrices=False)
+    normal = rng.normal(size=(n_draws, len(root[1]))) @ (root[1][:, None] * root[2])
+    largest = (abs(normal) / np.sqrt(rng.chisquare(n - 1, n_draws) / (n - 1))[:, None]).max(axis=1)
+    expected = (largest[:, None] >= abs(t)).mean(axis=0)
+    assert expected.min() < 0.2 < 0.8 < expected.max()
+
+    found = interactions(letters, f)
+    p = cg.adjust(found, method="dunnett", rng=0)["p_adjusted"].values[:, 0]
+    assert (abs(p - expected) <= 4 * np.sqrt(expected * (1 - expected) * (1 / n_draws + 1 / 65_535)) + 1e-4).all()
+    band = cg.simultaneous(found, method="dunnett", rng=0)
+    half = (band["upper"] - band["lower"]).values[:, 0] / 2 / (ice.std(axis=0, ddof=1) / n**0.5)
+    np.testing.assert_allclose(half, half[0], rtol=1e-6)
+    beyond = (largest > half[0]).mean()
+    assert abs(beyond - 0.05) <= 4 * (0.05 * 0.95 * (1 / n_draws + 1 / 65_535)) ** 0.5
 
 
 @pytest.mark.long
@@ -478,7 +503,7 @@ def _auroc(scores, truth):
 def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(method, or_gate, means):
     """Area under the curve of the sites of gates in 60 bp, and the mean score at a site; both sites, or one alone."""
     pytest.importorskip("torch")
-    from causalgia.zoo.twin import Twin
+    from causalgia.zoo.torch_networks import Twin
 
     net = cg.TorchPredictor(Twin(gate), tasks=["AND", "OR", "sum"], scale="log2 activity")
     options = {} if method in ("ism", "gradient") else {"n_baselines": 64, "rng": 0}

@@ -14,7 +14,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._run.kept_effects import SharedRanges
-from causalgia._run.requested_contrasts import ContrastReduction, ContrastTrialSetup, contrast_request
+from causalgia._run.request import ContrastReduction, ContrastTrialSetup, contrast_request
 from causalgia._run.running_moments import QUANTILES, RunningMoments, moments_dataset, shared_parents
 from causalgia.errors import (
     ContrastError,

@@ -19,16 +19,16 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import null_biased_counts, scale_grid
 from causalgia.posterior.normal import normal
-from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
-from causalgia.posterior.spike_and_slab import spike_and_slab
-from causalgia.posterior.student_t import student
-from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.weight_draws import (
+from causalgia.posterior.pointwise_likelihood import (
     _draw_components,
     _draw_in_turn,
     draw_weights,
     left_out_log_density,
 )
+from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.student_t import student
+from causalgia.posterior.two_scales import two_scales
 from causalgia.prior import Prior
 
 PRIOR = Prior(standardized=False)
@@ -325,7 +325,7 @@ def test_left_out_densities_do_not_depend_on_how_often_the_inverse_is_computed_a
     whole = 0.6 ** np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
     found = []
     for anew in (1, 50):
-        monkeypatch.setattr("causalgia.posterior.weight_draws._ANEW", anew)
+        monkeypatch.setattr("causalgia.posterior.pointwise_likelihood._ANEW", anew)
         found.append(left_out_log_density(MANY, whole, *law, 20, np.random.default_rng(0)))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
 

@@ -18,7 +18,7 @@ from causalgia.multiplicity.matched_ranks import (
     rank_among_matched,
 )
 from causalgia.sequences import Variant, decode, encode, reverse_complement, split_by_genome, variant_windows
-from causalgia.sequences.variant_changes import distance_class, variant_changes
+from causalgia.sequences.windowed_variants import distance_class, variant_changes
 
 LENGTH = 60
 

@@ -228,7 +228,7 @@ def test_a_table_of_others_has_its_units_and_no_backgrounds():
     ("method", "says"), [("two_way", "a two-way analysis of each element"), ("nb", "a negative-binomial regression")]
 )
 def test_the_fit_of_an_mpra_names_its_method_elements_and_replicates(method, says):
-    from causalgia.mpra.counts._simulate import simulated
+    from causalgia.mpra.counts._noise_model import simulated
 
     found = cg.methods(cg.mpra.fit(simulated(), control="control", method=method)).methods
     assert "Activities of 30 elements were measured by an MPRA in 3 replicates." in found

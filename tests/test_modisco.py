@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.attribution.modisco_patterns import _groups_of
+from causalgia.attribution.seqlets import _groups_of
 from causalgia.errors import AttributionError
 from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement_word

@@ -16,7 +16,7 @@ import causalgia as cg
 from causalgia import spreadsheet
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.mpra.counts import counts_table
-from causalgia.mpra.counts._simulate import simulated
+from causalgia.mpra.counts._noise_model import simulated
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}

@@ -20,9 +20,9 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     cluster_deviations,
     power_tuning,
     powered_mean,
+    random_draw_test,
     shared_noise,
 )
-from causalgia.mpra.comparisons.random_draw import random_draw_test
 
 REFERENCE = Path(__file__).parent / "reference" / "ppi"
 

@@ -10,9 +10,8 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import DesignError, EstimateError, InferenceError, PredictorError
 from causalgia.estimation import mean_ice
-from causalgia.estimation.crossover import between_levels, crossed_mean
-from causalgia.estimation.crossover_estimates import next_level
-from causalgia.estimation.variance_moderation import moderate
+from causalgia.estimation.crossover import between_levels, crossed_mean, next_level
+from causalgia.estimation.standard_errors import moderate
 
 A, C = (cg.FunctionPredictor(lambda x, row=row: x[:, row].mean(-1), tasks=["n"]) for row in (0, 1))
 

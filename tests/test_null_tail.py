@@ -10,8 +10,13 @@ from scipy.stats import anderson, genpareto
 
 import causalgia as cg
 from causalgia.errors import DesignError
-from causalgia.multiplicity.matched_ranks import Strata, rank_among_matched
-from causalgia.multiplicity.null_tail import anderson_darling, extrapolate_ranks, fit_null_tail
+from causalgia.multiplicity.matched_ranks import (
+    Strata,
+    anderson_darling,
+    extrapolate_ranks,
+    fit_null_tail,
+    rank_among_matched,
+)
 from causalgia.sequences import Variant, decode
 
 

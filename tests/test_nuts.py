@@ -17,14 +17,12 @@ from scipy import stats
 from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
-from causalgia.posterior.engine_input import FamilyData, family_data, group_rows, result_coordinates
 from causalgia.posterior.engines import fit_family, has_log_likelihood
 from causalgia.posterior.error_covariance import Noise, noise_unit
 from causalgia.posterior.exact import fixed_effects_design
+from causalgia.posterior.labeled_data import FamilyData, family_data, group_rows, posterior_groups, result_coordinates
 from causalgia.posterior.mixture import mixture
-from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors
-from causalgia.posterior.nuts import Sampled, sample_mixture
-from causalgia.posterior.posterior_groups import posterior_groups
+from causalgia.posterior.nuts import Sampled, as_factors, hierarchical_model, mixture_given_factors, sample_mixture
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior

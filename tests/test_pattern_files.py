@@ -204,7 +204,7 @@ def finemo(tmp_path: Path) -> Path:
     (tmp_path / "genome.fa").write_text(f">chr1\n{genome}\n")
     sequences = one_hot(encode([genome[10:30], genome[40:60]]))
     scores = np.arange(2 * 4 * 20, dtype=np.float16).reshape(2, 4, 20)
-    places = {"chr": np.array(["chr1", "chr1"]), "peak_region_start": np.array([10, 40]), "peak_id": np.array([0, 1])}
+    places = {"chr": np.array(["chr1", "chr1"]), "start": np.array([10, 40]), "peak_id": np.array([0, 1])}
     np.savez_compressed(tmp_path / "regions.npz", sequences=sequences.astype(np.int8), contributions=scores, **places)
     np.savez(tmp_path / "bare.npz", sequences=sequences.astype(np.int8), contributions=scores.sum(axis=1))
     lines = [hit("chr1", 12, "GATA", "+", 0), hit("chr1", 45, "GATA", "+", 1), hit("chr1", 50, "GATA", "-", 1)]
@@ -216,6 +216,7 @@ def finemo(tmp_path: Path) -> Path:
     return tmp_path
 
 
+FINEMO = Path(__file__).parent / "reference" / "finemo"
 EXPECTED = np.array([[0, 0, 3, 0], [3, 0, 0, 0], [0, 0, 0, 3], [2, 0, 0, 1]]) / 3
 
 
@@ -245,14 +246,34 @@ def test_hits_in_regions(finemo: Path, table: str, regions: str) -> None:
         assert found.seqlets.hypothetical is None
 
 
+@pytest.mark.parametrize("name", ["start", "peak_region_start"])
+def test_the_files_of_finemo_itself(tmp_path: Path, name: str) -> None:
+    """Hits and regions that FiNeMo wrote (reference/finemo/make.py): windows and scores are those of the sites."""
+    truth, arrays = np.load(FINEMO / "truth.npz"), dict(np.load(FINEMO / "regions.npz"))
+    arrays[name] = arrays.pop("start")
+    np.savez(tmp_path / "regions.npz", **arrays)
+    (found,) = cg.read_patterns(FINEMO / "hits.tsv", regions=tmp_path / "regions.npz").values()
+    windows = [
+        (-1 if minus else 1, row, slice(start, start + 6))
+        for row, (start, minus) in enumerate(zip(truth["start"], truth["minus"], strict=True))
+    ]
+    one_hot = np.eye(4)[truth["tokens"]]
+    np.testing.assert_array_equal(found.probabilities, np.mean([one_hot[r, at][::t, ::t] for t, r, at in windows], 0))
+    scores = np.mean([truth["scores"][r, :, at].T.astype(float)[::t, ::t] for t, r, at in windows], axis=0)
+    np.testing.assert_allclose(found.seqlets.hypothetical, scores, atol=1e-12)
+    np.testing.assert_array_equal(found.probabilities, np.eye(4)[encode(["GATAAG"])[0]])
+
+
 def test_hits_that_cannot_be_placed(finemo: Path) -> None:
     genome, regions = finemo / "genome.fa", finemo / "regions.npz"
+    (finemo / "far.tsv").write_text(f"{HEADER}\n{hit('chr1', 27, 'GATA', '+', 0)}\n")
     for table, options, message in (
         ("hits.tsv", {}, "give genome= .* or regions="),
         ("hits.tsv", {"genome": genome, "regions": regions}, "not both"),
         ("relative.tsv", {"genome": genome}, "the hit has no chromosome"),
-        ("relative.tsv", {"regions": regions}, "lie outside region 0"),
+        ("far.tsv", {"regions": regions}, "bases 17 to 21 lie outside region 0"),
         ("hits.bed", {"regions": regions}, "names no region"),
+        ("hits.tsv", {"regions": finemo / "bare.npz"}, "does not say where its regions begin"),
     ):
         with pytest.raises(SequenceError, match=message):
             cg.read_patterns(finemo / table, **options)

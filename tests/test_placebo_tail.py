@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.verdicts.placebo_words import LEAST_EXCESSES, rank_errors, resolution_note, tail_errors, upper_tail
+from causalgia.multiplicity.placebo import LEAST_EXCESSES, rank_errors, resolution_note, tail_errors, upper_tail
 
 
 def _table(words, effects, se=0.01):

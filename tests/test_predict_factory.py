@@ -12,14 +12,14 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import EstimateError, PredictorError
-from causalgia.predict import contrast_deviation, factory, load_predictor
+from causalgia.predict import contrast_deviation, function_predictor, load_predictor
 
 TOKENS = np.random.default_rng(0).integers(0, 4, (20, 12), dtype=np.uint8)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_made(monkeypatch):
-    monkeypatch.setattr(factory, "_MADE", {})
+    monkeypatch.setattr(function_predictor, "_MADE", {})
 
 
 def count_a():
@@ -43,11 +43,11 @@ def fresh(code, *args):
 def test_it_is_made_at_the_first_question_and_once():
     made = cg.predict.PredictorFactory(count_a)
     assert repr(made) == "PredictorFactory(count_a)"
-    assert factory._MADE == {}
+    assert function_predictor._MADE == {}
     np.testing.assert_array_equal(made.predict(TOKENS), (TOKENS == 0).sum(1, keepdims=True))
     for other in (cg.predict.PredictorFactory(count_a), pickle.loads(pickle.dumps(made))):
         np.testing.assert_array_equal(other.predict(TOKENS), made.predict(TOKENS))
-    assert len(factory._MADE) == 1
+    assert len(function_predictor._MADE) == 1
 
 
 def test_it_is_what_it_makes():
@@ -149,7 +149,7 @@ def test_what_was_made_before_a_file_changed_is_made_again(tmp_path):
         opened = cloudpickle.loads(sent[-1])
         np.testing.assert_array_equal(opened.predict(TOKENS), counts * weight)
         assert opened.made is made.made  # once in each process
-    assert len(factory._MADE) == 1
+    assert len(function_predictor._MADE) == 1
     with pytest.raises(PredictorError, match="makes another predictor here.*than where it was sent from"):
         cloudpickle.loads(sent[0]).predict(TOKENS)
 

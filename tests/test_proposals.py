@@ -13,7 +13,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._discover import _largest, _reads, is_near_copy
-from causalgia.attribution.average_mutagenesis import EditedBackgrounds, trimmed
+from causalgia.attribution.distinct_patterns import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, MissingExtraError, OutcomesError, SequenceError
 from causalgia.multiplicity import placebo_fences

@@ -9,7 +9,7 @@ from test_proposals import planted
 from torch import nn
 
 import causalgia as cg
-from causalgia.attribution.filter_sites import first_activation
+from causalgia.attribution.layers import first_activation
 from causalgia.errors import AttributionError, PredictorError
 from causalgia.sequences import encode
 

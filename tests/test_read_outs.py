@@ -11,8 +11,7 @@ import pytest
 import causalgia as cg
 from causalgia.errors import DesignError, SequenceError
 from causalgia.sequences import Variant, decode, encode, reverse_complement, variant_windows
-from causalgia.sequences.read_outs import place_by_read_out
-from causalgia.sequences.variant_changes import distance_class, variant_changes
+from causalgia.sequences.windowed_variants import distance_class, place_by_read_out, variant_changes
 
 LENGTH = 61
 

@@ -21,7 +21,7 @@ from causalgia.errors import (
     OutcomesError,
 )
 from causalgia.estimation import errors_in_variables, from_effects, heterogeneity, modification, random_effects
-from causalgia.estimation.variance_moderation import moderate_unequal
+from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.multiplicity import (
     equicoordinate,
     hierarchical_p,
@@ -35,12 +35,12 @@ from causalgia.multiplicity import (
 from causalgia.posterior import prior_predictive
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
-from causalgia.posterior.engine_input import average_over_predictors
+from causalgia.posterior.engines import over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.labeled_data import average_over_predictors
 from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
 from causalgia.posterior.nuts import sample_slab
-from causalgia.posterior.predictor_level import over_predictors
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
 

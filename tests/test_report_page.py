@@ -222,7 +222,7 @@ def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
 def test_every_result_has_a_page(kind, tmp_path):
     import pandas as pd
 
-    from causalgia.mpra.counts._simulate import simulated
+    from causalgia.mpra.counts._noise_model import simulated
 
     def concordance():
         true = np.linspace(-1, 1, 40)

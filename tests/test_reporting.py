@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia import report, reporting
 from causalgia.errors import OutcomesError
-from causalgia.mpra.counts._simulate import two_arms
+from causalgia.mpra.counts._noise_model import two_arms
 from causalgia.reporting import (
     cells,
     format_effect,

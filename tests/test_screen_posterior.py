@@ -13,8 +13,8 @@ import causalgia as cg
 from causalgia.errors import DegenerateWarning
 from causalgia.estimation import estimate
 from causalgia.posterior import mixture
-from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.labeled_data import shared_patterns
 from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
 from causalgia.posterior.scale_mixture import Components, log_component_densities
 

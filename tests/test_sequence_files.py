@@ -57,7 +57,7 @@ def test_tokens_and_named_arrays(tmp_path: Path) -> None:
 def test_regions_of_finemo_have_their_windows_as_names(tmp_path: Path) -> None:
     arrays = {"sequences": one_hot(encode(WORDS)), "contributions": np.zeros((3, 7))}
     assert cg.read_sequences(saved(tmp_path / "a.npz", **arrays)).names == (0, 1, 2)
-    places = {"chr": np.array(["chr1", "chr1", "chrX"]), "peak_region_start": np.array([5, 90, 5])}
+    places = {"chr": np.array(["chr1", "chr1", "chrX"]), "start": np.array([5, 90, 5])}
     found = cg.read_sequences(saved(tmp_path / "b.npz", **arrays, **places))
     assert found.names == ("chr1:5-12", "chr1:90-97", "chrX:5-12")
     assert decode(found.tokens) == WORDS

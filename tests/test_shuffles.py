@@ -19,7 +19,7 @@ from scipy.stats import chi2_contingency, chisquare
 from causalgia import compiled
 from causalgia.compiled import Allowance
 from causalgia.errors import SequenceError
-from causalgia.sequences import array_shuffles, samplers, shuffles
+from causalgia.sequences import dinucleotide_shuffle, samplers, shuffles
 from causalgia.sequences.dinucleotide_shuffle import LANES, LONGEST, _walk_alone, shuffle_long_pairs, shuffle_pairs
 from causalgia.sequences.random import random_words, unit_state
 from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
@@ -386,8 +386,8 @@ def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(monkeypatch
 
         return call
 
-    monkeypatch.setattr(samplers, "shuffle_letters", watched(array_shuffles.shuffle_letters))
-    monkeypatch.setattr(shuffles, "shuffle_pairs_of", watched(array_shuffles.shuffle_pairs_of))
+    monkeypatch.setattr(samplers, "shuffle_letters", watched(dinucleotide_shuffle.shuffle_letters))
+    monkeypatch.setattr(shuffles, "shuffle_pairs_of", watched(dinucleotide_shuffle.shuffle_pairs_of))
     tokens = sample_profile(4, np.arange(300), np.tile([0.85, 0.05, 0.05, 0.05], (16_000, 1)))
     expected = klet_shuffle(9, np.arange(300), tokens, k)
     np.testing.assert_array_equal(in_numpy(monkeypatch, lambda: klet_shuffle(9, np.arange(300), tokens, k)), expected)
@@ -397,7 +397,7 @@ def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(monkeypatch
 @pytest.mark.parametrize("k", [1, 2])
 def test_where_much_is_shuffled_the_compiled_shuffle_takes_over(monkeypatch, k) -> None:
     tokens = sample_uniform(1, np.arange(50), 60)
-    wanted = 2.5 * array_shuffles.nanoseconds(50, 60)
+    wanted = 2.5 * dinucleotide_shuffle.nanoseconds(50, 60)
     monkeypatch.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(int(wanted)))
     rows = [klet_shuffle(2, np.arange(50), tokens, k) for _ in range(4)]
     assert not compiled.NUMPY_ALLOWANCE.covers(0)

@@ -22,9 +22,8 @@ from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
 from causalgia.mpra import BarcodeRules, Controls, OligoRules, library
 from causalgia.trial_file import TrialSpec, read_analysis, read_library_spec, read_spec, starter
-from causalgia.trial_file.library_table import MPRA
 from causalgia.trial_file.trial_spec import PredictorSpec
-from causalgia.trial_file.trial_tables import PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.trial_file.trial_tables import MPRA, PLACEBOS, PREDICTOR, TOP, _arm_keys
 
 MINIMAL = """
 n_units = 20

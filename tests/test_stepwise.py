@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from causalgia.choices import STEPWISE
-from causalgia.multiplicity.stepwise import stepwise
+from causalgia.multiplicity.adjusted_p import stepwise
 
 _THEIRS = {"bh": "fdr_bh", "by": "fdr_by", "holm": "holm", "hochberg": "simes-hochberg", "bonferroni": "bonferroni"}
 
@@ -28,7 +28,7 @@ def test_adjusted_p_values_are_those_of_statsmodels_to_the_bit(method, count):
 
 def test_adjusting_loads_no_statistics_package():
     code = (
-        "import sys, numpy as np\nfrom causalgia.multiplicity.stepwise import stepwise\n"
+        "import sys, numpy as np\nfrom causalgia.multiplicity.adjusted_p import stepwise\n"
         "stepwise(np.array([0.1, 0.2]), 'bh')\nassert not {'statsmodels', 'scipy.stats'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

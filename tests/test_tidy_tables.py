@@ -9,7 +9,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
-from causalgia.paper._tidy import COLUMNS
+from causalgia.paper.effect_tables import COLUMNS
 
 HOSTILE = "=1+1|<script>alert('x')</script> & 50%_{a}\\"
 

@@ -12,10 +12,8 @@ from scipy import optimize, stats
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError, FewClustersWarning, OutcomesError
 from causalgia.estimation import mean_ice
-from causalgia.estimation.exponential_tilt import standardized, tilt, tilted_mean
-from causalgia.estimation.transformed_t import untransformed
-from causalgia.numerics.moments import skewness
-from causalgia.verdicts._tipping_point import _cube_over_square, _first_changes
+from causalgia.numerics.moments import skewness, untransformed
+from causalgia.verdicts._tipping_point import _cube_over_square, _first_changes, standardized, tilt, tilted_mean
 
 
 def outcomes_of(ice: np.ndarray, tasks: tuple[str, ...] = ("K562",), **on_unit: Any) -> xr.Dataset:

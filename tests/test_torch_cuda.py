@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import causalgia as cg
-from causalgia.predict._contrast_deviation import contrast_deviation
+from causalgia.predict.answer_comparisons import contrast_deviation
 from causalgia.predict.torch_device import HostDeviceCopier
 
 pytestmark = pytest.mark.torch

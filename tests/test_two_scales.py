@@ -16,8 +16,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales as law_of_effects
 from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import fixed_effects_design
-from causalgia.posterior.factor_scores import LinearPart, linear_part
+from causalgia.posterior.exact import LinearPart, fixed_effects_design, linear_part
 from causalgia.posterior.lattice import (
     Lattice,
     _log_integral,

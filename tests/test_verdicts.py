@@ -21,12 +21,12 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
 from causalgia.multiplicity import equivalence, placebo_region
+from causalgia.multiplicity.placebo import resolution_note
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean
 from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.evidence import union_interval
-from causalgia.verdicts.placebo_words import resolution_note
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws, missed_share, unseen
 from causalgia.verdicts.rope import Region, left_out_sentence, rope_region, select_tasks, tasks_that_vary

@@ -647,7 +647,7 @@ def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo, message: str) -
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "causalgia.zoo.twin", raising=False)
+    monkeypatch.delitem(sys.modules, "causalgia.zoo.torch_networks", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'causalgia\[torch\]'"):
         oracle("additive").module()

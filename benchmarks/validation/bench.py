@@ -14,8 +14,12 @@ from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning
-from causalgia.mpra.comparisons.prediction_powered_means import PoweredMean, classical_reason, powered_mean
-from causalgia.mpra.comparisons.random_draw import random_draw_test
+from causalgia.mpra.comparisons.prediction_powered_means import (
+    PoweredMean,
+    classical_reason,
+    powered_mean,
+    random_draw_test,
+)
 from validation.checks import Check
 from validation.draws import Rng
 

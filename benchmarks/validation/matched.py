@@ -16,8 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import causalgia as cg
-from causalgia.multiplicity.matched_ranks import Strata, local_fdr, match_strata, rank_among_matched
-from causalgia.multiplicity.null_tail import extrapolate_ranks
+from causalgia.multiplicity.matched_ranks import Strata, extrapolate_ranks, local_fdr, match_strata, rank_among_matched
 from causalgia.sequences import Variant, read_fasta, variant_windows
 from validation.checks import Check
 from validation.draws import Rng

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from scipy.stats import false_discovery_control
 
+from causalgia.multiplicity.placebo import tail_errors
 from causalgia.verdicts import decide
-from causalgia.verdicts.placebo_words import tail_errors
 from validation.checks import Check
 from validation.draws import Rng
 

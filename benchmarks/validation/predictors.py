@@ -14,8 +14,7 @@ import numpy as np
 from scipy import stats
 
 import causalgia as cg
-from causalgia.estimation.crossover import between_levels
-from causalgia.estimation.crossover_estimates import next_level
+from causalgia.estimation.crossover import between_levels, next_level
 from validation.checks import Check, Rng
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "models"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 import causalgia as cg
-from causalgia.posterior.exchangeable import errors_grow_with_effects
+from causalgia.posterior.model_checks import errors_grow_with_effects
 from validation.checks import Check
 from validation.draws import Rng
 from validation.multiplicity import each

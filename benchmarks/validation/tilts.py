@@ -12,9 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from causalgia.estimation.exponential_tilt import standardized, tilt, tilted_mean
-from causalgia.estimation.transformed_t import untransformed
-from causalgia.numerics.moments import skewness
+from causalgia.numerics.moments import skewness, untransformed
+from causalgia.verdicts._tipping_point import standardized, tilt, tilted_mean
 from validation.checks import Check
 from validation.draws import Draw, Rng, exponential, normal, parents_of
 

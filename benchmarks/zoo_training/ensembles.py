@@ -17,7 +17,7 @@ from causalgia.predict import TorchPredictor, save_weights
 from causalgia.sequences import one_hot
 from causalgia.streams import derive, root_key
 from causalgia.types import Tokens
-from causalgia.zoo.named_oracles import oracle
+from causalgia.zoo.oracles import oracle
 from causalgia.zoo.torch_networks import NETWORKS
 from causalgia.zoo.trained import MEMBERS, Card, card_path, file_digest, weights_path
 

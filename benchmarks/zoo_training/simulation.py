@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from causalgia.sequences import encode
 from causalgia.streams import derive
 from causalgia.types import Tokens
-from causalgia.zoo.named_oracles import LENGTH, oracle
+from causalgia.zoo.oracles import oracle
+from causalgia.zoo.torch_networks import LENGTH
 
 _END = 8
 """Bases at each end whose composition varies."""

@@ -30,9 +30,11 @@ from causalgia._check.cost import (
     throughput_of_long,
 )
 from causalgia._check.findings import Check, Finding, measure_incremental_gain
-from causalgia._check.numerical_noise import (
+from causalgia._check.probe import (
     AGAINST_EXACT,
+    ProbeUnits,
     Rounding,
+    contrasts_to_check,
     label_by_task,
     measure_repeats,
     outcomes_in_other_batches,
@@ -40,13 +42,12 @@ from causalgia._check.numerical_noise import (
     rounding_against_float64,
     strand_asymmetry,
 )
-from causalgia._check.probe_units import ProbeUnits, contrasts_to_check
 from causalgia.design import Design
 from causalgia.design.design import check_design
-from causalgia.effects.numerical_floor import floor_of
+from causalgia.effects._contrast import floor_of
 from causalgia.errors import FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.batch_mates import asks_one_by_one
+from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG, check_predictor
 from causalgia.streams import derive

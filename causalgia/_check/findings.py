@@ -12,8 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia._check.cost import Cost, Throughput
-from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
-from causalgia._check.probe_units import ProbeUnits
+from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.predict import Predictor
 from causalgia.trial.outcomes import duration

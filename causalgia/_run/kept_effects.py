@@ -9,17 +9,17 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.request import RunRequest
-from causalgia._run.requested_contrasts import (
+from causalgia._run.request import (
     ContrastReduction,
     ContrastRequest,
     ContrastTrialSetup,
+    RunRequest,
     set_up_contrasts,
     warn_constant_tasks,
     which_tasks,
 )
 from causalgia.effect_table import as_effect_table
-from causalgia.effects.control_sd import pooled_sd, sd_attrs, shared_arm_sds
+from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs, shared_arm_sds
 from causalgia.effects.task_weights import TaskWeights
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy

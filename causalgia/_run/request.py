@@ -1,35 +1,53 @@
-"""A trial as `run` was asked for it: its arguments, checked, in one frozen value."""
+"""A trial as `run` was asked for it, and the contrasts that are computed while it runs."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
+from scipy import sparse
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
 from causalgia.design import Design
 from causalgia.design.design import check_design
+from causalgia.effects._contrast import floor_of
+from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.functions_of_means import check_scale_of_means
-from causalgia.effects.scales import OF_MEANS, check_not_log
-from causalgia.effects.task_weights import TaskWeights, check_one_task_scale, check_task_scale, requested_task_weights
-from causalgia.errors import DesignError, quoted
+from causalgia.effects.pointwise_effects import sd_weights, sums_over_arms
+from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
+from causalgia.effects.task_weights import (
+    TaskWeights,
+    check_one_task_scale,
+    check_task_scale,
+    do_coordinate,
+    effect_attrs,
+    measured_on,
+    requested_task_weights,
+)
+from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.estimation.request import OVER_PREDICTORS
+from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive
-from causalgia.trial.attributes import check_analysis, known_tasks
+from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks, store_design, task_scale_coordinate
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.setup import TrialSetup, set_up_trial
-from causalgia.trial.turns import Trial
+from causalgia.trial.turns import NamedArrays, Trial
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from distributed import Client
+
 
 Keep: TypeAlias = Literal["outcomes", "effects", "moments"]
 KEEPS = get_args(Keep)
@@ -207,3 +225,334 @@ def as_comparable_tasks(analysis: Analysis, predictor: Predictor, known: tuple[s
     if predictor.task_scales is not None and analysis.scale == "identity":
         check_one_task_scale(over.weights, dict(zip(known, predictor.task_scales, strict=True)))
     return over
+
+
+@dataclass(frozen=True)
+class ContrastRequest:
+    """The contrasts of a crossover, and the arms that they need.
+
+    Attributes
+    ----------
+    analysis
+        The planned analysis, with its contrasts.
+    design
+        The design whose arms are weighted.
+    weights
+        Contrast -> arm -> weight.
+    control
+        The arm that every contrast subtracts, if there is one control.
+    over
+        Contrasts between tasks, which replace the tasks; None: each task.
+    """
+
+    analysis: Analysis
+    design: Design
+    weights: Weights
+    control: str | None
+    over: TaskWeights | None
+
+    @property
+    def interaction(self) -> list[str] | None:
+        """The factors of the interaction, if one is requested."""
+        return list(self.analysis.interaction) if self.analysis.interaction else None
+
+    @property
+    def scale(self) -> str:
+        """The scale on which outcomes are transformed first."""
+        return self.analysis.scale
+
+    @cached_property
+    def matrix(self) -> sparse.csr_array:
+        """Weights of K contrasts over all arms, ``(K, A)``."""
+        return weight_matrix(self.weights, self.design.arm_names)
+
+    @cached_property
+    def sd_matrix(self) -> sparse.csr_array:
+        """Weights of the arms whose sd is the unit of each contrast, ``(K, A)``; by default `matrix` itself."""
+        kinds = [arm.intervention.kind for arm in self.design.named_arms]
+        return sd_weights(self.matrix, kinds, self.control)
+
+    @cached_property
+    def used(self) -> NDArray[np.intp]:
+        """Arms that any contrast or sd needs."""
+        return np.union1d(self.matrix.indices, self.sd_matrix.indices).astype(np.intp)
+
+    @cached_property
+    def measured(self) -> NDArray[np.intp]:
+        """Arms whose sd is computed: the untreated one, and, in case it does not vary, those subtracted."""
+        return np.union1d(*(W.indices[W.data < 0] for W in (self.sd_matrix, self.matrix))).astype(np.intp)
+
+
+def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> ContrastRequest:
+    """Return the contrasts of a trial that keeps only effects or moments, from its analysis, else from its design.
+
+    Raises
+    ------
+    DesignError
+        If neither names contrasts, the trial is parallel, or the analysis needs the outcomes themselves.
+    ContrastError
+        If the scale is impossible for the predictor's answers.
+    """
+    prefix = f"keep={quoted(keep)}"
+    if design.assignment != "crossover":
+        raise DesignError(
+            f"{prefix}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a "
+            "unit"
+        )
+    request = (analysis or Analysis()).asking(design.asked)
+    if not request.asks:
+        raise DesignError(
+            f"{prefix}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
+        )
+    needs_units = {"scale": request.scale in OF_MEANS}
+    if keep == "moments":
+        needs_units |= {
+            "across": request.across is not None,
+            "target": request.target != "population",
+            "weights": request.weights != "units",
+            "cluster": request.cluster not in ("auto", "none", "parent"),
+            "adjust": request.adjust in ("bootstrap_t", "sign_flip"),
+            "error": request.error == "bootstrap_t",
+        }
+    for name in (name for name, needed in needs_units.items() if needed):
+        raise DesignError(
+            f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis needs the outcomes of all units at "
+            f"once; leave keep= out, or leave {name}= out of the analysis (of an experiment: "
+            "dataclasses.replace(experiment, analysis=...))"
+        )
+    if keep == "moments" and design.n_units < 2:
+        raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")
+    if request.scale != "identity":
+        check_not_log(request.scale, predictor.scale)
+    shell, arms = xr.Dataset(coords=arm_coordinates(design.named_arms)), design.arm_names
+    control = None if request.control is None else arm_name(request.control, arms)
+    rows = None if control is not None else request.weights_by_contrast or None
+    weights = requested_weights(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
+    return ContrastRequest(request, design, weights, control, _task_weights(request, predictor, prefix))
+
+
+def _task_weights(analysis: Analysis, predictor: Predictor, prefix: str) -> TaskWeights | None:
+    """Return the contrasts between tasks, of a predictor whose tasks are known."""
+    if analysis.tasks is None:
+        return None
+    if "position" in predictor.dims:
+        raise DesignError(
+            f"{prefix}: contrasts between tasks of curves are taken of outcomes; leave keep= out, or read a window: "
+            "reduce=[cg.Window(...)]"
+        )
+    known = known_tasks(predictor)
+    if known is None:
+        raise DesignError(
+            f"{prefix}: the analysis compares tasks, and those of this predictor have no names before its first "
+            'answer; give it tasks=["K562", ...], or leave keep= out'
+        )
+    return as_comparable_tasks(analysis, predictor, known)
+
+
+_MOST_WEIGHTS = 2**25
+
+
+def effect_labels(
+    question: ContrastRequest, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False
+) -> xr.Dataset:
+    """Return effects without units and numbers, labeled as by `causalgia.contrast`.
+
+    Parameters
+    ----------
+    question
+        The contrasts.
+    predictor
+        Has the tasks and models.
+    attrs
+        Attributes of the trial.
+    sparing
+        Leave out ``weight`` and the arms beyond 33 million weights, and mark the contrasts of one placebo word.
+    """
+    design, weights = question.design, question.weights
+    attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
+    outcomes = xr.Dataset(coords=arm_coordinates(design.named_arms), attrs=attrs)
+    words = effect_attrs(
+        measured_on(outcomes),
+        weights,
+        question.scale,
+        "crossover",
+        question.control,
+        question.interaction,
+        question.over,
+    )
+    coords = {
+        "contrast": list(weights),
+        **predictor.coordinates,
+        **(task_scale_coordinate(predictor) if question.over is None else {"task": question.over.names}),
+        **do_coordinate(outcomes, weights, question.scale),
+    }
+    names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
+    if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
+        placebo_words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
+        single = set(placebo_word_contrasts(weights, placebo_words))
+        if not placebo_words:
+            return names
+        return names.assign_coords(placebo_word=("contrast", [k in single for k in weights]))
+    on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
+    return names.assign(weight=(("contrast", "arm"), as_dense(question.matrix))).assign_coords(on_arms)
+
+
+@dataclass(frozen=True)
+class ContrastReduction:
+    """Computes contrasts of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
+
+    Attributes
+    ----------
+    names
+        Names of the arms, and of the tasks where they are known before the first answer, for errors.
+    used, matrix
+        The arms in use, and the weights of the contrasts over them, ``(K, len(used))``.
+    measured
+        The arms whose sd is a unit of the contrasts.
+    scale, measured_on
+        The transformation of the outcomes, and the scale of the predictor, in words.
+    dims
+        The dims of an answer.
+    over
+        Contrasts between tasks, which replace the tasks.
+    """
+
+    names: dict[str, list[str]]
+    used: NDArray[np.intp]
+    matrix: sparse.csr_array
+    measured: NDArray[np.intp]
+    scale: str
+    measured_on: str
+    dims: tuple[str, ...]
+    over: TaskWeights | None = None
+
+    @classmethod
+    def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
+        """Return the reduction for the requested contrasts."""
+        tasks, over = known_tasks(predictor), question.over
+        if tasks is not None and over is not None:
+            tasks = tuple(tasks[i] for i in over.used)
+        return cls(
+            names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
+            used=question.used,
+            matrix=question.matrix[:, question.used],
+            measured=question.measured,
+            scale=question.scale,
+            measured_on=predictor.scale,
+            dims=predictor.dims,
+            over=over,
+        )
+
+    def effects(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
+
+        The intervals ICE +- rounding of all units have [low, high] in common; they are disjoint where low > high.
+
+        Raises
+        ------
+        ContrastError
+            If the scale is impossible for an outcome.
+        """
+        outcome = self.of_tasks(outcome)
+        self._check(outcome, self.used)
+        y, bound = self._put(outcome, self.used)
+        ice, within = sums_over_arms(self.matrix, y), sums_over_arms(abs(self.matrix), bound)
+        return {
+            "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
+            "low": (ice - within).max(axis=1),
+            "high": (ice + within).min(axis=1),
+        }
+
+    def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
+        y, bound = self._put(self.of_tasks(outcome), self.measured)
+        return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
+
+    def of_tasks(self, outcome: NDArray[Any]) -> NDArray[Any]:
+        """Return the outcomes of the tasks in use."""
+        return outcome if self.over is None else np.take(outcome, self.over.used, axis=2)
+
+    def extremes(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return the smallest and largest answer of each task or contrast of tasks (and model), ``least``, ``most``."""
+        if self.over is not None:
+            outcome = self.over.sums(self.of_tasks(outcome).astype(np.float64), 2)
+        return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
+
+    def _check(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> None:
+        dims = ("unit", "arm", *self.dims)[: outcome.ndim]
+        y = xr.DataArray(outcome, dims=dims, coords=self.names)
+        check_scale(y.isel(arm=arms), self.scale, self.measured_on)
+
+    def _put(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> tuple[Array, Array]:
+        return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale, over=self.over)
+
+
+@dataclass(frozen=True)
+class ContrastTrialSetup(TrialSetup):
+    """A trial before its first answer, and the contrasts that are computed while it runs."""
+
+    question: ContrastRequest
+    sparing: bool
+
+    @property
+    def reduction(self) -> ContrastReduction:
+        """Computes the contrasts of some units."""
+        return ContrastReduction.of(self.question, self.trial.predictor)
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """Labels of the effects or moments, without units and numbers."""
+        names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        if self.trial.floor is not None:
+            floor = self._floor
+            names["floor"] = (("contrast", *self.trial.predictor.dims), floor)
+        kept = store_design(names, self.trial.design)
+        return kept if self.sparing else kept.drop_vars("design", errors="ignore")
+
+    @property
+    def roundings(self) -> dict[str, NDArray[np.float64]]:
+        """Rounding error of effects, and of the outcomes stored beside them."""
+        of_outcomes, over = super().roundings["outcome"], self.question.over
+        return {"ice": self._floor, "measured": of_outcomes if over is None else of_outcomes[over.used]}
+
+    @property
+    def _floor(self) -> NDArray[np.float64]:
+        over, by_scale = self.question.over, self.floor_by_scale
+        by_scale = by_scale if over is None else by_scale.isel(task=over.used)
+        floor = np.asarray(floor_of(self.question.matrix, by_scale, self.question.scale))
+        return floor if over is None else over.bounds(floor, 1)
+
+
+def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
+    """Return a trial that keeps effects or moments, before its first answer.
+
+    Raises
+    ------
+    DesignError
+        If it names no contrasts, is parallel, or its analysis needs the outcomes themselves.
+    ContrastError
+        If the scale is impossible for the predictor's answers.
+    """
+    question = contrast_request(request.design, request.predictor, request.analysis, keep=request.keep)
+    setup = request.set_up()
+    return ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=request.keep == "moments")
+
+
+def which_tasks(holds: NDArray[np.bool_], dims: tuple[str, ...]) -> list[int]:
+    """Return the tasks for which something holds everywhere, of an array with the dims of an answer.
+
+    Examples
+    --------
+    >>> which_tasks(np.array([[True, False], [True, True]]), ("position", "task"))
+    [0]
+    """
+    by_task = np.moveaxis(holds, dims.index("task"), 0)
+    return [int(task) for task in np.flatnonzero(by_task.reshape(len(by_task), -1).all(axis=1))]
+
+
+def warn_constant_tasks(constant: list[int], found: xr.Dataset) -> None:
+    """Warn of the first of the tasks that have one answer for every sequence."""
+    if constant:
+        task = str(found["task"].to_numpy()[constant[0]])
+        text = f"task '{task}': the predictor gives the same answer for every unit under every arm"
+        warnings.warn(text, DegenerateWarning, stacklevel=4)

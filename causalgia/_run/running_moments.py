@@ -13,11 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.request import RunRequest
-from causalgia._run.requested_contrasts import (
+from causalgia._run.request import (
     ContrastReduction,
     ContrastRequest,
     ContrastTrialSetup,
+    RunRequest,
     set_up_contrasts,
     warn_constant_tasks,
     which_tasks,
@@ -25,7 +25,7 @@ from causalgia._run.requested_contrasts import (
 from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
-from causalgia.effects.control_sd import pooled_sd, sd_attrs
+from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.estimation.request import Grouping, check_clusters

@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING, Any
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.attribution._attention import attention
     from causalgia.attribution._attribute import attribute
-    from causalgia.attribution._contributions import contributions
-    from causalgia.attribution._dfim import dfim
-    from causalgia.attribution._filters import filters
-    from causalgia.attribution._interactions import interactions
-    from causalgia.attribution._match import match
-    from causalgia.attribution._nullified import Nullified
+    from causalgia.attribution._interactions import dfim, interactions
     from causalgia.attribution._propose import propose
-    from causalgia.attribution._randomized import randomized
-    from causalgia.attribution.aligned_average import average
+    from causalgia.attribution.altered_networks import Nullified, randomized
     from causalgia.attribution.attribution_files import read_attributions
-    from causalgia.attribution.site_flags import against_trial
+    from causalgia.attribution.layer_responses import attention, filters, match
+    from causalgia.attribution.site_scores import against_trial, average, contributions
 else:
     _get, __dir__ = on_first_use(__name__)
 

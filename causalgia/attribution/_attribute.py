@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.attribution.baselines import Draw, as_explained, as_null, draws_of
-from causalgia.attribution.completeness import (
+from causalgia.attribution.map_scores import (
     TOLERANCE,
     BaselineSums,
+    Draw,
     ScoresOverBaselines,
+    as_explained,
+    as_null,
+    draws_of,
+    mutagenesis,
+    occlusion,
     position_scores_over_baselines,
+    shapley,
 )
-from causalgia.attribution.exchanges import occlusion, shapley
-from causalgia.attribution.mutagenesis import mutagenesis
 from causalgia.checks import as_count, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.batch_mates import check_same_twice
+from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     import torch
     import xarray as xr
 
-    from causalgia.predict.differentiable import Differentiable
+    from causalgia.predict.torch_exports import Differentiable
 
 Method = Literal["ism", "gradient", "integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion"]
 _OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion")
@@ -228,7 +232,7 @@ def _by_gradient(
     import torch
 
     from causalgia.attribution.gradients import gradients
-    from causalgia.predict.differentiable import differentiable
+    from causalgia.predict.torch_exports import differentiable
     from causalgia.predict.torch_predictor import TorchPredictor
 
     n_tasks = predictor.predict(of.tokens[:1])[:, tasks].shape[1]
@@ -241,7 +245,7 @@ def _by_gradient(
             score, answer = gradients(_of_tasks(f, tasks), of.tokens, batch=batch, like=like, progress=done)
             return {"score": score, "answer": answer}
         if method == "deeplift":
-            from causalgia.attribution.deeplift import Answers, check_installed
+            from causalgia.attribution.gradients import Answers, check_installed
 
             check_installed()
             f, like = Answers(predictor), like.double()
@@ -295,8 +299,13 @@ def _scores_of_one(
     """Return the scores of one sequence, over blocks of baselines that fit into memory."""
     import torch
 
-    from causalgia.attribution.deeplift import Answers, multipliers
-    from causalgia.attribution.gradients import one_hot, path_multipliers, random_point_multipliers
+    from causalgia.attribution.gradients import (
+        Answers,
+        multipliers,
+        one_hot,
+        path_multipliers,
+        random_point_multipliers,
+    )
 
     with torch.no_grad():
         rows = np.concatenate([tokens[None], draws])

@@ -9,12 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.attribution._attribute import attribute
-from causalgia.attribution._contributions import contributions
-from causalgia.attribution.average_mutagenesis import EditedBackgrounds
-from causalgia.attribution.distinct_patterns import Pattern, distinct_patterns, with_others
-from causalgia.attribution.modisco_patterns import check_modisco, modisco_groups
-from causalgia.attribution.seqlet_table import windows_of_table
-from causalgia.attribution.seqlets import Group, Windows, all_windows, groups, groups_of_words, window_sums, windows
+from causalgia.attribution.distinct_patterns import EditedBackgrounds, Pattern, distinct_patterns, with_others
+from causalgia.attribution.seqlets import (
+    Group,
+    Windows,
+    all_windows,
+    check_modisco,
+    groups,
+    groups_of_words,
+    modisco_groups,
+    window_sums,
+    windows,
+    windows_of_table,
+)
+from causalgia.attribution.site_scores import contributions
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
 from causalgia.errors import AttributionError, MissingExtraError, PredictorError, quoted
@@ -240,7 +248,7 @@ def _of_filters(
             f"{type(predictor).__name__} has no layers; leave 'filters' out of method=, or wrap the network in "
             "cg.TorchPredictor(...)"
         )
-    from causalgia.attribution.filter_sites import filter_groups
+    from causalgia.attribution.layers import filter_groups
 
     of = _sequences_of(maps)
     return [pattern for network in networks for pattern in filter_groups(network, of, scores, width)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 #: names of scores and of sequences in files, the first that is there; ChromBPNet, BPNet, FiNeMo, then others
-_SCORES = ("shap/seq", "projected_shap/seq", "hyp_scores", "contributions", "attributions", "scores")
+_SCORES = ("shap/seq", "hyp_scores", "projected_shap/seq", "contributions", "attributions", "scores")
 _SEQUENCES = ("raw/seq", "input_seqs", "sequences", "one_hot", "ohe")
 
 

@@ -1,19 +1,31 @@
-"""Gradients of an answer at a sequence, and integrated along the line from baselines to it; needs torch."""
+"""Gradients of an answer, along the line from baselines too, and DeepLIFT multipliers; needs torch.
+
+DeepLIFT multipliers are tangermeme's, on a copy of the network in which every activation passes through a module: rules
+of DeepLIFT attach to modules, so that of a network that calls ``x.relu()`` they see nothing, and the scores are wrong
+without a word. Here each such call is redirected, while the copy runs, to a module that has the rule; nothing is
+traced, so that ``forward`` may branch. The copy is in float64, where quotients of small differences are exact enough.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import roots_legendre
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from causalgia.errors import AttributionError
+from causalgia.errors import AttributionError, MissingExtraError
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.differentiable import Differentiable
+from causalgia.predict.torch_exports import Differentiable, answers_to_one_hot
+from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 
 NO_GRADIENT = (
@@ -116,3 +128,269 @@ def random_point_multipliers(
         share = torch.from_numpy(shares[start : start + batch]).to(like)[:, None, None]
         parts.append(slopes(f, near + share * (x - near))[0])
     return np.concatenate(parts)
+
+
+_UNARY = frozenset(
+    (
+        *(
+            "relu",
+            "relu6",
+            "selu",
+            "celu",
+            "elu",
+            "gelu",
+            "silu",
+            "mish",
+            "leaky_relu",
+            "prelu",
+            "sigmoid",
+            "tanh",
+            "softplus",
+        ),
+        *("softsign", "logsigmoid", "log_sigmoid", "hardtanh", "hardswish", "hardsigmoid", "tanhshrink", "softshrink"),
+        *(
+            "hardshrink",
+            "threshold",
+            "exp",
+            "expm1",
+            "exp2",
+            "log",
+            "log1p",
+            "log2",
+            "log10",
+            "sqrt",
+            "rsqrt",
+            "square",
+            "abs",
+        ),
+        *(
+            "absolute",
+            "reciprocal",
+            "erf",
+            "erfc",
+            "sin",
+            "cos",
+            "sinh",
+            "cosh",
+            "atan",
+            "clamp",
+            "clamp_min",
+            "clamp_max",
+            "clip",
+        ),
+        *("pow", "__pow__", "float_power", "__rtruediv__", "__rpow__", "logit", "nan_to_num", "__abs__"),
+    )
+)
+_PRODUCTS = frozenset(("mul", "multiply", "__mul__", "__rmul__", "__imul__"))
+_MATRIX_PRODUCTS = frozenset(["matmul", "__matmul__", "bmm", "mm"])
+_QUOTIENTS = frozenset(["div", "divide", "true_divide", "__truediv__", "__itruediv__"])
+#: operations that neither are linear in what depends on the sequence nor have a rule
+_WITHOUT_RULE = frozenset(
+    (
+        *("scaled_dot_product_attention", "multi_head_attention_forward", "lstm", "gru", "rnn_tanh", "rnn_relu"),
+        *(
+            "group_norm",
+            "instance_norm",
+            "max",
+            "min",
+            "amax",
+            "amin",
+            "maximum",
+            "minimum",
+            "where",
+            "adaptive_max_pool1d",
+        ),
+        *("adaptive_max_pool2d", "log_softmax", "logsumexp", "norm", "std", "var", "prod", "cumprod", "topk", "sort"),
+        *("local_response_norm", "lp_pool1d", "normalize", "cosine_similarity", "batch_norm", "floor_divide"),
+        *("round", "sign", "floor", "ceil", "trunc", "argmax", "argmin", "einsum"),
+        *("gt", "lt", "ge", "le", "__setitem__", "masked_fill", "layer_norm", "rms_norm", "bilinear", "addcmul"),
+        *("baddbmm", "cdist", "logaddexp", "median", "cummax", "remainder", "special_expit", "max_pool1d_with_indices"),
+    )
+)
+_IN_FLOAT64 = (
+    ", and x.float() or torch.zeros(8) as x.to(self.weight) or a buffer, since DeepLIFT runs a copy in float64; take "
+    "method='integrated_gradients'"
+)
+_RULED_MODULES = (
+    *(nn.ReLU, nn.ReLU6, nn.RReLU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.GLU, nn.ELU, nn.LeakyReLU),
+    *(nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softshrink, nn.LogSigmoid, nn.PReLU, nn.MaxPool1d, nn.MaxPool2d),
+    *(nn.Softmax, nn.LayerNorm, nn.RMSNorm),
+)
+
+
+class Elementwise(nn.Module):
+    """A function of each element as a module, to which a rule of DeepLIFT can attach."""
+
+    function: Callable[[torch.Tensor], torch.Tensor] = torch.relu
+
+    def of(self, x: torch.Tensor, function: Callable[..., torch.Tensor], *others: Any, **named: Any) -> torch.Tensor:
+        """Return ``function(x, *others, **named)`` by a call of this module, which has one argument for its rule."""
+        self.function = lambda values: function(values, *others, **named)
+        made: torch.Tensor = self(x)
+        return made
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the function of x."""
+        return self.function(x)
+
+
+class _ActivationsAsModules(TorchFunctionMode):
+    """Sends activations, products and poolings of what depends on the sequence through modules; notes what has no rule.
+
+    A tensor depends on the sequence if it requires a gradient, since the weights of the copy do not.
+    """
+
+    def __init__(self, modules: nn.ModuleDict) -> None:
+        super().__init__()
+        self.modules = modules
+        self.elementwise = Elementwise()
+        modules["elementwise"] = self.elementwise
+        self.inside_ruled = 0
+        self.unruled: dict[str, None] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        plain = name if name.startswith("__") else name.removesuffix("_")
+        varying = [isinstance(one, torch.Tensor) and one.requires_grad for one in args]
+        if self.inside_ruled or not any(varying):
+            return func(*args, **kwargs)
+        self.inside_ruled += 1
+        try:
+            made = self._by_module(func, plain, args, kwargs, sum(varying))
+        finally:
+            self.inside_ruled -= 1
+        if made is None:
+            return func(*args, **kwargs)
+        if name.endswith("_") and not name.startswith("__"):
+            return args[0].copy_(made)
+        return made
+
+    def _by_module(self, func: Any, name: str, args: Any, kwargs: dict[str, Any], n_varying: int) -> Any:
+        """Return the result of a module that has a rule, or None where the operation is linear or has no rule."""
+        modules, inplace = self.modules, kwargs.pop("inplace", None)
+        x = args[0].clone() if inplace or getattr(func, "__name__", "").endswith("_") else args[0]
+        if name in _UNARY and n_varying == 1:
+            return self.elementwise.of(x, _out_of_place(func), *args[1:], **kwargs)
+        if name in _PRODUCTS and n_varying == 2:
+            return modules["product"](*_broadcast(x, args[1]))
+        if name in _MATRIX_PRODUCTS and n_varying == 2:
+            return modules["matrix_product"](x, args[1])
+        if name in _QUOTIENTS and isinstance(args[1], torch.Tensor) and args[1].requires_grad:
+            below = self.elementwise.of(args[1], torch.reciprocal)
+            return modules["product"](*_broadcast(x, below)) if n_varying == 2 else x * below
+        if name in ("max_pool1d", "max_pool2d"):
+            pool = (nn.MaxPool1d if x.ndim == 3 else nn.MaxPool2d)(*args[1:], **kwargs)
+            return self._registered(f"pool {args[1:]} {sorted(kwargs.items())} {x.ndim}", pool)(x)
+        if name == "softmax":
+            dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
+            return self._registered(f"softmax {dim}", nn.Softmax(dim=dim))(x)
+        if name in _WITHOUT_RULE and not (name == "batch_norm" and not kwargs.get("training", False)):
+            self.unruled[name] = None
+        if inplace is not None:
+            kwargs["inplace"] = inplace
+        return None
+
+    def _registered(self, key: str, module: nn.Module) -> nn.Module:
+        """Return the module of that key, which is kept from the first pass on, so that rules attach to it."""
+        key = key.replace(".", " ")
+        if key not in self.modules:
+            self.modules[key] = module
+        return self.modules[key]
+
+
+def _broadcast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    made: tuple[torch.Tensor, ...] = torch.broadcast_tensors(*tensors)  # type: ignore[no-untyped-call]
+    return made
+
+
+def _out_of_place(func: Any) -> Any:
+    name = getattr(func, "__name__", "")
+    if name.endswith("_") and not name.startswith("__"):
+        return getattr(torch.Tensor, name.removesuffix("_"), None) or getattr(torch, name.removesuffix("_"))
+    return func
+
+
+class Answers(nn.Module):
+    """A predictor as a module from one-hot rows (n, 4, length), in the order ACGT, to answers (n, tasks) in float64.
+
+    `unruled` lists the operations met that have no rule of DeepLIFT.
+    """
+
+    def __init__(self, predictor: TorchPredictor) -> None:
+        from tangermeme.deep_lift_shap import BilinearOp
+
+        super().__init__()
+        self.network = deepcopy(predictor.module).double().eval().requires_grad_(False)
+        self.predictor = (predictor,)  # in a tuple, so that its network is no part of this one
+        self.activations = nn.ModuleDict({"product": BilinearOp("...,...->..."), "matrix_product": BilinearOp()})
+        self._mode = _ActivationsAsModules(self.activations)
+        for part in self.network.modules():
+            if hasattr(part, "inplace"):
+                part.inplace = False  # type: ignore[assignment]
+            if isinstance(part, _RULED_MODULES):
+                part.register_forward_pre_hook(self._enter)
+                part.register_forward_hook(self._leave)
+        self.eval()  # tangermeme restores the flag that it finds
+
+    def _enter(self, *_: Any) -> None:
+        self._mode.inside_ruled += 1
+
+    def _leave(self, *_: Any) -> None:
+        self._mode.inside_ruled -= 1
+
+    @property
+    def unruled(self) -> list[str]:
+        """Operations met that neither are linear nor have a rule."""
+        return list(self._mode.unruled)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the answers, over both strands where the predictor averages them."""
+        (predictor,) = self.predictor
+        with self._mode, backward_errors(_IN_FLOAT64):
+            return answers_to_one_hot(predictor, self.network, rows)
+
+
+def check_installed() -> None:
+    """Raise MissingExtraError if tangermeme is not installed."""
+    try:
+        import tangermeme.deep_lift_shap  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("method='deeplift' needs tangermeme: pip install 'causalgia[attribution]'") from error
+
+
+def multipliers(
+    model: nn.Module, tokens: Tokens, draws: Tokens, *, tasks: Sequence[int], batch: int, like: torch.Tensor
+) -> NDArray[np.float64]:
+    """Return DeepLIFT multipliers of a sequence (length,) against baselines: (draws, length, 4, tasks).
+
+    By the rescale rule (Shrikumar et al. 2017, arXiv:1704.02685), as tangermeme has it; `tasks` are places among the
+    answers.
+    """
+    from tangermeme.deep_lift_shap import _nonlinear, deep_lift_shap
+
+    rules = {Elementwise: _nonlinear}
+    x, references = one_hot(tokens[None], like), one_hot(draws, like)[None]
+    with warnings.catch_warnings(), backward_errors(_IN_FLOAT64):
+        answers = model(x.clone().requires_grad_(True))  # registers the modules, to which rules then attach
+        if not answers.requires_grad:
+            raise AttributionError(NO_GRADIENT)
+        warnings.simplefilter("ignore", RuntimeWarning)  # completeness is checked, over all baselines
+        parts = [
+            deep_lift_shap(
+                model,
+                x,
+                target=task,
+                references=references,
+                batch_size=batch,
+                additional_nonlinear_ops=rules,
+                raw_outputs=True,
+                dtype=torch.float64,
+                device=like.device,
+            )[0]
+            .double()
+            .cpu()
+            .numpy()
+            for task in tasks
+        ]
+    return np.stack(parts, -1).transpose(0, 2, 1, 3)

@@ -1,14 +1,24 @@
-"""Seqlets, windows of a sequence with a large part of an answer, and the patterns that they share."""
+"""Seqlets: windows with a large part of an answer, read from tables, and the patterns that they share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from causalgia.checks import nearest
+from causalgia.errors import AttributionError, MissingExtraError, quoted
+from causalgia.sequences.pattern_files import trimmed
 from causalgia.types import Tokens
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AT_LEAST = 5
 _SHARE = 0.25
@@ -206,3 +216,201 @@ def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:
     counts = (aligned[:, :, None] == np.arange(4)).sum(axis=0)
     consensus = np.where(counts.any(axis=1), counts.argmax(axis=1), NO_LETTER).astype(np.uint8)
     return Group(members, counts, consensus)
+
+
+_PLACES = ("example_idx", "start", "end")
+_NARROWEST = 4
+
+
+def windows_of_table(
+    table: pd.DataFrame, tokens: Tokens, contributions: NDArray[np.float64], tasks: list[str]
+) -> list[Windows]:
+    """Return the seqlets of a table as windows, those of each width together.
+
+    Parameters
+    ----------
+    table
+        Columns ``example_idx`` (row of the sequence), ``start`` and ``end`` (one past the last position), and ``task``.
+    tokens
+        Sequences (n, length).
+    contributions
+        Of the observed bases, (n, length, tasks).
+    tasks
+        Names of the tasks of the maps.
+
+    Raises
+    ------
+    AttributionError
+        If it is no such table, or a seqlet leaves the sequences, has fewer than 4 positions or an unknown task.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"example_idx": [0, 1], "start": [1, 0], "end": [5, 4], "p-value": [0.01, 0.001]})
+    >>> maps = np.arange(12.0).reshape(2, 6, 1)
+    >>> (found,) = windows_of_table(table, np.zeros((2, 6), np.uint8), maps, ["K562"])
+    >>> found.unit, found.start, found.total
+    (array([1, 0]), array([0, 1]), array([30., 10.]))
+    """
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise AttributionError(
+            f"seqlets= is a {type(table).__name__}; give a DataFrame with {', '.join(_PLACES)}, such as that of "
+            "tangermeme.seqlet.recursive_seqlets"
+        )
+    columns = {name: _whole_numbers(table, name) for name in _PLACES}
+    unit, start, end = columns.values()
+    n, length = tokens.shape
+    limits = {"example_idx": (unit, 0, n - 1), "start": (start, 0, length), "end": (end, 0, length)}
+    for name, (values, least, most) in limits.items():
+        beyond = np.flatnonzero((values < least) | (values > most))
+        if len(beyond):
+            raise AttributionError(
+                f"seqlets=: row {beyond[0]} has {name} {values[beyond[0]]}, and the maps are of {n:,} sequences of "
+                f"{length:,} bp; give the maps on which the seqlets were called, or leave the row out"
+            )
+    narrow = np.flatnonzero(end - start < _NARROWEST)
+    if len(narrow):
+        raise AttributionError(
+            f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to {end[narrow[0]]}, and words have {_NARROWEST} "
+            f"positions or more; leave it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
+        )
+    task = _task_of_each(table, tasks)
+    widths = np.unique(end - start)
+    return [
+        windows_at(tokens, contributions, unit[rows], start[rows], task[rows], int(width))
+        for width in widths
+        for rows in [np.flatnonzero(end - start == width)]
+    ]
+
+
+def _whole_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    if name not in table.columns:
+        have = [str(column) for column in table.columns]
+        raise AttributionError(
+            f"seqlets= has no column {quoted(name)}{nearest(name, have)}; it has {quoted(have)}. Rename them by "
+            f"seqlets.rename(columns={{...: {quoted(name)}}})"
+        )
+    column = table[name].to_numpy()
+    if column.dtype.kind not in "iu" and len(column):
+        raise AttributionError(
+            f"seqlets=: column {quoted(name)} is of {column.dtype}, and places are whole numbers; see "
+            f"seqlets[{quoted(name)}].head(), and convert it by .astype(int)"
+        )
+    return column.astype(np.int64)
+
+
+def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
+    if "task" not in table.columns:
+        if len(tasks) > 1:
+            raise AttributionError(
+                f"seqlets= has no column 'task', and the maps have {quoted(tasks)}; say on which the seqlets were "
+                f"called: seqlets.assign(task={quoted(tasks[0])})"
+            )
+        return np.zeros(len(table), dtype=np.int64)
+    named = table["task"].astype(str).tolist()
+    other = next((task for task in named if task not in tasks), None)
+    if other is not None:
+        raise AttributionError(
+            f"seqlets=: task {quoted(other)} is none of the maps{nearest(other, tasks)}; they have {quoted(tasks)}"
+        )
+    return np.array([tasks.index(task) for task in named], dtype=np.int64)
+
+
+_MODISCO_SHARE = 0.3
+_LONGER_THAN = 50
+"""Positions of a pattern of modisco-lite: a window of 30 and 10 on either side."""
+_RUNS = 2
+"""Runs of its clustering, as on its command line."""
+
+
+def check_modisco() -> None:
+    """Raise MissingExtraError unless modisco-lite is installed."""
+    try:
+        import modiscolite  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("method='modisco' needs modisco-lite: pip install 'causalgia[modisco]'") from error
+
+
+def modisco_groups(
+    tokens: Tokens, hypothetical: NDArray[np.float64], contributions: NDArray[np.float64], *, both_strands: bool
+) -> list[tuple[Windows, Group]]:
+    """Return the patterns of each task, both signs, with the instances of each as windows.
+
+    modisco-lite runs with the settings of its command line. A pattern is cut to the positions that have 0.3 or more of
+    its largest mean contribution, as in `causalgia.sequences.read_patterns`. It aligns both strands; if they are not
+    read alike, the instances on each are a group.
+
+    Parameters
+    ----------
+    tokens
+        Sequences (n, length).
+    hypothetical
+        Contribution that each base would have, (n, length, 4, tasks).
+    contributions
+        Of the observed bases, (n, length, tasks).
+    both_strands
+        Whether a word and its reverse complement are one.
+
+    Raises
+    ------
+    AttributionError
+        If sequences are too short, or modisco-lite stops on them.
+    """
+    from modiscolite.tfmodisco import TFMoDISco
+
+    if tokens.shape[1] <= _LONGER_THAN:
+        raise AttributionError(
+            f"patterns of modisco have {_LONGER_THAN} positions, and sequences {tokens.shape[1]}; use method='seqlets'"
+        )
+    one_hot = np.eye(4, dtype=np.float32)[tokens]
+    found = []
+    for task in range(contributions.shape[2]):
+        if not contributions[:, :, task].any():
+            continue
+        try:
+            with threads_of_torch():
+                signs = TFMoDISco(one_hot, hypothetical[..., task].astype(np.float32), n_leiden_runs=_RUNS)
+        except Exception as error:  # where all seqlets are alike, or none is left
+            raise AttributionError(
+                f"modisco-lite stopped in task {task} ({type(error).__name__}: {error}): it takes some hundred seqlets "
+                "that are not all alike; give more sequences, or use method='seqlets'"
+            ) from error
+        for pattern in [one for patterns in signs for one in patterns or []]:
+            found += _groups_of(pattern, tokens, contributions, task, both_strands=both_strands)
+    return found
+
+
+def _groups_of(
+    pattern: Any, tokens: Tokens, contributions: NDArray[np.float64], task: int, *, both_strands: bool
+) -> list[tuple[Windows, Group]]:
+    """Return the instances of a pattern as one group, or as one for each strand."""
+    first, stop = trimmed(pattern.contrib_scores, _MODISCO_SHARE)
+    opposite: dict[tuple[int, int], bool] = {}
+    for seqlet in pattern.seqlets:
+        start = seqlet.end - stop if seqlet.is_revcomp else seqlet.start + first
+        opposite.setdefault((int(seqlet.example_idx), int(start)), bool(seqlet.is_revcomp))
+    sides = [list(opposite)] if both_strands else [[at for at in opposite if opposite[at] == side] for side in (0, 1)]
+    found = []
+    for places in filter(None, sides):
+        unit, start = np.array(places, dtype=np.int64).T
+        of = windows_at(tokens, contributions, unit, start, np.full(len(unit), task), stop - first)
+        if both_strands:
+            turned = np.array([opposite[at] for at in zip(of.unit.tolist(), of.start.tolist(), strict=True)])
+            complement = np.where(of.letters == NO_LETTER, NO_LETTER, 3 - of.letters)[:, ::-1]
+            letters = np.where(turned[:, None], complement, of.letters)
+            values = np.where(turned[:, None], of.contributions[:, ::-1], of.contributions)
+            of = replace(of, letters=letters, contributions=values)
+        found.append((of, group_of(np.arange(len(unit)), of.letters)))
+    return found
+
+
+@contextmanager
+def threads_of_torch() -> Iterator[None]:
+    """Give torch its number of threads back: numba's parallel kernels set it to all cores, for the whole process."""
+    torch = sys.modules.get("torch")
+    n = None if torch is None else torch.get_num_threads()
+    yield
+    if torch is not None:
+        torch.set_num_threads(n)

@@ -15,7 +15,6 @@ import typer
 
 import causalgia
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
-from causalgia.cli.discover_command import discover_words
 from causalgia.cli.folder import (
     DECISIONS,
     EFFECTS,
@@ -53,12 +52,18 @@ from causalgia.cli.options import (
     parse_share,
     trial_seed,
 )
-from causalgia.cli.protocol_commands import lock_trial, plan_trial, reproduce_trial, verify_results
-from causalgia.cli.refute_command import refute_trial
 from causalgia.cli.report_command import report_folder
-from causalgia.cli.run_command import next_step, run_trial
+from causalgia.cli.sequence_commands import discover_words, score_variants
 from causalgia.cli.tables import echo, print_answers, print_written
-from causalgia.cli.variant_command import score_variants
+from causalgia.cli.trial_commands import (
+    lock_trial,
+    next_step,
+    plan_trial,
+    refute_trial,
+    reproduce_trial,
+    run_trial,
+    verify_results,
+)
 from causalgia.errors import DesignError, OutcomesError
 
 if TYPE_CHECKING:

@@ -172,7 +172,7 @@ def load_outcomes(folder: Path) -> xr.Dataset:
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
             raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
         return store.load(folder / OUTCOMES, "outcomes")
-    from causalgia._run.stored_trial import open_store
+    from causalgia._run._run import open_store
     from causalgia.trial_file import read_spec
 
     found = open_store(folder / STORE)

@@ -118,8 +118,7 @@ def _shell_argument(found: re.Match[str]) -> str:
     """Return an argument as an option of the running command, as a trial-file key, or unchanged."""
     from causalgia.analysis import ANALYSIS
     from causalgia.trial_file import toml_value
-    from causalgia.trial_file.library_table import MPRA
-    from causalgia.trial_file.trial_tables import PREDICTOR, TOP
+    from causalgia.trial_file.trial_tables import MPRA, PREDICTOR, TOP
 
     name, value = found[1], found[2] or ""
     if _option_name(name) in _options.get():

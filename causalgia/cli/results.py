@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from causalgia import store
-from causalgia._run.stored_trial import open_store
+from causalgia._run._run import open_store
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, load_outcomes
 from causalgia.errors import OutcomesError, StoreError
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets

@@ -1,24 +1,222 @@
-"""The design of a trial: null model, arms, number of units, and assignment, as one frozen value."""
+"""The design of a trial as one frozen value, with its named contrasts and its drawing."""
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_count, as_share, shown
+from causalgia.checks import as_count, as_share, is_real, nearest, shown
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
-from causalgia.design.contrasts import Contrasts, contrasts_of
 from causalgia.design.frozen_choice import Choice
-from causalgia.design.intervention import Intervention, Layout
+from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DegenerateWarning, DesignError, quoted
+from causalgia.spreadsheet import as_html
+
+Row: TypeAlias = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasts(Mapping[str, Mapping[str, float]]):
+    """Contrast -> arm -> weight, with weights that sum to zero; a read-only mapping that is compared by value.
+
+    Attributes
+    ----------
+    rows
+        Each contrast's name with its arms and their weights.
+
+    Examples
+    --------
+    >>> asked = contrasts_of("control", ("control", "GATA"))
+    >>> dict(asked), asked.control
+    ({'GATA': {'GATA': 1.0, 'control': -1.0}}, 'control')
+    """
+
+    rows: tuple[tuple[str, Row], ...]
+
+    @cached_property
+    def _by_name(self) -> dict[str, dict[str, float]]:
+        return {name: dict(row) for name, row in self.rows}
+
+    def __getitem__(self, name: str) -> Mapping[str, float]:
+        return dict(self._by_name[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._by_name))
+
+    def __repr__(self) -> str:
+        return repr(self.plain)
+
+    def control_of(self, arms: Sequence[str]) -> str | None:
+        """Return the control if the contrasts are all other arms against it, in order; else None."""
+        control = self.control
+        return control if control is not None and list(self) == [arm for arm in arms if arm != control] else None
+
+    @cached_property
+    def control(self) -> str | None:
+        """The arm that every contrast subtracts from the arm in its name; None for other contrasts."""
+        controls = {next((arm for arm, weight in row if weight == -1), None) for _, row in self.rows}
+        control = controls.pop() if len(controls) == 1 else None
+        simple = control is not None and all(dict(row) == {name: 1.0, control: -1.0} for name, row in self.rows)
+        return control if simple else None
+
+    @property
+    def plain(self) -> dict[str, dict[str, float]]:
+        """The contrasts as TOML-ready data."""
+        return {name: dict(row) for name, row in self.rows}
+
+
+def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
+    """Return contrasts from a mapping contrast -> arm -> weight, or from the name of the control.
+
+    Raises
+    ------
+    DesignError
+        If an arm is unknown, a weight is not a finite number, weights do not sum to zero, or nothing is compared.
+    """
+    known = frozenset(arms)
+    if isinstance(given, Contrasts):
+        given = dict(given)
+    if isinstance(given, str):
+        _check_arm_known(given, known, "contrasts: the control")
+        return Contrasts(tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given))
+    if not isinstance(given, Mapping) or not given:
+        raise DesignError(
+            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, or the control arm's name"
+        )
+    return Contrasts(
+        tuple((_as_contrast_name(name), _as_contrast_row(str(name), row, known)) for name, row in given.items())
+    )
+
+
+def _as_contrast_name(name: object) -> str:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise DesignError(f"contrast name {quoted(name)}: a name is a printable, non-empty string")
+    return name
+
+
+def _as_contrast_row(name: str, weights: Any, known: frozenset[str]) -> Row:
+    if not isinstance(weights, Mapping):
+        raise DesignError(
+            f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}"
+        )
+    for arm, weight in weights.items():
+        _check_arm_known(arm, known, f"contrast '{name}':")
+        if not is_real(weight) or weight <= -(2**1000) or not weight < 2**1000:
+            raise DesignError(
+                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(weight)}, not a finite number"
+            )
+    row = {str(arm): float(weight) for arm, weight in weights.items() if weight}
+    total, size = math.fsum(row.values()), sum(map(abs, row.values()))
+    if not row or abs(total) > 1e-9 * size:
+        raise DesignError(
+            f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast compares, and sums to 0"
+        )
+    return tuple(row.items())
+
+
+def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:
+    if arm not in known:
+        raise DesignError(f"{what} {quoted(arm)} is not an arm{nearest(str(arm), sorted(known))}")
+
+
+_WIDTH, _HEIGHT, _MOST_ARMS, _MOST_SPANS, _LEAST_BOX = 420.0, 18, 20, 50, 2.0
+_WRITTEN, _CHANGED = "#4c78a8", "#e0a33a"
+_IN_PLACE = {"delete", "scramble", "ablate"}
+
+
+def ruler(design: Design) -> str:
+    """Return a design as HTML: a row for each arm with its do-notation, drawn on the length of a background.
+
+    Blue boxes are written by the intervention, orange ones changed in place (scrambled, ablated, deleted). The first 20
+    arms are drawn, and the number of the others is said.
+
+    Parameters
+    ----------
+    design
+        The design. Positions of interventions that vary by sequence are drawn for the first 50 of them.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    >>> page = ruler(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=100))
+    >>> "do(x[20:24] = GATA)" in page, page.count("<rect")
+    (True, 1)
+    """
+    length = design.null.length
+    arms = design.named_arms
+    rows = [
+        f"<tr><th scope='row' style='text-align: left'>{as_html(arm.name)}</th>"
+        f"<td>{_drawing(arm.intervention, length)}</td>"
+        f"<td style='text-align: left'><code>{as_html(str(arm.intervention))}</code></td></tr>"
+        for arm in arms[:_MOST_ARMS]
+    ]
+    more = len(arms) - _MOST_ARMS
+    rows += [f"<tr><td colspan='3'>and {more:,} more arms</td></tr>"] if more > 0 else []
+    units = f"{design.n_units:,} unit{'s' if design.n_units != 1 else ''}"
+    caption = f"{design.assignment}; {units}; {design.null.describe()}"
+    axis = f"<tr><td></td><td>{_axis(length)}</td><td></td></tr>"
+    return f"<table><caption>{as_html(caption)}</caption>\n" + "\n".join([axis, *rows]) + "\n</table>"
+
+
+def _drawing(intervention: Intervention, length: int) -> str:
+    """Return the background as a line, with a box for each span; inserted bases make the line longer."""
+    layout, changed = Layout(length), []
+    for step in steps_of(intervention):
+        if step.kind in _IN_PLACE:
+            changed.append(step.span)  # type: ignore[attr-defined]
+        layout = step.lay(layout)
+    scale = _WIDTH / max(length, layout.length, 1)
+    boxes = [_box(span, scale, _CHANGED, f"x[{span[0]}:{span[1]}]") for span in changed]
+    boxes += [_box((w.start, w.stop), scale, _WRITTEN, w.label) for w in layout.written[:_MOST_SPANS]]
+    line = f"<line x1='0' x2='{layout.length * scale:.1f}' y1='9' y2='9' stroke='currentColor' stroke-width='1.5'/>"
+    if not boxes and steps_of(intervention):
+        at = _WIDTH / 2
+        boxes = [f"<text x='{at}' y='7' font-size='9' fill='currentColor' text-anchor='middle'>varies by unit</text>"]
+    return _svg("".join([line, *boxes]), str(intervention))
+
+
+def _box(span: tuple[int, int], scale: float, color: str, label: str) -> str:
+    x, width = span[0] * scale, max((span[1] - span[0]) * scale, _LEAST_BOX)
+    return (
+        f"<rect x='{x:.1f}' y='3' width='{width:.1f}' height='12' fill='{color}'>"
+        f"<title>{as_html(label)} at {span[0]}</title></rect>"
+    )
+
+
+def _axis(length: int) -> str:
+    """Return a scale of the positions with ticks at round numbers."""
+    step = 10 ** math.floor(math.log10(max(length, 1)))
+    step = next(s for s in (step, step // 2 or 1, step // 5 or 1) if length / s >= 2 or s == 1)
+    ticks, scale = range(0, length + 1, step), _WIDTH / max(length, 1)
+    marks = "".join(
+        f"<line x1='{t * scale:.1f}' x2='{t * scale:.1f}' y1='12' y2='18' stroke='currentColor'/>"
+        f"<text x='{t * scale:.1f}' y='10' font-size='10' fill='currentColor' "
+        f"text-anchor='{'start' if t == 0 else 'end' if t * scale > _WIDTH - 12 else 'middle'}'>{t:,}</text>"
+        for t in ticks
+    )
+    return _svg(marks, f"positions 0 to {length:,}")
+
+
+def _svg(inside: str, label: str) -> str:
+    size = f"width='{_WIDTH:.0f}' height='{_HEIGHT}' viewBox='0 0 {_WIDTH:.0f} {_HEIGHT}'"
+    return f"<svg xmlns='http://www.w3.org/2000/svg' role='img' aria-label='{as_html(label)}' {size}>{inside}</svg>"
+
 
 Assignment = Literal["crossover", "parallel"]
 _OPTIONS = ("assignment", "blocks", "reserve", "contrasts")
@@ -149,8 +347,6 @@ class Design(Choice):
 
     def _repr_html_(self) -> str:
         """Return the arms drawn on the length of a background, for notebooks."""
-        from causalgia.design.ruler import ruler
-
         return ruler(self)
 
     def block_labels(self, *, key: int) -> NDArray[Any] | None:

@@ -20,8 +20,16 @@ from causalgia.design.intervention import Intervention, Layout, Untreated
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
-from causalgia.sequences import edits
-from causalgia.sequences.alphabet import BASES, IUPAC, decode, encode, reverse_complement, reverse_complement_word
+from causalgia.sequences.alphabet import (
+    BASES,
+    IUPAC,
+    decode,
+    encode,
+    insert,
+    overwrite,
+    reverse_complement,
+    reverse_complement_word,
+)
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
@@ -166,7 +174,7 @@ class Embed(Patterned):
         return layout.write(self.at, self.width, self.written.label)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return edits.overwrite(tokens, self._instances(units, key), at=self.at)
+        return overwrite(tokens, self._instances(units, key), at=self.at)
 
 
 @dataclass(frozen=True, repr=False)
@@ -198,7 +206,7 @@ class Insert(Patterned):
         return layout.insert(self.at, self.width, self.written.label)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return edits.insert(tokens, self._instances(units, key), at=self.at)
+        return insert(tokens, self._instances(units, key), at=self.at)
 
 
 @dataclass(frozen=True, repr=False)
@@ -262,7 +270,7 @@ class Placebo(Patterned):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         words = rearrangements(self.written, units, self._stream(key))
-        return edits.overwrite(tokens, self._oriented(words), at=self.at)
+        return overwrite(tokens, self._oriented(words), at=self.at)
 
 
 def placebos(

@@ -12,8 +12,7 @@ from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
-from causalgia.sequences import edits
-from causalgia.sequences.alphabet import reverse_complement
+from causalgia.sequences.alphabet import delete, overwrite, reverse_complement, substitute
 from causalgia.types import Tokens, Units
 
 
@@ -67,7 +66,7 @@ class Delete(_Spanned):
         return layout.delete(self.span)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
-        return edits.delete(tokens, span=self.span)
+        return delete(tokens, span=self.span)
 
     def edit(self) -> Edit:
         return replace(super().edit(), grows=self.span[0] - self.span[1])
@@ -115,7 +114,7 @@ class Scramble(_Spanned):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         own = tokens[:, slice(*self.span)]
-        return edits.overwrite(tokens, shuffled_span(own, self.k, units, self._stream(key)), at=self.span[0])
+        return overwrite(tokens, shuffled_span(own, self.k, units, self._stream(key)), at=self.span[0])
 
     @property
     def _does(self) -> str:
@@ -173,7 +172,7 @@ class Ablate(_Spanned):
         return (f"{self._place} {'~' if self.random else '='} {self.fill}",)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return edits.overwrite(tokens, self._piece(tokens, units, self._stream(key)), at=self.span[0])
+        return overwrite(tokens, self._piece(tokens, units, self._stream(key)), at=self.span[0])
 
     def _piece(self, tokens: Tokens, units: Units, key: int) -> Tokens:
         if self.fill in FILLS:
@@ -254,7 +253,7 @@ class Mutate(Intervention):
         return layout
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return edits.substitute(tokens, as_pattern(self.to).instances(units, self._stream(key)), at=self.positions)
+        return substitute(tokens, as_pattern(self.to).instances(units, self._stream(key)), at=self.positions)
 
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: self.to, "at": list(self.positions) if isinstance(self.at, tuple) else self.at}
@@ -336,7 +335,7 @@ class Copy(Intervention):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
         own = tokens[:, slice(*self.span)]
-        return edits.overwrite(tokens, own if self.strand == "+" else reverse_complement(own), at=self.at)
+        return overwrite(tokens, own if self.strand == "+" else reverse_complement(own), at=self.at)
 
     def edit(self) -> Edit:
         return Edit(f"{self.kind} {self.strand}", sites=((self.at, self.width),))

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.checks import is_real
-from causalgia.effects.control_sd import arm_sds, control_sd, pooled_sd
+from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
 from causalgia.types import Array
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from causalgia.effects.task_weights import TaskWeights
 
 _EPS = 8 * float(np.finfo(float).eps)
+Parts = tuple[Array, tuple[Array, ...], Array, tuple[Array, ...]]
+"""Value, its gradient, denominator, its gradient; gradients by arm 0, B, A, AB."""
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,6 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
 
 def _sums_over_first_axis(W: sparse.csr_array, x: Array) -> Array:
     return np.asarray(W @ x.reshape(len(x), -1)).reshape(W.shape[0], *x.shape[1:])
-
-
-Parts = tuple[Array, tuple[Array, ...], Array, tuple[Array, ...]]
-"""Value, its gradient, denominator, its gradient; gradients by arm 0, B, A, AB."""
 
 
 def excess_over_multiplicative(none: Array, b: Array, a: Array, both: Array) -> Parts:

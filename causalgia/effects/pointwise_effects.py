@@ -1,22 +1,26 @@
-"""Effects on scales that apply to every unit: weighted sums of the transformed outcomes of its arms."""
+"""Effects on scales that apply to every unit, and the standard deviation of the control, their unit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.control_sd import pooled_sd, shared_arm_sds
-from causalgia.effects.scales import agreement_of_blocks, check_scale, transform, transform_with_bound
-from causalgia.numerics.row_blocks import Rows, by_block, is_lazy, row_blocks
+from causalgia.effects.scales import agreement, agreement_of_blocks, check_scale, transform, transform_with_bound
+from causalgia.errors import quoted
+from causalgia.numerics.moments import column_moments
+from causalgia.numerics.row_blocks import Rows, by_block, computed_if_small, is_lazy, row_blocks
 from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     from causalgia.effects.task_weights import TaskWeights
+
+OF_UNTREATED = "the untreated arm"
+_LEAST_SKEWNESS, _ENOUGH_FOR_SD = 0.75, 200
 
 
 def effects_of_units(
@@ -133,3 +137,199 @@ def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
     """
     by_arm = np.moveaxis(x, 1, 0)
     return np.asarray(W @ by_arm.reshape(len(by_arm), -1)).reshape(W.shape[0], *by_arm.shape[1:])
+
+
+def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
+    """Return weights whose negative entries name the arms whose sd is the unit of each contrast.
+
+    Without a control this is the only untreated arm, for all contrasts: an interaction has no control of its own, and
+    the negation of a contrast must have the same size. Otherwise it is the arms that a contrast subtracts.
+
+    Parameters
+    ----------
+    W
+        Weights, shape ``(K, A)``.
+    kinds
+        Kind of each arm, such as ``"untreated"``; empty if not known.
+    control
+        The requested control of all contrasts, or None.
+
+    Returns
+    -------
+    csr_array
+        Shape ``(K, A)``; `W` itself where there is a `control`, or no or several untreated arms.
+
+    Examples
+    --------
+    >>> W = sparse.csr_array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
+    >>> sd_weights(W, ["embed", "embed", "untreated"], None).toarray()
+    array([[ 0.,  0., -1.],
+           [ 0.,  0., -1.]])
+    """
+    untreated = [a for a, kind in enumerate(kinds) if kind == "untreated"]
+    if control is not None or len(untreated) != 1:
+        return W
+    rows = np.arange(W.shape[0])
+    return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
+
+
+def varying_sd_weights(
+    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
+) -> sparse.csr_array:
+    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
+    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
+    sd_of = sd_weights(W, kinds, control)
+    if sd_of is W:
+        return W
+    a, y = int(sd_of.indices[0]), outcomes["outcome"]
+    if "arm" in y.dims:
+        rows = by_block(y.data, np.take, indices=[a], axis=1)
+    else:
+        rows = y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None]
+    return sd_of if len(rows) > 1 and (shared_arm_sds(rows, scale="identity") > 0).all() else W
+
+
+def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
+    """Return the attr ``control_sd_of`` of effects, if the arm is not the one that is subtracted.
+
+    Examples
+    --------
+    >>> W = sparse.csr_array([[1.0, -1.0]])
+    >>> sd_attrs(sd_weights(W, ["embed", "untreated"], None), W), sd_attrs(W, W)
+    ({'control_sd_of': 'the untreated arm'}, {})
+    """
+    return {} if sd_of is W else {"control_sd_of": OF_UNTREATED}
+
+
+def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
+    """Pool the sd of the arms that each contrast subtracts: ``sqrt(sum |w_a| s_a^2 / sum |w_a|)`` over ``w_a < 0``.
+
+    Parameters
+    ----------
+    sds
+        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are used.
+    W
+        Weights of K contrasts, each with a negative one, shape ``(K, A)``.
+
+    Returns
+    -------
+    array
+        Shape ``(K, ...)``, on the scale of `sds`.
+
+    Examples
+    --------
+    >>> pooled_sd(np.array([3.0, 1.0, 5.0]), sparse.csr_array([[-1.0, 1.0, 0.0], [-0.5, 1.0, -0.5]])).round(4)
+    array([3.    , 4.1231])
+    """
+    share = (-W).maximum(0)
+    share = sparse.diags_array(1 / share.sum(axis=1)) @ share
+    flat = sds.reshape(len(sds), -1)
+    peak = np.where(flat.max(axis=0) > 0, flat.max(axis=0), 1.0)
+    pooled = np.asarray(share @ (flat / peak) ** 2)
+    return np.asarray(peak * np.sqrt(pooled)).reshape(W.shape[0], *sds.shape[1:])
+
+
+def skewed_control_note(y: xr.DataArray, sd_of: sparse.csr_array) -> list[str]:
+    """Return a note on the controls whose sd is uncertain because they are skewed: ``n < 200 skewness^2``.
+
+    In simulations 95 % intervals in sd of such a control covered .94 (exponential) to .88 (lognormal), of others .93
+    and more. A sample's skewness is below that of its law, so that skewness below .75 counts as none.
+
+    Parameters
+    ----------
+    y
+        Outcomes ``(unit, arm, ...)`` of the A arms that are used.
+    sd_of
+        Weights of `sd_weights`, shape ``(K, A)``.
+    """
+    arms = np.unique(sd_of.indices[sd_of.data < 0])
+    values = np.asarray(by_block(y.data, np.take, indices=arms, axis=1)).astype(np.float64)
+    n = len(values)
+    away = values - values.mean(axis=0)
+    square, cube = (away**2).mean(axis=0), (away**3).mean(axis=0)
+    size = np.abs(cube) / np.where(square > 0, square, 1.0) ** 1.5
+    flagged = (size >= _LEAST_SKEWNESS) & (n < _ENOUGH_FOR_SD * size**2)
+    if not flagged.any():
+        return []
+    a, t, *_ = np.unravel_index(int(size.argmax()), size.shape)
+    task = str(y["task"].to_numpy()[t]) if "task" in y.coords else str(t)
+    others = int(flagged.any(axis=tuple(i for i in range(flagged.ndim) if i != 1)).sum()) - 1
+    return [
+        f"the control {quoted(str(y['arm'].to_numpy()[arms[a]]))} is skewed in task {quoted(task)}"
+        + (f" and {others} more" if others else "")
+        + f" (skewness {float(size.max()):.1f}), so that its sd is uncertain: 95 % intervals in sd then covered .88 to "
+        f".94 in simulations; about {int(np.ceil(_ENOUGH_FOR_SD * float(size.max()) ** 2)):,} units are enough, and "
+        f"there are {n:,}"
+    ]
+
+
+def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
+    """Return the sd over units of each arm, 0 where its values are equal within rounding.
+
+    Parameters
+    ----------
+    values, bounds
+        For each arm: outcomes of two or more units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+
+    Returns
+    -------
+    array
+        Shape ``(A, ...)``.
+
+    Examples
+    --------
+    >>> arm_sds([np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])], [np.zeros(2), np.full(2, 1e-16)]).round(4)
+    array([1.4142, 0.    ])
+    """
+    sds = [np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd) for y, bound in zip(values, bounds, strict=True)]
+    return np.stack(sds)
+
+
+def shared_arm_sds(y: Rows, *, scale: str, over: TaskWeights | None = None) -> Array:
+    """Return the sd over units of each arm of a crossover, as `arm_sds`.
+
+    Parameters
+    ----------
+    y
+        Untransformed outcomes, in memory or lazy, shape ``(n, A, ...)``.
+    scale
+        The scale of the sd: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+    over
+        Contrasts between tasks, whose sd is computed instead.
+
+    Returns
+    -------
+    array
+        Shape ``(A, ...)``, on that scale.
+
+    Examples
+    --------
+    >>> shared_arm_sds(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
+    array([1.4142, 0.    ])
+    """
+    y = computed_if_small(y)
+    sds = column_moments(by_block(y, transform, scale=scale, over=over)).sd
+    constant = agreement_of_blocks(transform_with_bound(block, scale=scale, over=over) for block in row_blocks(y))[0]
+    return np.where(constant, 0.0, sds)
+
+
+def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
+    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; empty if an arm has fewer than two units.
+
+    Parameters
+    ----------
+    values, bounds
+        For each of A arms: outcomes of its units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+    W
+        Weights, shape ``(K, A)``.
+
+    Examples
+    --------
+    >>> control_sd([np.array([1.0, 3.0]), np.array([5.0, 6.0])], [np.zeros(2)] * 2, sparse.csr_array([[-1.0, 1.0]]))
+    {'control_sd': array([1.41421356])}
+    """
+    subtracted = np.unique(W.indices[W.data < 0])
+    if min(len(values[a]) for a in subtracted) < 2:
+        return {}
+    sds = arm_sds([values[a] for a in subtracted], [bounds[a] for a in subtracted])
+    return {"control_sd": pooled_sd(sds, W[:, subtracted])}

@@ -1,4 +1,4 @@
-"""Contrasts between tasks: their weights, and weighted sums over the tasks of arrays."""
+"""Weights of contrasts between tasks and between models of an ensemble, and the labels of contrasts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
+from causalgia.checks import nearest
 from causalgia.effects.contrast_weights import Contrasts, Weights, as_unique, weight_matrix, weights_as_given
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import backticked, without_patterns
 from causalgia.numerics.row_blocks import by_block
@@ -22,6 +24,7 @@ from causalgia.types import Array
 _MOST_TERMS = 6
 ATTRIBUTE = "task_weights"
 """Attribute of effects, estimates and decisions with the weights, as JSON."""
+_MOST_ARMS_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -202,3 +205,175 @@ def check_task_scale(scale: str) -> None:
             f"tasks= with scale={quoted(scale)}: this interaction is asked of one task at a time; leave tasks= out, or "
             "use scale='identity' or 'log_of_means'"
         )
+
+
+def requested_model_weights(
+    outcomes: xr.Dataset, over: str, control: str | float | None, models: Contrasts | None
+) -> Weights:
+    """Return weights of models by the name of the comparison: each minus a control, or as given.
+
+    Raises
+    ------
+    ContrastError
+        If `over` is not ``"model"``, there are not two models or more of a crossover, control and models are both
+        given, or a model is unknown.
+    """
+    if over != "model":
+        raise ContrastError(f"over={quoted(over)}: contrasts are over arms, or over='model' of an ensemble")
+    if "model" not in outcomes["outcome"].dims:
+        raise ContrastError(
+            "over='model': these are outcomes of one predictor; run the predictors that are compared on the same "
+            "units: cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), rng=)"
+        )
+    if "arm" not in outcomes["outcome"].dims:
+        raise ContrastError("over='model' takes outcomes of a crossover; leave assignment='parallel' out of the design")
+    known = [str(name) for name in outcomes["model"].to_numpy()]
+    listed = ", ".join(map(quoted, known[:20])) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    if control is not None and models is not None:
+        raise ContrastError("control= and models= are given; they are two questions: say one of them")
+    if models is not None:
+        return weights_as_given(models, known, of="model")
+    if control is None:
+        raise ContrastError(f"over='model': say with control= which model is subtracted; the models are {listed}")
+    if str(control) not in known:
+        hint = nearest(str(control), known, most=3) or "."
+        raise ContrastError(f"over='model': control {quoted(control)} is not a model{hint} The models are {listed}")
+    if len(known) < 2:
+        raise ContrastError(f"over='model': {quoted(control)} is the only model; there is none to compare it with")
+    return {f"{model} minus {control}": {model: 1.0, str(control): -1.0} for model in known if model != str(control)}
+
+
+def stacked_models(outcomes: xr.Dataset) -> xr.Dataset:
+    """Return outcomes with an arm for each arm and model, ``"GATA1 in intact"``, and without the dim model.
+
+    Examples
+    --------
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task", "model"), np.arange(4.0).reshape(1, 2, 1, 2))},
+    ...     coords={"arm": ["A", "B"], "task": ["K562"], "model": ["m", "n"]},
+    ... )
+    >>> stacked = stacked_models(outcomes)
+    >>> dict(zip(stacked["arm"].values.tolist(), stacked["outcome"].values.ravel().tolist(), strict=True))
+    {'A in m': 0.0, 'B in m': 2.0, 'A in n': 1.0, 'B in n': 3.0}
+    """
+    y = outcomes["outcome"].transpose("unit", "arm", ..., "model")
+    models = [str(name) for name in y["model"].to_numpy()]
+    n = len(models)
+    coords: dict[str, Any] = {"arm": [f"{arm} in {model}" for model in models for arm in y["arm"].to_numpy()]}
+    for name, c in outcomes.coords.items():
+        if c.dims == ("arm",) and name not in ("arm", "kind", "random"):
+            values = [f"{x} in {model}" for model in models for x in c.to_numpy()] if name == "do" else np.tile(c, n)
+            coords[str(name)] = ("arm", values)
+        elif "arm" not in c.dims and "model" not in c.dims:
+            coords[str(name)] = c.variable
+    stacked: dict[str, Any] = {"outcome": (y.dims[:-1], by_block(y.data, _with_models_as_arms))}
+    if "answer_floor" in outcomes:
+        stacked["answer_floor"] = outcomes["answer_floor"].max("model").variable
+    attrs = {name: value for name, value in outcomes.attrs.items() if name not in ("edits", "model_is")}
+    return xr.Dataset(stacked, coords, attrs)
+
+
+def _with_models_as_arms(block: Array) -> Array:
+    """Return outcomes (b, arms, ..., models) as (b, models x arms, ...)."""
+    by_model = np.moveaxis(block, -1, 1)
+    return np.ascontiguousarray(by_model.reshape(len(block), -1, *by_model.shape[3:]))
+
+
+def stacked_weights(weights: Weights, of_models: Weights) -> Weights:
+    """Return the weights of stacked arms by which each contrast of arms is compared between models.
+
+    Examples
+    --------
+    >>> stacked_weights({"B": {"B": 1.0, "A": -1.0}}, {"n minus m": {"n": 1.0, "m": -1.0}})
+    {'B: n minus m': {'B in n': 1.0, 'A in n': -1.0, 'B in m': -1.0, 'A in m': 1.0}}
+    """
+    return {
+        f"{name}: {comparison}": {
+            f"{arm} in {model}": of_model * w
+            for model, of_model in of_models[comparison].items()
+            for arm, w in row.items()
+        }
+        for comparison in of_models
+        for name, row in weights.items()
+    }
+
+
+def measured_on(outcomes: xr.Dataset) -> str:
+    """Return the scale of outcomes in words."""
+    scale = outcomes.attrs.get("scale", "outcome")
+    return scale if isinstance(scale, str) else quoted(scale)
+
+
+def do_coordinate(outcomes: xr.Dataset, weights: Weights, scale: str) -> dict[str, Any]:
+    """Return the coordinate ``do (contrast)``, the signed sum (or quotient) of those of the arms, if any."""
+    if "do" not in outcomes.variables:
+        return {}
+    text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
+    return {"do": ("contrast", [_signed_sum(w, text, ratio=scale == "ratio") for w in weights.values()])}
+
+
+def _signed_sum(w: dict[str, float], text: Mapping[str, str], *, ratio: bool) -> str:
+    """Return '+' and '−' terms, of a ratio '×' and '/' factors; the positive ones first, eight at most."""
+    terms = sorted(w.items(), key=lambda item: item[1] < 0)
+    plus, minus, power = ("×", "/", "^{:.4g}") if ratio else ("+", "−", "{:.4g} ")
+    pieces = []
+    for arm, value in terms[: len(terms) if len(terms) <= _MOST_ARMS_SHOWN + 1 else _MOST_ARMS_SHOWN]:
+        size = "" if abs(value) == 1 else power.format(abs(value))
+        pieces.append(f"{minus if value < 0 else plus} {text[arm] + size if ratio else size + text[arm]}")
+    more = len(terms) - len(pieces)
+    rest = f"{'×/' if ratio else '±'} {more:,} more"
+    return " ".join([*pieces, *([rest] if more else [])]).removeprefix(f"{plus} ")
+
+
+def effect_attrs(
+    on: str,
+    weights: Weights,
+    scale: str,
+    assignment: str,
+    control: Any,
+    interaction: Sequence[str] | None,
+    over: TaskWeights | None = None,
+) -> dict[str, Any]:
+    """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale, control, estimand, tasks."""
+    estimand = _estimand_text(weights, scale, control, interaction)
+    if over is not None and not over.selects:
+        estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
+    attrs: dict[str, Any] = {
+        "assignment": assignment,
+        "contrast_scale": _scale_in_words(scale, on),
+        "transform": scale,
+        "control": "" if control is None else str(control),
+        "estimand": estimand,
+        **({} if over is None else over.attrs),
+    }
+    if scale in OF_MEANS:
+        attrs |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
+    return attrs
+
+
+def _scale_in_words(scale: str, on: str) -> str:
+    if scale == "identity":
+        return on
+    if scale not in OF_MEANS:
+        return f"{scale} of {on}"
+    if scale == "sd":
+        return f"{on}, in sd of the control arm"
+    return f"log of mean {on}" if scale == "log_of_means" else f"{scale} of mean {on}"
+
+
+def _estimand_text(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
+    by_unit = scale not in OF_MEANS or scale == "sd"
+    outcome = "outcome" if by_unit else "mean outcome over units"
+    outcome = outcome if scale in ("identity", "ratio", "sd") else f"{scale.removesuffix('_of_means')}({outcome})"
+    arm = quoted(next(iter(weights))) if len(weights) == 1 else "the arm"
+    if control is not None:
+        against = "divided by" if scale == "ratio" else "minus"
+        what = f"{outcome} under {arm} {against} {outcome} under {quoted(str(control))}"
+    elif interaction is not None:
+        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
+        what = what.replace(" of mean", " (ratio of ratios) of mean") if scale == "ratio" else what
+    else:
+        what = f"the weighted sum of {outcome} over arms"
+        what = "the weighted product of mean outcomes over units" if scale == "ratio" else what
+    what = f"mean over units of {what}" if by_unit else what
+    return f"{what}, divided by the sd of the control over units" if scale == "sd" else what

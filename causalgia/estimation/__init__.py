@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.estimation._dose_contrasts import dose_contrasts, orthonormal_polynomials
-    from causalgia.estimation._errors_in_variables import Line, errors_in_variables
+    from causalgia.effects.contrast_weights import dose_contrasts, orthonormal_polynomials
     from causalgia.estimation._estimate import covariance, estimate
     from causalgia.estimation._from_effects import as_estimates, from_effects
     from causalgia.estimation._helical_phase import Wave, helical_phase, mean_curve_wave, trend_basis
-    from causalgia.estimation._heterogeneity import heterogeneity, sd_of
+    from causalgia.estimation._heterogeneity import heterogeneity, modification, sd_of, slopes
     from causalgia.estimation._hypotheses import hypotheses
     from causalgia.estimation._random_effects import RandomEffects, random_effects
     from causalgia.estimation._shape_change import shape_change
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
         mean_of_cluster_means,
         stratified_mean,
     )
-    from causalgia.estimation.effect_modification import modification, slopes
     from causalgia.estimation.incomplete import from_incomplete
     from causalgia.estimation.joint_tests import (
         RandomizationTest,
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
         randomization_test,
         sign_flip_test,
     )
+    from causalgia.estimation.lines import Line, errors_in_variables
     from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, mixed_layout, reml, respond
     from causalgia.estimation.parallel import (
         ArmFit,
@@ -53,8 +52,15 @@ if TYPE_CHECKING:
         welch,
     )
     from causalgia.estimation.ratios import fieller
-    from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
-    from causalgia.estimation.variance_moderation import Moderated, moderate, moderate_unequal
+    from causalgia.estimation.standard_errors import (
+        Moderated,
+        Regression,
+        WaldTest,
+        moderate,
+        moderate_unequal,
+        regress,
+        wald_htz,
+    )
     from causalgia.numerics.running_sums import Sketch
 else:
     __getattr__, __dir__ = on_first_use(__name__)

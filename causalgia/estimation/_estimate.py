@@ -15,17 +15,18 @@ from causalgia.choices import Target
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
-from causalgia.estimation.arithmetic_floor import with_floor
 from causalgia.estimation.crossover_estimates import (
     check_one_unit,
     estimate_crossover,
+    estimate_from_moments,
+    has_moments,
     ice_without_rounding,
     is_unclustered_population,
     uses_random_arms,
     words_as_levels,
 )
-from causalgia.estimation.from_moments import estimate_from_moments, has_moments
-from causalgia.estimation.magnitude import rescale, undo_rescale
+from causalgia.estimation.floating_point import rescale, undo_rescale, with_floor
+from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import (
@@ -37,7 +38,6 @@ from causalgia.estimation.request import (
     clusters,
     contrast_labels,
 )
-from causalgia.estimation.task_correlation import task_columns
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, by_block, in_memory, row_blocks, sum_in_order

@@ -19,9 +19,9 @@ from causalgia.estimation.given_effects import (
     split_by_task,
     stack_tasks,
     with_effect_columns,
+    with_given_correlation,
 )
 from causalgia.estimation.request import as_ci_prob
-from causalgia.estimation.task_correlation import with_given_correlation
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
 from causalgia.types import Array

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation._dose_contrasts import orthonormal_polynomials
 from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.regression import wald_htz
 from causalgia.estimation.request import Request, check_clusters, clusters
+from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import centered
 from causalgia.schema import validate
 from causalgia.types import Array, Codes

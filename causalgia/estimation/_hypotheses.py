@@ -19,7 +19,7 @@ from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates, check_has_errors
-from causalgia.estimation.arithmetic_floor import with_floor
+from causalgia.estimation.floating_point import with_floor
 from causalgia.estimation.ratios import null_value
 from causalgia.estimation.request import as_ci_prob
 from causalgia.expressions import (
@@ -123,7 +123,13 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
         return _combine_effects(validate(estimates, "effects"), hypothesis)
     table = as_estimates(estimates)
     check_has_errors(table)
-    _check_combinable(table)
+    target = str(table.attrs.get("target", "population"))
+    if target.startswith(("population x", "next")):
+        raise EstimateError(
+            f"target={quoted(target)} draws two populations, and the error of a combination needs the units: "
+            f"cg.estimate(cg.estimation.hypotheses(effects, ...), target={quoted(target)})"
+        )
+    _check_not_ratio(table)
     system = as_system(hypothesis, _distinct_labels(table))
     if len(system.names) > MAX_COVARIANCE:
         raise EstimateError(
@@ -261,16 +267,6 @@ def _are_effects(dataset: Any) -> bool:
     if not isinstance(dataset, xr.Dataset) or "ace" in dataset or "contrast" not in dataset.dims:
         return False
     return "ice" in dataset or {"outcome", "assigned"} <= set(dataset.variables)
-
-
-def _check_combinable(table: xr.Dataset) -> None:
-    target = str(table.attrs.get("target", "population"))
-    if target.startswith(("population x", "next")):
-        raise EstimateError(
-            f"target={quoted(target)} draws two populations, and the error of a combination needs the units: "
-            f"cg.estimate(cg.estimation.hypotheses(effects, ...), target={quoted(target)})"
-        )
-    _check_not_ratio(table)
 
 
 def _check_not_ratio(table: xr.Dataset) -> None:

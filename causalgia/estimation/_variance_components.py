@@ -104,7 +104,11 @@ def variance_components(
         raise EstimateError("a parallel trial has no individual effects; give its outcomes without control=")
     if instance is not None:
         raise EstimateError(f"instance={quoted(instance)} groups effects; give control= too, or the effects")
-    return _components_of_outcomes(validate(source, "outcomes"))
+    outcomes = validate(source, "outcomes")
+    _check_units(outcomes)
+    return _with_attrs(
+        _components_dataset(outcome_cells(outcomes, _parent_codes(outcomes)), ["outcome"], outcomes), outcomes
+    )
 
 
 def _components_of_effects(effects: xr.Dataset, instance: str | None) -> xr.Dataset:
@@ -122,13 +126,6 @@ def _components_of_effects(effects: xr.Dataset, instance: str | None) -> xr.Data
     ]
     out = xr.concat(blocks, "contrast", combine_attrs="override")
     return _with_attrs(out, effects)
-
-
-def _components_of_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
-    _check_units(outcomes)
-    return _with_attrs(
-        _components_dataset(outcome_cells(outcomes, _parent_codes(outcomes)), ["outcome"], outcomes), outcomes
-    )
 
 
 def _check_units(dataset: xr.Dataset) -> None:

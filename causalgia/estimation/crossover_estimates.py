@@ -1,29 +1,32 @@
-"""ACE of a crossover: the estimator for each target of `estimate`, and placebo words as a population."""
+"""ACE of a crossover, from units or from stored moments: the estimator for each target of `estimate`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-import scipy
 import xarray as xr
 
+from causalgia.analysis import Analysis
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import (
     Estimate,
     between_levels,
     crossed_mean,
     from_factor,
-    interaction_influence,
     mean_ice,
     mean_of_cluster_means,
     mean_of_rows,
-    sqrt_ratio,
+    mean_of_sums,
+    next_level,
     stratified_mean,
 )
+from causalgia.estimation.floating_point import check_squares
+from causalgia.estimation.given_effects import aligned_covariance
 from causalgia.estimation.request import (
     Answer,
     Grouping,
@@ -34,10 +37,13 @@ from causalgia.estimation.request import (
     grouping,
     parents_as_strata,
 )
-from causalgia.estimation.variance_moderation import Moderated
-from causalgia.numerics.moments import centered, column_moments, root_sum_squares, skewness
+from causalgia.estimation.standard_errors import Moderated
+from causalgia.numerics.moments import centered, column_moments, skewness
 from causalgia.numerics.row_blocks import Rows, by_block, first_row, mean_from, weights_of
-from causalgia.types import Array, Codes
+from causalgia.types import Array
+
+LEAST_WORDS = 20
+NEXT = "next predictor"
 
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
@@ -277,9 +283,6 @@ def uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray(abs(weights_of(effects)) @ effects["random"].to_numpy().astype(bool).astype(np.float64) > 0)
 
 
-LEAST_WORDS = 20
-
-
 def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return whether each contrast of effects or estimates is one fixed placebo word minus other arms, (contrast,).
 
@@ -369,102 +372,6 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     return out.assign_coords(contrast=["placebo words"])
 
 
-NEXT = "next predictor"
-_LOW, _HIGH, _MOST_DF = 0.95, 0.9995, 1e9
-
-
-def next_level(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
-    """Predict the ACE of one more level (a predictor) from J exchangeable ones.
-
-    The interval is ``mean +- sqrt(t_{J-1}^2 s_b^2 (1 + 1/J) + t_{G-1}^2 b)``, with ``s_b^2`` the variance between the
-    ACEs of the levels and ``b`` the variance of the units that they share. ``se`` and ``df`` are those of the t
-    interval that is as wide at 90 % and at 99.9 %, and no narrower between.
-
-    Parameters
-    ----------
-    ice
-        Individual causal effects, shape ``(n, J, ...)``.
-    cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
-    between
-        From `causalgia.estimation.crossover.between_levels`: moderated variances between the levels' means, used
-        instead of the sample's own. The interval then holds on average over contrasts, and covers less where the levels
-        differ most.
-
-    Returns
-    -------
-    Estimate
-        Shape ``(...)``: the mean, and as ``se`` and ``df`` scale and degrees of freedom of the t distribution of the
-        prediction error. ``factor' factor`` has ``se^2`` on its diagonal.
-
-    Raises
-    ------
-    EstimateError
-        With fewer than two levels or clusters.
-
-    Notes
-    -----
-    With ``ice_um = d + g_m + a_u + e_um`` the ACE of the next level is ``d + g_{J+1}``. The mean over J levels misses
-    it by ``g_{J+1} - mean(g) - mean(a) - mean(e)``, whose variance is ``s2_m (1 + 1/J) + s2_a / n + s2_e / (nJ)``.
-    Because ``E[s_b^2] = s2_m + s2_e / n`` this is ``(1 + 1/J) E[s_b^2] + b`` with ``b = (s2_a - s2_e) / n``, set to 0
-    if negative.
-
-    Without ``b`` the interval is exact (normal levels) for the ACE of the next level over *these* units, and it is
-    nearly exact where one term is far above the other. Between, the root of the sum of two squared half widths exceeds
-    a coverage of 90 % by at most .058, .035, .025, .019 with J = 2, 3, 4, 5; Satterthwaite's t is too narrow (J = 2:
-    .83 at 90 %, .92 at 99 %). Where s2_e is above s2_a the interval is too wide as well.
-
-    J = 2 has one degree of freedom: the interval is 12.7 standard errors at 95 %. If the J levels agree exactly the
-    interval is that of the shared units, a point if these do not vary.
-
-    References
-    ----------
-    Geisser (1993), Predictive Inference, doi:10.1201/9780203742310. Zou & Donner (2008), doi:10.1002/sim.3095: the
-    half width of a sum from those of its parts.
-
-    Examples
-    --------
-    >>> answer = next_level(np.array([[1.0, 2.0], [3.0, 5.0], [2.0, 4.0]]))
-    >>> answer.ace.round(4), answer.se.round(4), answer.df.round(4)
-    (np.float64(2.8333), np.float64(1.4881), np.float64(1.0049))
-    """
-    n_levels = ice.shape[1]
-    if n_levels < 2:
-        raise EstimateError("one level gives no spread between levels; two or more predictors are needed")
-    first, ice = ice[0, 0], ice - ice[0, 0]
-    units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
-    both = np.asarray(root_sum_squares(interaction_influence(ice, cluster))[0] ** 2)
-    shared = np.maximum(units.se**2 - (n_levels + 1) * both, 0.0)
-    drawn, df = levels.se**2, levels.df
-    if between is not None:
-        drawn, df = between.variance / n_levels, np.broadcast_to(between.df, levels.df.shape)
-    predicted = (n_levels + 1) * drawn
-    scale, df = _t_of_same_width(predicted, df, shared, units.df)
-    part = np.concatenate(
-        [units.factor * sqrt_ratio(shared, units.se**2), levels.factor * sqrt_ratio(predicted, levels.se**2)]
-    )
-    return from_factor(units.ace + first, part * sqrt_ratio(scale**2, predicted + shared), df)
-
-
-def _t_of_same_width(one: Array, df: Array, other: Array, other_df: Array) -> tuple[Array, Array]:
-    """Return scale and df of the t interval with the half widths, at 90 % and 99.9 %, of two combined t terms."""
-
-    def half_width(at: float) -> Array:
-        return np.sqrt(one * scipy.special.stdtrit(df, at) ** 2 + other * scipy.special.stdtrit(other_df, at) ** 2)
-
-    narrow, wide_level = half_width(_LOW), half_width(_HIGH)
-    low, high = np.log(np.minimum(df, other_df)), np.log(np.minimum(np.maximum(df, other_df), _MOST_DF))
-    for _ in range(60):
-        middle = (low + high) / 2
-        heavy = (
-            scipy.special.stdtrit(np.exp(middle), _HIGH) * narrow
-            > scipy.special.stdtrit(np.exp(middle), _LOW) * wide_level
-        )
-        low, high = np.where(heavy, middle, low), np.where(heavy, high, middle)
-    found = np.where(other > 0, np.exp(high), df)
-    return np.where(other > 0, narrow / scipy.special.stdtrit(found, _LOW), np.sqrt(one)), found
-
-
 def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:
     """Check that no two predictors have identical ICE, which would be one network counted twice.
 
@@ -489,3 +396,120 @@ def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:
                 f"models {quoted(str(names[i]))} and {quoted(str(names[j]))} gave the same numbers in every unit: they "
                 "are one network, and do not show the spread between networks; leave one of them out"
             )
+
+
+def has_moments(dataset: object) -> bool:
+    """Return whether a Dataset has moments of the ICE instead of the ICE.
+
+    Examples
+    --------
+    >>> has_moments(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
+    True
+    """
+    return isinstance(dataset, xr.Dataset) and "ice_mean" in dataset and "ice" not in dataset
+
+
+def needs_units_error(what: str) -> EstimateError:
+    """Return the error for a request that needs the ICE of every unit."""
+    return EstimateError(
+        f'{what} needs the ICE of every unit, and these are moments of them; run the trial with keep="effects"'
+    )
+
+
+def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[xr.Dataset, Request, Answer]:
+    """Return the effects without units, the request with its clusters named, and the ACE, (K, tasks[, models]).
+
+    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of the sums by parent if units share
+    parents. The covariance is ``se_j se_k`` times the correlation of the ICE, or the products of sums by parent (or by
+    random group). A requested ``cluster="auto"`` is the cluster of the trial's analysis.
+
+    Raises
+    ------
+    EstimateError
+        If the request needs the ICE of every unit, or a squared standard error is beyond float64, so that there is no
+        covariance.
+    """
+    request = _request_for_moments(moments, request)
+    if "n_units" not in moments or not {"ice_sum", "ice_correlation"} & set(moments.variables):
+        raise OutcomesError("moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep all variables")
+    n, by = int(moments["n_units"].to_numpy().max()), str(moments.attrs.get("cluster", "unit"))
+    clustered = by != "unit"
+    estimate, rows = (
+        _estimate_from_sums(moments, n, clustered)
+        if "ice_sum" in moments
+        else (_estimate_from_correlation(moments, n), n)
+    )
+    check_squares(estimate.se, moments)
+    K = moments.sizes["contrast"]
+    dealt = f", covariance by {rows} random groups" if rows < n else ""
+    return (
+        _without_units(moments),
+        request,
+        Answer(
+            estimate=estimate,
+            skewness=skewness(estimate.factor) if clustered else moments["ice_skewness"].to_numpy(),
+            reach=np.maximum(np.abs(moments["ice_least"].to_numpy()), np.abs(moments["ice_most"].to_numpy())),
+            n_units=np.full(K, n),
+            n_clusters=np.full(K, rows if clustered else n),
+            method=f"mean ICE; CR2 by {by}, Satterthwaite (Bell-McCaffrey) df"
+            if clustered
+            else f"mean ICE; s^2 / n, t with n - 1 df{dealt}",
+            cluster=by,
+        ),
+    )
+
+
+def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
+    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's analysis."""
+    check_crossover_request(request)
+    for name, default in (("target", "population"), ("weights", "units")):
+        if getattr(request, name) != default:
+            raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
+    cluster = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
+    by = str(moments.attrs.get("cluster", "unit"))
+    alone = ("none", "parent") if cluster != "none" else ("none",)
+    if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
+        raise needs_units_error(f"cluster={quoted(request.cluster)}")
+    return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
+
+
+def _estimate_from_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:
+    """Return the estimate with a factor row for each parent or random group, and their number."""
+    sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
+    found = mean_of_sums(moments["ice_mean"].to_numpy(), sums, sizes)
+    return found if clustered else _unclustered_estimate(moments, n, found.factor), len(sizes)
+
+
+def _estimate_from_correlation(moments: xr.Dataset, n: int) -> Estimate:
+    correlation = aligned_covariance(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
+    return _unclustered_estimate(moments, n, root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)))
+
+
+def _unclustered_estimate(moments: xr.Dataset, n: int, factor: Array) -> Estimate:
+    mean, sd, leverage = (moments[f"ice_{name}"].to_numpy() for name in ("mean", "sd", "leverage"))
+    return Estimate(mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage)
+
+
+def root_of(correlation: Array) -> Array:
+    """Return F, shape ``(K, K, ...)``, with ``F' F`` equal to (possibly singular) correlations ``(K, K, ...)``.
+
+    Examples
+    --------
+    >>> F = root_of(np.array([[1.0, 1.0], [1.0, 1.0]]))
+    >>> (F.T @ F).round(6)
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    values, vectors = np.linalg.eigh(np.moveaxis(correlation, (0, 1), (-2, -1)))
+    roots = np.sqrt(np.maximum(values, 0.0))[..., None] * np.swapaxes(vectors, -1, -2)
+    return np.asarray(np.moveaxis(roots, (-2, -1), (0, 1)))
+
+
+def _without_units(moments: xr.Dataset) -> xr.Dataset:
+    """Return effects with 0 units, which have the labels, weights and attributes for estimates."""
+    names = [name for name in ("weight", "control_sd", "floor") if name in moments]
+    mean = moments["ice_mean"]
+    drop = [str(c) for c in moments.coords if {"quantile", "contrast_", "byte"} & set(moments[c].dims)]
+    effects = moments[names].assign_coords(mean.coords).drop_vars(drop, errors="ignore")
+    effects["ice"] = (("unit", *mean.dims), np.empty((0, *mean.shape)))
+    return effects

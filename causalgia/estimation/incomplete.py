@@ -213,7 +213,13 @@ def from_incomplete(
     ).transpose("contrast", "task")
     _check_every_task(out)
     if out["exact"].any():
-        _warn_exact(int(out["exact"].sum()), out["exact"].size)
+        exact = out["exact"]
+        warnings.warn(
+            f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over their cells: their intervals are "
+            "points",
+            DegenerateWarning,
+            stacklevel=caller_stacklevel(),
+        )
     what = "predictors" if words is None else "words"
     clusters = "unit" if parent is None else "parent"
     out.attrs = {
@@ -381,11 +387,3 @@ def _check_every_task(out: xr.Dataset) -> None:
         raise EstimateError(
             f"contrast {quoted(contrast)} has no cell in task {quoted(task)}; estimate that task by itself"
         )
-
-
-def _warn_exact(exact: int, of: int) -> None:
-    warnings.warn(
-        f"{exact} of {of} contrasts do not vary at all over their cells: their intervals are points",
-        DegenerateWarning,
-        stacklevel=caller_stacklevel(),
-    )

@@ -19,8 +19,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import covariance, estimate
 from causalgia.estimation._from_effects import as_estimates, check_has_errors
 from causalgia.estimation.ratios import null_value
-from causalgia.estimation.regression import wald_htz
 from causalgia.estimation.request import contrast_labels
+from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes, Mask
 
@@ -172,7 +172,16 @@ def randomization_test(
     0.3333333333333333
     """
     y = _as_values(y, "y", "outcome")
-    treated = _as_treated(treated, len(y))
+    values = np.asarray(treated)
+    if values.shape != (len(y),):
+        raise EstimateError(
+            f"treated has shape {values.shape}, and there are {len(y)} outcomes; give one value for each"
+        )
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise EstimateError(
+            f"treated={quoted(values.tolist())} is not True or False for each unit; say treated=arm == {quoted('name')}"
+        )
+    treated = values.astype(bool)
     codes = np.zeros(len(y), dtype=np.intp) if block is None else _as_codes(block, "block", len(y))
     parts = [np.flatnonzero(codes == b) for b in range(int(codes.max(initial=-1)) + 1)]
     _check_randomization(treated, parts, statistic)
@@ -293,18 +302,6 @@ def _as_values(values: Any, name: str, what: str) -> Array:
     if not len(y) or not np.isfinite(y).all():
         raise EstimateError(f"the {what}s are empty or not finite; leave units without {what} out")
     return y
-
-
-def _as_treated(treated: Any, n: int) -> Mask:
-    """Return whether each unit was treated: True and False, or 1 and 0."""
-    values = np.asarray(treated)
-    if values.shape != (n,):
-        raise EstimateError(f"treated has shape {values.shape}, and there are {n} outcomes; give one value for each")
-    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
-        raise EstimateError(
-            f"treated={quoted(values.tolist())} is not True or False for each unit; say treated=arm == {quoted('name')}"
-        )
-    return values.astype(bool)
 
 
 def _as_codes(codes: Any, name: str, n: int) -> Codes:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
-from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
+from causalgia.estimation.standard_errors import Regression, bell_mccaffrey_df, regress
 from causalgia.numerics.moments import centered, group_sums, root_sum_squares, satterthwaite
 from causalgia.types import Array, Codes
 

@@ -10,8 +10,8 @@ import xarray as xr
 
 from causalgia.effects.scales import agreement
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation._heterogeneity import check_rank, unit_covariate
 from causalgia.estimation.crossover import Estimate, mean_ice
-from causalgia.estimation.effect_modification import check_rank, unit_covariate
 from causalgia.estimation.parallel import (
     Fits,
     add_covariate_sampling,

@@ -13,8 +13,7 @@ from scipy import special
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import Answer, Request, grouping
-from causalgia.estimation.transformed_t import untransformed
-from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.numerics.moments import log_p, p_and_limits, untransformed
 from causalgia.types import Array, Mask
 
 Limits = tuple[Array, Array, Array, dict[str, Array | Mask]]

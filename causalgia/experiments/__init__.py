@@ -38,12 +38,10 @@ if TYPE_CHECKING:
     from causalgia.experiments._variants import variants
     from causalgia.experiments._word_mutagenesis import word_mutagenesis
     from causalgia.experiments._word_screen import word_screen
-    from causalgia.experiments.kit.answer import Answer, Finding
-    from causalgia.experiments.kit.catalogue import build, entries
-    from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+    from causalgia.experiments.kit.answer import Answer, Finding, variant_frame, write_variants
+    from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, build, entries
     from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
     from causalgia.experiments.kit.variance import pairing_gain
-    from causalgia.experiments.kit.variant_files import variant_frame, write_variants
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

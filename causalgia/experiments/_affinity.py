@@ -14,9 +14,9 @@ from causalgia.analysis import Rope
 from causalgia.checks import is_real
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
+from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import p_clause
 
@@ -102,9 +102,9 @@ def affinity(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: effects fall with K_D: they change by -3... from the tightest word to the weakest (-1...
     """
-    settings.as_null_model(null)
-    listed = settings.as_words(words, "words", least=3)
-    start = settings.as_start(at, "at", null.length, max(map(len, listed)))
+    as_null_model(null)
+    listed = as_words(words, "words", least=3)
+    start = as_start(at, "at", null.length, max(map(len, listed)))
     measured = _as_positive_by_word(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
     if len(set(measured)) == 1:
         raise DesignError(f"kd: all words have the one K_D {measured[0]:g}, and a line needs different ones")

@@ -10,7 +10,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
-from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, as_start
+from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, as_start
 from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
 

@@ -11,8 +11,13 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, rise_weights
-from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, centered_starts
-from causalgia.experiments.kit.sites import further_sites_in_words
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_positions,
+    as_site,
+    centered_starts,
+    further_sites_in_words,
+)
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive

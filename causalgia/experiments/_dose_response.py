@@ -21,8 +21,7 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
-from causalgia.experiments.kit.given_sequences import as_word_or_motif
-from causalgia.experiments.kit.settings import as_null_model, as_positions, centered_starts
+from causalgia.experiments.kit.sites import as_null_model, as_positions, as_word_or_motif, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task, trend_in_words
 from causalgia.sequences import Motif, strength_ladder
 

@@ -16,7 +16,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
-from causalgia.experiments.kit.settings import as_null_model, as_site, as_start
+from causalgia.experiments.kit.sites import as_null_model, as_site, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task, variance_limits
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode

@@ -17,8 +17,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.fractions import LETTERS, Fraction, Word, fraction
-from causalgia.experiments.kit.given_sequences import as_word_or_motif
-from causalgia.experiments.kit.settings import as_null_model, evenly_spaced_starts
+from causalgia.experiments.kit.sites import as_null_model, as_word_or_motif, evenly_spaced_starts
 from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
 

@@ -13,7 +13,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
-from causalgia.experiments.kit.settings import as_null_model, as_site, centered_starts
+from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
 from causalgia.sequences import Motif
 

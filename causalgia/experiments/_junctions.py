@@ -15,7 +15,7 @@ from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Interventio
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import as_word_or_motif
+from causalgia.experiments.kit.sites import as_word_or_motif
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import apply_arm

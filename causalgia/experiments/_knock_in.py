@@ -16,7 +16,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
-from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif, check_no_overlap
+from causalgia.experiments.kit.sites import as_genomic, as_word_or_motif, check_no_overlap
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source

@@ -14,9 +14,8 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for, weighted_sum
-from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
-from causalgia.experiments.kit.settings import as_null_model, as_positions
+from causalgia.experiments.kit.sites import as_null_model, as_positions, as_word_or_motif
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_word
 

@@ -16,8 +16,7 @@ from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
-from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif
-from causalgia.experiments.kit.sites import Sites, motif_sites, share_with_motif
+from causalgia.experiments.kit.sites import Sites, as_genomic, as_word_or_motif, motif_sites, share_with_motif
 from causalgia.experiments.kit.variance import effect_in_words, nested_split, rows_by_task, split_in_words
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source

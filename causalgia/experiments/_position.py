@@ -11,7 +11,6 @@ from causalgia.analysis import Rope
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
     Entry,
@@ -21,6 +20,7 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
+from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, evenly_spaced_starts
 from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -86,10 +86,10 @@ def position(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: UGCAUG at 2 to 32 is flat: it increases the outcome at every place; ...
     """
-    settings.as_null_model(null)
-    site = settings.as_site(word, "word")
-    even = settings.evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
-    places = tuple(sorted(settings.as_positions(even if at is None else at, "at", least=2)))
+    as_null_model(null)
+    site = as_site(word, "word")
+    even = evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
+    places = tuple(sorted(as_positions(even if at is None else at, "at", least=2)))
     named = {f"at {place}": place for place in places}
     arms = [Arm(name, Embed(site, at=place), {"place": place}) for name, place in named.items()]
     rows = {name: {name: 1.0, CONTROL: -1.0} for name in named}

@@ -13,9 +13,9 @@ from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untrea
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, random_placebos, read_word_screen
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.schema import validate
 from causalgia.sequences.fasta import sequence_fingerprints
 from causalgia.streams import derive, root_key
@@ -97,7 +97,7 @@ def proposals(
     >>> answer.decisions["verdict"].sel(contrast="TGCATG").values.item()
     'increases'
     """
-    settings.as_null_model(null)
+    as_null_model(null)
     table = validate(proposals, "proposals")
     words = list(dict.fromkeys(map(str, table["consensus"].to_numpy())))
     if not words:
@@ -106,7 +106,7 @@ def proposals(
     check_fresh_parents(null, looked_at)
     classes = {word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length) for word in words}
     width = max(*classes.values(), *map(len, words))
-    start = settings.as_start(at, "at", null.length, width)
+    start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
             f"a word of {width} bases at {start} does not fit into the {null.length:,}-bp background; move at=, or "

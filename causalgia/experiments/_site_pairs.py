@@ -16,9 +16,9 @@ from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.schema import validate
 from causalgia.types import Array
@@ -105,7 +105,7 @@ def site_pairs(
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
     Task outcome: GATAA 20 CACCC do less together than their sum (OR): interaction -1.840 [...], both...
     """
-    settings.as_null_model(null)
+    as_null_model(null)
     table = validate(interactions, "effects")
     if table.attrs.get("map_method") != "pair mutagenesis" or not {"first", "second"} <= set(table.coords):
         raise DesignError("these effects are of no pairs of positions; give those of cg.attribution.interactions")
@@ -117,7 +117,7 @@ def site_pairs(
     arms, contrasts = [Arm(CONTROL, Untreated())], {}
     for pair in pairs:
         wide = pair.distance + len(pair.second)
-        start = settings.as_start(at, "at", null.length, wide)
+        start = as_start(at, "at", null.length, wide)
         if start + wide > null.length:
             raise DesignError(
                 f"{pair.name} takes {wide} bases from {start} on, and the backgrounds have {null.length:,}; move at=, "

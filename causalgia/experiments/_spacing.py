@@ -13,7 +13,6 @@ from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import (
     Entry,
@@ -23,7 +22,7 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
-from causalgia.experiments.kit.sites import further_sites_in_words
+from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, as_words, further_sites_in_words
 from causalgia.experiments.kit.variance import DOES, effect_in_words, listed, per_unit, rows_by_task, trend_in_words
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -106,8 +105,8 @@ def spacing(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: two sites increase the outcome at 4 (5.9...), 6 (6...) and 9 (7...); one site alone increases ...
     """
-    settings.as_null_model(null)
-    apart = tuple(sorted(settings.as_positions(distances, "distances")))
+    as_null_model(null)
+    apart = tuple(sorted(as_positions(distances, "distances")))
     first, second = _as_fixed_word(word, "word"), _as_fixed_word(word if other is None else other, "other")
     middle = (null.length - len(second) + 1) // 2 if center is None else as_position(center, "center")
     pair = _SitePair(first, second, middle)
@@ -127,7 +126,7 @@ def spacing(
 
 def _as_fixed_word(site: str | Motif, name: str) -> str:
     """Return the fixed letters of a site."""
-    (word,) = settings.as_words([as_pattern(settings.as_site(site, name)).word], name)
+    (word,) = as_words([as_pattern(as_site(site, name)).word], name)
     return word
 
 

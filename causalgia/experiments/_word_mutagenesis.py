@@ -8,9 +8,9 @@ import numpy as np
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
 from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def word_mutagenesis(
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
-    settings.as_null_model(null)
-    (whole,) = settings.as_words([word], "word")
-    start = settings.as_start(at, "at", null.length, len(whole))
+    as_null_model(null)
+    (whole,) = as_words([word], "word")
+    start = as_start(at, "at", null.length, len(whole))
     mutants = {
         whole[:i] + base + whole[i + 1 :]: (i, base)
         for i in range(len(whole))

@@ -14,9 +14,9 @@ from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.prior import Prior
 from causalgia.streams import derive
@@ -114,10 +114,10 @@ def word_screen(
     >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
     array(['increases', 'increases'], dtype='<U10')
     """
-    settings.as_null_model(null)
+    as_null_model(null)
     screened = _as_screened_words(k, words, _as_alphabet(letters))
     width = len(screened[0])
-    start = settings.as_start(at, "at", null.length, width)
+    start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
             f"a word of {width} bases at {start} does not fit into the {null.length}-bp background; shorten the words "
@@ -154,7 +154,7 @@ def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str)
         if width > _WIDEST:
             raise DesignError(f"k={width}: all {4**width:,} words are too many; k is at most {_WIDEST}, or give words=")
         return tuple(map("".join, product(letters, repeat=width)))
-    listed = settings.as_words(words, "words")
+    listed = as_words(words, "words")
     widths = sorted({len(word) for word in listed})
     if len(widths) > 1:
         raise DesignError(

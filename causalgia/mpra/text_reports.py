@@ -48,7 +48,7 @@ def describe_fit(fit: xr.Dataset) -> str:
     Examples
     --------
     >>> from causalgia.mpra import fit
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
     two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
     ...

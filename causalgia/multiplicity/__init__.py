@@ -8,9 +8,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.multiplicity._adjust import adjust
-    from causalgia.multiplicity.bands import selected_intervals, simultaneous
-    from causalgia.multiplicity.bootstrap_t import BootstrapT, bootstrap_t_max
-    from causalgia.multiplicity.fdr import (
+    from causalgia.multiplicity.adjusted_p import (
         Hierarchical,
         fcr_ci_prob,
         hierarchical_p,
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
         storey_q,
         weighted_bh,
     )
+    from causalgia.multiplicity.bands import selected_intervals, simultaneous
+    from causalgia.multiplicity.bootstrap_t import BootstrapT, bootstrap_t_max
     from causalgia.multiplicity.joint_methods import sign_flip_max_t
     from causalgia.multiplicity.maxima import MaxT
     from causalgia.multiplicity.multivariate_t import (

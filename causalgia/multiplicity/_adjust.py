@@ -16,10 +16,11 @@ from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.arithmetic_floor import is_below_floor
+from causalgia.estimation.floating_point import is_below_floor
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters
+from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -32,7 +33,6 @@ from causalgia.multiplicity.families import (
     order_ice_dims,
     units_to_resample,
 )
-from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.joint_methods import (
     bootstrap_or_bound,
     by_bootstrap,
@@ -41,7 +41,6 @@ from causalgia.multiplicity.joint_methods import (
     sign_flip_max_t,
     warn_of_skewness,
 )
-from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
 from causalgia.streams import RNG, root_key
@@ -413,7 +412,13 @@ def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
     vary = members[joint.numbers("se")[members] > 0]
     if len(vary) < 2:
         return
-    _check_correlation_known(table, vary)
+    n_columns = table["ace"].size // table.sizes["contrast"]
+    if "factor" not in table and len(set((vary % n_columns).tolist())) > 1:
+        raise EstimateError(
+            "method='storey' assumes nearly independent estimates, and a family over several tasks (or models) has "
+            "the same units in each, whose correlation the estimates do not say; take each task as a family"
+            " (family=None), or use method='bh'"
+        )
     factor = joint.factor_of(vary)
     if factor is None:
         return
@@ -436,14 +441,3 @@ def largest_mean_correlation(df: float, n_pairs: int) -> float:
     """
     spread = np.sqrt((1 - 2 / np.pi) / (df * n_pairs))
     return float(np.sqrt(LARGEST**2 + 2 / (np.pi * df)) + 3 * spread)
-
-
-def _check_correlation_known(table: xr.Dataset, members: Codes) -> None:
-    """Refuse a family over several tasks whose correlation is unknown."""
-    n_columns = table["ace"].size // table.sizes["contrast"]
-    if "factor" not in table and len(set((members % n_columns).tolist())) > 1:
-        raise EstimateError(
-            "method='storey' assumes nearly independent estimates, and a family over several tasks (or models) has "
-            "the same units in each, whose correlation the estimates do not say; take each task as a family"
-            " (family=None), or use method='bh'"
-        )

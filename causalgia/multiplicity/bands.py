@@ -14,9 +14,10 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real
 from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.arithmetic_floor import at_least_floor
+from causalgia.estimation.floating_point import at_least_floor
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, check_cluster_name
+from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -27,9 +28,15 @@ from causalgia.multiplicity.families import (
     has_effects,
     units_to_resample,
 )
-from causalgia.multiplicity.fdr import fcr_ci_prob
-from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
-from causalgia.multiplicity.sup_t import Rarity, rare_in_arms, rarity, sup_t
+from causalgia.multiplicity.joint_methods import (
+    Rarity,
+    bootstrap_or_bound,
+    by_bootstrap,
+    by_multivariate_t,
+    rare_in_arms,
+    rarity,
+    sup_t,
+)
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
 from causalgia.positions import folded, has_positions, is_folded, unfolded
@@ -370,7 +377,12 @@ def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: fl
 def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     ace = estimates["ace"]
     if is_real(select):
-        return _mask_by_p(estimates, float(select))
+        alpha = float(select)
+        if "p_adjusted" not in estimates:
+            raise EstimateError(f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
+        if not 0 < alpha < 1:
+            raise EstimateError(f"select={alpha:g} is not between 0 and 1")
+        return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= alpha)
     if isinstance(select, xr.DataArray):
         select = _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
     chosen = np.asarray([select] if isinstance(select, str) else select)
@@ -399,11 +411,3 @@ def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
         return mask.sel({dim: ace[dim] for dim in named})
     except KeyError as error:
         raise EstimateError(f"the mask does not say whether {error.args[0]} is selected; give one for each") from error
-
-
-def _mask_by_p(estimates: xr.Dataset, alpha: float) -> npt.NDArray[np.bool_]:
-    if "p_adjusted" not in estimates:
-        raise EstimateError(f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
-    if not 0 < alpha < 1:
-        raise EstimateError(f"select={alpha:g} is not between 0 and 1")
-    return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= alpha)

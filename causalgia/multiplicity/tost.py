@@ -13,11 +13,11 @@ from scipy import special
 from causalgia.analysis import exploratory_attrs
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, p_outside_floor
+from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates, p_outside_floor
 from causalgia.estimation.ratios import null_value, unbounded, working_scale_of
 from causalgia.estimation.request import as_ci_prob
-from causalgia.estimation.transformed_t import transformed
 from causalgia.multiplicity.families import estimates_of
+from causalgia.numerics.moments import transformed
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -64,7 +64,7 @@ def one_sided_p(
     """Return the four one-sided p-values against the ends of a region.
 
     Where the standard error is 0 a p is 0 beyond the end on the tested side and 1 elsewhere, the end itself included;
-    within rounding of an end (`causalgia.estimation.arithmetic_floor`) both are 1. A ratio is tested on its logarithm
+    within rounding of an end (`causalgia.estimation.floating_point`) both are 1. A ratio is tested on its logarithm
     or, where a mean is unclear, by the difference that Fieller's limits invert.
 
     Parameters
@@ -76,7 +76,7 @@ def one_sided_p(
     ci_prob
         Probability of the corresponding intervals: it determines which mean of a ratio is unclear.
     hall
-        Coefficient of Hall's transformation (`causalgia.estimation.transformed_t`), broadcast against
+        Coefficient of Hall's transformation (`causalgia.numerics.moments`), broadcast against
         ``ace``; 0 is Student's t.
     unseen
         What units that were not drawn could add to the effect on either side, on the scale of ``ace``; added in the

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from causalgia.paper._checklist import checklist
     from causalgia.paper._methods import Paragraphs, methods
     from causalgia.paper._report import report
-    from causalgia.paper._table import table
-    from causalgia.paper._tidy import tidy
-    from causalgia.paper._view import View
+    from causalgia.paper.effect_tables import View, table, tidy
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -14,9 +14,9 @@ from causalgia.choices import VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable
 from causalgia.estimation.ratios import null_value
-from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
+from causalgia.numerics.moments import ENOUGH, hall_coefficient
 from causalgia.paper.citations import Work, uses_skewness, works
 from causalgia.prior import Prior
 from causalgia.reporting._trial_report import (

@@ -14,7 +14,7 @@ from causalgia.estimation import variance_components
 from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_levels
 from causalgia.numerics.moments import satterthwaite
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.planning.pilot import effects_if_outcomes
+from causalgia.planning._sample_size import effects_if_outcomes
 from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer, t_quantile
 from causalgia.schema import check_dataset
 from causalgia.types import Array

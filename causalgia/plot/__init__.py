@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from causalgia.plot.curves import against, band, profile, tipping_point
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, interaction_map, sharing
-    from causalgia.plot.logos import logo
-    from causalgia.plot.map_logos import average_logo, map_logo
+    from causalgia.plot.logos import average_logo, logo, map_logo
     from causalgia.plot.shift_plots import null_shift, ranks
     from causalgia.plot.style import save_figure
     from causalgia.plot.unit_plots import boxes, power_curve, raincloud

@@ -57,7 +57,7 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> from causalgia.mpra import quality
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> axes = barcodes(quality(simulated()))
     >>> axes.get_xlabel(), [text.get_text() for text in axes.get_legend().get_texts()]
     ('barcodes with DNA, an oligo', ['control (median 8)', 'GATA1 (median 8)'])
@@ -105,7 +105,7 @@ def replicates(
     Examples
     --------
     >>> from causalgia.mpra import quality
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> replicates(quality(simulated()), second="3").get_title("left")
     '60 oligos, correlation 0.79'
     """
@@ -164,7 +164,7 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import two_arms
+    >>> from causalgia.mpra.counts._noise_model import two_arms
     >>> [text.get_text() for text in dna_counts(two_arms(), min_dna=11).get_legend().get_texts()]
     ['replicate 1 (50 % below 11)', 'replicate 2 (0 % below 11)', 'floor of 11 reads']
     """

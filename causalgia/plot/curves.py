@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.multiplicity.sup_t import FEW
+from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
@@ -118,7 +118,9 @@ def profile(
     _draw_rope(axes, found)
     series = _split_series(found, None if by is None else on_contrasts(table, by, "profile"))
     for look, rows in series:
-        _draw_joined(axes, rows, look.color or GRAY)
+        x, y = _as_columns(rows, "ace")
+        if max(Counter(x.tolist()).values()) == 1:
+            axes.plot(x, y, color=look.color or GRAY, lw=0.9, alpha=0.7, zorder=3, label="_joined")
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
     return axes
@@ -359,12 +361,6 @@ def _draw_rope(axes: Axes, found: Placed) -> None:
         axes.axhspan(low[0], high[0], **look)
     else:
         axes.fill_between(x, low, high, **look)
-
-
-def _draw_joined(axes: Axes, found: Placed, color: str) -> None:
-    x, y = _as_columns(found, "ace")
-    if max(Counter(x.tolist()).values()) == 1:
-        axes.plot(x, y, color=color, lw=0.9, alpha=0.7, zorder=3, label="_joined")
 
 
 def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float]) -> None:

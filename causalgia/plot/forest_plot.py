@@ -212,7 +212,10 @@ def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: di
     add_verdicts_to_legend(axes, estimates)
     if any(name in estimates and np.isinf(estimates[name]).any() for name in ("lower", "upper")):
         axes.scatter([], [], s=26, marker=">", color=GRAY, label="unbounded")
-    _draw_truth(axes, effects, places)
+    truth = {row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None}
+    if truth:
+        x, y = list(truth.values()), [places[name] for name in truth]
+        axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=INK, lw=0.9, zorder=6, label="truth")
     _label_rows(axes, table, places, words)
     _finish_forest(axes, table[0]["task"], estimates)
     return axes
@@ -307,13 +310,6 @@ def _draw_unbounded(axes: Axes, limits: Any, y: Any, reach: tuple[float, float],
         if (gone := np.isinf(limit)).any():
             x = np.full(int(gone.sum()), end)
             axes.scatter(x, y[gone], s=size, marker=marker, color=color[gone], lw=0, zorder=5, label="_unbounded")
-
-
-def _draw_truth(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
-    known = {row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None}
-    if known:
-        x, y = list(known.values()), [places[name] for name in known]
-        axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=INK, lw=0.9, zorder=6, label="truth")
 
 
 def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]) -> None:

@@ -213,13 +213,9 @@ def heading(table: xr.Dataset, *names: str) -> str:
 
 def write_heading(axes: Axes, text: str, shown: str = "") -> None:
     """Write a heading above the axes, with which part of the effects is shown, in as many lines as it needs."""
-    axes.set_title(_wrapped(axes, ": ".join(filter(None, (text, shown)))), **_TITLE, **AS_IT_IS)
-
-
-def _wrapped(axes: Axes, text: str) -> str:
-    """Return a title in lines as wide as the axes."""
     width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-    return fill(text, max(30, int(width / 0.085)))
+    title = fill(": ".join(filter(None, (text, shown))), max(30, int(width / 0.085)))
+    axes.set_title(title, **_TITLE, **AS_IT_IS)
 
 
 def ordinal(n: int) -> str:

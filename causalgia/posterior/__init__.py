@@ -14,7 +14,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.posterior._infer import infer
     from causalgia.posterior._profile import profile
-    from causalgia.posterior.predictive_checks import posterior_predictive, prior_predictive
+    from causalgia.posterior.model_checks import posterior_predictive, prior_predictive
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

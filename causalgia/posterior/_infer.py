@@ -20,18 +20,6 @@ from causalgia.estimation._from_effects import typical_df
 from causalgia.expressions import two_kinds
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.posterior.across_tasks import infer_across_tasks
-from causalgia.posterior.engine_input import (
-    FamilyData,
-    as_labeled_estimates,
-    average_over_predictors,
-    covariate_values,
-    family_data,
-    group_rows,
-    prior_unit_label,
-    result_coordinates,
-    sigma_label,
-)
 from causalgia.posterior.engines import (
     ENGINES,
     FEW,
@@ -45,11 +33,22 @@ from causalgia.posterior.engines import (
     n_factors_for,
     resolve_law,
 )
-from causalgia.posterior.exchangeable import errors_grow_with_effects
+from causalgia.posterior.labeled_data import (
+    FamilyData,
+    as_labeled_estimates,
+    average_over_predictors,
+    covariate_values,
+    family_data,
+    group_rows,
+    posterior_groups,
+    prior_unit_label,
+    result_coordinates,
+    sigma_label,
+)
+from causalgia.posterior.model_checks import errors_grow_with_effects, prior_conflict
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.posterior_groups import posterior_groups
 from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose
-from causalgia.posterior.predictive_checks import prior_conflict
+from causalgia.posterior.shared_effects import infer_across_tasks
 from causalgia.prior import Prior
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key

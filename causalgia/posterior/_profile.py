@@ -15,7 +15,9 @@ from scipy import linalg, special
 
 from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.engine_input import (
+from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.exact import log_prior_tau
+from causalgia.posterior.labeled_data import (
     FamilyData,
     as_labeled_estimates,
     covariate_values,
@@ -25,8 +27,6 @@ from causalgia.posterior.engine_input import (
     result_coordinates,
     sigma_label,
 )
-from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import log_prior_tau
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.prior import Prior

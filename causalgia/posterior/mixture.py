@@ -11,9 +11,20 @@ import numpy as np
 
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
-from causalgia.posterior.exact import Design, Draws, Exact, Nodes, fixed_effects_design, rescale_prior
-from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
-from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.exact import (
+    Design,
+    Draws,
+    Exact,
+    LinearPart,
+    Nodes,
+    SharedMode,
+    fixed_effects_design,
+    linear_part,
+    rescale_prior,
+    row_nodes,
+    shared_mode,
+)
+from causalgia.posterior.pointwise_likelihood import deferred_mixture_density, draw_weights
 from causalgia.posterior.scale_mixture import (
     Components,
     EffectSummary,
@@ -26,7 +37,6 @@ from causalgia.posterior.scale_mixture import (
     probability_below,
     whole_window,
 )
-from causalgia.posterior.weight_draws import draw_weights
 from causalgia.prior import Prior
 from causalgia.types import Array
 

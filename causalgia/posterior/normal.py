@@ -22,7 +22,7 @@ from causalgia.posterior.exact import (
     log_prior_tau,
     rescale_prior,
 )
-from causalgia.posterior.pointwise import normal_log_density
+from causalgia.posterior.pointwise_likelihood import normal_log_density
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -352,7 +352,14 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
         return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
-        drawn = _draw_normal_effects(model, tau, unit, n, generator)
+        spread = tau.draw(n, generator)
+        b = _draw_coefficients(model, tau, spread, generator)
+        ace = np.empty((n, model.size))
+        step = max(1, _CHUNK // model.size)
+        for i in range(0, n, step):
+            rows = slice(i, i + step)
+            np.multiply(model.draw(spread[rows], b[rows], generator), unit, out=ace[rows])
+        drawn = Draws(ace, unit * b[:, 0], unit * spread, unit * b[:, 1:])
         return replace(drawn, log_likelihood=lambda: normal_log_likelihood(*data, drawn.mu, drawn.beta, drawn.tau))
 
     return Exact(
@@ -423,17 +430,6 @@ def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Arra
         out[2, k] = np.minimum(wrong, 1 - wrong)
         out[3, k] = tau.weight @ (marginal[k] / (marginal[k] + tau.value[:, None] ** 2))
     return out
-
-
-def _draw_normal_effects(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.random.Generator) -> Draws:
-    spread = tau.draw(n, generator)
-    b = _draw_coefficients(model, tau, spread, generator)
-    ace = np.empty((n, model.size))
-    step = max(1, _CHUNK // model.size)
-    for i in range(0, n, step):
-        rows = slice(i, i + step)
-        np.multiply(model.draw(spread[rows], b[rows], generator), unit, out=ace[rows])
-    return Draws(ace, unit * b[:, 0], unit * spread, unit * b[:, 1:])
 
 
 def _draw_coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.random.Generator) -> Array:

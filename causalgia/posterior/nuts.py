@@ -1,4 +1,8 @@
-"""NUTS for models without an exact engine, by PyMC or (where installed) nutpie."""
+"""The hierarchical models in PyMC, sampled by NUTS of PyMC or (where installed) nutpie.
+
+An effect is parameterised by its standard score under its conditional normal law given tau and its estimate. This
+interpolates between the centered form (informative data) and the non-centered form (weak data).
+"""
 
 from __future__ import annotations
 
@@ -16,15 +20,15 @@ from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise, noise_unit, rescale_noise
-from causalgia.posterior.exact import check_proper, fixed_effects_design, has_flat_tau, rescale_prior
+from causalgia.posterior.exact import Design, check_proper, fixed_effects_design, has_flat_tau, rescale_prior
 from causalgia.posterior.mixture import average_summaries
-from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors, slab_given_factors
 from causalgia.posterior.posterior_tree import import_quietly, tree_datasets
 from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, draw_effects, whole_window
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
 
+T_DF = 3  # of Prior(tau="half_t")
 CHAINS = 4
 _TUNE = 1_000
 _ACCEPT = 0.95
@@ -37,6 +41,258 @@ _STATS = {  # ours: PyMC's, nutpie's
     "lp": ("lp", "logp"),
     "step_size": ("step_size", "step_size"),
 }
+
+
+def moment_tau(effect: Array, noise: Noise) -> float:
+    """Return the moment estimate of tau: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``.
+    noise
+        Their covariance about the effects.
+
+    References
+    ----------
+    Hedges (1983), doi:10.1037/0033-2909.93.2.388.
+
+    Examples
+    --------
+    >>> moment_tau(np.array([0.0, 2.0, 4.0]), Noise(np.ones(3)))
+    1.7320508075688772
+    """
+    excess = float(effect.var(ddof=1)) - float(noise.marginal.mean()) if len(effect) > 1 else 0.0
+    return float(np.sqrt(max(excess, 0.0)))
+
+
+def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
+    """Return the model ``effect ~ N(ace, Sigma), ace = mu + x' beta + tau z`` with z normal or Student-t.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``, in the unit of the prior.
+    noise
+        Their covariance: independent, ``L L' + D`` (the factors are parameters), or whole.
+    prior
+        Of tau; an infinite scale is flat.
+    fixed
+        Intercept and covariates of the center, with the prior sd of mu and beta.
+    nu
+        Degrees of freedom of z; None: normal.
+
+    Returns
+    -------
+    pymc.Model
+        Parameters ``tau``, ``b (1 + q,)``, ``z (K,)``, and ``factor (r,)`` where the noise has them. ``mu`` and
+        ``beta (q,)`` are their conditional mean given tau under a normal prior plus b conditional sd; effect k, on the
+        axes of Sigma, its conditional mean given tau, mu and beta plus ``z_k`` conditional sd. Of the normal law b
+        and z are independent of tau: there is no funnel. ``ace (K,)`` are the effects.
+
+    References
+    ----------
+    Papaspiliopoulos, Roberts & Skoeld (2007), doi:10.1214/088342307000000014: data-based partial non-centring.
+
+    Examples
+    --------
+    >>> from causalgia.posterior.exact import fixed_effects_design
+    >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
+    >>> model = hierarchical_model(effect, noise, Prior(), fixed_effects_design(2, None, Prior()))
+    >>> [variable.name for variable in model.free_RVs]
+    ['tau', 'b', 'z']
+    """
+    pm = import_quietly("pymc")
+    with pm.Model() as model:
+        tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        shared = _factor_variable(noise)
+        center = _center_variable(effect - shared, tau, noise, fixed)
+        deviation = _deviation_variable(effect - shared - center, tau, noise, nu)
+        ace = pm.Deterministic("ace", center + tau * deviation)
+        expected = ace + shared
+        if noise.whole is not None:
+            pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
+        else:
+            pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
+    return model
+
+
+def _noise_axes(noise: Noise) -> tuple[Array, Any]:
+    """Return the variances along the principal axes of Sigma, and the axes; None where they are the contrasts."""
+    if noise.whole is None:
+        return noise.variances, None
+    values, vectors = np.linalg.eigh(noise.whole)
+    return values, vectors
+
+
+def _center_variable(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
+    """Return ``mu + x' beta`` with (mu, beta) b conditional sd from their conditional mean given tau."""
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    solve, cholesky = (getattr(import_quietly("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
+    variances, axes = _noise_axes(noise)
+    x = fixed.columns if axes is None else axes.T @ fixed.columns
+    weighted = x / (tau**2 + variances)[:, None]
+    root = cholesky(pt.dot(x.T, weighted) + np.diag(1 / fixed.sd**2))
+    b = pm.Flat("b", shape=len(fixed.sd), initval=np.zeros(len(fixed.sd)))
+    rest = estimate if axes is None else pt.dot(axes.T, estimate)
+    coefficients = solve(root.T, solve(root, pt.dot(weighted.T, rest), lower=True) + b, lower=False)
+    pm.Potential("coefficients", -0.5 * ((coefficients / fixed.sd) ** 2).sum() - pt.log(pt.diag(root)).sum())
+    pm.Deterministic("mu", coefficients[0])
+    if len(fixed.sd) > 1:
+        pm.Deterministic("beta", coefficients[1:])
+    return pt.dot(fixed.columns, coefficients)
+
+
+def _tau_variable(prior: Prior, start: float) -> Any:
+    pm = import_quietly("pymc")
+
+    if prior.tau == "half_t":
+        return pm.HalfStudentT("tau", nu=T_DF, sigma=prior.tau_scale, initval=start)
+    if prior.tau == "half_normal":
+        return pm.HalfNormal("tau", sigma=prior.tau_scale, initval=start)
+    if prior.tau == "half_cauchy":
+        return pm.HalfCauchy("tau", beta=prior.tau_scale, initval=start)
+    if np.isinf(prior.tau_scale):
+        return pm.HalfFlat("tau", initval=start)
+    return pm.Uniform("tau", 0.0, prior.tau_scale, initval=min(start, prior.tau_scale / 2))
+
+
+def _factor_variable(noise: Noise) -> Any:
+    """Return the contribution of the factors to the estimates, (K,)."""
+    if noise.loadings is None or not noise.loadings.shape[1]:
+        return np.zeros(len(noise.variances))
+    factor = import_quietly("pymc").Normal("factor", shape=noise.loadings.shape[1])
+    return import_quietly("pytensor.tensor").dot(noise.loadings, factor)
+
+
+def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
+    """Return ``(ace - center) / tau`` at z, and add its prior and the Jacobian of z to the model."""
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    variances, axes = _noise_axes(noise)
+    total = tau**2 + variances
+    sd = pt.sqrt(variances / total)
+    z = pm.Flat("z", shape=len(variances), initval=np.zeros(len(variances)))
+    deviation = tau / total * (rest if axes is None else pt.dot(axes.T, rest)) + sd * z
+    deviation = deviation if axes is None else pt.dot(axes, deviation)
+    law = pm.Normal.dist(0.0, 1.0) if nu is None else pm.StudentT.dist(nu=nu, mu=0.0, sigma=1.0)
+    pm.Potential("deviation", pm.logp(law, deviation).sum() + pt.log(sd).sum())
+    return deviation
+
+
+def _coefficient_variable(name: str, sd: Any, start: Array) -> Any:
+    pm = import_quietly("pymc")
+
+    if np.isinf(sd).all():
+        return pm.Flat(name, shape=start.shape, initval=start)
+    return pm.Normal(name, 0.0, sd, shape=start.shape, initval=start)
+
+
+def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:
+    """Return the model of the factor scores with the effects integrated out, so that an atom at 0 needs no gradient.
+
+    Given the scores f of ``Sigma = L L' + D`` the effects are independent, and each estimate less its ``(L f)_k`` is
+    ``sum_j w_j N(0, s_j^2 + D_k)``. The effects are drawn exactly given f afterwards.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``.
+    noise
+        Their covariance as ``L L' + D``.
+    components
+        The mixture about ``x' beta``; the variance of the spike is 0.
+    fixed
+        Covariates, with the prior sd of beta; its intercept is not used: the mixture is about no effect.
+
+    Returns
+    -------
+    pymc.Model
+        Parameters ``factor (r,)`` and, where there are covariates, ``beta (q,)``.
+
+    Examples
+    --------
+    >>> from causalgia.posterior.exact import fixed_effects_design
+    >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
+    >>> components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
+    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, fixed_effects_design(2, None, Prior()))
+    >>> [variable.name for variable in model.free_RVs]
+    ['factor']
+    """
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+
+    loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
+    used = components.weight > 0
+    sd = np.sqrt(components.variance[used] + noise.variances[:, None])
+    offset = np.log(components.weight[used]) - np.log(sd)
+    with pm.Model() as model:
+        factor = pm.Normal("factor", shape=loadings.shape[1])
+        rest = (effect - pt.dot(loadings, factor))[:, None]
+        if len(fixed.sd) > 1:
+            beta = _coefficient_variable("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
+            rest -= pt.dot(fixed.columns[:, 1:], beta)[:, None]
+        pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
+    return model
+
+
+def slab_given_factors(effect: Array, noise: Noise, prior: Prior) -> Any:
+    """Return the model of a spike at 0 and a normal slab, weight and sd integrated, the effects integrated out.
+
+    As `mixture_given_factors`, with ``delta ~ (1 - w) 0 + w N(0, tau^2)`` and w uniform.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``, in the unit of the prior.
+    noise
+        Their covariance as ``L L' + D``.
+    prior
+        Of tau, the sd of the slab.
+
+    Returns
+    -------
+    pymc.Model
+        Parameters ``w``, ``tau`` and ``factor (r,)``.
+
+    Examples
+    --------
+    >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
+    >>> [variable.name for variable in slab_given_factors(np.array([3.0, 1.0]), noise, Prior()).free_RVs]
+    ['w', 'tau', 'factor']
+    """
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    with pm.Model() as model:
+        w = pm.Beta("w", 1.0, 1.0)
+        tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        rest = effect - _factor_variable(noise)
+        spike, slab = (-0.5 * (pt.log(v) + rest**2 / v) for v in (noise.variances, noise.variances + tau**2))
+        pm.Potential("effect", pt.logaddexp(pt.log1p(-w) + spike, pt.log(w) + slab).sum())
+    return model
+
+
+def as_factors(noise: Noise, share: float = 0.95) -> Noise:
+    """Return any covariance as ``L L' + D``; of a whole one D is the largest multiple of the variances, less 5 %.
+
+    Parameters
+    ----------
+    noise
+        Low rank + diagonal is returned unchanged; independent errors get factors with 5 % of the variance each.
+    share
+        Share of the least eigenvalue of the correlation that goes to D.
+
+    Examples
+    --------
+    >>> split = as_factors(Noise(np.ones(2), whole=np.array([[1.0, 0.5], [0.5, 1.0]])))
+    >>> np.allclose(split.loadings @ split.loadings.T + np.diag(split.variances), [[1.0, 0.5], [0.5, 1.0]])
+    True
+    """
+    if noise.loadings is not None:
+        return noise
+    if noise.whole is None:
+        return Noise(share * noise.variances, loadings=np.diag(np.sqrt((1 - share) * noise.variances)))
+    sd = np.sqrt(np.diagonal(noise.whole))
+    values, vectors = np.linalg.eigh(noise.whole / np.outer(sd, sd))
+    least = share * float(values[0])
+    return Noise(least * sd**2, loadings=sd[:, None] * vectors * np.sqrt(values - least))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +313,7 @@ def sample_nuts(model: Any, names: tuple[str, ...], *, n_draws: int, key: int) -
     Parameters
     ----------
     model
-        A PyMC model, from `models`.
+        A PyMC model, such as `hierarchical_model`.
     names
         Variables to keep.
     n_draws

@@ -7,7 +7,6 @@ at 0. In the eigenvectors of V_j every ``V_j + w^2 U_k`` is diagonal plus rank r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,13 +15,11 @@ import numpy.typing as npt
 from causalgia.compiled import njit
 from causalgia.posterior.mixture import mixture_weights, null_biased_counts
 from causalgia.posterior.scale_mixture import erfc
-from causalgia.posterior.task_patterns import Pattern
+from causalgia.posterior.task_covariances import Pattern, over_blocks
 from causalgia.types import Array
-from causalgia.workers.clusters import available_cores
 
 _ROOT_HALF = 0.7071067811865476
 _NEGLIGIBLE = 1e-14  # posterior probability of a component that is left out
-_BLOCK = 1 << 21  # numbers of a block of contrasts in the bases of their errors
 _FIRST, _MORE = 60, 40  # columns of the convex programme at first, and added at each round
 _OPTIMAL = 1e-8  # excess of the gradient at which the programme is solved
 _UNUSED = 1e-12
@@ -306,27 +303,6 @@ def _rotate(effect: Array, vectors: Array, loadings: Array) -> Rotation:
     """Return effects, (b, T), and loadings, (b, T, R), in the eigenvectors of the errors."""
     turned = vectors.transpose(0, 2, 1)
     return np.matmul(turned, effect[..., None])[..., 0], np.matmul(turned, loadings)
-
-
-def over_blocks(run: Callable[[npt.NDArray[np.intp]], None], n: int, numbers: int) -> None:
-    """Call `run` on blocks of contrasts, on all available cores; a contrast has so many numbers.
-
-    Examples
-    --------
-    >>> seen = []
-    >>> over_blocks(seen.append, 3, 1 << 20)
-    >>> [rows.tolist() for rows in seen]
-    [[0, 1], [2]]
-    """
-    width = max(1, min(_BLOCK // numbers, 512))
-    blocks = [np.arange(start, min(start + width, n)) for start in range(0, n, width)]
-    threads = min(available_cores(), len(blocks))
-    if threads < 2:
-        for block in blocks:
-            run(block)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, blocks))
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)

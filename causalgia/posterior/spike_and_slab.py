@@ -13,7 +13,7 @@ from causalgia.posterior.density_grids import Surface, refine_by_spline, support
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import TAIL, Draws, Exact, Nodes, has_flat_tau, log_prior_tau, rescale_prior
 from causalgia.posterior.mixture import lfsr_of, pool_summaries
-from causalgia.posterior.pointwise import mixture_log_density
+from causalgia.posterior.pointwise_likelihood import mixture_log_density
 from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, effect_summary, probability_below
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -322,13 +322,14 @@ def _draw_effects_and_scores(
     """
     residual, t = model.residual[_draw_scores(model, weight, tau, generator)], tau[:, None]
     with np.errstate(divide="ignore"):
-        odds = (np.log(weight) - np.log1p(-weight))[:, None] + model.log_ratio(residual, t)
-    probability = expit(odds)
-    present = generator.random(odds.shape) < probability
+        odds = (np.log(weight) - np.log1p(-weight))[:, None]
+    probability = expit(odds + model.log_ratio(residual, t))
+    present = generator.random(probability.shape) < probability
     if model.loadings.shape[1]:
         residual = model.effect - _draw_scores_given_effects(model, present * t**2, generator) @ model.loadings.T
+        probability = expit(odds + model.log_ratio(residual, t))  # given the scores with which effects are drawn
     gain = t**2 / (t**2 + model.variances)
-    normal = gain * residual + np.sqrt(gain * model.variances) * generator.standard_normal(odds.shape)
+    normal = gain * residual + np.sqrt(gain * model.variances) * generator.standard_normal(present.shape)
     return np.where(present, normal, 0.0), normal, probability
 
 

@@ -16,16 +16,20 @@ from causalgia.posterior.exact import (
     TAIL,
     Draws,
     Exact,
+    LinearPart,
     Nodes,
+    SharedMode,
     check_proper,
     fixed_effects_design,
     has_flat_tau,
+    linear_part,
     log_prior_tau,
     rescale_prior,
+    row_nodes,
+    shared_mode,
 )
-from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
 from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
-from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.pointwise_likelihood import deferred_mixture_density
 from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, window_of
 from causalgia.prior import Prior
 from causalgia.types import Array

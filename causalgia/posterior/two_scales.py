@@ -11,10 +11,9 @@ from scipy.special import ndtr, ndtri
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes, fixed_effects_design
-from causalgia.posterior.factor_scores import linear_part, normal_strata
+from causalgia.posterior.exact import Draws, Exact, Nodes, fixed_effects_design, linear_part, normal_strata
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
-from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.pointwise_likelihood import deferred_mixture_density
 from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
 from causalgia.posterior.two_scales_hyper import Part, TwoScaleModel, posterior_parts, scales_at
 from causalgia.prior import Prior

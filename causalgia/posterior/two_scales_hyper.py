@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.factor_scores import LinearPart
+from causalgia.posterior.exact import LinearPart
 from causalgia.posterior.lattice import (
     Cells,
     Density,

@@ -51,7 +51,7 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
     if absent:
         msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
         raise MissingExtraError(msg)
-    from causalgia.predict.torch_to_onnx import write_network
+    from causalgia.predict.torch_exports import write_network
 
     return write_network(network, path, length=length)
 

@@ -95,7 +95,7 @@ def parts_of(value: object) -> dict[str, str]:
 
 def structure_of(network: Any) -> bytes:
     """Return a digest of a PyTorch network's layers, code and plain attributes, without its tensors."""
-    from causalgia.predict.torch_fingerprint import network_structure
+    from causalgia.predict.weights import network_structure
 
     try:
         return _blake2b(*network_structure(network, _Reader().read))
@@ -139,7 +139,7 @@ class _Reader:
                 return method(self, value)
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(value, torch.Tensor):
-            from causalgia.predict.torch_fingerprint import tensor_bytes
+            from causalgia.predict.weights import tensor_bytes
 
             return self._held(tensor_bytes(value))
         if torch is not None and isinstance(value, torch.nn.Module):
@@ -179,7 +179,7 @@ class _Reader:
         return (b"weights",)
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.torch_fingerprint import network_structure, network_tensors
+        from causalgia.predict.weights import network_structure, network_tensors
 
         network = getattr(value, "_orig_mod", value)  # the original of one that torch.compile wraps
         yield b"network"

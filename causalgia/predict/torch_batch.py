@@ -16,10 +16,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError, as_message, quoted
-from causalgia.predict.answer_checks import first_line, place_columns
-from causalgia.predict.mistakes import cure_of_shape
+from causalgia.predict.answer_checks import cure_of_shape, first_line, place_columns
 from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
-from causalgia.predict.torch_dispatch import OperationWatch
+from causalgia.predict.torch_device import OperationWatch
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB

@@ -1,4 +1,4 @@
-"""Device and precision of a PyTorch network, and memory use of its operations."""
+"""Device and precision of a PyTorch network, and the operations of a forward pass with their use of memory."""
 
 from __future__ import annotations
 
@@ -9,16 +9,38 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.torch_dispatch import OperationWatch
+
+
+class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A `TorchDispatchMode` that loads ``torch._dynamo`` in no process that compiles nothing.
+
+    Recent versions of torch shield ``__torch_dispatch__`` from their compiler, and import it for that: 2 s of processor
+    time. Where nothing has loaded the compiler, there is nothing to shield from.
+    """
+
+    _shielded: ClassVar[Any]
+    _unshielded: ClassVar[Any]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        cls._unshielded = cls.__dict__["__torch_dispatch__"]
+        super().__init_subclass__(**options)  # type: ignore[no-untyped-call]
+        cls._shielded = cls.__torch_dispatch__
+
+    def __enter__(self) -> Any:
+        kind: Any = type(self)
+        kind.__torch_dispatch__ = kind._shielded if "torch._dynamo" in sys.modules else kind._unshielded
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
 
 Value = TypeVar("Value")
 HALF = (torch.float16, torch.bfloat16)

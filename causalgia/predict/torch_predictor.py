@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
-from causalgia.predict.answer_checks import first_line
+from causalgia.predict.answer_checks import check_not_constant, cure_of_failure, first_line, what_instead_of_network
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental import Incremental
-from causalgia.predict.mistakes import check_not_constant, cure_of_failure, what_instead_of_network
 from causalgia.predict.predictor import (
     EditSession,
     Layout,

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.answer_checks import name_tasks, place_columns
-from causalgia.predict.mistakes import cure_of_track
+from causalgia.predict.answer_checks import cure_of_track, name_tasks, place_columns
 
 Reduction: TypeAlias = Literal["sum", "mean", "log sum", "max"]
 _AXES = {1: 1, -2: 1, 2: 2, -1: 2}

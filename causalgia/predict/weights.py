@@ -1,10 +1,10 @@
-"""Weights in files, without unpickling code; imported on demand, as it needs torch."""
+"""Weights of a network: files, without unpickling code, and a digest. Imported on demand, as they need torch."""
 
 from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
+from causalgia.provenance import is_installed
 
 _CONVERT = (
     "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"
@@ -130,3 +131,37 @@ def _check_same_names(wanted: Iterable[str], found: Iterable[str], path: str | P
 def _some(names: Iterable[str]) -> str:
     given = list(names)
     return ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
+
+
+# What every module has (parameter tables, hooks, the training flag) is read by its own route or answers for nothing.
+_INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}
+
+
+def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
+    """Yield a tensor's dtype, shape and bytes, whatever its device."""
+    yield b"tensor"
+    yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
+    plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
+    yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def network_tensors(network: torch.nn.Module) -> Iterator[bytes]:
+    """Yield every tensor of a network by its name."""
+    tensors = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
+    for name, tensor in tensors:
+        yield name.encode()
+        yield from tensor_bytes(tensor)
+
+
+def network_structure(network: torch.nn.Module, read: Callable[[object], bytes]) -> Iterator[bytes]:
+    """Yield the layers of a network with their code and plain attributes."""
+    for name, sub in network.named_modules():
+        yield name.encode()
+        if isinstance(sub, torch.jit.ScriptModule):
+            yield read(str(sub.code) if hasattr(sub, "forward") else sub.original_name)
+            continue
+        yield read(type(sub))
+        yield sub.extra_repr().encode()
+        public = is_installed(type(sub).__module__)
+        attributes = {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}
+        yield read(attributes)

@@ -20,14 +20,14 @@ import xarray as xr
 
 import causalgia
 from causalgia._run import run
-from causalgia._run.stored_trial import protocol_marks, write_protocol_marks
+from causalgia._run._run import protocol_marks, write_protocol_marks
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import as_plain
 from causalgia.checks import is_whole, shown
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects.contrast_weights import arm_name, requested_weights
-from causalgia.effects.labels import effect_attrs, measured_on
+from causalgia.effects.task_weights import effect_attrs, measured_on
 from causalgia.errors import (
     CausalgiaError,
     DesignError,
@@ -38,9 +38,8 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
-from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences
+from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences, machine_attrs
 from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
-from causalgia.protocol.reproduction import machine_attrs
 from causalgia.stopping import Decided, Precision
 from causalgia.trial.archive import Archive
 from causalgia.trial.archive.files import place_of
@@ -424,11 +423,12 @@ class Protocol:
             predictor["tasks"] = list(self.tasks)
         if self.predictor_scale is not None:
             predictor["scale"] = self.predictor_scale
+        analysis = {name: as_plain(name, getattr(self.analysis, name)) for name in Analysis.__dataclass_fields__}
         return {
             "protocol": {"format": FORMAT, "locked": locked},
             "design": design,
             "question": {"estimand": self.estimand, "contrasts": list(self.contrasts)},
-            "analysis": whole_analysis(self.analysis),
+            "analysis": {name: value for name, value in analysis.items() if value is not None},
             "predictor": predictor,
             "made_with": _versions(),
             **({} if trial is None else {"trial": {"toml": trial}}),
@@ -450,12 +450,6 @@ class Protocol:
                 f"  predictor  {self.predictor_fingerprint}",
             ]
         )
-
-
-def whole_analysis(analysis: Analysis) -> dict[str, Any]:
-    """Return every field of an analysis that has a value, also those at their defaults, as TOML-ready data."""
-    plain = {name: as_plain(name, getattr(analysis, name)) for name in Analysis.__dataclass_fields__}
-    return {name: value for name, value in plain.items() if value is not None}
 
 
 def digest_of_values(outcomes: xr.Dataset) -> str:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia import store
 from causalgia._analyze import estimate_effects, steps
-from causalgia._run.stored_trial import open_store
+from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import as_plain
 from causalgia.design import Design
@@ -358,15 +358,13 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
     if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(map(str, outcomes.data_vars)):
         return
     if "estimates" in found:
-        yield from _compared_values(found["estimates"], lambda a: _estimates_again(outcomes, a, seed), "estimates")
+        yield from _compared_values(
+            found["estimates"], lambda a: estimate_effects(outcomes, a, rng=seed)[1], "estimates"
+        )
     if "decisions" in found and not str(analysis_in_attrs(found["decisions"].attrs).rope).startswith("matched"):
         is_answer = "answer" in found["decisions"].attrs
         key = derive(root_key(seed), "steps") if is_answer else seed
         yield from _compared_values(found["decisions"], lambda a: steps(outcomes, a, rng=key).decisions, "decisions")
-
-
-def _estimates_again(outcomes: xr.Dataset, analysis: Analysis, seed: int) -> xr.Dataset:
-    return estimate_effects(outcomes, analysis, rng=seed)[1]
 
 
 def _as_whole(text: object) -> object:

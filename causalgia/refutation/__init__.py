@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from causalgia.refutation._null_and_real import null_and_real
     from causalgia.refutation._refute import predictions_needed, refute
     from causalgia.refutation.claim import Claim
-    from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
+    from causalgia.refutation.claim_limits import dose_reversal, other_null_models, tipping_shift
     from causalgia.refutation.null_shift import (
         classifier,
         kernel_distance,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         reweighted_effect,
         word_composition,
     )
-    from causalgia.refutation.other_nulls import other_null_models
     from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
     from causalgia.refutation.predictor_faults import (
         numerical_floor,

@@ -13,7 +13,7 @@ from causalgia.design import Design
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim, NeededPredictions
-from causalgia.refutation.claim_limits import dose_reversal, tipping_shift
+from causalgia.refutation.claim_limits import dose_reversal, other_null_models, tipping_shift
 from causalgia.refutation.null_shift import (
     classifier,
     kernel_distance,
@@ -21,7 +21,6 @@ from causalgia.refutation.null_shift import (
     reweighted_effect,
     word_composition,
 )
-from causalgia.refutation.other_nulls import other_null_models
 from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
 from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, randomized_weights, strand
 from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units

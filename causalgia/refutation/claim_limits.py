@@ -1,19 +1,25 @@
-"""Checks of how far a claim reaches: the order of doses, and the null model at which a verdict turns."""
+"""Checks of how far a claim reaches: order of doses, other null models, and where a verdict turns."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from causalgia.design import Design, DinucleotideShuffle, Markov, NullModel, Profile, Shuffle, Uniform
 from causalgia.errors import CausalgiaError, CausalgiaWarning
+from causalgia.estimation import random_effects
+from causalgia.experiments import agreement
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
     Finding,
     NotApplicableError,
     Status,
+    arms_of,
     refutation,
     row_of,
     upper_tail,
@@ -193,3 +199,185 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
             cure="" if status == "pass" else "claim it of these backgrounds alone, and report the tipping point",
         )
     ]
+
+
+N_NULLS = 3
+"""Other null models that the claimed effects are estimated under."""
+ORDER, RANGE, SPREAD = 0.8, 0.5, 0.5
+_FEWEST, _MOST = 20, 500
+
+
+def other_null_models(claim: Claim) -> xr.Dataset:
+    r"""Repeat the claimed contrasts under three other null models: their order, their range, and the sd between.
+
+    An effect is one over the backgrounds of one null model. Use it before a word is said to act, and not to act among
+    these backgrounds.
+
+    Three rows, over the trial and the other null models. *Other null models*: the smallest effect under another null
+    model over that of the trial; passes from .5. *Order of effects*: the smallest Kendall's tau of two null models, of
+    three claimed contrasts or more; passes from .8. *Sd between null models*: that of the random-effects model, over
+    the mean; passes up to .5.
+
+    Parameters
+    ----------
+    claim
+        What is to be refuted, with ``real=``, or a null model made of real sequences.
+
+    Returns
+    -------
+    Dataset
+        Of the kind "refutations", two or three rows; the worst of the claimed effects.
+
+    Notes
+    -----
+    The null models are the first three that are not the trial's of: dinucleotide shuffles, a first-order Markov chain,
+    uniform sequences, a profile, shuffles, each of the real sequences. *Level*: the range fails where a one-sided t
+    test at .0025 (Bonferroni over effects and null models) finds the other sign; the order where the simultaneous
+    interval at .995 excludes a tau of .8; the sd where its lower limit at .0025 lies above the mean itself.
+
+    References
+    ----------
+    Paule & Mandel (1982), doi:10.6028/jres.087.022; Kendall (1938), doi:10.1093/biomet/30.1-2.81.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
+    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
+    >>> design = cg.Design(null=cg.DinucleotideShuffle(of=real), arms=arms, n_units=300, contrasts="control")
+    >>> oracle = cg.zoo.oracle("additive")
+    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
+    >>> cg.refutation.other_null_models(claim)["status"].values.tolist()
+    ['pass', 'pass']
+    """
+    return refutation(claim, "other null models", _repeated_trials)
+
+
+def _repeated_trials(claim: Claim) -> list[Finding]:
+    claimed, design = claim.check_claimed(), claim.check_design()
+    claim.check_predictor()
+    nulls = _other_nulls(claim, design)
+    names = list(dict.fromkeys(name for name, _ in claimed))
+    while True:
+        arms = dict.fromkeys(arm for name in names for arm in claim.weights[name])
+        a_unit = len(arms) * len(nulls)
+        try:
+            n = claim.n_units(0.15, a_unit=a_unit, least=_FEWEST, most=_MOST)
+            break
+        except NotApplicableError:
+            if len(names) == 1:
+                raise
+            names = names[:-1]
+    tables: dict[str, xr.Dataset] = {}
+    for label, null in nulls.items():
+        try:
+            outcomes = claim.fresh(arms_of(claim, arms), n, f"null {label}", null=null)
+        except CausalgiaError as error:
+            raise NotApplicableError(f"an arm does not go with {label}: {error}") from error
+        rows = {name: claim.weights[name] for name in names}
+        tables[label] = claim.estimated(claim.contrasted(outcomes, contrasts=rows))
+    effects = [(name, task) for name, task in claimed if name in names]
+    found = [_range_finding(claim, tables, effects, n * a_unit)]
+    if len(names) >= 3:
+        found.append(_order_finding(claim, tables, names))
+    return [*found, _spread_finding(claim, tables, effects)]
+
+
+def _other_nulls(claim: Claim, design: Design) -> dict[str, NullModel]:
+    """Return three null models other than the trial's, made of the real sequences."""
+    real = claim.real_sequences
+    if real is None:
+        raise NotApplicableError("no real sequences were given to make other null models of: real=")
+    made: dict[str, Any] = {
+        "dinucleotide shuffles": lambda: DinucleotideShuffle(of=real),
+        "a Markov chain": lambda: Markov(of=real, order=1),
+        "uniform sequences": lambda: Uniform(length=design.null.length),
+        "a profile": lambda: Profile(of=real),
+        "shuffles": lambda: Shuffle(of=real),
+    }
+    nulls: dict[str, NullModel] = {}
+    for name, make in made.items():
+        try:
+            null = make()
+        except CausalgiaError:  # sequences too few or too alike for this one; another takes its place
+            continue
+        if null != design.null and len(nulls) < N_NULLS:
+            nulls[name] = null
+    if len(nulls) < N_NULLS:
+        raise NotApplicableError(f"the real sequences give {len(nulls)} other null models, and {N_NULLS} are the least")
+    return nulls
+
+
+def _range_finding(
+    claim: Claim, tables: Mapping[str, xr.Dataset], effects: list[tuple[str, str]], n_predictions: int
+) -> Finding:
+    rows = []
+    for name, task in effects:
+        whole = claim.ace(name, task)
+        for label, table in tables.items():
+            ace, se, df = row_of(table, name, task)
+            rows.append((ace / whole, upper_tail(-ace * np.sign(whole), se, df), label, name, task))
+    failed = [row for row in rows if row[1] <= FAIL_LEVEL / len(rows)]
+    share, _, label, name, task = min(failed or rows)
+    status: Status = "fail" if failed else "pass" if share >= RANGE else "warn"
+    sizes = [float(table["ace"].sel(contrast=name, task=task)) for table in tables.values()]
+    return Finding(
+        check="other null models",
+        figure="smallest effect under another null model over that of the trial",
+        value=share,
+        threshold=RANGE,
+        status=status,
+        reason=f"'{name}' on {task}: {min(sizes):.3g} to {max(sizes):.3g} under {', '.join(tables)}; "
+        f"{claim.ace(name, task):.3g} in the trial (least: {label})",
+        cure="" if status == "pass" else "name the null model in the claim, or claim the range",
+        n_predictions=n_predictions,
+    )
+
+
+def _order_finding(claim: Claim, tables: Mapping[str, xr.Dataset], names: list[str]) -> Finding:
+    own = claim.estimates.sel(contrast=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CausalgiaWarning)
+        found = agreement({"the trial": own, **tables}, least=ORDER, ci_prob=1 - 2 * FAIL_LEVEL)
+    tau, upper = found["tau"].to_numpy(), found["tau_upper"].to_numpy()
+    i, j, t = np.unravel_index(np.argmin(tau), tau.shape)
+    labels, task = found["null"].to_numpy(), str(found["task"].to_numpy()[t])
+    failed = bool(upper.min() < ORDER)
+    value = float(tau[i, j, t])
+    status: Status = "fail" if failed else "pass" if value >= ORDER else "warn"
+    return Finding(
+        check="order of effects",
+        figure="smallest Kendall's tau of two null models",
+        value=value,
+        threshold=ORDER,
+        status=status,
+        reason=f"{len(names)} contrasts on {task}, between {labels[i]} and {labels[j]}; of the true effects at most "
+        f"{float(upper[i, j, t]):.2f}",
+        cure="" if status == "pass" else "claim no order, or more units: many contrasts may be alike",
+    )
+
+
+def _spread_finding(claim: Claim, tables: Mapping[str, xr.Dataset], effects: list[tuple[str, str]]) -> Finding:
+    rows = []
+    for name, task in effects:
+        cells = [row_of(table, name, task) for table in (claim.estimates, *tables.values())]
+        ace = np.array([cell[0] for cell in cells])
+        variance = np.maximum([cell[1] ** 2 for cell in cells], (1e-8 * np.abs(ace).max()) ** 2)
+        fit = random_effects(ace, variance, method="PM", ci_prob=1 - 2 * FAIL_LEVEL / len(effects))
+        mean = abs(float(fit.beta[0]))
+        size = max(mean, 1e-12 * np.abs(ace).max())
+        rows.append((np.sqrt(fit.tau2) / size, np.sqrt(fit.tau2_lower) / size, np.sqrt(fit.tau2), name, task))
+    failed = [row for row in rows if row[1] > 1]
+    ratio, _, sd, name, task = max(failed or rows)
+    status: Status = "fail" if failed else "warn" if ratio > SPREAD else "pass"
+    return Finding(
+        check="sd between null models",
+        figure="sd of the effect between null models over its mean",
+        value=float(ratio),
+        threshold=SPREAD,
+        status=status,
+        reason=f"'{name}' on {task}: sd {sd:.3g} between {len(tables) + 1} null models",
+        cure=""
+        if status == "pass"
+        else "find what in the backgrounds changes the effect: cg.tipping_point, cg.experiments.context_dependence",
+    )

@@ -12,7 +12,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
-    from causalgia.reporting._curve_report import curve_report
+    from causalgia.reporting._curve_report import curve_report, write_bigwig, write_npz
     from causalgia.reporting._trial_report import sentence, sentences, tasks_in_words, trial_report
     from causalgia.reporting.effect_rows import Row, Rows, cells, placebo_summary, rows
     from causalgia.reporting.rounded_numbers import (
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         format_share,
         p_clause,
     )
-    from causalgia.reporting.track_files import write_bigwig, write_npz
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

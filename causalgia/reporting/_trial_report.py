@@ -15,9 +15,9 @@ from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.effects.task_weights import ATTRIBUTE as TASK_WEIGHTS
 from causalgia.effects.task_weights import task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
-from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
+from causalgia.numerics.moments import ENOUGH, hall_coefficient
 from causalgia.reporting.effect_rows import (
     ENOUGH_FOR_QUANTILES,
     Row,

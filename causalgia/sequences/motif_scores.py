@@ -13,7 +13,7 @@ from causalgia.checks import is_real, is_whole, shown
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
-from causalgia.sequences.sampler_arguments import as_tokens
+from causalgia.sequences.random import as_tokens
 from causalgia.types import Tokens
 
 _NEAR = 0.05
@@ -300,7 +300,9 @@ def find_instances(
     rows = as_tokens(tokens)
     _check_pattern(motif)
     steps, lowest, per_bit = (
-        _word_scoring(motif, threshold) if isinstance(motif, str) else _motif_scoring(motif, threshold)
+        _word_scoring(motif, threshold)
+        if isinstance(motif, str)
+        else (step_scores(motif), cutoff(motif, _P_VALUE if threshold is None else threshold), PER_BIT)
     )
     width = len(steps)
     if width > rows.shape[1]:
@@ -318,11 +320,6 @@ def _check_pattern(pattern: object) -> None:
         what = type(pattern).__name__
         msg = f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of names, files and tables"
         raise SequenceError(msg)
-
-
-def _motif_scoring(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
-    """Return a motif's scores (w, 4), the lowest score of an instance, and the score of one bit."""
-    return step_scores(motif), cutoff(motif, _P_VALUE if threshold is None else threshold), PER_BIT
 
 
 def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:

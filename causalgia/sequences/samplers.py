@@ -14,18 +14,22 @@ import numpy as np
 from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
-from causalgia.sequences.array_shuffles import nanoseconds, shuffle_letters
-from causalgia.sequences.random import half_bounded, next_word, unit_state, unit_states, words_from
-from causalgia.sequences.sampler_arguments import (
+from causalgia.sequences.dinucleotide_shuffle import nanoseconds, shuffle_letters
+from causalgia.sequences.random import (
     as_key,
     as_length,
     as_parents,
     as_probabilities,
     as_tokens,
     as_units,
+    half_bounded,
+    next_word,
+    over_rows,
+    unit_state,
+    unit_states,
     upper_edges,
+    words_from,
 )
-from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -21,6 +21,8 @@ from causalgia.streams import RNG
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
+REGION_STARTS = ("start", "peak_region_start")
+"""Where each region begins, as FiNeMo's files of regions and its tables of peaks name it."""
 _OF_FINEMO = "sequences"
 
 
@@ -229,7 +231,8 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
 
 def _region_names(arrays: Mapping[str, NDArray[Any]], n: int, width: int) -> tuple[Name, ...]:
     """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
-    chromosome, start = (arrays.get(name, np.empty(0)) for name in ("chr", "peak_region_start"))
+    chromosome = arrays.get("chr", np.empty(0))
+    start = next((arrays[name] for name in REGION_STARTS if name in arrays), np.empty(0))
     if _OF_FINEMO not in arrays or not chromosome.shape == start.shape == (n,):
         return tuple(range(n))
     if chromosome.dtype.kind != "U" or start.dtype.kind not in "iu" or "NA" in chromosome.tolist():

@@ -17,12 +17,24 @@ from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import encode
-from causalgia.sequences.array_shuffles import nanoseconds, shuffle_pairs_of
-from causalgia.sequences.dinucleotide_shuffle import LONGEST, shuffle_long_pairs, shuffle_pairs
-from causalgia.sequences.random import half_bounded, random_below, unit_state
-from causalgia.sequences.sampler_arguments import as_key, as_parents, as_tokens, as_units
+from causalgia.sequences.dinucleotide_shuffle import (
+    LONGEST,
+    nanoseconds,
+    shuffle_long_pairs,
+    shuffle_pairs,
+    shuffle_pairs_of,
+)
+from causalgia.sequences.random import (
+    as_key,
+    as_parents,
+    as_tokens,
+    as_units,
+    half_bounded,
+    over_rows,
+    random_below,
+    unit_state,
+)
 from causalgia.sequences.samplers import shuffle
-from causalgia.sequences.threads import over_rows
 from causalgia.streams import derive
 from causalgia.types import Tokens
 

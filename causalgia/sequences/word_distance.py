@@ -9,8 +9,7 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.random import mix
-from causalgia.sequences.sampler_arguments import as_key, as_tokens
+from causalgia.sequences.random import as_key, as_tokens, mix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.predict.batch_mates import asks_one_by_one
+from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG
 from causalgia.trial.attributes import apply_arm

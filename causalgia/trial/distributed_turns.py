@@ -11,7 +11,7 @@ from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import require_client
-from causalgia.workers.serialization import (
+from causalgia.workers.jobs import (
     FACTORY,
     Origin,
     can_pickle,

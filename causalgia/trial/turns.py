@@ -16,9 +16,9 @@ from causalgia.design.intervention import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.predict.batch_mates import ProbeAnswers, asks_one_by_one, check_unchanged, probe_answers
+from causalgia.predict.answer_comparisons import ProbeAnswers, asks_one_by_one, check_unchanged, probe_answers
 from causalgia.predict.predictor import check_same_dtype, non_finite
-from causalgia.sequences.distinct import Distinct
+from causalgia.sequences.composition import Distinct
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit, plan_turns

@@ -8,8 +8,6 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.trial_file._starter import example_files, settings_of, starter, starter_files, toml_value
-    from causalgia.trial_file.experiment_table import ExperimentSpec
-    from causalgia.trial_file.library_table import LibrarySpec
     from causalgia.trial_file.trial_spec import (
         PredictorSpec,
         TrialSpec,
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
         read_predictor_spec,
         read_spec,
     )
+    from causalgia.trial_file.trial_tables import ExperimentSpec, LibrarySpec
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -17,8 +17,7 @@ from typing import Any
 from causalgia import experiments
 from causalgia.design import NullModel, Uniform
 from causalgia.experiments import Entry, entries
-from causalgia.trial_file.experiment_table import experiment_parameters
-from causalgia.trial_file.trial_tables import toml_key
+from causalgia.trial_file.trial_tables import experiment_parameters, toml_key
 
 _WIDTH = 116
 _FACTORY = """\

@@ -17,9 +17,16 @@ from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.attributes import analysis_json, check_analysis
-from causalgia.trial_file.experiment_table import ExperimentSpec, read_experiment
-from causalgia.trial_file.library_table import LibrarySpec, library_options
-from causalgia.trial_file.trial_tables import PREDICTOR, TOP, check_tables, with_absolute_paths
+from causalgia.trial_file.trial_tables import (
+    PREDICTOR,
+    TOP,
+    ExperimentSpec,
+    LibrarySpec,
+    check_tables,
+    library_options,
+    read_experiment,
+    with_absolute_paths,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,18 @@
-"""Tables of a `trial.toml`: their allowed keys and values, and the paths in them."""
+"""Tables of a `trial.toml`: allowed keys and values, paths, experiment and library."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
+from causalgia import experiments
+from causalgia.analysis import Analysis
 from causalgia.checks import (
     NAME,
     SUBTABLE,
@@ -20,17 +25,135 @@ from causalgia.checks import (
     is_count,
     is_int64,
     is_number,
+    is_share,
     is_table,
     is_text,
     nearest,
     one_of,
     shown,
 )
+from causalgia.design import Design, NullModel
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
-from causalgia.errors import DesignError, quoted
-from causalgia.trial_file.library_table import FILES, MPRA
+from causalgia.errors import CausalgiaError, DesignError, quoted
+from causalgia.experiments import Experiment, build, entries
+
+FILES = ("positives", "negatives")
+#: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the fields
+_RULES = ("avoid", "gc", "homopolymer", "repeats", "motifs")
+_CONTROLS = ("scrambles", "positives", "negatives", "duplicates", "promoter_only")
+_BARCODES = {"barcode_length": "length", "min_distance": "min_distance", "seeds": "seeds"}
+
+
+def _is_adapters(value: object) -> bool:
+    # a junction, or an adapter, may be empty
+    return is_text(value) or (
+        isinstance(value, list) and len(value) in (2, 3) and all(isinstance(part, str) for part in value)
+    )
+
+
+def _is_sites(value: object) -> bool:
+    counted = isinstance(value, dict) and value and all(is_int64(n) and n >= 0 for n in value.values())
+    return is_text(value) or value == [] or are_texts(value) or bool(counted)
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(is_number(v) and 0 <= v <= 1 for v in value)
+
+
+def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: is_int64(value) and value >= least), f"a whole number of at least {least}"
+
+
+MPRA: Keys = {
+    "oligo_length": (is_count, "a whole number of at least 1: the whole oligo, adapters and barcode included"),
+    "adapters": (_is_adapters, 'a construct such as "lentimpra", or a list: [left, right] or [left, junction, right]'),
+    "avoid": (_is_sites, 'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is meant, {KpnI = 1}'),
+    "barcodes_per_oligo": (is_count, "a whole number of at least 1; left out, oligos carry none"),
+    "n_replicates": (is_count, "a whole number of at least 1"),
+    "max_oligos": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),
+    "vendor": NAME,
+    "scrambles": _at_least(0),
+    "positives": NAME,
+    "negatives": NAME,
+    "duplicates": _at_least(0),
+    "promoter_only": _at_least(0),
+    "gc": (_is_range, "two shares, such as [0.25, 0.65]"),
+    "homopolymer": (is_count, "a whole number of at least 1"),
+    "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
+    "motifs": (are_texts, "a list of words"),
+    "barcode_length": (is_count, "a whole number of at least 1"),
+    "min_distance": (is_count, "a whole number of at least 1"),
+    "seeds": (are_texts, "a list of miRNAs, or their seeds"),
+    "redraws": _at_least(0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibrarySpec:
+    """Specification of an oligo library in a trial file.
+
+    Parameters
+    ----------
+    name
+        Name of the trial.
+    design
+        Design of the trial.
+    rng
+        Seed.
+    analysis
+        Analysis plan.
+    options
+        The ``[mpra]`` table as arguments of `causalgia.mpra.library`.
+    """
+
+    name: str
+    design: Design
+    rng: int
+    analysis: Analysis
+    options: dict[str, Any]
+
+
+def library_options(plain: object, folder: Path) -> dict[str, Any]:
+    """Return an ``[mpra]`` table as arguments of `causalgia.mpra.library`, with paths relative to `folder`.
+
+    Raises
+    ------
+    DesignError
+        If the table, a required key or a file is absent, a key is unknown, or a value is of the wrong type.
+
+    Examples
+    --------
+    >>> library_options({"oligo_length": 230, "adapters": "lentimpra"}, Path())
+    {'oligo_length': 230, 'adapters': 'lentimpra'}
+    """
+    if plain is None:
+        raise DesignError(
+            'there is no [mpra] table; add one: [mpra], oligo_length = 230, adapters = "lentimpra", and further keys '
+            f"of {', '.join(MPRA)}"
+        )
+    table = check_table(plain, "[mpra]", MPRA)
+    for key in ("oligo_length", "adapters"):
+        check_key(table, key, "[mpra]")
+    options: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    for key in (key for key in FILES if key in options):
+        path = folder / table[key]
+        if not path.is_file():
+            raise DesignError(f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; give a FASTA file")
+        options[key] = str(path)
+    from causalgia.mpra import BarcodeRules, Controls, OligoRules
+    from causalgia.mpra.libraries.constructs import construct
+
+    parts: dict[str, Any] = {}
+    if rules := {key: options.pop(key) for key in _RULES if key in options}:
+        parts["rules"] = OligoRules(**rules)
+    if controls := {key: options.pop(key) for key in _CONTROLS if key in options}:
+        parts["controls"] = Controls(**controls)
+    if barcodes := {field: options.pop(key) for key, field in _BARCODES.items() if key in options}:
+        length = construct(options["adapters"]).usual_barcode_length
+        parts["barcode_rules"] = BarcodeRules(**{"length": length} | barcodes)
+    return options | parts
 
 
 def _are_block_labels(value: object) -> bool:
@@ -132,10 +255,10 @@ def check_null(plain: Table, place: str = "[null]") -> None:
         known = ", ".join(kinds)
         raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{near}; there are {known}")
     options = [field for field in fields(kinds[kind]) if field.init]
-    check_keys(plain, place, ["kind", *(field.name for field in options)])
-    for field in options:
-        if field.default is MISSING:
-            check_key(plain, field.name, f"{place} of kind '{kind}'")
+    check_keys(plain, place, ["kind", *(option.name for option in options)])
+    for option in options:
+        if option.default is MISSING:
+            check_key(plain, option.name, f"{place} of kind '{kind}'")
     if kind == MatchedVariants.kind and is_table(plain["of"]):
         check_null(plain["of"], "[null.of]")
 
@@ -252,3 +375,179 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a text too long or too odd to be a path
         return False
+
+
+_FIXED_KEYS = ("control", "contrasts", "interaction")
+_TOP_KEYS = ("n_units", "reserve")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentSpec:
+    """Specification of an experiment in a trial file.
+
+    Parameters
+    ----------
+    kind
+        Its name in the catalogue.
+    settings
+        Other keys of ``[experiment]``, with absolute paths.
+    null
+        Null model in ``[null]``; None for the experiment's default.
+    n_units, reserve
+        Keys at the top of the file; None if left out.
+    analysis
+        Keys of ``[analysis]``, which override the experiment's defaults, including the region of practical equivalence
+        wherever it is written.
+
+    Examples
+    --------
+    >>> spec = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
+    >>> spec.build().analysis
+    Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
+    """
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    null: NullModel | MatchedVariants | None = None
+    n_units: int | None = None
+    reserve: float | None = None
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Experiment:
+        """Return the experiment, with the analysis of the file overriding its own.
+
+        Raises
+        ------
+        DesignError
+            If there is no such experiment or setting, one is missing or wrong, or the analysis asks for contrasts.
+        """
+        takes = experiment_parameters(self.kind)
+        settings = dict(self.settings)
+        if self.null is not None:
+            settings[_null_parameter(takes)] = self.null
+        by_position = [name for name, parameter in takes.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
+        arguments = [settings.pop(name) for name in by_position if name in settings]
+        if self.n_units is not None:
+            settings["n_units"] = self.n_units
+        if "rope" in self.analysis and "rope" in takes:
+            settings["rope"] = Analysis.from_dict({"rope": self.analysis["rope"]}).region
+        try:
+            experiment = build(self.kind, *arguments, settings=settings)
+        except CausalgiaError:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DesignError(
+                f"[experiment]: a setting is of the wrong type ({error}); `causalgia experiments {self.kind}` says "
+                "what they take"
+            ) from error
+        if self.reserve is not None:
+            experiment = replace(experiment, reserve=self.reserve)
+        given = {key: value for key, value in self.analysis.items() if key != "rope" or "rope" not in takes}
+        if not given:
+            return experiment
+        return replace(experiment, analysis=Analysis.from_dict({**experiment.analysis.to_dict(), **given}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification as TOML-ready data."""
+        top = {key: getattr(self, key) for key in _TOP_KEYS if getattr(self, key) is not None}
+        null = {} if self.null is None else {"null": self.null.to_dict()}
+        asked = {"analysis": dict(self.analysis)} if self.analysis else {}
+        return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **asked}
+
+
+def read_experiment(table: Table, null: NullModel | MatchedVariants | None) -> ExperimentSpec:
+    """Return the specification of the experiment in a trial file.
+
+    Parameters
+    ----------
+    table
+        The whole file, with checked keys and absolute paths.
+    null
+        Null model of ``[null]``.
+
+    Raises
+    ------
+    DesignError
+        If the experiment is unknown, lacks a setting, or is combined with keys that it does not allow.
+    """
+    settings = dict(table["experiment"])
+    kind = settings.pop("kind")
+    takes = experiment_parameters(kind)
+    analysis = dict(table.get("analysis", {}))
+    _check_other_tables(table, kind, takes, settings, analysis)
+    if "rope" in settings:
+        analysis["rope"] = settings.pop("rope")
+    _check_settings(kind, takes, settings, null)
+    top = {key: table[key] for key in _TOP_KEYS if key in table}
+    return ExperimentSpec(kind=kind, settings=settings, null=null, analysis=analysis, **top)
+
+
+def experiment_parameters(kind: object) -> dict[str, Parameter]:
+    """Return the parameters of an experiment by name, the positional one first.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+
+    Examples
+    --------
+    >>> list(experiment_parameters("copies"))
+    ['null', 'word', 'at', 'n_units', 'rope']
+    """
+    known = entries()
+    if not isinstance(kind, str) or kind not in known:
+        near = nearest(str(kind), known) or f"; there are {', '.join(known)}"
+        raise DesignError(f"there is no experiment {shown(kind)}{near}")
+    return dict(inspect.signature(getattr(experiments, kind)).parameters)
+
+
+def _check_other_tables(
+    table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table
+) -> None:
+    for key in ("arms", "placebos", "blocks", "contrasts"):
+        if key in table:
+            raise DesignError(f"[experiment] makes its own arms and contrasts: leave {key} out, or [experiment]")
+    if table.get("assignment", "crossover") != "crossover":
+        raise DesignError(f"experiment '{kind}' gives every unit every arm: leave assignment out")
+    for key in _FIXED_KEYS:
+        if key in analysis:
+            raise DesignError(
+                f"[analysis]: {key} is not for an experiment, whose contrasts are its own; leave it out, or write the "
+                "trial with [arms]"
+            )
+    for key in ("null", *_TOP_KEYS):
+        if key in settings:
+            raise DesignError(
+                f"[experiment]: {key} stands {'in [null]' if key == 'null' else 'at the top of the file'}"
+            )
+    if "rope" in settings and settings["rope"] != analysis.get("rope", settings["rope"]):
+        raise DesignError("rope stands in [experiment] and another one in [analysis]; keep one of them")
+    if "n_units" in table and "n_units" not in takes:
+        several = " and its draws" if "n_draws" in takes else ""
+        raise DesignError(f"n_units: experiment '{kind}' has the units of its sequences{several}; leave n_units out")
+    if table.get("n_units", 2) < 2:
+        raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")
+
+
+def _check_settings(
+    kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | MatchedVariants | None
+) -> None:
+    standing_in = _null_parameter(takes)
+    if null is not None and standing_in in settings:
+        raise DesignError(f"[experiment]: {standing_in} and [null] are both given; keep one of them")
+    for key in settings:
+        if key not in takes:
+            known = [name for name in takes if name not in ("null", "n_units")]
+            hint = nearest(key, known) or f"; it takes {', '.join(known)}"
+            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{hint}")
+    for name, parameter in takes.items():
+        given = name in settings or (name == standing_in and null is not None)
+        if parameter.default is Parameter.empty and not given:
+            where = "a table [null]" if name == "null" else f"'{name}' in [experiment]"
+            raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` lists its settings")
+
+
+def _null_parameter(takes: Mapping[str, Parameter]) -> str:
+    """Return the parameter set by `[null]`: the null model, or the sequences of an experiment without one."""
+    return "null" if "null" in takes else next(iter(takes))

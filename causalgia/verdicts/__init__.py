@@ -14,7 +14,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.verdicts._decide import decide
     from causalgia.verdicts._tipping_point import tipping_point
-    from causalgia.verdicts.error_rates import Verdicts, more_units, rule, running_mean
+    from causalgia.verdicts.evidence import Verdicts, more_units, rule, running_mean
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

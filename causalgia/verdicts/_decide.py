@@ -31,19 +31,22 @@ from causalgia.multiplicity.families import (
     units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import by_bootstrap
+from causalgia.multiplicity.placebo import TAIL_NOTE, resolution_note
 from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
-from causalgia.verdicts.error_rates import CLAIMS, UNDECIDED, more_units, rule
 from causalgia.verdicts.evidence import (
+    CLAIMS,
+    UNDECIDED,
     Evidence,
     distance_to_rope,
     from_estimates,
+    more_units,
+    rule,
     union_interval,
 )
-from causalgia.verdicts.placebo_words import TAIL_NOTE, resolution_note
 from causalgia.verdicts.posterior_evidence import from_posterior
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rope import Region
@@ -213,7 +216,7 @@ def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None
     analysis = analysis_in_attrs(out.attrs)
     by_default = analysis.decides_by(int(counted.sum()))
     if error == "bh" and by_default == "local":
-        from causalgia.posterior.exchangeable import deciding_error
+        from causalgia.posterior.model_checks import deciding_error
 
         by_default, _ = deciding_error(analysis, out, counted, int(counted.sum()))
     if error == by_default:

@@ -13,9 +13,9 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import ConvergenceError, DecisionError, quoted
-from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, is_below_floor
+from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates, is_below_floor
 from causalgia.estimation.ratios import null_value
-from causalgia.estimation.transformed_t import hall_coefficient
+from causalgia.numerics.moments import hall_coefficient
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
@@ -41,7 +41,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
 
     Like a test, a posterior has no information on backgrounds that were not drawn: "negligible" cannot be claimed where
     effects on a share `rare` of the backgrounds could have been missed, and includes what these could add to a skewed
-    effect (`causalgia.verdicts.rare_effects`).
+    effect (`causalgia.verdicts.evidence`).
 
     Raises
     ------

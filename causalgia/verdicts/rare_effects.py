@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.checks import is_real
 from causalgia.errors import DecisionError, quoted
-from causalgia.estimation.transformed_t import ENOUGH
+from causalgia.numerics.moments import ENOUGH
 from causalgia.types import Array
 
 RARE = 0.01
@@ -133,7 +133,7 @@ def unseen(estimates: xr.Dataset, hall: Array) -> Array:
     estimates
         With ``largest_ice``; 0 where it is not known.
     hall
-        Their `causalgia.estimation.transformed_t.hall_coefficient`.
+        Their `causalgia.numerics.moments.hall_coefficient`.
 
     Examples
     --------

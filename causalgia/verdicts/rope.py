@@ -95,7 +95,13 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     if rope is None:
         raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
     if is_real(rope):
-        return _direction_region(rope, ace, null)
+        # the point of no effect, which rope=0 stands for on any scale
+        if rope != 0:
+            half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
+            alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
+            ends_of = f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
+            raise DecisionError(f"rope={quoted(rope)} is one number; a region has two ends: rope={ends_of}{alone}")
+        return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
     if isinstance(rope, str) and not is_placebo_rope(rope):
         return _region_in_sd(rope, effects, null)
     if isinstance(rope, str):
@@ -104,16 +110,6 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
         return _region_by_task(rope, ace, null)
     low, high = rope_ends(rope, null)
     return Region(np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high))
-
-
-def _direction_region(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
-    """Return the point of no effect, which rope=0 stands for on any scale."""
-    if rope != 0:
-        half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
-        alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
-        ends_of = f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
-        raise DecisionError(f"rope={quoted(rope)} is one number; a region has two ends: rope={ends_of}{alone}")
-    return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
 
 
 def _range_label(low: float, high: float) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
-from causalgia.workers.serialization import (
+from causalgia.workers.jobs import (
     FACTORY,
     Origin,
     cloudpickle_bytes,

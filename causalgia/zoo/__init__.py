@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.zoo._read_by import read_by
     from causalgia.zoo._true_ace import true_ace
     from causalgia.zoo.arrangements import Hairpin, Pair
-    from causalgia.zoo.grammar import Oracle
-    from causalgia.zoo.named_oracles import names, oracle
-    from causalgia.zoo.profile_oracles import Imprint, ProfileOracle, footprint, promoter
+    from causalgia.zoo.grammar import Oracle, read_by
+    from causalgia.zoo.oracles import Imprint, ProfileOracle, footprint, names, oracle, promoter
     from causalgia.zoo.terms import (
         Bump,
         EndGC,

@@ -32,8 +32,7 @@ from causalgia.design import (
     Uniform,
     Untreated,
 )
-from causalgia.design.contrasts import Contrasts, contrasts_of
-from causalgia.design.design import check_design
+from causalgia.design.design import Contrasts, check_design, contrasts_of
 from causalgia.design.pattern_interventions import Patterned, admissible, count_orders
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import ContrastError, DesignError, PredictorError, quoted

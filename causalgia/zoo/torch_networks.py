@@ -1,11 +1,23 @@
-"""The two small architectures of the trained networks. Needs torch."""
+"""Networks: the two small architectures of the trained ones, and oracles as networks. Needs torch."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
-from causalgia.zoo.named_oracles import LENGTH
+from causalgia.zoo.arrangements import Hairpin, Pair
+from causalgia.zoo.automaton import ANY, BaseSets, Site, n_windows
+from causalgia.zoo.terms import Exponential, Gate, Hill, Linear, Response, Saturating, Term
+
+if TYPE_CHECKING:
+    from causalgia.zoo.grammar import Oracle
+
+#: length of the sequences of the trained networks: that of an RNAcompete probe
+LENGTH = 41
 
 
 class Convolution(nn.Sequential):
@@ -108,3 +120,102 @@ def _check_length(x: Tensor) -> None:
             f"give sequences of {LENGTH} bases"
         )
         raise PredictorError(msg)
+
+
+class Twin(nn.Module):
+    """An oracle as a network from one-hot (n, 4, length), channels A C G T, to (n, tasks), in the dtype of the input.
+
+    A word is matched by a product of one-hot entries, so the network is smooth between one-hot inputs, and the gradient
+    at a window of a word gives the exact effects of single substitutions.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode, one_hot
+    >>> from causalgia.zoo import Oracle, Word
+    >>> Twin(Oracle(Word("GATA", 2.0)))(torch.tensor(one_hot(encode("GATAC")))).tolist()
+    [[2.0]]
+    """
+
+    weights: Tensor
+    intercepts: Tensor
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__()
+        self.oracle = oracle
+        self.register_buffer("weights", torch.tensor(oracle.weights, dtype=torch.float64).T)
+        self.register_buffer("intercepts", torch.tensor(oracle.intercepts, dtype=torch.float64))
+
+    def extra_repr(self) -> str:
+        return repr(self.oracle)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output for each one-hot sequence."""
+        if x.ndim != 3 or x.shape[1] != 4:
+            raise PredictorError(f"an oracle takes one-hot (n, 4, length), not {tuple(x.shape)}")
+        self.oracle.check(x.shape[2])
+        scores = torch.stack([_term_score(term, x) for term in self.oracle.terms], dim=1)
+        total = self.intercepts.to(scores) + scores @ self.weights.to(scores)
+        return total.exp() if self.oracle.link == "exp" else total
+
+
+def _pattern_indicators(x: Tensor, pattern: BaseSets) -> Tensor:
+    windows = n_windows(x.shape[2], len(pattern))
+    product = x.new_ones(len(x), windows)
+    for k, bases in enumerate(pattern):
+        if bases != ANY:
+            members = [base for base in range(4) if bases >> base & 1]
+            product = product * x[:, members, k : k + windows].sum(dim=1)
+    return product
+
+
+def _site_indicators(x: Tensor, site: Site) -> Tensor:
+    return torch.stack([sign * _pattern_indicators(x, pattern) for sign, pattern in site.signed]).sum(dim=0)
+
+
+def _term_score(term: Term, x: Tensor) -> Tensor:
+    match term:
+        case Linear():
+            return _site_indicators(x, term.site()) @ x.new_tensor(term.vector(x.shape[2]))
+        case Saturating():
+            return _apply_response(term.response, torch.stack([_term_score(part, x) for part in term.terms]).sum(dim=0))
+        case Pair():
+            h, sites = term.by_distance(x.shape[2]), term.orders()
+            pairs = [_pair_score(_site_indicators(x, a), _site_indicators(x, b), h) for a, b in sites]
+            return torch.stack(pairs).sum(dim=0)
+        case Gate():
+            absent = torch.stack([(1 - _site_indicators(x, site)).prod(dim=1) for site in term.sites()])
+            opened = (1 - absent).prod(dim=0) if term.logic == "and" else 1 - absent.prod(dim=0)
+            return term.bonus * opened
+        case Hairpin():
+            word = _site_indicators(x, Site.of(term.word))
+            return term.bonus * torch.stack([_hairpin_score(term, x, word, loop) for loop in term.loops]).sum(dim=0)
+    raise PredictorError(f"{type(term).__name__} has no PyTorch twin; use a term of causalgia.zoo")
+
+
+def _pair_score(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
+    """Return for each row the sum of h(j - i) upstream_i downstream_j; h(0) is 0."""
+    n, exact = upstream.shape[1] + len(h), torch.promote_types(upstream.dtype, torch.float32)
+    kernel = torch.fft.rfft(torch.tensor(h, dtype=exact, device=upstream.device), n)
+    reached = torch.fft.irfft(torch.fft.rfft(upstream.to(exact), n) * kernel, n)[:, : downstream.shape[1]]
+    sums: Tensor = (reached.to(downstream) * downstream).sum(dim=1)
+    return sums
+
+
+def _hairpin_score(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
+    windows = n_windows(x.shape[2], 2 * term.stem + loop)
+    closed, pairing = x.new_ones(len(x), windows), x.new_tensor(term.pairing)
+    for left, right in term.stem_pairs(loop):
+        partner = torch.einsum("ncl,cd->ndl", x[:, :, right : right + windows], pairing)
+        closed = closed * (x[:, :, left : left + windows] * partner).sum(dim=1)
+    inside = torch.stack([word[:, place : place + windows] for place in term.places(loop)]).sum(dim=0)
+    return (closed * inside).sum(dim=1)
+
+
+def _apply_response(response: Response, score: Tensor) -> Tensor:
+    if isinstance(response, Hill):
+        x: Tensor = score.clamp(min=0) ** response.power
+        answer: Tensor = response.top * x / (response.half**response.power + x)
+        return answer
+    if isinstance(response, Exponential):
+        return response.top * -torch.expm1(-score / response.scale)
+    raise PredictorError(f"{type(response).__name__} has no PyTorch twin; use a response of causalgia.zoo")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 from causalgia.checks import nearest
 from causalgia.errors import PredictorError, quoted
-from causalgia.zoo.named_oracles import oracle
+from causalgia.zoo.oracles import oracle
 
 if TYPE_CHECKING:
     from causalgia.predict import Ensemble, TorchPredictor

@@ -19,7 +19,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia import store
 from causalgia.sequences import encode, read_variants, split_by_genome, variant_windows
-from causalgia.sequences.annotated_vcf import InfoField, annotated_vcf, info_name
+from causalgia.sequences.variant_tables import InfoField, annotated_vcf, info_name
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
 GENOME = b">chr1 first\nACGTACGTACGTACGTACGTTTGACAGATAAGTT\n>chr2\nGGGATTACAGGGATTACAAC\n"
@@ -98,7 +98,7 @@ def _regions() -> dict[str, Any]:
     tokens = encode(["ACGTACGTACGATAAGTTTG", "GGGATTACAGGGATTACAAC"])
     hot = np.eye(4, dtype=np.int8)[tokens].transpose(0, 2, 1)
     scores = np.arange(160, dtype=np.float16).reshape(2, 4, 20) / 100
-    places = {"chr": np.array(["chr1", "chr2"]), "peak_region_start": np.array([16, 0]), "peak_id": np.array([0, 1])}
+    places = {"chr": np.array(["chr1", "chr2"]), "start": np.array([16, 0]), "peak_id": np.array([0, 1])}
     return {"sequences": hot, "contributions": scores, **places}
 
 

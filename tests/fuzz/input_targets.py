@@ -24,7 +24,7 @@ from causalgia.cli.mpra_tables import measured_effects
 from causalgia.errors import CausalgiaError
 from causalgia.estimation import as_estimates, from_incomplete
 from causalgia.mpra.counts import _read_counts as counting
-from causalgia.mpra.counts._simulate import two_arms as counts_of_two
+from causalgia.mpra.counts._noise_model import two_arms as counts_of_two
 from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.protocol.lock_file import lock_text

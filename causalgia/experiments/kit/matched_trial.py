@@ -14,17 +14,15 @@ from causalgia.errors import OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.multiplicity.matched_ranks import (
-    Strata,
-    local_fdr,
-    nulls_needed,
-    rank_among_matched,
-)
-from causalgia.multiplicity.null_tail import (
     ENOUGH_BEYOND,
     FARTHEST,
     FEWEST_NULLS,
+    Strata,
     TailRanks,
     extrapolate_ranks,
+    local_fdr,
+    nulls_needed,
+    rank_among_matched,
 )
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate

@@ -1,22 +1,158 @@
-"""Sites in sequences: instances of a motif with placebo spans, and unintended sites beside embedded ones."""
+"""Sites and settings of experiments: positions, words and motifs, checked, and searched in real sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import AblateEach, Design, Embed, Genomic
+from causalgia.checks import as_position
+from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
-from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import nearest_window
+from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Instances, Motif, find_instances
-from causalgia.sequences.motif_scores import step_scores, tail_probabilities
+from causalgia.sequences import motif as motif_of
+from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
+from causalgia.sequences.fasta import as_sequences
+from causalgia.sequences.motif_scores import PER_BIT, cutoff, step_scores, tail_probabilities
 from causalgia.streams import derive
 from causalgia.types import Ints, Tokens
+
+
+def as_null_model(null: object) -> NullModel:
+    """Return the null model, to be validated before the settings that depend on it.
+
+    Examples
+    --------
+    >>> as_null_model("peaks.fa")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: null='peaks.fa' is not a null model, such as cg.Uniform(length=200); ...
+    """
+    if isinstance(null, NullModel):
+        return null
+    what = f"{quoted(null)}" if isinstance(null, str | int | float | None) else f"a value of type {type(null).__name__}"
+    raise DesignError(
+        f"null={what} is not a null model, such as cg.Uniform(length=200); sequences are one as cg.Genomic(of=...)"
+    )
+
+
+def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
+    """Return distinct 0-based positions, at least `least` of them.
+
+    Examples
+    --------
+    >>> as_positions([4, 12], "at")
+    (4, 12)
+    """
+    if isinstance(values, str):
+        raise DesignError(f"{name}={quoted(values)} is text; give a position counted from 0, or a list such as [4, 12]")
+    listed = list(values) if isinstance(values, Iterable) else [values]
+    places = tuple(as_position(value, name) for value in listed)
+    if len(places) < least:
+        raise DesignError(f"{name}={quoted(values)}: give {least} position{'s' if least > 1 else ''} or more")
+    if len(set(places)) < len(places):
+        raise DesignError(f"{name}={quoted(values)} names a position twice; name each once")
+    return places
+
+
+def centered_starts(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int, ...]:
+    """Return the 0-based starts of n sites of one width, centered in a sequence with `gap` bases between neighbours.
+
+    Sites that do not fit begin at 0; the design then raises an error about the ones that leave the sequence.
+
+    Examples
+    --------
+    >>> centered_starts(41, 6), centered_starts(41, 6, 3, gap=4)
+    ((17,), (7, 17, 27))
+    """
+    step = width + gap
+    first = max((length - (n * step - gap)) // 2, 0)
+    return tuple(first + i * step for i in range(n))
+
+
+def evenly_spaced_starts(length: int, width: int, n: int) -> tuple[int, ...]:
+    """Return the starts of n sites spread evenly: each in the middle of one n-th of the possible starts.
+
+    Examples
+    --------
+    >>> evenly_spaced_starts(41, 6, 6)
+    (2, 8, 14, 20, 26, 32)
+    """
+    return tuple(max(length - width, 0) * (2 * i + 1) // (2 * n) for i in range(n))
+
+
+def as_start(value: object, name: str, length: int, width: int) -> int:
+    """Return a valid 0-based start; None: the start that centers a site of this width.
+
+    Examples
+    --------
+    >>> as_start(None, "at", 41, 6), as_start(3, "at", 41, 6)
+    (17, 3)
+    """
+    return centered_starts(length, width)[0] if value is None else as_position(value, name)
+
+
+def as_site(value: Any, name: str) -> str | Motif:
+    """Return a word or motif from a setting.
+
+    A string of IUPAC letters is a word, even where a factor has that name. Other strings, paths and tables go to
+    `causalgia.motif`: JASPAR names or identifiers, MEME or JASPAR text, a PFM. A ``trial.toml`` may give
+    ``{file = "x.meme", motif = "GATA1"}``.
+
+    Examples
+    --------
+    >>> as_site("UGCAUG", "word"), as_site("GATA1", "word").name
+    ('UGCAUG', 'GATA1')
+    """
+    try:
+        if isinstance(value, Mapping) and not set(value) <= {"motif", "file"}:
+            return motif_of(value)  # letter -> counts
+        if isinstance(value, Mapping):
+            return as_pattern(pattern_from_plain(value)).source
+        return as_pattern(value).source if _is_pattern(value) else motif_of(value)
+    except (DesignError, SequenceError) as error:
+        raise DesignError(f"{name}: {error}") from error
+
+
+def _is_pattern(value: object) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, Motif | Pattern)
+    try:
+        return bool(parse_word(value))
+    except SequenceError:
+        return False
+
+
+def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
+    """Return distinct words of A C G T (U), at least `least` of them.
+
+    Examples
+    --------
+    >>> as_words(["UGCAUG", "AGCAUG"], "words")
+    ('UGCAUG', 'AGCAUG')
+    """
+    if not isinstance(values, Iterable) or isinstance(values, Mapping):
+        raise DesignError(f"{name}={quoted(values)} is not a list of words")
+    patterns = []
+    for value in [values] if isinstance(values, str) else values:
+        if not isinstance(value, str) or not value or not set(value.upper()) <= {*BASES, "U"}:
+            shown = value.name if isinstance(value, Motif) else value
+            raise DesignError(f"{name}: {quoted(shown)} is not a word of A C G T (U)")
+        patterns.append(as_pattern(value))
+    if len(patterns) < least:
+        raise DesignError(f"{name}={quoted(values)}: {least} words or more are needed")
+    count = Counter(pattern.reads for pattern in patterns)
+    twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
+    if twice:
+        raise DesignError(f"{name}: {', '.join(twice[:3])} is given twice; name each word once")
+    return tuple(pattern.label for pattern in patterns)
+
 
 P_VALUE = 1e-4
 _SCANNED = 2_000  # changed spans that are scanned for the motif
@@ -237,3 +373,124 @@ def _share_completed(tokens: Tokens, spans: NDArray[np.int64], pattern: str | Mo
     overlapped = ((start < spans[:, 1]) & (spans[:, 0] < stop)).sum(axis=1)
     within = ((spans[:, 0] <= start) & (stop <= spans[:, 1])).any(axis=1)
     return len(np.unique(found.row[(overlapped >= 2) & ~within])) / len(tokens)
+
+
+_BLOCK = 4_096
+
+
+def as_genomic(sequences: Any, name: str) -> Genomic:
+    """Return given sequences as a null model; a `Genomic` is returned unchanged, with its parents and draws.
+
+    Examples
+    --------
+    >>> as_genomic({"peak": "ACGT"}, "sequences")
+    Genomic(of={'peak': 'ACGT'})
+    """
+    if isinstance(sequences, Genomic):
+        return sequences
+    if isinstance(sequences, NullModel):
+        raise DesignError(
+            f"{name}: {sequences.describe()} are not real sequences; give these (a FASTA file, strings, tokens), or "
+            "cg.Genomic(of=...)"
+        )
+    try:
+        return Genomic(of=as_sequences(sequences))
+    except SequenceError as error:
+        raise DesignError(f"{name}: {error}") from error
+
+
+def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
+    """Check that no negative equals or contains, or lies within, one of the positives on either strand.
+
+    Sequences are compared by their letters, not by their names.
+
+    Examples
+    --------
+    >>> check_no_overlap(Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: negatives: 1 of 2 overlap the positives: the first, 'quiet', has the letters of ...
+    """
+    negative, positive = negatives.parents_given, positives.parents_given
+    width = min(negative.length, positive.length)
+    known = {one: row for row, windows in enumerate(_canonical_windows(positive.tokens, width)) for one in windows}
+    shared = [
+        (row, known[one])
+        for row, windows in enumerate(_canonical_windows(negative.tokens, width))
+        for one in windows & known.keys()
+    ]
+    if shared:
+        (first, of), n = shared[0], len({row for row, _ in shared})
+        raise DesignError(
+            f"negatives: {n:,} of {len(negative):,} overlap the positives: the first, "
+            f"{quoted(negative.names[first])}, has the letters of {quoted(positive.names[of])} (read on either strand);"
+            " take them out of one of the two sets"
+        )
+
+
+def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
+    """Yield the set of windows of each sequence, each as the lexicographically first of its two strands."""
+    last = tokens.shape[1] - width
+    for plus, minus in zip(tokens, reverse_complement(tokens), strict=True):
+        yield {
+            min(plus[i : i + width].tobytes(), minus[last - i : last - i + width].tobytes()) for i in range(last + 1)
+        }
+
+
+def as_word_or_motif(value: Any, name: str) -> str | Motif:
+    """Return a word or motif from a setting that is meant for motifs.
+
+    It takes whatever `causalgia.motif` takes, and tables of a `trial.toml`. Letters A C G T (U) are a word, and so are
+    other IUPAC letters unless a factor has that name. (In settings meant for words,
+    `causalgia.experiments.kit.sites.as_site`, any IUPAC letters are a word.)
+
+    Examples
+    --------
+    >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
+    ('AGATAAG', 'GATA1')
+    """
+    if isinstance(value, Mapping) or (isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}):
+        return as_site(value, name)
+    try:
+        found = motif_of(value)
+    except SequenceError as error:
+        raise SequenceError(f"{name}: {error}") from error
+    is_word = isinstance(value, str) and found.identifier is None and found.source is None
+    return as_site(value, name) if is_word else found
+
+
+def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float) -> str:
+    """Describe the window that comes nearest to being an instance.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> nearest_window(encode(["CCAGATAACC"]), ("peak",), "AGATAAG", 1e-4)
+    "the nearest window, 'AGATAAC' at 2 of 'peak', reads 6 of its 7 letters"
+    """
+    word = isinstance(pattern, str)
+    if isinstance(pattern, str):
+        table = np.array([[base in bases for base in range(4)] for bases in parse_word(pattern)[1]], np.int64)
+    else:
+        table = step_scores(pattern)
+    best = (np.iinfo(np.int64).min, 0, 0)  # score, and row and start with a minus sign: the first of equal windows wins
+    for first in range(0, len(tokens), _BLOCK):
+        rows = tokens[first : first + _BLOCK]
+        scores = np.maximum(_window_scores(rows, table), _window_scores(rows, table[::-1, ::-1]))
+        i, j = np.unravel_index(int(scores.argmax()), scores.shape)
+        best = max(best, (int(scores[i, j]), -(first + int(i)), -int(j)))
+    score, row, start = best[0], -best[1], -best[2]
+    reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
+    where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
+    if word:
+        return f"{where} reads {score} of its {len(table)} letters"
+    needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
+    return f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of threshold={threshold:g}"
+
+
+def _window_scores(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:
+    n = rows.shape[1] - len(table) + 1
+    total = np.zeros((len(rows), n), np.int64)
+    for i, step in enumerate(table):
+        total += step[rows[:, i : i + n]]
+    return total

@@ -21,7 +21,7 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import TrialResults, analysis_for
-from causalgia.experiments.kit.settings import as_positions
+from causalgia.experiments.kit.sites import as_positions
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
 

@@ -22,9 +22,9 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     cluster_deviations,
     fisher_skewness,
     powered_mean,
+    random_draw_test,
     shared_noise,
 )
-from causalgia.mpra.comparisons.random_draw import random_draw_test
 from causalgia.mpra.comparisons.sides import (
     check_not_parallel,
     fit_replicate_noise,

@@ -18,7 +18,7 @@ from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import encode
-from causalgia.sequences.distinct import Distinct
+from causalgia.sequences.composition import Distinct
 from causalgia.trial.attributes import arm_coordinates
 from causalgia.types import Tokens
 

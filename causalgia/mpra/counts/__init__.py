@@ -8,10 +8,9 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.mpra.counts._activity import activity, aggregate, calls
-    from causalgia.mpra.counts._noise_model import NoiseModel
+    from causalgia.mpra.counts._noise_model import NoiseModel, simulate
     from causalgia.mpra.counts._quality import quality
     from causalgia.mpra.counts._read_counts import read_counts
-    from causalgia.mpra.counts._simulate import simulate
     from causalgia.mpra.counts.barcode_subsets import filter, split_duplicates
     from causalgia.mpra.counts.counts_table import counts_of
 else:

@@ -23,7 +23,7 @@ from causalgia.mpra.counts.log_ratios import (
     sampling_covariance,
     silent_share,
 )
-from causalgia.multiplicity.fdr import weighted_bh
+from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.reporting import format_share
 from causalgia.schema import annotate, validate
@@ -59,7 +59,7 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import two_arms
+    >>> from causalgia.mpra.counts._noise_model import two_arms
     >>> aggregate(two_arms())[["dna_counts", "n_bc"]].isel(replicate=0).to_dataframe()[["dna_counts", "n_bc"]]
              dna_counts  n_bc
     oligo
@@ -140,7 +140,7 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> found = calls(simulated())
     >>> (found["q_normal"] < 0.05).groupby("group").mean().to_series()
     group
@@ -235,7 +235,7 @@ def activity(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> outcomes = activity(simulated())
     >>> outcomes.sizes["unit"], outcomes.attrs["left_out"]
     (20, '{"negative": 10}')

@@ -65,7 +65,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> found = quality(simulated())
     >>> found["barcodes"].to_series().to_dict(), found["never_seen"].values
     ({'control': 8.0, 'GATA1': 8.0}, array([0, 0]))
@@ -174,7 +174,7 @@ def describe_counts(counts: xr.Dataset) -> str:
     Examples
     --------
     >>> from causalgia.mpra.counts import filter
-    >>> from causalgia.mpra.counts._simulate import two_arms
+    >>> from causalgia.mpra.counts._noise_model import two_arms
     >>> print(describe_counts(filter(two_arms(), min_dna=11)))
     3 barcodes of 2 oligos in 2 replicates
       min_dna 11: left out 1 barcode (GATA1 1)
@@ -209,7 +209,7 @@ def describe_quality(quality: xr.Dataset) -> str:
     Examples
     --------
     >>> from causalgia.mpra.counts import quality
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_quality(quality(simulated())))
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
@@ -332,7 +332,7 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> found = dna_floors(simulated())
     >>> found.advised, found.left_out.round(2)
     (1.0, array([0.  , 0.  , 0.  , 0.  , 0.  , 0.03, 0.29]))

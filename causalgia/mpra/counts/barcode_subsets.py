@@ -60,7 +60,7 @@ def filter(
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import two_arms
+    >>> from causalgia.mpra.counts._noise_model import two_arms
     >>> filtered = filter(two_arms(), min_dna=11)
     >>> filtered.sizes["barcode"], filtered.attrs["filters"]
     (3, '[{"rule": "min_dna", "value": 11, "barcodes": {"GATA1": 1}, "unknown": {}}]')

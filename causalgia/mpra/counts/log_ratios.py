@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.estimation.variance_moderation import LEAST_VARIANCES, moderate_unequal
+from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
 from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0

@@ -189,7 +189,7 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, 
 
     Examples
     --------
-    >>> from causalgia.mpra.counts._simulate import simulated
+    >>> from causalgia.mpra.counts._noise_model import simulated
     >>> from causalgia.mpra.fits.fit_contrasts import fit_request
     >>> counts = simulated()
     >>> columns, df = replicate_shifts(counts, fit_request(counts, control="control"))

@@ -206,10 +206,6 @@ def _text_of_name(value: Any) -> str:
     return text if set(text) & set("\t\r\n") else as_cell(text)
 
 
-def _text_of_number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
-
-
 def _text_of_count(value: Any) -> str:
     if value is None or value != value:  # NaN: an empty cell in pandas
         return ""
@@ -246,7 +242,12 @@ CELL = CellKind(
     _text_of_count,
 )
 PLACE = CellKind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
-NUMBER = CellKind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
+NUMBER = CellKind(
+    r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?",
+    "a finite number",
+    float,
+    lambda value: f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value),
+)
 SCORE = CellKind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
 STRAND = _choice_kind("+", "-")
 ANY_STRAND = _choice_kind("+", "-", ".")

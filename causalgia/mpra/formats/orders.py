@@ -214,7 +214,11 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     True
     """
     check_orderable(library, str(folder))
-    place = _make_folder(Path(folder))
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"{place}: cannot be made a folder ({error.strerror}); choose another place") from error
     for name in (*_WRITERS, LIBRARY):
         check_writable(place / name, overwrite=overwrite)
     (place / LIBRARY).unlink(missing_ok=True)
@@ -257,14 +261,6 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         return store.load(path, "library")
     except OutcomesError as error:
         raise LibraryError(str(error)) from error
-
-
-def _make_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LibraryError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
-    return folder
 
 
 def two_arms() -> xr.Dataset:

@@ -13,8 +13,7 @@ from causalgia.checks import as_int, as_number, as_texts, is_real
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
-from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
-from causalgia.sequences.distinct import Distinct
+from causalgia.sequences.composition import Distinct, gc_extremes, longest_runs, repeat_shares, word_hits
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import random_words
@@ -419,11 +418,9 @@ class RuleChecker:
         found = np.empty((len(self.rules), len(inserts)), bool)
         for start in range(0, len(inserts), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
-            found[:, rows] = broken_by(self._oligos(inserts, barcodes, rows), self.rules)
+            oligos = self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
+            found[:, rows] = broken_by(oligos, self.rules)
         return found
-
-    def _oligos(self, inserts: Tokens, barcodes: Tokens | None, rows: slice) -> Oligos:
-        return self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
 
     def without_barcodes(self) -> RuleChecker:
         """Return the checker of barcoded oligos before the barcode: left + insert + junction."""

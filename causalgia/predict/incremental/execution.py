@@ -10,8 +10,16 @@ import torch
 
 from causalgia.predict.incremental.graph import LocalValue
 from causalgia.predict.incremental.program import Network, Windows, in_network
-from causalgia.predict.incremental.tensor_layout import Additive, End
-from causalgia.predict.incremental.window_steps import Averaged, Linear, Nonlinear, Span, Stretch, clipped
+from causalgia.predict.incremental.window_steps import (
+    Additive,
+    Averaged,
+    End,
+    Linear,
+    Nonlinear,
+    Span,
+    Stretch,
+    clipped,
+)
 from causalgia.types import Ints, Tokens
 
 _MOST_UNITS = 256

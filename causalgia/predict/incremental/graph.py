@@ -12,28 +12,23 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from causalgia.predict.incremental.tensor_layout import (
-    Dense,
-    End,
-    FlatLayout,
-    Greatest,
-    TensorLayout,
-    Total,
-    layout_after,
-)
-from causalgia.predict.incremental.trace import Call, NotLocalError, call_of
+from causalgia.predict.incremental.trace import Call, FlatLayout, NotLocalError, TensorLayout, call_of, layout_after
 from causalgia.predict.incremental.window_steps import (
     Affine,
     Averaged,
     Combined,
     Convolved,
     Cut,
+    Dense,
+    End,
+    Greatest,
     Joined,
     Largest,
     Pointwise,
     Rectified,
     Step,
     Summed,
+    Total,
     Window,
     same_padding,
 )

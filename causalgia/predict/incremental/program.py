@@ -11,9 +11,11 @@ import torch
 from torch import fx
 
 from causalgia.predict.incremental.graph import LocalValue, Reader, is_row_count, layer_label, read_graph
-from causalgia.predict.incremental.tensor_layout import Additive, Dense, End, FlatLayout, TensorLayout
-from causalgia.predict.incremental.trace import NotLocalError, trace_network
+from causalgia.predict.incremental.trace import FlatLayout, NotLocalError, TensorLayout, trace_network
 from causalgia.predict.incremental.window_steps import (
+    Additive,
+    Dense,
+    End,
     Linear,
     Nonlinear,
     Span,

@@ -1,4 +1,4 @@
-"""A network as a graph of operations with the shapes of their results; tracing leaves no state behind."""
+"""A network as a graph of operations with the shapes and layouts of their results, and its state, which is kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import chain
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
@@ -18,7 +19,7 @@ from torch.nn import functional
 from causalgia.errors import quoted
 from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.predictor import first_line
-from causalgia.predict.torch_dispatch import OperationWatch
+from causalgia.predict.torch_device import OperationWatch
 from causalgia.provenance import is_installed
 
 
@@ -290,6 +291,105 @@ def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
     kind = next((kind for names, kind in kinds if name in names), name if name in _PLAIN else "")
     kwargs = {key: value for key, value in node.kwargs.items() if key != "inplace"}
     return Call("cat" if kind.startswith("conc") else kind, node.args, kwargs, None, getattr(place, name, None))
+
+
+@dataclass(frozen=True)
+class TensorLayout:
+    """A tensor (rows, ...) with the positions on dim `axis`; the other dims `rest` together are the channels.
+
+    Examples
+    --------
+    >>> laid = TensorLayout(axis=2, length=3, rest=(2,))
+    >>> laid.original(torch.zeros(3, 5, 2)).shape, laid.shape
+    (torch.Size([5, 2, 3]), (2, 3))
+    """
+
+    axis: int
+    length: int
+    rest: tuple[int, ...]
+
+    @property
+    def channels(self) -> int:
+        return prod(self.rest)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return (*self.rest[: self.axis - 1], self.length, *self.rest[self.axis - 1 :])
+
+    def original(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a copy of (positions, rows, channels) in the network's layout, (rows, ...)."""
+        moved = x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis)
+        return moved.clone(memory_format=torch.contiguous_format)
+
+    def canonical(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (rows, ...) as (positions, rows, channels)."""
+        return x.movedim(self.axis, 0).reshape(x.shape[self.axis], x.shape[0], -1)
+
+
+@dataclass(frozen=True)
+class FlatLayout:
+    """A tensor (rows, features); `order` (features,) is the index of each feature in (positions, channels)."""
+
+    order: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LayoutSlice:
+    """Positions from `offset` on and channels from `first_channel` on, in the layout `laid`."""
+
+    laid: TensorLayout
+    offset: int
+    first_channel: int
+
+
+def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tensor]) -> LayoutSlice | FlatLayout:
+    """Return the layout after a function that only moves numbers (a view, a transposition, a slice).
+
+    Raises
+    ------
+    NotLocalError
+        If the result is neither positions with channels nor a flat row.
+
+    Examples
+    --------
+    >>> layout_after(TensorLayout(2, 9, (4,)), lambda x: x[:, 1:3, 2:-2].transpose(1, 2))
+    LayoutSlice(laid=TensorLayout(axis=1, length=5, rest=(2,)), offset=2, first_channel=1)
+    """
+    numbers = torch.arange(2 * prod(laid.shape)).view(2, *laid.shape)
+    moved = change(numbers)
+    if not isinstance(moved, torch.Tensor) or moved.ndim < 2 or len(moved) != 2 or not moved.numel():
+        raise NotLocalError("rows are mixed with other dims")
+    before = laid.canonical(numbers)
+    for axis in range(1, moved.ndim):
+        taken = _match_slice(moved, before, axis)
+        if taken is not None:
+            return taken
+    if moved.ndim == 2 and moved.shape[1] == before[:, 0].numel():
+        return _flat(moved, before)
+    raise NotLocalError("positions are mixed with channels, or some are left out")
+
+
+def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> LayoutSlice | None:
+    rest = tuple(size for dim, size in enumerate(moved.shape[1:], 1) if dim != axis)
+    after = TensorLayout(axis, moved.shape[axis], rest).canonical(moved)
+    found = (before[:, 0] == after[0, 0, 0]).nonzero()
+    if not len(found):
+        return None
+    offset, channel = map(int, found[0])
+    part = before[offset : offset + len(after), :, channel : channel + after.shape[2]]
+    if part.shape != after.shape or not torch.equal(part, after):
+        return None
+    return LayoutSlice(TensorLayout(axis, len(after), rest), offset, channel)
+
+
+def _flat(moved: torch.Tensor, before: torch.Tensor) -> FlatLayout:
+    place = torch.empty(before[:, 0].numel(), dtype=torch.int64)
+    first = before[:, 0].reshape(-1)
+    place[first] = torch.arange(len(first))
+    if int(moved[0].max()) >= len(first) or not torch.equal(moved[1] - moved[0], torch.full_like(moved[0], len(first))):
+        raise NotLocalError("rows are mixed with other dims")
+    return FlatLayout(place[moved[0]])
 
 
 class NetworkSnapshot:

@@ -1,4 +1,4 @@
-"""Local layers, applied to windows of positions.
+"""Local layers, applied to windows of positions, and the reductions over positions that end them.
 
 Tensors are (positions, rows, channels): a window of positions is one block of memory, read and written without a copy.
 A linear step adds to its output what a change of its input changes; any other step computes a window anew.
@@ -6,13 +6,16 @@ A linear step adds to its output what a change of its input changes; any other s
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch.nn import functional
+
+from causalgia.types import Ints
 
 Span: TypeAlias = tuple[int, int]
 """Positions from the first up to, but not including, the second; never empty."""
@@ -417,3 +420,80 @@ class Convolved(Windowed, Linear):
         image, stride, dilation = values.permute(2, 0, 1).unsqueeze(0), self.window.stride, self.window.dilation
         made = functional.conv2d(image, self._of_image, bias, (stride, 1), (pad, 0), (dilation, 1), self.groups)
         return made.squeeze(0).permute(1, 2, 0)[: span[1] - span[0]]
+
+
+@dataclass(frozen=True)
+class End(ABC):
+    """A reduction of the value `source`, (positions, rows, channels), to (rows, outputs).
+
+    `shape` is the shape of one row as the network has it, `macs` the multiplications for each position.
+    """
+
+    source: int
+    shape: tuple[int, ...]
+    macs: float = 0.0
+
+    @abstractmethod
+    def whole(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the reduction of whole sequences."""
+
+
+class Additive(End):
+    """A reduction that is linear."""
+
+    @abstractmethod
+    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:
+        """Add to reductions (rows, outputs) what changes of a window change there.
+
+        The window of a row is that of `change`, moved by its shift; `shifts` (rows,) are sorted. What lies outside the
+        sequence is zero.
+        """
+
+
+@dataclass(frozen=True)
+class Dense(Additive):
+    """The first dense layer after a flattening: weight (positions, channels, outputs)."""
+
+    weight: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
+
+    def whole(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.weight is not None
+        n = x.shape[1]
+        # a product of one row adds up all positions in turn; one of two rows rounds less
+        rows = x.permute(1, 0, 2).reshape(n, -1).expand(max(n, 2), -1)
+        product = (rows @ self.weight.view(-1, self.weight.shape[2]))[:n]
+        return product if self.bias is None else product + self.bias
+
+    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:
+        assert self.weight is not None
+        firsts = np.flatnonzero(np.diff(shifts, prepend=shifts[0] - 1)).tolist()
+        by_row = change.values.transpose(0, 1).contiguous()
+        for first, last in zip(firsts, [*firsts[1:], len(shifts)], strict=True):
+            shift = int(shifts[first])
+            inside = clipped((change.span[0] + shift, change.span[1] + shift), (0, length))
+            if inside is not None:
+                place = change.span[0] + shift
+                part = by_row[first:last, inside[0] - place : inside[1] - place].reshape(last - first, -1)
+                out[first:last].addmm_(part, self.weight[slice(*inside)].view(-1, self.weight.shape[2]))
+
+
+@dataclass(frozen=True)
+class Total(Additive):
+    """The sum, or mean, over the positions."""
+
+    factor: float = 1.0
+
+    def whole(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum(0) * self.factor
+
+    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:  # noqa: ARG002
+        out.add_(change.values.sum(0), alpha=self.factor)
+
+
+@dataclass(frozen=True)
+class Greatest(End):
+    """The maximum over the positions."""
+
+    def whole(self, x: torch.Tensor) -> torch.Tensor:
+        return x.amax(0)

@@ -13,7 +13,6 @@ from typing import Any
 import xarray as xr
 
 from causalgia.errors import StoreError, quoted, quoted_apart
-from causalgia.trial.archive.documents import FORMAT, as_json, read_frame
 from causalgia.trial.archive.files import (
     FILE_MARK,
     mark_of,
@@ -27,7 +26,18 @@ from causalgia.trial.archive.files import (
     unzip_stored,
 )
 from causalgia.trial.archive.journal import SLOTS
-from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
+from causalgia.trial.archive.layout import (
+    CONTROL,
+    FORMAT,
+    Grid,
+    as_grid,
+    as_json,
+    as_texts,
+    control,
+    is_static,
+    node,
+    read_frame,
+)
 
 _NAME, _COPY = "manifest.json", "copy"
 _KIND = "causalgia trial"

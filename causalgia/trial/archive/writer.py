@@ -17,7 +17,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
-from causalgia.trial.archive.documents import static_files, texts_of
 from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
@@ -41,7 +40,7 @@ from causalgia.trial.archive.journal import (
     read_state,
     write_state,
 )
-from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control, static_files, texts_of
 from causalgia.trial.archive.manifest import (
     Manifest,
     damaged_static,

@@ -1,0 +1,376 @@
+"""Scores of sites in maps: of observed bases, averaged over instances, and beside a trial's effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from causalgia.checks import as_count
+from causalgia.errors import AttributionError, quoted
+from causalgia.estimation import estimate
+from causalgia.numerics.observed_scores import observed_scores
+from causalgia.schema import annotate, validate
+from causalgia.sequences import Instances, Motif, find_instances
+from causalgia.types import Array
+
+
+def contributions(attributions: xr.Dataset) -> xr.DataArray:
+    """Return the contribution of the observed base at each position: one number for each position of a map.
+
+    Of ``method="ism"`` it is ``f(x) - mean_b f(x with b at i)`` over the three other bases; of all other methods the
+    score of the observed base itself.
+
+    Parameters
+    ----------
+    attributions
+        From `causalgia.attribute`.
+
+    Returns
+    -------
+    DataArray
+        (unit, position, task[, model]), on the scale of the answers.
+
+    Raises
+    ------
+    OutcomesError
+        If it is no Dataset of `causalgia.attribute`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count")
+    >>> maps = cg.attribute(["ACGT"], count, method="ism")
+    >>> cg.attribution.contributions(maps).sel(task="G").values.tolist()
+    [[-0.333..., -0.333..., 1.0, -0.333...]]
+    """
+    validate(attributions, "attributions")
+    score = attributions["score"]
+    if "base" not in score.dims:
+        return score
+    values = observed_scores(
+        score.to_numpy(), attributions["observed"].to_numpy(), by_substitution=attributions.attrs["method"] == "ism"
+    )
+    return score.isel(base=0, drop=True).copy(data=values)
+
+
+_MOST_SCORES = 2**27
+
+
+def average(
+    attributions: xr.Dataset,
+    align: str | Motif | Instances | ArrayLike,
+    *,
+    width: int | None = None,
+    threshold: float | None = None,
+    both_strands: bool = True,
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    r"""Estimate the mean score of each base at each position of a motif, over the instances of that motif.
+
+    One map is a description of one sequence; its average over instances is an estimate, with an interval for new
+    sequences from the population that these are a sample of. With ``method="ism"`` it is the average causal effect of
+    a base at that position, against the mean of the four. ``cg.simultaneous(..., method="dunnett")`` gives intervals
+    that hold over all positions and bases together, and `causalgia.plot.average_logo` draws them.
+
+    Parameters
+    ----------
+    attributions
+        From `causalgia.attribute`.
+    align
+        What the scores are aligned by: a word of IUPAC letters or a motif, found as by
+        `causalgia.sequences.find_instances`; its instances; or one start for each sequence, with `width`. Those
+        on the minus strand are turned.
+    width
+        Bases from each start, for starts alone.
+    threshold
+        p-value of a motif's lowest score, by default 1e-4; for a motif alone.
+    both_strands
+        Whether reverse complements are instances; not so for RNA.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        Estimates: ``ace, se, df, lower, upper, n_units, n_clusters (contrast, task[, model])`` and their covariance.
+        Contrasts are named ``"3 G"`` and have the coordinates ``motif_position``, from 0, and ``base``; of maps without
+        the dim base, positions alone. Units are instances. A score has no p-value,
+        and `causalgia.decide` and `causalgia.infer`, whose probabilities would be of positions, refuse these estimates.
+
+    Raises
+    ------
+    AttributionError
+        If there are fewer than two instances, all are in one parent, starts leave the sequence, or an option does not
+        go with `align`.
+    OutcomesError
+        If it is no Dataset of `causalgia.attribute`.
+    SequenceError
+        If the word or motif is invalid.
+
+    Notes
+    -----
+    The estimand is :math:`E[s_{p,b}]` over instances, each with weight 1; of ``"ism"``
+    :math:`E[f(x_{p \to b}) - \sum_c f(x_{p \to c}) / 4]`, centered as gradients are, so that the base of the motif
+    shows, and not that the three others lower the answer. Instances in sequences of one parent are
+    dependent: errors are CR2 by ``parent``, intervals t with Satterthwaite's degrees of freedom. Baselines are drawn
+    anew for each sequence, so that their noise is part of the variance between sequences. Where instances are chosen by
+    their scores, as seqlets are, the average is too large; choose them by letters, or on other sequences.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
+    doi:10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sample = cg.Uniform(length=41).sample(300, rng=0)
+    >>> maps = cg.attribute(sample, cg.zoo.oracle("rbfox1_like"), method="ism")
+    >>> mean = average(maps, "GCATG", both_strands=False)
+    >>> int(mean["n_units"].max()), mean.sel(contrast="2 A")["lower"].item() > 0
+    (8, True)
+    """
+    validate(attributions, "attributions")
+    found = find_aligned(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
+    n = len(np.unique(attributions["parent"].to_numpy()[found.row])) if "parent" in attributions else len(found)
+    if len(found) < 2 or n < 2:
+        what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (f" in {n} parent" if len(found) > 1 else "")
+        raise AttributionError(
+            f"{what} of {_named(align)} in {attributions.sizes['unit']:,} sequences; an average needs two or more, of "
+            "different parents: give maps of more sequences"
+        )
+    return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(["p", "log_p"])
+
+
+def find_aligned(
+    maps: xr.Dataset, align: Any, *, width: int | None, threshold: float | None, both_strands: bool
+) -> Instances:
+    """Return the instances that `average` and `against_trial` are given by `align`.
+
+    Raises
+    ------
+    AttributionError
+        If they leave the sequences, or an option does not go with them.
+    """
+    if isinstance(align, str | Motif):
+        if width is not None:
+            raise AttributionError(f"width={quoted(width)} goes with starts, and {_named(align)} has its own: leave it")
+        return find_instances(maps["observed"].to_numpy(), align, threshold=threshold, both_strands=both_strands)
+    if threshold is not None:
+        raise AttributionError(f"threshold={quoted(threshold)} is for a motif's score; leave it out")
+    n, length = maps.sizes["unit"], maps.sizes["position"]
+    if isinstance(align, Instances):
+        found = align
+        if width is not None:
+            raise AttributionError(f"width={quoted(width)} goes with starts; instances have width {found.width}")
+        if not both_strands:
+            plus = found.strand == "+"
+            found = Instances(found.row[plus], found.start[plus], found.strand[plus], found.score[plus], found.width)
+    else:
+        starts = np.asarray(align)
+        if starts.shape != (n,) or starts.dtype.kind not in "iu":
+            raise AttributionError(
+                f"align= is an array of {starts.dtype} and shape {starts.shape}; give a word, a motif, or one whole "
+                f"number for each of {n:,} sequences: where it starts"
+            )
+        if width is None:
+            raise AttributionError("starts without width=; say how many bases from each start, such as width=8")
+        rows = np.arange(n)
+        found = Instances(rows, starts, np.full(n, "+"), np.zeros(n), as_count(width, "width"))
+    outside = (found.start < 0) | (found.start + found.width > length) | (found.row < 0) | (found.row >= n)
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise AttributionError(
+            f"instance {k}, row {found.row[k]}, bases {found.start[k]} to {found.start[k] + found.width}, lies outside "
+            f"{n:,} maps of {length:,} bp; instances must be of the sequences that were explained"
+        )
+    return found
+
+
+def _named(align: Any) -> str:
+    if isinstance(align, Motif):
+        return f"motif {quoted(align.name)}"
+    return quoted(align) if isinstance(align, str) else "the given alignment"
+
+
+def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
+    """Return the scores at instances as effects of units: ``ice (unit, contrast, task[, model])``."""
+    score = maps["score"]
+    by_base = "base" in score.dims
+    each = int(np.prod(score.shape[2:])) * found.width
+    if len(found) * each > _MOST_SCORES:
+        raise AttributionError(
+            f"{len(found):,} instances of {each:,} scores do not fit into memory; select tasks, "
+            "maps.isel(task=[0]), or average fewer sequences"
+        )
+    offset: NDArray[np.int64] = np.arange(found.width)
+    minus = (found.strand == "-")[:, None]
+    at = found.start[:, None] + np.where(minus, found.width - 1 - offset, offset)
+    values = score.to_numpy()[found.row[:, None], at].astype(np.float64)
+    if by_base:
+        turned = minus[:, 0]
+        values[turned] = values[turned][:, :, ::-1]  # A C G T read on the other strand are T G C A
+        if maps.attrs.get("method") == "ism":
+            values = values - values.mean(axis=2, keepdims=True)
+        values = values.reshape(len(found), found.width * 4, *values.shape[3:])
+    bases = maps["base"].to_numpy().tolist() if by_base else [""]
+    places, letters = np.repeat(offset, len(bases)), np.tile(bases, found.width)
+    coords: dict[str, Any] = {
+        "unit": np.arange(len(found)),
+        "contrast": [f"{place} {letter}".strip() for place, letter in zip(places.tolist(), letters, strict=True)],
+        "motif_position": ("contrast", places),
+        "task": maps["task"].to_numpy(),
+    }
+    if by_base:
+        coords["base"] = ("contrast", letters)
+    if "parent" in maps:
+        coords["parent"] = ("unit", maps["parent"].to_numpy()[found.row])
+    else:
+        coords["parent"] = ("unit", maps["unit"].to_numpy()[found.row])
+    if "model" in score.dims:
+        coords["model"] = maps["model"].to_numpy()
+    dims = ("unit", "contrast", *(dim for dim in ("task", "model") if dim in score.dims))
+    attrs = {name: maps.attrs[name] for name in ("scale", "predictor", "sequences") if name in maps.attrs}
+    attrs |= {"contrast_scale": maps.attrs.get("scale", ""), "map_method": maps.attrs.get("method", "")}
+    return validate(annotate(xr.Dataset({"ice": (dims, values)}, coords, attrs)), "effects")
+
+
+SATURATED, REDUNDANT = 0.25, 0.05
+
+
+def against_trial(
+    attributions: xr.Dataset,
+    estimates: xr.Dataset,
+    align: str | Motif | Instances | ArrayLike,
+    *,
+    contrast: str | None = None,
+    width: int | None = None,
+    threshold: float | None = None,
+    both_strands: bool = True,
+) -> xr.Dataset:
+    """Compare what a site does in each sequence, by single substitutions, with its average effect in a trial.
+
+    A substitution sees what a site adds to the rest of its sequence: next to nothing where another site does the same
+    (an OR gate), and a part where copies saturate. Such sites look unimportant on a map, and are flagged.
+
+    Parameters
+    ----------
+    attributions
+        From ``cg.attribute(..., method="ism")``.
+    estimates
+        From `causalgia.estimate` or `causalgia.decide`: the effect of the site alone, such as of an arm that embeds it
+        in backgrounds.
+    align, width, threshold, both_strands
+        Where the sites are, as in `causalgia.attribution.average`.
+    contrast
+        The contrast of that effect; by default the only one.
+
+    Returns
+    -------
+    Dataset
+        ``largest_contribution, average_effect, share (site, task[, model])``, and ``flag``: ``"redundant"`` where the
+        largest contribution of a position of the site is below 5 % of the effect, ``"saturated"`` below 25 %, both for
+        every effect in the interval of the trial; ``"no effect"`` where that interval holds 0; else ``""``. Coordinates
+        ``unit``, ``start`` and ``strand`` say where each site is.
+
+    Raises
+    ------
+    AttributionError
+        If the maps are not by substitutions, there is no site, the contrast is unknown, or tasks differ.
+    OutcomesError
+        If a Dataset is of another kind.
+
+    Notes
+    -----
+    The contribution is that of the one position which counts most, in the direction of the effect: all of the effect
+    for a site that any substitution breaks. Where many bases share an effect equally, none has much of it, and the site
+    is flagged though nothing else acts: compare the share with that of the site alone in a background, or look for
+    what acts in its place: positions where `causalgia.attribution.dfim` of the site has the sign opposite to the
+    effect's.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> import pandas as pd
+    >>> gate = cg.zoo.oracle("gated")
+    >>> maps = cg.attribute(["AGATAAGG" + "ACAC" * 3 + "CCACACCC"], gate)
+    >>> table = {"contrast": ["GATA"] * 3, "task": ["AND", "OR", "sum"], "effect": [0.1, 2.0, 1.0], "se": [0.1] * 3}
+    >>> effect = cg.from_effects(pd.DataFrame(table))
+    >>> against_trial(maps, effect, "AGATAAGG")["flag"].sel(site=0).values.tolist()
+    ['no effect', 'redundant', '']
+    """
+    validate(attributions, "attributions")
+    validate(estimates, "estimates")
+    if attributions.attrs.get("method") != "ism":
+        raise AttributionError(
+            f"maps by {quoted(attributions.attrs.get('method'))} do not say what a substitution changes; give those of "
+            "cg.attribute(..., method='ism')"
+        )
+    names = [str(name) for name in estimates["contrast"].to_numpy()]
+    if (contrast is None and len(names) != 1) or (contrast is not None and contrast not in names):
+        said = "the estimates have several contrasts" if contrast is None else f"contrast={quoted(contrast)} is not one"
+        raise AttributionError(f"{said}; say contrast= one of {', '.join(map(quoted, names[:8]))}")
+    effect = estimates.isel(contrast=0 if contrast is None else names.index(contrast))
+    tasks = attributions["task"].to_numpy().tolist()
+    if lacking := [task for task in tasks if task not in effect["task"].to_numpy().tolist()]:
+        raise AttributionError(f"task {quoted(lacking[0])} of the maps is not in the estimates; run the trial on it")
+    if not {"lower", "upper"} <= set(effect.variables):
+        raise AttributionError("the estimates have no intervals (one unit, or target='units'); run more units")
+    found = find_aligned(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
+    if not len(found):
+        raise AttributionError("no site in these sequences; give maps of sequences that have one")
+    of_position = contributions(attributions).to_numpy()
+    dims = ("task", *(("model",) if "model" in attributions["score"].dims else ()))
+    ace, lower, upper = (
+        _like_maps(effect[name].sel(task=tasks), attributions, dims) for name in ("ace", "lower", "upper")
+    )
+    at_sites = of_position[found.row[:, None], found.start[:, None] + np.arange(found.width)]
+    largest = (at_sites * np.sign(ace)).max(axis=1)
+    has_effect = lower * upper > 0
+    least = np.minimum(np.abs(lower), np.abs(upper))
+    flag = np.select(
+        [np.broadcast_to(~has_effect, largest.shape), largest < REDUNDANT * least, largest < SATURATED * least],
+        ["no effect", "redundant", "saturated"],
+        "",
+    )
+    shape = largest.shape
+    share = np.divide(largest, np.abs(ace), out=np.zeros(shape), where=np.broadcast_to(ace != 0, shape))
+    columns: dict[str, Any] = {
+        "largest_contribution": largest * np.sign(ace),
+        "average_effect": np.broadcast_to(ace, shape).copy(),
+        "share": share,
+        "flag": flag,
+    }
+    coords: dict[str, Any] = {name: attributions[name].to_numpy() for name in dims}
+    coords |= {
+        "site": np.arange(len(found)),
+        "unit": ("site", attributions["unit"].to_numpy()[found.row]),
+        "start": ("site", found.start),
+        "strand": ("site", found.strand),
+    }
+    attrs = {
+        name: attributions.attrs[name] for name in ("scale", "predictor", "sequences") if name in attributions.attrs
+    }
+    made = {name: (("site", *dims), values) for name, values in columns.items()}
+    return validate(annotate(xr.Dataset(made, coords, attrs)), "sites")
+
+
+def _like_maps(values: xr.DataArray, maps: xr.Dataset, dims: tuple[str, ...]) -> Array:
+    """Return numbers of the trial by task, and by model if the maps have members: those of the same name, or one."""
+    if "model" in values.dims and "model" not in dims:
+        raise AttributionError(
+            "the estimates have the dim 'model' and the maps have one network; take one: .isel(model=0)"
+        )
+    if "model" in values.dims:
+        known = values["model"].to_numpy().tolist()
+        if lacking := [name for name in maps["model"].to_numpy().tolist() if name not in known]:
+            raise AttributionError(
+                f"member {quoted(lacking[0])} of the maps is not in the estimates; run the same ones"
+            )
+        values = values.sel(model=maps["model"].to_numpy())
+    elif "model" in dims:
+        values = values.expand_dims(model=maps.sizes["model"], axis=-1)
+    return values.transpose(*dims).to_numpy()

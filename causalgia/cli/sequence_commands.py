@@ -1,0 +1,391 @@
+"""The commands on given sequences: `discover` and `variants`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from causalgia.choices import ALIGNS, SCHEMAS, is_rope
+from causalgia.cli.folder import (
+    DECISIONS,
+    ESTIMATES,
+    EXPERIMENT,
+    STORE,
+    as_other_trial,
+    check_usable,
+    output_folder,
+    write_text,
+)
+from causalgia.cli.one_line_errors import StoppedError, in_shell
+from causalgia.cli.options import DaskOption, WorkersOption, dask_client, load_predictor_spec, parse_rope
+from causalgia.cli.tables import echo, print_answers, print_written
+from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError
+from causalgia.inputs import parse_json, read_bytes
+from causalgia.notes import without_notes
+from causalgia.spreadsheet import to_csv
+
+if TYPE_CHECKING:
+    from causalgia.choices import Align, Schema
+    from causalgia.experiments import Answer, Experiment
+    from causalgia.sequences import Variant
+
+
+WORDS, PAIRS, SITES, PROPOSALS = "words.csv", "pairs.csv", "sites.bed", "proposals.nc"
+UNFINISHED = "discovery"
+
+
+def discover_words(
+    network: Annotated[
+        Path, typer.Argument(metavar="NET.TOML", help="A file with the table [predictor], as in a trial.toml.")
+    ],
+    sequences: Annotated[
+        Path, typer.Option("--sequences", metavar="FASTA", help="Sequences of one length, 40 or more, such as peaks.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
+    motifs: Annotated[
+        Path | None,
+        typer.Option("--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, its vertebrates'."),
+    ] = None,
+    n_units: Annotated[int, typer.Option(min=2, help="Backgrounds of each trial.")] = 200,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What proposes words: seqlets, modisco, filters, kmer; once for each. All that can, if left out."
+        ),
+    ] = None,
+    rng: Annotated[int, typer.Option(min=0, help="Seed of null sequences and backgrounds.")] = 0,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files, and start anew.")] = False,
+) -> None:
+    """Find the words that a network reads: proposed on half of the sequences, tested on the other half.
+
+    Maps of one half propose words; each is embedded in shuffles of the other half and compared with placebo words. If
+    the file lists several weights, words are tested in each retraining, and hold where they do in more than half.
+
+    Writes a table of all words (words.csv), those that did not hold included, how pairs of the largest read together
+    (pairs.csv), and where words that hold occur (sites.bed). The same command resumes a run that was stopped.
+
+    Example:   causalgia discover net.toml --sequences peaks.fa --out words
+
+    Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out words
+    """
+    from causalgia import store
+    from causalgia._discover import discover
+    from causalgia.trial_file import read_predictor_spec
+
+    check_usable(out)
+    _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force)
+    predictor = load_predictor_spec(read_predictor_spec(network), network, device)
+    with output_folder(out) as folder:
+        if force:
+            shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        asked = "all" if not method else method[0] if len(method) == 1 else tuple(method)
+        named = None if motifs is None else str(motifs)
+        store_at = folder / UNFINISHED
+        found = discover(
+            predictor, sequences, n_units=n_units, method=cast(Any, asked), motifs=named, store=store_at, rng=rng
+        )
+        for name, table in ((WORDS, found.table), (PAIRS, found.pairs)):
+            write_text(folder / name, to_csv(table, index=False))
+        rows = found.sites.itertuples(index=False)
+        bed = (f"{row.sequence}\t{row.start}\t{row.stop}\t{row.word}\t0\t{row.strand}\n" for row in rows)
+        write_text(folder / SITES, "".join(bed))
+        store.save(found.proposals, folder / PROPOSALS)
+        written = [WORDS, PAIRS, SITES, PROPOSALS]
+        if found.decisions is not None:
+            store.save(found.decisions, folder / DECISIONS)
+            written.append(DECISIONS)
+        shutil.rmtree(folder / UNFINISHED)
+        echo(in_shell(str(found)))
+        echo()
+    print_written(folder, *written)
+
+
+def _check_files(out: Path, *given: Path | None, force: bool) -> None:
+    """Raise OutcomesError where a file of another run or of the user would be overwritten."""
+    for name in (WORDS, PAIRS, SITES, PROPOSALS, DECISIONS):
+        path = out / name
+        if path.is_dir() or any(path.exists() and file is not None and path.samefile(file) for file in given):
+            raise OutcomesError(f"{path} cannot be written over; choose another --out")
+        if path.exists() and not force:
+            raise OutcomesError(
+                f"{out} holds another {name} already; choose another --out, or --force to write over it"
+            )
+
+
+TABLE, ANNOTATED, SKIPPED = "variants.tsv", "variants.vcf", "skipped.tsv"
+SETTINGS = "settings.json"
+_OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
+_NOT_SEQUENCES = ("genome", "variants")
+_TRIAL_OPTIONS = ("calls", "out", "device", "force", "same_answers", "dask", "workers")
+_NEEDED = {"genome": "--genome FASTA", "predictor": "--predictor TOML", "length": "--length N"}
+
+
+def score_variants(
+    ctx: typer.Context,
+    calls: Annotated[
+        Path,
+        typer.Argument(metavar="CALLS", help="Variants: a VCF file, or a table (--schema); or a trial.toml of them."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
+    genome: Annotated[Path | None, typer.Option("--genome", metavar="FASTA", help="The reference genome.")] = None,
+    predictor: Annotated[
+        Path | None,
+        typer.Option("--predictor", metavar="TOML", help="A file with the table [predictor], as in a trial.toml."),
+    ] = None,
+    length: Annotated[int | None, typer.Option("--length", min=1, help="Bases of a window: what is read.")] = None,
+    schema: Annotated[
+        str,
+        typer.Option(help=f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, without header."),
+    ] = SCHEMAS[0],
+    null: Annotated[
+        str, typer.Option(help="Where null variants lie: genome, variants (their own windows), a FASTA file, or none.")
+    ] = "genome",
+    match: Annotated[
+        str, typer.Option(help="What null variants share with theirs, separated by commas.")
+    ] = "substitution,context:3,distance,length",
+    n_null: Annotated[int, typer.Option(min=39, help="Null variants.")] = 10_000,
+    least: Annotated[
+        int, typer.Option(min=39, help="Null variants of a stratum; with fewer, keys are dropped.")
+    ] = 2_000,
+    tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
+    read_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--read-out",
+            metavar="BED",
+            help="Sites in the middle of windows, such as TSS: the nearest of each variant. Default: the variant.",
+        ),
+    ] = None,
+    align: Annotated[
+        str | None,
+        typer.Option(
+            help=f"The side of an indel that keeps its place: {', '.join(ALIGNS)}. Default: left, or with --read-out "
+            "the side of the site.",
+        ),
+    ] = None,
+    rope: Annotated[
+        str | None, typer.Option(help="Effects too small to matter: matched (the default), -0.1,0.1 or '0.2 sd'.")
+    ] = None,
+    skip_mismatches: Annotated[
+        bool,
+        typer.Option(
+            "--skip-mismatches", help=f"Leave out variants whose reference allele the genome lacks; {SKIPPED}."
+        ),
+    ] = False,
+    rng: Annotated[int, typer.Option(min=0, help="Another number draws other null variants.")] = 0,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    same_answers: Annotated[
+        bool, typer.Option("--same-answers", help="Resume with another predictor if some kept answers are this one's.")
+    ] = False,
+    dask: DaskOption = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Rank the effect of each variant of a list among those of matched null variants.
+
+    Effects are those of the alternate allele in the variant's own sequence, exact for the network. Writes a table
+    (variants.tsv) and an annotated VCF (variants.vcf). Answers are saved during the run; the same command resumes after
+    Ctrl-C, a kill or a full disk.
+
+    Options may stand in a trial file instead, with [experiment] of kind = "variants", [null] of kind =
+    "matched_variants" and [predictor].
+
+    Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
+
+    Example:   causalgia variants snps.bed --schema bed --genome hg38.fa --predictor net.toml --length 200 --out scored
+
+    Example:   causalgia variants trial.toml --out scored
+    """
+    from causalgia.analysis import Analysis
+    from causalgia.experiments import variants as experiment_of
+    from causalgia.experiments.kit.matched_trial import MatchedTrial
+    from causalgia.trial_file import read_predictor_spec
+
+    check_usable(out)
+    skipped: tuple[tuple[Variant, str], ...] = ()
+    if calls.suffix.lower() == ".toml":
+        _check_no_options(ctx, calls)
+        experiment, loaded, calls, schema = _of_trial_file(calls, device)
+        _check_own_files(out, calls, force=force)
+    elif genome is None or predictor is None or length is None:
+        missing = [words for name, words in _NEEDED.items() if ctx.params[name] is None]
+        raise DesignError(f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in its tables")
+    else:
+        _check_own_files(out, calls, force=force)
+        chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
+        if null == "none" and (given := _given(ctx, ["match", "n_null", "least", "tail", "rng"])):
+            raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
+        matched = _null_model(null, match, least, rng)
+        settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
+        region = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region
+        loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
+        experiment = experiment_of(
+            chosen, genome, length=length, read_out=read_out, align=cast("Align | None", align), rope=region, **settings
+        )
+    n = experiment.n_units if not isinstance(experiment, MatchedTrial) else len(experiment.variants)
+    echo(f"{n:,} variants of {calls}" + (f", {len(skipped):,} skipped" if skipped else "") + ".")
+    shown = experiment.notes if isinstance(experiment, MatchedTrial) else ()
+    for line in shown:
+        echo(in_shell(f"Note: {line}."))
+    with output_folder(out) as folder, dask_client(dask, workers) as client:
+        answer = _answer(experiment, loaded, folder, _settings(ctx), client=client, same_answers=same_answers)
+        written = _write(answer, folder, calls if schema == "vcf" else None, skipped, shown)
+    print_written(folder, STORE, *written)
+
+
+def _check_no_options(ctx: typer.Context, calls: Path) -> None:
+    """Raise DesignError if an option is given that stands in the trial file."""
+    given = _given(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
+    if given:
+        raise DesignError(
+            f"{given[0]} beside {calls}: what the variants are and how they are ranked stands in "
+            "the file; write it there"
+        )
+
+
+def _rope(text: str) -> Any:
+    value = parse_rope(text)
+    if not is_rope(value):
+        raise DesignError(
+            f"--rope {text}: effects too small to matter are matched (the central 95 % of null variants), two numbers "
+            "with the lower first, such as -0.1,0.1, sd of the reference windows, such as '0.2 sd', or 0"
+        )
+    return value
+
+
+def _given(ctx: typer.Context, names: Sequence[str]) -> list[str]:
+    """Return which options stand on the command line, as they are written there."""
+    sources = {name: ctx.get_parameter_source(name) for name in names}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path, str]:
+    """Return the experiment of a trial file, its predictor, and the file of its variants with its schema."""
+    from causalgia.design import NullModel
+    from causalgia.trial_file import read_spec
+
+    spec = read_spec(path)
+    if spec.experiment is None or spec.experiment.kind != "variants":
+        raise DesignError(f'{path}: has no [experiment] with kind = "variants"; causalgia run {path} runs other trials')
+    if isinstance(spec.experiment.null, NullModel):
+        raise DesignError(
+            f"{path}: [null] is of sequences, so effects are averaged over them: causalgia run {path} does that; here "
+            "[null] is of kind 'matched_variants', or left out"
+        )
+    settings = spec.experiment.settings
+    loaded = load_predictor_spec(spec.predictor, path, device)
+    return cast("Experiment", spec.design), loaded, Path(settings["vcf"]), settings.get("schema", "vcf")
+
+
+def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
+    """Raise OutcomesError where a file of another run or of the user would be overwritten."""
+    for name in _OWN:
+        path = out / name
+        if path.exists() and path.samefile(calls):
+            raise OutcomesError(f"{path} is the list of variants itself; choose another --out")
+        if path.exists() and not force and not (out / STORE).exists():
+            raise OutcomesError(
+                f"{out} holds another {name} already; choose another --out, or --force to write over it"
+            )
+
+
+def _variants_of(
+    calls: Path, schema: str, genome: Path, *, skip: bool
+) -> tuple[tuple[Variant, ...], tuple[tuple[Variant, str], ...]]:
+    from causalgia.sequences import read_variants, split_by_genome
+
+    chosen = read_variants(calls, schema=cast("Schema", schema))
+    found = split_by_genome(chosen, genome)
+    most = 2 * len(found.mismatched) > len(chosen)
+    if found.mismatched and (most or not skip):
+        shown = "; ".join(f"{x.name} has {x.reference}, the genome {letters}" for x, letters in found.mismatched[:5])
+        more = f"; and {len(found.mismatched) - 5:,} more" if len(found.mismatched) > 5 else ""
+        cure = "" if most else "; --skip-mismatches leaves them out"
+        raise DesignError(
+            f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have another reference allele than "
+            f"{genome}: {shown}{more}; is it the assembly that they are of, and are positions counted as --schema says "
+            f"(bed from 0, the others from 1)?{cure}"
+        )
+    return found.kept, found.mismatched
+
+
+def _null_model(null: str, match: str, least: int, rng: int) -> Any:
+    from causalgia.design import MatchedVariants
+
+    if null == "none":
+        return None
+    if null not in _NOT_SEQUENCES and not Path(null).is_file():
+        raise DesignError(f"--null {null} is no file, nor one of genome, variants, none")
+    keys = tuple(key.strip() for key in match.split(",") if key.strip())
+    return MatchedVariants(of=null, match=keys, least=least, seed=rng)
+
+
+def _settings(ctx: typer.Context) -> dict[str, Any]:
+    """Return what the trial on disk depends on, by option."""
+    given = {name: value for name, value in ctx.params.items() if value is not None}
+    shown = {name: value for name, value in given.items() if name == "calls" or name not in _TRIAL_OPTIONS}
+    paths = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in shown.items()}
+    return {"--" + name.replace("_", "-") if name != "calls" else name: value for name, value in paths.items()}
+
+
+def _answer(
+    experiment: Experiment,
+    predictor: Any,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    client: Any,
+    same_answers: bool,
+) -> Answer:
+    """Run the experiment on disk; the settings stand beside it, so that a rerun with others can name them."""
+    from causalgia._run import run
+
+    kept = folder / SETTINGS
+    if not (folder / STORE).exists():
+        write_text(kept, json.dumps(settings, indent=1) + "\n")
+    try:
+        effects = run(
+            experiment,
+            predictor,
+            rng=0,
+            store=folder / STORE,
+            keep="effects",
+            client=client,
+            same_answers=same_answers,
+        )
+    except TrialInterruptedError as error:
+        raise StoppedError(str(error)) from error
+    except StoreError as error:
+        text = read_bytes(kept, OutcomesError) if kept.is_file() else "{}"
+        there = parse_json(text, OutcomesError, source=str(kept))
+        raise as_other_trial(error, folder, there if isinstance(there, dict) else {}, settings) from error
+    return experiment.analyze(effects, rng=0)
+
+
+def _write(
+    answer: Answer, folder: Path, like: Path | None, skipped: tuple[tuple[Variant, str], ...], shown: Sequence[str]
+) -> tuple[str, ...]:
+    """Print the answer, without the notes that were shown before, and write its files; return their names."""
+    from causalgia import store
+    from causalgia.experiments import write_variants
+
+    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
+    store.save(answer.estimates, folder / ESTIMATES)
+    store.save(decisions, folder / DECISIONS)
+    write_variants(answer, folder / TABLE)
+    write_variants(answer, folder / ANNOTATED, like=like)
+    (folder / SKIPPED).unlink(missing_ok=True)
+    if skipped:
+        rows = (f"{x.chromosome}\t{x.position + 1}\t{x.name}\t{x.reference}\t{x.alternate}\t{y}\n" for x, y in skipped)
+        write_text(folder / SKIPPED, "chromosome\tposition\tname\treference\talternate\tgenome\n" + "".join(rows))
+    echo()
+    print_answers(*(without_notes(table, shown) for table in (answer.estimates, decisions)))
+    answer.save(folder / EXPERIMENT)
+    return (TABLE, ANNOTATED, *([SKIPPED] if skipped else []), ESTIMATES, DECISIONS, EXPERIMENT)

@@ -1,0 +1,393 @@
+"""The commands of a trial: run, plan, lock, verify, reproduce and refute."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from causalgia.cli.folder import (
+    SPEC,
+    Keep,
+    KeepOption,
+    SameAnswersOption,
+    StoreOption,
+    check_link,
+    check_run_folder,
+    load_outcomes,
+    output_folder,
+    run_in_folder,
+    write_answer,
+)
+from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.options import (
+    DaskOption,
+    WorkersOption,
+    check_tasks,
+    dask_client,
+    load_predictor_spec,
+    load_spec_predictor,
+    trial_seed,
+)
+from causalgia.cli.tables import echo, print_written
+from causalgia.errors import DesignError, OutcomesError, ProtocolError
+
+if TYPE_CHECKING:
+    from causalgia.analysis import Analysis
+    from causalgia.protocol import Deviation, Protocol
+    from causalgia.trial_file import TrialSpec
+
+
+def run_trial(
+    spec_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one. Not needed with --protocol."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.  [required]")
+    ] = None,
+    protocol: Annotated[
+        Path | None, typer.Option("--protocol", metavar="LOCK.TOML", help="Lock of the trial, by `causalgia lock`.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    store: StoreOption = False,
+    same_answers: SameAnswersOption = False,
+    keep: KeepOption = Keep.outcomes,
+    dask: DaskOption = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
+
+    For an experiment of the catalogue, the answer is printed as a table and sentences, and its figure is drawn.
+
+    With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
+
+    With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, it is
+    what is run, and whatever it does otherwise than the lock is named and labelled exploratory in every result.
+
+    Example:   causalgia run trial.toml --out results --device cuda
+
+    Example:   causalgia run trial.toml --out results --store --workers 4
+
+    Example:   causalgia run --protocol lock.toml --out results
+    """
+    from causalgia.experiments import Experiment
+    from causalgia.reporting import tasks_in_words
+    from causalgia.trial_file import read_spec
+
+    if out is None:
+        raise DesignError("give --out DIR, a folder for the results, such as --out results")
+    if spec_file is None and protocol is None:
+        raise DesignError("give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a trial file")
+    locked = None if protocol is None else _read_protocol(protocol)
+    source = spec_file if spec_file is not None else Path(str(protocol))
+    check_link(source)
+    spec = read_spec(source) if spec_file is not None or locked is None else locked_spec(locked, source)
+    check_run_folder(out, source, stored=store, keep=keep, force=force, same_answers=same_answers)
+    predictor = load_spec_predictor(spec, source, device)
+    check_tasks(spec, predictor, source)
+    with output_folder(out) as folder, dask_client(dask, workers) as client:
+        outcomes, written = run_in_folder(
+            folder,
+            spec,
+            predictor,
+            spec_file=source,
+            stored=store,
+            keep=keep,
+            client=client,
+            same_answers=same_answers,
+            protocol=locked,
+        )
+    units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
+    echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    if isinstance(spec.design, Experiment):
+        echo()
+        print_written(folder, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
+        return
+    print_written(folder, *written)
+    echo(next_step(spec.analysis, out))
+
+
+def next_step(analysis: Analysis | None, folder: Path) -> str:
+    """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
+    verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
+    return f"Next: causalgia {verb} {folder}"
+
+
+def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
+    """Return the trial in a lock that `causalgia lock` wrote; its files are relative to the folder of the lock.
+
+    Raises
+    ------
+    ProtocolError
+        If the lock was written in Python and holds no trial file, or a file of the trial is not there.
+    """
+    from causalgia.trial_file import parse_spec
+
+    if protocol.trial is None:
+        raise ProtocolError(
+            f"{path} was locked in Python and holds no trial file; run it there: cg.Protocol.read(path).run(design, "
+            "predictor); or give the trial file, too: causalgia run trial.toml --protocol lock.toml"
+        )
+    try:
+        return parse_spec(protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]")
+    except DesignError as error:
+        raise ProtocolError(
+            f"{error}; files of the trial are looked for from the folder of the lock: put them there, or give the "
+            "trial file, too: causalgia run trial.toml --protocol lock.toml"
+        ) from error
+
+
+def _read_protocol(path: Path) -> Protocol:
+    from causalgia.protocol import Protocol
+
+    return Protocol.read(path)
+
+
+_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")]
+_Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")]
+_Results = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")]
+_MOST_ARMS = 12
+
+
+def plan_trial(spec_file: _Trial) -> None:
+    """Print in words what a trial will do: question, arms, units, predictions, analysis. Nothing is predicted.
+
+    The smallest effect that the trial can find is given in standard deviations of the individual effects, as if units
+    were independent; `causalgia run` of a few units, and cg.sample_size of them, give it in the units of the outcome.
+
+    Example:   causalgia plan trial.toml
+    """
+    from causalgia.trial_file import read_spec
+
+    check_link(spec_file)
+    spec = read_spec(spec_file)
+    protocol = _protocol_of(spec, predictor="unknown")
+    echo(in_shell("\n".join(_plan_lines(spec, protocol))))
+    echo(f"\nNext: causalgia lock {spec_file} --out lock.toml")
+
+
+def lock_trial(
+    spec_file: _Trial,
+    out: Annotated[Path, typer.Option("--out", metavar="LOCK.TOML", help="The lock; a file that does not exist yet.")],
+    device: _Device = None,
+) -> None:
+    """Fix a trial before it is run: write what will be done into a lock with its SHA-256 and the time.
+
+    The lock has fingerprints of the sequences and of the network, and the trial file with paths relative to the lock.
+    Nothing is predicted. Publish the hash that is printed, for instance in a registry.
+
+    Example:   causalgia lock trial.toml --out lock.toml
+    """
+    import tomli_w
+
+    from causalgia.protocol import check_new
+    from causalgia.trial_file import read_spec
+
+    check_new(out)
+    check_link(spec_file)
+    spec = read_spec(spec_file)
+    predictor = load_spec_predictor(spec, spec_file, device)
+    check_tasks(spec, predictor, spec_file)
+    text = tomli_w.dumps(_relative(spec.to_dict(), out.resolve().parent))
+    protocol = _protocol_of(spec, predictor).lock(out, trial=text)
+    echo(str(protocol))
+    echo(f"\nWrote {out}, SHA-256 {protocol.sha256}")
+    echo(f"Next: causalgia run --protocol {out} --out results")
+
+
+def verify_results(
+    folder: _Results,
+    protocol: Annotated[Path, typer.Option("--protocol", metavar="LOCK.TOML", help="Lock, by `causalgia lock`.")],
+) -> None:
+    """Compare the results in a folder with their lock, and name every deviation; the exit code is then 1.
+
+    Estimates and verdicts are computed again from the outcomes, so that edited numbers are found.
+
+    Example:   causalgia verify results --protocol lock.toml
+    """
+    from dataclasses import replace
+
+    from causalgia.protocol import Protocol, verify
+
+    locked = Protocol.read(protocol)
+    if not folder.is_dir():
+        raise OutcomesError(
+            f"{folder} is not a folder; make it with: causalgia run --protocol {protocol} --out {folder}"
+        )
+    found = verify(locked, folder)
+    of_file, note = _trial_file_deviations(locked, folder)
+    found = replace(found, deviations=(*found.deviations, *of_file))
+    echo(str(found))
+    if note:
+        echo(note)
+    raise typer.Exit(0 if found.ok else 1)
+
+
+def reproduce_trial(folder: _Results, device: _Device = None) -> None:
+    """Run the trial of a folder again from its trial.toml, and compare the outcomes bit for bit.
+
+    If they differ, the first thing that differs is named: design, seed, predictor, versions; or by how much the numbers
+    differ, beside the rounding error of an answer. The exit code is then 1. Nothing is written.
+
+    Example:   causalgia reproduce results
+    """
+    from causalgia._run import run
+    from causalgia.analysis import kept_analysis
+    from causalgia.protocol import compare_runs, machine_attrs
+    from causalgia.trial_file import read_spec
+
+    first = load_outcomes(folder)
+    if not (folder / SPEC).is_file():
+        raise OutcomesError(f"{folder} holds no {SPEC}, from which its trial is run again; `causalgia run` writes both")
+    spec = read_spec(folder / SPEC)
+    if "outcome" not in first:
+        raise OutcomesError(f"{folder} keeps no outcomes but effects or moments; run it with --keep outcomes")
+    predictor = load_spec_predictor(spec, folder / SPEC, device)
+    again = run(spec.design, predictor, rng=spec.rng, analysis=kept_analysis(first))
+    found = compare_runs(first, again.assign_attrs(machine_attrs()))
+    echo(in_shell(str(found)))
+    raise typer.Exit(0 if found.identical and found.differs is None else 1)
+
+
+def _protocol_of(spec: TrialSpec, predictor: Any) -> Protocol:
+    from causalgia.protocol import Protocol
+
+    return Protocol(spec.design, spec.analysis.asking(spec.design.asked), predictor=predictor, rng=spec.rng)
+
+
+def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
+    """Return the lines that `causalgia plan` prints."""
+    from causalgia.experiments import Experiment
+    from causalgia.planning import minimal_detectable_effect
+    from causalgia.trial.turn_plan import outcomes_per_unit
+
+    design, plan = spec.design, protocol.analysis
+    question = [f"Question: {design.question}"] if isinstance(design, Experiment) else []
+    arms = [f"  {name}: {do}" for name, do in list(protocol.do_by_arm.items())[:_MOST_ARMS]]
+    more = len(protocol.arms) - len(arms)
+    n = design.n_units * outcomes_per_unit(design)
+    weights = spec.predictor.weights
+    members = len(weights) if isinstance(weights, tuple) else 1
+    names = ", ".join(protocol.contrasts[:_MOST_ARMS])
+    rest = f", ... ({len(protocol.contrasts):,})" if len(protocol.contrasts) > _MOST_ARMS else ""
+    lines = [
+        f"{spec.name}: a trial that is planned, and not run",
+        *question,
+        f"Estimand: {protocol.estimand}",
+        f"Null model: {protocol.null}",
+        f"Units: {design.n_units:,}, {design.assignment}, seed {protocol.rng}",
+        f"Arms ({len(protocol.arms):,}):",
+        *arms,
+        *([f"  ... and {more:,} more"] if more else []),
+        f"Contrasts: {names}{rest}",
+        f"Region of practical equivalence: {'none, and so no verdict' if plan.rope is None else plan.region}",
+        f"Error rate: {plan.error}, level {plan.level:g}; p-values adjusted by {plan.adjust}",
+        f"Intervals: {plan.ci_prob:g}",
+        f"Predictor: {spec.predictor.describe()}",
+        f"Predictions: {n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few to try it",
+    ]
+    if design.assignment == "crossover" and design.n_units > 1:
+        least = minimal_detectable_effect(sd=1.0, n_units=design.n_units)["minimal_detectable_effect"].item()
+        lines.append(
+            f"Smallest effect found with power 0.8 at level 0.95 (one contrast, independent units): {least:.3g} sd of "
+            "the individual effects"
+        )
+    return lines
+
+
+def _relative(plain: Any, folder: Path) -> Any:
+    """Return a trial file with its absolute paths relative to a folder.
+
+    Examples
+    --------
+    >>> _relative({"factory": "/a/b/net.py:load", "weights": ["/a/c/w.pt"], "name": "x"}, Path("/a/b"))
+    {'factory': 'net.py:load', 'weights': ['../c/w.pt'], 'name': 'x'}
+    """
+    if isinstance(plain, dict):
+        return {key: _relative(value, folder) for key, value in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [_relative(value, folder) for value in plain]
+    if isinstance(plain, str) and Path(plain).is_absolute():
+        return Path(os.path.relpath(plain, folder)).as_posix()
+    return plain
+
+
+def _trial_file_deviations(locked: Protocol, folder: Path) -> tuple[list[Deviation], str]:
+    """Return what the trial file in a folder does otherwise, and a line if it cannot be read on this machine."""
+    from causalgia.trial_file import read_spec
+
+    if not (folder / SPEC).is_file():
+        return [], f"{folder} holds no {SPEC}, which was not compared."
+    try:
+        here = _protocol_of(read_spec(folder / SPEC), locked.predictor_fingerprint)
+    except DesignError as error:
+        return [], f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}"
+    return locked.differences(here, where=SPEC), ""
+
+
+REFUTATION = "refutation.nc"
+
+
+def refute_trial(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the trial, from causalgia run.")],
+    predictor: Annotated[
+        Path | None,
+        typer.Option("--predictor", metavar="TOML", help=f"A file with the table [predictor]; default: DIR/{SPEC}."),
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option("--real", metavar="FASTA", help="Real sequences of the length of the backgrounds.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option("--positive", help="A word that the predictor must know.")] = None,
+    motifs: Annotated[
+        list[str] | None, typer.Option("--motif", help="A word that must not arise at a junction; may be repeated.")
+    ] = None,
+    control: Annotated[str | None, typer.Option(help="The arm that is subtracted; default: the planned one.")] = None,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option("--check", help="Only this check, with all predictions that it takes; may be repeated."),
+    ] = None,
+    rng: Annotated[int | None, typer.Option(min=0, help="Seed of fresh units; default: that of the trial.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+) -> None:
+    """Try to refute the claims of a trial: placebo words, controls, null models, units, and the predictor itself.
+
+    All checks together predict at most as many sequences as the trial did. Prints a line for each, with its reason and
+    cure, and writes them to refutation.nc. The exit status is 1 if a check fails.
+
+    Example:   causalgia refute results --positive AGATAAG
+
+    Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
+    """
+    from causalgia import store
+    from causalgia.paper import report
+    from causalgia.refutation import refute
+    from causalgia.trial_file import read_predictor_spec
+
+    outcomes = load_outcomes(folder)
+    spec = folder / SPEC if predictor is None else predictor
+    if not spec.is_file():
+        raise OutcomesError(f"{spec} is no file; name one with the table [predictor]: --predictor net.toml")
+    network = load_predictor_spec(read_predictor_spec(spec), spec, device)
+    found = refute(
+        outcomes,
+        network,
+        rng=trial_seed(outcomes, rng),
+        checks=checks or None,
+        control=control,
+        real=None if real is None else str(real),
+        motifs=motifs or None,
+        positive=positive,
+    )
+    with output_folder(folder) as place:
+        store.save(found, place / REFUTATION)
+    echo(in_shell(report(found)))
+    echo()
+    print_written(folder, REFUTATION)
+    if (found["status"] == "fail").any():
+        raise typer.Exit(1)

@@ -1,0 +1,463 @@
+"""Adjusted p-values of arrays: stepwise methods, q-values, weighted and hierarchical BH, and false coverage.
+
+In every function of false discovery rates a p-value that is NaN is not counted, and its result is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.checks import is_real
+from causalgia.choices import Stepwise
+from causalgia.errors import EstimateError, quoted
+from causalgia.types import Array, Codes
+
+Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
+#: where the share of true null hypotheses is read, as R's qvalue does
+LAMBDA: Array = 0.05 + 0.05 * np.arange(19, dtype=np.float64)
+_SMOOTHER_DF = 3.0
+
+
+def stepwise(p: Array, method: Stepwise) -> Array:
+    """Return adjusted p-values: each is the smallest level at which the method rejects its hypothesis.
+
+    Equal to ``statsmodels.stats.multitest.multipletests`` to the bit, without its import time of a second (decision
+    17).
+
+    Parameters
+    ----------
+    p
+        P-values, shape ``(K,)``, without NaN.
+    method
+        ``"bonferroni"``, ``"holm"`` and ``"hochberg"`` bound the family-wise error (the last under independence),
+        ``"bh"`` and ``"by"`` the false discovery rate (the last under any dependence).
+
+    Returns
+    -------
+    array
+        Shape ``(K,)``, at most 1.
+
+    References
+    ----------
+    Holm (1979), doi:10.2307/4615733. Hochberg (1988), doi:10.1093/biomet/75.4.800. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Benjamini & Yekutieli (2001), doi:10.1214/aos/1013699998.
+
+    Examples
+    --------
+    >>> p = np.array([0.01, 0.04, 0.03])
+    >>> stepwise(p, "bh").round(3).tolist(), stepwise(p, "holm").round(3).tolist()
+    ([0.03, 0.04, 0.04], [0.03, 0.06, 0.06])
+    """
+    count = len(p)
+    if method == "bonferroni":
+        return np.minimum(p * float(count), 1.0)
+    order = np.argsort(p)
+    left = np.arange(count, 0, -1)
+    rank = np.arange(1, count + 1)
+    if method == "holm":
+        stepped = np.maximum.accumulate(p[order] * left)
+    elif method == "hochberg":
+        stepped = _reverse_cumulative_min(left * p[order])
+    else:
+        share = rank / float(count)
+        stepped = _reverse_cumulative_min(p[order] / (share if method == "bh" else share / np.sum(1.0 / rank)))
+    adjusted = np.empty_like(stepped)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def _reverse_cumulative_min(raw: Array) -> Array:
+    """Return the minimum of each value and those after it."""
+    return np.minimum.accumulate(raw[::-1])[::-1]
+
+
+def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]:
+    """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of true null hypotheses.
+
+    For weakly dependent p-values only: under a shared control pi0 is erratic; use BH there.
+
+    Parameters
+    ----------
+    p
+        P-values of K hypotheses, shape ``(K,)``.
+    pi0
+        The share of true null hypotheses, or how it is estimated from ``#(p >= lambda) / (m (1 - lambda))`` over
+        lambda = .05, ..., .95: ``"bootstrap"``, the one of least mean squared error (by Robinson's closed form);
+        ``"smoother"``, a natural cubic smoothing spline of 3 effective degrees of freedom read at .95;
+        ``"adaptive"``, ``(1 + #(p > .5)) / (m / 2)``, which controls the FDR of independent p-values in finite samples.
+        Where no p is large, so that an estimate is not positive, the adaptive one takes its place.
+
+    Returns
+    -------
+    q, pi0
+        Shape ``(K,)``, between 0 and 1; and the share used.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value is not between 0 and 1, or `pi0` is none of these.
+
+    References
+    ----------
+    Storey & Tibshirani (2003), doi:10.1073/pnas.1530509100. Storey, Taylor & Siegmund (2004),
+    doi:10.1111/j.1467-9868.2004.00439.x.
+
+    Examples
+    --------
+    >>> storey_q([0.001, 0.02, 0.3, 0.7], pi0=0.5)
+    (array([0.002, 0.02 , 0.2  , 0.35 ]), 0.5)
+    """
+    values = _as_p_values(p)
+    share = _null_share(values[~np.isnan(values)], pi0)
+    return share * _adjust_present(values, "bh"), share
+
+
+def pi0_by_lambda(p: npt.ArrayLike) -> Array:
+    """Return ``#(p >= lambda) / (m (1 - lambda))`` at lambda = .05, .10, ..., .95, shape ``(19,)``.
+
+    Examples
+    --------
+    >>> pi0_by_lambda([0.01, 0.5, 0.6, 0.9])[9].round(3)
+    np.float64(1.5)
+    """
+    values = _as_p_values(p)
+    present = np.sort(values[~np.isnan(values)])
+    at_least = len(present) - np.searchsorted(present, LAMBDA, side="left")
+    return np.asarray(at_least / (len(present) * (1 - LAMBDA)))
+
+
+def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: unequal prior weights.
+
+    Parameters
+    ----------
+    p
+        P-values, shape ``(K,)``.
+    weights
+        Not negative, fixed before p was seen, shape ``(K,)``; a hypothesis of weight 0 gets 1.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value is not between 0 and 1, or the weights are negative, not finite, of another length or all 0.
+
+    References
+    ----------
+    Genovese, Roeder & Wasserman (2006), doi:10.1093/biomet/93.3.509.
+
+    Examples
+    --------
+    >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
+    array([0.03, 0.03, 1.  ])
+    """
+    return _adjust_present(_weighted_p(p, weights), "bh")
+
+
+@dataclass(frozen=True)
+class Hierarchical:
+    """Hypotheses in families, tested family first.
+
+    Attributes
+    ----------
+    q
+        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= alpha``; 1 in families not selected.
+    simes
+        Simes' p of each of F families, shape ``(F,)``; NaN for a family without a p-value.
+    simes_adjusted
+        The same adjusted by Benjamini-Hochberg over families, shape ``(F,)``.
+    selected
+        Whether the family was selected, shape ``(F,)``.
+    """
+
+    q: Array
+    simes: Array
+    simes_adjusted: Array
+    selected: npt.NDArray[np.bool_]
+
+
+def hierarchical_q(
+    p: npt.ArrayLike, family_codes: Codes, *, alpha: float = 0.05, within: Literal["bh", "holm"] = "bh"
+) -> Hierarchical:
+    """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each selected family.
+
+    With R of m families selected, a hypothesis is tested inside its family at ``alpha R / m``, which bounds the
+    expected average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
+
+    Parameters
+    ----------
+    p
+        P-values, shape ``(K,)``.
+    family_codes
+        Family of each hypothesis, 0 to F - 1, shape ``(K,)``.
+    alpha
+        Error rate of both steps. The selection depends on it, so q holds for this rate alone.
+    within
+        Adjustment inside a family.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value or `alpha` is not between 0 and 1, there is not one code (an integer) for each, or `within`
+        is unknown.
+
+    References
+    ----------
+    Benjamini & Bogomolov (2014), doi:10.1111/rssb.12028. Simes (1986), doi:10.1093/biomet/73.3.751.
+
+    Examples
+    --------
+    >>> found = hierarchical_q([0.001, 0.2, 0.6, 0.7], np.array([0, 0, 1, 1]))
+    >>> found.selected, found.q
+    (array([ True, False]), array([0.004, 0.4  , 1.   , 1.   ]))
+    """
+    values, codes = _as_p_values(p), np.asarray(family_codes)
+    if within not in ("bh", "holm"):
+        raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
+    _check_rate("alpha", alpha)
+    if codes.shape != values.shape:
+        raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
+    if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
+        raise EstimateError(
+            f"family_codes have dtype {codes.dtype}; give an integer, 0 or more, for each: pandas.factorize(names)[0]"
+        )
+    families = [codes == family for family in range(codes.max(initial=-1) + 1)]
+    simes = np.array([_simes(values[mine]) for mine in families])
+    simes_adjusted = _adjust_present(simes, "bh")
+    selected = simes_adjusted <= alpha
+    n = int((~np.isnan(simes)).sum())
+    q = np.where(np.isnan(values), np.nan, 1.0)
+    for mine in (family for family, is_selected in zip(families, selected, strict=True) if is_selected):
+        q[mine] = np.minimum(1.0, _adjust_present(values[mine], within) * n / selected.sum())
+    return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
+
+
+def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
+    """Return the probability ``1 - R (1 - ci_prob) / m`` that each interval of R selected among m must have.
+
+    Then the expected share of the selected intervals that miss is at most ``1 - ci_prob``, if R is chosen by a simple
+    rule (such as BH) on p-values that are independent or positively dependent.
+
+    Raises
+    ------
+    EstimateError
+        If none is selected, more than there are, or `ci_prob` is not between 0 and 1.
+
+    References
+    ----------
+    Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907.
+
+    Examples
+    --------
+    >>> round(fcr_ci_prob(5, 100), 6)
+    0.9975
+    """
+    _check_rate("ci_prob", ci_prob)
+    if not 1 <= n_selected <= n_tests:
+        raise EstimateError(
+            f"{n_selected} selected of {n_tests}: select from 1 to {n_tests} to have intervals for them"
+        )
+    return 1 - n_selected * (1 - ci_prob) / n_tests
+
+
+def _check_rate(name: str, value: Any) -> None:
+    if not is_real(value) or not 0 < value < 1:
+        raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
+
+
+def _as_p_values(p: npt.ArrayLike) -> Array:
+    values = np.asarray(p, dtype=np.float64)
+    wrong = (values < 0) | (values > 1)
+    if values.ndim != 1 or np.isnan(values).all():
+        raise EstimateError(f"p has shape {values.shape} and {int((~np.isnan(values)).sum())} numbers; give shape (K,)")
+    if wrong.any():
+        raise EstimateError(f"p[{int(np.argmax(wrong))}] is {values[wrong][0]:g}, not between 0 and 1")
+    return values
+
+
+def _adjust_present(p: Array, method: Stepwise) -> Array:
+    """Adjust the p-values that are not NaN."""
+    present = ~np.isnan(p)
+    out = np.full_like(p, np.nan)
+    if present.any():
+        out[present] = stepwise(p[present], method)
+    return out
+
+
+def _simes(p: Array) -> float:
+    ordered = np.sort(p[~np.isnan(p)])
+    return float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min()) if len(ordered) else np.nan
+
+
+def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
+    if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
+        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
+    mean = w[~np.isnan(values)].mean()
+    if not mean > 0:
+        raise EstimateError("all weights are 0; at least one question has to have some")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
+
+
+def _null_share(p: Array, pi0: Pi0) -> float:
+    if isinstance(pi0, str):
+        if pi0 not in _PI0_METHODS:
+            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _PI0_METHODS))} and no number")
+        found = _PI0_METHODS[pi0](p)
+        return min(1.0, found if found > 0 else _pi0_adaptive(p))
+    if isinstance(pi0, bool) or not 0 < pi0 <= 1:
+        raise EstimateError(f"pi0={quoted(pi0)} is not above 0 and at most 1")
+    return float(pi0)
+
+
+def _pi0_bootstrap(p: Array) -> float:
+    by_lambda, m = pi0_by_lambda(p), len(p)
+    count = by_lambda * m * (1 - LAMBDA)
+    variance = count / (m * (1 - LAMBDA)) ** 2 * (1 - count / m)
+    error = variance + (by_lambda - np.quantile(by_lambda, 0.1)) ** 2
+    return float(by_lambda[error == error.min()].min())
+
+
+def _pi0_adaptive(p: Array) -> float:
+    return (1 + int((p > 0.5).sum())) / (len(p) / 2)
+
+
+def _pi0_smoother(p: Array) -> float:
+    return float(smooth_natural_cubic(LAMBDA, pi0_by_lambda(p), df=_SMOOTHER_DF)[-1])
+
+
+_PI0_METHODS: dict[str, Callable[[Array], float]] = {
+    "bootstrap": _pi0_bootstrap,
+    "smoother": _pi0_smoother,
+    "adaptive": _pi0_adaptive,
+}
+
+
+def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
+    """Return the natural cubic smoothing spline with a given trace of its smoother, at the knots.
+
+    The fit is ``(I + a Q R^-1 Q')^-1 y`` (Reinsch), with a chosen so that the trace is `df`.
+
+    Parameters
+    ----------
+    x
+        Increasing, shape ``(n,)``.
+    y
+        Shape ``(n,)``.
+    df
+        Between 2 (a straight line) and n (interpolation), exclusive.
+
+    References
+    ----------
+    Green & Silverman (1994), Nonparametric Regression and Generalized Linear Models, section 2.3.
+
+    Examples
+    --------
+    >>> x = np.arange(6.0)
+    >>> smooth_natural_cubic(x, 2 * x + 1, df=3.0).round(9)
+    array([ 1.,  3.,  5.,  7.,  9., 11.])
+    """
+    from scipy.optimize import brentq
+
+    values, vectors = np.linalg.eigh(_roughness(x))
+    bend = np.where(values > 1e-9 * values[-1], values, 0.0) / values[-1]
+
+    def excess(log_a: float) -> float:
+        return float((1 / (1 + np.exp(log_a) * bend)).sum()) - df
+
+    a = np.exp(brentq(excess, -40.0, 60.0, xtol=1e-13))
+    return np.asarray(vectors @ ((vectors.T @ y) / (1 + a * bend)))
+
+
+def _roughness(x: Array) -> Array:
+    """Return K with ``f' K f`` the integrated squared second derivative of the natural cubic spline through f."""
+    h, n = np.diff(x), len(x)
+    inner = np.arange(n - 2)
+    q = np.zeros((n, n - 2))
+    q[inner, inner], q[inner + 2, inner] = 1 / h[:-1], 1 / h[1:]
+    q[inner + 1, inner] = -1 / h[:-1] - 1 / h[1:]
+    r = np.diag((h[:-1] + h[1:]) / 3) + np.diag(h[1:-1] / 6, 1) + np.diag(h[1:-1] / 6, -1)
+    rough = q @ np.linalg.solve(r, q.T)
+    return np.asarray((rough + rough.T) / 2)
+
+
+def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:
+    """Return p-values adjusted over a tree of hypotheses, each at least as large as that of the node above.
+
+    ``max over the node and its ancestors of min(1, p m / size)``, with m the size of the roots together: a node is
+    rejected only where all above it are, so that a search descends from rejected nodes only. Whatever the dependence,
+    P(any true null hypothesis is rejected) <= alpha: above each false rejection is a topmost one, and these are
+    disjoint, so that their shares ``alpha size / m`` sum to ``alpha`` at most. A node and its parts need not agree: a
+    whole may have no effect though its parts do, and then hides them.
+
+    Parameters
+    ----------
+    p
+        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest. NaN: the node was not tested,
+        and everything below it is NaN.
+    parents
+        The number of the node above each, -1 for a root; a parent comes before its children; shape ``(N,)``.
+    sizes
+        How much of the whole each node is (bases, leaves), fixed before p was seen; positive, and children together
+        no more than their parent; shape ``(N,)``.
+
+    Returns
+    -------
+    array
+        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not tested.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value is not between 0 and 1, the parents make no tree, or the sizes are not those of parts.
+
+    References
+    ----------
+    Meinshausen (2008), Hierarchical testing of variable importance, doi:10.1093/biomet/asn007. Goeman & Solari (2010),
+    The sequential rejection principle of familywise error control, doi:10.1214/10-AOS829.
+
+    Examples
+    --------
+    >>> hierarchical_p([0.001, 0.002, 0.4, 0.03], np.array([-1, 0, 0, 1]), [4, 2, 2, 1])
+    array([0.001, 0.004, 0.8  , 0.12 ])
+    """
+    values, above, size = _as_node_p_values(p), _as_parents(parents), np.asarray(sizes, dtype=np.float64)
+    if above.shape != values.shape[:1] or size.shape != above.shape:
+        raise EstimateError(f"{len(values)} p-values, {above.size} parents and {size.size} sizes; give one of each")
+    _check_sizes(above, size)
+    whole = size[above < 0].sum()
+    adjusted = np.minimum(1.0, values * (whole / size).reshape(-1, *[1] * (values.ndim - 1)))
+    for node in np.flatnonzero(above >= 0):
+        adjusted[node] = np.maximum(adjusted[node], adjusted[above[node]])
+    return np.asarray(adjusted)
+
+
+def _as_node_p_values(p: npt.ArrayLike) -> Array:
+    values = np.asarray(p, dtype=np.float64)
+    wrong = (values < 0) | (values > 1)
+    if values.ndim < 1 or wrong.any():
+        raise EstimateError(f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not between 0 and 1")
+    return values
+
+
+def _as_parents(parents: Codes) -> npt.NDArray[np.int64]:
+    above = np.asarray(parents)
+    if above.ndim != 1 or above.dtype.kind not in "iu" or not ((above < np.arange(above.size)) & (above >= -1)).all():
+        raise EstimateError("parents: give for each node the number of an earlier one, or -1 for a root")
+    return above.astype(np.int64)
+
+
+def _check_sizes(above: npt.NDArray[np.int64], size: Array) -> None:
+    if not ((size > 0) & np.isfinite(size)).all():
+        raise EstimateError("sizes: each node is a positive, finite part of the whole")
+    inside = np.flatnonzero(above >= 0)
+    parts = np.bincount(above[inside], weights=size[inside], minlength=size.size)
+    too_large = parts > size * (1 + 1e-9)
+    if too_large.any():
+        node = int(np.argmax(too_large))
+        raise EstimateError(f"sizes: node {node} has {size[node]:g}, and its children {parts[node]:g} together")

@@ -1,0 +1,303 @@
+"""Effects as tables: for programs, for print, and for notebooks."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.effect_table import select_tasks
+from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
+from causalgia.estimation import as_estimates
+from causalgia.estimation.ratios import null_value
+from causalgia.paper._report import report
+from causalgia.positions import has_positions
+from causalgia.reporting._trial_report import table_parts
+from causalgia.reporting.effect_rows import Rows, as_reportable
+from causalgia.reporting.table_formats import NAMES, html_table, latex_table, markdown_table, with_minus
+from causalgia.reporting.verdict_sentences import is_decided
+from causalgia.schema import keeps_effects
+from causalgia.spreadsheet import to_csv
+from causalgia.types import Array
+
+if TYPE_CHECKING:
+    from causalgia.experiments import Answer
+
+
+COLUMNS = ("term", "task", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
+"""Columns that every tidy table has, in this order, after broom."""
+_NAMES = {"ace": "estimate", "se": "std_error", "lower": "conf_low", "upper": "conf_high", "p": "p_value"}
+_RAW = {"raw": "raw_estimate", "se": "raw_std_error"}
+_FIRST = ("conf_level", "verdict", "q", "p_adjusted", "lfsr")
+_DIMS = {"contrast": "term"}
+_POSTERIOR_LEVEL = 0.95
+_TAKES = (
+    "tidy takes estimates (cg.estimate, cg.from_effects), decisions (cg.decide), a posterior (cg.infer), a fit "
+    "(cg.mpra.fit) or the answer of an experiment"
+)
+
+
+def tidy(x: xr.Dataset | Answer | Any, *, task: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """Return effects as a tidy table: one row per effect, with the column names of broom.
+
+    Use it to hand results to R, to a spreadsheet or to a plotting library. `causalgia.table` is the same for readers,
+    with rounded numbers.
+
+    Parameters
+    ----------
+    x
+        Estimates, decisions, a posterior, the fit of an MPRA (a row per element and contrast), or the
+        `~causalgia.experiments.Answer` of an experiment.
+    task
+        Tasks to keep: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
+
+    Returns
+    -------
+    DataFrame
+        A row per contrast and task (and ``position`` of a curve, ``model`` of a predictor). In this order:
+
+        - ``term``, the contrast (the element, for a fit), and ``task``;
+        - ``estimate``, the average causal effect on the scale of the contrast (a posterior: its mean);
+        - ``std_error`` (a posterior: its standard deviation);
+        - ``statistic = (estimate - null value) / std_error`` with ``df`` degrees of freedom;
+        - ``p_value``, two-sided, of no effect, not adjusted;
+        - ``conf_low, conf_high``, limits at ``conf_level``, which for tests with verdicts is the level of the test that
+          gave the verdict;
+        - ``verdict``, ``q``, ``p_adjusted``, ``lfsr`` and the other variables on the dims of an effect, where known,
+          under the names of `causalgia.schema`;
+        - ``exploratory``, what was decided after the outcomes were seen; no such column where nothing was.
+
+        A value is missing (NaN) where there is none: the statistic of an exact effect; the standard error and p of a
+        verdict by a posterior, whose unshrunken estimate is in ``raw_estimate, raw_std_error``. ``frame.attrs`` has the
+        attributes of the Dataset.
+
+    Raises
+    ------
+    OutcomesError
+        If there are no effects in it: outcomes and effects of single units have to be estimated first.
+    ContrastError
+        If there is no such task.
+
+    Notes
+    -----
+    For decisions by tests ``p_value`` is twice ``lfsr``, the smaller one-sided p of no effect by the test that gave the
+    verdict: Hall's transformed t where the skewness of the units is known, and then not that of ``statistic``. The
+    table of an answer is that of its decisions.
+
+    References
+    ----------
+    Robinson (2014), broom, doi:10.48550/arXiv.1412.3565.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> estimates = from_effects([1.38, 0.01], se=[0.02, 0.02], df=[99, 99], names=["GATA1", "mutant"])
+    >>> tidy(estimates)[["term", "estimate", "statistic", "df", "p_value", "conf_low"]].round(3)
+         term  estimate  statistic    df  p_value  conf_low
+    0   GATA1      1.38       69.0  99.0    0.000      1.34
+    1  mutant      0.01        0.5  99.0    0.618     -0.03
+    """
+    if isinstance(decisions := getattr(x, "decisions", None), xr.Dataset):  # of an answer
+        x = decisions
+    if isinstance(x, pd.DataFrame):
+        x = as_estimates(x)
+    if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):
+        return _frame(select_tasks(_summary(x), task, place="tidy: "))
+    if "ace" not in x:
+        first = "cg.estimate(x)" if keeps_effects(x) else "cg.estimate(cg.contrast(outcomes, control=...))"
+        cure = f"estimate first: {first}" if keeps_effects(x) or "outcome" in x else "print it: it has no effects"
+        raise OutcomesError(f"{_TAKES}, and this Dataset has no 'ace'; {cure}")
+    if not has_positions(x):
+        x = as_reportable(x)
+    return _frame(select_tasks(x, task, place="tidy: "))
+
+
+def _summary(posterior: Any) -> xr.Dataset:
+    """Return a posterior as a table: mean, standard deviation, equal-tailed interval, and its moments."""
+    from causalgia.posterior.posterior_tree import tree_datasets, tree_group
+
+    groups = {"posterior": posterior} if isinstance(posterior, xr.Dataset) else None
+    if groups is None:
+        if not (isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")):
+            name = type(posterior).__name__
+            raise OutcomesError(f"{_TAKES}, and this is {printable(name)}")
+        groups = tree_datasets(posterior)
+    draws = tree_group(groups, "posterior", "ace")["ace"]
+    if "task" not in draws.dims:
+        draws = draws.expand_dims(task=["effect"], axis=-1)
+    tail = (1 - _POSTERIOR_LEVEL) / 2
+    ends = draws.quantile([tail, 1 - tail], dim=("chain", "draw"))
+    columns = {
+        "ace": draws.mean(("chain", "draw")),
+        "posterior_sd": draws.std(("chain", "draw"), ddof=1),
+        "lower": ends.isel(quantile=0, drop=True),
+        "upper": ends.isel(quantile=1, drop=True),
+    }
+    exact = groups.get("moments", xr.Dataset())
+    known = {"mean": "ace", "sd": "posterior_sd", "lfsr": "lfsr"}
+    columns |= {
+        new: exact[old] for old, new in known.items() if old in exact and exact[old].dims == columns["ace"].dims
+    }
+    attrs = {**groups["posterior"].attrs, "ci_prob": _POSTERIOR_LEVEL, "evidence": "posterior"}
+    return xr.Dataset(columns, attrs=attrs)
+
+
+def _frame(effects: xr.Dataset) -> pd.DataFrame:
+    dims = [str(dim) for dim in effects["ace"].dims]
+    on_dims = {str(n) for n, v in effects.variables.items() if v.dims and {*v.dims} <= {*dims} and n not in dims}
+    flat = xr.Dataset({name: effects[name].broadcast_like(effects["ace"]) for name in sorted(on_dims)})
+    columns = {name: flat[name].transpose(*dims).to_numpy().ravel() for name in flat.data_vars}
+    labels = pd.MultiIndex.from_product([effects.indexes.get(dim, range(effects.sizes[dim])) for dim in dims])
+    out = {_DIMS.get(dim, dim): labels.get_level_values(i).to_numpy() for i, dim in enumerate(dims)}
+    out.setdefault("task", np.full(len(labels), "effect"))
+    numbers = {str(name): values for name, values in columns.items()}
+    missing, by_posterior = np.full(len(labels), np.nan), effects.attrs.get("evidence") == "posterior"
+    if by_posterior:
+        out |= {new: numbers.pop(old) for old, new in _RAW.items() if old in numbers}
+        numbers["se"] = numbers.pop("posterior_sd", missing)
+    elif is_decided(effects) and "p" not in numbers and "lfsr" in numbers:
+        numbers["p"] = np.minimum(2 * numbers["lfsr"], 1.0)
+    out |= {_NAMES.get(name, name): values for name, values in numbers.items()}
+    level = out.pop("interval_level", np.full(len(labels), effects.attrs.get("ci_prob", np.nan)))
+    if "conf_low" in out:
+        out["conf_level"] = np.asarray(level, dtype=float)
+    out = {name: missing for name in COLUMNS if name not in out} | out
+    if exploratory := effects.attrs.get("exploratory"):
+        out["exploratory"] = np.full(len(labels), str(exploratory))
+    if not by_posterior:
+        out["statistic"] = _statistic(out["estimate"], np.asarray(out["std_error"], dtype=float), null_value(effects))
+    known = [name for name in (*COLUMNS, *_FIRST) if name in out]
+    rest = sorted(name for name in out if name not in known)
+    at = 2 if "task" in known else 1
+    where = [name for name in ("position", "model") if name in rest]
+    order = [*known[:at], *where, *known[at:], *(name for name in rest if name not in where)]
+    frame = pd.DataFrame({name: out[name] for name in order})
+    frame.attrs = {str(name): value for name, value in effects.attrs.items()}
+    return frame
+
+
+def _statistic(estimate: Array, se: Array, null: float) -> Array:
+    """Return (estimate - null) / se, missing where there is no standard error above 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(se > 0, (estimate - null) / np.where(se > 0, se, 1.0), np.nan)
+
+
+Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
+
+
+def table(
+    x: xr.Dataset | Answer, *, to: Format = "markdown", rows: Rows = "summary", task: str | Sequence[str] | None = None
+) -> Any:
+    r"""Return effects as a table to print: the one of `causalgia.report`, with its estimand and notes.
+
+    Effects are rounded to the second digit of their standard error, p below 1e-4 is "<1e-4", and fixed placebo words
+    are one line. Every name is escaped for the format.
+
+    Parameters
+    ----------
+    x
+        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment.
+    to
+        ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the package booktabs, in a ``table``
+        with a caption) are text; ``"csv"`` is that of `causalgia.tidy`, with every digit; ``"great_tables"`` is a
+        ``great_tables.GT`` to be styled further (the extra ``tables``).
+    rows
+        ``"summary"``, or ``"all"`` for a row for each placebo word, and for each of more than 30 tasks (else the 20
+        with the largest effects, which a note says).
+    task
+        Tasks to show: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
+
+    Returns
+    -------
+    str or great_tables.GT
+
+    Raises
+    ------
+    OutcomesError
+        If there are no effects in it, or the format is unknown.
+    ContrastError
+        If there is no such task.
+    MissingExtraError
+        If great_tables is not installed.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> estimates = from_effects([1.38, -0.51], se=[0.02, 0.02], names=["GATA1", "TAL1_a"])
+    >>> print(table(decide(estimates, rope=(-0.1, 0.1))))
+    | contrast | ACE | 95 % interval | verdict | q (bh) |
+    | :-- | --: | --: | :-- | --: |
+    | GATA1 | 1.380 | [1.341, 1.419] | increases | <1e-4 |
+    | TAL1\_a | −0.510 | [−0.549, −0.471] | decreases | <1e-4 |
+    <BLANKLINE>
+    Effects and standard errors as given.
+    ...
+    """
+    if to not in get_args(Format):
+        raise OutcomesError(f"to={quoted(to)} is none of {', '.join(map(quoted, get_args(Format)))}")
+    if rows not in get_args(Rows):
+        raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
+    effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
+    if to == "csv":
+        return to_csv(tidy(effects, task=task), index=False)
+    return _WRITERS[to](*table_parts(effects, rows=rows, task=task))
+
+
+_Writer = Callable[[list[str], list[list[str]], list[str]], Any]
+
+
+def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -> Any:
+    try:
+        from great_tables import GT
+        from great_tables import html as as_html
+    except ImportError as missing:
+        raise MissingExtraError("to='great_tables' needs great_tables: pip install 'causalgia[tables]'") from missing
+    shown = [[with_minus(c) if n not in NAMES else c for n, c in zip(header, line, strict=True)] for line in lines]
+    made = GT(pd.DataFrame(shown, columns=header)).cols_align("right", [n for n in header if n not in NAMES])
+    for note in notes:
+        made = made.tab_source_note(as_html(html.escape(note)))
+    return made
+
+
+_WRITERS: dict[str, _Writer] = {
+    "markdown": markdown_table,
+    "html": html_table,
+    "latex": latex_table,
+    "great_tables": _great_tables,
+}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class View:
+    """Effects as a notebook shows them; printed, they are their report.
+
+    Parameters
+    ----------
+    effects
+        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment. Of curves,
+        tipping points and other results without such a table their report is shown.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> View(from_effects([1.4], se=[0.1], names=["GATA1"]))._repr_html_().count("<tr>")
+    2
+    """
+
+    effects: xr.Dataset | Answer
+
+    def _repr_html_(self) -> str:
+        given = self.effects
+        curve = isinstance(given, xr.Dataset) and has_positions(given)
+        if isinstance(given, xr.Dataset) and (curve or "ace" not in given):  # of which there is no table
+            return f"<pre>{html.escape(report(given))}</pre>"
+        return str(table(given, to="html"))
+
+    def __repr__(self) -> str:
+        return report(self.effects) if isinstance(self.effects, xr.Dataset) else str(self.effects)

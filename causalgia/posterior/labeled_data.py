@@ -1,0 +1,550 @@
+"""Labeled data of the engines: families of estimates in, and the groups of the tree of a posterior out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from causalgia.checks import nearest
+from causalgia.errors import InferenceError, quoted
+from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation.crossover_estimates import placebo_words
+from causalgia.posterior.error_covariance import Noise, noises_of
+from causalgia.posterior.exact import rescale_prior
+from causalgia.posterior.mixture import effect_se_dependence
+from causalgia.posterior.two_scales import median_se
+from causalgia.prior import Prior
+from causalgia.types import Array, Codes
+
+if TYPE_CHECKING:
+    from causalgia.posterior.engines import FamilyPosterior
+
+_OF_RESULT = (
+    *("chain", "draw", "group", "covariate", "family"),
+    *("ace", "ace_slab", "ace_model", "mu", "beta", "tau", "tau_gamma", "tau_narrow", "tau_wide", "share_narrow"),
+    *("mean", "sd", "lfsr", "lfdr", "shrinkage", "lower_unshrunken", "upper_unshrunken"),
+    *("effect", "effect_model", "se", "se_model", "prior_unit"),
+)
+_EFFECTS_EACH = 10  # effects for each coefficient of the center
+_NOTHING = 1e-8
+_DIMS = {
+    "ace": ("contrast", "task"),
+    "ace_slab": ("contrast", "task"),
+    "mu": ("group", "task"),
+    "tau": ("group", "task"),
+    "tau_gamma": ("group", "task"),
+    "tau_narrow": ("group", "task"),
+    "tau_wide": ("group", "task"),
+    "share_narrow": ("group", "task"),
+    "beta": ("covariate", "group", "task"),
+    "ace_model": ("contrast", "task", "model"),
+}
+_KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "largest_ice", "leverage", "floor")
+_LEAST_FOR_DEPENDENCE = 20
+_MOST_WITH_COVARIANCE = 512
+_NATS = 3.0
+_HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p
+
+
+@dataclass(frozen=True, eq=False)
+class FamilyData:
+    """K effects of one task that are exchangeable beforehand."""
+
+    task: int
+    """Place of the task among the tasks."""
+    group: int
+    """Place of the group among the groups; 0 without."""
+    rows: Codes
+    """Places of the effects among the contrasts, (K,)."""
+    effect: Array
+    """Estimates, (K,) on the contrast scale; with several predictors their mean."""
+    by_predictor: Array | None
+    """Estimates of each predictor, (K, M); None for one."""
+    noise: Noise
+    """Sampling covariance of `effect`."""
+    covariates: Array | None
+    """(K, q)."""
+    patterns: Array | None
+    """Patterns of shared errors as covariates of the effects, (K, p); see `shared_patterns`."""
+    prior: Prior
+    """In the unit of the effects."""
+    unit: float
+    """Unit of the user's prior, on the contrast scale."""
+
+    @property
+    def center(self) -> Array | None:
+        """Covariates and patterns, (K, q + p); None without."""
+        columns = [x for x in (self.covariates, self.patterns) if x is not None]
+        return np.hstack(columns) if columns else None
+
+
+def family_data(
+    estimates: xr.Dataset,
+    rows: list[Codes],
+    covariates: Array | None,
+    prior: Prior,
+    factors: Callable[[int], int | None] = lambda _: None,
+    *,
+    law: str = "",
+) -> Iterator[FamilyData]:
+    """Yield the data of each family: each task and each group.
+
+    Parameters
+    ----------
+    estimates
+        With ``ace, se (contrast, task[, model])``.
+    rows
+        Rows of each group.
+    covariates
+        Shape ``(K, q)``, over all contrasts.
+    prior
+        As given by the user; scaled by the sd of the control arm where that is known and the prior is standardized.
+    factors
+        Number of factor scores that the engine can integrate for a family of K effects, as in `noise_of`.
+    law
+        Two scales have priors in units of the median standard error and use only the prior of the spread of predictors.
+
+    Raises
+    ------
+    InferenceError
+        If a standard error is missing, 0 or its square no float, a known covariance singular, or the sd of the
+        control arm 0.
+    """
+    table = average_over_predictors(estimates)
+    families = [table.isel(contrast=members) for members in rows]
+    noises = [noises_of(part, factors=factors(len(members))) for part, members in zip(families, rows, strict=True)]
+    for t in range(estimates.sizes["task"]):
+        for g, members in enumerate(rows):
+            part, noise = families[g], noises[g][t]
+            x = None if covariates is None else covariates[members]
+            if "model" not in estimates["ace"].dims:
+                by_predictor = None
+            else:
+                values: npt.NDArray[Any] = (
+                    estimates["ace"].isel(contrast=members, task=t).transpose("contrast", "model").to_numpy()
+                )
+                by_predictor = np.asarray(values, dtype=np.float64)
+            own = law == "two_scales" and by_predictor is None
+            unit = median_se(noise) if own else _prior_unit(part, t, prior)
+            yield FamilyData(
+                task=t,
+                group=g,
+                rows=members,
+                effect=part["ace"].to_numpy()[:, t],
+                by_predictor=by_predictor,
+                noise=noise,
+                covariates=x,
+                patterns=shared_patterns(noise, x),
+                prior=rescale_prior(prior, 1 / unit),
+                unit=unit,
+            )
+
+
+def sigma_label(noise: Noise) -> str:
+    """Return the form in which Sigma enters the likelihood.
+
+    Examples
+    --------
+    >>> sigma_label(Noise(np.ones(3), loadings=np.ones((3, 2))))
+    'low rank + diagonal (r=2)'
+    """
+    if noise.whole is not None:
+        return "whole"
+    return "diagonal" if noise.loadings is None else f"low rank + diagonal (r={noise.loadings.shape[1]})"
+
+
+def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
+    """Return whether the prior is in sd of the control arm: standardized, with a known sd."""
+    return prior.standardized and "control_sd" in estimates
+
+
+def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
+    """Return the name of the unit of a law's prior."""
+    if law == "two_scales" and "model" not in estimates["ace"].dims:
+        return "median standard error"
+    return "sd of the control arm" if is_standardized(estimates, prior) else "contrast scale"
+
+
+def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
+    if not is_standardized(part, prior):
+        return 1.0
+    unit = float(np.sqrt((part["control_sd"].to_numpy()[:, task] ** 2).mean()))
+    if not unit > 0:
+        raise InferenceError(
+            "control_sd is 0: the control arm does not vary, so the prior has no unit; give one on the scale of the "
+            "effects, such as prior=cg.Prior(tau_scale=1, standardized=False)"
+        )
+    return unit
+
+
+def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
+    """Average over predictors; errors remain as large as those of one, since all predictors have the same units.
+
+    Numbers of units and degrees of freedom are the smallest of any predictor, and an effect is exact if all are.
+
+    Parameters
+    ----------
+    estimates
+        With or without the dim ``model``.
+
+    Raises
+    ------
+    InferenceError
+        If the dim has a single predictor.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task", "model"), [[[1.0, 2.0]]])
+    >>> average_over_predictors(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
+    1.5
+    """
+    if "model" not in estimates["ace"].dims:
+        return estimates
+    if estimates.sizes["model"] < 2:
+        raise InferenceError(
+            "the dim 'model' has one predictor, and how retrainings differ cannot be seen; take it by itself with "
+            "estimates.isel(model=0)"
+        )
+    estimates = estimates.drop_vars("below_floor", errors="ignore")  # differs between predictors
+    numeric = [name for name, v in estimates.data_vars.items() if "model" in v.dims]
+    mean = estimates[numeric].mean("model")
+    for name in ("se", "control_sd"):
+        if name in mean:
+            mean[name] = np.sqrt((estimates[name] ** 2).mean("model"))
+    for name in ("df", "n_clusters", "n_units", "exact"):
+        if name in mean:
+            mean[name] = estimates[name].min("model")
+    rest = estimates.drop_vars([*numeric, *(n for n, c in estimates.coords.items() if "model" in c.dims)])
+    return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
+
+
+def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
+    """Return estimates, from estimates or a table with effect and se, with the named columns as coordinates.
+
+    Parameters
+    ----------
+    table
+        As in `causalgia.estimation.as_estimates`.
+    names
+        Columns of the table that become coordinates on contrast.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]})
+    >>> as_labeled_estimates(table, ["word"])["word"].values
+    array(['a', 'b'], dtype='<U1')
+    """
+    estimates = as_estimates(table)
+    source = table if isinstance(table, pd.DataFrame | xr.Dataset) else estimates
+    for name in names:
+        if name in source and name not in estimates.variables:
+            column = np.asarray(source[name])
+            if column.shape == (estimates.sizes["contrast"],):
+                column = column.astype(str) if column.dtype == object else column
+                estimates = estimates.assign_coords({name: ("contrast", column)})
+    for name in ("contrast", "task", "model"):
+        if name in estimates.dims and name not in estimates.coords:
+            estimates = estimates.assign_coords({name: np.arange(estimates.sizes[name])})
+    return estimates
+
+
+def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
+    """Return a coordinate on contrast by its name; the error lists those that exist.
+
+    Raises
+    ------
+    InferenceError
+        If there is none of that name, or it is not on contrast alone.
+    """
+    known = [str(n) for n, c in estimates.coords.items() if c.dims == ("contrast",)]
+    if not isinstance(name, str) or name not in known:
+        hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
+        raise InferenceError(
+            f"{what}={quoted(name)} is not a coordinate on contrast; there are {', '.join(sorted(known))}{hint}"
+        )
+    return estimates[name]
+
+
+def group_rows(estimates: xr.Dataset, family: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
+    """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])})
+    >>> labels, rows = group_rows(estimates, "word")
+    >>> labels.tolist(), [r.tolist() for r in rows]
+    (['a', 'b'], [[1], [0, 2]])
+    """
+    if family == "all":
+        raise InferenceError(
+            "family='all': the effects of each task have a law of their own; leave family= out for all contrasts of a "
+            "task together"
+        )
+    if family is None:
+        return None, [np.arange(estimates.sizes["contrast"])]
+    values = contrast_coordinate(estimates, family, "family").to_numpy()
+    values = values.astype(str) if values.dtype == object else values
+    labels, codes = np.unique(values, return_inverse=True)
+    return labels, [np.flatnonzero(codes == g) for g in range(len(labels))]
+
+
+def covariate_values(
+    estimates: xr.Dataset, covariates: str | Sequence[str] | None
+) -> tuple[tuple[str, ...], Array | None]:
+    """Return the names of the covariates and their values, (K, q); None without.
+
+    Raises
+    ------
+    InferenceError
+        If one is absent, not numeric or not finite; the message names the contrast.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(coords={"contrast": ["x", "y"], "position": ("contrast", [10, 20])})
+    >>> covariate_values(estimates, "position")
+    (('position',), array([[10.], [20.]]))
+    """
+    if covariates is None:
+        return (), None
+    names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
+    if not names or len(set(names)) < len(names):
+        raise InferenceError(f"covariates={quoted(covariates)}: name each coordinate on contrast once, or give None")
+    return names, np.column_stack([_as_covariate(estimates, name) for name in names])
+
+
+def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
+    values = contrast_coordinate(estimates, name, "covariates").to_numpy()
+    if values.dtype.kind not in "fiub":
+        raise InferenceError(
+            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or family={quoted(name)}"
+        )
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        k = int(np.argmax(~np.isfinite(numbers)))
+        contrast = estimates["contrast"].to_numpy()[k]
+        raise InferenceError(
+            f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave the contrast out"
+        )
+    return numbers
+
+
+def result_coordinates(
+    estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the coordinates of a result: those of the estimates on contrast, task and model, groups, covariates."""
+    coords = {
+        str(name): c
+        for name, c in estimates.drop_vars(_OF_RESULT, errors="ignore").coords.items()
+        if c.dims and set(c.dims) <= {"contrast", "task", "model"}
+    }
+    coords |= {} if labels is None else {"group": labels}
+    return coords | ({"covariate": list(covariates)} if covariates else {})
+
+
+def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | None:
+    """Return the patterns of the loadings as covariates of the effects, (K, p); None where there are none.
+
+    Similar words have correlated errors, since they create and destroy the same sites in the same units, and similar
+    effects for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. If they were
+    treated so, a pattern of the effects would be explained by a large factor score f and removed from all of them. With
+    ``delta = mu + x' beta + p' b + ...`` and b as free as mu, the pattern is attributed to the effects, f keeps its law
+    N(0, I), and every interval includes its error.
+
+    Parameters
+    ----------
+    noise
+        Of K effects.
+    covariates
+        Of each effect, (K, q); patterns are orthogonal to them and to mu.
+
+    Returns
+    -------
+    ndarray or None
+        Orthonormal columns, orthogonal to mu and the covariates, by decreasing error; at most one for ten effects.
+
+    Examples
+    --------
+    >>> control = Noise(np.ones(20), loadings=np.ones((20, 1)))
+    >>> shared_patterns(control) is None
+    True
+    >>> half = Noise(np.ones(20), loadings=np.repeat([[0.0], [2.0]], 10, axis=0))
+    >>> shared_patterns(half).round(3)[[0, -1]]
+    array([[-0.224],
+           [ 0.224]])
+    """
+    if noise.loadings is None:
+        return None
+    size = len(noise.loadings)
+    known = np.ones((size, 1)) if covariates is None else np.column_stack([np.ones(size), covariates])
+    rest = noise.loadings - known @ np.linalg.lstsq(known, noise.loadings)[0]
+    columns, length, turn = np.linalg.svd(rest, full_matrices=False)
+    used = length > _NOTHING * np.linalg.norm(noise.loadings)
+    used[size // _EFFECTS_EACH :] = False
+    signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # arbitrary in an SVD
+    return np.asarray((columns * signs)[:, used]) if used.any() else None
+
+
+def posterior_groups(
+    table: xr.Dataset,
+    families: list[FamilyData],
+    posteriors: list[FamilyPosterior],
+    coords: dict[str, Any],
+    *,
+    with_log_likelihood: bool = False,
+) -> dict[str, xr.Dataset]:
+    """Return the groups of the tree: posterior, moments, observed_data, constant_data, and from NUTS sample_stats.
+
+    Parameters
+    ----------
+    table
+        The estimates.
+    families, posteriors
+        Each family and its posterior, in the same order.
+    coords
+        Coordinates of the result, from `result_coordinates`.
+    with_log_likelihood
+        Add that group: each posterior must have one.
+    """
+    observed = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
+    observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
+    variables = {name: _draws_variable(name, families, posteriors, coords) for name in posteriors[0].draws}
+    shape = posteriors[0].draws["mu"].shape
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    posterior_group = xr.Dataset(
+        variables, coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
+    )
+    groups = {
+        "posterior": posterior_group,
+        "moments": _moments_group(families, posteriors, coords),
+        "observed_data": on_contrasts(observed, coords),
+        "constant_data": constant_group(table, families, coords),
+    }
+    if with_log_likelihood:
+        # `effect (chain, draw, contrast, task)`, under the name of what was observed
+        chains, draws = posteriors[0].draws["mu"].shape
+        out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
+        for family, found in zip(families, posteriors, strict=True):
+            assert found.log_likelihood is not None  # for mypy: `infer` has checked
+            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(chains, draws, -1)
+        names = coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
+        groups["log_likelihood"] = xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
+    stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
+    return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
+
+
+def _draws_variable(
+    name: str, families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
+) -> tuple[tuple[str, ...], Array]:
+    """Return the draws of all families in one array; those of a single family are not copied."""
+    dims = tuple(d for d in _DIMS[name] if d != "group" or "group" in coords)
+    first = posteriors[0].draws[name]
+    if len(families) == 1 and "group" not in coords:
+        return ("chain", "draw", *dims), np.expand_dims(first, 2 + dims.index("task"))
+    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # the draws of an effect are contiguous
+    for family, found in zip(families, posteriors, strict=True):
+        at = {"contrast": family.rows, "task": family.task, "group": family.group}
+        index: Any = tuple(at.get(d, slice(None)) for d in dims)
+        places[index] = np.moveaxis(found.draws[name], (0, 1), (-2, -1))
+    return ("chain", "draw", *dims), np.moveaxis(places, (-2, -1), (0, 1))
+
+
+def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
+    columns = {
+        name: _by_contrast_and_task([(q, a.moments[name]) for q, a in zip(families, posteriors, strict=True)], coords)
+        for name in posteriors[0].moments
+    }
+    half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in families]
+    columns |= {
+        f"{side}_unshrunken": _by_contrast_and_task([(q, q.effect + sign * w) for q, w in half], coords)
+        for side, sign in (("lower", -1), ("upper", 1))
+    }
+    out = xr.Dataset(columns, coords_on(coords, {"contrast", "task"}))
+    # attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead
+    large = [(q, a) for q, a in zip(families, posteriors, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
+    gains = [
+        effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
+    ]
+    if not gains:
+        out.attrs = {"effect_se_dependence": f"not tested: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+    else:
+        names = ", ".join(
+            str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
+        )
+        dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
+        out.attrs = {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
+    return out
+
+
+def _by_contrast_and_task(parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
+    out = np.empty((len(coords["contrast"]), len(coords["task"])))
+    for family, values in parts:
+        out[family.rows, family.task] = values
+    return ("contrast", "task"), out
+
+
+def constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
+    """Return the data of the estimates, averaged over predictors; ``se_model`` is that of each predictor."""
+    table, each = average_over_predictors(table), table
+    known = {name: table[name] for name in _KNOWN if name in table}
+    known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
+    out = on_contrasts(known, coords)
+    out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in families], coords)
+    out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
+    out["placebo_word"] = ("contrast", placebo_words(table))
+    # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
+    names = coords["contrast"].to_numpy()
+    if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
+        covariance_data = xr.Dataset()
+    else:
+        matrix = table["covariance"]
+        if "contrast_" in matrix.coords:
+            matrix = matrix.sel(contrast_=names)
+        values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
+        covariance_data = xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
+    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(covariance_data)
+
+
+def on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
+    """Return columns of estimates as a Dataset with the coordinates of the result.
+
+    Examples
+    --------
+    >>> effect = xr.DataArray([1.0], dims="contrast")
+    >>> on_contrasts({"effect": effect}, {"contrast": ["GATA1"]})["contrast"].item()
+    'GATA1'
+    """
+    used = {dim for column in columns.values() for dim in map(str, column.dims)}
+    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, coords_on(coords, used))
+
+
+def coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
+    """Return the coordinates on these dims.
+
+    Examples
+    --------
+    >>> coords_on({"contrast": ["GATA1"], "task": ["K562"]}, {"task"})
+    {'task': ['K562']}
+    """
+    return {n: c for n, c in coords.items() if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims}
+
+
+def _sample_stats(parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
+    """Return sampler statistics: (chain, draw) of one family, as ArviZ plots it; of several with the dim family."""
+    if len(parts) == 1:
+        out = xr.Dataset({name: (("chain", "draw"), values) for name, values in parts[0][1].items()})
+    else:
+        stacked = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
+        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in stacked.items()})
+        out = out.assign_coords(family=[_family_label(family, coords) for family, _ in parts])
+    return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
+
+
+def _family_label(family: FamilyData, coords: dict[str, Any]) -> str:
+    task = str(coords["task"].to_numpy()[family.task])
+    return f"{task}, {coords['group'][family.group]!s}" if "group" in coords else task

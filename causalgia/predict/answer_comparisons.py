@@ -1,0 +1,350 @@
+"""Comparisons of answers: one sequence in several batches, and a fast predictor beside an exact one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import EstimateError, PredictorError, quoted
+from causalgia.predict.predictor import LONG, NonFiniteError, Predictor, as_token_rows, check_predictor
+from causalgia.types import Array, Tokens
+
+_ROWS = 8
+_NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
+"""Tolerated difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+_TF32_NOISE = 5e-3
+"""The same for float32 with CUDA: code outside this library may round products to 10 bits."""
+SAME_TWICE = (
+    "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
+    "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
+)
+MATES = (
+    "answers a sequence differently {how}: the answer depends on its batch mates. Put batch norm into eval mode "
+    "(track_running_stats=True, no .train() in forward), and take out any mean, softmax or scaling over the batch"
+)
+CHANGED = (
+    "answers otherwise than when the trial began: outcomes from before and after the change cannot be compared. Look "
+    "for weights, a mode or a file that something changed meanwhile, and run the trial again"
+)
+
+
+def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
+    """Raise PredictorError if answers are random or depend on which sequences are predicted together.
+
+    An effect is a difference of two answers; if answers depend on batch mates (dropout left on, batch norm in training
+    mode, a per-batch normalization), no two of them are comparable. One row is predicted alone, then up to eight
+    (above 50 kb two) together, together again and in reverse order, and another one alone: five small forward passes.
+    If all rows are the same sequence, copies with exchanged bases are added (unless those have no finite answer). A
+    predictor that takes one sequence at a time has no batch mates: it answers one row, another, and the first again.
+
+    Parameters
+    ----------
+    predictor
+        Any predictor.
+    tokens
+        Sequences (n, length) of the kind that will be predicted.
+
+    Returns
+    -------
+    float
+        Largest difference between two answers to one sequence that counts as rounding, on the scale of the answers.
+
+    Raises
+    ------
+    PredictorError
+        If answers differ by more than 1e-9 (float64), 1e-4 (float32; 5e-3 where CUDA is in use) or 1e-2 (half
+        precision) of the largest answer; the message says which comparison failed and the likely cause. An answer
+        that is not finite is a `NonFiniteError`, whose `row` is a row of `tokens`.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> tokens = np.array([[0, 1, 2, 3], [0, 0, 0, 0]], np.uint8)
+    >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1)), tokens)
+    0.0004
+    >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) - x[:, 0].sum(-1).mean()), tokens)
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
+    """
+    return probe_answers(predictor, as_token_rows(tokens)).limit
+
+
+def check_same_twice(predictor: Predictor, tokens: Tokens) -> None:
+    """Raise PredictorError if up to eight sequences (above 50 kb one) get other answers when asked again.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> generator = np.random.default_rng(0)
+    >>> check_same_twice(FunctionPredictor(lambda x: generator.normal(size=len(x))), np.zeros((1, 4), np.uint8))
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers the same batch differently when asked twice: ...
+    """
+    some = tokens[: _ROWS if tokens.shape[1] <= LONG else 1]
+    first = predictor.predict(some)
+    _compare(
+        predictor, first, _predict_again(predictor, some, SAME_TWICE), rounding_allowed(predictor, first), SAME_TWICE
+    )
+
+
+@dataclass(frozen=True)
+class ProbeAnswers:
+    """Answers of a predictor whose answers depend on the sequence alone.
+
+    Attributes
+    ----------
+    tokens, answers
+        Sequences (n, length) that were asked alone, the first of the probe among them, and their answers.
+    limit
+        Largest difference between two answers to one sequence that counts as rounding.
+    seconds
+        Time of the last pass of a single sequence.
+    """
+
+    tokens: Tokens
+    answers: NDArray[Any]
+    limit: float
+    seconds: float
+
+
+def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
+    """Return the answers of `check_batch_mates`, which raises what this raises; the first sequence goes alone."""
+    length = tokens.shape[1]
+    some = tokens[: _ROWS if length <= LONG else 2]
+    first = _ask_first(predictor, some)
+    if asks_one_by_one(predictor, length):
+        return _ask_one_by_one(predictor, tokens[:_ROWS], first)
+    rows, other, together = _answer_with_mates(predictor, some)
+    limit = rounding_allowed(predictor, together)
+    _compare(predictor, together, _predict_again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
+    lonely, began = [0, other], time.perf_counter()
+    alone = np.concatenate([first, _ask_alone(predictor, rows[other : other + 1])])
+    seconds = time.perf_counter() - began
+    _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
+    other_order = MATES.format(how="when the batch is in another order")
+    backwards = _predict_again(predictor, rows[::-1], other_order)[::-1]
+    _compare(predictor, together, backwards, limit, other_order)
+    return ProbeAnswers(rows[lonely], alone, limit, seconds)
+
+
+def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
+    """Return the answer to the first sequence, alone; the error says whether it is answered among others."""
+    try:
+        return predictor.predict(some[:1])
+    except PredictorError as error:
+        if "more than 1 value per channel" in str(error):  # batch norm of torch in training mode
+            raise _failed_alone(error) from error
+        call_failed = error.__cause__ is not None or isinstance(error, NonFiniteError)
+        if not call_failed or len(some) < 2 or some.shape[1] > LONG:
+            raise
+        try:
+            predictor.predict(some)
+        except PredictorError:
+            raise error from error.__cause__
+        raise _failed_alone(error) from error
+
+
+def asks_one_by_one(predictor: Predictor, length: int) -> bool:
+    """Say whether every sequence goes through the predictor alone, so that its answer is the same number anywhere."""
+    parts = predictor.parts
+    return all(part.resolve_batch_size(length) == 1 and not part.incremental for part in parts)
+
+
+def _ask_one_by_one(predictor: Predictor, rows: Tokens, first: NDArray[Any]) -> ProbeAnswers:
+    """Ask for another sequence, if there is one, and for the first again."""
+    differs = np.flatnonzero((rows != rows[0]).any(axis=1))[:1]
+    others = [predictor.predict(rows[i : i + 1]) for i in differs]
+    began = time.perf_counter()
+    again = _predict_again(predictor, rows[:1], SAME_TWICE)
+    seconds = time.perf_counter() - began
+    answers = np.concatenate([again, *others])
+    limit = rounding_allowed(predictor, answers)
+    _compare(predictor, first, again, limit, SAME_TWICE)
+    return ProbeAnswers(rows[[0, *differs]], answers, limit, seconds)
+
+
+def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], limit: float) -> None:
+    """Raise PredictorError if the answer to a sequence (1, length) differs from `before`, (1, tasks[, models]).
+
+    Raises
+    ------
+    PredictorError
+        If the answers differ by more than the limit, on their scale; the message names the task and both answers.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> row = np.array([[0, 1, 2, 3]], np.uint8)
+    >>> check_unchanged(FunctionPredictor(lambda x: x[:, 0].sum(-1)), row, np.array([[2.0]]), 1e-9)
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
+    """
+    _compare(predictor, before, _predict_again(predictor, row, CHANGED), limit, CHANGED)
+
+
+def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
+    """Return the rows to compare, the index of one that differs from the first, and their answers."""
+    differs = (rows != rows[0]).any(axis=1)
+    if differs.any():
+        return rows, int(differs.argmax()), predictor.predict(rows)
+    half = rows[: _ROWS // 2]
+    for exchange in (1, 2, 3):  # A with C, G with T; A with G, C with T; A with T, C with G
+        company = np.concatenate([half, half ^ np.uint8(exchange)])
+        try:
+            return company, len(half), predictor.predict(company)
+        except NonFiniteError as error:
+            if error.row < len(half):
+                raise
+    return rows, 0, predictor.predict(rows)
+
+
+def _predict_again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
+    """Return the answers for rows whose answers were finite before."""
+    try:
+        return predictor.predict(rows)
+    except NonFiniteError as error:
+        msg = f"the predictor {cause} (task {quoted(error.task)}: a finite answer, then {error.value})"
+        raise PredictorError(msg) from error
+
+
+def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
+    """Return the largest difference between two answers to a sequence that counts as rounding, for any task."""
+    size = min(predictor.precision.itemsize, answers.dtype.itemsize)
+    torch = sys.modules.get("torch")
+    on_cuda = torch is not None and torch.cuda.is_initialized()
+    relative_noise = _TF32_NOISE if on_cuda and size == 4 else _NOISE.get(size, _NOISE[8])
+    return relative_noise * float(np.abs(answers).max())
+
+
+def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:
+    try:
+        return predictor.predict(row)
+    except PredictorError as error:
+        raise _failed_alone(error) from error
+
+
+def _failed_alone(error: PredictorError) -> PredictorError:
+    how = "alone and among others (alone it fails)"
+    return PredictorError(f"the predictor {MATES.format(how=how)}. It says: {error}")
+
+
+def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], limit: float, cause: str) -> None:
+    if first.shape != second.shape:
+        msg = f"the predictor answers with shape {first.shape}, then {second.shape}; its outputs depend on the batch"
+        raise PredictorError(msg)
+    gap = np.abs(first.astype(np.float64) - second.astype(np.float64))
+    if gap.max() <= limit:
+        return
+    at = np.unravel_index(int(gap.argmax()), gap.shape)
+    labels = {dim: predictor.coordinates[dim][int(i)] for dim, i in zip(predictor.dims, at[1:], strict=True)}
+    where = f", position {labels['position']}" if "position" in labels else ""
+    msg = f"the predictor {cause} (task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g})"
+    raise PredictorError(msg)
+
+
+@dataclass(frozen=True)
+class ContrastDeviation:
+    """Error of contrasts, in standard deviations of the contrast over units; arrays (contrast, task[, model]).
+
+    Parameters
+    ----------
+    contrasts
+        Names of the arms that the control was subtracted from.
+    rms
+        Root mean square of the error of an individual effect.
+    bias
+        Mean error, which no number of units removes.
+    bias_mcse
+        Monte-Carlo standard error of `bias`.
+    bias_in_se
+        Size of the bias in standard errors of the average effect at `n_units`.
+    """
+
+    contrasts: tuple[str, ...]
+    rms: Array
+    bias: Array
+    bias_mcse: Array
+    bias_in_se: Array
+
+
+def contrast_deviation(
+    predictor: Predictor, reference: Predictor, arms: Mapping[str, Tokens], *, n_units: int = 1_000
+) -> ContrastDeviation:
+    r"""Measure the error of one predictor's contrasts relative to another that computes the same exactly.
+
+    With :math:`C_u` the reference's contrast of unit u (an arm minus the control) and :math:`e_u` the other's minus
+    it, this gives :math:`\sqrt{\overline{e^2}} / s_C`, :math:`\bar e / s_C` and :math:`|\bar e| \sqrt{n} / s_C`, where
+    :math:`s_C` is the standard deviation of :math:`C_u` over units. The average effect over n units has the standard
+    error :math:`s_C / \sqrt n`, so the last is the bias relative to the uncertainty that is reported. Compare with the
+    numerical floor: the same for plain float32 (``fast = TorchPredictor(net, tf32=True)`` and
+    ``plain = TorchPredictor(net)``, both against ``plain.reference()``).
+
+    Parameters
+    ----------
+    predictor
+        The fast predictor.
+    reference
+        The exact predictor, such as `TorchPredictor.reference`, with the same tasks.
+    arms
+        Tokens (n, length) of the same units under each arm, by name; the first is the control.
+    n_units
+        Number of units of the intended trial.
+
+    Raises
+    ------
+    PredictorError
+        If one of the two is not a predictor or fails, or their answers have different shapes.
+    EstimateError
+        If there are fewer than two arms or two units, or a contrast does not vary over units (named).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> exact = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), dtype="float64")
+    >>> rounded = cg.FunctionPredictor(lambda x: np.round(x[:, 0].sum(-1) / 3) * 3, dtype="float64")
+    >>> control = np.random.default_rng(0).integers(0, 4, (500, 30), dtype=np.uint8)
+    >>> treated = np.where(np.arange(30) < 6, np.uint8(0), control)
+    >>> found = contrast_deviation(rounded, exact, {"control": control, "A6": treated})
+    >>> found.contrasts, bool(abs(found.bias[0, 0]) < 4 * found.bias_mcse[0, 0])
+    (('A6',), True)
+    """
+    for given in (predictor, reference):
+        check_predictor(given, "contrast_deviation(predictor, reference)")
+    sizes = {name: len(as_token_rows(tokens)) for name, tokens in arms.items()}
+    if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
+        msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
+        raise EstimateError(msg)
+    fast, exact = (_arm_differences(one, arms) for one in (predictor, reference))
+    if fast.shape != exact.shape:
+        msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
+        raise PredictorError(msg)
+    names = tuple(arms)[1:]
+    sd: Array = exact.std(axis=1, ddof=1)
+    at = np.argwhere(sd == 0)
+    if at.size:
+        msg = (
+            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units (task {int(at[0][1])}), so there "
+            "is no spread to measure a deviation in; give more units, or an arm that the predictor answers to"
+        )
+        raise EstimateError(msg)
+    error = (fast - exact) / sd[:, None]
+    bias = error.mean(axis=1)
+    return ContrastDeviation(
+        contrasts=names,
+        rms=np.sqrt((error**2).mean(axis=1)),
+        bias=bias,
+        bias_mcse=error.std(axis=1, ddof=1) / np.sqrt(error.shape[1]),
+        bias_in_se=np.abs(bias) * np.sqrt(n_units),
+    )
+
+
+def _arm_differences(predictor: Predictor, arms: Mapping[str, Tokens]) -> Array:
+    """Return every arm minus the first, (contrast, unit, task[, model])."""
+    answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in arms.values()]
+    return np.stack([answer - answers[0] for answer in answers[1:]])

@@ -1,0 +1,204 @@
+"""PyTorch predictors as differentiable functions and ONNX files; imported on demand, as they need torch."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from causalgia.checks import is_whole
+from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.predict.answer_checks import first_line
+from causalgia.predict.onnx import OnnxPredictor
+from causalgia.predict.predictor import Predictor
+from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
+from causalgia.predict.torch_predictor import TorchPredictor
+from causalgia.types import Tokens
+
+Differentiable: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+
+
+@contextmanager
+def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
+    """Yield a predictor as a function of one-hot rows, with gradients: (n, 4, length) in the order ACGT to (n, tasks).
+
+    The function applies what `predict` applies: the order of the letters, the layout, the read-out, both strands and
+    the choice of tasks. The network is in eval mode meanwhile, its weights and flags are as before afterwards.
+
+    Parameters
+    ----------
+    predictor
+        A `TorchPredictor` without a dim position.
+
+    Raises
+    ------
+    PredictorError
+        If it is no `TorchPredictor`, answers along a track, or the network or its read-out fails.
+    """
+    if not isinstance(predictor, TorchPredictor):
+        raise PredictorError(
+            f"{type(predictor).__name__} gives no gradients; method='ism', 'occlusion' and 'shapley' need answers "
+            "alone, and a network in PyTorch is wrapped by cg.TorchPredictor"
+        )
+    if predictor.dims != ("task",):
+        raise PredictorError(
+            "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
+            "track out: cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)])"
+        )
+
+    def answers(one_hot: torch.Tensor) -> torch.Tensor:
+        try:
+            return answers_to_one_hot(predictor, predictor.module, one_hot)
+        except CausalgiaError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PredictorError(f"the network failed where gradients are kept: {first_line(error)}") from error
+
+    exact, whole = exact_float32(predictor.device, tf32=False), without_autocast(predictor.device)
+    with in_eval_mode(predictor.module), torch.enable_grad(), exact, whole:
+        yield answers
+
+
+def answers_to_one_hot(predictor: TorchPredictor, network: torch.nn.Module, one_hot: torch.Tensor) -> torch.Tensor:
+    """Return answers (n, tasks) of a network to rows (n, 4, length) in the order ACGT, over both strands if averaged.
+
+    The network may be another than the predictor's own, such as a changed copy.
+    """
+
+    def columns(rows: torch.Tensor) -> torch.Tensor:
+        return predictor.read_out(network(as_network_input(predictor, rows)), len(rows))
+
+    made = columns(one_hot)
+    return (made + columns(one_hot.flip(1, 2))) / 2 if predictor.rc_average else made
+
+
+def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.Tensor:
+    """Return rows (n, 4, length) in the order ACGT in the order of letters and the layout of the network."""
+    x = one_hot[:, list(predictor.channel_order)]
+    return x if predictor.layout == "NCL" else x.transpose(1, 2)
+
+
+_ROWS = 12
+_SHOWN = 4
+"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
+_TOLERATED = {4: 1e-4, 8: 1e-9}
+"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+
+
+def write_network(
+    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
+) -> OnnxPredictor:
+    """Export a network; see `causalgia.predict.export_onnx`."""
+    if not is_whole(length) or length < 1:
+        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
+    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
+    truth = predictor.predict(tokens)
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        _write_onnx(predictor, draft, tokens[:_SHOWN])
+        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
+        draft.replace(target)
+    except OSError as error:
+        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return _open_exported(target, predictor)
+
+
+class _ReducedNetwork(torch.nn.Module):
+    """A network followed by `reduce`."""
+
+    def __init__(self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None) -> None:
+        super().__init__()
+        self.module = module
+        self.reduce = reduce
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Return the reduced output for one-hot x."""
+        output = self.module(x)
+        return output if self.reduce is None else self.reduce(output)
+
+
+def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+    with in_eval_mode(predictor.module):
+        whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor._function).eval()
+    x = _one_hot_input(predictor, tokens)
+    with torch.inference_mode():
+        output = whole(x)
+        if isinstance(output, Mapping):
+            names = [str(name) for name in output]
+        else:
+            parts = output if isinstance(output, tuple | list) else (output,)
+            names = ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, about its exporter
+            torch.onnx.export(
+                whole,
+                (x.clone(),),
+                str(draft),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                input_names=["sequence"],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            )
+    except CausalgiaError:
+        raise
+    except Exception as error:
+        msg = f"torch cannot export this network to ONNX ({first_line(error)}); keep it a TorchPredictor"
+        raise PredictorError(msg) from error
+
+
+def _one_hot_input(predictor: TorchPredictor, tokens: Tokens) -> torch.Tensor:
+    from causalgia.sequences.alphabet import one_hot
+
+    x = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
+    return torch.from_numpy(x).to(predictor.dtype)
+
+
+def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
+    return OnnxPredictor(
+        path,
+        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
+        scale=predictor._given_scale,
+        layout=predictor.layout,
+        alphabet=predictor.alphabet,
+        heads=predictor.heads,
+        rc_average=predictor.rc_average,
+        track=predictor.track,
+        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
+    )
+
+
+def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
+    written.fix_batches({tokens.shape[1]: 5})
+    try:
+        if written.graph.rows is None:
+            return written.predict(tokens)
+        reason = f"it takes {written.graph.rows} sequences at once and no others"
+    except PredictorError as error:
+        reason = str(error)
+    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
+
+
+def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
+    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
+    gap = float(np.abs(answers.astype(np.float64) - truth).max())
+    if gap > limit:
+        msg = (
+            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
+            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
+        )
+        raise PredictorError(msg)
