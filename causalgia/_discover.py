@@ -254,7 +254,14 @@ def discover(
         answer.decisions,
         n_proposing,
         n_fresh,
-        (says, *_other_words(table, answer.decisions), *near_copies, *_overlap_sentences(trial, predictor), *copies),
+        (
+            says,
+            *_member_sentences(predictor),
+            *_other_words(table, answer.decisions),
+            *near_copies,
+            *_overlap_sentences(trial, predictor),
+            *copies,
+        ),
     )
 
 
@@ -417,6 +424,16 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
         return largest, []
     words = "this word" if len(left_out) == 1 else "these words"
     return largest, [f"Pairs leave out {words}, a near copy of a larger one: {', '.join(left_out)}."]
+
+
+def _member_sentences(predictor: Predictor) -> list[str]:
+    """Return a sentence on what q and the interval are of, where the predictor is an ensemble."""
+    if predictor.models is None:
+        return []
+    return [
+        f"A word holds if it does in more than half of the {len(predictor.models)} members; q is that of the member "
+        "that makes the majority, and the interval, over units and members, may reach beyond 0 where members differ."
+    ]
 
 
 def _overlap_sentences(trial: Design, predictor: Predictor) -> list[str]:

@@ -536,3 +536,27 @@ def test_a_task_that_answers_nothing_has_no_rows():
     two = cg.FunctionPredictor(answer, tasks=["live", "dead"], scale="log intensity")
     found = cg.discover(two, planted(80, "TGCATG", "AGAATG"), n_units=100, rng=0)
     assert set(found.table["task"]) == set(found.pairs["task"]) == {"live"}
+
+
+def test_a_word_holds_in_most_members_of_an_ensemble():
+    """Two of three read TGCATG, one with half the effect: the mean of all, q of the second, a wide interval."""
+    weights = 0.05 * np.random.default_rng(0).normal(size=(4, 41))
+
+    def answer(share):
+        def one(x):
+            return (share * rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0] + (x * weights).sum(axis=(1, 2)))[
+                :, None
+            ]
+
+        return cg.FunctionPredictor(one, tasks=["RBFOX1"], scale="log intensity", fingerprint=f"share {share}")
+
+    members = [answer(share) for share in (1.0, 0.5, 0.0)]
+    found = cg.discover(cg.Ensemble(members), planted(80, "TGCATG", "AGAATG"), n_units=100, method="seqlets", rng=0)
+    best = found.table.iloc[0]
+    assert best["consensus"] in "UTGCATGT"
+    assert best["members"] == 2
+    alone = found.decisions.sel(contrast=best["consensus"], task="RBFOX1")
+    assert best["ace"] == pytest.approx(float(alone["ace"].mean("model")), rel=1e-6)
+    assert best["q"] == np.sort(alone["q"])[1]
+    assert best["upper"] - best["lower"] > 2 * float((alone["upper"] - alone["lower"]).max())
+    assert "more than half of the 3 members; q is that of the member that makes the majority" in str(found)
