@@ -74,6 +74,15 @@ def test_the_plugin_for_blosc_is_named_where_it_is_absent(tmp_path):
     )
 
 
+def test_a_damaged_file_whose_name_says_filter_is_damaged(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hdf5plugin", None)  # an import of it fails
+    path = tmp_path / "filtered_plugin.h5"
+    path.write_bytes((REFERENCE / "chrombpnet.h5").read_bytes()[:200])
+    with pytest.raises(SequenceError, match="damaged") as refused:
+        read(path)
+    assert "pip install" not in str(refused.value)
+
+
 def test_hypothetical_scores_are_preferred(tmp_path):
     both = _h5(tmp_path / "x.h5", input_seqs=ONE_HOT, hyp_scores=SCORES, projected_shap__seq=SCORES * ONE_HOT)
     np.testing.assert_array_equal(read(both)["score"][..., 0], SCORES)

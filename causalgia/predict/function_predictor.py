@@ -114,10 +114,7 @@ class FunctionPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
         )
-        if not callable(fn):
-            given = what_instead_of_network(fn) if isinstance(fn, Mapping | str | PathLike) else quoted(fn)  # type: ignore[unreachable]
-            msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {given}"
-            raise PredictorError(msg)
+        _check_callable(fn, "FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers")
         self.fn = fn
         self.batch_size = as_batch_size(batch_size)
         try:
@@ -258,9 +255,7 @@ class PredictorFactory(Predictor):
     """
 
     def __init__(self, build: Callable[[], Predictor]) -> None:
-        if not callable(build):
-            msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"  # type: ignore[unreachable]
-            raise PredictorError(msg)
+        _check_callable(build, "PredictorFactory takes a function that returns a predictor")
         self._build = build
         identity = fingerprint_of(build)
         self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
@@ -425,6 +420,12 @@ class PredictorFactory(Predictor):
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length)."""
         return self.made.predict(tokens, progress=progress)
+
+
+def _check_callable(value: object, takes: str) -> None:
+    if not callable(value):
+        network = isinstance(value, Mapping | str | PathLike)
+        raise PredictorError(f"{takes}, not {what_instead_of_network(value) if network else quoted(value)}")
 
 
 def _check_is_predictor(made: object, call: str) -> None:

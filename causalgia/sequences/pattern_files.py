@@ -18,7 +18,7 @@ from causalgia.inputs import open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
-from causalgia.sequences.sequence_files import REGION_STARTS, as_letters, load_arrays
+from causalgia.sequences.sequence_files import REGION_STARTS, as_letters, load_arrays, region_starts
 from causalgia.sequences.text_files import numbered_lines, read_text, text_head
 from causalgia.types import Array
 
@@ -176,7 +176,8 @@ def _check_with_filters(path: Path) -> None:
     try:
         check_hdf5(path)
     except OutcomesError as error:
-        if "filter" not in str(error) and "plugin" not in str(error):
+        why = str(error).replace(str(path), "")  # a file may be named "filtered.h5"
+        if "filter" not in why and "plugin" not in why:
             raise
         try:
             import hdf5plugin  # noqa: F401  # h5py has its filters from then on
@@ -411,7 +412,7 @@ class _Regions:
                     f"{path}: {name} is {column.dtype} of shape {column.shape}; it has a whole number for each of {n} "
                     "regions: make the file anew"
                 )
-        self.starts = next((arrays[name] for name in REGION_STARTS if name in arrays), None)
+        self.starts = region_starts(arrays)
         self.rows = {str(x): i for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())}
 
     def motif(self, hits: list[Hit], path: str | PathLike[str]) -> Motif:

@@ -232,13 +232,18 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
 def _region_names(arrays: Mapping[str, NDArray[Any]], n: int, width: int) -> tuple[Name, ...]:
     """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
     chromosome = arrays.get("chr", np.empty(0))
-    start = next((arrays[name] for name in REGION_STARTS if name in arrays), np.empty(0))
-    if _OF_FINEMO not in arrays or not chromosome.shape == start.shape == (n,):
+    start = region_starts(arrays)
+    if start is None or _OF_FINEMO not in arrays or not chromosome.shape == start.shape == (n,):
         return tuple(range(n))
     if chromosome.dtype.kind != "U" or start.dtype.kind not in "iu" or "NA" in chromosome.tolist():
         return tuple(range(n))
     names = tuple(f"{c}:{s}-{s + width}" for c, s in zip(chromosome.tolist(), start.tolist(), strict=True))
     return names if len(set(names)) == n else tuple(range(n))
+
+
+def region_starts(arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
+    """Return where FiNeMo's regions begin, if the file tells."""
+    return next((arrays[name] for name in REGION_STARTS if name in arrays), None)
 
 
 def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
