@@ -14,7 +14,7 @@ import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
-from causalgia.attribution.distinct_patterns import is_near_copy
+from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
 from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
@@ -45,7 +45,10 @@ _MOST_IN_PAIRS = 4
 _SUM = 0.1
 _SAME_NAME = 0.1
 _DIRECTED = ("increases", "decreases")
-_COLUMNS = ("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members", "sequences", "methods")
+_COLUMNS = (
+    *("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members", "sequences", "methods"),
+    "variant_of",
+)
 PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
 _OF_PAIRS = ("first", "second", "task", "interaction", "lower", "upper", "reads")
 _OF_SITES = ("sequence", "start", "stop", "word", "strand")
@@ -61,7 +64,8 @@ class Discovery:
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
         is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
         of predictors in which the word lies beyond placebo words in the direction of the verdict, ``sequences``, the
-        number of proposing sequences in which it was a seqlet, and ``methods``, which proposed it.
+        number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and ``variant_of``, the
+        largest word of the same verdict and task from which it differs by one letter, empty where there is none.
     pairs
         A row a pair of words that hold and task: ``first``, ``second``, ``interaction, lower, upper`` and ``reads``:
         "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
@@ -93,7 +97,8 @@ class Discovery:
     def __str__(self) -> str:
         parts = ["Which words does the network read?", "", *self.sentences]
         if len(self.confirmed):
-            parts += ["", self.confirmed.to_string(index=False, float_format="{:.3g}".format)]
+            shown = self.confirmed if self.confirmed["variant_of"].any() else self.confirmed.drop(columns="variant_of")
+            parts += ["", shown.to_string(index=False, float_format="{:.3g}".format)]
         if len(self.pairs):
             parts += ["", self.pairs.to_string(index=False, float_format="{:.3g}".format)]
         return "\n".join(parts)
@@ -173,7 +178,9 @@ def discover(
 
     With several members ``q`` is that of the member that makes the majority (the third smallest of five), and the
     interval is over units and members.
-    Words that hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``) are left out of the pairs.
+    Words that hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
+    letter (``variant_of``), are left out of the pairs: a network that reads a word reads it with a letter exchanged,
+    too, as a rule, and more weakly.
     Pairs are at two places, a third of the sequence apart; an interaction at other distances is another question
     (`causalgia.experiments.motif_pair`). Their intervals are Bonferroni's over the pairs, and "sum" says that the
     interval lies within a tenth of the smaller of the two effects.
@@ -232,9 +239,10 @@ def discover(
         answer = trial.analyze(_run_in(folder, "trial of 0", trial, predictor, keys[0]), rng=keys[1])
         beyond = "by an effect other than 0 (no placebo word has a measurable one)"
     over = answer.findings.get("over predictors", answer.decisions)
-    table = _table(answer.decisions, over, proposed, named)
     both_strands = bool(proposed.attrs["both_strands"])
-    largest, near_copies = _largest(table, both_strands=both_strands)
+    table = _table(answer.decisions, over, proposed, named)
+    table["variant_of"] = _variants(table, both_strands=both_strands)
+    largest, left_out = _largest(table, both_strands=both_strands)
     pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder)
     held = table["verdict"].isin(_DIRECTED)
     n_words = proposed.sizes["pattern"]
@@ -258,7 +266,8 @@ def discover(
             says,
             *_member_sentences(predictor),
             *_other_words(table, answer.decisions),
-            *near_copies,
+            *_variant_sentences(table),
+            *left_out,
             *_overlap_sentences(trial, predictor),
             *copies,
         ),
@@ -408,22 +417,46 @@ def _table(
     return table.iloc[order].reset_index(drop=True)
 
 
+def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
+    """Return, for each row, the largest word of its verdict and task from which its word differs by one letter."""
+    larger: dict[tuple[str, str], list[str]] = {}
+    found = []
+    for word, task, verdict in table[["consensus", "task", "verdict"]].itertuples(index=False):
+        others = larger.setdefault((task, verdict), [])
+        same = (one for one in others if verdict in _DIRECTED and is_variant(word, one, both_strands=both_strands))
+        found.append(next(same, ""))
+        others.append(word)
+    return found
+
+
+def _variant_sentences(table: pd.DataFrame) -> list[str]:
+    n = table.loc[table["variant_of"] != "", "consensus"].nunique()
+    says = f"{n:,} of the words that hold {'differs' if n == 1 else 'differ'} by one letter from a larger one."
+    return [says] if n else []
+
+
 def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
-    """Return the largest words that hold, no two of them near copies, and a sentence on those left out of pairs."""
+    """Return the largest words that hold, no two of them near copies or variants, and sentences on those left out."""
     largest: list[str] = []
-    left_out = []
-    for word in dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]):
+    copies, variants = list[str](), list[str]()
+    held = table[table["verdict"].isin(_DIRECTED)]
+    for word in dict.fromkeys(held["consensus"]):
         if len(largest) == _MOST_IN_PAIRS:
             break
-        same = next((one for one in largest if is_near_copy(word, one, both_strands=both_strands)), None)
-        if same is None:
-            largest.append(word)
+        copied = next((one for one in largest if is_near_copy(word, one, both_strands=both_strands)), None)
+        of = next((one for one in held.loc[held["consensus"] == word, "variant_of"] if one in largest), None)
+        if copied is not None:
+            copies.append(f"{word} ({copied})")
+        elif of is not None:
+            variants.append(f"{word} ({of})")
         else:
-            left_out.append(f"{word} ({same})")
-    if not left_out:
-        return largest, []
-    words = "this word" if len(left_out) == 1 else "these words"
-    return largest, [f"Pairs leave out {words}, a near copy of a larger one: {', '.join(left_out)}."]
+            largest.append(word)
+    kinds = ((copies, "a near copy of"), (variants, "one letter away from"))
+    return largest, [
+        f"Pairs leave out {'this word' if len(words) == 1 else 'these words'}, {what} a larger one: {', '.join(words)}."
+        for words, what in kinds
+        if words
+    ]
 
 
 def _member_sentences(predictor: Predictor) -> list[str]:

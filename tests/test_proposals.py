@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._discover import _largest, _reads, is_near_copy
+from causalgia._discover import _largest, _reads, _variants, is_near_copy
 from causalgia.attribution.distinct_patterns import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import AttributionError, DesignError, MissingExtraError, OutcomesError, SequenceError
@@ -350,7 +350,7 @@ def test_pairs_that_need_each_other_are_and():
 
 def test_near_copies_are_left_out_of_pairs_and_named():
     words = ["GTGACTCA", "AGATAAG", "TGACTCAC", "CTTATCT", "GAGTCAC", "TGCATG", "AGCATG", "AGAATG"]
-    table = pd.DataFrame({"consensus": words, "verdict": ["increases"] * 7 + ["undecided"]})
+    table = pd.DataFrame({"consensus": words, "verdict": ["increases"] * 7 + ["undecided"], "variant_of": ""})
     largest, says = _largest(table, both_strands=False)
     assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
     assert says == ["Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."]
@@ -358,6 +358,34 @@ def test_near_copies_are_left_out_of_pairs_and_named():
     assert largest == ["GTGACTCA", "AGATAAG", "TGCATG", "AGCATG"]
     assert says[0].endswith("TGACTCAC (GTGACTCA), CTTATCT (AGATAAG), GAGTCAC (GTGACTCA).")
     assert _largest(table.iloc[[1, 5]], both_strands=True) == (["AGATAAG", "TGCATG"], [])
+
+
+def test_variants_are_named_and_left_out_of_pairs():
+    """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another word."""
+    terms = [cg.zoo.Word("TTTGCAT", 2.0), cg.zoo.Word("TTTACAT", 1.0), cg.zoo.Word("CACGTG", 1.5)]
+    sequences = planted(240, "TTTGCAT", "TTTACAT", "CACGTG")
+    found = cg.discover(cg.zoo.Oracle(*terms), sequences, rng=0)
+    variant_of = found.table.set_index("consensus")["variant_of"]
+    assert {"TTTGCAT", "TTTACAT", "CACGTG"} <= set(found.confirmed["consensus"])
+    assert variant_of[["TTTGCAT", "TTTACAT", "CACGTG"]].tolist() == ["", "TTTGCAT", ""]
+    assert "TTTACAT" not in {*found.pairs["first"], *found.pairs["second"]}
+    assert "1 of the words that hold differs by one letter from a larger one." in found.sentences
+    assert "Pairs leave out this word, one letter away from a larger one: TTTACAT (TTTGCAT)." in found.sentences
+    assert "variant_of" in str(found)
+
+
+def test_a_variant_is_one_of_the_same_verdict_and_task():
+    rows = [
+        ("TTTGCAT", "a", "increases"),
+        ("TTTACAT", "a", "decreases"),
+        ("ATGTAAA", "a", "increases"),
+        ("TTTACAT", "b", "increases"),
+        ("TTTGCAT", "b", "undecided"),
+        ("CTTTGCAT", "a", "increases"),
+    ]
+    table = pd.DataFrame(rows, columns=["consensus", "task", "verdict"])
+    assert _variants(table, both_strands=True) == ["", "", "TTTGCAT", "", "", "ATGTAAA"]
+    assert _variants(table, both_strands=False) == [""] * 6
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from causalgia.attribution.seqlets import NO_LETTER, Group, Windows
 from causalgia.predict import Predictor
-from causalgia.sequences.alphabet import decode, reverse_complement_word
+from causalgia.sequences.alphabet import decode, encode, reverse_complement_word
 from causalgia.types import Tokens
 
 _SHARE = 0.2
 _NARROWEST = 4
+_SHORTEST_WITHIN = 6
 
 
 @dataclass(frozen=True)
@@ -298,3 +299,22 @@ def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
         if one == other or any(one[i : i + least] == other[j : j + least] for i, j in shifted):
             return True
     return False
+
+
+def is_variant(word: str, other: str, *, both_strands: bool) -> bool:
+    """Whether two words differ by one letter: of one length, or the shorter (six or more) within the longer.
+
+    Examples
+    --------
+    >>> is_variant("TTTACAT", "TTTGCAT", both_strands=False), is_variant("ATGTAAA", "TTTGCAT", both_strands=True)
+    (True, True)
+    >>> is_variant("TTACAT", "CTTTGCATA", both_strands=False), is_variant("TTTGCAT", "TTTGCAT", both_strands=False)
+    (True, False)
+    """
+    short, long = (encode([one])[0] for one in sorted((word, other), key=len))
+    if len(short) < len(long) and len(short) < _SHORTEST_WITHIN:
+        return False
+    frames = np.lib.stride_tricks.sliding_window_view(long, len(short))
+    strands = [short, 3 - short[::-1]] if both_strands else [short]
+    fewest = min(int((frames != one).sum(axis=1).min()) for one in strands)
+    return fewest == 1
