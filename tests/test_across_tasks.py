@@ -94,6 +94,25 @@ def test_the_posterior_is_that_of_enumeration():
         assert found.lfdr[j] == pytest.approx(zero, abs=1e-10)
 
 
+@pytest.mark.parametrize("size", [1e-20, 1e20])
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_determinants_beyond_any_float_are_sums_of_logs(size, ridge):
+    """Ten tasks whose variances have a product of 1e-400 or 1e400: the log density is that of a unit of its own."""
+    rng = np.random.default_rng(4)
+    variance = rng.uniform(0.5, 2.0, (3, 10))
+    effect, loadings = 2 * rng.normal(size=(3, 10)), rng.normal(size=(10, 2))
+    law = pattern_grid([Pattern("two", loadings, ridge)], np.array([np.sqrt(2.0)]))
+    there = replace(law, scale=law.scale * size)
+    eye = np.eye(10)
+    values, vectors = size**2 * variance, np.tile(eye, (3, 1, 1))
+    found = log_densities(size * effect, lambda rows: (values[rows], vectors[rows]), there)
+    for x, v, row in zip(effect, variance, found, strict=True):
+        for prior, density in zip((0 * eye, 2 * (loadings @ loadings.T + ridge * eye)), row, strict=True):
+            whole = stats.multivariate_normal(np.zeros(10), np.diag(v) + prior)
+            expected = whole.logpdf(x) + 5 * np.log(2 * np.pi) - 10 * np.log(size)
+            assert density == pytest.approx(expected, rel=1e-12)
+
+
 def test_weights_and_posterior_are_those_of_r():
     """mash with given patterns, by mixsqp and mvtnorm (tests/reference/shared_effects/case.R)."""
     r = json.loads((SHARED / "expected.json").read_text())
