@@ -17,6 +17,7 @@ from scipy import integrate, stats
 from causalgia.errors import InferenceError
 from causalgia.posterior.density_grids import (
     HalfLine,
+    Surface,
     _equal_strata,
     _has_converged,
     _level_crossings,
@@ -28,7 +29,7 @@ from causalgia.posterior.density_grids import (
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
-from causalgia.posterior.normal import _tau_upper_bound, normal, tau_posterior
+from causalgia.posterior.normal import _tau_upper_bound, cache_blocks, normal, tau_posterior, weighted_regression
 from causalgia.prior import Prior
 
 HERE = Path(__file__).parent / "reference"
@@ -119,8 +120,8 @@ PRIORS = [
 
 def brute_force(
     y: np.ndarray, s: np.ndarray, x: np.ndarray, prior: Prior, mu_sd: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Mean and sd of each effect and the log evidence from dense matrices at 400 values of tau."""
+) -> tuple[np.ndarray, np.ndarray, float, np.ndarray, np.ndarray]:
+    """Mean and sd of effects, log evidence, lfsr and shrinkage from dense matrices at 400 values of tau."""
     upper = prior.tau_scale if prior.tau == "uniform" and np.isfinite(prior.tau_scale) else 4e3
     z, w = np.polynomial.legendre.leggauss(400)
     scale = 1.0
@@ -153,7 +154,10 @@ def brute_force(
     mass /= mass.sum()
     means, variances = (np.array([row[i] for row in rows]) for i in (1, 2))
     mean = mass @ means
-    return mean, np.sqrt(mass @ (variances + (means - mean) ** 2)), evidence
+    below = mass @ stats.norm.cdf(-means / np.sqrt(variances))
+    shrinkage = mass @ (np.diag(s) / (np.diag(s) + tau[:, None] ** 2))
+    sd = np.sqrt(mass @ (variances + (means - mean) ** 2))
+    return mean, sd, evidence, np.minimum(below, 1 - below), shrinkage
 
 
 @pytest.mark.once
@@ -173,9 +177,11 @@ def test_against_dense_matrices(form: str, prior: Prior):
     post = normal(y, noise, prior, covariates=x)
     centered = np.column_stack([np.ones(k), x - x.mean(axis=0)])
     sds = prior.mu_sd / np.array([1.0, x.std()])
-    mean, sd, evidence = brute_force(y, sigma, centered, prior, sds)
+    mean, sd, evidence, lfsr, shrinkage = brute_force(y, sigma, centered, prior, sds)
     np.testing.assert_allclose(post.mean, mean, atol=1e-8)
     np.testing.assert_allclose(post.sd, sd, atol=1e-8)
+    np.testing.assert_allclose(post.lfsr, lfsr, atol=1e-8)
+    np.testing.assert_allclose(post.shrinkage, shrinkage, atol=1e-8)
     assert post.log_evidence == pytest.approx(evidence, abs=1e-7)
     n = 10_000
     draws = post.draw(n, np.random.default_rng(2))
@@ -475,6 +481,37 @@ def test_a_surface_is_the_normal_that_it_was_made_of() -> None:
     assert stats.kstest(drawn[1], stats.norm(-1, np.sqrt(0.9)).cdf).pvalue > 1e-4
 
 
+def test_a_surface_is_0_in_the_cells_all_of_whose_corners_lie_far_below_its_peak() -> None:
+    a, b = np.linspace(0, 4, 5), np.linspace(0, 5, 6)
+    low = np.random.default_rng(0).random((5, 6)) < 0.7
+    low[2, 3] = False
+    found = refine_by_spline(a, b, np.where(low, -1000.0, -30.0 * np.abs(a[:, None] - 2) / 2))
+    held = found.probability.reshape(4, 8, 5, 8).sum(axis=(1, 3)) > 0
+    expected = [[not low[i : i + 2, j : j + 2].all() for j in range(5)] for i in range(4)]
+    assert held.tolist() == expected
+    assert 3 < held.sum() < 20
+
+
+def test_as_many_nodes_as_cells_are_the_cells() -> None:
+    p = np.array([[0.1, 0.4], [0.3, 0.2]])
+    weight, a, b = Surface(np.array([0.0, 2.0, 4.0]), np.array([10.0, 11.0, 12.0]), p, 0.0).nodes(2, 2)
+    np.testing.assert_allclose(weight, p.ravel())
+    np.testing.assert_allclose(np.column_stack([a, b]), [[1, 10.5], [1, 11.5], [3, 10.5], [3, 11.5]])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_narrow_peak_between_the_first_points_is_found_beside_a_wide_one(turned: bool) -> None:
+    """Half of the mass lies in a peak 20 times narrower than the steps of the first search, on either side."""
+    places = (18.0, 6.5) if turned else (6.0, 17.5)
+    peaks = [stats.norm(places[0], 0.3), stats.norm(places[1], 0.05)]
+    found = resolve_density(
+        lambda x: np.logaddexp(peaks[0].logpdf(x), peaks[1].logpdf(x)) - np.log(2), scale=1e5, upper=24.0
+    )
+    assert found.log_total == pytest.approx(0, abs=1e-7)
+    for power in (1, 2):
+        assert found.weight @ found.value**power == pytest.approx(sum(p.moment(power) for p in peaks) / 2, rel=1e-7)
+
+
 @pytest.mark.parametrize(("middle", "sd"), [(0.0, 1.0), (4.9, 0.01), (-3.0, 1e-5), (2.0, 100.0)])
 def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(middle: float, sd: float) -> None:
     points, heights = support_grid(lambda x: -(((x - middle) / sd) ** 2) / 2, -5.0, 5.0)
@@ -538,6 +575,36 @@ def test_a_smooth_function_is_carried_to_many_places_and_a_rough_one_is_asked() 
     np.testing.assert_allclose(carried, smooth(x), rtol=1e-8, atol=1e-13)
     rough = found.carry(lambda x: np.column_stack([np.sin(x), np.abs(x - 3)]), x)
     np.testing.assert_array_equal(rough, np.column_stack([np.sin(x), np.abs(x - 3)]))
+
+
+@pytest.mark.parametrize("kind", ["even", "below 0"])
+def test_a_function_is_carried_once_the_whole_tail_of_its_series_is_small(kind: str) -> None:
+    """Every other coefficient of one series is 0, all of the other's are negative."""
+    found = resolve_density(lambda x: -((x - 20) ** 2) / 2, scale=1e8, upper=40.0)
+    lower, upper = found.scale * np.sinh(found.start), found.scale * np.sinh(found.stop)
+    x = found.quantile(np.random.default_rng(0).random(2_000))
+
+    def function(x: np.ndarray) -> np.ndarray:
+        at = (2 * x - lower - upper) / (upper - lower)
+        return (np.cos(60 * at) if kind == "even" else -1 / (1.05 - at))[:, None]
+
+    np.testing.assert_allclose(found.carry(function, x), function(x), atol=1e-8)
+
+
+def test_draws_of_a_surface_follow_the_slope_within_its_cells() -> None:
+    """Of a density that rises along a line over three cells, and is even along the other axis."""
+    p = np.outer([1.0, 2.0, 3.0], [0.25, 0.25, 0.5]) / 6
+    surface = Surface(np.arange(4.0), np.array([0.0, 1.0, 2.0, 4.0]), p, 0.0)
+    a, b = surface.draw(20_000, np.random.default_rng(0))
+    assert stats.kstest(a, lambda x: (x**2 + x) / 12).pvalue > 1e-4
+    assert stats.kstest(b, stats.uniform(0, 4).cdf).pvalue > 1e-4
+
+
+def test_a_weighted_regression_is_that_of_the_normal_equations() -> None:
+    rng = np.random.default_rng(0)
+    x, y, v = rng.normal(size=(9, 2)), rng.normal(size=9), rng.uniform(0.1, 5, 9)
+    expected = np.linalg.inv((x.T / v) @ x) @ (x.T / v) @ y
+    np.testing.assert_allclose(weighted_regression(y, x, v), expected)
 
 
 def test_a_series_has_converged_where_its_tail_is_small_on_either_side() -> None:
@@ -606,6 +673,15 @@ def test_tau_is_searched_beyond_the_effects_and_their_priors() -> None:
     assert _tau_upper_bound(3.0, 1, center, few) == pytest.approx(50 * np.exp(2 + 36.0 / 2))
     assert _tau_upper_bound(3.0, 9, center, many) == pytest.approx(3 * np.exp(2 + 36.0 / 10))
     assert _tau_upper_bound(0.3, 9, center, many) == pytest.approx(1 * np.exp(2 + 36.0 / 10))
+    wide = Prior(mu_sd=2, tau="uniform", tau_scale=1e9)
+    assert _tau_upper_bound(3.0, 9, center, wide) == pytest.approx(3 * np.exp(2 + 36.0 / 6))
     ends = Prior(mu_sd=2, tau="uniform", tau_scale=4)
     assert _tau_upper_bound(3.0, 9, center, ends) == 4
     assert _tau_upper_bound(3.0, 1, center, ends) == 4
+
+
+@pytest.mark.parametrize(("n", "width"), [(1, 1), (1000, 700), (5, 10**9), (100_000, 3), (7, 0)])
+def test_blocks_hold_each_row_once(n: int, width: int) -> None:
+    blocks = cache_blocks(n, width)
+    np.testing.assert_array_equal(np.concatenate([np.arange(n)[part] for part in blocks]), np.arange(n))
+    assert all(part.stop - part.start == blocks[0].stop for part in blocks[:-1])
