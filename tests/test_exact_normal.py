@@ -282,7 +282,7 @@ def test_the_fewest_effects_with_a_flat_tau_are_answered():
     post = normal(np.array([1.0, 2.0, 4.0]), Noise(np.ones(3)), FLAT)
     assert np.isfinite(post.mean).all()
     assert np.isfinite(post.sd).all()
-    mean, sd, _ = brute_force(np.array([1.0, 2.0, 4.0]), np.eye(3), np.ones((3, 1)), FLAT, np.array([np.inf]))
+    mean, sd, *_ = brute_force(np.array([1.0, 2.0, 4.0]), np.eye(3), np.ones((3, 1)), FLAT, np.array([np.inf]))
     np.testing.assert_allclose(post.mean, mean, atol=2e-3)  # brute force stops at 4,000, where 1/4,000 is left
     np.testing.assert_allclose(post.sd, sd, atol=2e-3)
 
