@@ -29,7 +29,15 @@ from causalgia.posterior.pattern_mixture import (
     task_moments,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
-from causalgia.posterior.shared_effects import Risk, Sharing, _crossed_alone, _risks, _sharing_group, balanced_splits
+from causalgia.posterior.shared_effects import (
+    Risk,
+    Sharing,
+    _crossed_alone,
+    _joined,
+    _risks,
+    _sharing_group,
+    balanced_splits,
+)
 from causalgia.posterior.task_covariances import (
     Pattern,
     _Analyser,
@@ -698,6 +706,17 @@ def test_each_task_by_itself_is_the_mixture_with_weights_of_others():
         second = (share * (gain * v[used, None] + (gain * x[used, None]) ** 2)).sum(axis=1)
         np.testing.assert_allclose(mean[:, t], center, rtol=1e-7, atol=1e-10)
         np.testing.assert_allclose(variance[:, t], second - center**2, rtol=1e-6)
+
+
+def test_a_law_of_two_sets_of_patterns_has_the_components_of_both_and_one_point_mass():
+    rng = np.random.default_rng(0)
+    sets = [[Pattern(f"{i}{k}", rng.normal(size=(2, 1)), 0.1 * k) for k in range(n)] for i, n in (("a", 2), ("b", 3))]
+    laws = [pattern_grid(patterns, scales) for patterns, scales in zip(sets, ([1.0, 2.0], [0.5]), strict=True)]
+    joined = _joined(*laws)
+    expected = [("none", 0.0)] + [(p.name, s) for p in sets[0] for s in (1.0, 2.0)] + [(p.name, 0.5) for p in sets[1]]
+    names = ["none" if place < 0 else joined.patterns[place].name for place in joined.pattern]
+    assert list(zip(names, joined.scale, strict=True)) == expected
+    np.testing.assert_allclose(joined.weight, 1 / 8)
 
 
 def test_how_effects_are_shared_is_counted_by_hand():

@@ -526,6 +526,12 @@ def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(middle: flo
     assert points[-1] <= min(middle + reach, 5.0) + 2.001 * step
 
 
+def test_the_grid_of_a_support_ends_where_the_density_is_0() -> None:
+    points, _ = support_grid(lambda x: -((x - 2) ** 2) / 2 if x >= 1 else -np.inf, -50.0, 50.0)
+    assert points[0] == pytest.approx(1, abs=2 * (points[1] - points[0]))
+    assert points[-1] >= 2 + np.sqrt(40) - 1e-9
+
+
 def test_a_level_is_crossed_where_a_line_crosses_it() -> None:
     v = np.arange(9.0)
     above = np.array([-3.0, -1.0, 1.0, 4.0, 5.0, 4.0, 3.0, -1.0, -9.0])

@@ -81,12 +81,16 @@ def test_likelihood_is_that_of_two_negative_binomials_and_silence() -> None:
     sd = {k: np.exp(values[k]) for k in values if k.startswith(("sd_", "dispersion_"))}
     p, w = 1 / (1 + np.exp(-values["p_silent"])), sd["sd_replicate"] * values["w"]
     between = (w - w.mean(axis=2, keepdims=True))[data.element, data.arm]
-    level = values.get("level")
-    if level is None:
-        base = values["base"]
-        d = values["d"] if "d" in values else values["mu"] + np.exp(values["tau"]) * values["z_d"]
-        theta = np.column_stack([base, base + d[:, 0]]) + w.mean(axis=2)
-        level = values["abundance"] + theta[data.element, data.arm] + sd["sd_barcode"] * values["z_level"]
+    base = values["base"]
+    d = values["d"] if "d" in values else values["mu"] + np.exp(values["tau"]) * values["z_d"]
+    theta = np.column_stack([base, base + d[:, 0]]) + w.mean(axis=2)
+    center = values["abundance"] + theta[data.element, data.arm]
+    level = values["level"] if "level" in values else center + sd["sd_barcode"] * values["z_level"]
+    if "level" in values:
+        prior = model.compile_fn(
+            model.logp(vars=[model["level"]], sum=False), inputs=inputs, mode="FAST_COMPILE", on_unused_input="ignore"
+        )
+        np.testing.assert_allclose(prior(point)[0], stats.norm.logpdf(level, center, sd["sd_barcode"]), rtol=1e-9)
     logs = {
         "dna": _nb(data.dna, values["abundance"][:, None] + data.dna_size, sd["dispersion_dna"]),
         "rna": _nb(data.rna, level[:, None] + between + data.rna_size, sd["dispersion_rna"]),
