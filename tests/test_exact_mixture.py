@@ -19,7 +19,15 @@ from causalgia.errors import InferenceError
 from causalgia.posterior import mixture as mixture_module
 from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, fixed_effects_design, linear_part, log_prior_tau, row_nodes, shared_mode
+from causalgia.posterior.exact import (
+    Exact,
+    LinearPart,
+    fixed_effects_design,
+    linear_part,
+    log_prior_tau,
+    row_nodes,
+    shared_mode,
+)
 from causalgia.posterior.mixture import (
     _interior_point,
     _step_to_boundary,
@@ -802,3 +810,15 @@ def test_where_all_is_at_0_an_effect_that_is_not_0_is_not_shrunken() -> None:
     assert draws.slab is not None
     np.testing.assert_allclose(draws.slab.mean(axis=0), effect, atol=0.08)
     np.testing.assert_allclose(draws.slab.std(axis=0), [1.0, 2.0], rtol=0.03)
+
+
+def test_an_effect_without_a_loading_has_the_posterior_that_it_has_alone() -> None:
+    """Its linear part is known: every stratum is the same."""
+    shared = LinearPart(np.array([[0.0], [0.7]]), np.ones(1), 0)
+    effect, noise = np.array([1.5, -0.4]), np.array([1.0, 2.0])
+    nodes = row_nodes(1.0, effect, THREE, shared, np.array([0.3]), np.array([[0.5]]))
+    alone = effect_summary(Node(1.0, effect[:1], np.zeros(1), THREE), noise[:1])
+    for node in nodes:
+        found = effect_summary(node, noise)
+        for name in ("mean", "square", "below", "above", "zero"):
+            np.testing.assert_allclose(getattr(found, name)[:1], getattr(alone, name), rtol=1e-12)

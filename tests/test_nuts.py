@@ -22,7 +22,15 @@ from causalgia.posterior.error_covariance import Noise, noise_unit
 from causalgia.posterior.exact import fixed_effects_design
 from causalgia.posterior.labeled_data import FamilyData, family_data, group_rows, posterior_groups, result_coordinates
 from causalgia.posterior.mixture import mixture
-from causalgia.posterior.nuts import Sampled, as_factors, hierarchical_model, mixture_given_factors, sample_mixture
+from causalgia.posterior.nuts import (
+    Sampled,
+    as_factors,
+    draw_given_slab,
+    hierarchical_model,
+    mixture_given_factors,
+    sample_mixture,
+    slab_given_factors,
+)
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior
@@ -52,6 +60,44 @@ def center_and_effects(model: Any, **point: Any) -> tuple[float, np.ndarray]:
         evaluate = model.compile_fn(outs, inputs=inputs, on_unused_input="ignore", point_fn=False)
     mu, ace = evaluate(*[np.asarray(point[v.name]) for v in inputs])
     return float(mu), np.ravel(ace)
+
+
+def test_a_spike_and_slab_given_factors_has_the_density_of_two_normals() -> None:
+    effect, loadings, d = np.array([3.0, -1.0, 0.5]), np.array([[1.0], [0.5], [-0.3]]), np.array([1.0, 0.5, 2.0])
+    model = slab_given_factors(effect, Noise(d, loadings), Prior(tau="uniform", tau_scale=4))
+    point = {"w": 0.3, "tau": 1.7, "factor": np.array([0.8])}
+    inputs = list(model.free_RVs)
+    potential = model.compile_fn([model["effect"]], inputs=inputs, mode="FAST_COMPILE", point_fn=False)
+    (found,) = potential(*[np.asarray(point[v.name]) for v in inputs])
+    rest = effect - 0.8 * loadings[:, 0]
+    density = 0.7 * stats.norm.pdf(rest, 0, np.sqrt(d)) + 0.3 * stats.norm.pdf(rest, 0, np.sqrt(d + 1.7**2))
+    assert float(found) == pytest.approx((np.log(density) + 0.5 * np.log(2 * np.pi)).sum(), rel=1e-10)
+
+
+def test_effects_given_weight_and_slab_are_those_of_two_normals() -> None:
+    """By the rule of Bayes, and draws within 4.5 standard errors of it."""
+    rest, d = np.array([3.0, -1.0, 0.4]), np.array([1.0, 0.5, 2.0])
+    n = 20_000
+    ace, found = draw_given_slab(
+        np.tile(rest, (n, 1)), d, np.full((n, 1), 0.3), np.full((n, 1), 1.7), np.random.default_rng(0)
+    )
+    inside = 0.3 * stats.norm.pdf(rest, 0, np.sqrt(d + 1.7**2))
+    inside /= inside + 0.7 * stats.norm.pdf(rest, 0, np.sqrt(d))
+    variance = 1 / (1 / d + 1 / 1.7**2)
+    center = variance / d * rest
+    mean = inside * center
+    square = inside * (variance + center**2) - mean**2
+    below = inside * stats.norm.cdf(-center / np.sqrt(variance))
+    for name, expected in (("mean", mean), ("square", square), ("below", below), ("zero", 1 - inside)):
+        np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-9)
+    np.testing.assert_allclose(found.above, inside - below, rtol=1e-9)
+    np.testing.assert_allclose(found.shrinkage, 1 - inside * 1.7**2 / (d + 1.7**2), rtol=1e-9)
+    assert (np.abs(ace.mean(axis=0) - mean) < 4.5 * np.sqrt(square / n)).all()
+    drawn = np.where(ace == 0, np.nan, ace)
+    assert (np.abs(np.isnan(drawn).mean(axis=0) - (1 - inside)) < 4.5 * np.sqrt(inside * (1 - inside) / n)).all()
+    for k in range(3):
+        some = drawn[~np.isnan(drawn[:, k]), k]
+        assert stats.kstest(some, stats.norm(center[k], np.sqrt(variance[k])).cdf).pvalue > 1e-4
 
 
 def test_strong_data_are_centered_and_weak_are_not() -> None:

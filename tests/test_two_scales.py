@@ -20,6 +20,7 @@ from causalgia.posterior.exact import LinearPart, fixed_effects_design, linear_p
 from causalgia.posterior.lattice import (
     Lattice,
     _log_integral,
+    _replace_nonfinite,
     adaptive_cells,
     bin_estimates,
     build_lattice,
@@ -635,6 +636,15 @@ def test_cells_hold_a_correlated_normal_whatever_the_place_of_its_box() -> None:
     expected = (bowed @ weights / (tilted @ weights)).prod(axis=1)
     ratio = bent.weight * np.exp(bent.log_total) / (again.weight * np.exp(again.log_total))
     np.testing.assert_allclose(ratio, expected, rtol=1e-9)
+
+
+def test_a_point_counts_where_its_height_and_all_its_slopes_are_finite() -> None:
+    height, slope = np.array([1.0, 2.0, np.nan, 4.0]), np.array([[1.0, 2.0], [np.nan, 3.0], [1.0, 1.0], [0.0, np.inf]])
+    state = np.arange(4.0)[:, None]
+    found, rises, same = _replace_nonfinite(height, slope, state)
+    assert found.tolist() == [1.0, -1e300, -1e300, -1e300]
+    assert rises.tolist() == [[1.0, 2.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    assert same is state
 
 
 def test_a_lattice_reads_polynomials_exactly() -> None:
