@@ -719,6 +719,15 @@ def test_a_law_of_two_sets_of_patterns_has_the_components_of_both_and_one_point_
     np.testing.assert_allclose(joined.weight, 1 / 8)
 
 
+def test_weights_of_patterns_are_averages_over_the_contrasts_of_each_law():
+    first, second = Pattern("first", np.ones((2, 1))), Pattern("second", np.eye(2))
+    one = PatternLaw((first, second), np.array([-1, 0, 0, 1]), np.array([0, 1, 2, 1.0]), np.array([0.1, 0.2, 0.3, 0.4]))
+    other = PatternLaw((second,), np.array([-1, 0]), np.array([0, 1.0]), np.array([0.7, 0.3]))
+    found = _pattern_weights([[(np.arange(3), one), (np.arange(1), other)]])
+    assert list(found) == ["first", "second", "none"]
+    assert list(found.values()) == pytest.approx([0.75 * 0.5, 0.75 * 0.4 + 0.25 * 0.3, 0.75 * 0.1 + 0.25 * 0.7])
+
+
 def test_how_effects_are_shared_is_counted_by_hand():
     mean = np.array([[4.0, 2.0, 1.9], [-1.0, -3.0, 0.5], [1.0, 1.0, 1.0], [-5.0, 2.0, -2.4]])
     lfsr = np.array([[0.01, 0.05, 0.2], [0.2, 0.01, 0.3], [0.2, 0.3, 0.06], [0.01, 0.01, 0.9]])
