@@ -34,6 +34,7 @@ from causalgia.posterior.shared_effects import (
     Sharing,
     _crossed_alone,
     _joined,
+    _pattern_weights,
     _risks,
     _sharing_group,
     balanced_splits,
@@ -678,6 +679,7 @@ def test_the_expectations_of_an_analyser_are_those_of_dense_matrices(ridge, rank
 def test_risks_are_steins_by_hand():
     rng = np.random.default_rng(0)
     errors = task_errors(estimates_of("equal", n=30, size=3)[1])
+    errors = SimpleNamespace(effect=errors.effect, variance=errors.variance * rng.uniform(0.5, 2, (30, 3)))
     shared, alone = (np.abs(rng.normal(size=(2, 30, 3))) for _ in range(2))
     found = _risks(errors, shared, alone)
     each = [((errors.effect - m) ** 2 - errors.variance + 2 * v) / errors.variance for m, v in (shared, alone)]
