@@ -723,11 +723,11 @@ def test_a_law_of_two_sets_of_patterns_has_the_components_of_both_and_one_point_
 
 def test_weights_of_patterns_are_averages_over_the_contrasts_of_each_law():
     first, second = Pattern("first", np.ones((2, 1))), Pattern("second", np.eye(2))
-    one = PatternLaw((first, second), np.array([-1, 0, 0, 1]), np.array([0, 1, 2, 1.0]), np.array([0.1, 0.2, 0.3, 0.4]))
+    one = PatternLaw((first, second), np.array([-1, 0, 0, 1]), np.array([0, 1, 2, 1.0]), np.array([0.1, 0.2, 0.4, 0.3]))
     other = PatternLaw((second,), np.array([-1, 0]), np.array([0, 1.0]), np.array([0.7, 0.3]))
     found = _pattern_weights([[(np.arange(3), one), (np.arange(1), other)]])
     assert list(found) == ["first", "second", "none"]
-    assert list(found.values()) == pytest.approx([0.75 * 0.5, 0.75 * 0.4 + 0.25 * 0.3, 0.75 * 0.1 + 0.25 * 0.7])
+    assert list(found.values()) == pytest.approx([0.75 * 0.6, 0.75 * 0.3 + 0.25 * 0.3, 0.75 * 0.1 + 0.25 * 0.7])
 
 
 def test_how_effects_are_shared_is_counted_by_hand():
