@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 #: numbers
 Array: TypeAlias = NDArray[np.float64]
@@ -19,3 +23,21 @@ Mask: TypeAlias = NDArray[np.bool_]
 Tokens: TypeAlias = NDArray[np.uint8]
 #: identities of units
 Units: TypeAlias = NDArray[np.uint64]
+#: estimates or effects, or a table with columns ``effect`` and ``se``
+EstimateTable: TypeAlias = "xr.Dataset | pd.DataFrame"
+
+
+class HasGroups(Protocol):
+    """A posterior in groups of any kind, such as the InferenceData of ArviZ before 1.0."""
+
+    def groups(self) -> Any:
+        """Return the names of the groups."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+class HasToPandas(Protocol):
+    """A table of another library, such as polars."""
+
+    def to_pandas(self) -> Any:
+        """Return the table as a DataFrame of pandas."""

@@ -20,7 +20,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia import plot
 from causalgia.errors import EstimateError, OutcomesError
-from causalgia.plot.shift_plots import simultaneous_limits
+from causalgia.plot.distribution_plots import simultaneous_limits
 from causalgia.plot.style import shortened
 
 KEPT = Path(__file__).with_name("gallery.json")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +15,27 @@ import causalgia as cg
 
 ROOT = Path(__file__).parents[1]
 SOUND = """\
+import pandas as pd
+import xarray as xr
+
 import causalgia as cg
 
 reveal_type(cg.estimate)
 reveal_type(cg.mpra.fit)
 design = cg.Design(null=cg.Uniform(length=40), arms={"a": cg.Embed("GATA", at=3)}, n_units=10)
 reveal_type(design)
+table = pd.DataFrame({"effect": [1.0], "se": [0.1]})
+posterior = cg.infer(table, rng=0)
+cg.decide(posterior, rope=0)
+cg.decide(xr.DataTree(), rope=0)
+cg.decide({"posterior": xr.Dataset()}, rope=0)
+cg.decide(cg.estimate(xr.Dataset()), rope=0)
+cg.simultaneous(table)
+cg.sample_size(table, half_width=0.1)
+cg.sample_size(sd=1.0, half_width=0.1)
+cg.from_frame(table, outcome="y", arm="a")
+printed: str = cg.table(xr.Dataset(), to="latex")
+x = xr.Dataset()
 """
 WRONG = {
     "cg.Desgn": 'Module has no attribute "Desgn"',
@@ -26,29 +44,52 @@ WRONG = {
     'cg.Uniform(length="long")': 'Argument "length" to "Uniform" has incompatible type "str"',
     'cg.estimate(cg.contrast(x), target="parnts")': 'Argument "target" to "estimate" has incompatible type',
     "cg.run(design)": 'Missing positional argument "predictor"',
+    'cg.decide("effects")': 'Argument 1 to "decide" has incompatible type "str"',
+    "cg.decide([1.0])": 'Argument 1 to "decide" has incompatible type "list[float]"',
+    'cg.infer({"effect": [1.0]}, rng=0)': 'Argument 1 to "infer" has incompatible type',
+    "cg.simultaneous(None)": 'Argument 1 to "simultaneous" has incompatible type "None"',
+    "cg.sample_size(30)": 'Argument 1 to "sample_size" has incompatible type "int"',
+    'cg.from_frame([[1]], outcome="y", arm="a")': 'Argument 1 to "from_frame" has incompatible type',
+    'cg.calibrate(design, "net", n_trials=9, rng=0)': 'Argument 2 to "calibrate" has incompatible type "str"',
 }
 
 
-def checked(code: str, tmp_path: Path) -> list[str]:
-    """Return what mypy says of a user's file, line by line."""
+FIRST = SOUND.count("\n") + 1
+"""Line of the first wrong call in a user's file."""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A user's file with sound and wrong calls."""
     file = tmp_path / "mine.py"
-    file.write_text(code)
+    file.write_text(SOUND + "\n".join(WRONG) + "\n")
+    return file
+
+
+def test_mypy_knows_the_public_names(mine):
     config, cache = str(ROOT / "pyproject.toml"), str(ROOT / ".mypy_cache")
-    said, _, _ = api.run(["--strict", "--config-file", config, "--cache-dir", cache, str(file)])
-    return [line.partition("mine.py:")[2] for line in said.splitlines() if "mine.py:" in line]
-
-
-def test_a_type_checker_knows_the_public_names(tmp_path):
-    lines = checked(SOUND + "x: object = None\n" + "\n".join(WRONG) + "\n", tmp_path)
-    first = SOUND.count("\n") + 2
+    said, _, _ = api.run(["--strict", "--config-file", config, "--cache-dir", cache, str(mine)])
+    lines = [line.partition("mine.py:")[2] for line in said.splitlines() if "mine.py:" in line]
     revealed = [line for line in lines if "note: Revealed type" in line]
     assert re.search(r"def \(.*effects.*cluster.*\) -> .*Dataset", revealed[0])
     assert re.search(r"def \(.*counts.*method.*\) -> .*Dataset", revealed[1])
     assert "causalgia.design.design.Design" in revealed[2]
-    for n, message in enumerate(WRONG.values()):
-        assert any(line.startswith(f"{first + n}: error: {message}") for line in lines), (message, lines)
+    for n, message in enumerate(WRONG.values(), FIRST):
+        assert any(line.startswith(f"{n}: error: {message}") for line in lines), (message, lines)
     errors = {int(line.partition(":")[0]) for line in lines if "error" in line}
-    assert errors == set(range(first, first + len(WRONG)))
+    assert errors == set(range(FIRST, FIRST + len(WRONG)))
+
+
+def test_pyright_knows_the_public_names(mine):
+    places = {"extraPaths": [str(ROOT)], "venvPath": str(Path(sys.prefix).parent), "venv": Path(sys.prefix).name}
+    (mine.parent / "pyrightconfig.json").write_text(json.dumps(places | {"typeCheckingMode": "strict"}))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--project", str(mine.parent)]
+    said = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    found = said["generalDiagnostics"]
+    errors = {one["range"]["start"]["line"] + 1 for one in found if one["severity"] == "error"}
+    assert errors == set(range(FIRST, FIRST + len(WRONG))), found
+    revealed = [one["message"] for one in found if one["severity"] == "information"]
+    assert re.search(r"cg.estimate.*effects: Dataset.* -> Dataset", revealed[0])
 
 
 @pytest.mark.parametrize(

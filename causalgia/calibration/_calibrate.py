@@ -53,7 +53,7 @@ _TRIAL, _SAME_ARMS = "trial", "same arms"
 
 def calibrate(
     design: Design,
-    predictor_or_simulator: Any,
+    predictor_or_simulator: Predictor | Simulator,
     *,
     n_trials: int,
     rng: RNG,

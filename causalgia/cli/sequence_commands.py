@@ -219,7 +219,7 @@ def score_variants(
     else:
         _check_own_files(out, calls, force=force)
         chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
-        if null == "none" and (given := _given(ctx, ["match", "n_null", "least", "tail", "rng"])):
+        if null == "none" and (given := _options_set(ctx, ["match", "n_null", "least", "tail", "rng"])):
             raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
         matched = _null_model(null, match, least, rng)
         settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
@@ -241,7 +241,7 @@ def score_variants(
 
 def _check_no_options(ctx: typer.Context, calls: Path) -> None:
     """Raise DesignError if an option is given that stands in the trial file."""
-    given = _given(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
+    given = _options_set(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
     if given:
         raise DesignError(
             f"{given[0]} beside {calls}: what the variants are and how they are ranked stands in "
@@ -259,7 +259,7 @@ def _rope(text: str) -> Any:
     return value
 
 
-def _given(ctx: typer.Context, names: Sequence[str]) -> list[str]:
+def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     """Return which options stand on the command line, as they are written there."""
     sources = {name: ctx.get_parameter_source(name) for name in names}
     given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]

@@ -14,14 +14,14 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
 from causalgia.schema import annotate, validate
-from causalgia.types import Codes
+from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
 
 Labels: TypeAlias = npt.NDArray[Any]
 
 
 def from_frame(
-    frame: Any,
+    frame: pd.DataFrame | HasToPandas,
     *,
     outcome: str,
     arm: str,

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from causalgia.experiments._copies import copies
     from causalgia.experiments._dose_response import dose_response
     from causalgia.experiments._flanks import flanks
-    from causalgia.experiments._fractional_factorial import fractional_factorial, grammar_screen
+    from causalgia.experiments._fractional_factorial import (
+        Fraction,
+        aliases,
+        fraction,
+        fractional_factorial,
+        grammar_screen,
+    )
     from causalgia.experiments._greedy_tiles import greedy_round, greedy_tiles
     from causalgia.experiments._hairpin import hairpin
     from causalgia.experiments._junctions import junctions
@@ -40,7 +46,6 @@ if TYPE_CHECKING:
     from causalgia.experiments._word_screen import word_screen
     from causalgia.experiments.kit.answer import Answer, Finding, variant_frame, write_variants
     from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, build, entries
-    from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
     from causalgia.experiments.kit.variance import pairing_gain
 else:
     __getattr__, __dir__ = on_first_use(__name__)

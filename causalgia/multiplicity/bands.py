@@ -42,11 +42,11 @@ from causalgia.notes import with_notes
 from causalgia.positions import folded, has_positions, is_folded, unfolded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, EstimateTable
 
 
 def simultaneous(
-    estimates: Any,
+    estimates: EstimateTable,
     *,
     method: Band = "auto",
     ci_prob: float = 0.95,
@@ -152,18 +152,18 @@ def simultaneous(
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
     (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
     """
-    curves = _curves(estimates, over)
-    given, estimates = estimates, folded(estimates) if curves else estimates
+    curves = _as_curves(estimates, over)
+    effects = estimates if curves is None else folded(curves)
     _check_band_method(method)
     ci_prob = as_ci_prob(ci_prob)
-    check_cluster_name(cluster, of_units=has_effects(estimates))
-    joint = as_joint_estimates(estimates, cluster, ci_prob)
-    used, why = _choose_band(joint, method, curves=curves)
+    check_cluster_name(cluster, of_units=has_effects(effects))
+    joint = as_joint_estimates(effects, cluster, ci_prob)
+    used, why = _choose_band(joint, method, curves=curves is not None)
     needs_rng = used == "bootstrap_t"
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     table = joint.estimates
-    if curves:
-        sets, label = curve_families(table, family, given.sizes["position"]), _CURVES.get(family, _CURVES_SHARING)
+    if curves is not None:
+        sets, label = curve_families(table, family, curves.sizes["position"]), _CURVES.get(family, _CURVES_SHARING)
     else:
         sets, label = families(table, family, table["ace"].shape), family_label(family, table["ace"])
     working = joint.working_scale(ci_prob)
@@ -176,7 +176,7 @@ def simultaneous(
     lower, upper = at_least_floor(table, *ends)
     limits = {"lower": np.where(open_ends, -np.inf, lower), "upper": np.where(open_ends, np.inf, upper)}
     limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ends} if open_ends.any() else {})
-    limits |= _rarity_columns(joint, sets) if curves else {}
+    limits |= {} if curves is None else _rarity_columns(joint, sets)
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {
         "band": used,
@@ -185,20 +185,20 @@ def simultaneous(
         "seed": seed_label(rng),
     }
     out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
-    out.attrs |= {"over": "position"} if curves else exploratory_attrs(out.attrs, family=family)
-    return annotate(with_notes(unfolded(out, given) if curves else out, *([why] if why else [])))
+    out.attrs |= exploratory_attrs(out.attrs, family=family) if curves is None else {"over": "position"}
+    return annotate(with_notes(out if curves is None else unfolded(out, curves), *([why] if why else [])))
 
 
 _CURVES = {None: "the positions of one curve", "all": "the positions of all curves"}
 _CURVES_SHARING = "the positions of the curves of one family"
 
 
-def _curves(estimates: Any, over: str) -> bool:
-    """Return whether the band is over positions; EstimateError where that and the dims do not go together."""
+def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
+    """Return the curves for a band over positions, else None; EstimateError where that and the dims do not fit."""
     if over not in ("contrast", "position"):
         raise EstimateError(f"over={quoted(over)} is neither 'contrast' nor 'position'")
     if has_positions(estimates) == (over == "position"):
-        return over == "position"
+        return estimates if over == "position" else None
     if over == "contrast":
         raise EstimateError(
             "these are curves, with a dim 'position'; say over='position' for the band of a curve, or select one "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -298,7 +298,7 @@ def order_ice_dims(given: Any) -> Any:
     return given if list(given["ice"].dims) == order else given.assign(ice=given["ice"].transpose(*order, ...))
 
 
-def has_effects(given: Any) -> bool:
+def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
     """Return whether this is a Dataset of effects rather than of estimates."""
     if not isinstance(given, xr.Dataset) or "ace" in given:
         return False

@@ -28,7 +28,7 @@ from causalgia.reporting._trial_report import (
 )
 from causalgia.reporting.effect_rows import Row, as_reportable
 from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.rounded_numbers import format_effect, p_clause, percent
+from causalgia.reporting.table_formats import format_effect, p_clause, percent
 from causalgia.reporting.verdict_sentences import (
     is_decided,
     is_simultaneous,

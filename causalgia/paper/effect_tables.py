@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -188,6 +188,22 @@ def _statistic(estimate: Array, se: Array, null: float) -> Array:
 
 
 Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
+
+
+@overload
+def table(
+    x: xr.Dataset | Answer,
+    *,
+    to: Literal["markdown", "latex", "html", "csv"] = "markdown",
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+) -> str: ...
+
+
+@overload
+def table(
+    x: xr.Dataset | Answer, *, to: Format, rows: Rows = "summary", task: str | Sequence[str] | None = None
+) -> Any: ...
 
 
 def table(

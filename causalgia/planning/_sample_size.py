@@ -32,7 +32,7 @@ from causalgia.planning.power_functions import (
     verdict_probability,
 )
 from causalgia.schema import check_no_positions
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable
 from causalgia.verdicts.rare_effects import as_rare
 
 _USUAL = 0.95
@@ -40,7 +40,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
 def sample_size(
-    pilot: Any = None,
+    pilot: EstimateTable | None = None,
     *,
     sd: float | None = None,
     half_width: float | None = None,
@@ -137,13 +137,12 @@ def sample_size(
         lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
     _check_reached(plan, clusters, at, region, wanted)
-    return _units_dataset(
-        plan, clusters, {"assurance": _verdict_chance(plan, clusters, at, region, level, least)}, attrs
-    )
+    chance = _verdict_chance(plan, clusters, at, region, level, least)
+    return _units_dataset(plan, clusters, {"assurance": chance}, attrs)
 
 
 def power(
-    pilot: Any = None,
+    pilot: EstimateTable | None = None,
     *,
     n_units: int,
     sd: float | None = None,
@@ -195,7 +194,12 @@ def power(
 
 
 def minimal_detectable_effect(
-    pilot: Any = None, *, n_units: int, sd: float | None = None, power: float = 0.8, level: float = 0.95
+    pilot: EstimateTable | None = None,
+    *,
+    n_units: int,
+    sd: float | None = None,
+    power: float = 0.8,
+    level: float = 0.95,
 ) -> xr.Dataset:
     """Return the smallest effect that the two-sided test detects with the given power in a trial of `n_units`.
 

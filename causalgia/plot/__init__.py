@@ -11,12 +11,11 @@ if TYPE_CHECKING:
 
     from causalgia.plot.bench_figures import barcodes, concordance, dna_counts, replicates
     from causalgia.plot.curves import against, band, profile, tipping_point
+    from causalgia.plot.distribution_plots import boxes, null_shift, power_curve, raincloud, ranks
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import average_logo, logo, map_logo
-    from causalgia.plot.shift_plots import null_shift, ranks
     from causalgia.plot.style import save_figure
-    from causalgia.plot.unit_plots import boxes, power_curve, raincloud
     from causalgia.plot.verdict_plots import equivalence, volcano
 else:
     __getattr__, __dir__ = on_first_use(__name__)

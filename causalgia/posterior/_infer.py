@@ -52,7 +52,7 @@ from causalgia.posterior.shared_effects import infer_across_tasks
 from causalgia.prior import Prior
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
-from causalgia.types import Codes
+from causalgia.types import Codes, EstimateTable
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; error
 
 
 def infer(
-    estimates: Any,
+    estimates: EstimateTable,
     *,
     law: Law = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.refutation._null_and_real import null_and_real
-    from causalgia.refutation._refute import predictions_needed, refute
+    from causalgia.refutation._refute import null_and_real, predictions_needed, refute
     from causalgia.refutation.claim import Claim
     from causalgia.refutation.claim_limits import dose_reversal, other_null_models, tipping_shift
     from causalgia.refutation.null_shift import (

@@ -1,7 +1,7 @@
 """Reports of estimates and outcomes as text and tables: effect size first, then the interval, p last.
 
 `rows` and `cells` make the table that reports and the command line print; numbers are formatted in
-`causalgia.reporting.rounded_numbers` only.
+`causalgia.reporting.table_formats` only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from causalgia.reporting._curve_report import curve_report, write_bigwig, write_npz
     from causalgia.reporting._trial_report import sentence, sentences, tasks_in_words, trial_report
     from causalgia.reporting.effect_rows import Row, Rows, cells, placebo_summary, rows
-    from causalgia.reporting.rounded_numbers import (
+    from causalgia.reporting.table_formats import (
         format_effect,
         format_number,
         format_p,

@@ -18,7 +18,7 @@ from causalgia.errors import ContrastError, MissingExtraError, OutcomesError, pr
 from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.positions import has_positions, positions_of
 from causalgia.reporting._trial_report import estimand
-from causalgia.reporting.rounded_numbers import format_effect, format_number
+from causalgia.reporting.table_formats import format_effect, format_number
 from causalgia.schema import validate
 
 _MOST_CURVES, _MOST_RANGES = 20, 4

@@ -32,7 +32,7 @@ from causalgia.reporting.effect_rows import (
     placebo_summary,
 )
 from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.rounded_numbers import format_effect, format_number, format_share, is_large, percent
+from causalgia.reporting.table_formats import format_effect, format_number, format_share, is_large, percent
 from causalgia.reporting.verdict_sentences import (
     exact_in_words,
     is_decided,

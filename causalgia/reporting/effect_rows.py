@@ -13,7 +13,7 @@ from causalgia.choices import VERDICTS
 from causalgia.errors import OutcomesError
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.reporting.rounded_numbers import (
+from causalgia.reporting.table_formats import (
     format_effect,
     format_number,
     format_p,

@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.checks import four_digits
 from causalgia.errors import printable
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
-from causalgia.reporting.rounded_numbers import format_effect, format_p, format_share, p_clause
+from causalgia.reporting.table_formats import format_effect, format_p, format_share, p_clause
 from causalgia.schema import validate
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 

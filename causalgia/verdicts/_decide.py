@@ -36,7 +36,7 @@ from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, EstimateTable, HasGroups
 from causalgia.verdicts.evidence import (
     CLAIMS,
     UNDECIDED,
@@ -55,7 +55,7 @@ _ROUNDING = 1e-9
 
 
 def decide(
-    x: Any,
+    x: EstimateTable | xr.DataTree | HasGroups | Mapping[str, xr.Dataset],
     *,
     rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
     level: float = 0.95,
@@ -158,7 +158,7 @@ def decide(
     if kind != "posterior" and ci_prob is not None:
         raise DecisionError("a test reports the interval that its level implies; set level= and leave ci_prob= out")
     attrs: dict[str, Any] = {"level": level, "error": error}
-    if kind == "effects":
+    if has_effects(x):
         out = _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
     elif kind == "estimates":
         out = _decide_by_tests(x, rope, attrs, rare, family)
