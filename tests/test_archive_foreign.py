@@ -20,7 +20,7 @@ from foreign_store import change_log, logged, manifest_of, put_copy, put_manifes
 import causalgia as cg
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive import Archive, open_archive, verify
-from causalgia.trial.archive.files import checksum, mark_of, seal
+from causalgia.trial.archive.files import checksum, mark_of, place_of, seal
 from causalgia.trial.archive.journal import read_state
 from causalgia.trial.archive.layout import CONTROL
 
@@ -546,3 +546,20 @@ def test_a_store_of_other_answers_is_not_filled(tmp_path):
         pytest.raises(StoreError, match=r"other answers than the predictor gives: 'outcome' has .* \(2, 1\)\) there"),
     ):
         cg.run(DESIGN, other, rng=0, store=store)
+
+
+def test_half_a_surrogate_pair_in_a_name_is_no_manifest_of_ours(store):
+    content = manifest_of(store)
+    content["grid"]["fields"][1]["name"] = "\ud800"
+    put_manifest(store, content)
+    for read in (open_archive, verify, begun):
+        with pytest.raises(StoreError, match=r"cannot be stored as '\\ud800'"):
+            read(store)
+
+
+def test_a_path_that_no_disk_can_hold_and_a_link_to_nothing_are_named(tmp_path):
+    with pytest.raises(StoreError, match="is not a path here .surrogates not allowed"):
+        place_of("\ud800")
+    (tmp_path / "trial.zarr").symlink_to(tmp_path / "gone" / "trial.zarr")
+    with pytest.raises(StoreError, match="is a link to .*gone/trial.zarr, where nothing is; "):
+        carry_out(tmp_path / "trial.zarr")

@@ -193,7 +193,7 @@ def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
 
 def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, results):
     wrongs = (
-        (MemoryError("Unable to allocate 7 TiB."), "not enough memory (Unable to allocate 7 TiB); take fewer"),
+        (MemoryError("Unable to allocate 7 TiB."), "not enough memory (Unable to allocate 7 TiB); ask for less"),
         (MemoryError(), "not enough memory (none is left)"),
         (OSError(28, "No space left on device"), "No space left on device; free some space"),
         (PermissionError(13, "Permission denied", "a.nc"), "a.nc: Permission denied; "),

@@ -45,3 +45,11 @@ def test_help_prints_every_word_that_was_written_for_it(path):
 def test_all_commands_are_looked_at():
     assert {(), ("run",), ("mpra",), ("mpra", "design"), ("mpra", "compare")} <= set(ALL)
     assert any("[mpra]" in text for text in written(ALL["mpra", "design"]))
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_a_command_to_type_and_a_sentence_are_never_one_paragraph(path):
+    for part in re.split(r"\n\s*\n", (ALL[path].help or "").replace("\b", "")):
+        lines = [line for line in part.splitlines() if line.strip()]
+        typed = [line.startswith(("        causalgia", "    causalgia")) for line in lines]
+        assert all(typed) or not any(typed), part

@@ -201,6 +201,10 @@ def test_the_cheapest_split():
     assert "placeholders" in said
 
 
+def test_more_barcodes_than_memory_holds_are_refused():
+    refused("mpra", "cheapest", "--half-width", "0.1", "--max-barcodes", "99999999", said="10000")
+
+
 def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
     said = call(
         *("mpra", "cheapest", "--half-width", "0.15", "--random-barcodes", "0.3", "--recovery", "0.7"),

@@ -159,6 +159,19 @@ def test_one_plasmid_pool_serves_all_replicates(method):
         fit(counts, control="control", method="precision")
 
 
+@pytest.mark.parametrize("n_replicates", [2, 3])
+def test_one_plasmid_pool_in_every_column_is_fitted_as_one_pool(n_replicates):
+    counts = simulated(n_replicates=n_replicates)
+    pool = counts["dna"].isel(replicate=0, drop=True)
+    written = counts.assign(dna=pool.broadcast_like(counts["rna"]).transpose("barcode", "replicate"))
+    one = fit(counts.assign(dna=pool), control="control")
+    several = fit(written, control="control")
+    for name in ("ace", "se", "df"):
+        np.testing.assert_array_equal(several[name].values, one[name].values)
+    copied = written.isel(replicate=[0, 0]).assign_coords(replicate=["1", "2"])
+    assert np.isfinite(fit(copied, control="control")["ace"].values).all()
+
+
 def test_sizes_of_libraries_shift_no_effect():
     counts = simulated(10)
     deeper = counts.assign(rna=counts["rna"] * np.array([1, 7, 1, 3]))

@@ -378,6 +378,15 @@ def test_rules_that_no_background_meets_are_named_with_arm_and_number(motif, res
         bare(pair(30, motif=motif), **rest)
 
 
+def test_a_site_of_the_backgrounds_is_not_said_to_be_the_arms():
+    sites = cg.Genomic(of=["ACGTTGCAAC" * 2 + "GAATTC" + "CATGCTAGCT" * 3])
+    design = cg.Design(null=sites, arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=40)}, n_units=1)
+    with pytest.raises(LibraryError, match="site EcoRI in arm 'untreated' in 1 of 1") as raised:
+        bare(design, avoid="EcoRI")
+    assert "carries the site itself" not in str(raised.value)
+    assert "allow other backgrounds" in str(raised.value)
+
+
 def test_reserved_parents_stay_reserved():
     dice = np.random.default_rng(1)
     peaks = dict(zip([f"p{i}" for i in range(20)], decode(dice.integers(0, 4, (20, 60))), strict=True))

@@ -634,3 +634,29 @@ def test_masked_answers_are_refused():
 def test_a_folder_in_place_of_predictors_names_the_cure():
     with pytest.raises(PredictorError, match=r"an Ensemble takes predictors, and 'folds' is a path; make one of each"):
         cg.Ensemble("folds", of="folds")
+
+
+@pytest.mark.parametrize("rc_average", [False, True])
+def test_a_callable_may_write_every_answer_into_one_array(rc_average):
+    page = np.empty((8, 2))
+
+    def fn(x):
+        page[: len(x)] = x[:, :2].sum(-1)
+        return page[: len(x)]
+
+    options = {"rc_average": rc_average, "batch_size": 8}
+    fresh = FunctionPredictor(a_and_c, **options).predict(TOKENS)
+    assert np.array_equal(FunctionPredictor(fn, **options).predict(TOKENS), fresh)
+
+
+def test_a_callable_that_answered_before_is_not_told_to_take_another_layout():
+    calls = iter(range(10_000))
+
+    def fn(x):
+        if next(calls) == 3:
+            raise ValueError("the disk was full")
+        return x.sum((1, 2))
+
+    with pytest.raises(PredictorError, match="the disk was full") as raised:
+        FunctionPredictor(fn, batch_size=8).predict(TOKENS)
+    assert "give layout=" not in str(raised.value)

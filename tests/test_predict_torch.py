@@ -68,6 +68,19 @@ def counts(letters="ACGT"):
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("rc_average", [False, True])
+def test_a_network_may_write_every_answer_into_one_tensor(rc_average):
+    page = torch.empty(8, 4)
+
+    def answer(x):
+        page[: len(x)] = x.sum(-1)
+        return page[: len(x)]
+
+    options = {"rc_average": rc_average, "batch_size": 8, "device": "cpu"}
+    fresh = cg.TorchPredictor(Count(), **options).predict(TOKENS)
+    assert np.array_equal(cg.TorchPredictor(Returns(answer), **options).predict(TOKENS), fresh)
+
+
 @pytest.mark.parametrize("batch_size", [1, 8, 64, "auto"])
 def test_known_answers_at_every_batch_size(batch_size):
     done = []

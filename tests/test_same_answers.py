@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foreign_store import manifest_of
+from foreign_store import manifest_of, put_manifest
 from typer.testing import CliRunner
 
 import causalgia as cg
@@ -125,6 +125,17 @@ def test_sums_cannot_be_compared_and_are_refused(tmp_path):
         cg.run(DESIGN, predictor(mended), rng=3, store=tmp_path / "trial.zarr", keep="moments", same_answers=True)
     with pytest.raises(DesignError, match="give store="):
         cg.run(DESIGN, predictor(mended), rng=3, same_answers=True)
+
+
+def test_a_manifest_without_a_predictor_cannot_be_taken_over(tmp_path):
+    path = tmp_path / "trial.zarr"
+    interrupted(path)
+    content = manifest_of(path)
+    del content["identity"]["predictor"]
+    put_manifest(path, content)
+    with pytest.raises(StoreError, match="the predictor differs .predictor: not given there") as raised:
+        cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
+    assert "same_answers" not in str(raised.value)
 
 
 def test_a_store_of_the_same_predictor_is_gone_on_with(tmp_path):

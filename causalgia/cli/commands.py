@@ -125,6 +125,7 @@ def _top(
         causalgia show results
 
         causalgia refute results
+
     Fixed beforehand, for a paper:
 
         causalgia plan trial.toml

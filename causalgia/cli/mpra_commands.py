@@ -255,7 +255,9 @@ def cheapest(
     arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
     controls: Annotated[int, typer.Option(min=0, help="Constructs beside the arms: scrambles, positives.")] = 0,
     oligo_length: Annotated[int, typer.Option(min=1, help="Whole oligo, nt; its price depends on it.")] = 200,
-    max_barcodes: Annotated[int, typer.Option(min=3, help="Most barcodes of an oligo that are tried.")] = 100,
+    max_barcodes: Annotated[
+        int, typer.Option(min=3, max=10_000, help="Most barcodes of an oligo that are tried.")
+    ] = 100,
     max_replicates: Annotated[int, typer.Option(min=2, help="Most replicates that are tried.")] = 6,
     depth: Annotated[
         str, typer.Option(help="Mean reads of a barcode in one library that are tried.")

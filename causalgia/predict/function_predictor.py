@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import (
     as_answers,
+    as_numbers,
     check_not_constant,
     cure_of_failure,
     first_line,
@@ -135,6 +136,7 @@ class FunctionPredictor(SinglePredictor):
         self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(self._function))
 
     _reduced_before = False
+    _answered_before = False
 
     @property
     def fingerprint(self) -> str:
@@ -167,12 +169,15 @@ class FunctionPredictor(SinglePredictor):
 
     def _both_strands(self, batch: Tokens) -> object:
         if not self.rc_average:
-            return self._of_output(self._call(batch), len(batch))
-        both = [self._call(strand) for strand in (batch, reverse_complement(batch))]
-        answers = [self._of_output(answer, len(batch), reverse=i == 1) for i, answer in enumerate(both)]
+            return self._one_strand(batch)
+        answers = [self._one_strand(batch), self._one_strand(reverse_complement(batch), reverse=True)]
         wanted = None if self._has_positions else self._tasks
         forward, backward = (as_answers(answer, n_rows=len(batch), tasks=wanted) for answer in answers)
         return forward / 2 + backward / 2
+
+    def _one_strand(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
+        """Return the numbers of one call, copied: a callable may write every answer into the same array."""
+        return np.array(as_numbers(self._of_output(self._call(batch), len(batch), reverse=reverse)))
 
     def _what(self) -> str:
         name = getattr(self.fn, "__qualname__", type(self.fn).__qualname__)
@@ -182,6 +187,7 @@ class FunctionPredictor(SinglePredictor):
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
         try:
             answer = self.fn(x)
+            self._answered_before = True
             if self._function is None:
                 return answer
             if not self._reduced_before:
@@ -206,7 +212,9 @@ class FunctionPredictor(SinglePredictor):
             raise PredictorError(msg) from error
 
     def _other_layout(self, x: NDArray[Any]) -> str:
-        """Return the cure if the callable takes the channels in the other place; else ""."""
+        """Return the cure if the callable, which never answered, takes the channels in the other place; else ""."""
+        if self._answered_before:
+            return ""
         other: Layout = "NLC" if self.layout == "NCL" else "NCL"
         try:
             self.fn(np.ascontiguousarray(x[:1].transpose(0, 2, 1)))

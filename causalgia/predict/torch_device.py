@@ -313,7 +313,7 @@ class HostDeviceCopier:
     def fetch(self, answer: torch.Tensor) -> PendingCopy:
         """Queue the copy of an answer to the host."""
         if not self._pinned:
-            return PendingCopy(answer.cpu())
+            return PendingCopy(answer.to("cpu", copy=True))  # a network may write every answer into one tensor
         host = self._page(answer.shape, answer.dtype)
         host.copy_(answer, non_blocking=True)
         arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]

@@ -208,7 +208,8 @@ class _Drawing:
         counts = Counter({(rule, i): int(times) for rule, b in broken.items() for i, times in enumerate(b.sum(axis=1))})
         named = [(rule, self._design.arm_names[i], times) for (rule, i), times in counts.most_common(3) if times]
         reasons = "; ".join(f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named)
-        own = [arm for rule, arm, times in named if times == n and rule.startswith("site ")]
+        anywhere = {rule for rule in broken if all(counts[rule, i] == n for i in range(len(self._design.arm_names)))}
+        own = [arm for rule, arm, times in named if times == n and rule.startswith("site ") and rule not in anywhere]
         cures = {rule.name: rule.cure for rule in self._checker.rules}
         cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
         more = f" and {n_units - 1:,} more" if n_units > 1 else ""

@@ -62,9 +62,10 @@ def place_of(store: object) -> Path:
         raise StoreError(f"store={quoted(store)}: a trial is kept in a folder of this machine, such as 'trial.zarr'")
     try:
         path = Path(given).expanduser().absolute()
+        os.fsencode(path)
         path.exists()
-    except (RuntimeError, OSError) as error:  # nobody of this name, a working folder that is gone, or a name too long
-        why = getattr(error, "strerror", None) or error
+    except (RuntimeError, OSError, UnicodeError) as error:  # such as a name too long, or half a surrogate pair
+        why = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
         raise StoreError(f"store={quoted(store)}: is not a path here ({why}); give an absolute path") from error
     return path
 

@@ -42,7 +42,10 @@ def node(name: object) -> str:
     """
     if str(name) in _TAKEN:
         raise StoreError(f"a variable cannot be stored as {quoted(str(name))}; rename the factor")
-    return quote(str(name), safe="")
+    try:
+        return quote(str(name), safe="")
+    except UnicodeEncodeError as error:  # half a surrogate pair
+        raise StoreError(f"a variable cannot be stored as {quoted(str(name))}; rename the factor") from error
 
 
 def is_static(name: str) -> bool:

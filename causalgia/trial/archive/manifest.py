@@ -117,13 +117,14 @@ class Manifest:
         """Raise StoreError if the trial is another one; says which parts differ, and how. Names in `but` may differ."""
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(f"{path}: holds another trial, one that has {quoted(min(strange))}; give another path")
-        differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
+        allowed = self.identity.keys() & but
+        differ = [name for name in sorted(identity.keys() - allowed) if self.identity.get(name) != identity[name]]
         if differ:
             differences = "; ".join(
                 f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ
             )
             moved = self.moved(parts) if "predictor" in differ else ""
-            cure = _SAME_ANSWERS if differ == ["predictor"] else ""
+            cure = _SAME_ANSWERS if differ == ["predictor"] and "predictor" in self.identity else ""
             raise StoreError(
                 f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
                 f"({differences}{moved and '; '}{moved}); give another path as store=, or the same "

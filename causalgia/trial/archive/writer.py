@@ -418,6 +418,12 @@ def _store_exists(path: Path) -> bool:
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
         raise StoreError(f"{path}: a folder with other things in it; give the path of a new one as store=")
+    for place in (path, *path.absolute().parents):
+        if place.is_symlink() and not place.exists():
+            raise StoreError(
+                f"{place}: is a link to {place.readlink()}, where nothing is; make that folder, or give another path "
+                "as store="
+            )
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
     if not there.is_dir():
         named = path if there == path else f"{path}: {there}"

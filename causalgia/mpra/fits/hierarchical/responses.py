@@ -66,7 +66,7 @@ def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
     start = np.searchsorted(place[rows], np.arange(len(request.elements) * A + 1)).astype(np.int64)
     D, used = dna[rows].astype(np.float64), used[rows]
     rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
-    paired = "replicate" in counts["dna"].dims and R > 1
+    paired = not np.array_equal(D, np.repeat(D[:, :1], R, axis=1), equal_nan=True)  # else they are one plasmid pool
     offset, own, shared, theta = _rna_offsets(D, rna, used, start[:-1], paired)
     seen = used & (rna > 0)
     offset = offset + library_levels(np.log(rna + PSEUDO) - offset, seen)
