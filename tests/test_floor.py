@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.estimation.floating_point import at_least_floor, is_below_floor
+from causalgia.estimation.floating_point import at_least_floor, is_below_floor, p_outside_floor, with_floor
 
 WORDS = ("CATGAGTCACC", "GGGGTCAAAGGTCA")
 CELLS = [f"{cell} {promoter}" for cell in ("K562", "HepG2") for promoter in ("minP", "SV40P")]
@@ -240,3 +240,36 @@ def test_the_floor_of_four_means_is_the_worst_case_of_their_rounding(scale):
     here = cg.estimate(ask(y))["ace"].item()
     worst = max(abs(cg.estimate(ask(y + 1e3 * r * sign))["ace"].item() - here) for sign in signs) / 1e3
     np.testing.assert_allclose(ask(y)["floor"].item(), worst, rtol=0.01)
+
+
+def test_effects_at_and_around_their_floor_are_told_apart():
+    ace, floor = [1.0, -1.0, 0.0, 0.5, 2.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+    exact = [False, False, True, True, True, False]
+    some = xr.Dataset({"ace": ("contrast", ace), "floor": ("contrast", floor), "exact": ("contrast", exact)})
+    assert is_below_floor(some).tolist() == [True, True, False, True, False, True]
+    lower, upper = at_least_floor(some, np.array(ace) - 0.25, np.array(ace) + 0.25)
+    reach = np.array([1, 1, 0.25, 1, 0.25, 0.25])  # 0 and 2 are exact and above: their limits stay
+    np.testing.assert_array_equal([lower, upper], [ace - reach, ace + reach])
+    found = p_outside_floor(np.full(5, 0.25), np.array([1.0, -1.0, -2.0, 2.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0, 0]))
+    assert found.tolist() == [1, 1, 0.25, 0.25, 0.25]
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2])
+def test_the_note_on_the_floor_names_three_effects_and_counts_the_others(n_tasks):
+    dims, tasks = ("contrast", "task"), ["x", "y"][:n_tasks]
+    coords = {"contrast": list("abcdef"), "task": tasks}
+    ace = np.full((6, n_tasks), 1.0)
+    ace[:5, 0] = 1e-9
+    rounding = np.array([1e-8, 3e-8, 2e-8, 1e-8, 1e-8, 7e-8])  # the largest is of an effect above it
+    floor = np.stack([rounding, rounding / 2], axis=1)[:, :, None] * np.ones(n_tasks)
+    columns = {"ace": ace, "p": np.full(ace.shape, 0.25), "log_p": np.full(ace.shape, np.log(0.25))}
+    estimates = xr.Dataset({name: (dims, x) for name, x in columns.items()}, coords=coords)
+    effects = xr.Dataset({"floor": (("contrast", "model", "task"), floor)}, coords=coords)
+    found = with_floor(estimates, effects)
+    np.testing.assert_array_equal(found["floor"], np.stack([rounding] * n_tasks, axis=1))
+    np.testing.assert_array_equal(found["below_floor"], ace < 0.5)
+    np.testing.assert_array_equal(found["p"], np.where(ace < 0.5, 1, 0.25))
+    np.testing.assert_array_equal(found["log_p"], np.where(ace < 0.5, 0, np.log(0.25)))
+    names = "a; b; c" if n_tasks == 1 else "a, x; b, x; c, x"
+    assert f"{names} and 2 more: rounding" in found.attrs["notes"]
+    assert "up to 3e-08" in found.attrs["notes"]

@@ -209,3 +209,63 @@ def test_a_position_without_counts_is_part_of_a_shape():
     found = shape_change(empty, control="0")
     rest = shape_change(outcomes.isel(position=outcomes["position"].to_numpy() != 2), control="0")
     np.testing.assert_allclose(found["ace"], rest["ace"])
+
+
+@pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
+@pytest.mark.parametrize("at_once", [1, 100, 150, 2**23])
+def test_limits_are_those_of_student_t_however_many_clusters_are_held_at_once(monkeypatch, divergence, at_once):
+    monkeypatch.setattr("causalgia.estimation._shape_change._NUMBERS_AT_ONCE", at_once)
+    outcomes = positive_outcomes()
+    outcomes["outcome"][:, 1] *= np.arange(1.0, 9)[:, None] ** 2  # far from the shapes of the others: limits lie inside
+    cluster = np.random.default_rng(1).permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 5, 4, 6]))
+    outcomes = outcomes.assign_coords(parent=("unit", cluster))
+    found = shape_change(outcomes, control="A", divergence=divergence, ci_prob=0.9)
+    assert found["contrast"].values.tolist() == ["0", "B"]
+    y = outcomes["outcome"].to_numpy()[:, [1, 0, 2]]
+    for k, task in np.ndindex(2, 2):
+        whole = by_hand(y[..., task], k + 1, divergence)
+        out = np.array([by_hand(y[cluster != g][..., task], k + 1, divergence) for g in range(8)])
+        ace, half = 8 * whole - 7 * out.mean(), stats.t.ppf(0.95, 7) * 7 * stats.sem(out)
+        limits = [found[name][k, task].item() for name in ("ace", "lower", "upper")]
+        np.testing.assert_allclose(limits, [ace, ace - half, ace + half], rtol=1e-9)
+    for name, value in {"df": 7, "n_units": 30, "n_clusters": 8}.items():
+        assert (found[name] == value).all()
+
+
+def test_five_units_and_two_positions_are_enough():
+    assert np.isfinite(shape_change(positive_outcomes(5), control="0", between=(0, 2))["se"]).all()
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_the_arm_without_a_shape_is_named_where_others_have_one(value):
+    outcomes = positive_outcomes()
+    at = 3 if value else slice(None)
+    outcomes["outcome"][:, 2, at, 1] = value
+    with pytest.raises(OutcomesError, match="arm 'B': the mean track"):
+        shape_change(outcomes, control="A")
+
+
+def test_limits_do_not_leave_0_and_1():
+    outcomes = positive_outcomes(6)
+    outcomes["outcome"][:, 0, :4], outcomes["outcome"][:, 1, 4:] = 0.0, 0.0
+    outcomes["outcome"][:, 0, 3] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 3.0])[:, None]
+    outcomes["outcome"][:, 2] = outcomes["outcome"][:, 0]
+    outcomes["outcome"][0, 2] *= 1.5
+    found = shape_change(outcomes, control="0", ci_prob=0.999)
+    reach = stats.t.ppf(0.9995, 5) * found["se"]
+    assert (found["ace"] + reach).sel(contrast="A").min() > 1
+    assert (found["ace"] - reach).sel(contrast="B").max() < 0
+    assert (found["upper"].sel(contrast="A") == 1).all()
+    assert (found["lower"].sel(contrast="B") == 0).all()
+
+
+def test_a_parallel_trial_has_no_shapes_of_the_same_units():
+    trial = cg.Design(
+        null=cg.Uniform(length=200),
+        arms={"control": cg.Untreated(), "site": cg.Embed("AGATAAG", at=90)},
+        n_units=20,
+        assignment="parallel",
+        contrasts="control",
+    )
+    with pytest.raises(OutcomesError, match="a parallel trial has other units in each arm"):
+        shape_change(cg.run(trial, oracle("footprint"), rng=0), control="control")
