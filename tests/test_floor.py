@@ -243,12 +243,12 @@ def test_the_floor_of_four_means_is_the_worst_case_of_their_rounding(scale):
 
 
 def test_effects_at_and_around_their_floor_are_told_apart():
-    ace, floor = [1.0, -1.0, 0.0, 0.5, 2.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0, 0.0]
-    exact = [False, False, True, True, True, False]
+    ace, floor = [1.0, -1.0, 0.0, 0.5, 2.0, 0.0, -2.0], [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+    exact = [False, False, True, True, True, False, False]
     some = xr.Dataset({"ace": ("contrast", ace), "floor": ("contrast", floor), "exact": ("contrast", exact)})
-    assert is_below_floor(some).tolist() == [True, True, False, True, False, True]
+    assert is_below_floor(some).tolist() == [True, True, False, True, False, True, False]
     lower, upper = at_least_floor(some, np.array(ace) - 0.25, np.array(ace) + 0.25)
-    reach = np.array([1, 1, 0.25, 1, 0.25, 0.25])  # 0 and 2 are exact and above: their limits stay
+    reach = np.array([1, 1, 0.25, 1, 0.25, 0.25, 1])  # 0 and 2 are exact and above: their limits stay
     np.testing.assert_array_equal([lower, upper], [ace - reach, ace + reach])
     found = p_outside_floor(np.full(5, 0.25), np.array([1.0, -1.0, -2.0, 2.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0, 0]))
     assert found.tolist() == [1, 1, 0.25, 0.25, 0.25]

@@ -240,6 +240,7 @@ def test_five_units_and_two_positions_are_enough():
 def test_the_arm_without_a_shape_is_named_where_others_have_one(value):
     outcomes = positive_outcomes()
     at = 3 if value else slice(None)
+    outcomes["outcome"][:, 1, 0, 1] = 0  # an earlier arm without a signal at one position has a shape
     outcomes["outcome"][:, 2, at, 1] = value
     with pytest.raises(OutcomesError, match="arm 'B': the mean track"):
         shape_change(outcomes, control="A")
