@@ -329,8 +329,9 @@ def _usage_message(error: Any) -> str:
 def _system_message(error: MemoryError | OSError) -> str:
     """Return the message of an error of the system: memory, disk space, permission or missing file."""
     if isinstance(error, MemoryError):
-        why = str(error).rstrip(".") or "none is left"
-        return f"not enough memory ({why}); ask for less: fewer units, arms or oligos"
+        return (
+            f"not enough memory ({str(error).rstrip('.') or 'none is left'}); ask for less: fewer units, arms or oligos"
+        )
     culprit = f"{error.filename}: " if error.filename is not None else ""
     if isinstance(error, FileNotFoundError):
         return f"{culprit}{error.strerror or error}; check the path"
