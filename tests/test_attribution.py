@@ -598,6 +598,7 @@ def test_sequences_whose_scores_do_not_add_up_are_listed():
         cg.attribute(names, predictor, **options)
     said = str(refused.value)
     assert "sequence 'above', task 'step'" in said
+    assert "add up to +0, and its answer differs from the baselines' by +1: they miss it by -1, and 1% of 1 is" in said
     assert "with 4,096 points" in said
     assert "leave out 'above', 'over': 2 of the first 4 sequences" in said
     with pytest.raises(AttributionError, match="of 3 sequences it alone"):

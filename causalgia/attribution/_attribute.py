@@ -340,9 +340,12 @@ def _of_incomplete(
     # a task of constant answers explains nothing, and misses nothing
     shares = np.abs(scores.completeness) / np.where(scores.explained > 0, scores.explained, np.inf)
     worst = int(np.argmax(shares))
+    most = f"{TOLERANCE:.0%} of {scores.explained[worst]:.3g}"
+    difference = scores.answer[worst] - scores.baseline_answer[worst]
     says = (
         f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} add up to "
-        f"{scores.completeness[worst]:+.3g} beside the {scores.explained[worst]:.3g} that they explain, "
+        f"{difference + scores.completeness[worst]:+.3g}, and its answer differs from the baselines' by "
+        f"{difference:+.3g}: they miss it by {scores.completeness[worst]:+.3g}, "
     )
     if scores.completeness_se is not None:
         why = (
@@ -351,12 +354,12 @@ def _of_incomplete(
         )
     elif unruled:
         why = (
-            f"and {TOLERANCE:.0%} is the most; operations without a rule of DeepLIFT: {', '.join(unruled)}; take "
+            f"and {most} is the most; operations without a rule of DeepLIFT: {', '.join(unruled)}; take "
             "method='integrated_gradients'"
         )
     else:
         points = f" with {_MOST_STEPS:,} points on each line" * (method == "integrated_gradients")
-        why = f"and {TOLERANCE:.0%} is the most{points}; take method='ism', which needs answers alone"
+        why = f"and {most} is the most{points}; take method='ism', which needs answers alone"
     if others:
         listed = ", ".join(quoted(one) for one, _ in others)
         why += f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first {n_seen:,} sequences miss it"
