@@ -199,6 +199,10 @@ def test_what_cannot_be_differentiated_is_refused_with_the_cure(drawn, kind, met
         (lambda h: h * (h > 0), "gt"),
         (lambda h: torch.nn.functional.layer_norm(h, h.shape[1:]).relu(), "layer_norm"),
         (lambda h: torch.nn.functional.max_pool1d(h, 3, return_indices=True)[0], "max_pool1d_with_indices"),
+        (lambda h: torch.fft.rfft(h).abs(), "fft_rfft"),
+        (lambda h: h.kthvalue(2, keepdim=True).values, "kthvalue"),
+        (lambda h: torch.linalg.vector_norm(h, dim=-1, keepdim=True), "linalg_vector_norm"),
+        (lambda h: torch.einsum("ncl,ncl->ncl", h, h), "einsum"),
     ],
 )
 def test_functions_without_a_rule_are_named(drawn, forward, named):
@@ -244,12 +248,19 @@ class Functional(torch.nn.Module):
             h = self.norm(h.transpose(1, 2))
             weights = (h @ h.transpose(1, 2) / 8**0.5).softmax(-1)
             h = (weights @ h).transpose(1, 2)
+        elif self.kind == "gated unit":
+            h = torch.nn.functional.glu(torch.cat([h, self.second(h)], 1), 1)
+        elif self.kind == "threshold":
+            h = torch.nn.functional.threshold(torch.relu(input=self.second(h)), 0.05, 0.0)
+        elif self.kind == "softmin":
+            h = torch.nn.functional.softmin(self.second(h) * 3, 1)
         elif self.kind == "max":
             h = self.second(h).max(-1, keepdim=True).values
         return self.last(h.mean(-1))
 
 
 KINDS = ("methods", "in place", "one module twice", "pooling", "gate", "attention")
+KINDS += ("gated unit", "threshold", "softmin")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -598,7 +609,7 @@ def test_sequences_whose_scores_do_not_add_up_are_listed():
         cg.attribute(names, predictor, **options)
     said = str(refused.value)
     assert "sequence 'above', task 'step'" in said
-    assert "add up to +0, and its answer differs from the baselines' by +1: they miss it by -1, and 1% of 1 is" in said
+    assert "add up to +0, and the answers differ by +1: a miss of -1, and 1% of 1 is the most" in said
     assert "with 4,096 points" in said
     assert "leave out 'above', 'over': 2 of the first 4 sequences" in said
     with pytest.raises(AttributionError, match="of 3 sequences it alone"):

@@ -344,8 +344,8 @@ def _of_incomplete(
     difference = scores.answer[worst] - scores.baseline_answer[worst]
     says = (
         f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} add up to "
-        f"{difference + scores.completeness[worst]:+.3g}, and its answer differs from the baselines' by "
-        f"{difference:+.3g}: they miss it by {scores.completeness[worst]:+.3g}, "
+        f"{difference + scores.completeness[worst]:+.3g}, and the answers differ by {difference:+.3g}: a miss of "
+        f"{scores.completeness[worst]:+.3g}, "
     )
     if scores.completeness_se is not None:
         why = (
