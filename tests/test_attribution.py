@@ -149,6 +149,25 @@ def test_a_network_without_gradients_is_named(drawn):
         cg.attribute(drawn, cg.TorchPredictor(Counts(), tasks=["a"]), method="gradient")
 
 
+@pytest.mark.parametrize("method", ["gradient", "integrated_gradients", "expected_gradients", "deeplift"])
+def test_a_slope_that_is_not_finite_is_named(drawn, method):
+    class Roots(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = Linear()
+
+        def forward(self, x):
+            return self.linear(x) + x[:, 0].sqrt().sum(-1, keepdim=True)
+
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    options = {} if method == "gradient" else {"rng": 0, "n_baselines": 4}
+    predictor = cg.TorchPredictor(Roots(), tasks=["a", "b"])
+    with pytest.raises(AttributionError, match=r"the slope of answer 0 in base A at position \d+ is (inf|nan), .*'ism'"):
+        cg.attribute(drawn, predictor, method=method, **options)
+    assert np.isfinite(cg.attribute(drawn, predictor)["score"]).all()
+
+
 class Awkward(torch.nn.Module):
     """What autograd, or a copy in float64, refuses; and letters that are looked up."""
 

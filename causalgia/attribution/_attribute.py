@@ -106,6 +106,7 @@ def attribute(
     AttributionError
         If a method or null model is unknown, or scores miss the difference that they explain (or the standard
         deviation of the baselines' answers, if that is larger) by more than 1 %; names the sequences, ten at most.
+        If a slope is not finite.
     PredictorError
         If the predictor gives no gradients, answers along a track, or an answer is not finite.
     SequenceError

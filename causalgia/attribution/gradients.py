@@ -34,6 +34,17 @@ NO_GRADIENT = (
 )
 
 
+def check_finite_slopes(gradient: torch.Tensor) -> None:
+    """Raise AttributionError if a slope of an answer, (n, length, 4, tasks), is not finite."""
+    if not bool(torch.isfinite(gradient).all()):
+        row, position, base, task = (int(k) for k in (~torch.isfinite(gradient)).nonzero()[0])
+        raise AttributionError(
+            f"the slope of answer {task} in base {'ACGT'[base]} at position {position} is "
+            f"{gradient[row, position, base, task].item()}, such as that of a square root, a logarithm or a norm at "
+            "0; add a small number such as 1e-6 inside of it, or take method='ism', which needs answers alone"
+        )
+
+
 @contextmanager
 def backward_errors(also: str = "") -> Iterator[None]:
     """Raise AttributionError where torch cannot differentiate a network, as after ``h += x`` on what it kept."""
@@ -67,6 +78,7 @@ def slopes(f: Differentiable, x: torch.Tensor) -> tuple[NDArray[np.float64], NDA
         raise AttributionError(NO_GRADIENT)
     zeros = torch.zeros_like(x)
     gradient = torch.stack([zeros if part is None else part for part in parts], -1).transpose(1, 2)
+    check_finite_slopes(gradient)
     return gradient.double().cpu().numpy(), answers.detach().double().cpu().numpy()
 
 
@@ -78,12 +90,16 @@ def gradients(
     The part of a gradient that is common to the bases points off the simplex of one-hot rows, where the network was
     never asked (Majdandzic et al. 2023, doi:10.1186/s13059-023-02956-3).
     """
-    parts = []
+    made: list[NDArray[np.float64]] = []
     for start in range(0, len(tokens), batch):
-        parts.append(slopes(f, one_hot(tokens[start : start + batch], like)))
-        progress(len(parts[-1][1]))
-    gradient = np.concatenate([part[0] for part in parts])
-    return gradient - gradient.mean(2, keepdims=True), np.concatenate([part[1] for part in parts])
+        rows = slice(start, start + batch)
+        gradient, answers = slopes(f, one_hot(tokens[rows], like))
+        if not made:
+            made = [np.empty((len(tokens), *part.shape[1:])) for part in (gradient, answers)]
+        np.subtract(gradient, gradient.mean(2, keepdims=True), out=made[0][rows])
+        made[1][rows] = answers
+        progress(len(answers))
+    return made[0], made[1]
 
 
 def path_multipliers(
@@ -419,4 +435,6 @@ def multipliers(
             .numpy()
             for task in tasks
         ]
-    return np.stack(parts, -1).transpose(0, 2, 1, 3)
+    made = np.stack(parts, -1).transpose(0, 2, 1, 3)
+    check_finite_slopes(torch.from_numpy(made))
+    return made
