@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import AttributionError, OutcomesError, PredictorError
+from causalgia.errors import AttributionError, ContrastError, OutcomesError, PredictorError
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -131,6 +131,8 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
             "no null model",
         ),
         (lambda: cg.attribution.contributions(drawn), OutcomesError, "attributions"),
+        (lambda: cg.attribute(drawn, network, tasks="c"), ContrastError, "say tasks= one of 'a', 'b'"),
+        (lambda: cg.attribute(drawn, network, tasks=[]), ContrastError, "tasks=.. is not a task"),
     ):
         with pytest.raises(error, match=said):
             call()
@@ -163,7 +165,7 @@ def test_a_slope_that_is_not_finite_is_named(drawn, method):
         pytest.importorskip("tangermeme")
     options = {} if method == "gradient" else {"rng": 0, "n_baselines": 4}
     predictor = cg.TorchPredictor(Roots(), tasks=["a", "b"])
-    with pytest.raises(AttributionError, match=r"the slope of answer 0 in base A at position \d+ is (inf|nan), .*'ism'"):
+    with pytest.raises(AttributionError, match=r"the slope of answer 0 in base A at position \d+ is (inf|nan), .*ism"):
         cg.attribute(drawn, predictor, method=method, **options)
     assert np.isfinite(cg.attribute(drawn, predictor)["score"]).all()
 

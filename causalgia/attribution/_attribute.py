@@ -195,7 +195,7 @@ def columns_of_tasks(predictor: Predictor, of: Sequences, tasks: str | Sequence[
         return slice(None)
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     known = list(predictor.tasks)
-    return [known.index(name) for name in selected_tasks(known, tasks, place="attribute: ")]
+    return [known.index(name) for name in selected_tasks(known, tasks, place="attribute: ", argument="tasks")]
 
 
 def _by_exchange(
