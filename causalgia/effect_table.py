@@ -124,7 +124,8 @@ def selected_tasks(
     patterns = [task] if isinstance(task, str) else task
     if not isinstance(patterns, Sequence) or not patterns or not all(isinstance(one, str) for one in patterns):
         raise ContrastError(
-            f'{place}{argument}={quoted(task)} is not a task; give a name, a pattern such as "DNASE:*", or a list of them'
+            f'{place}{argument}={quoted(task)} is not a task; give a name, a pattern such as "DNASE:*", or a list of '
+            "them"
         )
     there, found = set(known), dict[str, None]()
     for pattern in patterns:
