@@ -584,6 +584,10 @@ def test_the_report_times_the_edits_that_were_asked_for():
     assert tried.speed > 0  # how large it is depends on what else runs
     assert f"{1 / tried.speed:.3f} of a full pass's time (8 edits)" in predictor.incremental_report()
     assert "; 8 edits and 4 control passes took " in predictor.incremental_report()
+    compared, in_full = predictor._partial.compared_spent[3_000].seconds, predictor._partial._seconds_in_full(3_000)
+    assert compared > 0
+    said = f"full passes, comparisons with full passes another {compared / (8 * in_full):.3f}"
+    assert said in predictor.incremental_report()
 
 
 def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tmp_path):
