@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import AttributionError, ContrastError, OutcomesError, PredictorError
+from causalgia.errors import AttributionError, ContrastError, DegenerateWarning, OutcomesError, PredictorError
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -605,6 +607,28 @@ def test_a_sequence_that_no_baseline_differs_from_has_scores_of_nothing():
     maps = cg.attribute(drawn, network, method="integrated_gradients", n_baselines=4, rng=0, progress=False)
     assert (maps["answer"].sel(task="AND") == 0).all()
     assert np.abs(maps["score"].sel(task="AND")).max() < 1e-3
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "shapley", "occlusion"])
+def test_a_sequence_whose_shuffles_are_all_itself_is_warned_of(method):
+    predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
+    names = {"poly": "A" * 12, "mixed": "ACGTTGCAAGTC", "repeat": "ACACACACACAC"}
+    options = {"method": method, "n_baselines": 4, "rng": 0, "progress": False}
+    with pytest.warns(DegenerateWarning, match="^2 of 3 sequences .*: 'poly', 'repeat'; give") as given:
+        maps = cg.attribute(names, predictor, **options)
+    assert len(given) == 1
+    assert (cg.attribution.contributions(maps).isel(unit=[0, 2]) == 0).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cg.attribute(names, predictor, baselines=cg.Uniform(length=12), **options)
+
+
+def test_sequences_too_short_for_shuffles_are_told_of_other_baselines():
+    predictor = cg.TorchPredictor(Linear(length=2), tasks=["a", "b"])
+    options = {"method": "shapley", "n_baselines": 4, "rng": 0}
+    with pytest.raises(AttributionError, match=r"2 bp have no shuffles.*baselines=cg.Uniform\(length=2\)"):
+        cg.attribute(["AC"], predictor, **options)
+    cg.attribute(["AC"], predictor, baselines=cg.Uniform(length=2), **options)
 
 
 class Steps(torch.nn.Module):

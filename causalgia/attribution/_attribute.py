@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,7 +25,7 @@ from causalgia.attribution.map_scores import (
 from causalgia.checks import as_count, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
-from causalgia.errors import AttributionError, PredictorError, quoted
+from causalgia.errors import AttributionError, DegenerateWarning, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
@@ -46,7 +47,7 @@ _OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "sh
 _BY_POSITION = ("shapley", "occlusion")
 _WIDTH = 5
 _FEWEST_STEPS, _MOST_STEPS, _MOST_AT_FIRST = 16, 4096, 256
-_MOST_INCOMPLETE = 10
+_MOST_NAMED = 10
 _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
@@ -114,6 +115,11 @@ def attribute(
     ContrastError
         If a task is not there.
 
+    Warns
+    -----
+    DegenerateWarning
+        If all baselines of a sequence equal it, as shuffles of ``"AAAA"`` do.
+
     Notes
     -----
     Answers that a sequence of length L costs, with B baselines, beside a few for checks: ``"ism"`` 3 L + 1;
@@ -161,6 +167,7 @@ def attribute(
             raise AttributionError("baselines are drawn at random, and a seed must be explicit: give rng=0, say")
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
+        _warn_of_equal_baselines(draw, of, n_baselines)
         attrs |= {"baselines": null.describe(), "baselines_fingerprint": null.fingerprint, "n_baselines": n_baselines}
     check_same_twice(predictor, of.tokens)
     chosen = columns_of_tasks(predictor, of, tasks)
@@ -178,6 +185,23 @@ def attribute(
                 made.append(_by_gradient(method, part, of, draw, n_baselines, key, chosen, done))
     names = predictor.tasks if isinstance(chosen, slice) else [predictor.tasks[k] for k in chosen]
     return _dataset(made, of, predictor, names, attrs, sequences)
+
+
+def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> None:
+    first = draw(np.arange(len(of)), np.zeros(len(of), np.int64))
+    maybe = np.flatnonzero((first == of.tokens).all(axis=1))
+    numbers = np.arange(n_baselines)
+    equal = [row for row in maybe if (draw(np.full(n_baselines, row), numbers) == of.tokens[row]).all()]
+    if not equal:
+        return
+    names = ", ".join(quoted(str(of.names[row])) for row in equal[:_MOST_NAMED])
+    more = ", ..." * (len(equal) > _MOST_NAMED)
+    warnings.warn(
+        f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that their scores are 0 whatever the "
+        f"network: {names}{more}; give baselines= that differ, such as cg.Uniform(length={of.length})",
+        DegenerateWarning,
+        stacklevel=3,
+    )
 
 
 def check_no_track(predictor: Predictor) -> None:
@@ -267,7 +291,7 @@ def _by_gradient(
             if not scores.is_complete:
                 incomplete[str(of.names[row])] = scores
                 unruled = getattr(f, "unruled", [])
-                if unruled or len(incomplete) == _MOST_INCOMPLETE:
+                if unruled or len(incomplete) == _MOST_NAMED:
                     break
             over.append(scores)
             steps = min(max(_FEWEST_STEPS, steps // 2), _MOST_AT_FIRST)
