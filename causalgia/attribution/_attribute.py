@@ -232,16 +232,25 @@ def _by_exchange(
     tasks: slice | list[int],
     done: Callable[[int], None],
 ) -> Maps:
-    over = []
+    names = ("score", "score_se", "answer", "baseline_answer", *(("completeness",) if method == "shapley" else ()))
+    maps: Maps = {}
     for row, tokens in enumerate(of.tokens):
         draws = draw(np.full(n_baselines, row), np.arange(n_baselines))
         if method == "occlusion":
             parts = occlusion(predictor, tokens, draws, width=min(_WIDTH, of.length), progress=done, tasks=tasks)
         else:
             parts = shapley(predictor, tokens, draws, key=derive(key, row), progress=done, tasks=tasks)
-        over.append(position_scores_over_baselines(*parts))
-    names = ("score", "score_se", "answer", "baseline_answer", *(("completeness",) if method == "shapley" else ()))
-    return {name: np.stack([getattr(one, name) for one in over]) for name in names}
+        _fill(maps, names, position_scores_over_baselines(*parts), row, len(of))
+    return maps
+
+
+def _fill(maps: Maps, names: Sequence[str], scores: ScoresOverBaselines, row: int, n: int) -> None:
+    """Write the scores of one of n sequences into the maps of all, in place."""
+    for name in names:
+        value = getattr(scores, name)
+        if name not in maps:
+            maps[name] = np.empty((n, *value.shape), value.dtype)
+        maps[name][row] = value
 
 
 def _by_gradient(
@@ -274,7 +283,11 @@ def _by_gradient(
 
             check_installed()
             f, like = Answers(predictor), like.double()
-        steps, over, row = _FEWEST_STEPS, [], 0
+        columns = ["score", "score_se", "answer", "baseline_answer", "completeness"]
+        if method == "expected_gradients":
+            columns.append("completeness_se")
+        maps: Maps = {}
+        steps, row = _FEWEST_STEPS, 0
         incomplete: dict[str, ScoresOverBaselines] = {}
         unruled: list[str] = []
         for row, tokens in enumerate(of.tokens):
@@ -293,16 +306,13 @@ def _by_gradient(
                 unruled = getattr(f, "unruled", [])
                 if unruled or len(incomplete) == _MOST_NAMED:
                     break
-            over.append(scores)
+            _fill(maps, columns, scores, row, len(of))
             steps = min(max(_FEWEST_STEPS, steps // 2), _MOST_AT_FIRST)
             done(n_baselines)
     if incomplete:
         names = predictor.tasks if isinstance(tasks, slice) else [predictor.tasks[k] for k in tasks]
         raise AttributionError(_of_incomplete(method, incomplete, row + 1, names, unruled))
-    names_of = ["score", "score_se", "answer", "baseline_answer", "completeness"]
-    if method == "expected_gradients":
-        names_of.append("completeness_se")
-    return {name: np.stack([getattr(one, name) for one in over]) for name in names_of}
+    return maps
 
 
 def _of_tasks(f: Differentiable, tasks: slice | list[int]) -> Differentiable:
