@@ -271,7 +271,8 @@ def map_logo(
     heights, half, table = _one_map(attributions, unit, task, model, ci_prob)
     method = str(attributions.attrs.get("method", "")).replace("_", " ")
     label = f"contribution\n({method})"
-    names = [str(table[name].item()) for name in ("parent", "task", "model") if name in table.coords]
+    names = [_sequence_name(attributions, table)]
+    names += [str(table[name].item()) for name in ("task", "model") if name in table.coords]
     if minus is not None or minus_model is not None:
         of = attributions if minus is None else minus
         others, their_half, other = _one_map(of, unit, task, model if minus_model is None else minus_model, ci_prob)
@@ -372,6 +373,16 @@ def _one_map(
     if len(tables) == 2:
         half = tables[1][0] * stdtrit(int(maps.attrs["n_baselines"]) - 1, 0.5 + ci_prob / 2)
     return tables[0][0], half, one
+
+
+def _sequence_name(maps: xr.Dataset, one: xr.Dataset) -> str:
+    """Return the name of a sequence: its parent's, and its unit where that has several."""
+    unit = str(one["unit"].item())
+    if "parent" not in maps:
+        return f"sequence {unit}"
+    parent = str(one["parent"].item())
+    name = f"sequence {parent}" if parent.isdigit() else parent
+    return f"{name}, unit {unit}" if (maps["parent"] == one["parent"]).sum() > 1 else name
 
 
 def _place(table: xr.Dataset, dim: str, name: Any) -> int:
