@@ -473,8 +473,8 @@ def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     beyond = ((table["lower"] > 0) | (table["upper"] < 0)).sel(task="OR")
     assert len(dots) == beyond.sum() == 4
     assert {tuple(dot) for dot in dots.tolist()} == set(product((3.0, 4.0), (1.0, 2.0)))
-    for of, said in ((table, "95 % simultaneous intervals"), (cg.estimate(found), "95 % intervals")):
-        assert f"0 lies outside of {said}" in cg.plot.interaction_map(of, task="OR").get_legend_handles_labels()[1]
+    for of, said in ((table, "95 % simultaneous interval"), (cg.estimate(found), "95 % interval")):
+        assert f"{said} excludes 0" in cg.plot.interaction_map(of, task="OR").get_legend_handles_labels()[1]
     one = cg.estimate(interactions(_with_sites(1), gate, positions=[15, 17, 38]))
     assert not cg.plot.interaction_map(one, task="AND").collections
     for call, said in (

@@ -191,7 +191,8 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
         far = np.abs(grid[row, column]) > 0.4 * np.nanmax(np.abs(grid))
         for some, color in ((beyond & far, "white"), (beyond & ~far, "#1b1f24")):
             axes.scatter(column[some], row[some], s=size, c=color, linewidths=0, zorder=3)
-        axes.scatter([], [], s=16, color=INK, label=f"0 lies outside of {interval_label(table) or 'the interval'}")
+        interval = (interval_label(table) or "interval").replace("intervals", "interval")
+        axes.scatter([], [], s=16, color=INK, label=f"{interval} excludes 0")
     _add_color_bar(axes, image, axis_label(table.attrs, "interaction"))
     names = places.tolist()
     _label_grid(axes, ("second position", names), ("first position", names), heading(table, task), most=int(5 * side))
