@@ -296,6 +296,17 @@ def test_partners_of_a_site_stand_out_in_a_map():
     assert not {"p", "log_p"} & set(mean.variables)
 
 
+def test_the_picture_of_a_feature_interaction_map_names_the_site():
+    rows = _with_sites(2)
+    found, other = (dfim(rows, gate, site, rng=0, n_exchanges=2, tasks="OR") for site in ((16, 24), (16, 23)))
+    axes = cg.plot.map_logo(found, unit=0)
+    assert axes.get_ylabel().startswith("interaction with 16:24\n(dfim, ism)")
+    axes = cg.plot.map_logo(found, unit=0, minus=found)
+    assert axes.get_ylabel().startswith("difference of interaction with 16:24\n(dfim, ism)")
+    with pytest.raises(OutcomesError, match=r"'interaction with 16:24 \(dfim, ism\)' and 'interaction with 16:23"):
+        cg.plot.map_logo(found, unit=0, minus=other)
+
+
 def test_sources_that_are_none_are_refused():
     f, rows = _random_function(9), decode(cg.Uniform(length=9).sample(2, rng=0)["sequence"].to_numpy())
     for source, said in (
