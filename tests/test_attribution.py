@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -629,6 +630,21 @@ def test_sequences_too_short_for_shuffles_are_told_of_other_baselines():
     with pytest.raises(AttributionError, match=r"2 bp have no shuffles.*baselines=cg.Uniform\(length=2\)"):
         cg.attribute(["AC"], predictor, **options)
     cg.attribute(["AC"], predictor, baselines=cg.Uniform(length=2), **options)
+
+
+def test_maps_over_baselines_take_the_memory_of_the_result():
+    weights, null = np.random.default_rng(0).normal(size=(40, 100)), cg.Uniform(length=40)
+    predictor = cg.FunctionPredictor(lambda x: x[:, 2] @ weights, tasks=[f"task {k}" for k in range(100)], scale="y")
+    by = {"method": "occlusion", "baselines": null, "n_baselines": 2, "rng": 0, "progress": False}
+    cg.attribute(null.sample(2, rng=1), predictor, **by)  # imports what it needs
+    sequences = null.sample(300, rng=0)
+    tracemalloc.start()
+    try:
+        maps = cg.attribute(sequences, predictor, **by)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * maps.nbytes
 
 
 class Steps(torch.nn.Module):
