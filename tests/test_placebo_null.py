@@ -252,6 +252,19 @@ def test_fences_are_five_sd_of_a_normal_law_whatever_a_few_words_do() -> None:
     assert still["upper"].item() == pytest.approx(placebo_region(screen(law, n, se=1e-9))["upper"].item(), abs=0.01)
 
 
+def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread() -> None:
+    """One word completes a word that the network reads, in 1 of 60 units: its error is as large as its effect."""
+    effect = np.r_[np.random.default_rng(0).normal(scale=1e-3, size=99), 2 / 60]
+    se = np.r_[np.full(99, 1e-5), np.sqrt(effect.var(ddof=1) * 100)]
+    table = screen(effect, 100, se=0.0).assign(se=(EFFECT, se[:, None]))
+    with pytest.raises(EstimateError, match="no more than their errors"):
+        placebo_region(table)
+    assert tasks_without_scale(table).tolist() == [True]
+    assert tasks_without_scale(table, central=True).tolist() == [False]
+    fences = placebo_fences(table)
+    assert -8e-3 < fences["lower"].item() < -4e-3 < 4e-3 < fences["upper"].item() < 8e-3
+
+
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
     """Of 400 words of a normal law, the extreme of 20,000 in 50 screens."""
     rng = np.random.default_rng(1)

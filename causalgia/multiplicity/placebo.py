@@ -155,23 +155,7 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     >>> region["lower"].values.round(2), region["upper"].values.round(2)
     (array([-1.69]), array([1.8]))
     """
-    table = estimates_of(estimates)
-    check_has_errors(table)
-    words = is_placebo_word(table)
-    if len(classes := placebo_classes(table)) > 1:
-        raise EstimateError(
-            f"the contrasts are of {len(classes)} classes of placebo words, and each has a region of its own; select "
-            "those of one, estimates.sel(contrast=estimates['placebo_class'] == ...)"
-        )
-    _check_n_words(int(words.sum()), share)
-    found = _region_limits(table, words, share)
-    _check_spread(found.true, found.spread, table)
-    _check_width(found.lower, found.upper, table)
-    dims = table["ace"].dims[1:]
-    columns = {"lower": found.lower, "upper": found.upper, "mean": found.center, "sd": np.sqrt(found.true)}
-    coords = {dim: table[dim] for dim in dims if dim in table.coords}
-    region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
-    return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs)
+    return _checked_region(estimates_of(estimates), share, central=False)[0]
 
 
 def placebo_fences(estimates: Any) -> xr.Dataset:
@@ -196,10 +180,12 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        As `placebo_region`.
+        As `placebo_region`, but for words that spread no more than their errors.
 
     Notes
     -----
+    Where words spread no more than their errors, as where one of them completes a word that the network reads in a unit
+    or two, they are not shrunken: the fences are then too wide by those errors, and never too narrow for want of them.
     That words beyond the fences are more than the extremes of a search rests on a model: effects of random words whose
     tails are no heavier than a normal law's.
 
@@ -216,8 +202,8 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     (array([-5.]), array([5.6]))
     """
     table = estimates_of(estimates)
-    region = placebo_region(table)
-    near = _region_limits(table, is_placebo_word(table), 0.95).near
+    region, found = _checked_region(table, 0.95, central=True)
+    near = found.near
     low, middle, high = np.quantile(near, [0.1, 0.5, 0.9], axis=0)
     reach = _FENCES / float(ndtri(0.9))
     dims, ends = region["lower"].dims, (middle - reach * (middle - low), middle + reach * (high - middle))
@@ -225,11 +211,30 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     return region.assign(lower=(dims, lower.to_numpy()), upper=(dims, upper.to_numpy()))
 
 
-def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
+def _checked_region(table: xr.Dataset, share: float, *, central: bool) -> tuple[xr.Dataset, _RegionLimits]:
+    check_has_errors(table)
+    words = is_placebo_word(table)
+    if len(classes := placebo_classes(table)) > 1:
+        raise EstimateError(
+            f"the contrasts are of {len(classes)} classes of placebo words, and each has a region of its own; select "
+            "those of one, estimates.sel(contrast=estimates['placebo_class'] == ...)"
+        )
+    _check_n_words(int(words.sum()), share)
+    found = _region_limits(table, words, share, central=central)
+    _check_spread(found.true, found.spread, table)
+    _check_width(found.lower, found.upper, table)
+    dims = table["ace"].dims[1:]
+    columns = {"lower": found.lower, "upper": found.upper, "mean": found.center, "sd": np.sqrt(found.true)}
+    coords = {dim: table[dim] for dim in dims if dim in table.coords}
+    region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
+    return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs), found
+
+
+def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95, *, central: bool = False) -> Mask:
     """Return the tasks in which the placebo words set no scale, shape ``(task,)``: `placebo_region` refuses those.
 
-    There the words vary no more than their errors explain, or nearly all have one effect. Too few words in all raise
-    an error whatever the task.
+    There the words vary no more than their errors explain, or nearly all have one effect; with ``central``, only the
+    latter, as `placebo_fences` has it. Too few words in all raise an error whatever the task.
 
     Examples
     --------
@@ -244,7 +249,7 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
         own = estimates.isel(contrast=rows)
         words = is_placebo_word(own)
         _check_n_words(int(words.sum()), share)
-        found = _region_limits(own, words, share)
+        found = _region_limits(own, words, share, central=central)
         none |= _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
@@ -261,12 +266,19 @@ class _RegionLimits(NamedTuple):
     near: Array
 
 
-def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
+def _region_limits(estimates: xr.Dataset, words: Mask, share: float, *, central: bool) -> _RegionLimits:
+    """Return the limits; where the words spread no more than their errors and `central`, those of the estimates."""
     ace = estimates["ace"].to_numpy()[words]
     center, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
     own = _own_variances(estimates, words)
     true = spread - own.mean(axis=0)
     near = _shrink_to_center(ace, center, np.maximum(true, 0.0), own)
+    if central:
+        narrow = _is_narrow(true, spread)
+        low, middle, high = np.quantile(ace, [0.1, 0.5, 0.9], axis=0)
+        within = ((high - low) / (2 * float(ndtri(0.9)))) ** 2
+        near, center = np.where(narrow, ace, near), np.where(narrow, middle, center)
+        true, spread = np.where(narrow, within, true), np.where(narrow, within, spread)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
     return _RegionLimits(lower, upper, center, true, spread, near)
 

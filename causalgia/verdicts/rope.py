@@ -195,10 +195,14 @@ def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
     return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
 
 
+def _is_outliers(rope: object) -> bool:
+    return isinstance(rope, str) and rope.strip() == "placebo outliers"
+
+
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
     effects, fewest = _with_covariance_se(effects), effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
-    classes, outliers = placebo_classes(effects), rope.strip() == "placebo outliers"
+    classes, outliers = placebo_classes(effects), _is_outliers(rope)
     for rows in classes:
         own = effects.isel(contrast=rows)
         found = placebo_fences(own) if outliers else placebo_region(own)
@@ -236,7 +240,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     """
     tasks = estimates["task"].to_numpy().tolist()
     if is_placebo_rope(rope):
-        of_task = tasks_without_scale(estimates).tolist()
+        of_task = tasks_without_scale(estimates, central=_is_outliers(rope)).tolist()
     elif "control_sd" in estimates and isinstance(rope, str):
         still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
         of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]
