@@ -63,9 +63,9 @@ class Discovery:
     table
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
         is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
-        of predictors in which the word lies beyond placebo words in the direction of the verdict, ``sequences``, the
-        number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and ``variant_of``, the
-        largest word of the same verdict and task from which it differs by one letter, empty where there is none.
+        of predictors in which the word lies beyond placebo words in the direction that most of them have, ``sequences``,
+        the number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and ``variant_of``,
+        the largest word of the same verdict and task from which it differs by one letter, empty where there is none.
     pairs
         A row a pair of words that hold and task: ``first``, ``second``, ``interaction, lower, upper`` and ``reads``:
         "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
@@ -129,7 +129,7 @@ def discover(
     ----------
     predictor
         The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested in each member: a word holds
-        if it does in more than half of them, and its effect is the mean over them.
+        if it does in more than half of them and the mean over them, its effect, has the same sign.
     sequences
         Sequences that the network has an opinion about, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
         ``null.sample``. Copies, on either strand, count once.
@@ -169,9 +169,9 @@ def discover(
     500 sequences of 249 bp and DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
     A word holds if its effect lies beyond the fences of placebo words of its width
-    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. Where no
-    placebo word has a measurable effect, as in a predictor that reads whole words alone, it holds if its effect is not
-    0, with the same rate.
+    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. Where
+    nearly all placebo words of a width have one effect, as in a predictor that reads whole words alone, words hold if
+    their effect is not 0, with the same rate, and the answer says so.
 
     Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
     or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
@@ -237,7 +237,7 @@ def discover(
     except EstimateError:  # of placebo words without an effect; what else is wrong is wrong with rope=0 too
         trial = proposals_trial(proposed, fresh, n_units=n_units, rope=0)
         answer = trial.analyze(_run_in(folder, "trial of 0", trial, predictor, keys[0]), rng=keys[1])
-        beyond = "by an effect other than 0 (no placebo word has a measurable one)"
+        beyond = "by an effect other than 0 (nearly all placebo words of a width have one effect)"
     over = answer.findings.get("over predictors", answer.decisions)
     both_strands = bool(proposed.attrs["both_strands"])
     table = _table(answer.decisions, over, proposed, named)
@@ -251,7 +251,7 @@ def discover(
     rate = 1 - float(answer.decisions.attrs["level"])
     says = (
         f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
-        f"{'holds' if n_held == 1 else 'hold'} {beyond} on {n_units:,} dinucleotide shuffles of "
+        f"{'holds' if n_held == 1 else 'hold'} {beyond} in the middle of {n_units:,} dinucleotide shuffles of "
         f"{n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
     )
     return Discovery(
@@ -268,6 +268,7 @@ def discover(
             *_other_words(table, answer.decisions),
             *_variant_sentences(table),
             *left_out,
+            *_pair_sentences(pairs, fresh.length, largest),
             *_overlap_sentences(trial, predictor),
             *copies,
         ),
@@ -316,6 +317,9 @@ def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     if not others:
         return []
     rows = decisions.sel(contrast=others)
+    if not (rows["rope_lower"] < rows["rope_upper"]).any():
+        n = len(held) + len(others)
+        return [f"{len(others):,} of {n:,} word{'s' * (n != 1)} {'does' if len(others) == 1 else 'do'} not hold."]
     inside = (rows["ace"] >= rows["rope_lower"]) & (rows["ace"] <= rows["rope_upper"])
     near = int(inside.all([dim for dim in inside.dims if dim != "contrast"]).sum())
     n, near_to = len(held) + len(others), "within the range of random words"
@@ -397,6 +401,8 @@ def _table(
             said = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
             verdict = next((one for one in ("increases", "decreases", "negligible") if said.count(one) >= majority), "")
             row = over.sel(contrast=word, task=task)
+            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "increases"):
+                verdict = ""  # the mean over members has the sign of the others
             rows.append(
                 {
                     "consensus": word,
@@ -490,7 +496,7 @@ def _pairs(
     wide = max(map(len, words), default=0)
     if len(words) < 2 or null.length < 3 * wide:
         return _empty(_OF_PAIRS)
-    places = null.length // 3 - wide // 2, 2 * null.length // 3 - wide // 2
+    places = _pair_places(null.length, wide)
     arms, contrasts = [Arm("untreated", Untreated())], {}
     for word in words:
         arms += [Arm(f"{word} {side}", Embed(word, at=at)) for side, at in zip(("left", "right"), places, strict=True)]
@@ -515,6 +521,21 @@ def _pairs(
             reads = _reads(lower, upper, alone)
             rows.append([first, second, task, ace, lower, upper, reads])
     return pd.DataFrame(rows, columns=list(_OF_PAIRS))
+
+
+def _pair_places(length: int, wide: int) -> tuple[int, int]:
+    return length // 3 - wide // 2, 2 * length // 3 - wide // 2
+
+
+def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[str]:
+    """Return a sentence on where pairs were tested; none without pairs."""
+    if not len(pairs):
+        return []
+    left, right = _pair_places(length, max(map(len, words)))
+    return [
+        f"Pairs are tested at one distance and in one order: the first word at {left:,}, the second at {right:,} "
+        "(from 0)."
+    ]
 
 
 def _reads(lower: float, upper: float, alone: list[float]) -> str:

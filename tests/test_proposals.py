@@ -588,3 +588,53 @@ def test_a_word_holds_in_most_members_of_an_ensemble():
     assert best["q"] == np.sort(alone["q"])[1]
     assert best["upper"] - best["lower"] > 2 * float((alone["upper"] - alone["lower"]).max())
     assert "more than half of the 3 members; q is that of the member that makes the majority" in str(found)
+
+
+def reader(seed, *shares):
+    """A predictor that reads two words by their share, and the composition weakly: every word has a small effect."""
+    weak = np.random.default_rng(seed).normal(size=(8, 4, 5))
+
+    def answer(x):
+        seen = np.lib.stride_tricks.sliding_window_view(x, 5, axis=2)
+        out = 0.05 * np.maximum(np.einsum("ublk,fbk->ufl", seen, weak), 0).mean(axis=(1, 2))
+        letters = decode(x.argmax(axis=1).astype(np.uint8))
+        for share, word in zip(shares, ("GATTACA", "CCGTAAC"), strict=True):
+            out += 2 * share * np.array([word in row for row in letters])
+        return out[:, None]
+
+    return cg.FunctionPredictor(answer, tasks=["act"], scale="units", fingerprint=f"reader {seed} {shares}")
+
+
+def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
+    """A shuffle has GATTACA in its middle: most wide placebo words take it away, all with the error of one unit."""
+    members = [reader(seed, 1.0, share) for seed, share in enumerate((1.0, 0.0, 0.0))]
+    generator = np.random.default_rng(0)
+    tokens = generator.choice(4, size=(120, 60)).astype(np.uint8)
+    for row in tokens:
+        for word in ("GATTACA", "CCGTAAC"):
+            if generator.random() < 0.7:
+                at = generator.integers(0, 54)
+                row[at : at + 7] = encode([word])[0]
+    found = cg.discover(cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0)
+    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [["GATTACA", "increases", 3]]
+    assert found.table.set_index("consensus").loc["CCGTAAC", ["verdict", "members"]].tolist() == ["undecided", 1]
+    assert "beyond placebo words in the middle of 60" in str(found)
+
+
+def test_a_word_with_a_mean_effect_against_most_members_is_undecided():
+    """Two members have -0.5 and -0.6, and one 2: the mean is positive."""
+    terms = [cg.zoo.Word("AGAATG", 2.0)]
+    members = [cg.zoo.Oracle(cg.zoo.Word("TGCATG", size), *terms) for size in (-0.5, -0.6, 2.0)]
+    found = cg.discover(cg.Ensemble(members), planted(80, "TGCATG", "AGAATG"), n_units=100, method="seqlets", rng=0)
+    rows = found.table.set_index("consensus")
+    assert rows.loc["TGCATG", "ace"] > 0
+    assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["undecided", 2]
+    assert rows.loc["AGAATG", "verdict"] == "increases"
+
+
+def test_the_answer_says_where_pairs_were_tested():
+    found = cg.discover(cg.zoo.oracle("additive"), planted(120, "TGCATG", "AGAATG"), method="seqlets", rng=0)
+    left, right = 41 // 3 - 3, 2 * 41 // 3 - 3
+    assert len(found.pairs)
+    says = f"the first word at {left}, the second at {right} (from 0)."
+    assert any(one.endswith(says) for one in found.sentences)
