@@ -19,7 +19,7 @@ from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, EstimateError, MissingExtraError, SequenceError, StoreError, quoted
+from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, StoreError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.predict import Predictor
@@ -63,12 +63,13 @@ class Discovery:
     table
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
         is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
-        of predictors in which the word lies beyond placebo words in the direction of the verdict, ``sequences``, the
-        number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and ``variant_of``, the
-        largest word of the same verdict and task from which it differs by one letter, empty where there is none.
+        of predictors in which the word lies beyond placebo words in the direction that most of them have,
+        ``sequences``, the number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and
+        ``variant_of``, the largest word of the same verdict and task from which it differs by one letter, empty where
+        there is none.
     pairs
-        A row a pair of words that hold and task: ``first``, ``second``, ``interaction, lower, upper`` and ``reads``:
-        "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
+        A row a pair of words and a task in which both hold: ``first``, ``second``, ``interaction, lower, upper`` and
+        ``reads``: "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
     sites
         Where words that hold occur in the sequences given: ``sequence, start, stop, word, strand``, on the other strand
         where the network reads both.
@@ -129,7 +130,7 @@ def discover(
     ----------
     predictor
         The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested in each member: a word holds
-        if it does in more than half of them, and its effect is the mean over them.
+        if it does in more than half of them and the mean over them, its effect, has the same sign.
     sequences
         Sequences that the network has an opinion about, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
         ``null.sample``. Copies, on either strand, count once.
@@ -169,9 +170,8 @@ def discover(
     500 sequences of 249 bp and DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
     A word holds if its effect lies beyond the fences of placebo words of its width
-    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. Where no
-    placebo word has a measurable effect, as in a predictor that reads whole words alone, it holds if its effect is not
-    0, with the same rate.
+    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. No
+    placebo word holds a proposed word of six bases or more.
 
     Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
     or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
@@ -229,15 +229,9 @@ def discover(
         says = f"No word is proposed by the maps of {n_proposing:,} sequences, so that none was tested."
         table, pairs, sites = (_empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES))
         return Discovery(table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies))
-    keys, beyond = (derive(key, "trial"), derive(key, "analysis")), "beyond placebo words"
     trial = proposals_trial(proposed, fresh, n_units=n_units)
-    outcomes = _run_in(folder, "trial", trial, predictor, keys[0], real="parents")
-    try:
-        answer = trial.analyze(outcomes, rng=keys[1])
-    except EstimateError:  # of placebo words without an effect; what else is wrong is wrong with rope=0 too
-        trial = proposals_trial(proposed, fresh, n_units=n_units, rope=0)
-        answer = trial.analyze(_run_in(folder, "trial of 0", trial, predictor, keys[0]), rng=keys[1])
-        beyond = "by an effect other than 0 (no placebo word has a measurable one)"
+    outcomes = _run_in(folder, "trial", trial, predictor, derive(key, "trial"), real="parents")
+    answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
     over = answer.findings.get("over predictors", answer.decisions)
     both_strands = bool(proposed.attrs["both_strands"])
     table = _table(answer.decisions, over, proposed, named)
@@ -251,8 +245,8 @@ def discover(
     rate = 1 - float(answer.decisions.attrs["level"])
     says = (
         f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
-        f"{'holds' if n_held == 1 else 'hold'} {beyond} on {n_units:,} dinucleotide shuffles of "
-        f"{n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
+        f"{'holds' if n_held == 1 else 'hold'} beyond placebo words in the middle of {n_units:,} dinucleotide shuffles "
+        f"of {n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
     )
     return Discovery(
         table,
@@ -268,6 +262,7 @@ def discover(
             *_other_words(table, answer.decisions),
             *_variant_sentences(table),
             *left_out,
+            *_pair_sentences(pairs, fresh.length, largest),
             *_overlap_sentences(trial, predictor),
             *copies,
         ),
@@ -397,6 +392,8 @@ def _table(
             said = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
             verdict = next((one for one in ("increases", "decreases", "negligible") if said.count(one) >= majority), "")
             row = over.sel(contrast=word, task=task)
+            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "increases"):
+                verdict = ""  # the mean over members has the sign of the others
             rows.append(
                 {
                     "consensus": word,
@@ -490,7 +487,7 @@ def _pairs(
     wide = max(map(len, words), default=0)
     if len(words) < 2 or null.length < 3 * wide:
         return _empty(_OF_PAIRS)
-    places = null.length // 3 - wide // 2, 2 * null.length // 3 - wide // 2
+    places = _pair_places(null.length, wide)
     arms, contrasts = [Arm("untreated", Untreated())], {}
     for word in words:
         arms += [Arm(f"{word} {side}", Embed(word, at=at)) for side, at in zip(("left", "right"), places, strict=True)]
@@ -506,15 +503,33 @@ def _pairs(
     with warnings.catch_warnings():  # words that add up in every unit have an interaction that does not vary
         warnings.simplefilter("ignore", DegenerateWarning)
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
+    held = set(table.loc[table["verdict"].isin(_DIRECTED), ["consensus", "task"]].itertuples(index=False, name=None))
     rows = []
     for first, second in combinations(words, 2):
-        for task in dict.fromkeys(table["task"]):  # those with verdicts
+        for task in dict.fromkeys(table["task"]):
+            if not {(first, task), (second, task)} <= held:
+                continue
             row = found.sel(contrast=f"{first} and {second}", task=task)
             alone = [float(found["ace"].sel(contrast=name, task=task)) for name in (f"{first} left", f"{second} right")]
             ace, lower, upper = (float(row[column]) for column in ("ace", "lower", "upper"))
             reads = _reads(lower, upper, alone)
             rows.append([first, second, task, ace, lower, upper, reads])
     return pd.DataFrame(rows, columns=list(_OF_PAIRS))
+
+
+def _pair_places(length: int, wide: int) -> tuple[int, int]:
+    return length // 3 - wide // 2, 2 * length // 3 - wide // 2
+
+
+def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[str]:
+    """Return a sentence on where pairs were tested; none without pairs."""
+    if not len(pairs):
+        return []
+    left, right = _pair_places(length, max(map(len, words)))
+    return [
+        f"Pairs are tested at one distance and in one order: the first word at {left:,}, the second at {right:,} "
+        "(from 0)."
+    ]
 
 
 def _reads(lower: float, upper: float, alone: list[float]) -> str:

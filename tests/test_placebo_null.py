@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -248,8 +250,55 @@ def test_fences_are_five_sd_of_a_normal_law_whatever_a_few_words_do() -> None:
     read = np.where(np.arange(n) < n // 50, 30.0, law)  # 2 % that the network reads
     moved = placebo_fences(screen(read, n, se=1e-9))
     assert 5 < moved["upper"].item() < 5.6
-    still = placebo_fences(screen(np.where(np.abs(law) > 1.6, law, 0.0), n, se=1e-9))  # most words do nothing
-    assert still["upper"].item() == pytest.approx(placebo_region(screen(law, n, se=1e-9))["upper"].item(), abs=0.01)
+    one_side = placebo_fences(screen(np.where(law < -0.5, law, 0.0), n, se=1e-9))  # most words do nothing
+    np.testing.assert_allclose([one_side["lower"].item(), one_side["upper"].item()], [-5, 0], atol=0.01)
+
+
+def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread() -> None:
+    """One word completes a word that the network reads, in 1 of 60 units: its error is as large as its effect."""
+    effect = np.r_[np.random.default_rng(0).normal(scale=1e-3, size=99), 2 / 60]
+    se = np.r_[np.full(99, 1e-5), np.sqrt(effect.var(ddof=1) * 100)]
+    table = screen(effect, 100, se=0.0).assign(se=(EFFECT, se[:, None]))
+    with pytest.raises(EstimateError, match="no more than their errors"):
+        placebo_region(table)
+    assert tasks_without_scale(table).tolist() == [True]
+    fences = placebo_fences(table)
+    assert -8e-3 < fences["lower"].item() < -4e-3 < 4e-3 < fences["upper"].item() < 8e-3
+
+
+def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() -> None:
+    """A network that reads whole words alone: 2 of 100 placebo words hold a part of one, and the others do 0.25."""
+    effect = np.r_[np.full(98, 0.25), 0.4, 0.5, 2.0, 0.45, 0.25, 0.2]
+    table = screen(effect, 100, se=0.01).assign_coords(placebo_word=("contrast", np.arange(104) < 100))
+    fences = placebo_fences(table)
+    assert (fences["lower"].item(), fences["upper"].item()) == (0.25, 0.5)
+    found = cg.decide(table, rope="placebo outliers", level=0.9).isel(contrast=slice(100, None))
+    assert found["verdict"].values.ravel().tolist() == ["increases", "negligible", "undecided", "decreases"]
+    assert found.attrs["rope"].endswith("or within the outermost on a side where these have one effect")
+
+
+def test_fences_of_words_of_one_effect_are_that_effect() -> None:
+    effect = np.r_[np.full(100, 0.1), 2.0, 0.1, 0.0]
+    table = screen(effect, 100, se=0.01).assign_coords(placebo_word=("contrast", np.arange(103) < 100))
+    fences = placebo_fences(table)
+    assert (fences["lower"].item(), fences["upper"].item()) == (0.1, 0.1)
+    found = cg.decide(table, rope="placebo outliers", level=0.9)
+    assert found["verdict"].values.ravel()[100:].tolist() == ["increases", "undecided", "decreases"]
+    assert "caution" not in found.attrs
+    with pytest.raises(EstimateError, match="no more than their errors"):
+        placebo_region(table)
+
+
+@pytest.mark.parametrize("error", ["bh", "holm"])
+def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_are(error: Literal["bh", "holm"]) -> None:
+    table = two_classes()
+    alone = cg.decide(table.isel(contrast=slice(70, None)), rope="placebo outliers", level=0.9, error=error)
+    still = table.assign(ace=table["ace"].where(table["placebo_class"] == 10, 0.0))
+    found = cg.decide(still, rope="placebo outliers", level=0.9, error=error)
+    assert (found["verdict"][:70] == "undecided").all()
+    np.testing.assert_array_equal(found["rope_upper"][:70], 0.0)
+    np.testing.assert_array_equal(found["rope_upper"][70:], alone["rope_upper"])
+    np.testing.assert_array_equal(found["local_error"][70:], alone["local_error"])
 
 
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:

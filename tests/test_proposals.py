@@ -15,9 +15,17 @@ import causalgia as cg
 from causalgia._discover import _largest, _reads, _variants, is_near_copy
 from causalgia.attribution.distinct_patterns import EditedBackgrounds, trimmed
 from causalgia.attribution.seqlets import groups, windows
-from causalgia.errors import AttributionError, DesignError, MissingExtraError, OutcomesError, SequenceError
+from causalgia.errors import (
+    AttributionError,
+    DegenerateWarning,
+    DesignError,
+    MissingExtraError,
+    OutcomesError,
+    SequenceError,
+)
 from causalgia.multiplicity import placebo_fences
 from causalgia.sequences import decode, encode
+from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import sequence_fingerprints
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")  # effects of oracles do not, here and there
@@ -289,13 +297,33 @@ def test_discovery_confirms_planted_words_alone():
     assert "1 words" not in str(found)
 
 
+@pytest.mark.parametrize("both", [0, 1])
+def test_no_placebo_word_holds_a_proposed_one(both):
+    """Placebo words are the same in every design, but for those that hold a word that is tested."""
+    null = cg.Uniform(length=41)
+    proposed = cg.propose(sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", rng=0)
+    first = [arm.name for arm in cg.experiments.proposals(proposed, null).arms if arm.name.startswith("placebo ")]
+    held = next(name for name in first if len(name) == len("placebo ") + 8).removeprefix("placebo ")[1:7]
+    words = [held, *proposed["consensus"].values.tolist()[1:]]
+    changed = proposed.assign_coords(consensus=("pattern", words)).assign_attrs(both_strands=both)
+    trial = cg.experiments.proposals(changed, null)
+    now = [arm.name for arm in trial.arms if arm.name.startswith("placebo ")]
+    assert len(now) == len(first)
+    assert not any(held in name for name in now)
+    assert any(reverse_complement_word(held) in name for name in now) <= (not both)
+    assert len(set(first) & set(now)) > 0.9 * len(first)
+
+
 def test_a_word_holds_where_no_placebo_word_has_an_effect():
     network = cg.TorchPredictor(cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0)).module(), tasks=["a"])
     generator = np.random.default_rng(0)
     rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
     found = cg.discover(network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0)
-    assert found.confirmed[["consensus", "verdict"]].values.tolist() == [["TGACTCA", "increases"]]
-    assert "1 of them holds by an effect other than 0" in str(found)
+    best, others = found.confirmed.iloc[0], found.confirmed.iloc[1:]
+    assert best[["consensus", "ace", "verdict"]].tolist() == ["TGACTCA", 2.0, "increases"]
+    assert found.decisions["rope_upper"].max() < 0.2  # the outermost placebo word holds a part of it
+    assert others["consensus"].str.endswith("TGAC").all()  # a background in 64 completes them
+    assert others["ace"].between(0.02, 0.1).all()
 
 
 @pytest.mark.long
@@ -399,11 +427,11 @@ def test_near_copies_are_so_in_both_orders(one, other, near):
 
 def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     """Every sequence has the word, and hardly any of their shuffles; of the other sequences half have it."""
-    both = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
-    apart = str(cg.discover(both, planted(60, "TGCATG"), n_units=100, rng=0))
+    both = cg.zoo.Oracle(cg.zoo.Word("TGCATGAC", 2.0), cg.zoo.Word("AC", 0.1))
+    apart = str(cg.discover(both, planted(60, "TGCATGAC"), n_units=100, rng=0))
     assert re.search(r"The null model and 30 real sequences do not overlap .*AUROC (1\.00|0\.9\d) in outcome", apart)
     assert "of sequences that were not given here." in apart
-    drawn = planted(400, "TGCATG")
+    drawn = planted(400, "TGCATGAC")
     half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))  # as many without the word
     assert "overlap" not in str(cg.discover(both, half[:120], n_units=100, rng=0))
 
@@ -590,3 +618,86 @@ def test_a_word_holds_in_most_members_of_an_ensemble():
     assert best["q"] == np.sort(alone["q"])[1]
     assert best["upper"] - best["lower"] > 2 * float((alone["upper"] - alone["lower"]).max())
     assert "more than half of the 3 members; q is that of the member that makes the majority" in str(found)
+
+
+def reader(seed, *shares, weakly=0.05):
+    """A predictor that reads two words by their share, and the composition weakly: every word has a small effect."""
+    weak = np.random.default_rng(seed).normal(size=(8, 4, 5))
+
+    def answer(x):
+        seen = np.lib.stride_tricks.sliding_window_view(x, 5, axis=2)
+        out = weakly * np.maximum(np.einsum("ublk,fbk->ufl", seen, weak), 0).mean(axis=(1, 2))
+        letters = decode(x.argmax(axis=1).astype(np.uint8))
+        for share, word in zip(shares, ("GATTACA", "CCGTAAC"), strict=True):
+            out += 2 * share * np.array([word in row for row in letters])
+        return out[:, None]
+
+    return cg.FunctionPredictor(answer, tasks=["act"], scale="units", fingerprint=f"reader {seed} {shares} {weakly}")
+
+
+def with_both_words():
+    """120 sequences of 60 bases, each word in 7 of 10."""
+    generator = np.random.default_rng(0)
+    tokens = generator.choice(4, size=(120, 60)).astype(np.uint8)
+    for row in tokens:
+        for word in ("GATTACA", "CCGTAAC"):
+            if generator.random() < 0.7:
+                at = generator.integers(0, 54)
+                row[at : at + 7] = encode([word])[0]
+    return tokens
+
+
+def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
+    """A shuffle has GATTACA in its middle: most wide placebo words take it away, all with the error of one unit."""
+    members = [reader(seed, 1.0, share) for seed, share in enumerate((1.0, 0.0, 0.0))]
+    tokens = with_both_words()
+    found = cg.discover(cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0)
+    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [["GATTACA", "increases", 3]]
+    assert found.table.set_index("consensus").loc["CCGTAAC", ["verdict", "members"]].tolist() == ["undecided", 1]
+    assert "beyond placebo words in the middle of 60" in str(found)
+
+
+def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
+    """Nearly all placebo words have one effect in that member, and none has in the two others."""
+    members = [reader(0, 1.0, 1.0), reader(1, 1.0, 1.0), reader(2, 1.0, 1.0, weakly=0.0)]
+    found = cg.discover(cg.Ensemble(members), with_both_words(), n_units=60, method="seqlets", rng=0)
+    assert sorted(found.confirmed[["consensus", "members"]].values.tolist()) == [["CCGTAAC", 3], ["GATTACA", 3]]
+
+
+def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
+    """The second task reads whole words alone, the third nothing."""
+    one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)
+
+    def answer(x):
+        return np.concatenate([one.predict(x.argmax(axis=1).astype(np.uint8)), whole(x), np.ones((len(x), 1))], axis=1)
+
+    def whole(x):
+        return other.predict(x.argmax(axis=1).astype(np.uint8))
+
+    network = cg.FunctionPredictor(answer, tasks=["x", "y", "z"], scale="units", fingerprint="three tasks")
+    with pytest.warns(DegenerateWarning, match="task 'z'"):
+        found = cg.discover(network, with_both_words(), n_units=60, method="seqlets", rng=0)
+    assert set(found.table["task"]) == {"x", "y"}
+    assert set(found.confirmed[["consensus", "task"]].itertuples(index=False, name=None)) == {
+        (word, task) for word in ("GATTACA", "CCGTAAC") for task in "xy"
+    }
+    assert sorted(found.pairs["task"]) == ["x", "y"]
+
+
+def test_a_word_with_a_mean_effect_against_most_members_is_undecided():
+    """Two members have -0.5 and -0.6, and one 2: the mean is positive."""
+    terms = [cg.zoo.Word("AGAATG", 2.0)]
+    members = [cg.zoo.Oracle(cg.zoo.Word("TGCATG", size), *terms) for size in (-0.5, -0.6, 2.0)]
+    found = cg.discover(cg.Ensemble(members), planted(80, "TGCATG", "AGAATG"), n_units=100, method="seqlets", rng=0)
+    rows = found.table.set_index("consensus")
+    assert rows.loc["TGCATG", "ace"] > 0
+    assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["undecided", 2]
+    assert rows.loc["AGAATG", "verdict"] == "increases"
+
+
+def test_the_answer_says_where_pairs_were_tested():
+    found = cg.discover(cg.zoo.oracle("additive"), planted(120, "TGCATG", "AGAATG"), method="seqlets", rng=0)
+    left, right = 41 // 3 - 3, 2 * 41 // 3 - 3
+    assert len(found.pairs)
+    says = f"the first word at {left}, the second at {right} (from 0)."
+    assert any(one.endswith(says) for one in found.sentences)

@@ -290,21 +290,41 @@ def test_a_control_that_does_not_vary_is_no_end_on_either_side_of_thirty(arms, n
 @pytest.mark.filterwarnings("ignore:.*not vary at all:causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("error", ["auto", "bootstrap_t"])
-@pytest.mark.parametrize("rope", ["placebo", "placebo tail", "placebo outliers"])
+@pytest.mark.parametrize("rope", ["placebo", "placebo tail"])
 def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
-    rng = np.random.default_rng(1)
-    names = ["control", *(f"a{i}" for i in range(5)), *(f"p{i}" for i in range(45))]
-    kinds = ["embed"] * 6 + ["placebo_word"] * 45
-    y = rng.normal(size=(60, 51, 2)) + rng.normal(size=(51, 2))
-    y[:, :, 1] = y[:, :1, 1]
-    outcomes = outcomes_of(y, names, ["live", "dead"], kinds)
-    ask = cg.Analysis(control="control", rope=rope, error=error)
+    outcomes, ask = placebo_words_that_do_nothing_in_a_task(rope, error)
     with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words there vary no more"):
         found = cg.analyze(outcomes, ask, rng=0)
     assert found["task"].values.tolist() == ["live"]
     assert "no verdict on task 'dead'" in found.attrs["notes"]
     with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="task dead: the placebo words"):
         cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*not vary at all:causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("error", ["bh", "auto", "bootstrap_t"])
+def test_no_task_is_without_fences(error):
+    """Where all placebo words do nothing, the fences are 0, and a word that does something lies beyond them."""
+    outcomes, ask = placebo_words_that_do_nothing_in_a_task("placebo outliers", error)
+    read = outcomes["outcome"].copy()
+    read.loc[{"task": "dead", "arm": "a0"}] += 1 + 0.1 * np.random.default_rng(2).normal(size=60)
+    found = cg.analyze(outcomes.assign(outcome=read), ask, rng=0)
+    dead = found.sel(task="dead")
+    assert dead["verdict"].sel(contrast="a0") == "increases"
+    assert (dead["verdict"].drop_sel(contrast="a0") == "undecided").all()
+    assert not np.isnan(found[["ace", "lower", "upper", "q"]].to_array()).any()
+    live = cg.analyze(outcomes.sel(task=["live"]), ask, rng=0)
+    np.testing.assert_array_equal(found["rope_upper"].sel(task="live"), live["rope_upper"].sel(task="live"))
+
+
+def placebo_words_that_do_nothing_in_a_task(rope, error):
+    rng = np.random.default_rng(1)
+    names = ["control", *(f"a{i}" for i in range(5)), *(f"p{i}" for i in range(45))]
+    kinds = ["embed"] * 6 + ["placebo_word"] * 45
+    y = rng.normal(size=(60, 51, 2)) + rng.normal(size=(51, 2))
+    y[:, :, 1] = y[:, :1, 1]
+    return outcomes_of(y, names, ["live", "dead"], kinds), cg.Analysis(control="control", rope=rope, error=error)
 
 
 @pytest.mark.parametrize(("n", "evidence"), [(20, "tests"), (21, "posterior")])

@@ -37,7 +37,7 @@ def test_regions_by_task_hold_for_every_contrast_and_predictor() -> None:
             assert found.lower.shape == table["ace"].shape
             assert (found.lower[:, t] == low).all()
             assert (found.upper[:, t] == high).all()
-        assert not found.direction_only
+        assert not found.direction_only.any()
     with pytest.raises(DecisionError, match="task y: .*; a region by task is in numbers"):
         rope_region({"x": (-1, 1), "y": "0.2 sd"}, effects, 0.0)
     with pytest.raises(DecisionError, match="task y: ") as refused:

@@ -17,6 +17,7 @@ from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.schema import validate
+from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import sequence_fingerprints
 from causalgia.streams import derive, root_key
 
@@ -43,7 +44,8 @@ def proposals(
     verdict "increases" or "decreases" says more than that a word lies outside of most placebo words: its effect lies
     beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
     (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
-    narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12.
+    narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12. No
+    placebo word holds a proposed word of six bases or more, on either strand where the predictor reads both.
 
     The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
     fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
@@ -115,8 +117,9 @@ def proposals(
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _UNITS
     arms = [Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start + (width - len(word)) // 2)) for word in words)]
+    strands = [*words, *map(reverse_complement_word, words)] if table.attrs.get("both_strands") else words
     for wide in sorted(set(classes.values())):
-        others = [word for word in words if len(word) == wide]
+        others = [word for word in strands if len(word) >= min(_NARROWEST, wide)]
         for word in random_placebos(wide, placebos, "ACGT", other_than=others):
             arms.append(Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2)))
             classes[PLACEBO + word] = wide

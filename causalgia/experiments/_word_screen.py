@@ -33,6 +33,7 @@ _STREAM = 2018  # random key of the placebo words, which are fixed by the design
 _NAMED, _DRAWN = 5, 20
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
+_ATTEMPTS = 1_000
 
 
 def word_screen(
@@ -167,10 +168,11 @@ def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str)
 
 
 def random_placebos(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
-    """Draw distinct words uniformly, from a stream that is the same in every design."""
+    """Draw distinct words uniformly, from a stream that is the same in every design; none holds another word."""
     from causalgia.sequences.random import random_integers
 
-    n, left = as_count(n, "n_placebos"), 4**width - len(other_than)
+    n, taken = as_count(n, "n_placebos"), {word.replace("U", "T") for word in other_than}
+    left = 4**width - sum(len(word) == width for word in taken)
     others = f"the {left:,} {'other ' if other_than else ''}words of {width} bases"
     if left < LEAST_PLACEBO_WORDS:
         raise DesignError(
@@ -180,12 +182,17 @@ def random_placebos(width: int, n: int, letters: str, *, other_than: Sequence[st
     if n < LEAST_PLACEBO_WORDS or n > left:
         raise DesignError(f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}")
     found: dict[str, None] = {}
-    taken, attempt, spelling = {word.replace("U", "T") for word in other_than}, 0, np.array(list(letters))
+    attempt, spelling = 0, np.array(list(letters))
     while len(found) < n:
+        if attempt == _ATTEMPTS:
+            raise DesignError(
+                f"nearly every word of {width} bases holds one of {len(taken):,} words; test fewer of them"
+            )
         key = derive(_STREAM, "placebo words", width, attempt)
         drawn = random_integers(key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4))
         spelled = ("".join(row) for row in spelling[drawn])
-        found.update(dict.fromkeys(word for word in spelled if word.replace("U", "T") not in taken))
+        held = (word for word in spelled if not any(other in word.replace("U", "T") for other in taken))
+        found.update(dict.fromkeys(held))
         attempt += 1
     return list(found)[:n]
 

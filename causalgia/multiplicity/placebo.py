@@ -24,6 +24,8 @@ from causalgia.types import Array, Mask
 
 LEAST_WORDS = 40
 _FENCES = 5.0
+_SHARE = 0.95
+_AT_90 = float(ndtri(0.9))
 _CURE = "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool coordinate placebo_word"
 _WIDER = "use more units, or give a rope in numbers"
 TAIL_NOTE = (
@@ -105,7 +107,7 @@ def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
     return [np.flatnonzero(of == k) for k in range(int(of.max(initial=-1)) + 1)]
 
 
-def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
+def placebo_region(estimates: Any, *, share: float = _SHARE) -> xr.Dataset:
     """Estimate the region of the central share of the placebo words' true effects.
 
     Estimates vary more than true effects, so each word is shrunk towards their mean by the share of its own error; the
@@ -156,22 +158,10 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     (array([-1.69]), array([1.8]))
     """
     table = estimates_of(estimates)
-    check_has_errors(table)
-    words = is_placebo_word(table)
-    if len(classes := placebo_classes(table)) > 1:
-        raise EstimateError(
-            f"the contrasts are of {len(classes)} classes of placebo words, and each has a region of its own; select "
-            "those of one, estimates.sel(contrast=estimates['placebo_class'] == ...)"
-        )
-    _check_n_words(int(words.sum()), share)
-    found = _region_limits(table, words, share)
+    found = _region_limits(table, _words_of_one_class(table, share), share)
     _check_spread(found.true, found.spread, table)
     _check_width(found.lower, found.upper, table)
-    dims = table["ace"].dims[1:]
-    columns = {"lower": found.lower, "upper": found.upper, "mean": found.center, "sd": np.sqrt(found.true)}
-    coords = {dim: table[dim] for dim in dims if dim in table.coords}
-    region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
-    return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs)
+    return _region_dataset(table, found)
 
 
 def placebo_fences(estimates: Any) -> xr.Dataset:
@@ -196,10 +186,14 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        As `placebo_region`.
+        If there are fewer than 40 placebo words, or if they have no standard error or are of several classes.
 
     Notes
     -----
+    Where words spread no more than their errors, as where one of them completes a word that the network reads in a unit
+    or two, they are not shrunken: the fences are then too wide by those errors, and never too narrow for want of them.
+    On a side where most words have one effect, as those of a network that reads whole words alone, there is no law to
+    fit, and the fence is the outermost word: a new random word lies beyond it with probability 1 / (M + 1).
     That words beyond the fences are more than the extremes of a search rests on a model: effects of random words whose
     tails are no heavier than a normal law's.
 
@@ -216,16 +210,34 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     (array([-5.]), array([5.6]))
     """
     table = estimates_of(estimates)
-    region = placebo_region(table)
-    near = _region_limits(table, is_placebo_word(table), 0.95).near
+    words = _words_of_one_class(table, _SHARE)
+    found = _region_limits(table, words, _SHARE)
+    ace, narrow = table["ace"].to_numpy()[words], _is_narrow(found.true, found.spread)
+    near = np.where(narrow, ace, found.near)
     low, middle, high = np.quantile(near, [0.1, 0.5, 0.9], axis=0)
-    reach = _FENCES / float(ndtri(0.9))
-    dims, ends = region["lower"].dims, (middle - reach * (middle - low), middle + reach * (high - middle))
-    lower, upper = np.minimum(region["lower"], ends[0]), np.maximum(region["upper"], ends[1])
-    return region.assign(lower=(dims, lower.to_numpy()), upper=(dims, upper.to_numpy()))
+    center = np.where(narrow, middle, found.center)
+    true = np.where(narrow, ((high - low) / (2 * _AT_90)) ** 2, found.true)
+    lower, upper = _central_limits(near, _SHARE)
+    reach = _FENCES / _AT_90
+    lower = np.minimum(lower, np.where(low < middle, middle - reach * (middle - low), ace.min(axis=0)))
+    upper = np.maximum(upper, np.where(middle < high, middle + reach * (high - middle), ace.max(axis=0)))
+    return _region_dataset(table, found._replace(lower=lower, upper=upper, center=center, true=true))
 
 
-def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
+def _words_of_one_class(table: xr.Dataset, share: float) -> Mask:
+    """Return the placebo words, enough for a region and of one class."""
+    check_has_errors(table)
+    words = is_placebo_word(table)
+    if len(classes := placebo_classes(table)) > 1:
+        raise EstimateError(
+            f"the contrasts are of {len(classes)} classes of placebo words, and each has a region of its own; select "
+            "those of one, estimates.sel(contrast=estimates['placebo_class'] == ...)"
+        )
+    _check_n_words(int(words.sum()), share)
+    return words
+
+
+def tasks_without_scale(estimates: xr.Dataset, share: float = _SHARE) -> Mask:
     """Return the tasks in which the placebo words set no scale, shape ``(task,)``: `placebo_region` refuses those.
 
     There the words vary no more than their errors explain, or nearly all have one effect. Too few words in all raise
@@ -267,8 +279,20 @@ def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionL
     own = _own_variances(estimates, words)
     true = spread - own.mean(axis=0)
     near = _shrink_to_center(ace, center, np.maximum(true, 0.0), own)
+    return _RegionLimits(*_central_limits(near, share), center, true, spread, near)
+
+
+def _central_limits(near: Array, share: float) -> tuple[Array, Array]:
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return _RegionLimits(lower, upper, center, true, spread, near)
+    return lower, upper
+
+
+def _region_dataset(table: xr.Dataset, found: _RegionLimits) -> xr.Dataset:
+    dims = table["ace"].dims[1:]
+    columns = {"lower": found.lower, "upper": found.upper, "mean": found.center, "sd": np.sqrt(found.true)}
+    coords = {dim: table[dim] for dim in dims if dim in table.coords}
+    region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
+    return region.assign(n_placebos=len(found.near)).assign_attrs(table.attrs)
 
 
 def _rank_p_values(values: Array, words: Mask) -> Array:

@@ -83,8 +83,8 @@ def decide(
         ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task; ``"0.2 sd"`` of the control
         arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40 or more placebo words;
         ``"placebo tail"``, the same with directions by a Student t tail fitted to the words; ``"placebo outliers"``,
-        within five standard deviations of their median by a normal law of their central 80 %; or 0, the direction
-        alone.
+        within five standard deviations of their median by a normal law of their central 80 %, or within the outermost
+        on a side where these have one effect; or 0, the direction alone.
     level
         1 minus the bound on the error rate.
     error
@@ -290,7 +290,7 @@ def _deciding_interval(estimates: xr.Dataset, found: Evidence, columns: dict[str
     directional = 1 - alpha * columns["share_directional"]
     negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
     of_negligible = verdict == CLAIMS[1]
-    open_to_both = (verdict == UNDECIDED) & (not found.region.direction_only)
+    open_to_both = (verdict == UNDECIDED) & ~found.region.direction_only
     lower, upper = union_interval(
         estimates,
         np.where(of_negligible, 0.0, directional),
@@ -393,7 +393,7 @@ def _decisions_dataset(
     }
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
-    if found.region.direction_only:
+    if found.region.direction_only.all() and not found.region.of_placebos:
         cautions = [str(attrs["caution"])] if "caution" in attrs else []
         about = "" if found.region.label == "0" else f", above or below {found.region.label}"
         cautions.append(f"rope=0 asks for the direction alone{about}: no effect is called negligible")

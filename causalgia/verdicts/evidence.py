@@ -85,7 +85,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
     array([1.   , 0.964, 0.072])
     """
-    ace, se, _ = ace_se_df(estimates)
+    _, se, _ = ace_se_df(estimates)
     hall, null = hall_coefficient(estimates), null_value(estimates)
     missed, too_few = missed_share(estimates), too_few_backgrounds(estimates, rare, ci_prob)
     carried = carry_effects(estimates, estimates["ace"])
@@ -93,7 +93,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=could_add)
     signs = one_sided_p(estimates, null, null, ci_prob=ci_prob, hall=hall)
     unbounded = np.isinf(t_limits(estimates, ci_prob)[0])
-    inside = np.full(ace.shape, NEVER) if found.direction_only else tests.inside
+    inside = np.where(found.direction_only, NEVER, tests.inside)
     would_be = too_few & (inside <= 1 - ci_prob)
     inside = np.where(too_few, NEVER, inside)
     below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)

@@ -75,7 +75,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr of the moments is about 0
     known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
     summary |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
-    if found.direction_only and "lfsr" in known:
+    if (found.lower == null).all() and (found.upper == null).all() and "lfsr" in known:
         summary |= _sides_from_lfsr(summary, moments)
     slab = _slab_interval(groups, ci_prob)
     summary["lower"], summary["upper"] = _intervals_beyond_atom(summary, effects, draws, ci_prob, slab)
@@ -84,7 +84,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     add = np.zeros(inside.shape) if share is None else unseen(effects, hall)
     outside = 1 - _inside_with_unseen(draws, add, found, ci_prob, inside, null)
     too_few = too_few_backgrounds(effects, share, level)
-    never = np.full(inside.shape, NEVER) if found.direction_only else np.where(too_few, NEVER, outside)
+    never = np.where(found.direction_only | too_few, NEVER, outside)
     errors = np.stack([1 - summary["below"], never, 1 - summary["above"]])
     columns = {"lower": summary["lower"], "upper": summary["upper"], "lfsr": summary["lfsr"]}
     columns |= {"p_rope": inside, "p_above": summary["above"], "p_below": summary["below"]}
@@ -108,7 +108,7 @@ def _inside_with_unseen(
     draws: xr.DataArray, add: Array, found: Region, ci_prob: float, inside: Array, null: float
 ) -> Array:
     """Return the probability that effects lie inside the region after adding what undrawn backgrounds could add."""
-    if not add.any() or found.direction_only:
+    if not add.any() or found.direction_only.all():
         return inside
     room = found.upper - found.lower > 2 * add
     lower, upper = (np.where(room, end, found.lower) for end in (found.lower + add, found.upper - add))

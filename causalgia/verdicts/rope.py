@@ -19,7 +19,7 @@ from causalgia.estimation.request import caller_stacklevel
 from causalgia.multiplicity.placebo import placebo_classes, placebo_fences, placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
-from causalgia.types import Array
+from causalgia.types import Array, Mask
 
 Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
 
@@ -41,7 +41,7 @@ class Region:
     ----------
     lower, upper
         Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) for directions
-        alone.
+        alone, or the one effect of all placebo words.
     label
         Description of the region.
     of_placebos
@@ -60,9 +60,9 @@ class Region:
     tail: bool = False
 
     @property
-    def direction_only(self) -> bool:
-        """Whether only the sign of an effect is decided."""
-        return bool((self.lower == self.upper).all())
+    def direction_only(self) -> Mask:
+        """Whether only the direction of an effect from a point is decided, of the shape of the effects."""
+        return np.asarray(self.lower == self.upper)
 
 
 def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
@@ -195,10 +195,14 @@ def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
     return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
 
 
+def _is_outliers(rope: object) -> bool:
+    return isinstance(rope, str) and rope.strip() == "placebo outliers"
+
+
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
     effects, fewest = _with_covariance_se(effects), effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
-    classes, outliers = placebo_classes(effects), rope.strip() == "placebo outliers"
+    classes, outliers = placebo_classes(effects), _is_outliers(rope)
     for rows in classes:
         own = effects.isel(contrast=rows)
         found = placebo_fences(own) if outliers else placebo_region(own)
@@ -207,6 +211,7 @@ def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
     words = f"{fewest} placebo words" if len(classes) == 1 else f"{fewest} or more placebo words of each width"
     if outliers:
         label = f"within five standard deviations of {words}, by a normal law of their central 80 %"
+        label += ", or within the outermost on a side where these have one effect"
         return Region(lower, upper, label, of_placebos=True)
     label = f"the central 95 % of {words}"
     tail = rope.strip() == "placebo tail"
@@ -219,7 +224,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
 
     A task is left out where the control's outcomes are constant for every contrast (a dead output, a task that these
     backgrounds do not affect), or where its placebo words vary no more than their errors. If that holds in every task,
-    or for some contrasts of a task only, all are returned, and `causalgia.decide` raises an error.
+    or for some contrasts of a task only, all are returned, and `causalgia.decide` raises an error. Fences of placebo
+    words, ``"placebo outliers"``, leave out none.
 
     Parameters
     ----------
@@ -235,7 +241,10 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    if is_placebo_rope(rope):
+    if _is_outliers(rope):
+        ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
+        of_task = [bool((effects == effects[:1]).all()) for effects in ace]
+    elif is_placebo_rope(rope):
         of_task = tasks_without_scale(estimates).tolist()
     elif "control_sd" in estimates and isinstance(rope, str):
         still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
@@ -253,11 +262,14 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         return ""
     which = f"task {quoted(names[0])}" if len(names) == 1 else f"tasks {', '.join(map(quoted, names))}"
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
-    why = (
-        "the placebo words there vary no more than their errors explain, or nearly all of them have the same effect"
-        if is_placebo_rope(rope)
-        else "the control's outcomes do not vary there"
-    )
+    if _is_outliers(rope):
+        why = "all effects there are one"
+    elif is_placebo_rope(rope):
+        why = (
+            "the placebo words there vary no more than their errors explain, or nearly all of them have the same effect"
+        )
+    else:
+        why = "the control's outcomes do not vary there"
     return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"
 
 
