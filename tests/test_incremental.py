@@ -459,6 +459,8 @@ def test_a_control_that_deviates_is_not_used(monkeypatch):
     monkeypatch.setattr(incremental_session, "deviation", lambda *tables: (1.0, 1e-5))
     with pytest.warns(FallbackWarning, match="control pass deviates"):
         found = predictor.edits(base).answers(base, np.arange(6))
+    said = "length 41: not recomputed in part: the control pass deviates by 1.0e+00 sd from the full pass"
+    assert predictor.incremental_report() == f"{said} (tolerated are 1.0e-05)"
     np.testing.assert_array_equal(found, predictor.predict(base))
     edited = written(base, 3, 5)
     np.testing.assert_array_equal(predictor.edits(base).answers(edited, np.arange(6)), predictor.predict(edited))

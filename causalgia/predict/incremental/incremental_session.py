@@ -83,6 +83,7 @@ class Incremental:
         self.control_spent: dict[int, Spent] = defaultdict(Spent)
         self.compared_spent: dict[int, Spent] = defaultdict(Spent)
         self._trusted: dict[int, bool] = {}
+        self._deviating: dict[int, str] = {}
         self._spread: dict[int, torch.Tensor] = {}
         self._macs: dict[int, float] = {}
 
@@ -124,13 +125,15 @@ class Incremental:
         where = "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
         control, spent = self.control_spent[length], [s for (n, _), s in self.spent.items() if n == length]
         edits = sum(each.edits for each in spent)
+        deviating = self._deviating.get(length)
         if not edits:
-            return where
+            return f"not recomputed in part: {deviating}" if deviating else where
         in_full = edits * self._seconds_in_full(length)
         ratio = (control.seconds + sum(each.seconds for each in spent)) / in_full
         return (
             f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full "
             f"passes, comparisons with full passes another {self.compared_spent[length].seconds / in_full:.3f}"
+            + (f"; from then on in full: {deviating}" if deviating else "")
         )
 
     def tried(self, *, timed: bool = True) -> list[WidthResult]:
@@ -252,8 +255,9 @@ class Incremental:
             off, tolerated = deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
             block.trusted = self._trusted[length] = off <= tolerated
             if off > tolerated:
-                text = f"the control pass deviates by {off:.1e} sd from the full pass; full passes are used throughout"
-                warnings.warn(text, FallbackWarning, stacklevel=6)
+                why = f"the control pass deviates by {off:.1e} sd from the full pass (tolerated are {tolerated:.1e})"
+                self._deviating[length] = why
+                warnings.warn(f"{why}; full passes are used throughout", FallbackWarning, stacklevel=6)
         return self._trusted[length]
 
     def refuses(self, length: int, groups: list[EditGroup]) -> bool:
