@@ -328,15 +328,15 @@ def test_sources_that_are_none_are_refused():
         cg.propose(dfim(rows, f, 3), predictor=f, rng=0)
 
 
-def _noisy_gate():
+def _noisy_gate(seed=0):
     """The gates beside noise of each sequence, sd .07: effects of units differ."""
-    weights = np.random.default_rng(0).normal(size=(4, 60))
+    weights = np.random.default_rng(seed).normal(size=(4, 60))
 
     def answers(x):
         noise = 0.1 * np.sin(50 * (x * weights).sum(axis=(1, 2)))
         return gate.predict(x.argmax(axis=1).astype(np.uint8)) + noise[:, None]
 
-    return cg.FunctionPredictor(answers, tasks=["AND", "OR", "sum"], scale="log2 activity", fingerprint="noisy gate")
+    return cg.FunctionPredictor(answers, tasks=["AND", "OR", "sum"], scale="log2 activity", fingerprint=f"noise {seed}")
 
 
 @pytest.mark.long
@@ -486,6 +486,9 @@ def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     assert {tuple(dot) for dot in dots.tolist()} == set(product((3.0, 4.0), (1.0, 2.0)))
     for of, said in ((table, "95 % simultaneous interval"), (cg.estimate(found), "95 % interval")):
         assert f"{said} excludes 0" in cg.plot.interaction_map(of, task="OR").get_legend_handles_labels()[1]
+    members = cg.Ensemble([_noisy_gate(), _noisy_gate(seed=1)], names=["a", "b"])
+    of_both = cg.estimate(interactions(_with_sites(5), members, positions=[15, 17, 38]))
+    assert cg.plot.interaction_map(of_both, task="OR", model="b").get_title("left").startswith("OR, b, ")
     one = cg.estimate(interactions(_with_sites(1), gate, positions=[15, 17, 38]))
     assert not cg.plot.interaction_map(one, task="AND").collections
     for call, said in (

@@ -195,7 +195,8 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
         axes.scatter([], [], s=16, color=INK, label=f"{interval} excludes 0")
     _add_color_bar(axes, image, axis_label(table.attrs, "interaction"))
     names = places.tolist()
-    _label_grid(axes, ("second position", names), ("first position", names), heading(table, task), most=int(5 * side))
+    title = heading(table, task, *([] if model is None else [str(model)]))
+    _label_grid(axes, ("second position", names), ("first position", names), title, most=int(5 * side))
     axes.tick_params(axis="x", labelrotation=0 if len(places) <= 20 else 90)
     if np.isnan(grid[np.triu_indices(len(places), 1)]).any():
         axes.scatter([], [], s=36, marker="s", color=BAND, label="not measured")
