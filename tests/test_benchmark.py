@@ -260,9 +260,18 @@ def test_what_a_method_must_return(zoo):
         (np.zeros((40, 60)), [1]),
         "map",
         torch.zeros((40, 60), requires_grad=True),
+        np.zeros((40, 60), dtype=complex),
     ):
         with pytest.raises(AttributionError, match="no array of scores, or no pairs"):
             cg.benchmark.interpretation(lambda p, x, made=made: made, cases=cases)
+    for pair, said in (
+        ({("AGATAAGG", "CCACACCC"): (np.nan, 0.1)}, "finite one"),
+        ({("AGATAAGG", "CCACACCC"): (2.0, -0.1)}, "standard error of 0 or more"),
+        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is no word"),
+        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is no word"),
+    ):
+        with pytest.raises(AttributionError, match=said):
+            cg.benchmark.interpretation(lambda p, x, pair=pair: (np.zeros(x.shape), pair), cases=cases)
     with pytest.raises(AttributionError, match=r"cases=\[case\]"):
         cg.benchmark.interpretation(ism, cases=zoo["OR"])
     with pytest.raises(AttributionError, match=r"no cg\.benchmark\.Case"):

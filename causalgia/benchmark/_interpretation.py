@@ -114,7 +114,8 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
     Raises
     ------
     AttributionError
-        If `method` is no function, or returns what is no finite map of these sequences.
+        If `method` is no function, or returns no finite map of these sequences, or an interaction that is not finite,
+        has a negative standard error, or is of what is neither a word of A, C, G and T or U nor the name of a site.
 
     Notes
     -----
@@ -231,6 +232,8 @@ def _checked_scores(method: Method, predictor: TorchPredictor, tokens: Tokens) -
     if isinstance(made, xr.Dataset):
         made = contributions(made).isel(task=0).to_numpy()
     try:
+        if np.iscomplexobj(made):
+            raise TypeError("scores are complex numbers")
         scores = np.asarray(made, dtype=np.float64)
         pairs = {(str(one), str(other)): (float(value), float(se)) for (one, other), (value, se) in dict(pairs).items()}
     except (TypeError, ValueError, RuntimeError) as error:  # torch raises the last one, of tensors with a gradient
@@ -245,6 +248,12 @@ def _checked_scores(method: Method, predictor: TorchPredictor, tokens: Tokens) -
         )
     if not np.isfinite(scores).all():
         raise AttributionError("the method returned scores that are NaN or infinite; return finite ones")
+    for words, (value, se) in pairs.items():
+        if not (np.isfinite(value) and np.isfinite(se) and se >= 0):
+            raise AttributionError(
+                f"the method returned an interaction of {words[0]} and {words[1]} of {value} with standard error {se}; "
+                "return a finite one with a standard error of 0 or more, or leave the pair out"
+            )
     if scores.ndim == 3:
         at_observed = np.take_along_axis(scores, tokens.astype(np.intp)[:, :, None], 2)[:, :, 0]
         by_substitution = not at_observed.any()
@@ -345,6 +354,7 @@ def _interactions(
     found: _Found, predictor: TorchPredictor, case: Case, effects: Effects
 ) -> Iterator[tuple[str, float, float, int]]:
     """Yield the mean error of the interactions of words that name sites of the same sequences."""
+    _check_words(found.pairs, case)
     truth: dict[tuple[str, str], list[float]] = {}
     for sites, there, answers in _answers(predictor, case):
         alone = {tuple(row.tolist()): answer for row, answer in zip(there, answers, strict=True)}
@@ -366,6 +376,16 @@ def _interactions(
         yield "interaction_error", float(of_value.mean()), float(np.sqrt((of_se**2).sum()) / len(errors)), len(errors)
 
 
+def _check_words(pairs: Pairs, case: Case) -> None:
+    names = {site.name for site in case.sites}
+    for word in (word for pair in pairs for word in pair):
+        if word not in names and (not word or set(word) - set("ACGTU")):
+            raise AttributionError(
+                f"the method returned an interaction of {word!r}, which is no word of A, C, G and T or U, nor a site "
+                f"of case {case.name!r}; name the two words by their letters"
+            )
+
+
 def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:
     """Return the letters that two words have in common with two sites; 0 unless each is its site's, on either strand.
 
@@ -378,6 +398,8 @@ def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:
     """
     total = 0
     for word, site in zip(words, sites, strict=True):
+        if not set(word + site) - set("ACGTU"):
+            word, site = word.replace("U", "T"), site.replace("U", "T")
         strands = [site, reverse_complement_word(site)] if set(site) <= set("ACGTU") else [site]
         lengths = range(min(_SHARED, len(word), len(site)), min(len(word), len(site)) + 1)
         most = max(
