@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
@@ -252,6 +252,7 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
     for place, methods in found.items():
         for method, one in methods.items():
             by_case = defaultdict(list)
+            networks = Counter(row[0] for row in one["rows"] if row[2] == "fdp")
             for row in one["rows"]:
                 if (
                     place != "gates"
@@ -263,7 +264,7 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
             nothing = [row[:2] for row in one["rows"] if row[2] == "auroc" and row[3] == CHANCE and place == "zoo"]
             blind = [case if network == "oracle" else f"{case}, {network}" for case, network in nothing]
             lines += [f"{method} finds nothing in {'; '.join(blind)} (AUROC {CHANCE:g})."] if blind else []
-            above[method] += [f"{case} {max(values):.2f}" for case, values in by_case.items()]
+            above[method] += [_largest_above(case, values, networks[case]) for case, values in by_case.items()]
             by_reason: dict[str, list[str]] = defaultdict(list)
             for case, network, why in one["refused"]:
                 by_reason[why.split(";")[0]].append(f"{case}, {network}")
@@ -277,6 +278,12 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
     ]
     text = "\n".join(f"- {line}" for line in lines) or "- Everything above is."
     return f"## What is not reached\n\n{text}"
+
+
+def _largest_above(case: str, values: list[float], n_networks: int) -> str:
+    if n_networks == 1:
+        return f"{case} {values[0]:.2f}"
+    return f"{case} {max(values):.2f} (largest of {n_networks} networks, {len(values)} above)"
 
 
 def _one_line(text: str, most: int = 160) -> str:
@@ -329,7 +336,8 @@ _SAID = {
     "precision_at_k": "Share of the bases that are read among as many with the largest scores.",
     "attenuation": "What sites count, relative to single sites of an oracle that adds words.",
     "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
-against maps of shuffled sequences. Nothing keeps it: those maps lack what a site adds to the bases beside it.""",
+against maps of shuffled sequences. Nothing keeps it: those maps lack what a site adds to the bases beside it.
+Where nothing is called (recall 0) it is 0.""",
     "recall": """Share of the read bases that are called. Shuffles of a sequence with many copies of a word have some of
 them, and these score more than copies that saturate.""",
 }
