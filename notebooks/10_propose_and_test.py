@@ -98,8 +98,9 @@ columns = ["ace", "lower", "upper", "q", "verdict"]
 print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_string())
 
 # %% [markdown]
-# Both planted words hold, and so do relatives of UGCAUG with one letter changed, which the oracle reads as well. Most proposals do not hold.
-# That is what a trial is for: every one of them had a window on a map that looked as good as a site. `cg.discover(network, tokens)` does all of this
+# Both planted words hold, and so do relatives of UGCAUG with one letter changed, which the oracle reads as well. Two placebo words lie
+# beyond the fences, too: CATGTATG holds UGUAUG, a weak word of the oracle, and TAGCAT becomes AGCAUG where a background goes on with G.
+# They were drawn at random, and the network does read them. Most proposals do not hold. That is what a trial is for: every one of them had a window on a map that looked as good as a site. `cg.discover(network, tokens)` does all of this
 # in one call, with maps of several networks where there are several.
 #
 # ## What no map of single edits can see
@@ -148,7 +149,7 @@ print(interaction[columns].isel(contrast=0).to_dataframe()[columns].round(2).to_
 
 # %% [markdown]
 # Beside its trial, a map says itself where it is blind. `against_trial` compares what one substitution changes with the average effect of
-# the word alone: "redundant" where that is below 5 % of the effect, "saturated" below 25 %.
+# the word alone: "redundant" where that is below 5 % of the effect, "saturated" below 25 %. Under AND the word alone has no effect to compare with.
 
 # %%
 alone = cg.estimate(cg.contrast(outcomes, contrasts=["GATA - untreated"]))
