@@ -99,8 +99,8 @@ print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_st
 
 # %% [markdown]
 # Both planted words hold, and so do relatives of UGCAUG with one letter changed, which the oracle reads as well. Two placebo words lie
-# beyond the fences, too: CATGTATG holds UGUAUG, a weak word of the oracle, and TAGCAT becomes AGCAUG where a background goes on with G.
-# They were drawn at random, and the network does read them. Most proposals do not hold. That is what a trial is for: every one of them had a window on a map that looked as good as a site. `cg.discover(network, tokens)` does all of this
+# beyond the fences, too: CATGTATG holds UGUAUG, a weak word of the oracle, and becomes AGCAUG, CGCAUG or UGCAUG where the
+# background before it ends in AG, CG or UG; TAGCAT becomes AGCAUG where the background goes on with G. They were drawn at random, and the network does read them. Most proposals do not hold. That is what a trial is for: every one of them had a window on a map that looked as good as a site. `cg.discover(network, tokens)` does all of this
 # in one call, with maps of several networks where there are several.
 #
 # ## What no map of single edits can see
