@@ -64,9 +64,9 @@ class Discovery:
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
         is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
         of predictors in which the word lies beyond placebo words in the direction that most of them have,
-        ``sequences``, the number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and
-        ``variant_of``, the largest word of the same verdict and task from which it differs by one letter, empty where
-        there is none.
+        ``sequences``, the number of proposing sequences with a window that proposed it (a seqlet, an occurrence of the
+        word, a site of a filter; some filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
+        the largest word of the same verdict and task from which it differs by one letter, empty where there is none.
     pairs
         A row a pair of words and a task in which both hold: ``first``, ``second``, ``interaction, lower, upper`` and
         ``reads``: "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
@@ -171,7 +171,7 @@ def discover(
 
     A word holds if its effect lies beyond the fences of placebo words of its width
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. No
-    placebo word holds a proposed word of six bases or more.
+    placebo word holds a proposed word of five bases or more.
 
     Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
     or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
