@@ -22,6 +22,7 @@ from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, StoreError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
+from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif, read_motifs
@@ -64,9 +65,9 @@ class Discovery:
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
         is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
         of predictors in which the word lies beyond placebo words in the direction that most of them have,
-        ``sequences``, the number of proposing sequences in which it was a seqlet, ``methods``, which proposed it, and
-        ``variant_of``, the largest word of the same verdict and task from which it differs by one letter, empty where
-        there is none.
+        ``sequences``, the number of proposing sequences with a window that proposed it (a seqlet, an occurrence of the
+        word, a site of a filter; some filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
+        the largest word of the same verdict and task from which it differs by one letter, empty where there is none.
     pairs
         A row a pair of words and a task in which both hold: ``first``, ``second``, ``interaction, lower, upper`` and
         ``reads``: "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
@@ -171,7 +172,7 @@ def discover(
 
     A word holds if its effect lies beyond the fences of placebo words of its width
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. No
-    placebo word holds a proposed word of six bases or more.
+    placebo word holds a proposed word of five bases or more.
 
     Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
     or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
@@ -260,6 +261,7 @@ def discover(
             says,
             *_member_sentences(predictor),
             *_other_words(table, answer.decisions),
+            *_exact_sentences(answer.decisions, n_fresh),
             *_variant_sentences(table),
             *left_out,
             *_pair_sentences(pairs, fresh.length, largest),
@@ -302,6 +304,23 @@ def _run_in(
     store = None if folder is None else folder / f"{name}.zarr"
     outcomes = run(design, predictor, rng=key, real=real, store=store)
     return outcomes if store is None else outcomes.load()
+
+
+def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
+    """Return a sentence on words beyond the fences by the same effect in all units, of too few sequences."""
+    words = decisions.sel(contrast=~decisions["placebo_word"])
+    beyond = (words["ace"] < words["rope_lower"]) | (words["ace"] > words["rope_upper"])
+    open_still = (beyond & (words["verdict"] == "undecided")).transpose(*words["ace"].dims).to_numpy()
+    level = float(decisions.attrs["level"])
+    lacking = open_still & (units_lacking_for_exact(words, level) > 0)
+    n = int(lacking.reshape(len(lacking), -1).any(axis=1).sum())
+    if not n:
+        return []
+    needed = np.ceil(round(3 / (1 - level), 9))
+    return [
+        f"{n:,} word{' has' if n == 1 else 's have'} the same effect in every unit, beyond placebo words, and no "
+        f"verdict: that takes {needed:.0f} other sequences, more for several words, and there are {n_fresh:,}."
+    ]
 
 
 def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _UNITS = 1_000
-_LEVEL, _NARROWEST = 0.9, 6
+_LEVEL, _NARROWEST, _LEAST_HELD = 0.9, 6, 5
 
 
 def proposals(
@@ -45,7 +45,7 @@ def proposals(
     beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
     (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
     narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12. No
-    placebo word holds a proposed word of six bases or more, on either strand where the predictor reads both.
+    placebo word holds a proposed word of five bases or more, on either strand where the predictor reads both.
 
     The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
     fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
@@ -119,7 +119,7 @@ def proposals(
     arms = [Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start + (width - len(word)) // 2)) for word in words)]
     strands = [*words, *map(reverse_complement_word, words)] if table.attrs.get("both_strands") else words
     for wide in sorted(set(classes.values())):
-        others = [word for word in strands if len(word) >= min(_NARROWEST, wide)]
+        others = [word for word in strands if len(word) >= min(_LEAST_HELD, wide)]
         for word in random_placebos(wide, placebos, "ACGT", other_than=others):
             arms.append(Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2)))
             classes[PLACEBO + word] = wide
