@@ -330,7 +330,9 @@ _ZOO = """Means over the cases and networks that a method answers (a family of n
 without their sign, relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as
 two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by
 mutagenesis, and the same with integrated gradients, a region of a tenth of the difference between sequences and their
-shuffles, and the four strongest words tested in pairs as well."""
+shuffles, and the four strongest words tested in pairs as well. In `sum`, AND and OR, 20 sequences are left for the
+trial of `cg.discover`, and the words have the same effect in every unit: such effects take 30 sequences for a verdict,
+so that their words are undecided there."""
 _SAID = {
     "auroc": "Of the size of the scores: .5 is chance.",
     "precision_at_k": "Share of the bases that are read among as many with the largest scores.",
