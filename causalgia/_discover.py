@@ -239,10 +239,10 @@ def discover(
     table["variant_of"] = _variants(table, both_strands=both_strands)
     largest, left_out = _largest(table, both_strands=both_strands)
     pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder)
-    held = table["verdict"].isin(_DIRECTED)
+    apart = overlap_notes(trial, predictor, "parents")
     n_words = proposed.sizes["pattern"]
     sites = _sites([proposing.parents_given, fresh.parents_given], table, both_strands=both_strands)
-    n_held = table[held]["consensus"].nunique()
+    n_held = table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique()
     rate = 1 - float(answer.decisions.attrs["level"])
     says = (
         f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
@@ -265,7 +265,7 @@ def discover(
             *_variant_sentences(table),
             *left_out,
             *_pair_sentences(pairs, fresh.length, largest),
-            *_overlap_sentences(trial, predictor),
+            *(f"{one[0].upper()}{one[1:]}, of sequences that were not given here." for one in apart),
             *copies,
         ),
     )
@@ -310,10 +310,9 @@ def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
     """Return a sentence on words beyond the fences by the same effect in all units, of too few sequences."""
     words = decisions.sel(contrast=~decisions["placebo_word"])
     beyond = (words["ace"] < words["rope_lower"]) | (words["ace"] > words["rope_upper"])
-    open_still = (beyond & (words["verdict"] == "undecided")).transpose(*words["ace"].dims).to_numpy()
     level = float(decisions.attrs["level"])
-    lacking = open_still & (units_lacking_for_exact(words, level) > 0)
-    n = int(lacking.reshape(len(lacking), -1).any(axis=1).sum())
+    exact = words["ace"].copy(data=units_lacking_for_exact(words, level) > 0)
+    n = int((beyond & exact & (words["verdict"] == "undecided")).any([*words["ace"].dims[1:]]).sum())
     if not n:
         return []
     needed = np.ceil(round(3 / (1 - level), 9))
@@ -483,12 +482,6 @@ def _member_sentences(predictor: Predictor) -> list[str]:
         f"A word holds if it does in more than half of the {len(predictor.models)} members; q is that of the member "
         "that makes the majority, and the interval, over units and members, may reach beyond 0 where members differ."
     ]
-
-
-def _overlap_sentences(trial: Design, predictor: Predictor) -> list[str]:
-    """Return a sentence on the tasks in which shuffles and their sequences do not overlap; none if they do."""
-    notes = overlap_notes(trial, predictor, "parents")
-    return [f"{note[0].upper()}{note[1:]}, of sequences that were not given here." for note in notes]
 
 
 def _pairs(
