@@ -54,6 +54,7 @@ from causalgia.posterior.scale_mixture import (
 )
 from causalgia.posterior.spike_and_slab import (
     _draw_effects_and_scores,
+    _draw_scores,
     _draw_scores_given_effects,
     _relevant_scores,
     _scaled_model,
@@ -822,3 +823,29 @@ def test_an_effect_without_a_loading_has_the_posterior_that_it_has_alone() -> No
         found = effect_summary(node, noise)
         for name in ("mean", "square", "below", "above", "zero"):
             np.testing.assert_allclose(getattr(found, name)[:1], getattr(alone, name), rtol=1e-12)
+
+
+def test_scores_are_drawn_with_their_probabilities_however_far_the_heights_lie_apart() -> None:
+    """Two scores alike, and one of e^-1000 of their probability."""
+    one = _scaled_model(np.array([0.0]), Noise(np.ones(1), np.ones((1, 1))), PRIOR, (1.0, 1.0))
+    model = replace(one, scores=np.array([[40.0], [0.5], [-0.5]]))
+    drawn = _draw_scores(model, np.full(4_000, 0.5), np.full(4_000, 1e-3), np.random.default_rng(0))
+    share = np.bincount(drawn, minlength=3) / 4_000
+    assert share[0] == 0
+    assert abs(share[1] - 0.5) < 4.5 * 0.5 / np.sqrt(4_000)
+
+
+@pytest.mark.parametrize("r", [1, 2])
+def test_the_evidence_of_a_spike_and_slab_under_shared_errors_is_that_of_enumeration(r: int) -> None:
+    """Four sets of two effects that are 0, each a normal with the whole covariance, integrated over tau."""
+    loadings = np.array([[0.8, 0.3], [0.5, -0.6]])[:, :r]
+    variances, effect = np.array([0.5, 1.2]), np.array([2.0, -0.4])
+    sigma, x = loadings @ loadings.T + np.diag(variances), np.linspace(-9, 8, 250)
+    total = np.zeros(len(x))
+    for which in product((0.0, 1.0), repeat=2):
+        n = sum(which)
+        for i, tau in enumerate(np.exp(x)):
+            law = multivariate_normal(np.zeros(2), sigma + np.diag(tau**2 * np.array(which)))
+            total[i] += law.pdf(effect) * np.exp(betaln(1 + n, 3 - n))
+    evidence = np.log((total * np.exp(log_prior_tau(PRIOR, np.exp(x)) + x)).sum() * (x[1] - x[0]))
+    assert spike_and_slab(effect, Noise(variances, loadings), PRIOR).log_evidence == pytest.approx(evidence, abs=1e-3)

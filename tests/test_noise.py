@@ -16,7 +16,9 @@ from causalgia.posterior.error_covariance import (
     Noise,
     _shrink_loadings,
     as_one_factor,
+    as_usable_se,
     noise_of,
+    noise_unit,
     normal_scores,
     spiked_noise,
 )
@@ -377,3 +379,51 @@ def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(wide: bool)
     pure = rng.normal(size=(rows, k))
     pure /= np.sqrt((pure**2).sum(axis=0))
     assert spiked_noise(pure * 0.9, rows - 1.0, variances).loadings is None
+
+
+def frame(effect: list[list[float]], se: list[list[float]]) -> xr.Dataset:
+    coords = {"task": [f"t{t}" for t in range(len(se))], "contrast": [f"c{k}" for k in range(len(se[0]))]}
+    return xr.Dataset({"ace": (("task", "contrast"), effect), "se": (("task", "contrast"), se)}, coords)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"), [(0.0, "contrast c2: se 0"), (np.nan, "contrast c2: no finite"), (1e-200, "contrast c2: se 1e-200")]
+)
+def test_the_one_bad_error_of_several_tasks_is_named(bad: float, said: str) -> None:
+    """Before an effect that is too large, too."""
+    for first in (1.0, 1e200):
+        estimates = frame([[1.0, first, 1.0], [1.0, 1.0, 1.0]], [[1.0, 1.0, 1.0], [1.0, 1.0, bad]])
+        with pytest.raises(InferenceError, match=f"task t1: {said}"):
+            as_usable_se(estimates)
+
+
+def test_the_unit_is_a_power_of_2_near_the_median_error() -> None:
+    assert noise_unit(Noise(np.array([1 / 64, 1 / 64, 9.0]))) == 1 / 8
+    assert noise_unit(Noise(np.array([40.0, 50.0]), np.array([[3.0], [4.0]]))) == 8.0
+
+
+@pytest.mark.parametrize(("r", "df"), [(1, 20.0), (2, 30.0), (1, 3.0)])
+def test_of_each_variance_a_part_is_left_that_grows_with_the_spikes(r: int, df: float) -> None:
+    """(r + 1) / df of it, at most half, where the spikes would take everything."""
+    n = 40
+    columns = np.zeros((r + 1, n))
+    for k in range(r):
+        columns[k, k::r] = 1.0
+    found = spiked_noise(columns, df, np.full(n, 4.0))
+    assert found.loadings is not None
+    assert found.loadings.shape == (n, r)
+    np.testing.assert_allclose(found.variances, 4 * min((r + 1) / df, 0.5), rtol=1e-6)
+    np.testing.assert_allclose(found.marginal, 4.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_sum_of_others_is_named_wherever_it_stands(sign: int, place: int) -> None:
+    """It has the largest part in the combination that does not vary, whatever the sign of the eigenvector."""
+    ice = np.random.default_rng(0).normal(size=(50, 2))
+    ice = np.insert(ice, place, sign * ice.sum(axis=1), axis=1)
+    names = ["a", "b", "c"]
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
+    estimates = estimate(effects).assign_attrs(errors="known")
+    with pytest.raises(InferenceError, match=f"contrast {names[place]} is a sum of other contrasts"):
+        noise_of(estimates, "t")

@@ -12,6 +12,7 @@ from causalgia.posterior import task_covariances
 from causalgia.posterior.mixture import scale_grid
 from causalgia.posterior.task_covariances import (
     _Analyser,
+    _check_independent,
     _check_tasks_differ,
     _distinct,
     _exceeds_sampling_error,
@@ -258,3 +259,79 @@ def test_the_tasks_that_repeat_each_other_are_named() -> None:
     values[:, 3] = values[:, 1]
     with pytest.raises(InferenceError, match=r"task t[13] follow from those of other tasks, such as t[13] .*1\.0000"):
         _check_tasks_differ(np.corrcoef(values.T), np.array(["t0", "t1", "t2", "t3"]))
+
+
+def test_the_largest_shared_direction_is_compared_with_the_edge() -> None:
+    """In three tasks: an error along one direction, which is nothing along the other two."""
+    edge = ((1 + np.sqrt(3 / 40)) ** 2 - 1 + 4 / np.sqrt(40)) / 4
+    axis = np.array([2.0, -1.0, 2.0]) / 3
+    for factor in (0.99, 1.01):
+        shared = factor * edge * np.outer(axis, axis)
+        assert _exceeds_sampling_error(shared, np.eye(3), np.ones((5, 3)), 40.0) == (factor > 1)
+
+
+@pytest.mark.parametrize("rows", [18, 40])
+def test_correlations_of_units_in_groups_have_the_freedom_of_the_least(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the clusters of a contrast, and of the rows of the factor; less one."""
+    seen = []
+    monkeypatch.setattr(task_covariances, "_shrinkage", lambda *given: seen.append(given[2]) or 0.5)
+    coords = {"contrast": [f"w{k}" for k in range(25)], "task": ["a", "b"]}
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=(rows, 25, 2))
+    factor /= np.sqrt((factor**2).sum(axis=0))
+    clusters = np.full(25, 30)
+    clusters[7], clusters[9] = 21, 35
+    estimates = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), rng.normal(size=(25, 2))),
+            "se": (("contrast", "task"), np.ones((25, 2))),
+            "factor": (("cluster", "contrast", "task"), factor),
+            "n_clusters": ("contrast", clusters),
+        },
+        coords,
+    )
+    task_errors(estimates)
+    assert seen == [min(rows, 21) - 1]
+
+
+def with_correlations(correlation: Array) -> xr.Dataset:
+    """Estimates of n contrasts in T tasks with known correlations of each, (n, T, T)."""
+    n, size, _ = correlation.shape
+    names = [f"t{t}" for t in range(size)]
+    rng = np.random.default_rng(0)
+    return xr.Dataset(
+        {
+            "ace": (("contrast", "task"), rng.normal(size=(n, size))),
+            "se": (("contrast", "task"), rng.uniform(0.7, 1.4, (n, size))),
+            "task_correlation": (("contrast", "task", "task_"), correlation),
+        },
+        {"contrast": [f"w{k}" for k in range(n)], "task": names, "task_": names},
+    )
+
+
+def test_known_correlations_of_each_contrast_are_taken_as_they_are() -> None:
+    rho = np.linspace(-0.8, 0.8, 1_100)
+    correlation = np.eye(2) + rho[:, None, None] * (1 - np.eye(2))
+    estimates = with_correlations(correlation)
+    found = task_errors(estimates)
+    se = estimates["se"].to_numpy() / found.unit
+    values, vectors = found.rotation(np.arange(1_100))
+    whole = np.einsum("nij,nj,nkj->nik", vectors, values, vectors)
+    np.testing.assert_allclose(whole, correlation * se[:, :, None] * se[:, None, :], atol=1e-12)
+    assert found.shrinkage == 0
+    for place in (3, 1_060):
+        bad = correlation.copy()
+        bad[place] = 1 - 1e-9 * (1 - np.eye(2))
+        with pytest.raises(InferenceError, match=rf"contrast w{place}: task_correlation= is singular \(least .* 1e-09"):
+            task_errors(with_correlations(bad))
+
+
+def test_tasks_follow_from_others_where_they_do_in_every_contrast() -> None:
+    """Of the first contrasts; one in which two tasks agree is no reason."""
+    free, tied = np.array([[1.0, 0.5], [0.5, 1.0]]), np.ones((2, 2))
+    _check_independent(with_correlations(np.array([free, tied, free])), np.array([free, tied, free]), 30.0)
+    with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
+        _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 30.0)
+    _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 1.0)
