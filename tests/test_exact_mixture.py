@@ -16,6 +16,7 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
+from causalgia.posterior import exact as exact_module
 from causalgia.posterior import mixture as mixture_module
 from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
@@ -721,7 +722,7 @@ def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float
     k = 25
     noise = Noise(rng.uniform(0.5, 2, k), rng.normal(0, 0.4, (k, 1)))
     model = _scaled_model(rng.normal(0, 2, k), noise, Prior(tau_scale=1.5), weight)
-    model = replace(model, scores=np.linspace(-12, 12, 41)[:, None])
+    model = replace(model, scores=np.linspace(-12, 12, 1_201)[:, None])
     v, u = (
         np.linspace(-x, x, 13) if i == 0 else np.linspace(0, x, 13) for i, x in enumerate((20 + np.log(k), model.upper))
     )
@@ -734,7 +735,7 @@ def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float
     highest = np.max(best, axis=0)
     kept = _relevant_scores(model)
     np.testing.assert_array_equal(kept, highest > highest.max() - 30)
-    assert 0 < kept.sum() < 41
+    assert 0 < kept.sum() < 1_201
 
 
 def test_scores_given_effects_are_those_of_a_regression() -> None:
@@ -826,26 +827,77 @@ def test_an_effect_without_a_loading_has_the_posterior_that_it_has_alone() -> No
 
 
 def test_scores_are_drawn_with_their_probabilities_however_far_the_heights_lie_apart() -> None:
-    """Two scores alike, and one of e^-1000 of their probability."""
-    one = _scaled_model(np.array([0.0]), Noise(np.ones(1), np.ones((1, 1))), PRIOR, (1.0, 1.0))
-    model = replace(one, scores=np.array([[40.0], [0.5], [-0.5]]))
-    drawn = _draw_scores(model, np.full(4_000, 0.5), np.full(4_000, 1e-3), np.random.default_rng(0))
-    share = np.bincount(drawn, minlength=3) / 4_000
+    """Two scores alike, whose densities no float holds, and one of e^-10^6 of their probability."""
+    one = _scaled_model(np.zeros(1), Noise(np.ones(1), np.ones((1, 1))), PRIOR, (1.0, 1.0))
+    many = {"effect": np.zeros(1_500), "variances": np.ones(1_500), "loadings": np.ones((1_500, 1))}
+    model = replace(one, **many, scores=np.array([[40.0], [0.5], [-0.5]]))
+    drawn = _draw_scores(model, np.full(400, 0.5), np.full(400, 1e-3), np.random.default_rng(0))
+    share = np.bincount(drawn, minlength=3) / 400
     assert share[0] == 0
-    assert abs(share[1] - 0.5) < 4.5 * 0.5 / np.sqrt(4_000)
+    assert abs(share[1] - 0.5) < 4.5 * 0.5 / np.sqrt(400)
 
 
 @pytest.mark.parametrize("r", [1, 2])
-def test_the_evidence_of_a_spike_and_slab_under_shared_errors_is_that_of_enumeration(r: int) -> None:
+def test_two_effects_of_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
     """Four sets of two effects that are 0, each a normal with the whole covariance, integrated over tau."""
     loadings = np.array([[0.8, 0.3], [0.5, -0.6]])[:, :r]
     variances, effect = np.array([0.5, 1.2]), np.array([2.0, -0.4])
     sigma, x = loadings @ loadings.T + np.diag(variances), np.linspace(-9, 8, 250)
-    total = np.zeros(len(x))
-    for which in product((0.0, 1.0), repeat=2):
-        n = sum(which)
-        for i, tau in enumerate(np.exp(x)):
-            law = multivariate_normal(np.zeros(2), sigma + np.diag(tau**2 * np.array(which)))
-            total[i] += law.pdf(effect) * np.exp(betaln(1 + n, 3 - n))
-    evidence = np.log((total * np.exp(log_prior_tau(PRIOR, np.exp(x)) + x)).sum() * (x[1] - x[0]))
-    assert spike_and_slab(effect, Noise(variances, loadings), PRIOR).log_evidence == pytest.approx(evidence, abs=1e-3)
+    height, mean, square, zero = [], [], [], []
+    prior = log_prior_tau(PRIOR, np.exp(x)) + x
+    for (i, tau), which in product(enumerate(np.exp(x)), product((0.0, 1.0), repeat=2)):
+        slab = np.diag(tau**2 * np.array(which))
+        total = sigma + slab
+        gain, n = slab @ np.linalg.inv(total), sum(which)
+        level = -0.5 * np.log(np.linalg.det(2 * np.pi * total)) - 0.5 * effect @ np.linalg.solve(total, effect)
+        height.append(level + prior[i] + betaln(1 + n, 3 - n))
+        mean.append(gain @ effect)
+        square.append(np.diagonal(slab - gain @ slab) + (gain @ effect) ** 2)
+        zero.append(1 - np.array(which))
+    answer = spike_and_slab(effect, Noise(variances, loadings), PRIOR)
+    assert answer.log_evidence == pytest.approx(logsumexp(height) + np.log(x[1] - x[0]), abs=1e-3)
+    weight = np.exp(np.array(height) - logsumexp(height))
+    np.testing.assert_allclose(answer.mean, weight @ np.array(mean), atol=5e-4)
+    np.testing.assert_allclose(answer.sd**2 + answer.mean**2, weight @ np.array(square), rtol=1e-3)
+    np.testing.assert_allclose(answer.lfdr, weight @ np.array(zero), atol=5e-4)
+
+
+def test_each_tau_has_the_heights_of_its_own_weight() -> None:
+    """Of forty effects at three scores, where tau is one number and where there is one for each weight."""
+    rng = np.random.default_rng(8)
+    noise = Noise(rng.uniform(0.5, 2, 40), rng.normal(0, 0.4, (40, 1)))
+    model = replace(_scaled_model(rng.normal(0, 2, 40), noise, PRIOR, (1.0, 1.0)), scores=np.array([[0.0], [1], [-2]]))
+    tau, share = np.array([0.3, 2.0]), np.array([0.2, 0.7])
+    both = model.log_scores(tau[:, None, None], share, 1 - share)
+    for i in range(2):
+        left = model.effect - model.scores @ model.loadings.T
+        density = (1 - share[i]) * norm.pdf(left, 0, np.sqrt(noise.variances))
+        density += share[i] * norm.pdf(left, 0, np.sqrt(noise.variances + tau[i] ** 2))
+        expected = np.log(density).sum(axis=1) - 0.5 * model.scores[:, 0] ** 2
+        np.testing.assert_allclose(both[i], expected, rtol=1e-12)
+        np.testing.assert_allclose(model.log_scores(tau[i], share[i : i + 1], 1 - share[i : i + 1])[0], expected)
+
+
+def test_a_center_has_its_covariates_about_their_means() -> None:
+    x = np.array([[1.0, 10.0], [2.0, 30.0], [6.0, 20.0], [3.0, 20.0]])
+    design = fixed_effects_design(4, x, Prior(mu_sd=6.0))
+    np.testing.assert_allclose(design.columns, np.column_stack([np.ones(4), x - [3.0, 20.0]]))
+    np.testing.assert_allclose(design.sd, [6.0, 6 / x[:, 0].std(), 6 / x[:, 1].std()])
+    for bad in (x[:3], np.where(x == 6, np.nan, x)):
+        with pytest.raises(InferenceError, match="give one finite number for each effect"):
+            fixed_effects_design(4, bad, Prior())
+
+
+def test_a_step_that_goes_too_far_is_halved_until_the_density_does_not_fall() -> None:
+    effect, noise = np.array([0.3, -0.2, 0.4]), Noise(np.ones(3))
+    shared = linear_part(fixed_effects_design(3, None, Prior(mu_sd=2.0)), noise)
+    law, start = Components(np.array([0.5]), np.ones(1)), np.array([-1.0])
+    rows = exact_module._rows_at(effect, noise.variances, law, shared, start)
+    for step in (2.0, 64.0):
+        ahead, _ = exact_module._line_search(effect, noise.variances, law, shared, start, rows, np.array([step]))
+
+        def height(mu: float) -> float:
+            return float(norm.logpdf(effect - mu, 0, np.sqrt(1.5)).sum() + norm.logpdf(mu, 0, 2))
+
+        halvings = next(k for k in range(9) if height(-1 + step / 2**k) >= height(-1.0))
+        np.testing.assert_allclose(ahead, -1 + step / 2**halvings)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import kurtosis, norm
 from scipy.stats import t as t_law
 
 from causalgia.errors import InferenceError
@@ -366,18 +366,19 @@ def test_the_joint_density_of_tau_and_mu_is_that_of_convolutions() -> None:
 
 @pytest.mark.parametrize("mu_sd", [0.5, 3.0, np.inf])
 @pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("least", [-2.0, 0.7])
 def test_the_mesh_of_the_center_is_half_a_local_sd_apart_and_reaches_beyond_the_effects(
-    mu_sd: float, sign: int
+    mu_sd: float, sign: int, least: float
 ) -> None:
     effect, noise, prior = (
-        sign * np.array([-2.0, 0.5, 9.0]),
-        np.array([0.3, 1.0, 0.5]),
+        sign * np.array([least, 0.5, 9.0]),
+        np.array([0.3, 4.0, 0.5]),
         Prior(mu_sd=mu_sd, tau_scale=0.5),
     )
     model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
     mesh, tau = _mu_mesh(model), float(model.tau(model.upper))
     sd = mu_sd if np.isfinite(mu_sd) else 10 * tau
-    end = min(max(7 * sd, 9.0), 9 + 10 * tau) + 8
+    end = min(max(7 * sd, 9.0), 9 + 10 * tau) + 8 * 2
     assert mesh[0] <= -end < mesh[1]
     assert mesh[-2] < end <= mesh[-1]
     assert 0 in mesh
@@ -451,3 +452,23 @@ def test_modes_that_are_not_peaked_are_refused_where_tau_has_mass(monkeypatch: p
                 hyper_posterior(model)
         else:
             hyper_posterior(model)
+
+
+def test_components_reach_the_effect_that_lies_farthest() -> None:
+    noise, prior = np.array([0.25, 0.04, 1.0]), Prior(tau_scale=1.0)
+    effect = np.array([0.1, -300.0, 2.0])
+    model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
+    found = residual_rows(effect, noise, model.components(0.3)).log_density
+    np.testing.assert_allclose(found, convolved(effect, np.sqrt(noise), 0.3, 4.0), atol=7e-6)
+
+
+def test_nodes_have_the_variance_of_mu_within_their_strata_too() -> None:
+    """Of 30 effects on strata of mu: together with the variance between them, that of draws."""
+    posterior = hyper_posterior(laplace_of(30)[0])
+    nodes = posterior.nodes()
+    mu = nodes.coefficients[:, 0]
+    mean = nodes.weight @ mu
+    variance = nodes.weight @ (nodes.root[:, 0, 0] ** 2 + (mu - mean) ** 2)
+    drawn = posterior.draw(200_000, np.random.default_rng(0))[1][:, 0]
+    assert abs(mean - drawn.mean()) < 4.5 * drawn.std() / np.sqrt(200_000)
+    assert abs(variance / drawn.var() - 1) < 4.5 * np.sqrt((kurtosis(drawn) + 2) / 200_000)

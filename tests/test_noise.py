@@ -20,6 +20,7 @@ from causalgia.posterior.error_covariance import (
     noise_of,
     noise_unit,
     normal_scores,
+    rescale_noise,
     spiked_noise,
 )
 
@@ -387,7 +388,8 @@ def frame(effect: list[list[float]], se: list[list[float]]) -> xr.Dataset:
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"), [(0.0, "contrast c2: se 0"), (np.nan, "contrast c2: no finite"), (1e-200, "contrast c2: se 1e-200")]
+    ("bad", "said"),
+    [(0.0, "contrast c2: se 0"), (np.nan, "contrast c2: no finite"), (1e-200, "contrast c2: se 1e-200")],
 )
 def test_the_one_bad_error_of_several_tasks_is_named(bad: float, said: str) -> None:
     """Before an effect that is too large, too."""
@@ -427,3 +429,32 @@ def test_the_sum_of_others_is_named_wherever_it_stands(sign: int, place: int) ->
     estimates = estimate(effects).assign_attrs(errors="known")
     with pytest.raises(InferenceError, match=f"contrast {names[place]} is a sum of other contrasts"):
         noise_of(estimates, "t")
+
+
+def test_an_effect_whose_square_no_float_holds_is_refused_whatever_its_sign() -> None:
+    for sign in (1, -1):
+        with pytest.raises(
+            InferenceError, match=r"task t0: contrast c1: effect -?1e\+155 .* no float holds the square"
+        ):
+            as_usable_se(frame([[1.0, sign * 1e155]], [[1.0, 1e10]]))
+
+
+def test_noise_in_another_unit_has_its_variances_divided_by_the_square() -> None:
+    whole = np.array([[4.0, 1.0], [1.0, 9.0]])
+    one, other = (
+        rescale_noise(Noise(np.diagonal(whole), whole=whole), 0.5),
+        rescale_noise(Noise(np.array([4.0, 9.0]), np.array([[1.0], [-2.0]])), 0.5),
+    )
+    assert one.whole is not None
+    assert other.loadings is not None
+    np.testing.assert_array_equal(one.whole, 4 * whole)
+    np.testing.assert_array_equal(one.variances, [16.0, 36.0])
+    np.testing.assert_array_equal(other.loadings, [[2.0], [-4.0]])
+    np.testing.assert_array_equal(other.marginal, [20.0, 52.0])
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 8])
+def test_five_contrasts_without_an_error_are_named_and_the_others_counted(n: int) -> None:
+    said = "contrast c0" if n == 1 else "contrasts c0, c1, c2, c3, c4" + ("" if n == 5 else f" and {n - 5} more")
+    with pytest.raises(InferenceError, match=f"task t0: {said}: se 0, the same"):
+        as_usable_se(frame([[1.0] * 9], [[0.0] * n + [1.0] * (9 - n)]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -67,8 +69,8 @@ def by_dense_matrices(effect: Array, errors: Array, starts: list[Array], least: 
         before = reached
 
 
-@pytest.mark.parametrize("useless", [False, True])
-def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool) -> None:
+@pytest.mark.parametrize(("useless", "far"), [(False, False), (True, False), (False, True)])
+def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool, far: bool) -> None:
     rng = np.random.default_rng(3)
     n, size = 60, 3
     L = np.array([[2.0], [1.5], [0.0]])
@@ -80,9 +82,12 @@ def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool) -> None
     values, vectors = np.linalg.eigh(errors)
     starts = [np.array([[1.0], [1.0], [0.5]]), np.array([[0.0, 0.5], [0.2, 0.0], [1.5, 0.1]])]
     starts += [np.array([[400.0], [-400.0], [400.0]])] if useless else []
+    if far:  # the density without an effect is e^-1000 of the others
+        effect[-4:] = np.array([[120.0, 90.0, 1.0], [-100.0, -75.0, 0.0], [60.0, 45.0, 0.5], [-70.0, -50.0, 0.0]])
+        starts += [np.array([[60.0], [45.0], [0.0]])]
     found = _factor_analysers(effect, values, vectors, starts)
     expected = by_dense_matrices(effect, errors, starts, 1e-6 * values.mean())
-    assert len(found) == len(expected) == 2
+    assert len(found) == len(expected) == 2 + far
     for part, (loadings, ridge) in zip(found, expected, strict=True):
         np.testing.assert_allclose(part.loadings, loadings, rtol=1e-6, atol=1e-8)
         assert part.ridge == pytest.approx(ridge, rel=1e-6)
@@ -175,15 +180,19 @@ def test_a_shared_covariance_is_compared_with_the_edge_of_its_sampling_error(sid
 
 
 @pytest.mark.parametrize("size_of_shared", [0.3, 5.0])
-def test_the_error_that_contrasts_share_is_that_of_dense_matrices(size_of_shared: float) -> None:
+@pytest.mark.parametrize(("size", "sign", "third"), [(2, 1, 0), (2, -1, 0), (3, 1, 0.9), (3, -1, 0.9), (3, 1, 0.0)])
+def test_the_error_that_contrasts_share_is_that_of_dense_matrices(
+    size_of_shared: float, size: int, sign: float, third: float
+) -> None:
     """Thirty turns of EM over the weights of N(0, w^2 I), the effects integrated out; at most .98 of a variance."""
     rng = np.random.default_rng(0)
-    n, size = 25, 2
+    n = 25
     least, own = rng.uniform(0.8, 1.2, (n, size)), rng.uniform(0.1, 0.3, (n, size))
-    correlation = np.array([[1.0, 0.2], [0.2, 1.0]])
-    effect = rng.normal(size=(n, size)) + [0.5, -0.8] + rng.normal(0, 3, (n, 1)) * (np.arange(n)[:, None] < 6)
+    correlation = np.array([[1.0, 0.2, 0.0], [0.2, 1.0, 0.0], [0.0, 0.0, 1.0]])[:size, :size]
+    effect = rng.normal(size=(n, size)) + [0.5, 0.8, 0.1][:size]
+    effect = sign * (effect + rng.normal(0, 3, (n, 1)) * (np.arange(n)[:, None] < 6))
     parts = _Parts(least, own, correlation, correlation, 0.0, np.zeros((size, size)))
-    given = size_of_shared * np.array([[1.0, 0.4], [0.4, 0.5]])
+    given = size_of_shared * np.array([[1.0, 0.4, 0.0], [0.4, 0.5, 0.0], [0.0, 0.0, third]])[:size, :size]
     typical = np.median(least**2)
     cap = correlation * np.outer(*[np.sqrt(np.median(least**2, axis=0))] * 2)
     A = given * min(1.0, 0.98 / np.linalg.eigvals(np.linalg.solve(cap, given)).max())
@@ -207,13 +216,13 @@ def test_the_error_that_contrasts_share_is_that_of_dense_matrices(size_of_shared
         part /= part.sum(axis=1)[:, None]
         each = np.einsum("nw,nwij->nij", part, inverse)
         weight = (part.sum(axis=0) + counts - 1) / (part.sum(axis=0) + counts - 1).sum()
-        spread = np.linalg.inv(np.linalg.inv(A) + each.sum(axis=0))
+        spread = A - A @ np.linalg.inv(A + np.linalg.inv(each.sum(axis=0))) @ A
         before, a = a, spread @ np.einsum("nij,nj->i", each, effect)
         if np.abs(a - before).max() < 1e-6 * np.sqrt(typical):
             break
     found, change = _shared_error(effect, parts, given)
-    np.testing.assert_allclose(found, a, rtol=1e-7)
-    np.testing.assert_allclose(change, spread - A, rtol=1e-7)
+    np.testing.assert_allclose(found, a, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(change, spread - A, rtol=1e-7, atol=1e-12)
     nothing, none = _shared_error(effect, parts, 1e-12 * given)
     assert not nothing.any()
     assert not none.any()
@@ -264,8 +273,8 @@ def test_the_tasks_that_repeat_each_other_are_named() -> None:
 def test_the_largest_shared_direction_is_compared_with_the_edge() -> None:
     """In three tasks: an error along one direction, which is nothing along the other two."""
     edge = ((1 + np.sqrt(3 / 40)) ** 2 - 1 + 4 / np.sqrt(40)) / 4
-    axis = np.array([2.0, -1.0, 2.0]) / 3
-    for factor in (0.99, 1.01):
+    axes = np.array([[2.0, -1.0, 2.0], [0.0, 3.0, 0.0]]) / 3
+    for factor, axis in product((0.99, 1.01), axes):
         shared = factor * edge * np.outer(axis, axis)
         assert _exceeds_sampling_error(shared, np.eye(3), np.ones((5, 3)), 40.0) == (factor > 1)
 
@@ -294,6 +303,16 @@ def test_correlations_of_units_in_groups_have_the_freedom_of_the_least(
     )
     task_errors(estimates)
     assert seen == [min(rows, 21) - 1]
+    correlation = np.broadcast_to(np.array([[1.0, 0.4], [0.4, 1.0]]), (25, 2, 2))
+    told = estimates.assign(task_correlation=(("contrast", "task", "task_"), correlation))
+    task_errors(told.assign_coords(task_=["a", "b"]).assign_attrs(task_correlation_df=12.0))
+    assert seen[1:] == [12.0]
+
+
+def test_an_effect_of_exactly_0_has_no_direction() -> None:
+    effect = np.random.default_rng(2).normal(size=(30, 3))
+    with_zeros = np.insert(effect, [0, 17], 0.0, axis=0)
+    np.testing.assert_array_equal(_main_directions(with_zeros), _main_directions(effect))
 
 
 def with_correlations(correlation: Array) -> xr.Dataset:
@@ -334,4 +353,25 @@ def test_tasks_follow_from_others_where_they_do_in_every_contrast() -> None:
     _check_independent(with_correlations(np.array([free, tied, free])), np.array([free, tied, free]), 30.0)
     with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
         _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 30.0)
-    _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 1.0)
+    with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
+        _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 2.0)
+    _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 1.0)  # fewer than tasks
+
+
+def test_a_variance_is_at_least_a_fiftieth_of_the_typical_one_where_an_error_was_removed() -> None:
+    """In one task of three; without a removed error eigenvalues are as they are."""
+    least, own = np.full((1, 3), 2.0), np.zeros((1, 3))
+    shared = np.zeros((3, 3))
+    one = _Parts(least, own, np.eye(3), np.eye(3), 0.0, shared)
+    np.testing.assert_allclose(one.eigen(np.arange(1))[0], [[4.0, 4.0, 4.0]])
+    shared[1, 1] = -4.0
+    other = _Parts(least, own, np.eye(3), np.eye(3), 0.0, shared)
+    np.testing.assert_allclose(other.eigen(np.arange(1))[0], [[0.08, 4.0, 4.0]])
+
+
+def test_one_correlation_of_all_contrasts_is_not_shrunken() -> None:
+    estimates = with_correlations(np.broadcast_to(np.array([[1.0, 0.4], [0.4, 1.0]]), (25, 2, 2)))
+    estimates["task_correlation"] = estimates["task_correlation"][0].drop_vars("contrast")
+    found = task_errors(estimates.assign_attrs(task_correlation_df=12.0))
+    assert found.shrinkage == 0
+    np.testing.assert_allclose(found.correlation, [[1.0, 0.4], [0.4, 1.0]])
