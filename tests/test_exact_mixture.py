@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ from causalgia.posterior.spike_and_slab import (
     _draw_effects_and_scores,
     _draw_scores,
     _draw_scores_given_effects,
+    _draw_spike_slab,
     _relevant_scores,
     _scaled_model,
     spike_and_slab,
@@ -901,3 +903,33 @@ def test_a_step_that_goes_too_far_is_halved_until_the_density_does_not_fall() ->
 
         halvings = next(k for k in range(9) if height(-1 + step / 2**k) >= height(-1.0))
         np.testing.assert_allclose(ahead, -1 + step / 2**halvings)
+
+
+def test_draws_of_a_spike_and_slab_say_the_density_of_each_effect_at_their_weight_and_tau() -> None:
+    effect, noise = np.array([1.0, -6.0, 0.0]), Noise(np.array([1.0, 4.0, 0.25]))
+    model = _scaled_model(effect, noise, PRIOR, (1.0, 1.0))
+    w, tau = np.array([0.1, 0.5, 0.9, 0.3]), np.array([0.2, 1.0, 5.0, 2.0])
+    u, v = np.arcsinh(tau / model.grain), np.log(w / (1 - w))
+    surface: Any = SimpleNamespace(draw=lambda n, generator: (u[:n], v[:n]))
+    draws = _draw_spike_slab(model, surface, 4.0, 4, np.random.default_rng(0))
+    np.testing.assert_allclose(draws.tau, 4 * tau * np.sqrt(w))
+    assert draws.log_likelihood is not None
+    sd = np.sqrt(noise.variances)
+    for i, row in enumerate(draws.log_likelihood()):
+        density = (1 - w[i]) * norm.pdf(effect, 0, sd) + w[i] * norm.pdf(effect, 0, np.sqrt(sd**2 + tau[i] ** 2))
+        np.testing.assert_allclose(row, np.log(density / 4), rtol=1e-9)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_maxima_are_compared_with_the_prior_of_their_coefficients(first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likelihoods of 5 and 4; the center of the first is 2 sd of its prior from 0."""
+    shared = linear_part(fixed_effects_design(3, None, Prior(mu_sd=2.0)), Noise(np.ones(3)))
+    fits = [
+        SimpleNamespace(weights=SimpleNamespace(penalized=height), mode=SimpleNamespace(value=np.array([mu])))
+        for height, mu in ((5.0, 4.0), (4.0, 0.0))
+    ]
+    given = iter(fits if first else fits[::-1])
+    monkeypatch.setattr(mixture_module, "_alternate_maxima", lambda *_: next(given))
+    monkeypatch.setattr(mixture_module, "_starting_coefficients", lambda *_: np.zeros(1))
+    found = mixture_module._fit_mixture(np.ones(3), np.ones(3), np.ones(1), np.ones(1), shared)
+    assert found is fits[1]

@@ -472,3 +472,15 @@ def test_nodes_have_the_variance_of_mu_within_their_strata_too() -> None:
     drawn = posterior.draw(200_000, np.random.default_rng(0))[1][:, 0]
     assert abs(mean - drawn.mean()) < 4.5 * drawn.std() / np.sqrt(200_000)
     assert abs(variance / drawn.var() - 1) < 4.5 * np.sqrt((kurtosis(drawn) + 2) / 200_000)
+
+
+def test_draws_say_the_density_of_each_effect_at_their_tau_and_mu() -> None:
+    """Of an outlier too, at the least tau that was drawn."""
+    se = np.array([0.5, 0.2, 1.0, 0.3])
+    effect = np.array([0.1, -300.0, 2.0, 0.4])
+    draws = student(effect, Noise(se**2), Prior(tau_scale=2.0)).draw(40, np.random.default_rng(0))
+    assert draws.log_likelihood is not None
+    found = draws.log_likelihood()
+    at = [int(draws.tau.argmin()), 3, 17]
+    expected = [convolved(effect - draws.mu[i], se, float(draws.tau[i]), 4.0) for i in at]
+    np.testing.assert_allclose(found[at], expected, atol=2e-5)

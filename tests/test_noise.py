@@ -458,3 +458,29 @@ def test_five_contrasts_without_an_error_are_named_and_the_others_counted(n: int
     said = "contrast c0" if n == 1 else "contrasts c0, c1, c2, c3, c4" + ("" if n == 5 else f" and {n - 5} more")
     with pytest.raises(InferenceError, match=f"task t0: {said}: se 0, the same"):
         as_usable_se(frame([[1.0] * 9], [[0.0] * n + [1.0] * (9 - n)]))
+
+
+def test_scores_do_not_depend_on_the_sign_of_an_effect() -> None:
+    effect, df = np.array([0.01, 1.0, 3.0, 40.0]), np.array([2.0, 5.0, 9.0, 3.0])
+    up, down = (normal_scores(sign * effect, np.ones(4), df) for sign in (1, -1))
+    np.testing.assert_array_equal(up, down)
+    z = stats.norm.isf(stats.t.sf(effect[:3], df[:3]))
+    np.testing.assert_allclose(up[:3], effect[:3] / z, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("clusters", "whole"), [((20, 500), False), ((500, 21), True), ((21, 500), True)])
+def test_a_covariance_is_whole_where_the_contrast_of_fewest_clusters_allows_it(
+    clusters: tuple[int, int], whole: bool
+) -> None:
+    """Of two contrasts: from 20 degrees of freedom on."""
+    names, correlation = ["a", "b"], np.array([[1.0, 0.3], [0.3, 1.0]])
+    estimates = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), [[1.0], [2.0]]),
+            "se": (("contrast", "task"), [[1.0], [1.0]]),
+            "covariance": (("task", "contrast", "contrast_"), correlation[None]),
+            "n_clusters": ("contrast", list(clusters)),
+        },
+        {"contrast": names, "contrast_": names, "task": ["t"]},
+    )
+    assert (noise_of(estimates, "t").whole is not None) == whole

@@ -375,3 +375,46 @@ def test_one_correlation_of_all_contrasts_is_not_shrunken() -> None:
     found = task_errors(estimates.assign_attrs(task_correlation_df=12.0))
     assert found.shrinkage == 0
     np.testing.assert_allclose(found.correlation, [[1.0, 0.4], [0.4, 1.0]])
+
+
+def test_effects_along_one_axis_have_this_direction() -> None:
+    effect = np.random.default_rng(3).normal(size=(30, 1)) * np.array([[0.6, 0.0, -0.8]])
+    found = _main_directions(effect)
+    assert found.shape == (3, 3)
+    np.testing.assert_allclose(np.abs(found @ [0.6, 0.0, -0.8]), 1.0)
+
+
+def test_a_shared_error_below_a_hundredth_of_the_variances_is_left_in() -> None:
+    """Of variances of 4."""
+    parts = _Parts(np.full((25, 2), 2.0), np.zeros((25, 2)), np.eye(2), np.eye(2), 0.0, np.zeros((2, 2)))
+    effect = np.random.default_rng(4).normal(1.0, 2.0, (25, 2))
+    for share, left_in in ((0.009, True), (0.011, False)):
+        error, change = _shared_error(effect, parts, 4 * share * np.eye(2))
+        assert (error == 0).all() == (change == 0).all() == left_in
+
+
+def test_a_contrast_with_small_errors_keeps_a_fiftieth_of_its_variance() -> None:
+    """It has less variance than the error that the others share."""
+    estimates = with_correlations(np.broadcast_to(np.eye(2), (25, 2, 2)))
+    estimates["task_correlation"] = estimates["task_correlation"][0].drop_vars("contrast")
+    estimates["se"][:] = 8.0
+    estimates["se"][0] = 2.0
+    estimates["shared_covariance"] = (("task", "task_"), 40.0 * np.eye(2))
+    found = task_errors(estimates)
+    assert found.unit == 8
+    np.testing.assert_allclose(found.variance[0], 0.02 * (2 / 8) ** 2)
+    assert (found.variance[1:] > 0.3).all()
+
+
+def test_the_mean_correlation_has_the_share_of_sampling_error_or_what_few_units_need() -> None:
+    """Schaefer & Strimmer's weight by hand, the mean of all contrasts whatever the blocks they are taken in."""
+    rng = np.random.default_rng(5)
+    rho = np.concatenate([np.full(7, 0.9), rng.uniform(-0.3, 0.3, 15)])
+    correlation = np.eye(2) + rho[:, None, None] * (1 - np.eye(2))
+    mean = correlation.mean(axis=0)
+    weight = (1 - rho.mean() ** 2) ** 2 / 12 / ((rho - rho.mean()) ** 2).mean()
+    assert task_covariances._shrinkage(correlation, mean, 12.0) == pytest.approx(weight)
+    assert task_covariances._shrinkage(correlation, mean, 1.0) == 1.0
+    apart = np.eye(2) + np.array([0.9, -0.9])[:, None, None] * (1 - np.eye(2))
+    assert task_covariances._shrinkage(apart, np.eye(2), 50.0) == pytest.approx(2 / 52)
+    assert task_covariances._shrinkage(np.tile(mean, (5, 1, 1)), mean, 12.0) == 1.0
