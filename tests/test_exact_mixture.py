@@ -61,6 +61,7 @@ from causalgia.posterior.spike_and_slab import (
     _draw_spike_slab,
     _relevant_scores,
     _scaled_model,
+    _score_precision,
     spike_and_slab,
 )
 from causalgia.prior import Prior
@@ -933,3 +934,36 @@ def test_maxima_are_compared_with_the_prior_of_their_coefficients(first: bool, m
     monkeypatch.setattr(mixture_module, "_starting_coefficients", lambda *_: np.zeros(1))
     found = mixture_module._fit_mixture(np.ones(3), np.ones(3), np.ones(1), np.ones(1), shared)
     assert found is fits[1]
+
+
+def test_the_precision_of_scores_is_largest_where_no_effect_varies() -> None:
+    rng = np.random.default_rng(9)
+    loadings, variances = rng.normal(size=(6, 2)), rng.uniform(0.1, 5.0, 6)
+    joint = np.linalg.inv(np.block([[np.eye(2), loadings.T], [loadings, loadings @ loadings.T + np.diag(variances)]]))
+    np.testing.assert_allclose(_score_precision(loadings, variances), joint[:2, :2], rtol=1e-9)
+
+
+def test_the_evidence_of_effects_that_are_all_0_is_that_of_quadrature() -> None:
+    """Twenty of them: tau has its prior where hardly any effect is in the slab, and is small where all are."""
+    prior = Prior(tau="half_cauchy", tau_scale=2.0)
+    t, w = np.exp(np.linspace(-9, 14, 1_500)), np.linspace(1e-5, 1 - 1e-5, 4_001)[:, None]
+    height = 20 * np.log((1 - w) + w / np.sqrt(1 + t**2)) + log_prior_tau(prior, t) + np.log(t)
+    expected = np.log(np.exp(height).mean(axis=0).sum() * np.log(t[1] / t[0])) - 10 * np.log(2 * np.pi)
+    answer = spike_and_slab(np.zeros(20), Noise(np.ones(20)), prior)
+    assert answer.log_evidence == pytest.approx(expected, abs=2e-3)
+
+
+def test_the_mode_of_a_slope_is_the_highest_point_though_one_effect_says_nothing_of_it() -> None:
+    """A slope through 0: the effect at x = 0 has the same linear part at any slope."""
+    x, effect, noise = np.array([[0.0], [1.0], [-2.0], [3.0]]), np.array([0.5, 1.0, -2.3, 5.0]), np.ones(4)
+    shared = LinearPart(x, np.array([0.25]), 1)
+    law = Components(np.array([0.1, 16.0]), np.array([0.7, 0.3]))
+
+    def height(slope: float) -> float:
+        rest = effect - slope * x[:, 0]
+        density = 0.7 * norm.pdf(rest, 0, np.sqrt(1.1)) + 0.3 * norm.pdf(rest, 0, np.sqrt(17.0))
+        return float(np.log(density).sum() - 0.125 * slope**2)
+
+    best = minimize_scalar(lambda slope: -height(slope), bounds=(0, 5), method="bounded", options={"xatol": 1e-9}).x
+    found = shared_mode(effect, noise, law, shared, np.zeros(1))
+    np.testing.assert_allclose(found.value, best, atol=1e-6)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import InferenceError
-from causalgia.posterior import task_covariances
+from causalgia.posterior import shared_effects, task_covariances
 from causalgia.posterior.mixture import scale_grid
 from causalgia.posterior.task_covariances import (
     _Analyser,
@@ -418,3 +420,33 @@ def test_the_mean_correlation_has_the_share_of_sampling_error_or_what_few_units_
     apart = np.eye(2) + np.array([0.9, -0.9])[:, None, None] * (1 - np.eye(2))
     assert task_covariances._shrinkage(apart, np.eye(2), 50.0) == pytest.approx(2 / 52)
     assert task_covariances._shrinkage(np.tile(mean, (5, 1, 1)), mean, 12.0) == 1.0
+
+
+def test_notes_on_sharing_say_whether_it_was_used_and_how_alike_clear_effects_are() -> None:
+    """Pairs of tasks count as often as one of the two effects is clear."""
+    counts = np.array([[9, 3, 0], [3, 5, 1], [0, 1, 2]])
+    sign, size = np.full((3, 3), 0.4), np.full((3, 3), 0.2)
+    sign[0, 1] = sign[1, 0] = 0.8
+    table = {"n_either": counts, "same_sign": sign, "same_size": size}
+    sharing = xr.Dataset({name: (("task", "task_"), values) for name, values in table.items()})
+    errors: Any = SimpleNamespace(shared=np.zeros(3))
+
+    def notes(ratio: float, *, shares: bool, cautious: bool = False) -> list[str]:
+        found: Any = SimpleNamespace(risk=SimpleNamespace(ratio=ratio, prefers_sharing=shares), cautious=cautious)
+        return shared_effects._notes(errors, found, sharing)
+
+    first, second = notes(0.25, shares=True)
+    assert "lowers the squared error by 75 % of that" in first
+    assert "70 % have one sign in both and 20 % a size within" in second
+    assert "was given up" in notes(0.97, shares=False)[0]
+    assert len(notes(0.97, shares=False)) == 1
+    assert "by nearly all of" in notes(0.005, shares=True)[0]
+    assert any("both are near" in note for note in notes(0.8, shares=True))
+    assert not any("both are near" in note for note in notes(0.8, shares=True, cautious=True))
+
+
+@pytest.mark.parametrize(("n", "cure"), [(1 << 20, "n_draws=4"), (1 << 21, "fewer contrasts")])
+def test_draws_that_memory_has_no_room_for_are_refused_with_the_number_that_fits(n: int, cure: str) -> None:
+    ace = np.broadcast_to(0.0, (n, 128))
+    with pytest.raises(InferenceError, match=cure):
+        shared_effects._check_sizes(xr.Dataset({"ace": (("contrast", "task"), ace)}), 8)
