@@ -29,6 +29,7 @@ from causalgia.posterior.nuts import (
     hierarchical_model,
     mixture_given_factors,
     sample_mixture,
+    sample_slab,
     slab_given_factors,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
@@ -196,6 +197,8 @@ def test_any_covariance_is_factors_and_a_diagonal(whole: np.ndarray | None) -> N
     assert split.loadings is not None
     assert (split.variances > 0).all()
     expected = np.diag(variances) if whole is None else whole
+    least = np.linalg.eigvalsh(expected / np.sqrt(np.outer(variances, variances)))[0]
+    np.testing.assert_allclose(split.variances, 0.95 * least * variances)
     np.testing.assert_allclose(split.loadings @ split.loadings.T + np.diag(split.variances), expected, atol=1e-12)
 
 
@@ -449,3 +452,26 @@ def test_a_chain_starts_where_a_uniform_prior_ends_before_the_effects_do() -> No
     model = graph(np.array([50.0, -40.0, 9.0]), Noise(np.ones(3)), Prior(tau="uniform", tau_scale=0.5))
     start = model.initial_point()
     assert np.isfinite(start["tau_interval__"]).all()
+
+
+def test_effects_of_a_slab_given_scores_are_those_of_bayes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two scores, weight and sd that were drawn in the unit of the errors; tau is that of an effect."""
+    rng = np.random.default_rng(1)
+    effect, d = np.array([30.0, -9.0, 4.0]), np.array([90.0, 40.0, 160.0])
+    noise = Noise(d, np.array([[8.0, 1.0], [4.0, -2.0], [-3.0, 5.0]]))
+    draws = {
+        "factor": 0.5 * rng.normal(size=(4, 200, 2)),
+        "w": rng.uniform(0.2, 0.8, (4, 200)),
+        "tau": rng.uniform(0.5, 3.0, (4, 200)),
+    }
+    with_draws(monkeypatch, draws)
+    found, tails = sample_slab(effect, noise, Prior(tau_scale=40), n_draws=800, key=1)
+    w, tau = draws["w"].reshape(-1, 1), noise_unit(noise) * draws["tau"].reshape(-1, 1)
+    np.testing.assert_allclose(found.values["tau"].reshape(-1, 1), np.sqrt(w) * tau)
+    assert noise.loadings is not None
+    rest = effect - draws["factor"].reshape(-1, 2) @ noise.loadings.T
+    inside = w * stats.norm.pdf(rest, 0, np.sqrt(d + tau**2))
+    inside /= inside + (1 - w) * stats.norm.pdf(rest, 0, np.sqrt(d))
+    np.testing.assert_allclose(tails.mean, (inside * tau**2 / (d + tau**2) * rest).mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(tails.zero, 1 - inside.mean(axis=0), rtol=1e-9)
+    assert found.values["ace"].shape == (4, 200, 3)
