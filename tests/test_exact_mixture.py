@@ -886,6 +886,8 @@ def test_a_center_has_its_covariates_about_their_means() -> None:
     design = fixed_effects_design(4, x, Prior(mu_sd=6.0))
     np.testing.assert_allclose(design.columns, np.column_stack([np.ones(4), x - [3.0, 20.0]]))
     np.testing.assert_allclose(design.sd, [6.0, 6 / x[:, 0].std(), 6 / x[:, 1].std()])
+    apart = fixed_effects_design(4, x * [1e-7, 1e7], Prior())
+    np.testing.assert_allclose(apart.columns[:, 1:], (x - [3.0, 20.0]) * [1e-7, 1e7])
     for bad in (x[:3], np.where(x == 6, np.nan, x)):
         with pytest.raises(InferenceError, match="give one finite number for each effect"):
             fixed_effects_design(4, bad, Prior())
@@ -953,9 +955,12 @@ def test_the_evidence_of_effects_that_are_all_0_is_that_of_quadrature() -> None:
     assert answer.log_evidence == pytest.approx(expected, abs=2e-3)
 
 
-def test_the_mode_of_a_slope_is_the_highest_point_though_one_effect_says_nothing_of_it() -> None:
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("third", [-2.0, 2.0])
+def test_the_mode_of_a_slope_is_the_highest_point_though_one_effect_says_nothing_of_it(sign: int, third: float) -> None:
     """A slope through 0: the effect at x = 0 has the same linear part at any slope."""
-    x, effect, noise = np.array([[0.0], [1.0], [-2.0], [3.0]]), np.array([0.5, 1.0, -2.3, 5.0]), np.ones(4)
+    x, noise = np.array([[0.0], [1.0], [third], [3.0]]), np.ones(4)
+    effect = sign * np.array([0.5, 1.0, 1.15 * third, 5.0])
     shared = LinearPart(x, np.array([0.25]), 1)
     law = Components(np.array([0.1, 16.0]), np.array([0.7, 0.3]))
 
@@ -964,6 +969,23 @@ def test_the_mode_of_a_slope_is_the_highest_point_though_one_effect_says_nothing
         density = 0.7 * norm.pdf(rest, 0, np.sqrt(1.1)) + 0.3 * norm.pdf(rest, 0, np.sqrt(17.0))
         return float(np.log(density).sum() - 0.125 * slope**2)
 
-    best = minimize_scalar(lambda slope: -height(slope), bounds=(0, 5), method="bounded", options={"xatol": 1e-9}).x
+    best = minimize_scalar(lambda slope: -height(slope), bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).x
     found = shared_mode(effect, noise, law, shared, np.zeros(1))
     np.testing.assert_allclose(found.value, best, atol=1e-6)
+
+
+def test_nodes_of_a_linear_part_have_its_moments() -> None:
+    """A center mu ~ N(1, .09) and a score f ~ N(-.5, .25) given mu: of the residuals, the centers, and both."""
+    shared = LinearPart(np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 0.0]]), np.ones(2), 1)
+    effect, value, root = np.array([3.0, 0.0, 1.0]), np.array([1.0, -0.5]), np.array([[0.3, 0.0], [0.2, 0.5]])
+    nodes = row_nodes(0.8, effect, Components(np.ones(1), np.ones(1)), shared, value, root)
+    weight = np.array([node.weight for node in nodes])
+    linear = np.array([effect - node.residual for node in nodes])
+    center = np.array([node.location for node in nodes])
+    covariance = root @ root.T
+    assert weight.sum() == pytest.approx(0.8)
+    np.testing.assert_allclose(weight @ linear / 0.8, shared.columns @ value, atol=1e-12)
+    np.testing.assert_allclose(weight @ center / 0.8, np.full(3, value[0]))
+    both = weight @ ((linear - shared.columns @ value) * (center - value[0])) / 0.8
+    both -= weight @ np.array([node.residual_sd * node.location_sd for node in nodes]) / 0.8
+    np.testing.assert_allclose(both, shared.columns @ covariance[:, 0], rtol=1e-9)

@@ -406,6 +406,8 @@ def test_two_groups_of_many_effects_are_both_in_reach_whichever_side_they_lie() 
     one, other = (student(sign * effect, Noise(np.ones(28)), Prior(tau="uniform", tau_scale=0.5)) for sign in (1, -1))
     np.testing.assert_allclose(one.mean, -other.mean, atol=1e-3)
     np.testing.assert_allclose(one.sd, other.sd, rtol=1e-3)
+    drawn = one.draw(4_000, generator).ace
+    assert (np.abs(drawn.mean(axis=0) - one.mean) < 4.5 * one.sd / np.sqrt(4_000)).all()
     assert one.log_evidence == pytest.approx(other.log_evidence, abs=1e-3)
 
 
