@@ -987,5 +987,5 @@ def test_nodes_of_a_linear_part_have_its_moments() -> None:
     np.testing.assert_allclose(weight @ linear / 0.8, shared.columns @ value, atol=1e-12)
     np.testing.assert_allclose(weight @ center / 0.8, np.full(3, value[0]))
     both = weight @ ((linear - shared.columns @ value) * (center - value[0])) / 0.8
-    both -= weight @ np.array([node.residual_sd * node.location_sd for node in nodes]) / 0.8
+    both += weight @ np.array([node.residual_sd * node.location_sd for node in nodes]) / 0.8
     np.testing.assert_allclose(both, shared.columns @ covariance[:, 0], rtol=1e-9)
