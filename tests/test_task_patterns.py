@@ -450,3 +450,17 @@ def test_draws_that_memory_has_no_room_for_are_refused_with_the_number_that_fits
     ace = np.broadcast_to(0.0, (n, 128))
     with pytest.raises(InferenceError, match=cure):
         shared_effects._check_sizes(xr.Dataset({"ace": (("contrast", "task"), ace)}), 8)
+
+
+def test_every_contrast_counts_the_same_in_the_shrinkage_of_correlations_of_many_tasks() -> None:
+    """Of 400 tasks 26 contrasts are held at a time: the last block, of four, is no more than its contrasts."""
+    n, size = 30, 400
+    first = np.array([np.eye(size, dtype=np.float32)])
+    correlation = np.broadcast_to(first, (n, size, size)).copy()
+    for k in range(n):
+        correlation[k, 0, 1] = correlation[k, 1, 0] = 0.9 if k >= 26 else 0.0
+    rho = correlation[:, 0, 1].astype(float)
+    mean = correlation.mean(axis=0, dtype=np.float64)
+    noise = (size * (size - 1) - 2 + 2 * (1 - rho.mean() ** 2) ** 2) / 1e8
+    expected = noise / (2 * ((rho - rho.mean()) ** 2).mean())
+    assert task_covariances._shrinkage(correlation, mean, 1e8) == pytest.approx(expected, rel=1e-5)
