@@ -17,10 +17,10 @@ import causalgia as cg
 from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
-from causalgia.posterior._infer import _law_note
+from causalgia.posterior._infer import _check_magnitude, _law_note
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
-from causalgia.posterior.labeled_data import shared_patterns
+from causalgia.posterior.labeled_data import family_data, shared_patterns
 from causalgia.posterior.model_checks import (
     _is_skewed,
     _mean_variance,
@@ -918,3 +918,20 @@ def test_the_worst_rows_are_named_and_the_others_counted() -> None:
     first, second = convergence_failures(xr.Dataset(columns, attrs={"divergences": 0}))
     assert first == "rhat of mu above 1.01: k 8 1.6, k 4 1.5, k 11 1.4, k 5 1.3, k 1 1.2 and 2 more"
     assert second.endswith(": k 2 7")
+
+
+@pytest.mark.parametrize(
+    ("law", "n", "refused"),
+    [("normal", 40, True), ("normal", 5, True), ("spike_and_slab", 5, True), ("spike_and_slab", 40, False)],
+)
+def test_errors_far_from_the_scale_of_the_prior_are_refused_where_a_prior_is_used(
+    law: str, n: int, refused: bool
+) -> None:
+    """The weights of a mixture of many effects are estimated, without a prior of their scale."""
+    table = from_effects(np.linspace(-1, 1, n), se=1.0)
+    family = next(family_data(table, [np.arange(n)], None, Prior(tau_scale=1e-12, standardized=False)))
+    if not refused:
+        return _check_magnitude(table, [family], law)
+    with pytest.raises(InferenceError, match="too far from the scale of the prior"):
+        _check_magnitude(table, [family], law)
+    return None
