@@ -497,7 +497,7 @@ def test_the_mean_wave_of_units_is_the_mean_of_their_regressions(trend: str) -> 
 def test_permutations_of_residuals_are_compared_by_what_the_wave_explains_beside_the_trend(trend: str) -> None:
     x = np.arange(30.0)
     base = trend_basis(x, trend)
-    y = 0.002 * (x - 9) ** 2 + 0.6 * np.cos(2 * np.pi * x / 7) + np.random.default_rng(1).normal(size=30)
+    y = 0.002 * (x - 9) ** 2 + 0.25 * np.cos(2 * np.pi * x / 7) + np.random.default_rng(1).normal(size=30)
     found = permuted_wave(x, y, base, 7.0, rng=np.random.default_rng(2), n=200)
     fit = base @ np.linalg.lstsq(base, y, rcond=None)[0]
     design = np.column_stack([base, np.cos(2 * np.pi * x / 7), np.sin(2 * np.pi * x / 7)])
@@ -524,3 +524,10 @@ def test_effects_that_are_equal_within_their_rounding_give_no_line() -> None:
     assert errors_in_both(x, y, v, np.full(4, 0.01)).slope > 1e8
     with pytest.raises(EstimateError, match="all virtual effects are equal"):
         errors_in_both(1e6 + x, y, v, np.full(4, 0.01))
+
+
+def test_waves_of_units_that_differ_in_size_alone_judge_no_mean() -> None:
+    x, rng = np.arange(40.0), np.random.default_rng(0)
+    ice = rng.uniform(1, 2, (20, 1)) * np.sin(2 * np.pi * x / 10.5 + 0.7)
+    with pytest.raises(EstimateError, match="or in size alone"):
+        unitwise_wave(x, ice, trend_basis(x, "linear"), 10.5)
