@@ -94,7 +94,9 @@ def tasks_in_table(table: xr.Dataset) -> list[str]:
     return [str(name) for name in np.atleast_1d(table["task"].to_numpy())]
 
 
-def selected_tasks(known: Sequence[str], task: str | Sequence[str], *, place: str = "") -> list[str]:
+def selected_tasks(
+    known: Sequence[str], task: str | Sequence[str], *, place: str = "", argument: str = "task"
+) -> list[str]:
     """Return the tasks of a selection: a name, a pattern such as ``"DNASE:*"``, or several of them.
 
     In a pattern, ``*`` is any text, ``?`` a letter and ``[ab]`` one of these letters; a name that is there is taken as
@@ -106,8 +108,8 @@ def selected_tasks(known: Sequence[str], task: str | Sequence[str], *, place: st
         The tasks there are.
     task
         Names and patterns.
-    place
-        What takes the selection, for errors.
+    place, argument
+        What takes the selection, and by which argument, for errors.
 
     Raises
     ------
@@ -122,14 +124,15 @@ def selected_tasks(known: Sequence[str], task: str | Sequence[str], *, place: st
     patterns = [task] if isinstance(task, str) else task
     if not isinstance(patterns, Sequence) or not patterns or not all(isinstance(one, str) for one in patterns):
         raise ContrastError(
-            f'{place}task={quoted(task)} is not a task; give a name, a pattern such as "DNASE:*", or a list of them'
+            f'{place}{argument}={quoted(task)} is not a task; give a name, a pattern such as "DNASE:*", or a list of '
+            "them"
         )
     there, found = set(known), dict[str, None]()
     for pattern in patterns:
         names = [pattern] if pattern in there else [name for name in known if fnmatchcase(name, pattern)]
         if not names:
             raise ContrastError(
-                f"{place}task {quoted(pattern)} is not there{nearest(pattern, known)}; say task= one of "
+                f"{place}task {quoted(pattern)} is not there{nearest(pattern, known)}; say {argument}= one of "
                 f"{tasks_for_errors(known)}"
             )
         found |= dict.fromkeys(names)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import warnings
+
 import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import AttributionError, OutcomesError, PredictorError
+from causalgia.errors import AttributionError, ContrastError, DegenerateWarning, OutcomesError, PredictorError
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -131,6 +134,8 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
             "no null model",
         ),
         (lambda: cg.attribution.contributions(drawn), OutcomesError, "attributions"),
+        (lambda: cg.attribute(drawn, network, tasks="c"), ContrastError, "say tasks= one of 'a', 'b'"),
+        (lambda: cg.attribute(drawn, network, tasks=[]), ContrastError, "tasks=.. is not a task"),
     ):
         with pytest.raises(error, match=said):
             call()
@@ -147,6 +152,25 @@ def test_a_network_without_gradients_is_named(drawn):
 
     with pytest.raises(AttributionError, match="no gradient"):
         cg.attribute(drawn, cg.TorchPredictor(Counts(), tasks=["a"]), method="gradient")
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated_gradients", "expected_gradients", "deeplift"])
+def test_a_slope_that_is_not_finite_is_named(drawn, method):
+    class Roots(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = Linear()
+
+        def forward(self, x):
+            return self.linear(x) + x[:, 0].sqrt().sum(-1, keepdim=True)
+
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    options = {} if method == "gradient" else {"rng": 0, "n_baselines": 4}
+    predictor = cg.TorchPredictor(Roots(), tasks=["a", "b"])
+    with pytest.raises(AttributionError, match=r"the slope of answer 0 in base A at position \d+ is (inf|nan), .*ism"):
+        cg.attribute(drawn, predictor, method=method, **options)
+    assert np.isfinite(cg.attribute(drawn, predictor)["score"]).all()
 
 
 class Awkward(torch.nn.Module):
@@ -199,6 +223,10 @@ def test_what_cannot_be_differentiated_is_refused_with_the_cure(drawn, kind, met
         (lambda h: h * (h > 0), "gt"),
         (lambda h: torch.nn.functional.layer_norm(h, h.shape[1:]).relu(), "layer_norm"),
         (lambda h: torch.nn.functional.max_pool1d(h, 3, return_indices=True)[0], "max_pool1d_with_indices"),
+        (lambda h: torch.fft.rfft(h).abs(), "fft_rfft"),
+        (lambda h: h.kthvalue(2, keepdim=True).values, "kthvalue"),
+        (lambda h: torch.linalg.vector_norm(h, dim=-1, keepdim=True), "linalg_vector_norm"),
+        (lambda h: torch.einsum("ncl,ncl->ncl", h, h), "einsum"),
     ],
 )
 def test_functions_without_a_rule_are_named(drawn, forward, named):
@@ -244,12 +272,19 @@ class Functional(torch.nn.Module):
             h = self.norm(h.transpose(1, 2))
             weights = (h @ h.transpose(1, 2) / 8**0.5).softmax(-1)
             h = (weights @ h).transpose(1, 2)
+        elif self.kind == "gated unit":
+            h = torch.nn.functional.glu(torch.cat([h, self.second(h)], 1), 1)
+        elif self.kind == "threshold":
+            h = torch.nn.functional.threshold(torch.relu(input=self.second(h)), 0.05, 0.0)
+        elif self.kind == "softmin":
+            h = torch.nn.functional.softmin(self.second(h) * 3, 1)
         elif self.kind == "max":
             h = self.second(h).max(-1, keepdim=True).values
         return self.last(h.mean(-1))
 
 
 KINDS = ("methods", "in place", "one module twice", "pooling", "gate", "attention")
+KINDS += ("gated unit", "threshold", "softmin")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -575,6 +610,43 @@ def test_a_sequence_that_no_baseline_differs_from_has_scores_of_nothing():
     assert np.abs(maps["score"].sel(task="AND")).max() < 1e-3
 
 
+@pytest.mark.parametrize("method", ["integrated_gradients", "shapley", "occlusion"])
+def test_a_sequence_whose_shuffles_are_all_itself_is_warned_of(method):
+    predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
+    names = {"poly": "A" * 12, "mixed": "ACGTTGCAAGTC", "repeat": "ACACACACACAC"}
+    options = {"method": method, "n_baselines": 4, "rng": 0, "progress": False}
+    with pytest.warns(DegenerateWarning, match="^2 of 3 sequences .*: 'poly', 'repeat'; give") as given:
+        maps = cg.attribute(names, predictor, **options)
+    assert len(given) == 1
+    assert (cg.attribution.contributions(maps).isel(unit=[0, 2]) == 0).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cg.attribute(names, predictor, baselines=cg.Uniform(length=12), **options)
+
+
+def test_sequences_too_short_for_shuffles_are_told_of_other_baselines():
+    predictor = cg.TorchPredictor(Linear(length=2), tasks=["a", "b"])
+    options = {"method": "shapley", "n_baselines": 4, "rng": 0}
+    with pytest.raises(AttributionError, match=r"2 bp have no shuffles.*baselines=cg.Uniform\(length=2\)"):
+        cg.attribute(["AC"], predictor, **options)
+    cg.attribute(["AC"], predictor, baselines=cg.Uniform(length=2), **options)
+
+
+def test_maps_over_baselines_take_the_memory_of_the_result():
+    weights, null = np.random.default_rng(0).normal(size=(40, 100)), cg.Uniform(length=40)
+    predictor = cg.FunctionPredictor(lambda x: x[:, 2] @ weights, tasks=[f"task {k}" for k in range(100)], scale="y")
+    by = {"method": "occlusion", "baselines": null, "n_baselines": 2, "rng": 0, "progress": False}
+    cg.attribute(null.sample(2, rng=1), predictor, **by)  # imports what it needs
+    sequences = null.sample(300, rng=0)
+    tracemalloc.start()
+    try:
+        maps = cg.attribute(sequences, predictor, **by)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * maps.nbytes
+
+
 class Steps(torch.nn.Module):
     """A step in the number of A's, without width for quadrature, and a constant."""
 
@@ -598,6 +670,7 @@ def test_sequences_whose_scores_do_not_add_up_are_listed():
         cg.attribute(names, predictor, **options)
     said = str(refused.value)
     assert "sequence 'above', task 'step'" in said
+    assert "add up to +0, and the answers differ by +1: a miss of -1, and 1% of 1 is the most" in said
     assert "with 4,096 points" in said
     assert "leave out 'above', 'over': 2 of the first 4 sequences" in said
     with pytest.raises(AttributionError, match="of 3 sequences it alone"):

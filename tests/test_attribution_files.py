@@ -147,6 +147,31 @@ def test_projected_maps_of_other_sequences_are_refused(tmp_path):
             read(tmp_path / "x.npz", sequences=others.copy())
 
 
+def test_sequences_other_than_those_in_the_file_are_refused(tmp_path):
+    holes = ONE_HOT.copy()
+    holes[1, 3] = 0
+    np.savez(tmp_path / "x.npz", scores=SCORES, sequences=holes)
+    np.testing.assert_array_equal(read(tmp_path / "x.npz", sequences=TOKENS)["observed"], TOKENS)
+    _h5(tmp_path / "x.h5", shap__seq=SCORES.transpose(0, 2, 1), raw__seq=ONE_HOT.transpose(0, 2, 1))
+    for name in ("x.npz", "x.h5"):
+        with pytest.raises(AttributionError, match="sequence 0 has .*differ.: leave sequences= out"):
+            read(tmp_path / name, sequences=TOKENS[::-1].copy())
+    one = TOKENS.copy()
+    one[2, 7] = (one[2, 7] + 1) % 4
+    with pytest.raises(AttributionError, match=r"sequence 2 has \w at position 7.*1 of 3 sequences"):
+        read(tmp_path / "x.npz", sequences=one)
+
+
+def test_scores_of_four_positions_do_not_say_which_axis_is_which(tmp_path):
+    np.savez(tmp_path / "x.npz", scores=SCORES[:, :4])
+    with pytest.raises(AttributionError, match=r"fit both \(n, 4, length\) and \(n, length, 4\)"):
+        read(tmp_path / "x.npz", sequences=TOKENS[:, :4].copy())
+    np.savez(tmp_path / "y.npz", scores=SCORES[:, :4, 0])
+    np.testing.assert_array_equal(
+        read(tmp_path / "y.npz", sequences=TOKENS[:, :4].copy())["score"][..., 0], SCORES[:, :4, 0]
+    )
+
+
 def test_a_damaged_array_behind_a_group_is_found_before_it_is_opened(tmp_path):
     path = _h5(tmp_path / "x.h5", a__b=np.zeros(3), hyp_scores=SCORES, input_seqs=ONE_HOT)
     with h5py.File(path) as file:

@@ -459,6 +459,8 @@ def test_a_control_that_deviates_is_not_used(monkeypatch):
     monkeypatch.setattr(incremental_session, "deviation", lambda *tables: (1.0, 1e-5))
     with pytest.warns(FallbackWarning, match="control pass deviates"):
         found = predictor.edits(base).answers(base, np.arange(6))
+    said = "length 41: not recomputed in part: the control pass deviates by 1.0e+00 sd from the full pass"
+    assert predictor.incremental_report() == f"{said} (tolerated are 1.0e-05)"
     np.testing.assert_array_equal(found, predictor.predict(base))
     edited = written(base, 3, 5)
     np.testing.assert_array_equal(predictor.edits(base).answers(edited, np.arange(6)), predictor.predict(edited))
@@ -584,6 +586,10 @@ def test_the_report_times_the_edits_that_were_asked_for():
     assert tried.speed > 0  # how large it is depends on what else runs
     assert f"{1 / tried.speed:.3f} of a full pass's time (8 edits)" in predictor.incremental_report()
     assert "; 8 edits and 4 control passes took " in predictor.incremental_report()
+    compared, in_full = predictor._partial.compared_spent[3_000].seconds, predictor._partial._seconds_in_full(3_000)
+    assert compared > 0
+    said = f"full passes, comparisons with full passes another {compared / (8 * in_full):.3f}"
+    assert said in predictor.incremental_report()
 
 
 def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tmp_path):

@@ -296,6 +296,17 @@ def test_partners_of_a_site_stand_out_in_a_map():
     assert not {"p", "log_p"} & set(mean.variables)
 
 
+def test_the_picture_of_a_feature_interaction_map_names_the_site():
+    rows = _with_sites(2)
+    found, other = (dfim(rows, gate, site, rng=0, n_exchanges=2, tasks="OR") for site in ((16, 24), (16, 23)))
+    axes = cg.plot.map_logo(found, unit=0)
+    assert axes.get_ylabel().startswith("interaction with 16:24\n(dfim, ism)")
+    axes = cg.plot.map_logo(found, unit=0, minus=found)
+    assert axes.get_ylabel().startswith("difference of interaction with 16:24\n(dfim, ism)")
+    with pytest.raises(OutcomesError, match=r"'interaction with 16:24 \(dfim, ism\)' and 'interaction with 16:23"):
+        cg.plot.map_logo(found, unit=0, minus=other)
+
+
 def test_sources_that_are_none_are_refused():
     f, rows = _random_function(9), decode(cg.Uniform(length=9).sample(2, rng=0)["sequence"].to_numpy())
     for source, said in (
@@ -317,15 +328,15 @@ def test_sources_that_are_none_are_refused():
         cg.propose(dfim(rows, f, 3), predictor=f, rng=0)
 
 
-def _noisy_gate():
+def _noisy_gate(seed=0):
     """The gates beside noise of each sequence, sd .07: effects of units differ."""
-    weights = np.random.default_rng(0).normal(size=(4, 60))
+    weights = np.random.default_rng(seed).normal(size=(4, 60))
 
     def answers(x):
         noise = 0.1 * np.sin(50 * (x * weights).sum(axis=(1, 2)))
         return gate.predict(x.argmax(axis=1).astype(np.uint8)) + noise[:, None]
 
-    return cg.FunctionPredictor(answers, tasks=["AND", "OR", "sum"], scale="log2 activity", fingerprint="noisy gate")
+    return cg.FunctionPredictor(answers, tasks=["AND", "OR", "sum"], scale="log2 activity", fingerprint=f"noise {seed}")
 
 
 @pytest.mark.long
@@ -473,6 +484,11 @@ def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     beyond = ((table["lower"] > 0) | (table["upper"] < 0)).sel(task="OR")
     assert len(dots) == beyond.sum() == 4
     assert {tuple(dot) for dot in dots.tolist()} == set(product((3.0, 4.0), (1.0, 2.0)))
+    for of, said in ((table, "95 % simultaneous interval"), (cg.estimate(found), "95 % interval")):
+        assert f"{said} excludes 0" in cg.plot.interaction_map(of, task="OR").get_legend_handles_labels()[1]
+    members = cg.Ensemble([_noisy_gate(), _noisy_gate(seed=1)], names=["a", "b"])
+    of_both = cg.estimate(interactions(_with_sites(5), members, positions=[15, 17, 38]))
+    assert cg.plot.interaction_map(of_both, task="OR", model="b").get_title("left").startswith("OR, b, ")
     one = cg.estimate(interactions(_with_sites(1), gate, positions=[15, 17, 38]))
     assert not cg.plot.interaction_map(one, task="AND").collections
     for call, said in (

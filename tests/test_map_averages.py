@@ -9,7 +9,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.attribution import average
-from causalgia.errors import AttributionError, CausalgiaError, ContrastError, OutcomesError
+from causalgia.errors import AttributionError, CausalgiaError, ContrastError, DegenerateWarning, OutcomesError
 from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, encode, find_instances
 
@@ -183,7 +183,8 @@ def _effects(contrasts, task, effect):
 def gated_trial():
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAGG", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=100)
-    outcomes = cg.run(design, cg.zoo.oracle("gated"), rng=0, progress=False)
+    with pytest.warns(DegenerateWarning, match="task 'AND': the predictor gives the same answer"):
+        outcomes = cg.run(design, cg.zoo.oracle("gated"), rng=0, progress=False)
     return cg.contrast(outcomes, control="none")
 
 
@@ -258,3 +259,20 @@ def test_a_map_is_no_estimate_and_the_error_says_what_to_do_with_it(verb):
     maps = cg.attribute(cg.Uniform(length=41).sample(4, rng=0), cg.zoo.oracle("rbfox1_like"))
     with pytest.raises(OutcomesError, match=r"maps of cg.attribute.*cg.attribution.average\(maps.*cg.propose"):
         verb(maps)
+
+
+def test_titles_name_the_sequence_the_network_and_simultaneous_intervals(maps):
+    of = maps.assign_attrs(predictor="63234e265490e60394b115196abe925c").assign_coords(parent=("unit", range(5)))
+    title = cg.plot.map_logo(of, unit=1, task="t0").get_title("left")
+    assert title == "sequence 1, t0, network 63234e26"
+    twice = of.assign_coords(parent=("unit", ["chr1", "chr2", "chr2", "chr3", "chr4"]))
+    assert cg.plot.map_logo(twice, unit=0, task="t0").get_title("left").startswith("chr1, t0")
+    assert cg.plot.map_logo(twice, unit=2, task="t0").get_title("left").startswith("chr2, unit 2, t0")
+    mean = average(twice, "GATA")
+    for table, said in (
+        (mean, "(bars: 95 % intervals)"),
+        (cg.simultaneous(mean, method="dunnett"), "95 % simultaneous"),
+    ):
+        title = " ".join(cg.plot.average_logo(table, task="t0").get_title("left").split())
+        assert "network 63234e26" in title
+        assert said in title

@@ -81,6 +81,8 @@ def test_seqlets_that_others_called_are_proposals():
     found = cg.propose(sequences=rows, predictor=rbfox1, seqlets=table, rng=0)
     assert set(found["consensus"].values) == {"TGCATG", "AGAATG"}
     assert found["n_seqlets"].sum() == len(table)
+    twice = pd.concat([table, table])
+    assert cg.propose(sequences=rows, predictor=rbfox1, seqlets=twice, rng=0)["n_seqlets"].sum() == len(table)
     one = found.isel(pattern=found["consensus"].values.tolist().index("TGCATG"))
     assert one["proposed"].values.tolist() == ["TGCATG" in row for row in decode(rows)]
     scores = cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[..., 0]

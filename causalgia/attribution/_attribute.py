@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,7 +25,7 @@ from causalgia.attribution.map_scores import (
 from causalgia.checks import as_count, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
-from causalgia.errors import AttributionError, PredictorError, quoted
+from causalgia.errors import AttributionError, DegenerateWarning, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
@@ -46,7 +47,7 @@ _OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "sh
 _BY_POSITION = ("shapley", "occlusion")
 _WIDTH = 5
 _FEWEST_STEPS, _MOST_STEPS, _MOST_AT_FIRST = 16, 4096, 256
-_MOST_INCOMPLETE = 10
+_MOST_NAMED = 10
 _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
@@ -106,12 +107,18 @@ def attribute(
     AttributionError
         If a method or null model is unknown, or scores miss the difference that they explain (or the standard
         deviation of the baselines' answers, if that is larger) by more than 1 %; names the sequences, ten at most.
+        If a slope is not finite.
     PredictorError
         If the predictor gives no gradients, answers along a track, or an answer is not finite.
     SequenceError
         If the sequences are none, or differ in length.
     ContrastError
         If a task is not there.
+
+    Warns
+    -----
+    DegenerateWarning
+        If all baselines of a sequence equal it, as shuffles of ``"AAAA"`` do.
 
     Notes
     -----
@@ -160,6 +167,7 @@ def attribute(
             raise AttributionError("baselines are drawn at random, and a seed must be explicit: give rng=0, say")
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
+        _warn_of_equal_baselines(draw, of, n_baselines)
         attrs |= {"baselines": null.describe(), "baselines_fingerprint": null.fingerprint, "n_baselines": n_baselines}
     check_same_twice(predictor, of.tokens)
     chosen = columns_of_tasks(predictor, of, tasks)
@@ -179,6 +187,23 @@ def attribute(
     return _dataset(made, of, predictor, names, attrs, sequences)
 
 
+def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> None:
+    first = draw(np.arange(len(of)), np.zeros(len(of), np.int64))
+    maybe = np.flatnonzero((first == of.tokens).all(axis=1))
+    numbers = np.arange(n_baselines)
+    equal = [row for row in maybe if (draw(np.full(n_baselines, row), numbers) == of.tokens[row]).all()]
+    if not equal:
+        return
+    names = ", ".join(quoted(str(of.names[row])) for row in equal[:_MOST_NAMED])
+    more = ", ..." * (len(equal) > _MOST_NAMED)
+    warnings.warn(
+        f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that their scores are 0 whatever the "
+        f"network: {names}{more}; give baselines= that differ, such as cg.Uniform(length={of.length})",
+        DegenerateWarning,
+        stacklevel=3,
+    )
+
+
 def check_no_track(predictor: Predictor) -> None:
     """Raise PredictorError if the predictor answers along a track."""
     if predictor.dims[0] != "task":
@@ -194,7 +219,7 @@ def columns_of_tasks(predictor: Predictor, of: Sequences, tasks: str | Sequence[
         return slice(None)
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     known = list(predictor.tasks)
-    return [known.index(name) for name in selected_tasks(known, tasks, place="attribute: ")]
+    return [known.index(name) for name in selected_tasks(known, tasks, place="attribute: ", argument="tasks")]
 
 
 def _by_exchange(
@@ -207,16 +232,25 @@ def _by_exchange(
     tasks: slice | list[int],
     done: Callable[[int], None],
 ) -> Maps:
-    over = []
+    names = ("score", "score_se", "answer", "baseline_answer", *(("completeness",) if method == "shapley" else ()))
+    maps: Maps = {}
     for row, tokens in enumerate(of.tokens):
         draws = draw(np.full(n_baselines, row), np.arange(n_baselines))
         if method == "occlusion":
             parts = occlusion(predictor, tokens, draws, width=min(_WIDTH, of.length), progress=done, tasks=tasks)
         else:
             parts = shapley(predictor, tokens, draws, key=derive(key, row), progress=done, tasks=tasks)
-        over.append(position_scores_over_baselines(*parts))
-    names = ("score", "score_se", "answer", "baseline_answer", *(("completeness",) if method == "shapley" else ()))
-    return {name: np.stack([getattr(one, name) for one in over]) for name in names}
+        _fill(maps, names, position_scores_over_baselines(*parts), row, len(of))
+    return maps
+
+
+def _fill(maps: Maps, names: Sequence[str], scores: ScoresOverBaselines, row: int, n: int) -> None:
+    """Write the scores of one of n sequences into the maps of all, in place."""
+    for name in names:
+        value = getattr(scores, name)
+        if name not in maps:
+            maps[name] = np.empty((n, *value.shape), value.dtype)
+        maps[name][row] = value
 
 
 def _by_gradient(
@@ -249,7 +283,11 @@ def _by_gradient(
 
             check_installed()
             f, like = Answers(predictor), like.double()
-        steps, over, row = _FEWEST_STEPS, [], 0
+        columns = ["score", "score_se", "answer", "baseline_answer", "completeness"]
+        if method == "expected_gradients":
+            columns.append("completeness_se")
+        maps: Maps = {}
+        steps, row = _FEWEST_STEPS, 0
         incomplete: dict[str, ScoresOverBaselines] = {}
         unruled: list[str] = []
         for row, tokens in enumerate(of.tokens):
@@ -266,18 +304,15 @@ def _by_gradient(
             if not scores.is_complete:
                 incomplete[str(of.names[row])] = scores
                 unruled = getattr(f, "unruled", [])
-                if unruled or len(incomplete) == _MOST_INCOMPLETE:
+                if unruled or len(incomplete) == _MOST_NAMED:
                     break
-            over.append(scores)
+            _fill(maps, columns, scores, row, len(of))
             steps = min(max(_FEWEST_STEPS, steps // 2), _MOST_AT_FIRST)
             done(n_baselines)
     if incomplete:
         names = predictor.tasks if isinstance(tasks, slice) else [predictor.tasks[k] for k in tasks]
         raise AttributionError(_of_incomplete(method, incomplete, row + 1, names, unruled))
-    names_of = ["score", "score_se", "answer", "baseline_answer", "completeness"]
-    if method == "expected_gradients":
-        names_of.append("completeness_se")
-    return {name: np.stack([getattr(one, name) for one in over]) for name in names_of}
+    return maps
 
 
 def _of_tasks(f: Differentiable, tasks: slice | list[int]) -> Differentiable:
@@ -340,9 +375,12 @@ def _of_incomplete(
     # a task of constant answers explains nothing, and misses nothing
     shares = np.abs(scores.completeness) / np.where(scores.explained > 0, scores.explained, np.inf)
     worst = int(np.argmax(shares))
+    most = f"{TOLERANCE:.0%} of {scores.explained[worst]:.3g}"
+    difference = scores.answer[worst] - scores.baseline_answer[worst]
     says = (
         f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} add up to "
-        f"{scores.completeness[worst]:+.3g} beside the {scores.explained[worst]:.3g} that they explain, "
+        f"{difference + scores.completeness[worst]:+.3g}, and the answers differ by {difference:+.3g}: a miss of "
+        f"{scores.completeness[worst]:+.3g}, "
     )
     if scores.completeness_se is not None:
         why = (
@@ -351,12 +389,12 @@ def _of_incomplete(
         )
     elif unruled:
         why = (
-            f"and {TOLERANCE:.0%} is the most; operations without a rule of DeepLIFT: {', '.join(unruled)}; take "
+            f"and {most} is the most; operations without a rule of DeepLIFT: {', '.join(unruled)}; take "
             "method='integrated_gradients'"
         )
     else:
         points = f" with {_MOST_STEPS:,} points on each line" * (method == "integrated_gradients")
-        why = f"and {TOLERANCE:.0%} is the most{points}; take method='ism', which needs answers alone"
+        why = f"and {most} is the most{points}; take method='ism', which needs answers alone"
     if others:
         listed = ", ".join(quoted(one) for one, _ in others)
         why += f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first {n_seen:,} sequences miss it"

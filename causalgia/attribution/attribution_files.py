@@ -45,7 +45,8 @@ def read_attributions(
     path
         The file.
     sequences
-        The sequences that were explained, as for ``cg.Genomic(of=...)``; by default those in the file.
+        The sequences that were explained, as for ``cg.Genomic(of=...)``; by default those in the file, which they must
+        equal.
     key
         Name of the scores in the file, where there are several arrays and none has a known name.
     task, scale
@@ -60,7 +61,8 @@ def read_attributions(
     Raises
     ------
     AttributionError
-        If there are no scores or sequences, several of unknown name, shapes do not match, or a score is not finite.
+        If there are no scores or sequences, several of unknown name, shapes or sequences do not match, or a score is
+        not finite.
     SequenceError
         If the file cannot be read, or its sequences are not one-hot.
 
@@ -86,6 +88,11 @@ def read_attributions(
         raise AttributionError(
             f"{said}: an array of {score.dtype} and shape {score.shape}; scores are numbers (n, 4, length) or "
             "(n, length, 4)"
+        )
+    if score.shape[1:] == (4, 4):
+        raise AttributionError(
+            f"{said}: scores of shape {score.shape} fit both (n, 4, length) and (n, length, 4); give those of the "
+            "bases that are there, (n, length)"
         )
     of = _given(sequences, arrays, name, place)
     n, length = of.tokens.shape
@@ -163,9 +170,12 @@ def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path)
 
 
 def _given(sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path: Path) -> Sequences:
-    if sequences is not None:
-        return as_sequences(sequences)
     name = next((name for name in _SEQUENCES if name in arrays and name != scores), None)
+    if sequences is not None:
+        of = as_sequences(sequences)
+        if name is not None:
+            _check_same(of, arrays[name], f"{path}: {name}")
+        return of
     if name is None:
         raise AttributionError(f"{path}: has scores and no sequences; give those that were explained, sequences=")
     tokens: Tokens = as_letters(arrays[name], None, f"{path}: {name}")
@@ -175,3 +185,21 @@ def _given(sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path
             f"{path}: {name}: sequence {row} has no base at position {at}; leave that sequence out, or give sequences="
         )
     return Sequences(tokens, tuple(range(len(tokens))))
+
+
+def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
+    """Raise AttributionError if sequences differ from those of a file, where these have a base."""
+    try:
+        tokens = as_letters(array, None, place)
+    except SequenceError:  # no sequences after all, or of none but soft letters
+        return
+    if tokens.shape != of.tokens.shape:
+        return
+    wrong = np.argwhere((tokens <= 3) & (tokens != of.tokens))
+    if len(wrong):
+        row, at = (int(k) for k in wrong[0])
+        raise AttributionError(
+            f"{place}: sequence {row} has {'ACGT'[tokens[row, at]]} at position {at}, and sequences= has "
+            f"{'ACGT'[of.tokens[row, at]]} ({len(set(wrong[:, 0].tolist())):,} of {len(tokens):,} sequences differ): "
+            "leave sequences= out, or give those that were explained, in their order"
+        )

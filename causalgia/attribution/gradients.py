@@ -9,7 +9,7 @@ traced, so that ``forward`` may branch. The copy is in float64, where quotients 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
@@ -32,6 +32,17 @@ NO_GRADIENT = (
     "no gradient of the answers reaches the sequence: the network, or reduce=, detaches it, leaves torch or counts "
     "letters; take method='ism', which needs answers alone"
 )
+
+
+def check_finite_slopes(gradient: torch.Tensor) -> None:
+    """Raise AttributionError if a slope of an answer, (n, length, 4, tasks), is not finite."""
+    if not bool(torch.isfinite(gradient).all()):
+        row, position, base, task = (int(k) for k in (~torch.isfinite(gradient)).nonzero()[0])
+        raise AttributionError(
+            f"the slope of answer {task} in base {'ACGT'[base]} at position {position} is "
+            f"{gradient[row, position, base, task].item()}, such as that of a square root, a logarithm or a norm at "
+            "0; add a small number such as 1e-6 inside of it, or take method='ism', which needs answers alone"
+        )
 
 
 @contextmanager
@@ -67,6 +78,7 @@ def slopes(f: Differentiable, x: torch.Tensor) -> tuple[NDArray[np.float64], NDA
         raise AttributionError(NO_GRADIENT)
     zeros = torch.zeros_like(x)
     gradient = torch.stack([zeros if part is None else part for part in parts], -1).transpose(1, 2)
+    check_finite_slopes(gradient)
     return gradient.double().cpu().numpy(), answers.detach().double().cpu().numpy()
 
 
@@ -78,12 +90,16 @@ def gradients(
     The part of a gradient that is common to the bases points off the simplex of one-hot rows, where the network was
     never asked (Majdandzic et al. 2023, doi:10.1186/s13059-023-02956-3).
     """
-    parts = []
+    made: list[NDArray[np.float64]] = []
     for start in range(0, len(tokens), batch):
-        parts.append(slopes(f, one_hot(tokens[start : start + batch], like)))
-        progress(len(parts[-1][1]))
-    gradient = np.concatenate([part[0] for part in parts])
-    return gradient - gradient.mean(2, keepdims=True), np.concatenate([part[1] for part in parts])
+        rows = slice(start, start + batch)
+        gradient, answers = slopes(f, one_hot(tokens[rows], like))
+        if not made:
+            made = [np.empty((len(tokens), *part.shape[1:])) for part in (gradient, answers)]
+        np.subtract(gradient, gradient.mean(2, keepdims=True), out=made[0][rows])
+        made[1][rows] = answers
+        progress(len(answers))
+    return made[0], made[1]
 
 
 def path_multipliers(
@@ -179,32 +195,43 @@ _UNARY = frozenset(
             "clip",
         ),
         *("pow", "__pow__", "float_power", "__rtruediv__", "__rpow__", "logit", "nan_to_num", "__abs__"),
+        *("special_expit", "special_erf", "special_erfc", "sinc"),
     )
 )
 _PRODUCTS = frozenset(("mul", "multiply", "__mul__", "__rmul__", "__imul__"))
 _MATRIX_PRODUCTS = frozenset(["matmul", "__matmul__", "bmm", "mm"])
 _QUOTIENTS = frozenset(["div", "divide", "true_divide", "__truediv__", "__itruediv__"])
-#: operations that neither are linear in what depends on the sequence nor have a rule
-_WITHOUT_RULE = frozenset(
+#: operations that are linear in the one argument that depends on the sequence
+_LINEAR = frozenset(
     (
-        *("scaled_dot_product_attention", "multi_head_attention_forward", "lstm", "gru", "rnn_tanh", "rnn_relu"),
-        *(
-            "group_norm",
-            "instance_norm",
-            "max",
-            "min",
-            "amax",
-            "amin",
-            "maximum",
-            "minimum",
-            "where",
-            "adaptive_max_pool1d",
-        ),
-        *("adaptive_max_pool2d", "log_softmax", "logsumexp", "norm", "std", "var", "prod", "cumprod", "topk", "sort"),
-        *("local_response_norm", "lp_pool1d", "normalize", "cosine_similarity", "batch_norm", "floor_divide"),
-        *("round", "sign", "floor", "ceil", "trunc", "argmax", "argmin", "einsum"),
-        *("gt", "lt", "ge", "le", "__setitem__", "masked_fill", "layer_norm", "rms_norm", "bilinear", "addcmul"),
-        *("baddbmm", "cdist", "logaddexp", "median", "cummax", "remainder", "special_expit", "max_pool1d_with_indices"),
+        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "linear", "einsum", "tensordot", "mv"),
+        *("mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "divide", "true_divide", "__truediv__"),
+        *("__itruediv__", "matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "dot", "inner", "outer", "neg"),
+        *("__neg__", "negative", "sum", "mean", "nansum", "cumsum", "diff", "avg_pool1d", "avg_pool2d"),
+        *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "interpolate", "upsample", "pad", "fold"),
+        *("unfold", "flatten", "unflatten", "reshape", "reshape_as", "view", "view_as", "ravel", "squeeze"),
+        *("unsqueeze", "transpose", "t", "permute", "movedim", "moveaxis", "swapaxes", "swapdims", "flip", "fliplr"),
+        *("flipud", "roll", "rot90", "expand", "expand_as", "broadcast_to", "repeat", "repeat_interleave", "tile"),
+        *("chunk", "split", "split_with_sizes", "tensor_split", "unbind", "narrow", "select", "index_select"),
+        *("gather", "take", "take_along_dim", "diagonal", "diag", "diag_embed", "tril", "triu", "pixel_shuffle"),
+        *("dropout", "dropout1d", "dropout2d", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
+        *("clone", "contiguous", "to", "type", "type_as", "double", "cpu", "cuda", "__getitem__", "__iter__"),
+    )
+)
+#: operations that are linear in all their arguments together
+_SUMS = frozenset(
+    (
+        *("add", "__add__", "__radd__", "__iadd__", "sub", "subtract", "rsub", "__sub__", "__rsub__", "__isub__"),
+        *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "broadcast_tensors"),
+    )
+)
+#: what is asked of a tensor beside its values
+_OF_SHAPE = frozenset(
+    (
+        *("__get__", "__set__", "__len__", "__repr__", "__format__", "__hash__", "size", "dim", "ndimension"),
+        *("numel", "stride", "is_contiguous", "is_floating_point", "is_complex", "get_device", "element_size"),
+        *("type", "zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty"),
+        *("new_full", "new_tensor", "requires_grad", "retain_grad", "register_hook"),
     )
 )
 _IN_FLOAT64 = (
@@ -250,17 +277,24 @@ class _ActivationsAsModules(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if not args and "input" in kwargs:
+            args = (kwargs.pop("input"),)
         name = getattr(func, "__name__", "")
-        plain = name if name.startswith("__") else name.removesuffix("_")
-        varying = [isinstance(one, torch.Tensor) and one.requires_grad for one in args]
-        if self.inside_ruled or not any(varying):
+        plain = name if name.startswith("__") else name.strip("_")
+        n_varying = _n_varying(args)
+        if self.inside_ruled or not n_varying + _n_varying(kwargs.values()):
             return func(*args, **kwargs)
-        self.inside_ruled += 1
-        try:
-            made = self._by_module(func, plain, args, kwargs, sum(varying))
-        finally:
-            self.inside_ruled -= 1
+        made = None
+        if isinstance(args[0] if args else None, torch.Tensor):
+            self.inside_ruled += 1
+            try:
+                made = self._by_module(func, plain, args, kwargs, n_varying)
+            finally:
+                self.inside_ruled -= 1
         if made is None:
+            is_linear = plain in _LINEAR and n_varying == 1 and not (plain == "batch_norm" and kwargs.get("training"))
+            if not is_linear and plain not in _SUMS | _OF_SHAPE:
+                self.unruled[plain] = None
             return func(*args, **kwargs)
         if name.endswith("_") and not name.startswith("__"):
             return args[0].copy_(made)
@@ -282,11 +316,11 @@ class _ActivationsAsModules(TorchFunctionMode):
         if name in ("max_pool1d", "max_pool2d"):
             pool = (nn.MaxPool1d if x.ndim == 3 else nn.MaxPool2d)(*args[1:], **kwargs)
             return self._registered(f"pool {args[1:]} {sorted(kwargs.items())} {x.ndim}", pool)(x)
-        if name == "softmax":
+        if name in ("softmax", "softmin", "glu"):
             dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
-            return self._registered(f"softmax {dim}", nn.Softmax(dim=dim))(x)
-        if name in _WITHOUT_RULE and not (name == "batch_norm" and not kwargs.get("training", False)):
-            self.unruled[name] = None
+            if name == "glu":
+                return self._registered(f"glu {dim}", nn.GLU(dim=dim))(x)
+            return self._registered(f"softmax {dim}", nn.Softmax(dim=dim))(-x if name == "softmin" else x)
         if inplace is not None:
             kwargs["inplace"] = inplace
         return None
@@ -297,6 +331,14 @@ class _ActivationsAsModules(TorchFunctionMode):
         if key not in self.modules:
             self.modules[key] = module
         return self.modules[key]
+
+
+def _n_varying(args: Iterable[Any]) -> int:
+    """Return how many tensors among arguments, and in lists of them, depend on the sequence."""
+    return sum(
+        _n_varying(one) if isinstance(one, list | tuple) else isinstance(one, torch.Tensor) and one.requires_grad
+        for one in args
+    )
 
 
 def _broadcast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -393,4 +435,6 @@ def multipliers(
             .numpy()
             for task in tasks
         ]
-    return np.stack(parts, -1).transpose(0, 2, 1, 3)
+    made = np.stack(parts, -1).transpose(0, 2, 1, 3)
+    check_finite_slopes(torch.from_numpy(made))
+    return made

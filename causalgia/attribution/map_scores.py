@@ -20,6 +20,7 @@ from causalgia.streams import derive
 from causalgia.types import Array, Tokens
 
 _ROWS = 4_096
+_LEAST_SHUFFLED = 3
 
 
 def mutagenesis(
@@ -282,8 +283,13 @@ def as_null(baselines: object, of: Sequences) -> NullModel:
     Raises
     ------
     AttributionError
-        If it is no null model, or one of another length.
+        If it is no null model, or one of another length, or sequences are too short for shuffles.
     """
+    if baselines is None and of.length < _LEAST_SHUFFLED:
+        raise AttributionError(
+            f"sequences of {of.length} bp have no shuffles, the default baselines; give baselines=cg.Uniform(length="
+            f"{of.length})"
+        )
     if baselines is None:
         return DinucleotideShuffle(of=of)
     if not isinstance(baselines, NullModel):

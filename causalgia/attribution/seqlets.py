@@ -225,7 +225,7 @@ _NARROWEST = 4
 def windows_of_table(
     table: pd.DataFrame, tokens: Tokens, contributions: NDArray[np.float64], tasks: list[str]
 ) -> list[Windows]:
-    """Return the seqlets of a table as windows, those of each width together.
+    """Return the seqlets of a table as windows, those of each width together; rows of one place are one seqlet.
 
     Parameters
     ----------
@@ -276,7 +276,8 @@ def windows_of_table(
             f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to {end[narrow[0]]}, and words have {_NARROWEST} "
             f"positions or more; leave it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
         )
-    task = _task_of_each(table, tasks)
+    places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
+    unit, start, end, task = np.unique(places, axis=0).T  # a place that is listed twice is one seqlet
     widths = np.unique(end - start)
     return [
         windows_at(tokens, contributions, unit[rows], start[rows], task[rows], int(width))

@@ -20,6 +20,7 @@ from causalgia.plot.style import (
     axis_label,
     fit_to_page,
     heading,
+    interval_label,
     legend_below,
     null_value,
     on_contrasts,
@@ -190,10 +191,12 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
         far = np.abs(grid[row, column]) > 0.4 * np.nanmax(np.abs(grid))
         for some, color in ((beyond & far, "white"), (beyond & ~far, "#1b1f24")):
             axes.scatter(column[some], row[some], s=size, c=color, linewidths=0, zorder=3)
-        axes.scatter([], [], s=16, color=INK, label="interval excludes 0")
+        interval = (interval_label(table) or "interval").replace("intervals", "interval")
+        axes.scatter([], [], s=16, color=INK, label=f"{interval} excludes 0")
     _add_color_bar(axes, image, axis_label(table.attrs, "interaction"))
     names = places.tolist()
-    _label_grid(axes, ("second position", names), ("first position", names), heading(table, task), most=int(5 * side))
+    title = heading(table, task, *([] if model is None else [str(model)]))
+    _label_grid(axes, ("second position", names), ("first position", names), title, most=int(5 * side))
     axes.tick_params(axis="x", labelrotation=0 if len(places) <= 20 else 90)
     if np.isnan(grid[np.triu_indices(len(places), 1)]).any():
         axes.scatter([], [], s=36, marker="s", color=BAND, label="not measured")

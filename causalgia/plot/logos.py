@@ -269,21 +269,20 @@ def map_logo(
     """
     ci_prob = as_ci_prob(ci_prob)
     heights, half, table = _one_map(attributions, unit, task, model, ci_prob)
-    method = str(attributions.attrs.get("method", "")).replace("_", " ")
-    label = f"contribution\n({method})"
-    names = [str(table[name].item()) for name in ("parent", "task", "model") if name in table.coords]
+    what, method = _measured(attributions)
+    label = f"{what}\n({method})"
+    names = [_sequence_name(attributions, table)]
+    names += [str(table[name].item()) for name in ("task", "model") if name in table.coords]
     if minus is not None or minus_model is not None:
         of = attributions if minus is None else minus
         others, their_half, other = _one_map(of, unit, task, model if minus_model is None else minus_model, ci_prob)
         if not np.array_equal(table["observed"], other["observed"]):
             raise OutcomesError("map_logo: minus= is of another sequence; give maps of the same one")
-        methods = [one.attrs.get("method") for one in (attributions, of)]
-        if methods[0] != methods[1]:
-            raise OutcomesError(
-                f"map_logo: maps by {quoted(methods[0])} and {quoted(methods[1])} measure different things; take one "
-                "method for both"
-            )
-        heights, half, label = heights - others, half + their_half, f"difference\n({method})"
+        if (what, method) != (theirs := _measured(of)):
+            one, another = (quoted(f"{kind} ({by})") for kind, by in ((what, method), theirs))
+            raise OutcomesError(f"map_logo: {one} and {another} are different things; take one method for both maps")
+        difference = "difference" if what == "contribution" else f"difference of {what}"
+        heights, half, label = heights - others, half + their_half, f"{difference}\n({method})"
         names.append(f"minus {other['model'].item() if 'model' in other.coords else 'the other'}")
     start, stop = _as_span(span, len(heights))
     scale = attributions.attrs.get("scale")
@@ -372,6 +371,24 @@ def _one_map(
     if len(tables) == 2:
         half = tables[1][0] * stdtrit(int(maps.attrs["n_baselines"]) - 1, 0.5 + ci_prob / 2)
     return tables[0][0], half, one
+
+
+def _measured(maps: xr.Dataset) -> tuple[str, str]:
+    """Return what the scores of maps are, and by which method."""
+    method = str(maps.attrs.get("method", ""))
+    if method != "dfim":
+        return "contribution", method.replace("_", " ")
+    return f"interaction with {maps.attrs['source']}", f"dfim, {maps.attrs['map_method']}".replace("_", " ")
+
+
+def _sequence_name(maps: xr.Dataset, one: xr.Dataset) -> str:
+    """Return the name of a sequence: its parent's, and its unit where that has several."""
+    unit = str(one["unit"].item())
+    if "parent" not in maps:
+        return f"sequence {unit}"
+    parent = str(one["parent"].item())
+    name = f"sequence {parent}" if parent.isdigit() else parent
+    return f"{name}, unit {unit}" if (maps["parent"] == one["parent"]).sum() > 1 else name
 
 
 def _place(table: xr.Dataset, dim: str, name: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -18,6 +19,7 @@ from causalgia.errors import ContrastError, OutcomesError, printable, quoted
 from causalgia.inputs import check_no_pipe
 from causalgia.reporting import Row, rows
 from causalgia.reporting._trial_report import versus
+from causalgia.reporting.verdict_sentences import is_simultaneous
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -166,6 +168,8 @@ def interval_label(table: xr.Dataset) -> str:
     --------
     >>> interval_label(xr.Dataset({"lower": 0.0}, attrs={"ci_prob": 0.95}))
     '95 % intervals'
+    >>> interval_label(xr.Dataset({"lower": 0.0}, attrs={"ci_prob": 0.95, "band": "dunnett"}))
+    '95 % simultaneous intervals'
     """
     levels = np.unique(
         table["interval_level"].to_numpy() if "interval_level" in table else table.attrs.get("ci_prob", [])
@@ -174,7 +178,7 @@ def interval_label(table: xr.Dataset) -> str:
         return ""
     if len(levels) > 1:
         return "intervals of the tests that gave the verdicts"
-    return f"{100 * float(levels[0]):.4g} % intervals"
+    return f"{100 * float(levels[0]):.4g} % {'simultaneous ' if is_simultaneous(table) else ''}intervals"
 
 
 def add_verdicts_to_legend(axes: Axes, table: xr.Dataset) -> None:
@@ -186,6 +190,7 @@ def add_verdicts_to_legend(axes: Axes, table: xr.Dataset) -> None:
             axes.scatter([], [], s=26, facecolors=fill, edgecolors=color, lw=1.4, label=verdict)
 
 
+_FINGERPRINT = re.compile("[0-9a-f]{32}")
 _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
@@ -197,6 +202,8 @@ def heading(table: xr.Dataset, *names: str) -> str:
     >>> table = xr.Dataset({"n_units": ("contrast", [80, 80])}, attrs={"predictor": "rbfox"})
     >>> heading(table, "GATA1", "K562")
     'GATA1, K562, rbfox, n = 80'
+    >>> heading(xr.Dataset(attrs={"predictor": "63234e265490e60394b115196abe925c"}))  # of a map: its fingerprint
+    'network 63234e26'
     """
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
@@ -204,8 +211,10 @@ def heading(table: xr.Dataset, *names: str) -> str:
     if not counts and "n_units" in attrs:
         counts = [int(attrs["n_units"])]
     n = f"n = {min(counts):,}" + (f" to {max(counts):,}" if max(counts) > min(counts) else "") if counts else ""
-    digest = str(attrs.get("predictor_fingerprint") or "")[:8]
-    network = str(attrs.get("predictor") or attrs.get("effect_on") or (digest and f"network {digest}"))
+    name, digest = str(attrs.get("predictor") or ""), str(attrs.get("predictor_fingerprint") or "")
+    if _FINGERPRINT.match(name):
+        name, digest = "", name
+    network = name or str(attrs.get("effect_on") or (digest and f"network {digest[:8]}"))
     parts = [str(attrs.get("name") or ""), *names, network]
     named = [shortened(part) for part in dict.fromkeys(parts) if part not in ("", UNNAMED_TASK)]
     return ", ".join([*named, *([n] if n else [])])

@@ -81,7 +81,9 @@ class Incremental:
         self._full_seconds: dict[int, float] = {}
         self.spent: dict[tuple[int, int], Spent] = defaultdict(Spent)
         self.control_spent: dict[int, Spent] = defaultdict(Spent)
+        self.compared_spent: dict[int, Spent] = defaultdict(Spent)
         self._trusted: dict[int, bool] = {}
+        self._deviating: dict[int, str] = {}
         self._spread: dict[int, torch.Tensor] = {}
         self._macs: dict[int, float] = {}
 
@@ -110,7 +112,8 @@ class Incremental:
     def report(self) -> str:
         """Return the results as text: a line for each length and each width that occurred.
 
-        Times are those of the edits that were asked for, beside full passes that are timed now.
+        Times are those of the edits that were asked for, beside full passes that are timed now. Comparisons are made
+        once for each width, and of a share of the control passes.
         """
         lines = [f"length {length}: {self._of_length(length, runner)}" for length, runner in self._runners.items()]
         return "\n".join(lines + [str(tried) for tried in self.tried()])
@@ -122,11 +125,15 @@ class Incremental:
         where = "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
         control, spent = self.control_spent[length], [s for (n, _), s in self.spent.items() if n == length]
         edits = sum(each.edits for each in spent)
+        deviating = self._deviating.get(length)
         if not edits:
-            return where
-        ratio = (control.seconds + sum(each.seconds for each in spent)) / (edits * self._seconds_in_full(length))
+            return f"not recomputed in part: {deviating}" if deviating else where
+        in_full = edits * self._seconds_in_full(length)
+        ratio = (control.seconds + sum(each.seconds for each in spent)) / in_full
         return (
-            f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full passes"
+            f"{where}; {edits:,} edits and {control.edits:,} control passes took {ratio:.3f} of the edits' full "
+            f"passes, comparisons with full passes another {self.compared_spent[length].seconds / in_full:.3f}"
+            + (f"; from then on in full: {deviating}" if deviating else "")
         )
 
     def tried(self, *, timed: bool = True) -> list[WidthResult]:
@@ -235,18 +242,22 @@ class Incremental:
             n = _SAMPLE if length not in self._trusted else -(-len(base) // _ONE_IN)
             # the deviation of a control in its first units, in units of the sd, also that of the first block
             some = base[:n]
-            full = self.full(some)
+            with self.timed(self.compared_spent[length], 0):
+                full = self.full(some)
             if length not in self._spread:
                 # where units are few, the spread is also that of their sequences turned
                 turned = [np.roll(base, length * i // _SAMPLE, axis=1) for i in range(1, _SAMPLE)]
                 wanted = np.concatenate(turned)[: max(_SAMPLE - len(base), 0)]
-                self._spread[length] = torch.cat([block.control, self.full(wanted)]) if len(wanted) else block.control
+                with self.timed(self.compared_spent[length], 0):
+                    more = [self.full(wanted)] if len(wanted) else []
+                self._spread[length] = torch.cat([block.control, *more])
             spread = torch.cat([full, block.control.to(full.dtype), self._spread[length].to(full.dtype)])
             off, tolerated = deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
             block.trusted = self._trusted[length] = off <= tolerated
             if off > tolerated:
-                text = f"the control pass deviates by {off:.1e} sd from the full pass; full passes are used throughout"
-                warnings.warn(text, FallbackWarning, stacklevel=6)
+                why = f"the control pass deviates by {off:.1e} sd from the full pass (tolerated are {tolerated:.1e})"
+                self._deviating[length] = why
+                warnings.warn(f"{why}; full passes are used throughout", FallbackWarning, stacklevel=6)
         return self._trusted[length]
 
     def refuses(self, length: int, groups: list[EditGroup]) -> bool:
@@ -288,7 +299,8 @@ class Incremental:
         slower = share > _MOST_SHARE or self._macs[length] < _LEAST_MACS
         if slower and not (self._always or self._given.get(f"{length}:{width_class(width)}")):
             return WidthResult(length, width, share=share, chosen=False)
-        off, tolerated = self._deviation(block, groups, edited, rows)
+        with self.timed(self.compared_spent[length], 0):
+            off, tolerated = self._deviation(block, groups, edited, rows)
         if off > tolerated:
             text = (
                 f"edits of {width} positions: recomputed in part the answers deviate by {off:.1e} sd from the full "
