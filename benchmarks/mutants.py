@@ -224,6 +224,25 @@ class Campaign:
         if report.failed:
             self.failed.append(report.nodeid)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        return (yield from self._timed())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        return (yield from self._timed())
+
+    def _timed(self) -> Iterator[None]:
+        """Stop a phase of a test that takes too long; between phases pytest would not take the error as the test's."""
+        if self.coverage is None:
+            return (yield)
+        signal.signal(signal.SIGPROF, _too_long)
+        signal.setitimer(signal.ITIMER_PROF, self.given.seconds)
+        try:
+            return (yield)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
         if self.coverage is None or fixturedef.scope == "function":
@@ -265,6 +284,8 @@ class Campaign:
             parts += [(pid, self.folder / f"record_{job}.json")] if part else []
         for pid, part_path in parts:
             os.waitpid(pid, 0)
+            if not part_path.exists():
+                raise SystemExit(f"tests ended the process that records them, {part_path}: MUTANTS_ERRORS=1 shows why")
             for key, values in json.loads(part_path.read_text()).items():
                 kept[key] |= values
         path.write_text(json.dumps(kept))
@@ -283,16 +304,14 @@ class Campaign:
 
         kept: dict[str, dict[str, Any]] = {"seconds": {}, "fixtures": {}, "lines": {}}
         self.coverage = coverage.Coverage(data_file=None, config_file=False, include=[f"{PACKAGE}/*"])
+        self.coverage.set_option("run:disable_warnings", ["no-data-collected"])  # warnings are errors here
         self.coverage.start()
-        signal.signal(signal.SIGPROF, _too_long)
         for item, after in itertools.zip_longest(new, new[1:]):
             _forget()
             self.context, self.failed = item.nodeid, []
             self.coverage.switch_context(item.nodeid)
             began = time.process_time()
-            signal.setitimer(signal.ITIMER_PROF, self.given.seconds)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-            signal.setitimer(signal.ITIMER_PROF, 0)
             kept["seconds"][item.nodeid] = None if self.failed else time.process_time() - began
             bases = {item.nodeid[:i] for i, c in enumerate(item.nodeid) if c in "/:"} | {"", item.nodeid}
             names = getattr(item, "fixturenames", ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 import xarray as xr
 from scipy import optimize, stats
 
-from causalgia.errors import DegenerateWarning, EstimateError
+from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning
 from causalgia.estimation import covariance, estimate
 from causalgia.estimation._estimate import _in_random_groups
+from causalgia.estimation._helical_phase import permuted_wave, trend_basis, unitwise_wave
 from causalgia.estimation.crossover import (
     _mean_squared_correlation,
     _t_of_same_width,
@@ -32,8 +34,11 @@ from causalgia.estimation.given_effects import (
     task_columns_of,
     with_given_correlation,
 )
+from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
+from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters
 from causalgia.numerics.moments import hall_coefficient, transformed, untransformed
+from causalgia.types import Array
 
 EFFECT = ("contrast", "task")
 
@@ -457,3 +462,72 @@ def test_the_reach_is_the_largest_effect_of_any_contrast_on_either_side() -> Non
         np.testing.assert_allclose(found["largest_ice"], expected)
         away = sign * (ice - ice.mean(axis=0))
         np.testing.assert_allclose(found["skewness"], stats.skew(away, axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("of_units", [True, False])
+def test_clusters_are_named_by_text(of_units: bool) -> None:
+    with pytest.raises(EstimateError, match="cluster=3 is not 'auto', 'none' or a coordinate"):
+        check_cluster_name(3, of_units=of_units)
+
+
+@pytest.mark.parametrize(("n", "warned"), [(19, True), (20, False)])
+def test_fewer_than_twenty_clusters_are_warned_of(n: int, warned: bool) -> None:
+    groups = Grouping("parent", np.arange(n), tuple(map(str, range(n))))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        check_clusters(groups, n)
+    assert [w.category for w in seen] == [FewClustersWarning] * warned
+
+
+@pytest.mark.parametrize("trend", ["linear", "cubic"])
+def test_the_mean_wave_of_units_is_the_mean_of_their_regressions(trend: str) -> None:
+    x, rng = np.arange(40.0), np.random.default_rng(0)
+    ice = np.sin(2 * np.pi * x / 10.5) + 0.1 * x + rng.normal(size=(20, 40))
+    base = trend_basis(x, trend)
+    turn = 2 * np.pi * x / 10.5
+    design = np.column_stack([base, np.cos(turn), np.sin(turn)])
+    pairs = np.array([np.linalg.lstsq(design, unit, rcond=None)[0][-2:] for unit in ice])
+    found = unitwise_wave(x, ice, base, 10.5)
+    np.testing.assert_allclose([found.cos, found.sin], pairs.mean(axis=0), rtol=1e-9)
+    squares = 20 * pairs.mean(axis=0) @ np.linalg.solve(np.cov(pairs.T), pairs.mean(axis=0))  # Hotelling
+    assert found.p == pytest.approx(stats.f.sf(squares * 18 / (2 * 19), 2, 18), rel=1e-6)
+
+
+@pytest.mark.parametrize("trend", ["linear", "cubic"])
+def test_permutations_of_residuals_are_compared_by_what_the_wave_explains_beside_the_trend(trend: str) -> None:
+    x = np.arange(30.0)
+    base = trend_basis(x, trend)
+    y = 0.002 * (x - 9) ** 2 + 0.25 * np.cos(2 * np.pi * x / 7) + np.random.default_rng(1).normal(size=30)
+    found = permuted_wave(x, y, base, 7.0, rng=np.random.default_rng(2), n=200)
+    fit = base @ np.linalg.lstsq(base, y, rcond=None)[0]
+    design = np.column_stack([base, np.cos(2 * np.pi * x / 7), np.sin(2 * np.pi * x / 7)])
+
+    def gain(values: Array) -> float:
+        without, with_wave = (np.linalg.lstsq(columns, values, rcond=None)[1][0] for columns in (base, design))
+        return float((without - with_wave) / without)
+
+    permuted = np.random.default_rng(2).permuted(np.tile(y - fit, (200, 1)), axis=1)
+    share = np.array([gain(values) for values in permuted])
+    assert 0 < found < 0.9
+    assert found == pytest.approx((1 + (share >= gain(y)).sum()) / 201)
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 4), (5, 4), (2, 2)])
+def test_a_line_needs_as_many_x_as_y(n: int, m: int) -> None:
+    with pytest.raises(EstimateError, match=f"x and y are {n} and {m} numbers"):
+        errors_in_variables(np.arange(float(n)), np.arange(float(m)), y_covariance=np.full(m, 0.1))
+
+
+def test_effects_that_are_equal_within_their_rounding_give_no_line() -> None:
+    """About a million, nine digits after the point are rounding; about 0 they are not."""
+    x, y, v = np.array([0.0, 1.0, 2.0, 3.0]) * 1e-9, np.array([1.0, 2.0, 3.0, 4.5]), np.full(4, 1e-20)
+    assert errors_in_both(x, y, v, np.full(4, 0.01)).slope > 1e8
+    with pytest.raises(EstimateError, match="all virtual effects are equal"):
+        errors_in_both(1e6 + x, y, v, np.full(4, 0.01))
+
+
+def test_waves_of_units_that_differ_in_size_alone_judge_no_mean() -> None:
+    x, rng = np.arange(40.0), np.random.default_rng(0)
+    ice = rng.uniform(1, 2, (20, 1)) * np.sin(2 * np.pi * x / 10.5 + 0.7)
+    with pytest.raises(EstimateError, match="or in size alone"):
+        unitwise_wave(x, ice, trend_basis(x, "linear"), 10.5)

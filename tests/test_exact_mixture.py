@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
+from causalgia.posterior import exact as exact_module
 from causalgia.posterior import mixture as mixture_module
 from causalgia.posterior import scale_mixture
 from causalgia.posterior.error_covariance import Noise
@@ -54,9 +56,12 @@ from causalgia.posterior.scale_mixture import (
 )
 from causalgia.posterior.spike_and_slab import (
     _draw_effects_and_scores,
+    _draw_scores,
     _draw_scores_given_effects,
+    _draw_spike_slab,
     _relevant_scores,
     _scaled_model,
+    _score_precision,
     spike_and_slab,
 )
 from causalgia.prior import Prior
@@ -720,7 +725,7 @@ def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float
     k = 25
     noise = Noise(rng.uniform(0.5, 2, k), rng.normal(0, 0.4, (k, 1)))
     model = _scaled_model(rng.normal(0, 2, k), noise, Prior(tau_scale=1.5), weight)
-    model = replace(model, scores=np.linspace(-12, 12, 41)[:, None])
+    model = replace(model, scores=np.linspace(-12, 12, 1_201)[:, None])
     v, u = (
         np.linspace(-x, x, 13) if i == 0 else np.linspace(0, x, 13) for i, x in enumerate((20 + np.log(k), model.upper))
     )
@@ -733,7 +738,7 @@ def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float
     highest = np.max(best, axis=0)
     kept = _relevant_scores(model)
     np.testing.assert_array_equal(kept, highest > highest.max() - 30)
-    assert 0 < kept.sum() < 41
+    assert 0 < kept.sum() < 1_201
 
 
 def test_scores_given_effects_are_those_of_a_regression() -> None:
@@ -822,3 +827,165 @@ def test_an_effect_without_a_loading_has_the_posterior_that_it_has_alone() -> No
         found = effect_summary(node, noise)
         for name in ("mean", "square", "below", "above", "zero"):
             np.testing.assert_allclose(getattr(found, name)[:1], getattr(alone, name), rtol=1e-12)
+
+
+def test_scores_are_drawn_with_their_probabilities_however_far_the_heights_lie_apart() -> None:
+    """Two scores alike, whose densities no float holds, and one of e^-10^6 of their probability."""
+    one = _scaled_model(np.zeros(1), Noise(np.ones(1), np.ones((1, 1))), PRIOR, (1.0, 1.0))
+    many = {"effect": np.zeros(1_500), "variances": np.ones(1_500), "loadings": np.ones((1_500, 1))}
+    model = replace(one, **many, scores=np.array([[40.0], [0.5], [-0.5]]))
+    drawn = _draw_scores(model, np.full(400, 0.5), np.full(400, 1e-3), np.random.default_rng(0))
+    share = np.bincount(drawn, minlength=3) / 400
+    assert share[0] == 0
+    assert abs(share[1] - 0.5) < 4.5 * 0.5 / np.sqrt(400)
+
+
+@pytest.mark.parametrize("r", [1, 2])
+def test_two_effects_of_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
+    """Four sets of two effects that are 0, each a normal with the whole covariance, integrated over tau."""
+    loadings = np.array([[0.8, 0.3], [0.5, -0.6]])[:, :r]
+    variances, effect = np.array([0.5, 1.2]), np.array([2.0, -0.4])
+    sigma, x = loadings @ loadings.T + np.diag(variances), np.linspace(-9, 8, 250)
+    height, mean, square, zero = [], [], [], []
+    prior = log_prior_tau(PRIOR, np.exp(x)) + x
+    for (i, tau), which in product(enumerate(np.exp(x)), product((0.0, 1.0), repeat=2)):
+        slab = np.diag(tau**2 * np.array(which))
+        total = sigma + slab
+        gain, n = slab @ np.linalg.inv(total), sum(which)
+        level = -0.5 * np.log(np.linalg.det(2 * np.pi * total)) - 0.5 * effect @ np.linalg.solve(total, effect)
+        height.append(level + prior[i] + betaln(1 + n, 3 - n))
+        mean.append(gain @ effect)
+        square.append(np.diagonal(slab - gain @ slab) + (gain @ effect) ** 2)
+        zero.append(1 - np.array(which))
+    answer = spike_and_slab(effect, Noise(variances, loadings), PRIOR)
+    assert answer.log_evidence == pytest.approx(logsumexp(height) + np.log(x[1] - x[0]), abs=1e-3)
+    weight = np.exp(np.array(height) - logsumexp(height))
+    np.testing.assert_allclose(answer.mean, weight @ np.array(mean), atol=5e-4)
+    np.testing.assert_allclose(answer.sd**2 + answer.mean**2, weight @ np.array(square), rtol=1e-3)
+    np.testing.assert_allclose(answer.lfdr, weight @ np.array(zero), atol=5e-4)
+
+
+def test_each_tau_has_the_heights_of_its_own_weight() -> None:
+    """Of forty effects at three scores, where tau is one number and where there is one for each weight."""
+    rng = np.random.default_rng(8)
+    noise = Noise(rng.uniform(0.5, 2, 40), rng.normal(0, 0.4, (40, 1)))
+    model = replace(_scaled_model(rng.normal(0, 2, 40), noise, PRIOR, (1.0, 1.0)), scores=np.array([[0.0], [1], [-2]]))
+    tau, share = np.array([0.3, 2.0]), np.array([0.2, 0.7])
+    both = model.log_scores(tau[:, None, None], share, 1 - share)
+    for i in range(2):
+        left = model.effect - model.scores @ model.loadings.T
+        density = (1 - share[i]) * norm.pdf(left, 0, np.sqrt(noise.variances))
+        density += share[i] * norm.pdf(left, 0, np.sqrt(noise.variances + tau[i] ** 2))
+        expected = np.log(density).sum(axis=1) - 0.5 * model.scores[:, 0] ** 2
+        np.testing.assert_allclose(both[i], expected, rtol=1e-12)
+        np.testing.assert_allclose(model.log_scores(tau[i], share[i : i + 1], 1 - share[i : i + 1])[0], expected)
+
+
+def test_a_center_has_its_covariates_about_their_means() -> None:
+    x = np.array([[1.0, 10.0], [2.0, 30.0], [6.0, 20.0], [3.0, 20.0]])
+    design = fixed_effects_design(4, x, Prior(mu_sd=6.0))
+    np.testing.assert_allclose(design.columns, np.column_stack([np.ones(4), x - [3.0, 20.0]]))
+    np.testing.assert_allclose(design.sd, [6.0, 6 / x[:, 0].std(), 6 / x[:, 1].std()])
+    apart = fixed_effects_design(4, x * [1e-7, 1e7], Prior())
+    np.testing.assert_allclose(apart.columns[:, 1:], (x - [3.0, 20.0]) * [1e-7, 1e7])
+    for bad in (x[:3], np.where(x == 6, np.nan, x)):
+        with pytest.raises(InferenceError, match="give one finite number for each effect"):
+            fixed_effects_design(4, bad, Prior())
+
+
+def test_a_step_that_goes_too_far_is_halved_until_the_density_does_not_fall() -> None:
+    effect, noise = np.array([0.3, -0.2, 0.4]), Noise(np.ones(3))
+    shared = linear_part(fixed_effects_design(3, None, Prior(mu_sd=2.0)), noise)
+    law, start = Components(np.array([0.5]), np.ones(1)), np.array([-1.0])
+    rows = exact_module._rows_at(effect, noise.variances, law, shared, start)
+    for step in (2.0, 64.0):
+        ahead, _ = exact_module._line_search(effect, noise.variances, law, shared, start, rows, np.array([step]))
+
+        def height(mu: float) -> float:
+            return float(norm.logpdf(effect - mu, 0, np.sqrt(1.5)).sum() + norm.logpdf(mu, 0, 2))
+
+        halvings = next(k for k in range(9) if height(-1 + step / 2**k) >= height(-1.0))
+        np.testing.assert_allclose(ahead, -1 + step / 2**halvings)
+
+
+def test_draws_of_a_spike_and_slab_say_the_density_of_each_effect_at_their_weight_and_tau() -> None:
+    effect, noise = np.array([1.0, -6.0, 0.0]), Noise(np.array([1.0, 4.0, 0.25]))
+    model = _scaled_model(effect, noise, PRIOR, (1.0, 1.0))
+    w, tau = np.array([0.1, 0.5, 0.9, 0.3]), np.array([0.2, 1.0, 5.0, 2.0])
+    u, v = np.arcsinh(tau / model.grain), np.log(w / (1 - w))
+    surface: Any = SimpleNamespace(draw=lambda n, generator: (u[:n], v[:n]))
+    draws = _draw_spike_slab(model, surface, 4.0, 4, np.random.default_rng(0))
+    np.testing.assert_allclose(draws.tau, 4 * tau * np.sqrt(w))
+    assert draws.log_likelihood is not None
+    sd = np.sqrt(noise.variances)
+    for i, row in enumerate(draws.log_likelihood()):
+        density = (1 - w[i]) * norm.pdf(effect, 0, sd) + w[i] * norm.pdf(effect, 0, np.sqrt(sd**2 + tau[i] ** 2))
+        np.testing.assert_allclose(row, np.log(density / 4), rtol=1e-9)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_maxima_are_compared_with_the_prior_of_their_coefficients(first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likelihoods of 5 and 4; the center of the first is 2 sd of its prior from 0."""
+    shared = linear_part(fixed_effects_design(3, None, Prior(mu_sd=2.0)), Noise(np.ones(3)))
+    fits = [
+        SimpleNamespace(weights=SimpleNamespace(penalized=height), mode=SimpleNamespace(value=np.array([mu])))
+        for height, mu in ((5.0, 4.0), (4.0, 0.0))
+    ]
+    given = iter(fits if first else fits[::-1])
+    monkeypatch.setattr(mixture_module, "_alternate_maxima", lambda *_: next(given))
+    monkeypatch.setattr(mixture_module, "_starting_coefficients", lambda *_: np.zeros(1))
+    found = mixture_module._fit_mixture(np.ones(3), np.ones(3), np.ones(1), np.ones(1), shared)
+    assert found is fits[1]
+
+
+def test_the_precision_of_scores_is_largest_where_no_effect_varies() -> None:
+    rng = np.random.default_rng(9)
+    loadings, variances = rng.normal(size=(6, 2)), rng.uniform(0.1, 5.0, 6)
+    joint = np.linalg.inv(np.block([[np.eye(2), loadings.T], [loadings, loadings @ loadings.T + np.diag(variances)]]))
+    np.testing.assert_allclose(_score_precision(loadings, variances), joint[:2, :2], rtol=1e-9)
+
+
+def test_the_evidence_of_effects_that_are_all_0_is_that_of_quadrature() -> None:
+    """Twenty of them: tau has its prior where hardly any effect is in the slab, and is small where all are."""
+    prior = Prior(tau="half_cauchy", tau_scale=2.0)
+    t, w = np.exp(np.linspace(-9, 14, 1_500)), np.linspace(1e-5, 1 - 1e-5, 4_001)[:, None]
+    height = 20 * np.log((1 - w) + w / np.sqrt(1 + t**2)) + log_prior_tau(prior, t) + np.log(t)
+    expected = np.log(np.exp(height).mean(axis=0).sum() * np.log(t[1] / t[0])) - 10 * np.log(2 * np.pi)
+    answer = spike_and_slab(np.zeros(20), Noise(np.ones(20)), prior)
+    assert answer.log_evidence == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("third", [-2.0, 2.0])
+def test_the_mode_of_a_slope_is_the_highest_point_though_one_effect_says_nothing_of_it(sign: int, third: float) -> None:
+    """A slope through 0: the effect at x = 0 has the same linear part at any slope."""
+    x, noise = np.array([[0.0], [1.0], [third], [3.0]]), np.ones(4)
+    effect = sign * np.array([0.5, 1.0, 1.15 * third, 5.0])
+    shared = LinearPart(x, np.array([0.25]), 1)
+    law = Components(np.array([0.1, 16.0]), np.array([0.7, 0.3]))
+
+    def height(slope: float) -> float:
+        rest = effect - slope * x[:, 0]
+        density = 0.7 * norm.pdf(rest, 0, np.sqrt(1.1)) + 0.3 * norm.pdf(rest, 0, np.sqrt(17.0))
+        return float(np.log(density).sum() - 0.125 * slope**2)
+
+    best = minimize_scalar(lambda slope: -height(slope), bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).x
+    found = shared_mode(effect, noise, law, shared, np.zeros(1))
+    np.testing.assert_allclose(found.value, best, atol=1e-6)
+
+
+def test_nodes_of_a_linear_part_have_its_moments() -> None:
+    """A center mu ~ N(1, .09) and a score f ~ N(-.5, .25) given mu: of the residuals, the centers, and both."""
+    shared = LinearPart(np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 0.0]]), np.ones(2), 1)
+    effect, value, root = np.array([3.0, 0.0, 1.0]), np.array([1.0, -0.5]), np.array([[0.3, 0.0], [0.2, 0.5]])
+    nodes = row_nodes(0.8, effect, Components(np.ones(1), np.ones(1)), shared, value, root)
+    weight = np.array([node.weight for node in nodes])
+    linear = np.array([effect - node.residual for node in nodes])
+    center = np.array([node.location for node in nodes])
+    covariance = root @ root.T
+    assert weight.sum() == pytest.approx(0.8)
+    np.testing.assert_allclose(weight @ linear / 0.8, shared.columns @ value, atol=1e-12)
+    np.testing.assert_allclose(weight @ center / 0.8, np.full(3, value[0]))
+    both = weight @ ((linear - shared.columns @ value) * (center - value[0])) / 0.8
+    both += weight @ np.array([node.residual_sd * node.location_sd for node in nodes]) / 0.8
+    np.testing.assert_allclose(both, shared.columns @ covariance[:, 0], rtol=1e-9)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.stats import norm
-from scipy.stats import t as student_t
+from scipy.stats import kurtosis, norm
+from scipy.stats import t as t_law
 
 from causalgia.errors import InferenceError
+from causalgia.posterior import student_t
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Exact, fixed_effects_design, linear_part, log_prior_tau
+from causalgia.posterior.exact import Exact, SharedMode, fixed_effects_design, linear_part, log_prior_tau
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, residual_rows
 from causalgia.posterior.student_t import StudentModel, _mu_mesh, hyper_posterior, student, t_components
@@ -33,7 +36,7 @@ def convolved(residual: Array, se: Array, tau: float, nu: float) -> Array:
     x = np.linspace(-9, 9, 20_001)
     weight = norm.pdf(x) * (x[1] - x[0])
     return np.array(
-        [np.log(student_t.pdf((r - s * x) / tau, nu) @ weight / tau) for r, s in zip(residual, se, strict=True)]
+        [np.log(t_law.pdf((r - s * x) / tau, nu) @ weight / tau) for r, s in zip(residual, se, strict=True)]
     )
 
 
@@ -86,7 +89,7 @@ def small_by_grid(effect: Array, se: Array, prior: Prior) -> tuple[Array, Array,
     tau, top = np.exp(x), np.zeros((161, 361))
     first, second = np.zeros((2, len(effect), 161, 361))
     z = np.sinh(np.linspace(-6, 6, 241))
-    rule = student_t.pdf(z, 4) * np.cosh(np.linspace(-6, 6, 241)) * 0.05
+    rule = t_law.pdf(z, 4) * np.cosh(np.linspace(-6, 6, 241)) * 0.05
     for k in range(len(effect)):
         for i, t in enumerate(tau):
             if t < 2 * se[k]:  # over z, where the noise is the wider
@@ -94,7 +97,7 @@ def small_by_grid(effect: Array, se: Array, prior: Prior) -> tuple[Array, Array,
                 f = norm.pdf(effect[k], delta, se[k]) * rule
             else:
                 delta = np.broadcast_to(effect[k] + se[k] * np.linspace(-8, 8, 161), (361, 161))
-                f = student_t.pdf((delta - mu[:, None]) / t, 4) / t * norm.pdf(effect[k], delta, se[k]) * se[k] * 0.1
+                f = t_law.pdf((delta - mu[:, None]) / t, 4) / t * norm.pdf(effect[k], delta, se[k]) * se[k] * 0.1
             total = f.sum(axis=1)
             top[i] += np.log(total)
             first[k, i], second[k, i] = (f * delta).sum(axis=1) / total, (f * delta**2).sum(axis=1) / total
@@ -126,14 +129,14 @@ def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float,
     )
     top = (log_prior_tau(prior, np.exp(x)) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
     y = np.linspace(-6, 6, 241)
-    z, rule = np.sinh(y), student_t.pdf(np.sinh(y), 4) * np.cosh(y) * 0.05
+    z, rule = np.sinh(y), t_law.pdf(np.sinh(y), 4) * np.cosh(y) * 0.05
     noise = np.linspace(-8, 8, 161)
     for row, tau in zip(top, np.exp(x), strict=True):
         far = (effect[:, None] - mu)[:, :, None]
         if tau < 2 * se:  # over z, where the noise is the wider
             row += np.log(norm.pdf(far, tau * z, se) @ rule + TINY).sum(axis=0)
         else:
-            row += np.log(student_t.pdf((far - se * noise) / tau, 4) / tau @ norm.pdf(noise) * 0.1).sum(axis=0)
+            row += np.log(t_law.pdf((far - se * noise) / tau, 4) / tau @ norm.pdf(noise) * 0.1).sum(axis=0)
     mass = np.exp(top - top.max())
     evidence = np.log(mass.sum() * (x[1] - x[0]) * (mu[1] - mu[0])) + top.max()
     mass /= mass.sum()
@@ -331,7 +334,7 @@ def test_nodes_of_the_law_give_its_density_out_to_the_farthest(nu: float) -> Non
     assert law.weight.sum() == pytest.approx(1, abs=1e-14)
     x = np.array([0.0, 0.3, 2.0, 10.0, 100.0])
     density = norm.pdf(x[:, None], 0, np.sqrt(law.variance)) @ law.weight
-    np.testing.assert_allclose(density, student_t.pdf(x, nu), rtol=3e-6)
+    np.testing.assert_allclose(density, t_law.pdf(x, nu), rtol=3e-6)
     gaps = np.diff(np.log(law.variance))
     np.testing.assert_allclose(gaps, gaps[0])
     assert gaps[0] <= min(0.75 * np.sqrt(2 / (nu + 1)), 0.5) + 1e-12
@@ -363,18 +366,19 @@ def test_the_joint_density_of_tau_and_mu_is_that_of_convolutions() -> None:
 
 @pytest.mark.parametrize("mu_sd", [0.5, 3.0, np.inf])
 @pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("least", [-2.0, 0.7])
 def test_the_mesh_of_the_center_is_half_a_local_sd_apart_and_reaches_beyond_the_effects(
-    mu_sd: float, sign: int
+    mu_sd: float, sign: int, least: float
 ) -> None:
     effect, noise, prior = (
-        sign * np.array([-2.0, 0.5, 9.0]),
-        np.array([0.3, 1.0, 0.5]),
+        sign * np.array([least, 0.5, 9.0]),
+        np.array([0.3, 4.0, 0.5]),
         Prior(mu_sd=mu_sd, tau_scale=0.5),
     )
     model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
     mesh, tau = _mu_mesh(model), float(model.tau(model.upper))
     sd = mu_sd if np.isfinite(mu_sd) else 10 * tau
-    end = min(max(7 * sd, 9.0), 9 + 10 * tau) + 8
+    end = min(max(7 * sd, 9.0), 9 + 10 * tau) + 8 * 2
     assert mesh[0] <= -end < mesh[1]
     assert mesh[-2] < end <= mesh[-1]
     assert 0 in mesh
@@ -393,3 +397,92 @@ def test_beyond_the_upper_end_tau_has_next_to_no_mass() -> None:
     ends = Prior(mu_sd=2, tau="uniform", tau_scale=3)
     model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, ends), Noise(noise)), ends, 4.0)
     assert float(model.tau(model.upper)) == pytest.approx(3)
+
+
+def test_two_groups_of_many_effects_are_both_in_reach_whichever_side_they_lie() -> None:
+    """Answers to effects and to their opposites are opposite; the smaller group lies 60 sd from the mode."""
+    generator = np.random.default_rng(5)
+    effect = np.concatenate([generator.normal(0, 1, 15), generator.normal(20, 1, 13)])
+    one, other = (student(sign * effect, Noise(np.ones(28)), Prior(tau="uniform", tau_scale=0.5)) for sign in (1, -1))
+    np.testing.assert_allclose(one.mean, -other.mean, atol=1e-3)
+    np.testing.assert_allclose(one.sd, other.sd, rtol=1e-3)
+    drawn = one.draw(4_000, generator).ace
+    assert (np.abs(drawn.mean(axis=0) - one.mean) < 4.5 * one.sd / np.sqrt(4_000)).all()
+    assert one.log_evidence == pytest.approx(other.log_evidence, abs=1e-3)
+
+
+def laplace_of(n: int) -> tuple[StudentModel, Array, list[SharedMode], Array, Array]:
+    generator = np.random.default_rng(6)
+    noise, prior = Noise(generator.uniform(0.5, 2, n)), Prior(tau_scale=1.0)
+    effect = 0.5 + generator.standard_t(3, n)
+    model = StudentModel(effect, noise.variances, linear_part(fixed_effects_design(n, None, prior), noise), prior, 4.0)
+    u, modes = student_t._modes_along_tau(model)
+    heights = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
+    y = np.linspace(-2.6, 2.6, 9)
+    return model, u, modes, heights, y
+
+
+def test_where_tau_has_mass_the_density_of_mu_is_the_exact_one() -> None:
+    """At each distance sinh(y) sd of mu from its mode; where tau has next to none it stays as it was."""
+    model, u, modes, heights, y = laplace_of(30)
+    before = heights[:, None] - np.sinh(y) ** 2 / 2
+    before[3] -= 100.0
+    density = before.copy()
+    student_t._replace_laplace(density, y, u, modes, model)
+    for i, mode in enumerate(modes):
+        sd = float(mode.root[0, 0])
+        exact = model.log_joint(u[i], mode.value[0] + sd * np.sinh(y)) + np.log(sd * np.cosh(y))
+        far = before[i].max() < before.max() - 40
+        np.testing.assert_allclose(density[i], before[i] if far else exact, rtol=1e-9)
+    assert (density[3] == before[3]).all()
+
+
+def test_modes_that_are_not_peaked_are_refused_where_tau_has_mass(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(7)
+    noise, prior = Noise(np.ones(30), generator.normal(0, 0.5, (30, 1))), Prior(tau_scale=1.0)
+    design = fixed_effects_design(30, None, prior)
+    model = StudentModel(generator.standard_t(3, 30), noise.variances, linear_part(design, noise), prior, 4.0)
+    u, modes = student_t._modes_along_tau(model)
+    height = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
+    share = np.exp(height - height.max()) / np.exp(height - height.max()).sum()
+    assert share.min() < 1e-7
+    for place, refused in ((share.argmin(), False), (share.argmax(), True), (np.abs(share - 1e-4).argmin(), True)):
+        some = [replace(mode, peaked=i != place) for i, mode in enumerate(modes)]
+        monkeypatch.setattr(student_t, "_modes_along_tau", lambda _, some=some: (u, some))
+        if refused:
+            with pytest.raises(InferenceError, match="its posterior is not peaked"):
+                hyper_posterior(model)
+        else:
+            hyper_posterior(model)
+
+
+def test_components_reach_the_effect_that_lies_farthest() -> None:
+    noise, prior = np.array([0.25, 0.04, 1.0]), Prior(tau_scale=1.0)
+    effect = np.array([0.1, -300.0, 2.0])
+    model = StudentModel(effect, noise, linear_part(fixed_effects_design(3, None, prior), Noise(noise)), prior, 4.0)
+    found = residual_rows(effect, noise, model.components(0.3)).log_density
+    np.testing.assert_allclose(found, convolved(effect, np.sqrt(noise), 0.3, 4.0), atol=7e-6)
+
+
+def test_nodes_have_the_variance_of_mu_within_their_strata_too() -> None:
+    """Of 30 effects on strata of mu: together with the variance between them, that of draws."""
+    posterior = hyper_posterior(laplace_of(30)[0])
+    nodes = posterior.nodes()
+    mu = nodes.coefficients[:, 0]
+    mean = nodes.weight @ mu
+    variance = nodes.weight @ (nodes.root[:, 0, 0] ** 2 + (mu - mean) ** 2)
+    drawn = posterior.draw(200_000, np.random.default_rng(0))[1][:, 0]
+    assert abs(mean - drawn.mean()) < 4.5 * drawn.std() / np.sqrt(200_000)
+    assert abs(variance / drawn.var() - 1) < 4.5 * np.sqrt((kurtosis(drawn) + 2) / 200_000)
+
+
+def test_draws_say_the_density_of_each_effect_at_their_tau_and_mu() -> None:
+    """Of an outlier too, at the least tau that was drawn."""
+    se = np.array([0.5, 0.2, 1.0, 0.3])
+    effect = np.array([0.1, -300.0, 2.0, 0.4])
+    draws = student(effect, Noise(se**2), Prior(tau_scale=2.0)).draw(40, np.random.default_rng(0))
+    assert draws.log_likelihood is not None
+    found = draws.log_likelihood()
+    at = [int(draws.tau.argmin()), 3, 17]
+    expected = [convolved(effect - draws.mu[i], se, float(draws.tau[i]), 4.0) for i in at]
+    np.testing.assert_allclose(found[at], expected, atol=2e-5)

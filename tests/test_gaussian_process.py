@@ -152,3 +152,19 @@ def test_effects_in_another_unit_have_the_same_profile(unit: float) -> None:
         np.testing.assert_allclose(getattr(there, name), getattr(here, name), atol=1e-9)
     for name in ("log_evidence", "log_evidence_without_period"):
         assert getattr(there, name) + 12 * np.log(unit) == pytest.approx(getattr(here, name), abs=1e-9)
+
+
+def test_the_evidence_is_that_of_curves_drawn_from_the_prior() -> None:
+    """Of six effects, by 4,000 draws of the sd of the smooth part and of its length scale."""
+    rng = np.random.default_rng(0)
+    x, effect, noise = np.arange(6.0), np.array([0.3, 0.8, 0.1, -0.4, -0.2, 0.5]), Noise(np.full(6, 0.2))
+    found = gaussian_process(effect, noise, x, log_prior=lambda s: -s, mu_sd=1.0)
+    sd, length = rng.exponential(size=4_000), np.exp(rng.uniform(0, np.log(10.0), 4_000))
+    r = np.sqrt(5) * np.abs(np.subtract.outer(x, x)) / length[:, None, None]
+    smooth = sd[:, None, None] ** 2 * (1 + r + r**2 / 3) * np.exp(-r)
+    rise = (x - x.mean()) / np.ptp(x)
+    whole = smooth + 0.2 * np.eye(6) + 1 + np.outer(rise, rise)
+    square = np.einsum("i,nij,j->n", effect, np.linalg.inv(whole), effect)
+    density = np.exp(-square / 2) / np.sqrt(np.linalg.det(whole))  # up to (2 pi)^3, as it is given
+    assert found.log_evidence == pytest.approx(np.log(density.mean()), abs=0.1)
+    assert found.log_evidence_without_period == pytest.approx(found.log_evidence)

@@ -17,20 +17,23 @@ import causalgia as cg
 from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
+from causalgia.posterior._infer import _check_magnitude, _law_note
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
-from causalgia.posterior.labeled_data import shared_patterns
+from causalgia.posterior.labeled_data import family_data, shared_patterns
 from causalgia.posterior.model_checks import (
+    _is_skewed,
     _mean_variance,
     _off_diagonal_squares,
     _spread_tail,
     _zero_tail,
+    deciding_error,
     errors_grow_with_effects,
     prior_conflict,
     why_no_posterior,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
+from causalgia.posterior.posterior_tree import as_tree, convergence_failures, import_quietly, tree_datasets
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
@@ -862,3 +865,73 @@ def test_sums_over_an_error_covariance_are_those_of_the_matrix(form: str) -> Non
     df = center**2 / ((total**2).sum() * 5 / 6)
     expected = stats.chi2.sf(((effect - effect.mean()) ** 2).sum() * df / center, df)
     assert _spread_tail(effect, noise, variance) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("sizes", "said"), [((5, 400), True), ((30, 400), False), ((29, 29), True), ((1, 40), True)])
+def test_the_smallest_family_says_whether_effects_show_their_law(sizes: tuple[int, int], said: bool) -> None:
+    rows = [np.arange(n) for n in sizes]
+    assert [note for note in _law_note("normal", "normal", rows) if "lower_unshrunken" in note] == _law_note(
+        "normal", "normal", rows
+    )
+    assert bool(_law_note("normal", "normal", rows)) == said
+
+
+def test_one_effect_alone_is_told_where_its_law_was_left_open() -> None:
+    rows = [np.arange(1), np.arange(1)]
+    assert "one effect alone" in _law_note("auto", "normal", rows)[0]
+    assert _law_note("normal", "normal", rows) == []
+
+
+def test_effects_on_the_next_predictor_are_no_effects() -> None:
+    table = from_effects(np.array([1.0, 2.0, 3.0]), se=1.0).assign_attrs(target="next predictor")
+    with pytest.raises(InferenceError, match="one more network"):
+        infer(table, rng=0)
+
+
+def test_unshrunken_intervals_are_those_of_each_estimate_alone() -> None:
+    effect, se = np.array([1.0, -2.0, 0.5]), np.array([0.5, 1.5, 3.0])
+    moments = infer(from_effects(effect, se=se), law="normal", n_draws=400, rng=0)["moments"]
+    z = stats.norm.isf(0.025)
+    np.testing.assert_allclose(moments["lower_unshrunken"].to_numpy().ravel(), effect - z * se)
+    np.testing.assert_allclose(moments["upper_unshrunken"].to_numpy().ravel(), effect + z * se)
+
+
+def test_tests_stand_in_for_a_posterior_only_where_the_error_rate_was_left_open() -> None:
+    """Effects of units so skewed that means are not normal; one task of two is enough."""
+    table = from_effects(np.arange(30.0), se=1.0)
+    n = xr.DataArray(np.full(30, 20), dims="contrast", coords={"contrast": table["contrast"]})
+    skewness = np.zeros((30, 2))
+    skewness[:, 1] = 9.0
+    two = xr.concat([table, table], dim="task").assign_coords(task=["a", "b"])
+    two = two.assign(n_units=n, skewness=(("contrast", "task"), skewness))
+    counted = np.full(30, True)
+    assert _is_skewed(two, counted)
+    assert not _is_skewed(two.isel(task=[0]), counted)
+    assert deciding_error(cg.Analysis(control="c"), two, counted, 30)[0] == "bh"
+    assert deciding_error(cg.Analysis(control="c", error="local"), two, counted, 30) == ("local", "")
+
+
+def test_the_worst_rows_are_named_and_the_others_counted() -> None:
+    rhat = np.full(12, 1.0)
+    rhat[[1, 4, 5, 7, 8, 9, 11]] = [1.2, 1.5, 1.3, 1.1, 1.6, 1.05, 1.4]
+    columns = {"rhat_mu": ("k", rhat), "ess_bulk_mu": ("k", np.where(np.arange(12) == 2, 7.0, 4_000.0))}
+    first, second = convergence_failures(xr.Dataset(columns, attrs={"divergences": 0}))
+    assert first == "rhat of mu above 1.01: k 8 1.6, k 4 1.5, k 11 1.4, k 5 1.3, k 1 1.2 and 2 more"
+    assert second.endswith(": k 2 7")
+
+
+@pytest.mark.parametrize(
+    ("law", "n", "refused"),
+    [("normal", 40, True), ("normal", 5, True), ("spike_and_slab", 5, True), ("spike_and_slab", 40, False)],
+)
+def test_errors_far_from_the_scale_of_the_prior_are_refused_where_a_prior_is_used(
+    law: str, n: int, refused: bool
+) -> None:
+    """The weights of a mixture of many effects are estimated, without a prior of their scale."""
+    table = from_effects(np.linspace(-1, 1, n), se=1.0)
+    family = next(family_data(table, [np.arange(n)], None, Prior(tau_scale=1e-12, standardized=False)))
+    if not refused:
+        return _check_magnitude(table, [family], law)
+    with pytest.raises(InferenceError, match="too far from the scale of the prior"):
+        _check_magnitude(table, [family], law)
+    return None

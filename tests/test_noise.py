@@ -16,8 +16,11 @@ from causalgia.posterior.error_covariance import (
     Noise,
     _shrink_loadings,
     as_one_factor,
+    as_usable_se,
     noise_of,
+    noise_unit,
     normal_scores,
+    rescale_noise,
     spiked_noise,
 )
 
@@ -377,3 +380,106 @@ def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(wide: bool)
     pure = rng.normal(size=(rows, k))
     pure /= np.sqrt((pure**2).sum(axis=0))
     assert spiked_noise(pure * 0.9, rows - 1.0, variances).loadings is None
+
+
+def frame(effect: list[list[float]], se: list[list[float]]) -> xr.Dataset:
+    coords = {"task": [f"t{t}" for t in range(len(se))], "contrast": [f"c{k}" for k in range(len(se[0]))]}
+    return xr.Dataset({"ace": (("task", "contrast"), effect), "se": (("task", "contrast"), se)}, coords)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [(0.0, "contrast c2: se 0"), (np.nan, "contrast c2: no finite"), (1e-200, "contrast c2: se 1e-200")],
+)
+def test_the_one_bad_error_of_several_tasks_is_named(bad: float, said: str) -> None:
+    """Before an effect that is too large, too."""
+    for first in (1.0, 1e200):
+        estimates = frame([[1.0, first, 1.0], [1.0, 1.0, 1.0]], [[1.0, 1.0, 1.0], [1.0, 1.0, bad]])
+        with pytest.raises(InferenceError, match=f"task t1: {said}"):
+            as_usable_se(estimates)
+
+
+def test_the_unit_is_a_power_of_2_near_the_median_error() -> None:
+    assert noise_unit(Noise(np.array([1 / 64, 1 / 64, 9.0]))) == 1 / 8
+    assert noise_unit(Noise(np.array([40.0, 50.0]), np.array([[3.0], [4.0]]))) == 8.0
+
+
+@pytest.mark.parametrize(("r", "df"), [(1, 20.0), (2, 30.0), (1, 3.0)])
+def test_of_each_variance_a_part_is_left_that_grows_with_the_spikes(r: int, df: float) -> None:
+    """(r + 1) / df of it, at most half, where the spikes would take everything."""
+    n = 40
+    columns = np.zeros((r + 1, n))
+    for k in range(r):
+        columns[k, k::r] = 1.0
+    found = spiked_noise(columns, df, np.full(n, 4.0))
+    assert found.loadings is not None
+    assert found.loadings.shape == (n, r)
+    np.testing.assert_allclose(found.variances, 4 * min((r + 1) / df, 0.5), rtol=1e-6)
+    np.testing.assert_allclose(found.marginal, 4.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_sum_of_others_is_named_wherever_it_stands(sign: int, place: int) -> None:
+    """It has the largest part in the combination that does not vary, whatever the sign of the eigenvector."""
+    ice = np.random.default_rng(0).normal(size=(50, 2))
+    ice = np.insert(ice, place, sign * ice.sum(axis=1), axis=1)
+    names = ["a", "b", "c"]
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
+    estimates = estimate(effects).assign_attrs(errors="known")
+    with pytest.raises(InferenceError, match=f"contrast {names[place]} is a sum of other contrasts"):
+        noise_of(estimates, "t")
+
+
+def test_an_effect_whose_square_no_float_holds_is_refused_whatever_its_sign() -> None:
+    for sign in (1, -1):
+        for effect, se in ((1e155, 1e10), (1e100, 1e-60)):
+            with pytest.raises(InferenceError, match=r"contrast c1: effect -?1e\+1.* no float holds the square"):
+                as_usable_se(frame([[1.0, sign * effect]], [[1.0, se]]))
+
+
+def test_noise_in_another_unit_has_its_variances_divided_by_the_square() -> None:
+    whole = np.array([[4.0, 1.0], [1.0, 9.0]])
+    one, other = (
+        rescale_noise(Noise(np.diagonal(whole), whole=whole), 0.5),
+        rescale_noise(Noise(np.array([4.0, 9.0]), np.array([[1.0], [-2.0]])), 0.5),
+    )
+    assert one.whole is not None
+    assert other.loadings is not None
+    np.testing.assert_array_equal(one.whole, 4 * whole)
+    np.testing.assert_array_equal(one.variances, [16.0, 36.0])
+    np.testing.assert_array_equal(other.loadings, [[2.0], [-4.0]])
+    np.testing.assert_array_equal(other.marginal, [20.0, 52.0])
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 8])
+def test_five_contrasts_without_an_error_are_named_and_the_others_counted(n: int) -> None:
+    said = "contrast c0" if n == 1 else "contrasts c0, c1, c2, c3, c4" + ("" if n == 5 else f" and {n - 5} more")
+    with pytest.raises(InferenceError, match=f"task t0: {said}: se 0, the same"):
+        as_usable_se(frame([[1.0] * 9], [[0.0] * n + [1.0] * (9 - n)]))
+
+
+def test_scores_do_not_depend_on_the_sign_of_an_effect() -> None:
+    effect, df = np.array([0.01, 1.0, 3.0, 40.0]), np.array([2.0, 5.0, 9.0, 3.0])
+    up, down = (normal_scores(sign * effect, np.ones(4), df) for sign in (1, -1))
+    np.testing.assert_array_equal(up, down)
+    z = stats.norm.isf(stats.t.sf(effect[:3], df[:3]))
+    np.testing.assert_allclose(up[:3], effect[:3] / z, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("clusters", "whole"), [((20, 500), False), ((500, 21), True), ((21, 500), True)])
+def test_a_covariance_is_whole_where_the_contrast_of_fewest_clusters_allows_it(
+    clusters: tuple[int, int], whole: bool
+) -> None:
+    """Of two contrasts: from 20 degrees of freedom on."""
+    names, correlation = ["a", "b"], np.array([[1.0, 0.3], [0.3, 1.0]])
+    estimates = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), [[1.0], [2.0]]),
+            "se": (("contrast", "task"), [[1.0], [1.0]]),
+            "covariance": (("task", "contrast", "contrast_"), correlation[None]),
+            "n_clusters": ("contrast", list(clusters)),
+        },
+        {"contrast": names, "contrast_": names, "task": ["t"]},
+    )
+    assert (noise_of(estimates, "t").whole is not None) == whole

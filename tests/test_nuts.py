@@ -29,6 +29,7 @@ from causalgia.posterior.nuts import (
     hierarchical_model,
     mixture_given_factors,
     sample_mixture,
+    sample_slab,
     slab_given_factors,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
@@ -139,6 +140,31 @@ def test_the_density_is_that_of_the_model_and_its_jacobian() -> None:
     np.testing.assert_allclose(np.diff(found), np.diff(expected), atol=1e-6)  # up to a constant
 
 
+def test_the_density_under_shared_errors_is_that_of_the_model_given_their_scores() -> None:
+    loadings, d, effect = np.array([[1.0], [-0.5]]), np.array([1.5, 0.6]), np.array([1.0, 3.0])
+    model = graph(effect, Noise(d, loadings))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logp, z = model.compile_logp(mode="FAST_COMPILE"), np.array([0.3, -1.2])
+        inputs = list(model.free_RVs)
+        outs = model.compile_fn([model["mu"], model["ace"]], inputs=inputs, mode="FAST_COMPILE", point_fn=False)
+
+    def both(b: float, tau: float, f: float) -> tuple[float, float]:
+        at = {"b": np.array([b]), "tau": np.array(tau), "factor": np.array([f]), "z": z}
+        mu, ace = outs(*[at[v.name] for v in inputs])
+        by_hand = stats.norm(0, 10).logpdf(mu) + stats.t(3, scale=5).logpdf(tau) + np.log(tau) + stats.norm.logpdf(f)
+        by_hand += stats.norm(mu, tau).logpdf(ace).sum()
+        by_hand += stats.norm(ace + f * loadings[:, 0], np.sqrt(d)).logpdf(effect).sum()
+        by_hand += 0.5 * np.log(tau**2 * d / (tau**2 + d)).sum()
+        by_hand -= 0.5 * np.log((1 / (d + tau**2)).sum() + 1 / 10**2)
+        found = logp({"b": at["b"], "tau_log__": np.log(tau), "factor": at["factor"], "z": z})
+        return float(found), float(by_hand)
+
+    points = ((0.5, 1.5, 0.4), (-2.0, 0.1, -1.0), (0.0, 20.0, 2.0))
+    found, expected = zip(*[both(*at) for at in points], strict=True)
+    np.testing.assert_allclose(np.diff(found), np.diff(expected), atol=1e-6)  # up to a constant
+
+
 @pytest.mark.parametrize(
     ("prior", "name"),
     [
@@ -171,6 +197,8 @@ def test_any_covariance_is_factors_and_a_diagonal(whole: np.ndarray | None) -> N
     assert split.loadings is not None
     assert (split.variances > 0).all()
     expected = np.diag(variances) if whole is None else whole
+    least = np.linalg.eigvalsh(expected / np.sqrt(np.outer(variances, variances)))[0]
+    np.testing.assert_allclose(split.variances, 0.95 * least * variances)
     np.testing.assert_allclose(split.loadings @ split.loadings.T + np.diag(split.variances), expected, atol=1e-12)
 
 
@@ -369,3 +397,81 @@ def test_sampler_statistics_of_several_families_are_named() -> None:
     found = posterior_groups(table, asked, answers, result_coordinates(table, labels, ()))["sample_stats"]
     assert found["diverging"].dims == ("chain", "draw", "family")
     assert list(found["family"].to_numpy()) == ["effect, a", "effect, b"]
+
+
+def test_a_mixture_given_scores_and_a_slope_has_the_density_of_its_normals() -> None:
+    effect, loadings, d = np.array([3.0, -1.0, 0.5]), np.array([[1.0], [0.5], [-0.3]]), np.array([1.0, 0.5, 2.0])
+    law = Components(np.array([0.0, 4.0, 9.0]), np.array([0.3, 0.7, 0.0]))
+    fixed = fixed_effects_design(3, np.array([[-1.0], [0.0], [2.5]]), Prior(mu_sd=2))
+    model = mixture_given_factors(effect, Noise(d, loadings), law, fixed)
+    point = {"factor": np.array([0.8]), "beta": np.array([0.4])}
+    potential = model.compile_fn([model["effect"]], inputs=model.free_RVs, mode="FAST_COMPILE", point_fn=False)
+    (found,) = potential(*[point[v.name] for v in model.free_RVs])
+    rest = effect - 0.8 * loadings[:, 0] - 0.4 * fixed.columns[:, 1]
+    density = 0.3 * stats.norm.pdf(rest, 0, np.sqrt(d)) + 0.7 * stats.norm.pdf(rest, 0, np.sqrt(d + 4))
+    assert float(found) == pytest.approx((np.log(density) + 0.5 * np.log(2 * np.pi)).sum(), rel=1e-10)
+
+
+@pytest.mark.parametrize("line", [False, True])
+def test_effects_of_a_mixture_given_scores_are_those_of_bayes(line: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Averaged over the draws of scores and slope; each drawn effect about its own mean."""
+    rng = np.random.default_rng(0)
+    effect, loadings, d = (
+        np.array([30.0, -9.0, 4.0]),
+        np.array([[8.0], [4.0], [-3.0]]),
+        np.array([90.0, 40.0, 160.0]),
+    )
+    noise, x = Noise(d, loadings), np.array([[-1.0], [0.0], [2.5]])
+    unit = noise_unit(noise)
+    draws = {"factor": 0.5 * rng.normal(size=(4, 400, 1)), "beta": 0.2 + 0.1 * rng.normal(size=(4, 400, 1))}
+    with_draws(monkeypatch, draws)
+    law = Components(np.array([0.0, 400.0]), np.array([0.4, 0.6]))
+    covariates = x if line else None
+    found, tails = sample_mixture(effect, noise, Prior(mu_sd=80), covariates, law, n_draws=1_600, key=1)
+    assert ("beta" in found.values) == line
+    center = np.zeros((1_600, 3))
+    if line:
+        np.testing.assert_allclose(found.values["beta"], draws["beta"] * unit)
+        center = unit * draws["beta"].reshape(-1, 1) * (x - x.mean()).T
+    rest = effect - center - draws["factor"].reshape(-1, 1) * loadings.T
+    inside = 0.6 * stats.norm.pdf(rest, 0, np.sqrt(d + 400))
+    inside /= inside + 0.4 * stats.norm.pdf(rest, 0, np.sqrt(d))
+    gain = 400 / (400 + d)
+    each = center + inside * gain * rest
+    second = (1 - inside) * center**2 + inside * ((center + gain * rest) ** 2 + gain * d)
+    sd = np.sqrt(second.mean(axis=0) - each.mean(axis=0) ** 2)
+    np.testing.assert_allclose(tails.mean, each.mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(np.sqrt(tails.square), sd, rtol=1e-9)
+    ace = found.values["ace"].reshape(-1, 3)
+    assert (np.abs(ace.mean(axis=0) - each.mean(axis=0)) < 4.5 * sd / np.sqrt(1_600)).all()
+    own = np.abs(((ace - each) * (each - each.mean(axis=0))).mean(axis=0))  # of draws about the mean given its scores
+    assert (own < 4.5 * sd * each.std(axis=0) / np.sqrt(1_600)).all()
+
+
+def test_a_chain_starts_where_a_uniform_prior_ends_before_the_effects_do() -> None:
+    model = graph(np.array([50.0, -40.0, 9.0]), Noise(np.ones(3)), Prior(tau="uniform", tau_scale=0.5))
+    start = model.initial_point()
+    assert np.isfinite(start["tau_interval__"]).all()
+
+
+def test_effects_of_a_slab_given_scores_are_those_of_bayes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two scores, weight and sd that were drawn in the unit of the errors; tau is that of an effect."""
+    rng = np.random.default_rng(1)
+    effect, d = np.array([30.0, -9.0, 4.0]), np.array([90.0, 40.0, 160.0])
+    noise = Noise(d, np.array([[8.0, 1.0], [4.0, -2.0], [-3.0, 5.0]]))
+    draws = {
+        "factor": 0.5 * rng.normal(size=(4, 200, 2)),
+        "w": rng.uniform(0.2, 0.8, (4, 200)),
+        "tau": rng.uniform(0.5, 3.0, (4, 200)),
+    }
+    with_draws(monkeypatch, draws)
+    found, tails = sample_slab(effect, noise, Prior(tau_scale=40), n_draws=800, key=1)
+    w, tau = draws["w"].reshape(-1, 1), noise_unit(noise) * draws["tau"].reshape(-1, 1)
+    np.testing.assert_allclose(found.values["tau"].reshape(-1, 1), np.sqrt(w) * tau)
+    assert noise.loadings is not None
+    rest = effect - draws["factor"].reshape(-1, 2) @ noise.loadings.T
+    inside = w * stats.norm.pdf(rest, 0, np.sqrt(d + tau**2))
+    inside /= inside + (1 - w) * stats.norm.pdf(rest, 0, np.sqrt(d))
+    np.testing.assert_allclose(tails.mean, (inside * tau**2 / (d + tau**2) * rest).mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(tails.zero, 1 - inside.mean(axis=0), rtol=1e-9)
+    assert found.values["ace"].shape == (4, 200, 3)

@@ -72,3 +72,9 @@ def test_it_says_what_is_wrong() -> None:
             profile(good, along="spacing", periods=periods, rng=0)
     with pytest.raises(cg.errors.RandomnessError):
         profile(good, along="spacing", rng=None)
+
+
+def test_a_profile_keeps_the_errors_that_it_was_given() -> None:
+    data = table(np.random.default_rng(1)).iloc[::5].assign(se=np.linspace(0.05, 0.3, 10))
+    kept = profile(data, along="spacing", n_draws=400, rng=3)["constant_data"]["se"]
+    np.testing.assert_allclose(kept.to_numpy().ravel(), data["se"])

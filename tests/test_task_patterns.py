@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import InferenceError
-from causalgia.posterior import task_covariances
+from causalgia.posterior import shared_effects, task_covariances
 from causalgia.posterior.mixture import scale_grid
 from causalgia.posterior.task_covariances import (
     _Analyser,
+    _check_independent,
     _check_tasks_differ,
     _distinct,
     _exceeds_sampling_error,
@@ -66,8 +71,8 @@ def by_dense_matrices(effect: Array, errors: Array, starts: list[Array], least: 
         before = reached
 
 
-@pytest.mark.parametrize("useless", [False, True])
-def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool) -> None:
+@pytest.mark.parametrize(("useless", "far"), [(False, False), (True, False), (False, True)])
+def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool, far: bool) -> None:
     rng = np.random.default_rng(3)
     n, size = 60, 3
     L = np.array([[2.0], [1.5], [0.0]])
@@ -79,9 +84,12 @@ def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool) -> None
     values, vectors = np.linalg.eigh(errors)
     starts = [np.array([[1.0], [1.0], [0.5]]), np.array([[0.0, 0.5], [0.2, 0.0], [1.5, 0.1]])]
     starts += [np.array([[400.0], [-400.0], [400.0]])] if useless else []
+    if far:  # the density without an effect is e^-1000 of the others
+        effect[-4:] = np.array([[120.0, 90.0, 1.0], [-100.0, -75.0, 0.0], [60.0, 45.0, 0.5], [-70.0, -50.0, 0.0]])
+        starts += [np.array([[60.0], [45.0], [0.0]])]
     found = _factor_analysers(effect, values, vectors, starts)
     expected = by_dense_matrices(effect, errors, starts, 1e-6 * values.mean())
-    assert len(found) == len(expected) == 2
+    assert len(found) == len(expected) == 2 + far
     for part, (loadings, ridge) in zip(found, expected, strict=True):
         np.testing.assert_allclose(part.loadings, loadings, rtol=1e-6, atol=1e-8)
         assert part.ridge == pytest.approx(ridge, rel=1e-6)
@@ -174,15 +182,19 @@ def test_a_shared_covariance_is_compared_with_the_edge_of_its_sampling_error(sid
 
 
 @pytest.mark.parametrize("size_of_shared", [0.3, 5.0])
-def test_the_error_that_contrasts_share_is_that_of_dense_matrices(size_of_shared: float) -> None:
+@pytest.mark.parametrize(("size", "sign", "third"), [(2, 1, 0), (2, -1, 0), (3, 1, 0.9), (3, -1, 0.9), (3, 1, 0.0)])
+def test_the_error_that_contrasts_share_is_that_of_dense_matrices(
+    size_of_shared: float, size: int, sign: float, third: float
+) -> None:
     """Thirty turns of EM over the weights of N(0, w^2 I), the effects integrated out; at most .98 of a variance."""
     rng = np.random.default_rng(0)
-    n, size = 25, 2
+    n = 25
     least, own = rng.uniform(0.8, 1.2, (n, size)), rng.uniform(0.1, 0.3, (n, size))
-    correlation = np.array([[1.0, 0.2], [0.2, 1.0]])
-    effect = rng.normal(size=(n, size)) + [0.5, -0.8] + rng.normal(0, 3, (n, 1)) * (np.arange(n)[:, None] < 6)
+    correlation = np.array([[1.0, 0.2, 0.0], [0.2, 1.0, 0.0], [0.0, 0.0, 1.0]])[:size, :size]
+    effect = rng.normal(size=(n, size)) + [0.5, 0.8, 0.1][:size]
+    effect = sign * (effect + rng.normal(0, 3, (n, 1)) * (np.arange(n)[:, None] < 6))
     parts = _Parts(least, own, correlation, correlation, 0.0, np.zeros((size, size)))
-    given = size_of_shared * np.array([[1.0, 0.4], [0.4, 0.5]])
+    given = size_of_shared * np.array([[1.0, 0.4, 0.0], [0.4, 0.5, 0.0], [0.0, 0.0, third]])[:size, :size]
     typical = np.median(least**2)
     cap = correlation * np.outer(*[np.sqrt(np.median(least**2, axis=0))] * 2)
     A = given * min(1.0, 0.98 / np.linalg.eigvals(np.linalg.solve(cap, given)).max())
@@ -206,13 +218,13 @@ def test_the_error_that_contrasts_share_is_that_of_dense_matrices(size_of_shared
         part /= part.sum(axis=1)[:, None]
         each = np.einsum("nw,nwij->nij", part, inverse)
         weight = (part.sum(axis=0) + counts - 1) / (part.sum(axis=0) + counts - 1).sum()
-        spread = np.linalg.inv(np.linalg.inv(A) + each.sum(axis=0))
+        spread = A - A @ np.linalg.inv(A + np.linalg.inv(each.sum(axis=0))) @ A
         before, a = a, spread @ np.einsum("nij,nj->i", each, effect)
         if np.abs(a - before).max() < 1e-6 * np.sqrt(typical):
             break
     found, change = _shared_error(effect, parts, given)
-    np.testing.assert_allclose(found, a, rtol=1e-7)
-    np.testing.assert_allclose(change, spread - A, rtol=1e-7)
+    np.testing.assert_allclose(found, a, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(change, spread - A, rtol=1e-7, atol=1e-12)
     nothing, none = _shared_error(effect, parts, 1e-12 * given)
     assert not nothing.any()
     assert not none.any()
@@ -258,3 +270,197 @@ def test_the_tasks_that_repeat_each_other_are_named() -> None:
     values[:, 3] = values[:, 1]
     with pytest.raises(InferenceError, match=r"task t[13] follow from those of other tasks, such as t[13] .*1\.0000"):
         _check_tasks_differ(np.corrcoef(values.T), np.array(["t0", "t1", "t2", "t3"]))
+
+
+def test_the_largest_shared_direction_is_compared_with_the_edge() -> None:
+    """In three tasks: an error along one direction, which is nothing along the other two."""
+    edge = ((1 + np.sqrt(3 / 40)) ** 2 - 1 + 4 / np.sqrt(40)) / 4
+    axes = np.array([[2.0, -1.0, 2.0], [0.0, 3.0, 0.0]]) / 3
+    for factor, axis in product((0.99, 1.01), axes):
+        shared = factor * edge * np.outer(axis, axis)
+        assert _exceeds_sampling_error(shared, np.eye(3), np.ones((5, 3)), 40.0) == (factor > 1)
+
+
+@pytest.mark.parametrize("rows", [18, 40])
+def test_correlations_of_units_in_groups_have_the_freedom_of_the_least(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the clusters of a contrast, and of the rows of the factor; less one."""
+    seen = []
+    monkeypatch.setattr(task_covariances, "_shrinkage", lambda *given: seen.append(given[2]) or 0.5)
+    coords = {"contrast": [f"w{k}" for k in range(25)], "task": ["a", "b"]}
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=(rows, 25, 2))
+    factor /= np.sqrt((factor**2).sum(axis=0))
+    clusters = np.full(25, 30)
+    clusters[7], clusters[9] = 21, 35
+    estimates = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), rng.normal(size=(25, 2))),
+            "se": (("contrast", "task"), np.ones((25, 2))),
+            "factor": (("cluster", "contrast", "task"), factor),
+            "n_clusters": ("contrast", clusters),
+        },
+        coords,
+    )
+    task_errors(estimates)
+    assert seen == [min(rows, 21) - 1]
+    correlation = np.broadcast_to(np.array([[1.0, 0.4], [0.4, 1.0]]), (25, 2, 2))
+    told = estimates.assign(task_correlation=(("contrast", "task", "task_"), correlation))
+    task_errors(told.assign_coords(task_=["a", "b"]).assign_attrs(task_correlation_df=12.0))
+    assert seen[1:] == [12.0]
+
+
+def test_an_effect_of_exactly_0_has_no_direction() -> None:
+    effect = np.random.default_rng(2).normal(size=(30, 3))
+    with_zeros = np.insert(effect, [0, 17], 0.0, axis=0)
+    np.testing.assert_array_equal(_main_directions(with_zeros), _main_directions(effect))
+
+
+def with_correlations(correlation: Array) -> xr.Dataset:
+    """Estimates of n contrasts in T tasks with known correlations of each, (n, T, T)."""
+    n, size, _ = correlation.shape
+    names = [f"t{t}" for t in range(size)]
+    rng = np.random.default_rng(0)
+    return xr.Dataset(
+        {
+            "ace": (("contrast", "task"), rng.normal(size=(n, size))),
+            "se": (("contrast", "task"), rng.uniform(0.7, 1.4, (n, size))),
+            "task_correlation": (("contrast", "task", "task_"), correlation),
+        },
+        {"contrast": [f"w{k}" for k in range(n)], "task": names, "task_": names},
+    )
+
+
+def test_known_correlations_of_each_contrast_are_taken_as_they_are() -> None:
+    rho = np.linspace(-0.8, 0.8, 1_100)
+    correlation = np.eye(2) + rho[:, None, None] * (1 - np.eye(2))
+    estimates = with_correlations(correlation)
+    found = task_errors(estimates)
+    se = estimates["se"].to_numpy() / found.unit
+    values, vectors = found.rotation(np.arange(1_100))
+    whole = np.einsum("nij,nj,nkj->nik", vectors, values, vectors)
+    np.testing.assert_allclose(whole, correlation * se[:, :, None] * se[:, None, :], atol=1e-12)
+    assert found.shrinkage == 0
+    for place in (3, 1_060):
+        bad = correlation.copy()
+        bad[place] = 1 - 1e-9 * (1 - np.eye(2))
+        with pytest.raises(InferenceError, match=rf"contrast w{place}: task_correlation= is singular \(least .* 1e-09"):
+            task_errors(with_correlations(bad))
+
+
+def test_tasks_follow_from_others_where_they_do_in_every_contrast() -> None:
+    """Of the first contrasts; one in which two tasks agree is no reason."""
+    free, tied = np.array([[1.0, 0.5], [0.5, 1.0]]), np.ones((2, 2))
+    _check_independent(with_correlations(np.array([free, tied, free])), np.array([free, tied, free]), 30.0)
+    with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
+        _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 30.0)
+    with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
+        _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 2.0)
+    _check_independent(with_correlations(np.array([tied, tied])), np.array([tied, tied]), 1.0)  # fewer than tasks
+
+
+def test_a_variance_is_at_least_a_fiftieth_of_the_typical_one_where_an_error_was_removed() -> None:
+    """In one task of three; without a removed error eigenvalues are as they are."""
+    least, own = np.full((1, 3), 2.0), np.zeros((1, 3))
+    shared = np.zeros((3, 3))
+    one = _Parts(least, own, np.eye(3), np.eye(3), 0.0, shared)
+    np.testing.assert_allclose(one.eigen(np.arange(1))[0], [[4.0, 4.0, 4.0]])
+    shared[1, 1] = -4.0
+    other = _Parts(least, own, np.eye(3), np.eye(3), 0.0, shared)
+    np.testing.assert_allclose(other.eigen(np.arange(1))[0], [[0.08, 4.0, 4.0]])
+
+
+def test_one_correlation_of_all_contrasts_is_not_shrunken() -> None:
+    estimates = with_correlations(np.broadcast_to(np.array([[1.0, 0.4], [0.4, 1.0]]), (25, 2, 2)))
+    estimates["task_correlation"] = estimates["task_correlation"][0].drop_vars("contrast")
+    found = task_errors(estimates.assign_attrs(task_correlation_df=12.0))
+    assert found.shrinkage == 0
+    np.testing.assert_allclose(found.correlation, [[1.0, 0.4], [0.4, 1.0]])
+
+
+def test_effects_along_one_axis_have_this_direction() -> None:
+    effect = np.random.default_rng(3).normal(size=(30, 1)) * np.array([[0.6, 0.0, -0.8]])
+    found = _main_directions(effect)
+    assert found.shape == (3, 3)
+    np.testing.assert_allclose(np.abs(found @ [0.6, 0.0, -0.8]), 1.0)
+
+
+def test_a_shared_error_below_a_hundredth_of_the_variances_is_left_in() -> None:
+    """Of variances of 4."""
+    parts = _Parts(np.full((25, 2), 2.0), np.zeros((25, 2)), np.eye(2), np.eye(2), 0.0, np.zeros((2, 2)))
+    effect = np.random.default_rng(4).normal(1.0, 2.0, (25, 2))
+    for share, left_in in ((0.009, True), (0.011, False)):
+        error, change = _shared_error(effect, parts, 4 * share * np.eye(2))
+        assert (error == 0).all() == (change == 0).all() == left_in
+
+
+def test_a_contrast_with_small_errors_keeps_a_fiftieth_of_its_variance() -> None:
+    """It has less variance than the error that the others share."""
+    estimates = with_correlations(np.broadcast_to(np.eye(2), (25, 2, 2)))
+    estimates["task_correlation"] = estimates["task_correlation"][0].drop_vars("contrast")
+    estimates["se"][:] = 8.0
+    estimates["se"][0] = 2.0
+    estimates["shared_covariance"] = (("task", "task_"), 40.0 * np.eye(2))
+    found = task_errors(estimates)
+    assert found.unit == 8
+    np.testing.assert_allclose(found.variance[0], 0.02 * (2 / 8) ** 2)
+    assert (found.variance[1:] > 0.3).all()
+
+
+def test_the_mean_correlation_has_the_share_of_sampling_error_or_what_few_units_need() -> None:
+    """Schaefer & Strimmer's weight by hand, the mean of all contrasts whatever the blocks they are taken in."""
+    rng = np.random.default_rng(5)
+    rho = np.concatenate([np.full(7, 0.9), rng.uniform(-0.3, 0.3, 15)])
+    correlation = np.eye(2) + rho[:, None, None] * (1 - np.eye(2))
+    mean = correlation.mean(axis=0)
+    weight = (1 - rho.mean() ** 2) ** 2 / 12 / ((rho - rho.mean()) ** 2).mean()
+    assert task_covariances._shrinkage(correlation, mean, 12.0) == pytest.approx(weight)
+    assert task_covariances._shrinkage(correlation, mean, 1.0) == 1.0
+    apart = np.eye(2) + np.array([0.9, -0.9])[:, None, None] * (1 - np.eye(2))
+    assert task_covariances._shrinkage(apart, np.eye(2), 50.0) == pytest.approx(2 / 52)
+    assert task_covariances._shrinkage(np.tile(mean, (5, 1, 1)), mean, 12.0) == 1.0
+
+
+def test_notes_on_sharing_say_whether_it_was_used_and_how_alike_clear_effects_are() -> None:
+    """Pairs of tasks count as often as one of the two effects is clear."""
+    counts = np.array([[9, 3, 0], [3, 5, 1], [0, 1, 2]])
+    sign, size = np.full((3, 3), 0.4), np.full((3, 3), 0.2)
+    sign[0, 1] = sign[1, 0] = 0.8
+    table = {"n_either": counts, "same_sign": sign, "same_size": size}
+    sharing = xr.Dataset({name: (("task", "task_"), values) for name, values in table.items()})
+    errors: Any = SimpleNamespace(shared=np.zeros(3))
+
+    def notes(ratio: float, *, shares: bool, cautious: bool = False) -> list[str]:
+        found: Any = SimpleNamespace(risk=SimpleNamespace(ratio=ratio, prefers_sharing=shares), cautious=cautious)
+        return shared_effects._notes(errors, found, sharing)
+
+    first, second = notes(0.25, shares=True)
+    assert "lowers the squared error by 75 % of that" in first
+    assert "70 % have one sign in both and 20 % a size within" in second
+    assert "was given up" in notes(0.97, shares=False)[0]
+    assert len(notes(0.97, shares=False)) == 1
+    assert "by nearly all of" in notes(0.005, shares=True)[0]
+    assert any("both are near" in note for note in notes(0.8, shares=True))
+    assert not any("both are near" in note for note in notes(0.8, shares=True, cautious=True))
+
+
+@pytest.mark.parametrize(("n", "cure"), [(1 << 20, "n_draws=4"), (1 << 21, "fewer contrasts")])
+def test_draws_that_memory_has_no_room_for_are_refused_with_the_number_that_fits(n: int, cure: str) -> None:
+    ace = np.broadcast_to(0.0, (n, 128))
+    with pytest.raises(InferenceError, match=cure):
+        shared_effects._check_sizes(xr.Dataset({"ace": (("contrast", "task"), ace)}), 8)
+
+
+def test_every_contrast_counts_the_same_in_the_shrinkage_of_correlations_of_many_tasks() -> None:
+    """Of 400 tasks 26 contrasts are held at a time: the last block, of four, is no more than its contrasts."""
+    n, size = 30, 400
+    first = np.array([np.eye(size, dtype=np.float32)])
+    correlation = np.broadcast_to(first, (n, size, size)).copy()
+    for k in range(n):
+        correlation[k, 0, 1] = correlation[k, 1, 0] = 0.9 if k >= 26 else 0.0
+    rho = correlation[:, 0, 1].astype(float)
+    mean = correlation.mean(axis=0, dtype=np.float64)
+    noise = (size * (size - 1) - 2 + 2 * (1 - rho.mean() ** 2) ** 2) / 1e8
+    expected = noise / (2 * ((rho - rho.mean()) ** 2).mean())
+    assert task_covariances._shrinkage(correlation, mean, 1e8) == pytest.approx(expected, rel=1e-5)

@@ -214,7 +214,7 @@ class Profile:
     periods, period_probability
         The grid of periods and the posterior probability of each, (P,); empty without a period.
     log_evidence
-        Log density of the effects, up to the constant of a flat prior.
+        Log density of the effects, up to constants of their number and of a flat prior.
     log_evidence_without_period
         The same without the periodic part; equal where there is none.
     sample

@@ -432,7 +432,7 @@ def _shrinkage(correlation: Array, mean: Array, df: float) -> float:
     least = size / (size + df)
     off = ~np.eye(size, dtype=bool)
     step = max(1, (1 << 22) // size**2)
-    apart = np.mean([((c - mean)[:, off] ** 2).sum(axis=1).mean() for c in _blocks(correlation, step)])
+    apart = sum(((c - mean)[:, off] ** 2).sum(axis=1).sum() for c in _blocks(correlation, step)) / len(correlation)
     noise = float(((1 - mean[off] ** 2) ** 2).sum() / df)
     return float(np.clip(noise / apart if apart > 0 else 1.0, least, 1.0))
 
