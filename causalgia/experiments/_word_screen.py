@@ -313,7 +313,8 @@ def draw_word_screen(answer: Answer) -> Axes:
     placebo = first["placebo_word"].to_numpy()
     size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
     top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[: min(_DRAWN, int((~placebo).sum()))]
-    return forest(first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])))
+    drawn, n_words = first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])), int((~placebo).sum())
+    return forest(drawn.assign_attrs(shown=f"the {len(top)} largest of {n_words:,}") if len(top) < n_words else drawn)
 
 
 WORD_SCREEN = Entry(
