@@ -1,6 +1,6 @@
 """Methods of interpretation against known truth, written to docs/interpretation.md.
 
-    python benchmarks/interpretation.py [--grammars FOLDER]
+    python benchmarks/interpretation.py [--grammars FOLDER] [--workers 4]
 
 Results are kept in `benchmarks/interpreted/results.json`, so that parts can be run again by themselves (``--only
 gates "zoo: ISM"``) and the page be written again (``--write``). ``--quick`` runs every part small, and writes nothing.
@@ -14,6 +14,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -56,19 +59,36 @@ def measured(name: str, *, quick: bool = False, folder: Path | None = None) -> R
     return {"found": found, "seconds": round(time.process_time() - start, 1)}
 
 
+def measured_by(workers: int, names: list[str], *, quick: bool, folder: Path | None) -> Iterator[tuple[str, Results]]:
+    """Run parts in processes of one thread each, those that took longest first; yield each as it ends."""
+    seconds = {name: float(one["seconds"]) for name, one in kept().items()}
+    first = sorted(names, key=lambda name: -seconds.get(name, 0.0))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
+        running = {pool.submit(measured, name, quick=quick, folder=folder): name for name in first}
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
+def _use_one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def main(argv: list[str]) -> None:
     """Run what is asked for, keep the results, and write the page of all that are kept."""
     asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     asked.add_argument("--quick", action="store_true", help="small; writes nothing")
     asked.add_argument("--only", nargs="*", help=f"names of parts: {', '.join(parts())}")
     asked.add_argument("--grammars", type=Path, help="folder of the networks of simulated grammars")
+    asked.add_argument("--workers", type=int, default=4, help="processes, a core each")
     asked.add_argument("--write", action="store_true", help="write the page from the kept results")
     said = asked.parse_args(argv)
     wanted = [] if said.write else said.only or [n for n in parts() if said.grammars or not n.startswith("grammars")]
     results = kept()
-    for name in wanted:
-        results[name] = measured(name, quick=said.quick, folder=said.grammars)
-        print(f"{results[name]['seconds']:7.1f} s  {name}", flush=True)
+    for name, found in measured_by(said.workers, wanted, quick=said.quick, folder=said.grammars):
+        results[name] = found
+        print(f"{found['seconds']:7.1f} s  {name}", flush=True)
         if not said.quick:
             RESULTS.write_text(json.dumps(results).replace("], [", "],\n[") + "\n")  # a row a line
     if not said.quick:
