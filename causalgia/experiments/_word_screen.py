@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -182,7 +182,7 @@ def random_placebos(width: int, n: int, letters: str, *, other_than: Sequence[st
     if n < LEAST_PLACEBO_WORDS or n > left:
         raise DesignError(f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}")
     found: dict[str, None] = {}
-    attempt, spelling = 0, np.array(list(letters))
+    attempt, spelling, lengths = 0, np.array(list(letters)), {len(word) for word in taken}
     while len(found) < n:
         if attempt == _ATTEMPTS:
             raise DesignError(
@@ -191,10 +191,16 @@ def random_placebos(width: int, n: int, letters: str, *, other_than: Sequence[st
         key = derive(_STREAM, "placebo words", width, attempt)
         drawn = random_integers(key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4))
         spelled = ("".join(row) for row in spelling[drawn])
-        held = (word for word in spelled if not any(other in word.replace("U", "T") for other in taken))
-        found.update(dict.fromkeys(held))
+        found.update(
+            dict.fromkeys(word for word in spelled if taken.isdisjoint(_parts(word.replace("U", "T"), lengths)))
+        )
         attempt += 1
     return list(found)[:n]
+
+
+def _parts(word: str, lengths: Set[int]) -> set[str]:
+    """Return the parts of a word that have these lengths."""
+    return {word[i : i + n] for n in lengths for i in range(len(word) - n + 1)}
 
 
 def read_word_screen(found: TrialResults) -> Finding:
