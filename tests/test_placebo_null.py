@@ -277,6 +277,16 @@ def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() ->
     assert found.attrs["rope"].endswith("or within the outermost on a side where these have one effect")
 
 
+def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
+    """Words that seldom act: 5 % have an effect, 95 % none."""
+    rng, shares = np.random.default_rng(2), []
+    for _ in range(300):
+        effect = rng.exponential(size=300) * (rng.random(300) < 0.05)
+        words = screen(effect, 300, se=0.0).assign_coords(placebo_word=("contrast", np.arange(300) < 100))
+        shares.append(np.mean(effect[100:] > placebo_fences(words)["upper"].item()))
+    assert abs(np.mean(shares) - 1 / 101) < 4 * np.std(shares, ddof=1) / np.sqrt(300)
+
+
 def test_fences_of_words_of_one_effect_are_that_effect() -> None:
     effect = np.r_[np.full(100, 0.1), 2.0, 0.1, 0.0]
     table = screen(effect, 100, se=0.01).assign_coords(placebo_word=("contrast", np.arange(103) < 100))
