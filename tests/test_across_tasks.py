@@ -41,7 +41,7 @@ from causalgia.posterior.shared_effects import (
 )
 from causalgia.posterior.task_covariances import (
     Pattern,
-    _Analyser,
+    _Analyzer,
     _distinct,
     _Expected,
     canonical_patterns,
@@ -627,7 +627,7 @@ def test_a_direction_that_repeats_one_better_known_is_left_out():
     column = np.array([[3.0], [4.0], [0.0]])
 
     def part(loadings, variance):
-        return _Analyser(loadings, 0.1, np.full(loadings.shape, variance))
+        return _Analyzer(loadings, 0.1, np.full(loadings.shape, variance))
 
     known, repeated, other = part(column, 0.1), part(-0.01 * column, 0.2), part(np.array([[4.0], [-3.0], [0.0]]), 0.3)
     wide = part(np.hstack([column, column]), 0.4)
@@ -640,7 +640,7 @@ def test_a_direction_that_repeats_one_better_known_is_left_out():
 
 @pytest.mark.parametrize("ridge", [0.0, 0.4])
 @pytest.mark.parametrize("rank", [1, 2])
-def test_the_expectations_of_an_analyser_are_those_of_dense_matrices(ridge, rank):
+def test_the_expectations_of_an_analyzer_are_those_of_dense_matrices(ridge, rank):
     """x = L z + ridge^(1/2) e + noise: density of x, moments of z, and E |delta - L z|^2, given x."""
     rng = np.random.default_rng(rank)
     n, size = 5, 4
@@ -769,13 +769,13 @@ def test_patterns_start_from_directions_and_principal_components_as_large_as_the
     rng = np.random.default_rng(0)
     effect = rng.normal(size=(60, 3)) @ np.diag([4.0, 2.0, 1.0, 0.5])[:3] + rng.normal(0, 0.1, (60, 4))
     given = []
-    plain = task_covariances._factor_analysers
+    plain = task_covariances._factor_analyzers
 
     def counted(effect, values, vectors, starts):
         given.append(starts)
         return plain(effect, values, vectors, starts)
 
-    monkeypatch.setattr(task_covariances, "_factor_analysers", counted)
+    monkeypatch.setattr(task_covariances, "_factor_analyzers", counted)
     learnt_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
     *directions, components = given[0]
     strong = effect[:50]

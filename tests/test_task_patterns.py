@@ -15,12 +15,12 @@ from causalgia.errors import InferenceError
 from causalgia.posterior import shared_effects, task_covariances
 from causalgia.posterior.mixture import scale_grid
 from causalgia.posterior.task_covariances import (
-    _Analyser,
+    _Analyzer,
     _check_independent,
     _check_tasks_differ,
     _distinct,
     _exceeds_sampling_error,
-    _factor_analysers,
+    _factor_analyzers,
     _main_directions,
     _Parts,
     _shared_error,
@@ -72,7 +72,7 @@ def by_dense_matrices(effect: Array, errors: Array, starts: list[Array], least: 
 
 
 @pytest.mark.parametrize(("useless", "far"), [(False, False), (True, False), (False, True)])
-def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool, far: bool) -> None:
+def test_a_mixture_of_analyzers_is_that_of_dense_matrices(useless: bool, far: bool) -> None:
     rng = np.random.default_rng(3)
     n, size = 60, 3
     L = np.array([[2.0], [1.5], [0.0]])
@@ -87,7 +87,7 @@ def test_a_mixture_of_analysers_is_that_of_dense_matrices(useless: bool, far: bo
     if far:  # the density without an effect is e^-1000 of the others
         effect[-4:] = np.array([[120.0, 90.0, 1.0], [-100.0, -75.0, 0.0], [60.0, 45.0, 0.5], [-70.0, -50.0, 0.0]])
         starts += [np.array([[60.0], [45.0], [0.0]])]
-    found = _factor_analysers(effect, values, vectors, starts)
+    found = _factor_analyzers(effect, values, vectors, starts)
     expected = by_dense_matrices(effect, errors, starts, 1e-6 * values.mean())
     assert len(found) == len(expected) == 2 + far
     for part, (loadings, ridge) in zip(found, expected, strict=True):
@@ -122,9 +122,9 @@ def test_directions_are_the_principal_axes_of_the_effects_nearest_to_them() -> N
 
 def test_a_learnt_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its ridge is at least four sampling variances; clear loadings are those beyond four standard errors."""
-    narrow = _Analyser(np.array([[2.0], [0.1], [1.0]]), 0.01, np.array([[0.04], [0.01], [0.09]]))
-    wide = _Analyser(np.array([[1.0, 0.2], [0.0, 0.6], [0.3, 0.0]]), 0.5, np.full((3, 2), 0.01))
-    monkeypatch.setattr(task_covariances, "_factor_analysers", lambda *given: [narrow, wide])
+    narrow = _Analyzer(np.array([[2.0], [0.1], [1.0]]), 0.01, np.array([[0.04], [0.01], [0.09]]))
+    wide = _Analyzer(np.array([[1.0, 0.2], [0.0, 0.6], [0.3, 0.0]]), 0.5, np.full((3, 2), 0.01))
+    monkeypatch.setattr(task_covariances, "_factor_analyzers", lambda *given: [narrow, wide])
     effect = np.random.default_rng(0).normal(size=(20, 3))
     first, clear, second = learnt_patterns(effect, *units(20, 3), n_strong=20)
     assert [p.name for p in (first, clear, second)] == ["learnt 1", "learnt 1, clear tasks", "learnt 2"]
@@ -140,7 +140,7 @@ def test_a_learnt_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.Mon
 
 def test_two_tasks_have_no_components_beside_their_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
-    monkeypatch.setattr(task_covariances, "_factor_analysers", lambda *args: given.append(args[3]) or [])
+    monkeypatch.setattr(task_covariances, "_factor_analyzers", lambda *args: given.append(args[3]) or [])
     for size, shapes in ((2, [(2, 1)] * 2), (3, [(3, 1)] * 3 + [(3, 2)]), (8, [(8, 1)] * 4 + [(8, 5)])):
         effect = np.random.default_rng(0).normal(size=(40, size))
         learnt_patterns(effect, *units(40, size), n_strong=40)
@@ -148,9 +148,9 @@ def test_two_tasks_have_no_components_beside_their_directions(monkeypatch: pytes
 
 
 def test_of_directions_alike_the_better_known_is_kept() -> None:
-    def part(*columns: list[float], variance: float) -> _Analyser:
+    def part(*columns: list[float], variance: float) -> _Analyzer:
         loadings = np.array(columns).T
-        return _Analyser(loadings, 0.1, np.full(loadings.shape, variance))
+        return _Analyzer(loadings, 0.1, np.full(loadings.shape, variance))
 
     doubted, known = part([3.0, 0.1], variance=0.5), part([-1.0, 0.0], variance=0.1)
     apart, pair = part([1.0, 0.6], variance=0.2), part([3.0, 0.1], [0.0, 0.1], variance=0.01)

@@ -582,7 +582,7 @@ def test_an_address_where_nothing_answers(address: str, monkeypatch: pytest.Monk
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"causalgia\[dask\]"):
-        clusters.require_client(object())
+        clusters.check_client(object())
 
 
 # --- workers that die, join, and are lost

@@ -196,9 +196,9 @@ class _Found:
         n, length = case.sequences.shape
         predictor.resolve_batch_size(length)  # which may take passes, once
         with counted_passes(predictor) as passes:
-            scores, pairs = _checked_scores(method, predictor, case.sequences)
+            scores, pairs = _as_scores(method, predictor, case.sequences)
         shuffled = klet_shuffle(key, np.arange(n, dtype=np.uint64), case.sequences, 2)
-        return cls(scores, _checked_scores(method, predictor, shuffled)[0], pairs, passes[0] / n)
+        return cls(scores, _as_scores(method, predictor, shuffled)[0], pairs, passes[0] / n)
 
 
 @contextmanager
@@ -220,7 +220,7 @@ def counted_passes(predictor: TorchPredictor) -> Iterator[list[int]]:
         hook.remove()
 
 
-def _checked_scores(method: Method, predictor: TorchPredictor, tokens: Tokens) -> tuple[Array, Pairs]:
+def _as_scores(method: Method, predictor: TorchPredictor, tokens: Tokens) -> tuple[Array, Pairs]:
     """Return scores (n, length) of the observed bases and pairs of words, as a method gives them."""
     import xarray as xr
 
@@ -274,7 +274,7 @@ def _scales(method: Method, widths: Sequence[int], key: int) -> dict[int, tuple[
     length = max(_LENGTH, 2 * max(widths))
     case = planted_case(_SCALE, of, [(word,) for word in words], n, derive(key, "scale"), length=length)
     predictor = case.predictors["oracle"]
-    scores, _ = _checked_scores(method, predictor, case.sequences)
+    scores, _ = _as_scores(method, predictor, case.sequences)
     effects = _site_effects(predictor, case)
     found = {}
     for width in widths:

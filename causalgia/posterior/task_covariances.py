@@ -1,7 +1,7 @@
 """Covariances over tasks: patterns ``U = L L' + c I`` of the effects that tasks share, and errors of the estimates.
 
 Canonical patterns say how tasks may share effects (all alike, each by itself, one task alone); others are learnt from
-the strongest effects: principal components, and a mixture of factor analysers (extreme deconvolution). The form low
+the strongest effects: principal components, and a mixture of factor analyzers (extreme deconvolution). The form low
 rank + constant makes every density exact after one eigendecomposition of the errors, whatever the number of scales.
 
 The units are the same in all tasks, so estimates vary together, and `estimate` knows how. Estimated correlations are
@@ -102,7 +102,7 @@ def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int)
     -------
     list
         Four directions into which the effects are sorted and the first five principal components, together refined by
-        EM as a mixture of factor analysers about 0 with known errors and of no effect; and each direction with its
+        EM as a mixture of factor analyzers about 0 with known errors and of no effect; and each direction with its
         clear loadings alone. Empty for fewer than 20 strong effects.
 
     Notes
@@ -134,8 +134,8 @@ def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int)
     starts = [direction[:, None] * np.sqrt((strong @ direction).var()) for direction in _main_directions(strong)]
     starts += [columns[:, :rank]] if rank > 1 else []
     found = []
-    parts = _distinct(_factor_analysers(effect, values, vectors, starts))
-    for i, part in enumerate(_factor_analysers(effect, values, vectors, [part.loadings for part in parts])):
+    parts = _distinct(_factor_analyzers(effect, values, vectors, starts))
+    for i, part in enumerate(_factor_analyzers(effect, values, vectors, [part.loadings for part in parts])):
         floor = _DOUBTED**2 * float(part.loading_variance.sum(axis=1).max())
         found.append((f"learnt {i + 1}", part.loadings, max(part.ridge, floor)))
         if part.loadings.shape[1] == 1:
@@ -173,8 +173,8 @@ def _main_directions(effect: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Analyser:
-    """A factor analyser about 0."""
+class _Analyzer:
+    """A factor analyzer about 0."""
 
     loadings: Array
     ridge: float
@@ -182,12 +182,12 @@ class _Analyser:
     """Sampling variances of the loadings, (T, r)."""
 
 
-def _distinct(parts: list[_Analyser]) -> list[_Analyser]:
-    """Return the analysers without directions that repeat one with larger effects.
+def _distinct(parts: list[_Analyzer]) -> list[_Analyzer]:
+    """Return the analyzers without directions that repeat one with larger effects.
 
     Two parts that share the effects of one direction would fit the noise by their difference.
     """
-    kept: list[_Analyser] = []
+    kept: list[_Analyzer] = []
     for part in sorted(parts, key=lambda part: float(part.loading_variance.sum())):
         unit = part.loadings / np.sqrt((part.loadings**2).sum())
         if part.loadings.shape[1] > 1 or not any(
@@ -199,13 +199,13 @@ def _distinct(parts: list[_Analyser]) -> list[_Analyser]:
     return kept
 
 
-def _factor_analysers(effect: Array, values: Array, vectors: Array, starts: list[Array]) -> list[_Analyser]:
-    """Return the parts of a mixture of factor analysers about 0, with known errors, by EM."""
+def _factor_analyzers(effect: Array, values: Array, vectors: Array, starts: list[Array]) -> list[_Analyzer]:
+    """Return the parts of a mixture of factor analyzers about 0, with known errors, by EM."""
     rotated = np.einsum("nij,ni->nj", vectors, effect)
     errors = np.einsum("nij,nj,nij->i", vectors, values, vectors, optimize=True) / len(effect)
     least = _LEAST_RIDGE * float(values.mean())
     parts = [
-        _Analyser(start, 0.2 * float((start**2).sum()) / len(start) + least, np.zeros_like(start)) for start in starts
+        _Analyzer(start, 0.2 * float((start**2).sum()) / len(start) + least, np.zeros_like(start)) for start in starts
     ]
     share, before = np.full(len(parts) + 1, 1 / (len(parts) + 1)), -np.inf
     none = -0.5 * (np.log(values) + rotated**2 / values).sum(axis=1)
@@ -236,7 +236,7 @@ def _factor_analysers(effect: Array, values: Array, vectors: Array, starts: list
 
 
 class _Expected:
-    """The E-step of one factor analyser: moments of scores z and effects ``delta = L z + ridge^(1/2) e`` given x."""
+    """The E-step of one factor analyzer: moments of scores z and effects ``delta = L z + ridge^(1/2) e`` given x."""
 
     def __init__(self, rotated: Array, values: Array, basis: Array, ridge: float) -> None:
         rank = basis.shape[2]
@@ -255,15 +255,15 @@ class _Expected:
         beyond = (np.matmul(scaled, self._spread) * scaled).sum(axis=(1, 2))
         self._rest = (rest**2 + own * values).sum(axis=1) + beyond
 
-    def maximized(self, weight: Array, effect: Array, errors: Array) -> _Analyser:
-        """Return the next analyser: loadings as if errors of all effects were alike, and the ridge.
+    def maximized(self, weight: Array, effect: Array, errors: Array) -> _Analyzer:
+        """Return the next analyzer: loadings as if errors of all effects were alike, and the ridge.
 
         With effects, too, as missing data loadings would move slowly in directions in which errors are large.
         """
         second = np.einsum("n,nrs->rs", weight, self._spread + self._score[:, :, None] * self._score[:, None, :])
         loadings = np.linalg.solve(second, (weight[:, None] * self._score).T @ effect).T
         ridge = float(weight @ self._rest) / (float(weight.sum()) * len(loadings))
-        return _Analyser(loadings, ridge, np.outer(errors + ridge, np.diagonal(np.linalg.inv(second))))
+        return _Analyzer(loadings, ridge, np.outer(errors + ridge, np.diagonal(np.linalg.inv(second))))
 
 
 def over_blocks(run: Callable[[npt.NDArray[np.intp]], None], n: int, numbers: int) -> None:

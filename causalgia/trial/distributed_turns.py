@@ -10,7 +10,7 @@ from causalgia.errors import ClusterError, first_line, quoted
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
 from causalgia.workers import jobs as sent_out
-from causalgia.workers.clusters import require_client
+from causalgia.workers.clusters import check_client
 from causalgia.workers.jobs import (
     FACTORY,
     Origin,
@@ -69,7 +69,7 @@ def run_on_cluster(
     UserWarning
         Warnings of workers, once each.
     """
-    require_client(client)
+    check_client(client)
     data, origin = pickle_trial(trial, plan, reduction)
     counted = _ProgressCounter(trial, plan, advance)
 

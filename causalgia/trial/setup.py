@@ -152,9 +152,9 @@ def set_up_trial(
         attrs["edits"] = text
     if client is not None:
         from causalgia.trial.distributed_turns import check_picklable
-        from causalgia.workers import require_client
+        from causalgia.workers import check_client
 
-        require_client(client)
+        check_client(client)
         check_picklable(trial)
     return TrialSetup(trial, attrs)
 

@@ -45,7 +45,7 @@ def import_distributed() -> ModuleType:
     return distributed
 
 
-def require_client(client: object) -> None:
+def check_client(client: object) -> None:
     """Raise ClusterError unless a value is the client of a running cluster with at least one worker.
 
     Parameters
@@ -62,7 +62,7 @@ def require_client(client: object) -> None:
 
     Examples
     --------
-    >>> require_client("tcp://127.0.0.1:8786")
+    >>> check_client("tcp://127.0.0.1:8786")
     Traceback (most recent call last):
     ...
     causalgia.errors.ClusterError: client= takes a distributed.Client, not str; ...

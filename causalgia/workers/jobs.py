@@ -162,7 +162,7 @@ def run_jobs(
     Parameters
     ----------
     client
-        A client that `require_client` accepts.
+        A client that `check_client` accepts.
     data, origin
         A pickled `Work`, and its origin.
     jobs

@@ -66,10 +66,10 @@ def mapped(
     """
     if client is None:
         return [_do_piece(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
-    from causalgia.workers.clusters import require_client
+    from causalgia.workers.clusters import check_client
     from causalgia.workers.jobs import run_jobs
 
-    require_client(client)
+    check_client(client)
     found: dict[int, R] = {}
     bundles = _Bundles(iter(pieces), names)
     with (

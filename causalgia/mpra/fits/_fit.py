@@ -29,7 +29,7 @@ from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.reporting import format_share
 from causalgia.schema import validate
 from causalgia.types import Array, Ints
-from causalgia.workers import require_client
+from causalgia.workers import check_client
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -152,7 +152,7 @@ def fit(
             )
     request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     if client is not None:
-        require_client(client)
+        check_client(client)
     fitted = _METHODS[method](counts, request, client)
     return _fit_dataset(counts, request, fitted, method, control, ci_prob)
 
