@@ -381,8 +381,8 @@ def _check_words(pairs: Pairs, case: Case) -> None:
     for word in (word for pair in pairs for word in pair):
         if word not in names and (not word or set(word) - set("ACGTU")):
             raise AttributionError(
-                f"the method returned an interaction of {word!r}, which is no word of A, C, G and T or U, nor a site "
-                f"of case {case.name!r}; name the two words by their letters"
+                f"the method returned an interaction of {quoted(word)}, which is no word of A, C, G and T or U, nor a "
+                f"site of case {quoted(case.name)}; name the two words by their letters"
             )
 
 
