@@ -114,6 +114,18 @@ def test_calls_of_pure_noise_keep_the_nominal_rate():
     assert np.mean(any_called) > 0.05  # and the rate is used
 
 
+def test_rounding_does_not_decide_what_is_called() -> None:
+    """Scores of few values, as of Shapley's permutations: those of some bases equal those of shuffles within 1e-9."""
+    rng = np.random.default_rng(1)
+    scores, null = rng.integers(0, 5, 200) / 4 * (rng.random(200) < 0.4), rng.integers(0, 3, 400) / 4
+    exact = _interpretation.called(scores, null, 0.1)
+    assert exact.any()
+    assert not exact.all()
+    for _ in range(20):
+        moved = scores + rng.normal(0, 1e-9, 200)
+        assert (_interpretation.called(moved, null + rng.normal(0, 1e-9, 400), 0.1) == exact).all()
+
+
 def test_ratios_have_the_standard_error_of_repeated_samples():
     rng, found = np.random.default_rng(3), []
     for _ in range(2_000):

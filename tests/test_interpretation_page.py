@@ -94,3 +94,8 @@ def test_maps_of_simulated_grammars_find_their_motifs(shared):
     found = grammars.measured("gradient", folder, quick=True)["rows"]
     auroc = {row[1]: row[3] for row in found if row[2] == "auroc"}
     assert all(value > 0.97 for value in auroc.values())
+
+
+def test_a_folder_without_the_networks_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"no truth\.json; give the folder"):
+        grammars.cases(tmp_path)

@@ -37,6 +37,8 @@ def measured(method: str, folder: Path, *, quick: bool = False) -> dict[str, Any
 
 def cases(folder: Path, *, largest: bool = False) -> list[Case]:
     """Return a case for each grammar and task, with its networks that learned, and one of those that did not."""
+    if not (folder / "truth.json").is_file():
+        raise SystemExit(f"{folder} has no truth.json; give the folder of the networks of simulated grammars")
     truth = json.loads((folder / "truth.json").read_text())
     spec = importlib.util.spec_from_file_location("arch", folder / "arch.py")
     if spec is None or spec.loader is None:

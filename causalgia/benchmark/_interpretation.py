@@ -34,6 +34,7 @@ Scales: TypeAlias = Mapping[int, tuple[float, float]]
 Pairs: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]
 Method: TypeAlias = Callable[["TorchPredictor", Tokens], Any]
 RATE = 0.1
+_EQUAL = 1e-6
 _BACKWARD = 2
 _SHARED = 5
 _SCALE = "single sites"
@@ -445,7 +446,8 @@ def precision_at_k(scores: Array, read: Bases) -> float:
 def called(scores: Array, null: Array, rate: float) -> Bases:
     """Return which scores are called at a nominal false discovery rate, by Benjamini-Hochberg against null scores.
 
-    The p-value of a score is the share of null scores that are as large, both counted with one more.
+    The p-value of a score is the share of null scores that are as large, both counted with one more. Scores that differ
+    by less than a millionth of the largest are equal: rounding does not decide between them.
 
     Examples
     --------
@@ -453,7 +455,8 @@ def called(scores: Array, null: Array, rate: float) -> Bases:
     array([ True, False])
     """
     ranked = np.sort(null.ravel())
-    at_least = len(ranked) - np.searchsorted(ranked, scores.ravel(), "left")
+    equal = _EQUAL * max(float(np.abs(scores).max(initial=0.0)), float(np.abs(null).max(initial=0.0)))
+    at_least = len(ranked) - np.searchsorted(ranked, scores.ravel() - equal, "left")
     p = (1 + at_least) / (1 + len(ranked))
     order = np.sort(p)
     within = np.flatnonzero(order <= rate * np.arange(1, len(p) + 1) / len(p))
