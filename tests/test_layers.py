@@ -114,6 +114,61 @@ def test_the_receptive_field_in_a_long_sequence():
     assert receptive_field(predictor, "deeper.0", "output", 1_500) == (-1, 2, 12)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_channel_that_answers_to_one_word_reads_as_wide_as_its_filter(stride):
+    """No substitution in eight random sequences moves it: it was without a width, or one position wide."""
+    tokens = np.random.default_rng(0).integers(0, 4, (400, 60), dtype=np.uint8)
+    scan = torch.nn.Conv1d(4, 2, 5, stride=stride)
+    with torch.no_grad():
+        scan.weight[:] = 0
+        scan.weight[0, [0, 1, 2, 3, 0], range(5)] = 1.0
+        scan.bias[:] = torch.tensor([-4.0, 1.0])
+    network = torch.nn.Sequential(scan, torch.nn.ReLU(), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten())
+    found = filters(cg.TorchPredictor(network, tasks=["word", "none"]), "1", tokens).isel(channel=0)
+    windows = np.lib.stride_tricks.sliding_window_view(tokens, 5, axis=1)[:, ::stride]
+    assert found["n_sites"] == (windows == [0, 1, 2, 3, 0]).all(-1).sum() > 0
+    assert found["frequency"].values.argmax(-1).tolist() == [0, 1, 2, 3, 0]
+    assert (found["information"] == 2).all()
+
+
+@pytest.mark.parametrize("n_names", [2, 4])
+def test_names_of_a_layer_without_weights_are_counted_where_it_is_met(n_names):
+    without = Nullified(cg.TorchPredictor(Scan()), "act", "one", names=["one"] + ["other"] * (n_names - 1))
+    with pytest.raises(AttributionError, match=f"names={n_names} names; give one name .* 'act' has 3"):
+        without.predict(np.zeros((1, 12), np.uint8))
+
+
+def test_an_activation_between_different_layers_has_no_channels_of_its_own():
+    class Reused(Scan):
+        def forward(self, x):
+            return self.read(self.act(self.spare(self.act(self.scan(x)).sum(-1))))
+
+    with pytest.raises(AttributionError, match="called 2 times in one forward pass"):
+        Nullified(cg.TorchPredictor(Reused()), "act", 0).predict(np.zeros((1, 12), np.uint8))
+
+
+def test_a_convolution_of_both_strands_is_nulled_on_both():
+    class BothStrands(Scan):
+        def forward(self, x):
+            return super().forward(x) + super().forward(x.flip(1, 2))
+
+    tokens = np.random.default_rng(0).integers(0, 4, (5, 12), dtype=np.uint8)
+    both, one = (Nullified(cg.TorchPredictor(network()), "scan", 1) for network in (BothStrands, Scan))
+    np.testing.assert_allclose(both.predict(tokens), one.predict(tokens) + one.predict(3 - tokens[:, ::-1]), atol=1e-5)
+
+
+def test_a_network_that_refuses_nan_is_read_by_substitutions():
+    from causalgia.attribution.layers import receptive_field
+
+    class Strict(Scan):
+        def forward(self, x):
+            if x.isnan().any():
+                raise ValueError("NaN")
+            return super().forward(x)
+
+    assert receptive_field(cg.TorchPredictor(Strict()), "scan", "output", 40) == (0, 1, 4)
+
+
 def test_sites_that_leave_the_sequence_are_not_counted(sample):
     whole, padded = (filters(cg.TorchPredictor(Scan(padding=p)), "act", sample) for p in (0, 2))
     np.testing.assert_array_equal(whole["frequency"], padded["frequency"])

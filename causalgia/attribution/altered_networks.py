@@ -68,7 +68,9 @@ class Nullified(TorchPredictor):
     ------
     AttributionError
         If there is no such layer (which lists those that exist) or channel, the layer takes no part in the forward
-        pass, or `sequences` are missing, or of another length than those that are resampled.
+        pass, or several without weights of its own (an activation between different layers), the numbers of names and
+        channels differ, or `sequences` are missing, or of another length than those that are resampled. What only a
+        pass shows is said at the first one.
     PredictorError
         If the predictor has no layers.
 
@@ -110,7 +112,9 @@ class Nullified(TorchPredictor):
         self._whole = whole
         self._nulls = (layer, kept, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
         super().__init__(
-            _WithoutChannels(whole.module, layer, kept, at, values, whole.layout),
+            _WithoutChannels(
+                whole.module, layer, kept, at, values, whole.layout, None if names is None else len(names)
+            ),
             **same_options(whole),
         )
 
@@ -131,10 +135,9 @@ class Nullified(TorchPredictor):
 def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
     """Return channels with the numbers of all channels that have a name in its place."""
     known = [str(name) for name in np.asarray(names).tolist()] if np.ndim(names) == 1 else []
-    if not known or (n is not None and len(known) != n):
-        what = f"{len(known)} names" if known else quoted(names)
-        of = "" if n is None else f", and {quoted(layer)} has {n}"
-        raise AttributionError(f'names={what}; give one name for each channel in their order, "" for none{of}')
+    if not known:
+        raise AttributionError(f'names={quoted(names)}; give one name for each channel in their order, "" for none')
+    _check_names(len(known), n, layer)
     found: list[Any] = []
     for channel in _listed(channels):
         if not isinstance(channel, str):
@@ -149,6 +152,14 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
             )
         found += numbers
     return found
+
+
+def _check_names(n_names: int | None, n: int | None, layer: str) -> None:
+    if n_names is not None and n is not None and n_names != n:
+        raise AttributionError(
+            f'names={n_names} names; give one name for each channel in their order, "" for none, and {quoted(layer)} '
+            f"has {n}"
+        )
 
 
 def _listed(channels: Any) -> list[Any]:
@@ -200,8 +211,10 @@ class _WithoutChannels(nn.Module):
         at: At,
         values: torch.Tensor | None,
         layout: str,
+        n_names: int | None,
     ) -> None:
         super().__init__()
+        self.n_names = n_names
         self.network, self.layer, self.channels, self.at, self.layout = network, layer, channels, at, layout
         self.register_buffer("values", values)
 
@@ -215,6 +228,7 @@ class _WithoutChannels(nn.Module):
             n_calls += 1
             axis = channel_axis(part, met)
             _check_channels(self.channels, met.shape[axis], self.layer)
+            _check_names(self.n_names, met.shape[axis], self.layer)
             made = met.clone()
             by_channel = made.movedim(axis, 1)
             by_channel[:, list(self.channels)] = self._values(by_channel, x)
@@ -222,7 +236,7 @@ class _WithoutChannels(nn.Module):
 
         with met_at(part, self.at, change):
             answer = self.network(x)
-        check_met(min(n_calls, 1), self.layer)
+        check_met(n_calls if next(part.parameters(), None) is None else min(n_calls, 1), self.layer)
         return answer
 
     def _values(self, by_channel: torch.Tensor, x: torch.Tensor) -> Any:

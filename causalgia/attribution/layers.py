@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -134,13 +134,16 @@ def activations(predictor: TorchPredictor, layer: str, at: At, tokens: Tokens) -
         yield _by_channel(part, met[0], layer).double().cpu().numpy()
 
 
-def call_network(predictor: TorchPredictor, tokens: Tokens) -> None:
-    """Call the network once on tokens (b, length), for the hooks that are on its layers."""
+def call_network(predictor: TorchPredictor, tokens: Tokens, *, nan_at: int | None = None) -> None:
+    """Call the network once on tokens (b, length), for the hooks on its layers; with NaN in place of one base."""
     network, device = predictor.module, predictor.device
     like = torch.empty(0, dtype=predictor.dtype, device=device)
     exact, whole = exact_float32(device, tf32=False), without_autocast(device)
     with in_eval_mode(network), torch.inference_mode(), exact, whole:
-        network(as_network_input(predictor, one_hot(tokens, like)))
+        x = one_hot(tokens, like)
+        if nan_at is not None:
+            x[:, :, nan_at] = torch.nan
+        network(as_network_input(predictor, x))
 
 
 def check_met(n_calls: int, layer: str) -> None:
@@ -174,7 +177,9 @@ def _by_channel(part: nn.Module, x: torch.Tensor, layer: str) -> torch.Tensor:
 def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) -> tuple[int, int, int]:
     """Return where a place of a layer reads: the first base of place 0, the bases between places, and the width.
 
-    By single substitutions in random sequences, in float64: a base is read by a place if any channel of it changes.
+    In float64, on random sequences: a base is read by a place if a substitution changes any channel of it, or if the
+    place has no number where the base has none. Substitutions alone do not move a channel that answers to rare words
+    only, and what has no number is the same to any weight; but a comparison, or a lookup, may hide it.
 
     Raises
     ------
@@ -192,6 +197,7 @@ def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) 
             edited[:, base] = (edited[:, base] + 1 + row % 3) % 4
             after = np.concatenate(list(activations(exact, layer, at, edited)))
             found[row] = (np.abs(after - before) > _DIFFERS * (np.abs(after) + np.abs(before))).any((0, 1))
+            found[row] |= _without_a_number(exact, layer, at, probes[:1], int(base), before.shape[2])
         return found
 
     whole = AttributionError(
@@ -224,6 +230,18 @@ def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) 
             "nearer to the sequence, such as the first convolution"
         )
     return start, step, int(width.max())
+
+
+def _without_a_number(
+    predictor: TorchPredictor, layer: str, at: At, tokens: Tokens, base: int, n_places: int
+) -> NDArray[np.bool_]:
+    """Return which places of a layer are NaN, (places,), where a base is; none if the network refuses it before."""
+    part, met = as_layer(predictor.module, layer, at), list[torch.Tensor]()
+    with met_at(part, at, met.append), suppress(RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError):
+        call_network(predictor, tokens, nan_at=base)
+    if not met:
+        return np.zeros(n_places, bool)
+    return _by_channel(part, met[0], layer).isnan().any(1).any(0).cpu().numpy()
 
 
 _NARROWEST, _LEAST_BITS, _CHANCE_BITS = 4, 0.25, 2.16
