@@ -14,9 +14,9 @@ ELSEWHERE = causalgia docs $(patsubst %,tests/test_%.py,across_tasks analysis ar
 	plot_catalogue predict predict_factory predict_loading records reference_stats reporting run samplers shuffles spec \
 	staircase store stored tables vector_math verdicts workers zoo)
 LOWEST = .venv-lowest
-# pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
+# pytest runs a process on each core; BLAS or numba with threads of its own in each would only wait for the others
 # kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
-ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 # where this is set, each process that a test starts compiles every module that it imports again, and so does each worker of pytest
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._discover import _largest, _reads, _variants, is_near_copy
-from causalgia.attribution.distinct_patterns import EditedBackgrounds, trimmed
+from causalgia.attribution.distinct_patterns import EditedBackgrounds, Pattern, _added, each_word_once, trimmed
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import (
     AttributionError,
@@ -216,6 +216,69 @@ def test_half_words_that_backgrounds_complete_become_the_word():
     direct[:, 17:23] = encode(["TGCATG"])[0]
     effect = rbfox1.predict(direct).mean() - rbfox1.predict(backgrounds).mean()
     assert abs(cut.effect - effect) < 0.1  # one base to the left of it
+
+
+LONG = "TGACGTCATTGC"
+
+
+def counting(word, least=None):
+    """A predictor that counts a word; parts of it count in proportion to what they have beyond `least` letters."""
+    letters, least = encode([word])[0], len(word) - 1 if least is None else least
+
+    def count(x):
+        frames = np.lib.stride_tricks.sliding_window_view(x.argmax(1), len(word), axis=1)
+        beyond = np.maximum((frames == letters).sum(-1) - least, 0) / (len(word) - least)
+        return beyond.sum(1, keepdims=True).astype(np.float64)
+
+    return cg.FunctionPredictor(count, tasks=["activity"])
+
+
+@pytest.mark.parametrize(("method", "least"), [("seqlets", 9), ("kmer", 11)])
+def test_a_word_longer_than_a_window_is_proposed_whole(method, least):
+    """Letters beside the eight of a window were added once, two on each side."""
+    predictor = counting(LONG, least)
+    proposed = cg.propose(sequences=planted(80, LONG, length=60), predictor=predictor, method=method, rng=0)
+    assert proposed["consensus"].values[0] == LONG
+
+
+def test_a_letter_that_completes_another_word_in_one_background_is_none_of_the_word():
+    """The word has nine letters; with the tenth beside it one background of 64 reads a word of its own."""
+    read, other = counting("TTGCATGAC", 7), counting("ACCTT")
+
+    def both(x):
+        return read.predict(x.argmax(1).astype(np.uint8)) + 20 * other.predict(x.argmax(1).astype(np.uint8))
+
+    backgrounds = np.zeros((64, 60), dtype=np.uint8)
+    backgrounds[0, 36:38] = 3
+    frame, edited = encode(["AAAATTGCATGACCAA"])[0], EditedBackgrounds(cg.FunctionPredictor(both), backgrounds)
+    nine, ten = (edited.answers(frame[None, 4:stop], at=26, task=0).mean() for stop in (13, 14))
+    assert ten - nine > 0.25 * nine
+    assert decode(trimmed(frame, edited, inside=(4, 12), task=0).word) == ["TTGCATGAC"]
+
+
+def test_a_part_of_a_longer_word_gives_way_to_it():
+    none = np.zeros((0, 3), dtype=np.int64)
+    part, long = (
+        Pattern(word, np.full((len(word), 4), 0.25), 0, none, effect, frozenset([method]))
+        for word, effect, method in (("GACGTCAT", 0.004, "seqlets"), (LONG, 1.0, "modisco"))
+    )
+    for first, second in ((part, long), (long, part)):
+        merged = [first]
+        assert _added(merged, second, False)
+        assert [(one.word, one.methods) for one in merged] == [(LONG, frozenset(["seqlets", "modisco"]))]
+
+
+def test_a_word_that_two_patterns_become_is_one():
+    none = np.zeros((1, 3), dtype=np.int64)
+    words = ("TGCATT", "ACGTGT", "AATGCA", "ACGTGT")
+    patterns = [
+        Pattern(word, np.full((6, 4), 0.25), 0, none + k, 1.0, frozenset([str(k)])) for k, word in enumerate(words)
+    ]
+    one = each_word_once(patterns, both_strands=False)
+    assert [pattern.word for pattern in one] == ["TGCATT", "ACGTGT", "AATGCA"]
+    assert one[1].methods == {"1", "3"}
+    assert one[1].windows.tolist() == [[1, 1, 1], [3, 3, 3]]
+    assert [pattern.word for pattern in each_word_once(patterns, both_strands=True)] == ["TGCATT", "ACGTGT"]
 
 
 def test_windows_do_not_overlap_and_groups_hold_each_window_once():
@@ -577,7 +640,7 @@ def test_a_network_is_asked_about_what_changes_alone():
         rows[:, 90:98] = np.where(word == 9, rows[:, 90:98], word)
         direct.append(predictor.predict(rows).mean())
     for one in (predictor, quick):
-        found = EditedBackgrounds(one, backgrounds).mean_answers(words, at=90, task=0)
+        found = EditedBackgrounds(one, backgrounds).answers(words, at=90, task=0).mean(axis=1)
         np.testing.assert_allclose(found, direct, rtol=1e-4)
     other = cg.TorchPredictor(torch.nn.Sequential(*net[:-1], torch.nn.Linear(384, 1)), tasks=["a"], device="cpu")
     both = cg.Ensemble([predictor, other])

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.attribution._attribute import attribute
-from causalgia.attribution.distinct_patterns import EditedBackgrounds, Pattern, distinct_patterns, with_others
+from causalgia.attribution.distinct_patterns import (
+    EditedBackgrounds,
+    Pattern,
+    distinct_patterns,
+    each_word_once,
+    with_others,
+)
 from causalgia.attribution.seqlets import (
     Group,
     Windows,
@@ -94,7 +100,7 @@ def propose(
         trimmed; by default dinucleotide shuffles of the sequences.
     width
         Positions of a window, 4 or more (and at most 8 of ``"kmer"``); 8 by default. Trimmed words are of 4 to
-        ``width + 4``.
+        ``2 * width``.
     level
         Share of the windows of null maps that lie beyond the two limits, 0.1 by default. A proposal rate, and no error
         rate: most windows beyond it may be of no effect.
@@ -194,7 +200,7 @@ def propose(
             patterns = distinct_patterns(name, found, edited, n_patterns, strands, columns)
         else:
             patterns = with_others(patterns, name, found, edited, n_patterns, strands, columns)
-    patterns.sort(key=lambda one: -abs(one.effect))
+    patterns = each_word_once(sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands)
     made = _proposals_dataset(patterns, list(lists), maps, scores)
     if not called:
         made["threshold"] = (("side", "task"), np.stack([below, above]))

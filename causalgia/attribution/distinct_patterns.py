@@ -12,7 +12,8 @@ from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import decode, encode, reverse_complement_word
 from causalgia.types import Tokens
 
-_SHARE = 0.2
+_SHARE = 0.2  # of the effect of a word, that a letter carries
+_CLEAR = 4.0  # standard errors, of what such a letter carries
 _NARROWEST = 4
 _SHORTEST_WITHIN = 6
 
@@ -58,8 +59,8 @@ class EditedBackgrounds:
         answers = predictor.predict(backgrounds).astype(np.float64).reshape(n, -1, len(predictor.parts))
         self.untreated = answers.mean(axis=(0, 2))
 
-    def mean_answers(self, words: Tokens, *, at: int, task: int) -> NDArray[np.float64]:
-        """Return the mean answer with each word (m, width) at a place of the backgrounds: (m,).
+    def answers(self, words: Tokens, *, at: int, task: int) -> NDArray[np.float64]:
+        """Return the answer to each background with each word (m, width) at a place: (m, n).
 
         Backgrounds keep their own letters where a word has `NO_LETTER`.
         """
@@ -67,17 +68,18 @@ class EditedBackgrounds:
         rows = np.broadcast_to(self.backgrounds, (len(words), *self.backgrounds.shape)).copy()
         own = self.backgrounds[:, at:stop]
         rows[:, :, at:stop] = np.where(words[:, None] == NO_LETTER, own, words[:, None])
-        mean = np.zeros(len(words))
+        total = np.zeros((len(words), n))
         for part, sessions, held in self._sessions:
             for k, session in enumerate(sessions):
-                block = rows[:, k * held : (k + 1) * held]
+                units = slice(k * held, (k + 1) * held)
+                block = rows[:, units]
                 places = np.tile(np.arange(block.shape[1]), len(words))
                 answers = session.answers(block.reshape(-1, rows.shape[2]), places)
-                mean += answers[:, task].astype(np.float64).reshape(len(words), -1).sum(axis=1)
+                total[:, units] += answers[:, task].astype(np.float64).reshape(len(words), -1)
             if not sessions:
                 answers = part.predict(rows.reshape(-1, rows.shape[2]))
-                mean += answers[:, task].astype(np.float64).reshape(len(words), n).sum(axis=1)
-        return mean / (n * len(self._sessions))
+                total += answers[:, task].astype(np.float64).reshape(len(words), n)
+        return total / len(self._sessions)
 
 
 def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int], task: int) -> Trimmed:
@@ -86,7 +88,8 @@ def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int]
     Outer positions stay where their letter carries a fifth of the word's effect (against the mean of the other three),
     or where the answers of the four bases differ by a fifth of the most that they do at any position. Then up to two
     letters on either side are added, from the sequences that propose the word, if they carry a fifth of its effect: so
-    ``GCAUGU``, which backgrounds complete to ``UGCAUG`` now and then, becomes ``UGCAUG``.
+    ``GCAUGU``, which backgrounds complete to ``UGCAUG`` now and then, becomes ``UGCAUG``. Beside such letters two more
+    are added, and so on, if they carry as much, and four times their standard error: the word was a part of a long one.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int]
     left, right = inside
     word, length = frame[left:right], edited.backgrounds.shape[1]
     at, width, without = (length - len(word)) // 2, len(word), float(edited.untreated[task])
-    answer = _by_base(edited, word, at, at + np.arange(width), task)
+    answer = _by_base(edited, word, at, at + np.arange(width), task).mean(axis=2)
     effect, spread = float(answer[0, word[0]]) - without, np.ptp(answer, axis=1)
     carried = np.sign(effect) * _carried(answer, word)
     belongs = np.flatnonzero((spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect)))
@@ -111,29 +114,31 @@ def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int]
         before, after = (spread[start - 1] if start > 0 else -1.0), (spread[stop] if stop < width else -1.0)
         start, stop = (start - 1, stop) if before >= after else (start, stop + 1)
 
-    beside = np.array(
-        [
-            k
-            for k in (start - 2, start - 1, stop, stop + 1)
-            if 0 <= at + k < length and 0 <= left + k < len(frame) and frame[left + k] < 4
-        ],
-        dtype=np.int64,
-    )
-    answer = _by_base(edited, word[start:stop], at + start, at + beside, task)
-    kept = np.sign(effect) * _carried(answer, frame[left + beside]) >= _SHARE * abs(effect)
-    added = {k for k, keep in zip(beside.tolist(), kept.tolist(), strict=True) if keep and effect != 0}
-    first, last = start, stop
-    while first - 1 in added:
-        first -= 1
-    while last in added:
-        last += 1
-    final = frame[left + first : left + last]
-    answers = edited.mean_answers(final[None], at=at + first, task=task)
-    return Trimmed(final, left + first, float(answers[0]) - without)
+    first, last, least_t = start, stop, 0.0
+    while True:
+        beside = [
+            k for k in (first - 2, first - 1, last, last + 1) if 0 <= at + k < length and 0 <= left + k < len(frame)
+        ]
+        places = np.array([k for k in beside if frame[left + k] < 4], dtype=np.int64)
+        final = frame[left + first : left + last]
+        answers = _by_base(edited, final, at + first, at + places, task)
+        each = np.sign(effect) * _carried(answers, frame[left + places])
+        mean, se = each.mean(axis=1), each.std(axis=1) / np.sqrt(each.shape[1])
+        kept = (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
+        added = set(places[kept].tolist())
+        while first - 1 in added:
+            first -= 1
+        while last in added:
+            last += 1
+        grown = frame[left + first : left + last]
+        effect = float(edited.answers(grown[None], at=at + first, task=task).mean()) - without
+        if len(grown) == len(final):
+            return Trimmed(grown, left + first, effect)
+        least_t = _CLEAR
 
 
 def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64]:
-    """Return the answer with a letter at each position minus the mean of the other three bases: (positions,)."""
+    """Return the answer with a letter at each position minus the mean of the other three bases: (positions, ...)."""
     own = answer[np.arange(len(letters)), letters]
     carried: NDArray[np.float64] = own - (answer.sum(axis=1) - own) / 3
     return carried
@@ -142,16 +147,17 @@ def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64
 def _by_base(
     edited: EditedBackgrounds, word: Tokens, at: int, positions: NDArray[np.int64], task: int
 ) -> NDArray[np.float64]:
-    """Return the mean answer with each base at positions of the backgrounds, a word at a place: (positions, 4)."""
+    """Return the answer with each base at positions of each background, a word at a place: (positions, 4, n)."""
+    n = len(edited.backgrounds)
     if not len(positions):
-        return np.zeros((0, 4))
+        return np.zeros((0, 4, n))
     first = min(at, int(positions.min()))
     template = np.full(max(at + len(word), int(positions.max()) + 1) - first, NO_LETTER, dtype=np.uint8)
     template[at - first : at - first + len(word)] = word
     words = np.broadcast_to(template, (len(positions), 4, len(template))).copy()
     words[np.arange(len(positions)), :, positions - first] = np.arange(4, dtype=np.uint8)
     distinct, row = np.unique(words.reshape(-1, len(template)), axis=0, return_inverse=True)
-    return edited.mean_answers(distinct, at=first, task=task)[row].reshape(len(positions), 4)
+    return edited.answers(distinct, at=first, task=task)[row].reshape(len(positions), 4, n)
 
 
 @dataclass(frozen=True)
@@ -203,8 +209,8 @@ def with_others(
     """Return patterns with those that another method adds, at most so many.
 
     What is in an earlier pattern, holds it or is a near copy of it (`is_near_copy`) with an effect of the same sign
-    adds its windows to that one, which keeps its word. Words of k letters, of which there are many, are compared before
-    they are trimmed as well.
+    adds its windows to that one, which keeps its word, unless it has less than half of the effect of a longer one, of
+    which it is then a part. Words of k letters, of which there are many, are compared before they are trimmed as well.
     """
     merged, n_found = list(found), len(found)
     for of, group in listed:
@@ -223,6 +229,21 @@ def with_others(
     return merged
 
 
+def each_word_once(patterns: list[Pattern], *, both_strands: bool) -> list[Pattern]:
+    """Return patterns of different words: later ones of a word, shortened or lengthened to it, add to the first."""
+    found: dict[str, Pattern] = {}
+    for pattern in patterns:
+        other = reverse_complement_word(pattern.word)
+        word = other if both_strands and other in found else pattern.word
+        if word not in found:
+            found[word] = pattern
+            continue
+        one = found[word]
+        both = np.concatenate([one.windows, pattern.windows])
+        found[word] = replace(one, windows=both, methods=one.methods | pattern.methods)
+    return list(found.values())
+
+
 def _added(merged: list[Pattern], pattern: Pattern, both_strands: bool) -> bool:
     """Add a pattern to one that it is a copy of, in place; return whether there is one."""
     for k, one in enumerate(merged):
@@ -230,7 +251,9 @@ def _added(merged: list[Pattern], pattern: Pattern, both_strands: bool) -> bool:
         near = same and is_near_copy(pattern.word, one.word, both_strands=both_strands)
         if near or (len(pattern.motif) and _shared(one, pattern, both_strands) is not None):
             both = np.concatenate([one.windows, pattern.windows])
-            merged[k] = replace(one, windows=both, methods=one.methods | pattern.methods)
+            is_part = len(pattern.word) > len(one.word) and abs(pattern.effect) > 2 * abs(one.effect)
+            whole = pattern if len(pattern.motif) and is_part else one
+            merged[k] = replace(whole, windows=both, methods=one.methods | pattern.methods)
             return True
     return False
 
