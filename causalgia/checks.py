@@ -109,7 +109,7 @@ def similar_names(name: str, known: Iterable[str], *, most: int = 1) -> list[str
     """Return the known names that are spelled most like a name, the nearest first; none if none is near."""
     names = list(known)
     same = [one for one in names if one.casefold() == name.casefold()]
-    close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=most)
     return list(dict.fromkeys([*same, *close]))[:most]
 
 
