@@ -332,8 +332,8 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         model = _posterior(effects) if attrs.get("evidence") == "posterior" else []
-        told = verdict_method(effects, model=False).replace(", which stands beside it", "")
-        verdicts = [line for line in told.split("\n") if line]
+        description = verdict_method(effects, model=False).replace(", which stands beside it", "")
+        verdicts = [line for line in description.split("\n") if line]
         return [*model, *verdicts, *_intervals_of_verdicts(effects)]
     if "lower" not in effects:
         return []
