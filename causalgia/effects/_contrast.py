@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,7 @@ from causalgia.choices import Scale
 from causalgia.effect_table import tasks_in_table
 from causalgia.effects.contrast_weights import (
     Contrasts,
+    Weights,
     arm_name,
     as_unique,
     duplicate_notes,
@@ -50,7 +51,6 @@ from causalgia.effects.task_weights import (
     requested_task_weights,
     stacked_models,
     stacked_weights,
-    task_weights_in_words,
     tasks_in_use,
 )
 from causalgia.errors import ContrastError, OutcomesError, quoted
@@ -166,70 +166,114 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
+    outcomes = _as_outcomes(outcomes)
     if over is not None:
-        question = (control, contrasts, interaction)
-        return _contrast_of_models(outcomes, over, *question, models, tasks=tasks, scale=scale, ceiling=ceiling)
+        of_arms = (control, contrasts, interaction)
+        return _contrast_of_models(outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling)
     if models is not None:
         raise ContrastError("models= are contrasts between the models of an ensemble; say over='model' as well")
-    from_analysis = control is None and contrasts is None and interaction is None
-    if from_analysis and tasks is None and isinstance(outcomes, xr.Dataset):
-        tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
-    if has_positions(outcomes):
-        of_tasks = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
-        columns = contrast(
-            folded(outcomes),
-            control=control,
-            contrasts=contrasts,
-            interaction=interaction,
-            tasks=None if of_tasks is None else of_tasks.at_each(positions_of(outcomes).tolist()),
-            scale=scale,
-            ceiling=ceiling,
-        )
-        return unfolded(columns, outcomes) if of_tasks is None else _curves_of_tasks(columns, outcomes, of_tasks)
-    outcomes, stored = _as_outcomes(outcomes), "analysis" in outcomes.attrs
-    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    planned = _stored_question(outcomes) if from_analysis or stored else None
-    if from_analysis and planned is not None:
+    question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
+    if not has_positions(outcomes):
+        return _effects(outcomes, question, question.tasks, scale, ceiling)
+    if question.tasks is None:
+        return unfolded(_effects(folded(outcomes), question, None, scale, ceiling), outcomes)
+    by_column = question.tasks.at_each(positions_of(outcomes).tolist())
+    columns = _effects(folded(outcomes), question, by_column, scale, ceiling)
+    of_tasks = [name for name, c in outcomes.coords.items() if "task" in c.dims]
+    first = outcomes.drop_vars(of_tasks).isel(task=np.zeros(len(question.tasks.names), int))
+    return unfolded(columns, first.assign_coords(task=question.tasks.names))
+
+
+class _Question(NamedTuple):
+    """Contrasts of arms and of tasks as they were given, or as the plan has them.
+
+    Parameters
+    ----------
+    control, interaction
+        None where the contrasts were given by weights.
+    weights
+        Weights of the arms by the name of the contrast.
+    tasks
+        Weights of the tasks, if contrasts between tasks are estimated.
+    as_planned
+        Whether the contrasts of arms are those of the stored analysis or design.
+    deviations
+        The attribute ``exploratory``, if the question differs from the stored analysis.
+    """
+
+    control: str | None
+    interaction: Sequence[str] | None
+    weights: Weights
+    tasks: TaskWeights | None
+    as_planned: bool
+    deviations: dict[str, str]
+
+
+def _as_question(
+    outcomes: xr.Dataset,
+    control: str | float | None,
+    contrasts: Contrasts | None,
+    interaction: Sequence[str] | None,
+    tasks: Contrasts | None,
+    scale: Scale,
+) -> _Question:
+    from_plan, stored = control is None and contrasts is None and interaction is None, "analysis" in outcomes.attrs
+    planned = _stored_question(outcomes) if from_plan or stored else None
+    if from_plan and planned is not None:
         control, contrasts, interaction = planned
+    if from_plan and tasks is None:
+        tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
+    arms = _names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
+    over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
     question = (control, None if contrasts is None else weights, interaction)
-    W, cells, on = weight_matrix(weights, arms), list(next(iter(weights.values()))), measured_on(outcomes)
-    crossover = "arm" in outcomes["outcome"].dims
+    as_planned = from_plan or (stored and question == planned)
+    asked = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    asked["tasks"] = _tasks_for_plan(outcomes, over)
+    deviations = exploratory_attrs(outcomes.attrs, **asked, scale=scale)
+    return _Question(control, interaction, weights, over, as_planned, deviations)
+
+
+def _effects(
+    outcomes: xr.Dataset, question: _Question, over: TaskWeights | None, scale: Scale, ceiling: float | None
+) -> xr.Dataset:
+    """Return the effects of outcomes without positions; `over` are the weights of their tasks."""
+    control, interaction, weights, of_tasks, as_planned, deviations = question
+    arms, on, crossover = _names_of_arms(outcomes), measured_on(outcomes), "arm" in outcomes["outcome"].dims
+    W, cells = weight_matrix(weights, arms), list(next(iter(weights.values())))
     check_scale_of_means(scale, ceiling, interaction, crossover, on)
-    of_tasks = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
-    if of_tasks is not None:
+    if over is not None:
         check_task_scale(scale)
-        outcomes = tasks_in_use(outcomes, of_tasks, scale)
+        outcomes = tasks_in_use(outcomes, over, scale)
     sd_of = varying_sd_weights(outcomes, W, arms, control)
-    of_sd = sd_attrs(sd_of, W)
     if crossover:
-        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, of_tasks)
+        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, over)
     else:
-        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, of_tasks)
-    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=of_tasks, sd_of=sd_of)
-    skewed = skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
-    if of_tasks is not None:
+        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
+    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+    sentences = [] if as_planned else duplicate_notes(weights)
+    sentences += skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
+    if over is not None:
         outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects = effects if of_tasks is None else effects.assign_coords(task=of_tasks.names)
+    effects = effects if over is None else effects.assign_coords(task=over.names)
     effects["weight"] = (("contrast", "arm"), as_dense(W))
     do = do_coordinate(outcomes, weights, scale)
     effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
-    as_planned, edits = from_analysis or (stored and question == planned), str(effects.attrs.pop("edits", ""))
-    sentences = [] if as_planned else duplicate_notes(weights)
-    sentences += skewed
+    edits = str(effects.attrs.pop("edits", ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
-    effects.attrs |= effect_attrs(
-        on, weights, scale, "crossover" if crossover else "parallel", control, interaction, of_tasks
-    )
-    changed = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
-    changed["tasks"] = _tasks_for_plan(outcomes, of_tasks)
-    effects.attrs |= of_sd | exploratory_attrs(outcomes.attrs, **changed, scale=scale)
+    assignment = "crossover" if crossover else "parallel"
+    effects.attrs |= effect_attrs(on, weights, scale, assignment, control, interaction, of_tasks)
+    effects.attrs |= sd_attrs(sd_of, W) | deviations
     return validate(annotate(with_notes(effects, *sentences)), "effects")
+
+
+def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
+    return as_unique([str(arm) for arm in outcomes["arm"].to_numpy()], "arms")
 
 
 def _tasks_for_plan(outcomes: xr.Dataset, over: TaskWeights | None) -> Any:
@@ -242,20 +286,6 @@ def _tasks_for_plan(outcomes: xr.Dataset, over: TaskWeights | None) -> Any:
     if patterns and all(matched(task, over.known) for task in patterns):
         return planned if without_patterns(planned, over.known) == over.weights else over.weights
     return over.weights
-
-
-def _curves_of_tasks(columns: xr.Dataset, outcomes: xr.Dataset, over: TaskWeights) -> xr.Dataset:
-    """Return the folded effects of contrasts between tasks as curves, with attrs on these and not on the columns."""
-    of_tasks = {name for name, c in outcomes.coords.items() if "task" in c.dims}
-    like = outcomes.drop_vars(of_tasks).isel(task=np.zeros(len(over.names), int)).assign_coords(task=over.names)
-    found = unfolded(columns, like)
-    if not over.selects:
-        of_units = str(columns.attrs["estimand"]).partition(", of the ")[2]
-        found.attrs |= over.attrs | {"estimand": f"{task_weights_in_words(over.weights)}, of the {of_units}"}
-    planned = exploratory_attrs(outcomes.attrs, tasks=_tasks_for_plan(outcomes, over))
-    marked = [name for name in str(found.attrs.pop("exploratory", "")).split(", ") if name not in ("", "tasks")]
-    marked += ["tasks"] if "tasks" in planned.get("exploratory", "").split(", ") else []
-    return found.assign_attrs({"exploratory": ", ".join(marked)} if marked else {})
 
 
 def _contrast_of_models(
@@ -271,9 +301,8 @@ def _contrast_of_models(
     ceiling: float | None,
 ) -> xr.Dataset:
     """Return contrasts between the models of an ensemble, whose arms become arms of one trial."""
-    validate(outcomes, "outcomes", positions=True)
     of_models = requested_model_weights(outcomes, over, control, models)
-    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    arms = _names_of_arms(outcomes)
     by_arm = contrasts is None and interaction is None
     weights = (
         {arm: {arm: 1.0} for arm in arms} if by_arm else requested_weights(outcomes, arms, None, contrasts, interaction)
@@ -291,7 +320,7 @@ def _contrast_of_models(
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes of one unit or more with a dim arm, in memory but for those of a crossover."""
-    validate(outcomes, "outcomes")
+    validate(outcomes, "outcomes", positions=has_positions(outcomes))
     if outcomes.sizes["unit"] == 0:
         raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:

@@ -70,13 +70,14 @@ class TaskWeights:
         """Return bounds on the error of `sums`, from bounds by task."""
         return sums_over_axis(abs(self.matrix), x, axis)
 
-    def at_each(self, positions: Sequence[Any]) -> Weights:
+    def at_each(self, positions: Sequence[Any]) -> TaskWeights:
         """Return the weights over the columns of curves, as `causalgia.positions.folded` names them."""
-        return {
+        weights = {
             f"{name} at {at}": {f"{task} at {at}": w for task, w in row.items()}
             for at in positions
             for name, row in self.weights.items()
         }
+        return TaskWeights(weights, tuple(f"{task} at {at}" for at in positions for task in self.known))
 
     @property
     def attrs(self) -> dict[str, str]:
