@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
+from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.choices import Scale
 from causalgia.effect_table import tasks_in_table
 from causalgia.effects.contrast_weights import (
@@ -218,11 +218,11 @@ def _as_question(
     scale: Scale,
 ) -> _Question:
     from_plan, stored = control is None and contrasts is None and interaction is None, "analysis" in outcomes.attrs
-    planned = _stored_question(outcomes) if from_plan or stored else None
-    if from_plan and planned is not None:
+    plan = _stored_plan(outcomes) if from_plan or stored else Analysis()
+    planned = (plan.control, plan.weights_by_contrast or None, list(plan.interaction or ()) or None)
+    if from_plan:
         control, contrasts, interaction = planned
-    if from_plan and tasks is None:
-        tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
+        tasks = (plan.weights_by_task_contrast or None) if tasks is None else tasks
     arms = _names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
@@ -230,7 +230,7 @@ def _as_question(
     question = (control, None if contrasts is None else weights, interaction)
     as_planned = from_plan or (stored and question == planned)
     asked = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
-    asked["tasks"] = _tasks_for_plan(outcomes, over)
+    asked["tasks"] = _tasks_for_plan(plan, over)
     deviations = exploratory_attrs(outcomes.attrs, **asked, scale=scale)
     return _Question(control, interaction, weights, over, as_planned, deviations)
 
@@ -276,9 +276,9 @@ def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
     return as_unique([str(arm) for arm in outcomes["arm"].to_numpy()], "arms")
 
 
-def _tasks_for_plan(outcomes: xr.Dataset, over: TaskWeights | None) -> Any:
+def _tasks_for_plan(plan: Analysis, over: TaskWeights | None) -> Any:
     """Return the weights of tasks in the form in which a plan has them: its own patterns, where they say the same."""
-    planned = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast
+    planned = plan.weights_by_task_contrast
     if over is None or (not planned and over.selects and set(over.names) == set(over.known)):
         return None
     known = set(over.known)
@@ -329,15 +329,10 @@ def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     return outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
 
 
-def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
-    """Return control, contrasts and interaction of the analysis stored with the outcomes, else of their design."""
-    analysis = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    analysis = analysis if analysis.asks else analysis.asking(design_question(outcomes))
-    return (
-        analysis.control,
-        analysis.weights_by_contrast or None,
-        list(analysis.interaction) if analysis.interaction else None,
-    )
+def _stored_plan(outcomes: xr.Dataset) -> Analysis:
+    """Return the analysis stored with the outcomes, with the contrasts of their design if it has none."""
+    plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    return plan if plan.asks else plan.asking(design_question(outcomes))
 
 
 def _crossover_effects(

@@ -101,7 +101,8 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
     {'K562 - `*2`': {'K562': 1.0, 'HepG2': -1.0}}
     """
     names = as_unique([str(name) for name in known], "tasks")
-    weights = without_patterns(weights_as_given(tasks, names, of="task"), names)
+    rows = weights_as_given(tasks, names, of="task")
+    weights = without_patterns(rows, names)
     for name, row in weights.items():
         if name in names and {task: weight for task, weight in row.items() if weight} != {name: 1.0}:
             raise ContrastError(f"the contrast {quoted(name)} has the name of a task, and is another sum; rename it")
