@@ -58,7 +58,7 @@ from causalgia.expressions import matched, without_patterns
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
-from causalgia.positions import folded, has_positions, positions_of, unfolded
+from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 
@@ -173,15 +173,13 @@ def contrast(
     if models is not None:
         raise ContrastError("models= are contrasts between the models of an ensemble; say over='model' as well")
     question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
-    if not has_positions(outcomes):
-        return _effects(outcomes, question, question.tasks, scale, ceiling)
-    if question.tasks is None:
-        return unfolded(_effects(folded(outcomes), question, None, scale, ceiling), outcomes)
-    by_column = question.tasks.at_each(positions_of(outcomes).tolist())
-    columns = _effects(folded(outcomes), question, by_column, scale, ceiling)
-    of_tasks = [name for name, c in outcomes.coords.items() if "task" in c.dims]
-    first = outcomes.drop_vars(of_tasks).isel(task=np.zeros(len(question.tasks.names), int))
-    return unfolded(columns, first.assign_coords(task=question.tasks.names))
+    columns, by_column, curves = outcomes, question.tasks, has_positions(outcomes)
+    if curves:
+        columns = folded(outcomes)
+        by_column = None if by_column is None else by_column.at_each(outcomes["position"].to_numpy().tolist())
+        outcomes = _with_tasks(outcomes, question.tasks)
+    effects = _effects(columns, question, by_column, scale, ceiling)
+    return unfolded(effects, outcomes) if curves else effects
 
 
 class _Question(NamedTuple):
@@ -272,6 +270,15 @@ def _effects(
     return validate(annotate(with_notes(effects, *sentences)), "effects")
 
 
+def _with_tasks(curves: xr.Dataset, of_tasks: TaskWeights | None) -> xr.Dataset:
+    """Return curves with contrasts between tasks in place of the tasks, whose labels are those of effects."""
+    if of_tasks is None:
+        return curves
+    labels = [name for name, c in curves.coords.items() if "task" in c.dims]
+    first = curves.drop_vars(labels).isel(task=np.zeros(len(of_tasks.names), int))
+    return first.assign_coords(task=of_tasks.names)
+
+
 def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
     return as_unique([str(arm) for arm in outcomes["arm"].to_numpy()], "arms")
 
@@ -320,7 +327,8 @@ def _contrast_of_models(
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes of one unit or more with a dim arm, in memory but for those of a crossover."""
-    validate(outcomes, "outcomes", positions=has_positions(outcomes))
+    curves = has_positions(outcomes)
+    validate(outcomes, "outcomes", positions=curves)
     if outcomes.sizes["unit"] == 0:
         raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
