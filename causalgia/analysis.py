@@ -23,6 +23,7 @@ from causalgia.choices import (
     LEAST_FOR_A_LAW,
     LEAST_PLACEBO_WORDS,
     LEAST_TO_SHARE,
+    METHODS,
     POSTERIOR_ERRORS,
     Error,
     Law,
@@ -184,7 +185,7 @@ class Analysis:
             return
         for name, value, known in (
             ("error", self.error, ("auto", "bh", "holm")),
-            ("adjust", self.adjust, ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "dunnett")),
+            ("adjust", self.adjust, {*METHODS} - {"auto", "bootstrap_t", "sign_flip"}),
         ):
             if value not in known:
                 raise DesignError(
