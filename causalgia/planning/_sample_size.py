@@ -117,9 +117,7 @@ def sample_size(
     36
     """
     if half_width is None and rope is None and true_effect is None:
-        raise EstimateError(
-            "no goal is given: say half_width= (an interval), rope= (a verdict) or true_effect= (a test)"
-        )
+        raise EstimateError("no goal is given: say half_width= (interval), rope= (verdict) or true_effect= (test)")
     if half_width is not None and not (rope is None and true_effect is None):
         other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
         raise EstimateError(f"half_width= (an interval) and {other} are two goals; give one of them")
@@ -303,21 +301,16 @@ def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], attr
 
 
 def _verdict_chance(
-    plan: Pilot,
-    clusters: Array,
-    true_effect: float | None,
-    rope: tuple[float, float] | None,
-    level: float,
-    least: float,
+    plan: Pilot, clusters: Array, at: float | None, rope: tuple[float, float] | None, level: float, least: float
 ) -> Array:
     """Return the probability of a verdict (without a rope, of rejection); negligible needs `least` clusters."""
     se, df = plan.error(clusters)
     enough = clusters >= least
-    if true_effect is not None:
+    if at is not None:
         if rope is None:
-            return t_power(true_effect, se, df, level=level)
-        return verdict_probability(true_effect, se, se, df, rope=rope, level=level, negligible=enough)
-    assert plan.ace is not None  # _read_effect
+            return t_power(at, se, df, level=level)
+        return verdict_probability(at, se, se, df, rope=rope, level=level, negligible=enough)
+    assert plan.ace is not None  # _as_effect
     assert plan.se is not None
     assert plan.df is not None
     # sd / (the pilot's sd) given the pilot is sqrt(df / chi2_df): its quadrature nodes and weights
@@ -378,9 +371,8 @@ def _describe_question(true_effect: float | None, rope: Any, plan: Pilot) -> str
     low, high = (0.0, 0.0) if rope is None else as_rope(rope)
     low, high = (plan.null, plan.null) if low == high else (low, high)
     what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
-    return f"{what}, " + (
-        "averaged over the pilot's uncertainty" if true_effect is None else f"at an effect of {true_effect:g}"
-    )
+    at = "averaged over the pilot's uncertainty" if true_effect is None else f"at an effect of {true_effect:g}"
+    return f"{what}, {at}"
 
 
 @dataclass(frozen=True)
