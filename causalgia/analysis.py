@@ -8,12 +8,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from causalgia.analysis_values import ANALYSIS, WEIGHTS, Contrasts, InText, Rope, as_frozen, as_plain, is_by_task
+from causalgia.analysis_values import (
+    ANALYSIS,
+    Contrasts,
+    InText,
+    Rope,
+    as_comparable,
+    as_frozen,
+    as_plain,
+    is_by_task,
+)
 from causalgia.checks import check_table, nearest, shown
 from causalgia.choices import (
     LEAST_FOR_A_LAW,
     LEAST_PLACEBO_WORDS,
     LEAST_TO_SHARE,
+    METHODS,
     POSTERIOR_ERRORS,
     Error,
     Law,
@@ -175,7 +185,7 @@ class Analysis:
             return
         for name, value, known in (
             ("error", self.error, ("auto", "bh", "holm")),
-            ("adjust", self.adjust, ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "dunnett")),
+            ("adjust", self.adjust, {*METHODS} - {"auto", "bootstrap_t", "sign_flip"}),
         ):
             if value not in known:
                 raise DesignError(
@@ -514,24 +524,11 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     """
     kept = analysis_in_attrs(attrs)
     other = [
-        name for name, value in asked.items() if _normalized(name, getattr(kept, name)) != _normalized(name, value)
+        name for name, value in asked.items() if as_comparable(name, getattr(kept, name)) != as_comparable(name, value)
     ]
     known = [name for name in str(attrs.get("exploratory", attrs.get("protocol_deviations", ""))).split(", ") if name]
     marked = dict.fromkeys([*known, *(other if kept != Analysis() else [])])
     return {"exploratory": ", ".join(marked)} if marked else {}
-
-
-def _normalized(name: str, value: Any) -> Any:
-    """Return a field's value in a form for comparison: order of rows ignored, default prior as None."""
-    plain = as_plain(name, value)
-    frozen = as_frozen(name, plain)
-    if name in WEIGHTS:
-        return {contrast: {weighted: w for weighted, w in row if w} for contrast, row in frozen or ()}
-    if name in ("interaction", "covariates"):
-        return frozenset(frozen or ())
-    if name == "rope" and isinstance(plain, dict):
-        return dict(frozen)
-    return None if name == "prior" and frozen == Prior() else frozen
 
 
 def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:

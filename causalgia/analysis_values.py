@@ -91,12 +91,12 @@ def as_plain(name: str, value: Any) -> Any:
         return "none"
     if value is None:
         return None
-    if name in WEIGHTS:
-        return _plain_weights(name, value)
-    if name == "prior":
-        return value.to_dict() if isinstance(value, Prior) else value
     if name == "rope" and (isinstance(value, Mapping) or is_by_task(value)):
         return {str(task): as_plain("", ends) for task, ends in dict(value).items()}
+    if name == "prior":
+        return value.to_dict() if isinstance(value, Prior) else value
+    if name in WEIGHTS:
+        return _plain_weights(name, value)
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
@@ -135,6 +135,25 @@ def as_frozen(name: str, value: Any) -> Any:
     if name == "prior":
         return _read_prior(value)
     return tuple(value) if isinstance(value, list) else value
+
+
+def as_comparable(name: str, value: Any) -> Any:
+    """Return the value of a field in a form for comparison: order of rows ignored, default prior as None.
+
+    Examples
+    --------
+    >>> as_comparable("interaction", ["A", "B"]) == as_comparable("interaction", ("B", "A"))
+    True
+    """
+    plain = as_plain(name, value)
+    frozen = as_frozen(name, plain)
+    if name in WEIGHTS:
+        return {contrast: {weighted: w for weighted, w in row if w} for contrast, row in frozen or ()}
+    if name in ("interaction", "covariates"):
+        return frozenset(frozen or ())
+    if name == "rope" and isinstance(plain, dict):
+        return dict(frozen)
+    return None if name == "prior" and frozen == Prior() else frozen
 
 
 def is_by_task(rope: object) -> bool:

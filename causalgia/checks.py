@@ -105,15 +105,15 @@ def check_key(table: Table, key: str, what: str) -> None:
         raise DesignError(f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}")
 
 
-def similar_names(name: str, known: Iterable[str], *, most: int = 1) -> list[str]:
-    """Return the known names that are spelled most like a name, the nearest first; none if none is near."""
+def similar_names(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> list[str]:
+    """Return the known names that are spelled most like a name, the nearest first; none if none reaches `cutoff`."""
     names = list(known)
     same = [one for one in names if one.casefold() == name.casefold()]
-    close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=most, cutoff=cutoff)
     return list(dict.fromkeys([*same, *close]))[:most]
 
 
-def nearest(name: str, known: Iterable[str], *, most: int = 1) -> str:
+def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> str:
     """Return a hint with the nearest known names, or an empty text.
 
     Examples
@@ -121,7 +121,7 @@ def nearest(name: str, known: Iterable[str], *, most: int = 1) -> str:
     >>> nearest("GATA", ["GATA1", "SP1"])
     "; did you mean 'GATA1'?"
     """
-    near = similar_names(name, known, most=most)
+    near = similar_names(name, known, most=most, cutoff=cutoff)
     return f"; did you mean {', '.join(map(quoted, near))}?" if near else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from math import inf
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from causalgia.checks import is_number
 
@@ -18,6 +18,49 @@ Target = Literal[
     "population x replicates",
 ]
 """Targets of the average (`causalgia.estimate`)."""
+
+
+class TargetMeaning(NamedTuple):
+    """What a target averages over.
+
+    Parameters
+    ----------
+    over
+        In a sentence; the report fills in the null model, the units and the predictors.
+    levels
+        The second population in a methods section, with its number ``{n}``; empty if there is none.
+    of_backgrounds
+        Whether the units are a sample of backgrounds, a few of which may have large effects.
+    of_predictors
+        Whether predictors are a sample, too.
+    of_predictions, of_measurements
+        Whether it is a target for outcomes of a predictor, and for those of an experiment.
+    """
+
+    over: str
+    levels: str = ""
+    of_backgrounds: bool = True
+    of_predictors: bool = False
+    of_predictions: bool = True
+    of_measurements: bool = False
+
+
+TARGET_MEANINGS: dict[str, TargetMeaning] = {
+    "population": TargetMeaning("over {null}", of_measurements=True),
+    "parents": TargetMeaning("over new draws from these parents ({draws})"),
+    "units": TargetMeaning("for exactly these {units}", of_backgrounds=False),
+    "population x predictors": TargetMeaning("over {null} and {members}", "on {n} predictors", of_predictors=True),
+    "next predictor": TargetMeaning("over {null}, in {next_member}", "on {n} predictors", of_predictors=True),
+    "population x words": TargetMeaning(
+        "over {null} and placebo words", "with {n} placebo words", of_measurements=True
+    ),
+    "population x replicates": TargetMeaning(
+        "over {null} and replicates of the experiment",
+        of_backgrounds=False,
+        of_predictions=False,
+        of_measurements=True,
+    ),
+}
 
 Pointwise = Literal["identity", "log", "log2", "logit"]
 """Scales that transform each outcome."""
@@ -41,6 +84,21 @@ Method = Literal[
     "sign_flip",
 ]
 """Multiplicity adjustments (`causalgia.adjust`, which also takes ``"hierarchical"``)."""
+
+METHOD_NAMES = {
+    "bh": "Benjamini-Hochberg",
+    "by": "Benjamini-Yekutieli",
+    "holm": "Holm",
+    "hochberg": "Hochberg",
+    "bonferroni": "Bonferroni",
+    "storey": "Storey's q",
+    "bootstrap_t": "bootstrap-t",
+    "dunnett": "Dunnett",
+    "sign_flip": "sign flips",
+    "sup_t": "sup-t",
+    "hierarchical": "Benjamini-Bogomolov",
+}
+"""Adjustments and bands as a methods section calls them."""
 
 Band = Literal["auto", "bootstrap_t", "dunnett", "sup_t", "bonferroni"]
 """Simultaneous bands (`causalgia.multiplicity.simultaneous`)."""

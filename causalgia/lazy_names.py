@@ -29,7 +29,8 @@ def unknown_name(module: str, name: str, known: Iterable[str], rooms: Iterable[s
         packages = [importlib.import_module(f"{module}.{room}") for room in rooms]
         homes = [package.__name__ for package in packages if name in getattr(package, "__all__", ())]
         other = _OTHER_WORDS.get(name, "")
-        hint = f"; did you mean {', '.join(f'{home}.{name}' for home in homes)}?" if homes else nearest(name, known)
+        hint = nearest(name, known, cutoff=0.6)
+        hint = f"; did you mean {', '.join(f'{home}.{name}' for home in homes)}?" if homes else hint
         hint = f"; did you mean {other!r}?" if other in known else hint
     # with the name given to the error, Python 3.12 would suggest it again
     return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", obj=sys.modules[module])

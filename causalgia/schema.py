@@ -263,7 +263,7 @@ def _validate_oligo_index(counts: xr.Dataset) -> None:
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
         raise OutcomesError(
             f"counts: 'oligo_index' has {place.max() if place.min() >= 0 else place.min()}, and there are "
-            f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: cg.mpra.filter, or arms= of the verb"
+            f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: cg.mpra.filter, or arm_names="
         )
 
 

@@ -81,8 +81,8 @@ forest(estimates, task="K562", truth=truth).figure
 
 # %%
 words = [name for name in estimates["contrast"].values.tolist() if name.startswith("placebo ")]
-told = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
-print(f"placebo words with p < 0.05, of {len(words)}:", told.to_pandas().to_dict())
+n_significant = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
+print(f"placebo words with p < 0.05, of {len(words)}:", n_significant.to_pandas().to_dict())
 
 # %% [markdown]
 # On the published network below, most placebo words have an effect. Writing any seven bases removes the bases that were there and adds

@@ -121,9 +121,9 @@ cg.plot.replicates(looked).figure
 # over elements.
 
 # %%
-counts = cg.mpra.filter(counts, min_dna=10, min_barcodes=3, arms=["placebo", "GATA1"])
+counts = cg.mpra.filter(counts, min_dna=10, min_barcodes=3, arm_names=["placebo", "GATA1"])
 print(counts.attrs["filters"])
-fit = cg.mpra.fit(counts, control="placebo", arms=["GATA1"])
+fit = cg.mpra.fit(counts, control="placebo", arm_names=["GATA1"])
 measured = nature[fit["element"].to_numpy().astype(str)].to_numpy()
 inside = (fit["lower"].to_numpy().ravel() <= measured) & (measured <= fit["upper"].to_numpy().ravel())
 print(f"{100 * inside.mean():.0f} % of the true effects are inside their 95 % intervals")
@@ -201,7 +201,7 @@ for arm, *log_counts, verdict in zip(*answers, strict=True):
     print(f"{arm}: {verdict}, about {expected:.2f} [{lower:.2f}, {upper:.2f}] on log2 if the slope holds")
 
 # %%
-pilot = cg.mpra.components(counts, control="placebo", arms=["GATA1"])
+pilot = cg.mpra.components(counts, control="placebo", arm_names=["GATA1"])
 planned = cg.mpra.power(
     virtual=next_virtual.sel(contrast=["two"]),
     slope=slope,
@@ -225,8 +225,8 @@ PAIR = ["WT", "MUT-allCrxSites"]
 if real:
     at = real / "mpra_real" / "library1"
     crx = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
-    crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2, arms=PAIR)
-    effects = cg.mpra.fit(crx, control="MUT-allCrxSites", arms=["WT"])
+    crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2, arm_names=PAIR)
+    effects = cg.mpra.fit(crx, control="MUT-allCrxSites", arm_names=["WT"])
     print(cg.report(cg.mpra.average(effects, by=None)))
 
 # %% [markdown]
@@ -240,7 +240,7 @@ if real:
     )
 
     def of(barcodes):
-        outcomes = cg.mpra.activity(crx.isel(barcode=np.flatnonzero(barcodes)), arms=PAIR)
+        outcomes = cg.mpra.activity(crx.isel(barcode=np.flatnonzero(barcodes)), arm_names=PAIR)
         ice = cg.contrast(outcomes, control="MUT-allCrxSites")["ice"].mean("model")
         return pd.Series(ice.to_numpy().ravel(), index=ice["unit"].to_numpy())
 

@@ -171,7 +171,7 @@ def claim():
 
 
 def plans():
-    return [power(sd=1.0, effect=0.5, n_units=n) for n in (10, 20, 50, 100, 200)]
+    return [power(sd=1.0, true_effect=0.5, n_units=n) for n in (10, 20, 50, 100, 200)]
 
 
 ROOM = {

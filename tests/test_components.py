@@ -278,9 +278,9 @@ Y, X, U = np.arange(6.0), np.ones((6, 1)), np.array([0, 0, 1, 1, 2, 2])
         # three ways to pair four rows: their covariances add up to that of the residual and the mean
         (
             (Y[:4], X[:4], {"u": U[:4], "v": np.array([0, 1, 0, 1]), "w": np.array([0, 1, 1, 0])}),
-            "cannot be told apart",
+            "cannot be separated",
         ),
-        ((Y, np.column_stack([X[:, 0], U == 0, U == 1]), {"u": U}), "cannot be told apart"),
+        ((Y, np.column_stack([X[:, 0], U == 0, U == 1]), {"u": U}), "cannot be separated"),
     ],
 )
 def test_reml_refuses_with_the_culprit(arguments: Any, words: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from causalgia.choices import TARGET_MEANINGS, TARGETS
 from causalgia.effects import contrast
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
 from causalgia.estimation import (
@@ -1085,3 +1086,10 @@ def test_variances_in_another_unit_are_moderated_alike_beside_one_that_is_nearly
     here, there = moderate(s2, 3.0), moderate(s2 * unit, 3.0)
     np.testing.assert_allclose(there.variance, here.variance * unit, rtol=1e-9)
     np.testing.assert_allclose(there.df, here.df, rtol=1e-9)
+
+
+def test_every_target_says_what_it_averages_over():
+    assert set(TARGET_MEANINGS) == set(TARGETS)
+    for meaning in TARGET_MEANINGS.values():
+        assert meaning.of_predictions or meaning.of_measurements
+        assert "{n}" in meaning.levels or not meaning.levels

@@ -481,7 +481,7 @@ def test_the_grammar_is_recovered_and_its_aliases_printed():
     for string in ("first x second = order x first_strand", "first x first_strand = second x order = spacing x second"):
         assert string in printed
     assert answer.decisions["aliases"].sel(contrast="second x spacing").item() == "order x second_strand"
-    assert answer.decisions["effect"].sel(contrast="second x spacing").item() == "BD"
+    assert answer.decisions["term"].sel(contrast="second x spacing").item() == "BD"
     assert str(answer).count("Aliased") == 1
 
 
@@ -500,7 +500,7 @@ def test_an_aliased_effect_is_the_sum_of_its_string():
     truth = oracle.true_ace(full, contrasts=weights).sel(task="K562")
     in_part = oracle.true_ace(part).sel(task="K562")
     for effect, others in aliases(["D=AB", "E=-AC", "F=BC"], 6, order=6).items():
-        name = next((n for n, letters in part.labels["effect"].items() if letters == effect), None)
+        name = next((n for n, letters in part.labels["term"].items() if letters == effect), None)
         if name is None:
             continue
         total = truth.sel(contrast=effect) + sum(

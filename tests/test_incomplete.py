@@ -166,7 +166,7 @@ def test_tables_that_are_none() -> None:
     with pytest.raises(OutcomesError, match="changes between its rows"):
         from_incomplete(long, **COLUMNS, parent="model")
     diagonal = long[long["unit"].str[1:].astype(int) == long["model"].str[1:].astype(int)]
-    with pytest.raises(EstimateError, match="cannot be told apart"):
+    with pytest.raises(EstimateError, match="cannot be separated"):
         from_incomplete(diagonal, **COLUMNS)
 
 

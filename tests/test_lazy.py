@@ -294,7 +294,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
     "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), half_width=0.1),
-    "power": lambda o: cg.planning.power(effects_of(o), n_units=50, effect=0.2),
+    "power": lambda o: cg.planning.power(effects_of(o), n_units=50, true_effect=0.2),
     "minimal effect": lambda o: cg.planning.minimal_detectable_effect(effects_of(o), n_units=50),
 }
 

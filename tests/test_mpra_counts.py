@@ -315,14 +315,14 @@ def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     summary = json.loads((folder / "expected" / "summary.json").read_text())
     pair = ["MUT-allCrxSites", "WT"]
-    kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2, arms=pair)
+    kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2, arm_names=pair)
     assert kept["dna_total"].item() == summary["size_dna"]
     assert kept["rna_total"].values.tolist() == summary["size_rna"]
     floor, few = json.loads(kept.attrs["filters"])
     assert counts.sizes["barcode"] - sum(floor["barcodes"].values()) == summary["barcodes_kept"]
     assert floor["unknown"] == {}
     assert sum(few["oligos"].values()) == counts.sizes["oligo"] - kept.sizes["oligo"]
-    outcomes = cg.mpra.activity(kept, arms=pair)
+    outcomes = cg.mpra.activity(kept, arm_names=pair)
     assert outcomes.sizes["unit"] == summary["n_pairs"] == 1963
     assert sum(json.loads(outcomes.attrs["left_out"]).values()) > 0
     effects = cg.contrast(outcomes, control="MUT-allCrxSites")
@@ -334,7 +334,7 @@ def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     assert alone["ace"].item() == pytest.approx(summary["average_effect"]["effect"], rel=1e-8)
     assert alone["se"].item() == pytest.approx(summary["average_effect"]["se"], rel=1e-8)
     assert cg.estimate(effects)["se"].item() > alone["se"].item()
-    with pytest.raises(CountsError, match=r"no oligo in arm .* say which are compared: arms="):
+    with pytest.raises(CountsError, match=r"no oligo in arm .* say which are compared: arm_names="):
         cg.mpra.activity(kept)
 
 
@@ -472,7 +472,7 @@ def test_an_element_goes_in_every_arm_or_in_none():
         "oligos_below": {"treated": 1},
         "barcodes": {"control": 3, "treated": 1},
     }
-    of_control = cg.mpra.filter(counts, min_barcodes=3, arms=["control"])
+    of_control = cg.mpra.filter(counts, min_barcodes=3, arm_names=["control"])
     assert of_control["element"].values.tolist() == ["u0000", "u0000", "u0001", "u0001"]
 
 
@@ -505,8 +505,8 @@ def test_outliers_are_found_within_their_oligo():
         ({"min_dna": -1}, "min_dna=-1 must be above 0"),
         ({"min_barcodes": True}, "min_barcodes=True"),
         ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
-        ({"min_barcodes": 1, "arms": ["none"]}, "no arm 'none', of control, treated"),
-        ({"min_barcodes": 1, "arms": "control"}, "give a list of arms"),
+        ({"min_barcodes": 1, "arm_names": ["none"]}, "no arm 'none', of control, treated"),
+        ({"min_barcodes": 1, "arm_names": "control"}, "give a list of arms"),
     ],
 )
 def test_a_filter_that_cannot_be_is_refused(rules, message):
@@ -575,14 +575,14 @@ def test_elements_that_lack_an_arm_a_replicate_or_barcodes_are_refused_or_counte
     assert outcomes.attrs["left_out"] == '{"negative": 1}'
     third = pd.DataFrame({"element": ["u0000"], "arm": ["third"], "log2": [0.0]})
     ragged = cg.mpra.simulate(pd.concat([truth(4), third]), rng=0)
-    with pytest.raises(CountsError, match=r"'u0001' has no oligo in arm 'third', and 2 more .*arms=\['control'"):
+    with pytest.raises(CountsError, match=r"'u0001' has no oligo in arm 'third', and 2 more .*arm_names=\['control'"):
         cg.mpra.activity(ragged)
-    assert cg.mpra.activity(ragged, arms=["control", "third"]).attrs["left_out"] == '{"test": 3}'
+    assert cg.mpra.activity(ragged, arm_names=["control", "third"]).attrs["left_out"] == '{"test": 3}'
     with pytest.raises(CountsError, match="no arm 'fourth'; the arms are control, treated, third"):
-        cg.mpra.activity(ragged, arms=["control", "fourth"])
+        cg.mpra.activity(ragged, arm_names=["control", "fourth"])
     twice = cg.mpra.simulate(truth(2, oligo_name=["a", "b", "c", "d"], arm=["control"] * 3 + ["treated"]), rng=0)
     with pytest.raises(CountsError, match=r"element 'u0000' has two oligos in arm 'control'"):
-        cg.mpra.activity(twice, arms=["control"])
+        cg.mpra.activity(twice, arm_names=["control"])
     with pytest.raises(CountsError, match=r"method='mean' is neither 'barcodes'"):
         cg.mpra.activity(counts, method="mean")
 
@@ -722,11 +722,11 @@ def test_a_parallel_library_gives_a_parallel_trial():
     estimates = cg.estimate(cg.contrast(outcomes, control="control"))
     assert "parallel" in cg.report(estimates)
     assert estimates.attrs["target"] == "population"
-    both = cg.mpra.activity(counts, arms=["scramble", "GATA1"])
+    both = cg.mpra.activity(counts, arm_names=["scramble", "GATA1"])
     assert both["arm"].values.tolist() == ["scramble", "GATA1"]
     assert both.sizes["unit"] == 14
     with pytest.raises(CountsError, match="no arm 'GATA2'"):
-        cg.mpra.activity(counts, arms=["control", "GATA1", "GATA2"])
+        cg.mpra.activity(counts, arm_names=["control", "GATA1", "GATA2"])
     for verb in (cg.mpra.fit, lambda c, control: cg.mpra.infer_counts(c, control=control, rng=0)):
         with pytest.raises(ContrastError, match=r"each element has one arm.*cg.mpra.activity"):
             verb(counts, control="control")

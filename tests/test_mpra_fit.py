@@ -55,16 +55,16 @@ def test_arms_that_never_meet_the_control_are_no_reason_to_refuse():
     assert fitted.attrs["arms_left_out"] == "basal"
     assert fitted.attrs["n_left_out"] == 1
     with pytest.raises(ContrastError, match="no element has an oligo under every one of control, basal"):
-        fit(counts, control="control", arms=["basal"])
+        fit(counts, control="control", arm_names=["basal"])
 
 
 def test_elements_that_differ_in_their_arms_are_refused_until_arms_are_named():
     table = activities(5, ("control", "a", "b"))
     counts = simulate(table[~((table["element"] == "E0002") & (table["arm"] == "b"))], rng=1)
-    with pytest.raises(ContrastError, match=r"element 'E0002' has no oligo in arm 'b'.*arms=\['a'\]"):
+    with pytest.raises(ContrastError, match=r"element 'E0002' has no oligo in arm 'b'.*arm_names=\['a'\]"):
         fit(counts, control="control")
-    assert fit(counts, control="control", arms=["a"], method="two_way").sizes["element"] == 5
-    fitted = fit(counts, control="control", arms=["a", "b"], method="two_way")
+    assert fit(counts, control="control", arm_names=["a"], method="two_way").sizes["element"] == 5
+    fitted = fit(counts, control="control", arm_names=["a", "b"], method="two_way")
     assert (fitted.sizes["element"], fitted.attrs["n_left_out"]) == (4, 1)
 
 
@@ -86,7 +86,7 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"contrasts": {"x": {"treated": "a lot", "control": -1}}}, "give name -> arm -> weight"),
         ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),
-        ({"control": "control", "arms": "treated"}, "give a list of arms, of control, treated"),
+        ({"control": "control", "arm_names": "treated"}, "give a list of arms, of control, treated"),
         ({"control": "control", "method": "limma"}, "method='limma' is none of"),
         ({"control": "control", "ci_prob": 95}, "ci_prob"),
     ],

@@ -705,7 +705,7 @@ def counted(ordered):
 
 def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):
     _, library = ordered
-    fit = cg.mpra.fit(counted, control="ref", arms=["alt"], method="two_way")
+    fit = cg.mpra.fit(counted, control="ref", arm_names=["alt"], method="two_way")
     path = cg.mpra.to_igvf(fit, tmp_path / "variants.tsv", "reporter_variant", counts=counted, library=library)
     table = cg.mpra.read_igvf(path, "reporter_variant")
     assert len(table) == fit.sizes["element"]
@@ -736,7 +736,7 @@ def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):
 
 def test_tracks_lie_where_the_variants_and_the_reference_oligos_do(ordered, counted):
     tiles, library = ordered
-    fit = cg.mpra.fit(counted, control="ref", arms=["alt"], method="two_way")
+    fit = cg.mpra.fit(counted, control="ref", arm_names=["alt"], method="two_way")
     bed = cg.mpra.igvf_table(fit, "reporter_genomic_variant", counts=counted, library=library)
     assert list(bed.columns) == list(LAYOUTS["reporter_genomic_variant"].columns)
     for row in bed.itertuples():

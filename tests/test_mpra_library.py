@@ -571,7 +571,7 @@ def test_elements_are_matched_by_name_from_the_order_to_the_comparison(barcoded)
     fit = cg.mpra.fit(counts, control="untreated", method="two_way")
     virtual = cg.mpra.virtual_trial(barcoded, content(145))
     assert set(fit["element"].values) == set(virtual["unit"].values) == set(column(barcoded, "element", group="test"))
-    same = cg.mpra.fit(counts, control="duplicate 1", arms=["duplicate 2"], method="two_way")
+    same = cg.mpra.fit(counts, control="duplicate 1", arm_names=["duplicate 2"], method="two_way")
     assert set(same["element"].values) == {f"aa{i}" for i in range(20)}
     assert abs(fit["ace"].mean() - 1) < 4 * fit["ace"].std() / np.sqrt(150)
 

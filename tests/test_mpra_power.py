@@ -80,18 +80,18 @@ def test_barcodes_needed_are_those_of_the_requirement(sd_barcode: float, alpha: 
 def test_an_effect_of_one_needs_few_barcodes_and_a_quarter_is_out_of_reach() -> None:
     tried = np.arange(2, 3000)
     found = power([0.25, 1.0], n_barcodes=tried, n_replicates=[3, 4, 6], sd_barcode=0.6, **POWER)["power"]
-    large = found.sel(effect=1.0).transpose("n_replicates", "n_barcodes").to_numpy() >= 0.8
+    large = found.sel(true_effect=1.0).transpose("n_replicates", "n_barcodes").to_numpy() >= 0.8
     assert tried[large.argmax(axis=1)].tolist() == [8, 8, 7]
-    assert (found.sel(effect=0.25, n_replicates=[3, 4]) < 0.8).all()
+    assert (found.sel(true_effect=0.25, n_replicates=[3, 4]) < 0.8).all()
 
 
 def test_mean_over_backgrounds_is_that_of_the_requirement() -> None:
     noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_count": 0.5, "tau": 0.5}
     found = power([0.31, 0.5], n_backgrounds=[12, 30], n_barcodes=8, n_replicates=4, **noise)
-    assert found["power"].dims == ("effect", "n_backgrounds")
+    assert found["power"].dims == ("true_effect", "n_backgrounds")
     assert abs(found["se"].sel(n_backgrounds=30).item() - 0.11) < 0.005
-    assert abs(found["power"].sel(effect=0.31, n_backgrounds=30).item() - 0.80) < 0.05
-    assert abs(found["power"].sel(effect=0.5, n_backgrounds=12).item() - 0.80) < 0.05
+    assert abs(found["power"].sel(true_effect=0.31, n_backgrounds=30).item() - 0.80) < 0.05
+    assert abs(found["power"].sel(true_effect=0.5, n_backgrounds=12).item() - 0.80) < 0.05
 
 
 def test_alpha_of_q_is_about_the_requirements_and_solves_its_equation() -> None:
@@ -217,7 +217,7 @@ def test_components_of_a_real_library(shared: Path, library: int, between: float
     rows = both.to_numpy()[counts["oligo_index"]]
     kept = counts.isel(barcode=rows, oligo=both.to_numpy())
     kept["oligo_index"] = ("barcode", (both.cumsum() - 1).to_numpy()[counts["oligo_index"]][rows])
-    found = cg.mpra.components(kept, control="MUT-allCrxSites", arms=["WT"])
+    found = cg.mpra.components(kept, control="MUT-allCrxSites", arm_names=["WT"])
     rms = np.exp(found["sd_noisiness"].item() ** 2)
     of_barcode, of_replicate = rms * found["sd_barcode"].item(), rms * found["sd_replicate"].item()
     counted = found["sd_rna"].item() ** 2
@@ -372,7 +372,7 @@ def test_a_budget_is_kept_and_more_money_is_narrower() -> None:
 
 def test_random_barcodes_cost_reads_and_not_oligos() -> None:
     found = cheapest(
-        effect=0.5, n_elements=500, barcode_dispersion=0.5, recovery=0.4, n_barcodes=range(3, 301), **NOISE
+        true_effect=0.5, n_elements=500, barcode_dispersion=0.5, recovery=0.4, n_barcodes=range(3, 301), **NOISE
     )
     assert found["n_oligos"] == 1_000
     assert found["power"] >= 0.8
@@ -421,7 +421,7 @@ def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
 
 
 def test_what_cannot_be_bought_is_said() -> None:
-    with pytest.raises(EstimateError, match="give a goal .half_width= or effect=. or a limit"):
+    with pytest.raises(EstimateError, match="give a goal .half_width= or true_effect=. or a limit"):
         cheapest(**NOISE)
     with pytest.raises(EstimateError, match="raise budget"):
         cheapest(half_width=0.1, budget=100, **NOISE)
@@ -438,7 +438,7 @@ def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
     assert third["n_oligos"].item() == 3 * 3 * third["n_backgrounds"].item()
 
 
-@pytest.mark.parametrize(("name", "value"), [("effect", "a"), ("pilot", "a")])
+@pytest.mark.parametrize(("name", "value"), [("true_effect", "a"), ("pilot", "a")])
 def test_cheapest_refuses_what_it_cannot_read(name: str, value: Any) -> None:
     with pytest.raises(EstimateError, match=name):
         cheapest(**{"max_oligos": 2_000, name: value}, **NOISE)

@@ -230,12 +230,12 @@ def photoreceptor():
     folder = FOLDER.parent / "mpra_real" / "library1"
     counts = read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     pair = ["WT", "MUT-allCrxSites"]
-    return mpra_filter(counts, min_dna=10, min_barcodes=2, arms=pair), folder / "expected"
+    return mpra_filter(counts, min_dna=10, min_barcodes=2, arm_names=pair), folder / "expected"
 
 
 def test_wild_types_and_mutants_of_a_real_library():
     counts, folder = photoreceptor()
-    asking = fit_request(counts, control="MUT-allCrxSites", arms=["WT"])
+    asking = fit_request(counts, control="MUT-allCrxSites", arm_names=["WT"])
     linear = fit_paired(ratio_of_sums(counts, asking)[0]).contrasts(asking.weights)
     by_barcode = barcode_moderated(barcode_means(ratio_cells(counts, asking)), asking.weights)
     for found, name in ((linear, "limma_paired"), (by_barcode, "barcode_moderated")):
@@ -251,7 +251,7 @@ def test_what_sums_find_in_a_real_library_and_both_layers_do_not():
     for method in ("two_way", "nb", "precision"):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            found = fit(counts, control="MUT-allCrxSites", arms=["WT"], method=method)
+            found = fit(counts, control="MUT-allCrxSites", arm_names=["WT"], method=method)
         assert [w.category for w in said] == ([BarcodeNoiseWarning] if method == "precision" else [])
         hits[method] = int((stats.false_discovery_control(found["p"][:, 0]) < 0.05).sum())
         assert found.sizes["element"] + found.attrs["n_not_fitted"] == summary["n_pairs"]

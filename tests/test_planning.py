@@ -67,12 +67,12 @@ def test_paired_is_pwr(row: Any, theirs: dict[str, float]) -> None:
 @pytest.mark.parametrize(("row", "theirs"), rows("input", "paired"))
 def test_the_verbs_give_the_same_numbers(row: Any, theirs: dict[str, float]) -> None:
     level, n = 1 - row.alpha, int(row.n)
-    needed = sample_size(sd=row.sd, effect=row.effect, assurance=row.power, level=level)
+    needed = sample_size(sd=row.sd, true_effect=row.effect, assurance=row.power, level=level)
     assert needed["n_units"].item() == theirs["n_required"]
     wide = sample_size(sd=row.sd, half_width=theirs["half_width_target"], ci_prob=level)
     assert wide["n_units"].item() == theirs["n_for_half_width"]
     assert wide["half_width"].item() <= theirs["half_width_target"]
-    answer = power(sd=row.sd, n_units=n, effect=row.effect, level=level, ci_prob=level)
+    answer = power(sd=row.sd, n_units=n, true_effect=row.effect, level=level, ci_prob=level)
     assert answer["power"].item() == pytest.approx(theirs["power"], rel=1e-7)
     assert answer["half_width"].item() == pytest.approx(theirs["half_width"], rel=1e-7)
     least = minimal_detectable_effect(sd=row.sd, n_units=n, power=row.power, level=level)
@@ -137,7 +137,7 @@ def test_power_is_simulated_power() -> None:
     rng = np.random.default_rng(3)
     pilot = effects_of(0.3 + rng.normal(size=60))
     sd = float(pilot["ice"].std("unit", ddof=1).item())
-    truth = power(pilot, n_units=40, effect=0.4)["power"].item()
+    truth = power(pilot, n_units=40, true_effect=0.4)["power"].item()
     ice = 0.4 + sd * rng.normal(size=(20_000, 40))
     t = ice.mean(axis=1) / ice.std(axis=1, ddof=1) * np.sqrt(40)
     rejected = np.abs(t) > 2.0226909
@@ -228,7 +228,7 @@ def test_a_pilot_may_be_outcomes_that_keep_an_analysis(assignment: Any) -> None:
     pilot = cg.run(design, count, rng=0, analysis=cg.Analysis(control="untreated"))
     effects = cg.contrast(pilot, control="untreated")
     xr.testing.assert_identical(sample_size(pilot, half_width=0.2), sample_size(effects, half_width=0.2))
-    xr.testing.assert_identical(power(pilot, n_units=50, effect=0.3), power(effects, n_units=50, effect=0.3))
+    xr.testing.assert_identical(power(pilot, n_units=50, true_effect=0.3), power(effects, n_units=50, true_effect=0.3))
     found = minimal_detectable_effect(pilot, n_units=50)
     xr.testing.assert_identical(found, minimal_detectable_effect(effects, n_units=50))
     del pilot.attrs["analysis"]
@@ -287,7 +287,10 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: sample_size(PILOT), "no goal is given: say half_width="),
         (lambda: sample_size(), "no goal is given: say half_width="),
         (lambda: sample_size(PILOT, half_width=0.1, rope=0), r"half_width= .* and rope= .* are two goals"),
-        (lambda: sample_size(PILOT, half_width=0.1, effect=1), r"half_width= .* and effect= .* are two goals"),
+        (
+            lambda: sample_size(PILOT, half_width=0.1, true_effect=1),
+            r"half_width= .* and true_effect= .* are two goals",
+        ),
         (lambda: sample_size(PILOT, sd=1.0, half_width=0.1), "a pilot and sd= are given"),
         (lambda: sample_size(half_width=0.1), "no pilot is given; give effects"),
         (lambda: sample_size(PILOT, half_width=0), "half_width=0"),
@@ -298,7 +301,7 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: sample_size(PILOT, half_width=0.1, ci_prob=95), "ci_prob=95"),
         (lambda: sample_size(PILOT, rope=0, ci_prob=0.9), "verdicts and tests take level="),
         (lambda: power(PILOT, n_units=20, ci_prob=95), "ci_prob=95"),
-        (lambda: sample_size(sd=1, effect=0.2, level=0.05), "level=0.95 is an error rate of 0.05"),
+        (lambda: sample_size(sd=1, true_effect=0.2, level=0.05), "level=0.95 is an error rate of 0.05"),
         (lambda: power(PILOT, n_units=20, level=0.5), "level=0.5 is not between 0.5 and 1"),
         (lambda: minimal_detectable_effect(PILOT, n_units=20, level=0.05), "level=0.05"),
         (lambda: t_power(0.5, 0.1, 19, level=0.05), "level=0.05"),
@@ -309,14 +312,14 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: sample_size(PILOT, rope=(0, 1), assurance=1), "assurance=1"),
         (
             lambda: sample_size(sd=1.0, rope=(-1, 1)),
-            r"sd= does not tell the size of the effect; give effect= .* beside sd=",
+            r"sd= does not tell the size of the effect; give true_effect= .* beside sd=",
         ),
         (lambda: power(sd=1.0, n_units=20), "sd= does not tell the size of the effect"),
-        (lambda: sample_size(sd=1.0, effect=0.0), "the effect is 0 .or too near it., which is no effect"),
-        (lambda: sample_size(sd=1.0, effect=0.0, rope=0), "the effect is 0 .or too near it., which is no effect"),
-        (lambda: sample_size(sd=1.0, effect=0.5, rope=(-0.5, 0.5)), "end of the region"),
-        (lambda: sample_size(sd=-1.0, effect=0.5), "sd=-1"),
-        (lambda: sample_size(PILOT, effect=np.inf), "not a finite"),
+        (lambda: sample_size(sd=1.0, true_effect=0.0), "the effect is 0 .or too near it., which is no effect"),
+        (lambda: sample_size(sd=1.0, true_effect=0.0, rope=0), "the effect is 0 .or too near it., which is no effect"),
+        (lambda: sample_size(sd=1.0, true_effect=0.5, rope=(-0.5, 0.5)), "end of the region"),
+        (lambda: sample_size(sd=-1.0, true_effect=0.5), "sd=-1"),
+        (lambda: sample_size(PILOT, true_effect=np.inf), "not a finite"),
         (lambda: sample_size(estimate(PILOT, target="units"), half_width=0.1), "target='units'"),
         (lambda: power(PILOT, n_units=1), "at least 2"),
         (lambda: power(PILOT, n_units=2.5), "integer"),  # type: ignore[arg-type]
@@ -464,10 +467,10 @@ def ratios(scale: Any, *, treated: float = 30.0) -> xr.Dataset:
 @pytest.mark.parametrize("kind", ["effects", "estimates"])
 def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> None:
     ratio, log = (ratios(s) if kind == "effects" else estimate(ratios(s)) for s in ("ratio", "log_of_means"))
-    assert power(ratio, n_units=50, effect=1.0)["power"].item() == pytest.approx(0.05, abs=1e-9)
+    assert power(ratio, n_units=50, true_effect=1.0)["power"].item() == pytest.approx(0.05, abs=1e-9)
     for asked, on_log in (
-        ({"effect": 1.2}, {"effect": np.log(1.2)}),
-        ({"effect": 1.0, "rope": (0.8, 1.25)}, {"effect": 0.0, "rope": (np.log(0.8), np.log(1.25))}),
+        ({"true_effect": 1.2}, {"true_effect": np.log(1.2)}),
+        ({"true_effect": 1.0, "rope": (0.8, 1.25)}, {"true_effect": 0.0, "rope": (np.log(0.8), np.log(1.25))}),
         ({"rope": (0.8, 2.5)}, {"rope": (np.log(0.8), np.log(2.5))}),
         ({"rope": 0}, {"rope": 0}),
     ):
@@ -486,7 +489,11 @@ def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> No
 def test_a_difference_about_1_is_planned_about_1() -> None:
     pilot = from_effects([1.4], [0.1], df=[29]).assign_attrs(null_value=1.0).assign(n_units=30)
     plain = from_effects([0.4], [0.1], df=[29]).assign(n_units=30)
-    for asked, about_0 in (({"effect": 1.2}, {"effect": 0.2}), ({"rope": (0.9, 1.1)}, {"rope": (-0.1, 0.1)}), ({}, {})):
+    for asked, about_0 in (
+        ({"true_effect": 1.2}, {"true_effect": 0.2}),
+        ({"rope": (0.9, 1.1)}, {"rope": (-0.1, 0.1)}),
+        ({}, {}),
+    ):
         mine, theirs = power(pilot, n_units=20, **asked), power(plain, n_units=20, **about_0)  # type: ignore[arg-type]
         np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-9)
     mine, theirs = (minimal_detectable_effect(x, n_units=20) for x in (pilot, plain))
@@ -494,7 +501,7 @@ def test_a_difference_about_1_is_planned_about_1() -> None:
 
 
 def test_impossible_ratios_are_refused() -> None:
-    for asked in ({"effect": 0.0}, {"effect": 1.0, "rope": (-0.1, 0.1)}):
+    for asked in ({"true_effect": 0.0}, {"true_effect": 1.0, "rope": (-0.1, 0.1)}):
         with pytest.raises(EstimateError, match="is not a ratio of means, which is above 0"):
             power(ratios("ratio"), n_units=20, **asked)  # type: ignore[arg-type]
     rng = np.random.default_rng(6)
@@ -559,11 +566,11 @@ def test_a_split_names_variances_at_0() -> None:
 def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() -> None:
     """A negligible effect is decided by less than 40 units, and by 300 where 1 % of backgrounds may differ."""
     pilot = effects_of(np.random.default_rng(0).normal(size=40)).assign_attrs(predictor_fingerprint="0123")
-    ask = {"effect": 0.0, "rope": (-0.9, 0.9)}
+    ask = {"true_effect": 0.0, "rope": (-0.9, 0.9)}
     assert sample_size(pilot, **ask)["n_units"].item() == 300
     assert sample_size(pilot, rare=0.05, **ask)["n_units"].item() == 60
     assert sample_size(pilot, rare="none", **ask)["n_units"].item() < 40
-    assert sample_size(sd=1.0, effect=0.0, rope=(-0.5, 0.5))["n_units"].item() == 36
+    assert sample_size(sd=1.0, true_effect=0.0, rope=(-0.5, 0.5))["n_units"].item() == 36
     few, enough = (power(pilot, n_units=n, **ask)["power"].item() for n in (299, 300))
     assert few < 0.01
     assert enough > 0.99
@@ -572,7 +579,7 @@ def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() 
 
 
 def test_intervals_have_a_probability_of_their_own() -> None:
-    settings = {"sd": 1.0, "n_units": 20, "effect": 0.5}
+    settings = {"sd": 1.0, "n_units": 20, "true_effect": 0.5}
     usual, narrow = power(**settings), power(ci_prob=0.5, **settings)  # type: ignore[arg-type]
     assert narrow["power"].item() == usual["power"].item()
     assert narrow["half_width"].item() == pytest.approx(0.68762146 / np.sqrt(20))  # t at 0.75, df 19

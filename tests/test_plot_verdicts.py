@@ -171,7 +171,7 @@ def test_boxes_have_the_quantiles_of_each_arm(outcomes):
 
 
 def test_a_power_curve_is_the_power_of_each_plan():
-    plans = [power(sd=1.0, effect=0.5, n_units=n) for n in (50, 10, 20)]
+    plans = [power(sd=1.0, true_effect=0.5, n_units=n) for n in (50, 10, 20)]
     axes = plot.power_curve(plans)
     assert axes.lines[0].get_xdata().tolist() == [10, 20, 50]
     assert axes.lines[0].get_ydata() == pytest.approx([p["power"].item() for p in (plans[1], plans[2], plans[0])])
@@ -179,7 +179,7 @@ def test_a_power_curve_is_the_power_of_each_plan():
     texts_inside(axes)
     assert plot.power_curve(plans[:1]).lines
     with pytest.raises(EstimateError, match="one question at a time"):
-        plot.power_curve([plans[0], power(sd=1.0, effect=0.7, n_units=50)])
+        plot.power_curve([plans[0], power(sd=1.0, true_effect=0.7, n_units=50)])
     with pytest.raises(EstimateError, match="one for each number of units"):
         plot.power_curve([])
 

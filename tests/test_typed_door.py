@@ -109,13 +109,24 @@ def test_the_nearest_name_is_said(room, wrong, right):
 def test_a_name_that_is_near_to_none_is_an_attribute_error_alone():
     with pytest.raises(AttributeError, match="no attribute 'zzzz'$"):
         _ = cg.zzzz
+    with pytest.raises(AttributeError, match="no attribute 'tranfer'$"):
+        _ = cg.experiments.tranfer
     assert not hasattr(cg, "_repr_html_")
 
 
 def test_a_room_lists_its_names_and_no_modules():
-    assert set(dir(cg.experiments)) == set(cg.experiments.__all__)
-    assert {"copies", "hairpin", "motif_pairs"} <= set(dir(cg.experiments))
+    assert set(dir(cg.mpra)) == set(cg.mpra.__all__)
     assert set(dir(cg)) >= {*cg.__all__, "design", "experiments"}
+
+
+def test_experiments_are_listed_without_their_parts():
+    listed = set(dir(cg.experiments))
+    assert {*cg.experiments.entries(), "entries"} < listed
+    functions = {name: getattr(cg.experiments, name) for name in cg.experiments.__all__}
+    makes = {name: getattr(f, "__annotations__", {}).get("return") for name, f in functions.items()}
+    experiments = {name for name, what in makes.items() if what == "Experiment"} - {"build"}
+    assert listed - experiments == {"entries", "greedy_tiles", "null_models", "tile_search"}
+    assert experiments < listed
 
 
 def test_a_module_of_the_root_lists_its_exports_alone():

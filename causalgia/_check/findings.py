@@ -253,7 +253,7 @@ def batch_mates(found: Repeats) -> Finding:
     """Report whether the answer to a sequence depends on its batch mates."""
     name = "batch-mate independence"
     if found.random:
-        return Finding(name, "FAIL", "cannot be told while answers are random")
+        return Finding(name, "FAIL", "cannot be tested while answers are random")
     if found.dependent:
         return Finding(name, "FAIL", f"{found.dependent}. The answers are {_worst(found.mates)} apart")
     if found.one_by_one:

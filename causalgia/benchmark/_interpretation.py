@@ -122,8 +122,8 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
     -----
     The effect of a site is the largest change of the network's answer that it makes in its background, without or
     beside the other sites of that sequence. So a site of an AND gate has the effect that it has beside its partner, one
-    of an OR gate that which it has alone. Errors of the library that a method raises (`causalgia.CausalgiaError`) are
-    an answer, in ``refused``.
+    of an OR gate that which it has alone. Errors of the library that a method raises
+    (`causalgia.errors.CausalgiaError`) are an answer, in ``refused``.
 
     Examples
     --------

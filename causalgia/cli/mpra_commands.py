@@ -235,7 +235,7 @@ def power(
         "depth": (depth or "the pilot's", "reads of a barcode in one library"),
     }
     fixed = [f"{value} {what}" for name, (value, what) in settings.items() if value and name not in found.dims]
-    size = f"log2 effect of {effect}" if "effect" not in found.dims else "log2 effect"
+    size = f"log2 effect of {effect}" if "true_effect" not in found.dims else "log2 effect"
     of = "in one element" if backgrounds is None else "on the average over backgrounds"
     test = f"false discovery rate of {q:g}" if q is not None else f"two-sided test at {found['alpha'].item():.3g}"
     echo(f"Power to detect a {size} {of}, {test}; {', '.join(fixed)}.")
@@ -298,7 +298,7 @@ def cheapest(
     check_one_treatment(known)
     found = mpra.cheapest(
         half_width=half_width,
-        effect=effect,
+        true_effect=effect,
         max_oligos=oligos,
         budget=budget,
         library=mpra.PlannedLibrary(
@@ -363,8 +363,8 @@ def analyze(
         counts = mpra.read_counts(counts_file, side_table=side, replicates=split_names(replicates))
         asked = counts_question(side, counts, control=control, arms=arms, contrasts=contrasts)
         quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
-        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
-        outcomes = mpra.activity(counts, arms=asked.used)
+        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=asked.used)
+        outcomes = mpra.activity(counts, arm_names=asked.used)
         crossover = "assigned" not in outcomes
         if crossover:
             fitted = mpra.fit(counts, **vars(asked), method=method.value)

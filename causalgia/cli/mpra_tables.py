@@ -102,7 +102,7 @@ class CountsQuestion:
     """Contrasts of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
 
     control: str | None = None
-    arms: list[str] | None = None
+    arm_names: list[str] | None = None
     contrasts: dict[str, dict[str, float]] | None = None
 
     @property
@@ -110,7 +110,7 @@ class CountsQuestion:
         """The arms in the contrasts; None: all."""
         if self.contrasts is not None:
             return list(dict.fromkeys(arm for row in self.contrasts.values() for arm in row))
-        return None if self.arms is None else [str(self.control), *self.arms]
+        return None if self.arm_names is None else [str(self.control), *self.arm_names]
 
     @property
     def contrast(self) -> dict[str, Any]:
@@ -254,7 +254,7 @@ def planning_noise(
         known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
         chosen = split_names(arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
-        found = mpra.components(counts, control=control, arms=chosen)
+        found = mpra.components(counts, control=control, arm_names=chosen)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
         raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
     return mpra.NoiseModel(**given), found  # type: ignore[arg-type]

@@ -38,6 +38,8 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
+    "true_effect": ("effect",),
+    "arm_names": ("arms",),
 }
 _FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
     r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"

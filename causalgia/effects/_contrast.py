@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
+from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.choices import Scale
 from causalgia.effect_table import tasks_in_table
 from causalgia.effects.contrast_weights import (
     Contrasts,
+    Weights,
     arm_name,
     as_unique,
     duplicate_notes,
@@ -50,7 +51,6 @@ from causalgia.effects.task_weights import (
     requested_task_weights,
     stacked_models,
     stacked_weights,
-    task_weights_in_words,
     tasks_in_use,
 )
 from causalgia.errors import ContrastError, OutcomesError, quoted
@@ -58,7 +58,7 @@ from causalgia.expressions import matched, without_patterns
 from causalgia.long_text import design_question
 from causalgia.notes import edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
-from causalgia.positions import folded, has_positions, positions_of, unfolded
+from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 
@@ -166,75 +166,126 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
+    outcomes = _as_outcomes(outcomes)
     if over is not None:
-        question = (control, contrasts, interaction)
-        return _contrast_of_models(outcomes, over, *question, models, tasks=tasks, scale=scale, ceiling=ceiling)
+        of_arms = (control, contrasts, interaction)
+        return _contrast_of_models(outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling)
     if models is not None:
         raise ContrastError("models= are contrasts between the models of an ensemble; say over='model' as well")
-    from_analysis = control is None and contrasts is None and interaction is None
-    if from_analysis and tasks is None and isinstance(outcomes, xr.Dataset):
-        tasks = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast or None
-    if has_positions(outcomes):
-        of_tasks = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
-        columns = contrast(
-            folded(outcomes),
-            control=control,
-            contrasts=contrasts,
-            interaction=interaction,
-            tasks=None if of_tasks is None else of_tasks.at_each(positions_of(outcomes).tolist()),
-            scale=scale,
-            ceiling=ceiling,
-        )
-        return unfolded(columns, outcomes) if of_tasks is None else _curves_of_tasks(columns, outcomes, of_tasks)
-    outcomes, stored = _as_outcomes(outcomes), "analysis" in outcomes.attrs
-    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    planned = _stored_question(outcomes) if from_analysis or stored else None
-    if from_analysis and planned is not None:
+    question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
+    columns, by_column, curves = outcomes, question.tasks, has_positions(outcomes)
+    if curves:
+        columns = folded(outcomes)
+        by_column = None if by_column is None else by_column.at_each(outcomes["position"].to_numpy().tolist())
+        outcomes = _with_tasks(outcomes, question.tasks)
+    effects = _effects(columns, question, by_column, scale, ceiling)
+    return unfolded(effects, outcomes) if curves else effects
+
+
+class _Question(NamedTuple):
+    """Contrasts of arms and of tasks as they were given, or as the plan has them.
+
+    Parameters
+    ----------
+    control, interaction
+        None where the contrasts were given by weights.
+    weights
+        Weights of the arms by the name of the contrast.
+    tasks
+        Weights of the tasks, if contrasts between tasks are estimated.
+    as_planned
+        Whether the contrasts of arms are those of the stored analysis or design.
+    deviations
+        The attribute ``exploratory``, if the question differs from the stored analysis.
+    """
+
+    control: str | None
+    interaction: Sequence[str] | None
+    weights: Weights
+    tasks: TaskWeights | None
+    as_planned: bool
+    deviations: dict[str, str]
+
+
+def _as_question(
+    outcomes: xr.Dataset,
+    control: str | float | None,
+    contrasts: Contrasts | None,
+    interaction: Sequence[str] | None,
+    tasks: Contrasts | None,
+    scale: Scale,
+) -> _Question:
+    from_plan, stored = control is None and contrasts is None and interaction is None, "analysis" in outcomes.attrs
+    plan = _stored_plan(outcomes) if from_plan or stored else Analysis()
+    planned = (plan.control, plan.weights_by_contrast or None, list(plan.interaction or ()) or None)
+    if from_plan:
         control, contrasts, interaction = planned
+        tasks = (plan.weights_by_task_contrast or None) if tasks is None else tasks
+    arms = _names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
+    over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
     question = (control, None if contrasts is None else weights, interaction)
-    W, cells, on = weight_matrix(weights, arms), list(next(iter(weights.values()))), measured_on(outcomes)
-    crossover = "arm" in outcomes["outcome"].dims
+    as_planned = from_plan or (stored and question == planned)
+    asked = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    asked["tasks"] = _tasks_for_plan(plan, over)
+    deviations = exploratory_attrs(outcomes.attrs, **asked, scale=scale)
+    return _Question(control, interaction, weights, over, as_planned, deviations)
+
+
+def _effects(
+    outcomes: xr.Dataset, question: _Question, over: TaskWeights | None, scale: Scale, ceiling: float | None
+) -> xr.Dataset:
+    """Return the effects of outcomes without positions; `over` are the weights of their tasks."""
+    control, interaction, weights, of_tasks, as_planned, deviations = question
+    arms, on, crossover = _names_of_arms(outcomes), measured_on(outcomes), "arm" in outcomes["outcome"].dims
+    W, cells = weight_matrix(weights, arms), list(next(iter(weights.values())))
     check_scale_of_means(scale, ceiling, interaction, crossover, on)
-    of_tasks = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
-    if of_tasks is not None:
+    if over is not None:
         check_task_scale(scale)
-        outcomes = tasks_in_use(outcomes, of_tasks, scale)
+        outcomes = tasks_in_use(outcomes, over, scale)
     sd_of = varying_sd_weights(outcomes, W, arms, control)
-    of_sd = sd_attrs(sd_of, W)
     if crossover:
-        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, of_tasks)
+        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, over)
     else:
-        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, of_tasks)
-    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=of_tasks, sd_of=sd_of)
-    skewed = skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
-    if of_tasks is not None:
+        outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
+    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+    sentences = [] if as_planned else duplicate_notes(weights)
+    sentences += skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
+    if over is not None:
         outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects = effects if of_tasks is None else effects.assign_coords(task=of_tasks.names)
+    effects = effects if over is None else effects.assign_coords(task=over.names)
     effects["weight"] = (("contrast", "arm"), as_dense(W))
     do = do_coordinate(outcomes, weights, scale)
     effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
-    as_planned, edits = from_analysis or (stored and question == planned), str(effects.attrs.pop("edits", ""))
-    sentences = [] if as_planned else duplicate_notes(weights)
-    sentences += skewed
+    edits = str(effects.attrs.pop("edits", ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
-    effects.attrs |= effect_attrs(
-        on, weights, scale, "crossover" if crossover else "parallel", control, interaction, of_tasks
-    )
-    changed = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
-    changed["tasks"] = _tasks_for_plan(outcomes, of_tasks)
-    effects.attrs |= of_sd | exploratory_attrs(outcomes.attrs, **changed, scale=scale)
+    assignment = "crossover" if crossover else "parallel"
+    effects.attrs |= effect_attrs(on, weights, scale, assignment, control, interaction, of_tasks)
+    effects.attrs |= sd_attrs(sd_of, W) | deviations
     return validate(annotate(with_notes(effects, *sentences)), "effects")
 
 
-def _tasks_for_plan(outcomes: xr.Dataset, over: TaskWeights | None) -> Any:
+def _with_tasks(curves: xr.Dataset, of_tasks: TaskWeights | None) -> xr.Dataset:
+    """Return curves with contrasts between tasks in place of the tasks, whose labels are those of effects."""
+    if of_tasks is None:
+        return curves
+    labels = [name for name, c in curves.coords.items() if "task" in c.dims]
+    first = curves.drop_vars(labels).isel(task=np.zeros(len(of_tasks.names), int))
+    return first.assign_coords(task=of_tasks.names)
+
+
+def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
+    return as_unique([str(arm) for arm in outcomes["arm"].to_numpy()], "arms")
+
+
+def _tasks_for_plan(plan: Analysis, over: TaskWeights | None) -> Any:
     """Return the weights of tasks in the form in which a plan has them: its own patterns, where they say the same."""
-    planned = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast
+    planned = plan.weights_by_task_contrast
     if over is None or (not planned and over.selects and set(over.names) == set(over.known)):
         return None
     known = set(over.known)
@@ -242,20 +293,6 @@ def _tasks_for_plan(outcomes: xr.Dataset, over: TaskWeights | None) -> Any:
     if patterns and all(matched(task, over.known) for task in patterns):
         return planned if without_patterns(planned, over.known) == over.weights else over.weights
     return over.weights
-
-
-def _curves_of_tasks(columns: xr.Dataset, outcomes: xr.Dataset, over: TaskWeights) -> xr.Dataset:
-    """Return the folded effects of contrasts between tasks as curves, with attrs on these and not on the columns."""
-    of_tasks = {name for name, c in outcomes.coords.items() if "task" in c.dims}
-    like = outcomes.drop_vars(of_tasks).isel(task=np.zeros(len(over.names), int)).assign_coords(task=over.names)
-    found = unfolded(columns, like)
-    if not over.selects:
-        of_units = str(columns.attrs["estimand"]).partition(", of the ")[2]
-        found.attrs |= over.attrs | {"estimand": f"{task_weights_in_words(over.weights)}, of the {of_units}"}
-    planned = exploratory_attrs(outcomes.attrs, tasks=_tasks_for_plan(outcomes, over))
-    marked = [name for name in str(found.attrs.pop("exploratory", "")).split(", ") if name not in ("", "tasks")]
-    marked += ["tasks"] if "tasks" in planned.get("exploratory", "").split(", ") else []
-    return found.assign_attrs({"exploratory": ", ".join(marked)} if marked else {})
 
 
 def _contrast_of_models(
@@ -271,9 +308,8 @@ def _contrast_of_models(
     ceiling: float | None,
 ) -> xr.Dataset:
     """Return contrasts between the models of an ensemble, whose arms become arms of one trial."""
-    validate(outcomes, "outcomes", positions=True)
     of_models = requested_model_weights(outcomes, over, control, models)
-    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    arms = _names_of_arms(outcomes)
     by_arm = contrasts is None and interaction is None
     weights = (
         {arm: {arm: 1.0} for arm in arms} if by_arm else requested_weights(outcomes, arms, None, contrasts, interaction)
@@ -291,7 +327,8 @@ def _contrast_of_models(
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes of one unit or more with a dim arm, in memory but for those of a crossover."""
-    validate(outcomes, "outcomes")
+    curves = has_positions(outcomes)
+    validate(outcomes, "outcomes", positions=curves)
     if outcomes.sizes["unit"] == 0:
         raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
@@ -300,15 +337,10 @@ def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     return outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
 
 
-def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
-    """Return control, contrasts and interaction of the analysis stored with the outcomes, else of their design."""
-    analysis = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    analysis = analysis if analysis.asks else analysis.asking(design_question(outcomes))
-    return (
-        analysis.control,
-        analysis.weights_by_contrast or None,
-        list(analysis.interaction) if analysis.interaction else None,
-    )
+def _stored_plan(outcomes: xr.Dataset) -> Analysis:
+    """Return the analysis stored with the outcomes, with the contrasts of their design if it has none."""
+    plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    return plan if plan.asks else plan.asking(design_question(outcomes))
 
 
 def _crossover_effects(

@@ -70,13 +70,14 @@ class TaskWeights:
         """Return bounds on the error of `sums`, from bounds by task."""
         return sums_over_axis(abs(self.matrix), x, axis)
 
-    def at_each(self, positions: Sequence[Any]) -> Weights:
+    def at_each(self, positions: Sequence[Any]) -> TaskWeights:
         """Return the weights over the columns of curves, as `causalgia.positions.folded` names them."""
-        return {
+        weights = {
             f"{name} at {at}": {f"{task} at {at}": w for task, w in row.items()}
             for at in positions
             for name, row in self.weights.items()
         }
+        return TaskWeights(weights, tuple(f"{task} at {at}" for at in positions for task in self.known))
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -100,7 +101,8 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
     {'K562 - `*2`': {'K562': 1.0, 'HepG2': -1.0}}
     """
     names = as_unique([str(name) for name in known], "tasks")
-    weights = without_patterns(weights_as_given(tasks, names, of="task"), names)
+    rows = weights_as_given(tasks, names, of="task")
+    weights = without_patterns(rows, names)
     for name, row in weights.items():
         if name in names and {task: weight for task, weight in row.items() if weight} != {name: 1.0}:
             raise ContrastError(f"the contrast {quoted(name)} has the name of a task, and is another sum; rename it")

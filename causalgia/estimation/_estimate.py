@@ -146,10 +146,9 @@ def estimate(
     >>> estimates["ace"].item(), round(estimates["se"].item(), 4), round(estimates["lower"].item(), 4)
     (4.0, 1.7795, -1.6632)
     """
-    given, curves = effects, has_positions(effects)
+    given, of_moments, curves = effects, has_moments(effects), has_positions(effects)
     effects = folded(effects) if curves else effects
     with_positions = is_folded(effects)
-    of_moments = has_moments(effects)
     validate(effects, "moments" if of_moments else "effects")
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError("the effects have no units; the selection before estimate left none")

@@ -97,7 +97,7 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
     groups = identify(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
     if "level" not in groups or not {"unit", "parent"} & groups.keys():
         raise EstimateError(
-            "no two cells share a unit or no two share a level, so that units, levels and noise cannot be told apart; "
+            "no two cells share a unit or no two share a level, so that units, levels and noise cannot be separated; "
             "measure some units by several levels"
         )
     fit = reml(ice, fixed, groups)

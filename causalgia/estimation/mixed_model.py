@@ -485,8 +485,8 @@ def _check_identifiable(layout: Layout) -> None:
     norm = np.sqrt(np.where(left > 1e-12 * whole, left, 1.0))
     if (left <= 1e-12 * whole).any() or np.linalg.cond(layout.gram / np.outer(norm, norm)) > 1e12:
         raise EstimateError(
-            f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects and the residual cannot be told "
-            "apart by these rows; leave one out or add rows"
+            f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects and the residual cannot be "
+            "separated by these rows; leave one out or add rows"
         )
 
 

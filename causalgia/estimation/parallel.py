@@ -62,7 +62,7 @@ class ArmFit:
 def fit_arms(
     Y: Array,
     arm: Codes,
-    arms: Sequence[int],
+    arm_codes: Sequence[int],
     *,
     cluster: Codes | None = None,
     covariates: Array | None = None,
@@ -76,7 +76,7 @@ def fit_arms(
         Outcomes, shape ``(n, R)``.
     arm
         Arm of each unit, shape ``(n,)``.
-    arms
+    arm_codes
         The arms to fit.
     cluster
         Cluster of each unit, shape ``(n,)``; without it each unit is one.
@@ -102,7 +102,7 @@ def fit_arms(
     """
     X = np.column_stack([np.ones(len(Y)), *([] if covariates is None else [covariates])])
     bound = np.zeros_like(Y) if rounding is None else rounding
-    return {a: _fit_arm(Y, X, bound, rows, cluster) for a in arms if (rows := np.flatnonzero(arm == a)).size}
+    return {a: _fit_arm(Y, X, bound, rows, cluster) for a in arm_codes if (rows := np.flatnonzero(arm == a)).size}
 
 
 def _fit_arm(Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
@@ -127,7 +127,7 @@ def _rounding_bounds(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.b
 
 
 def fit_arms_by_stratum(
-    Y: Array, arm: Codes, arms: Sequence[int], stratum: Codes, *, rounding: Array | None = None
+    Y: Array, arm: Codes, arm_codes: Sequence[int], stratum: Codes, *, rounding: Array | None = None
 ) -> Fits:
     """Average the stratum means of each arm with weights ``n_b / n``, the strata fixed (Neyman by block).
 
@@ -137,7 +137,7 @@ def fit_arms_by_stratum(
         Outcomes, shape ``(n, R)``.
     arm
         Arm of each unit, shape ``(n,)``.
-    arms
+    arm_codes
         The arms to fit; each has at least two units in every stratum.
     stratum
         Block of each unit, 0 to B - 1, shape ``(n,)``; n_b counts the units of all arms.
@@ -156,7 +156,7 @@ def fit_arms_by_stratum(
     """
     weights = np.bincount(stratum) / len(stratum)
     bound = np.zeros_like(Y) if rounding is None else rounding
-    rows = {a: np.flatnonzero(arm == a) for a in arms}
+    rows = {a: np.flatnonzero(arm == a) for a in arm_codes}
     return {a: _stratified_arm(Y[i], stratum[i], weights, i, bound[i]) for a, i in rows.items()}
 
 

@@ -13,12 +13,12 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.checks import is_real
-from causalgia.choices import TARGETS, Target
+from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
 from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.types import Array, Codes
 
-OVER_PREDICTORS = ("population x predictors", "next predictor")
+OVER_PREDICTORS = tuple(name for name, target in TARGET_MEANINGS.items() if target.of_predictors)
 FEW_CLUSTERS = 20
 
 
@@ -235,12 +235,13 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     measured = effects.attrs.get("model_is") == "replicates"
     if target is None:
         return "population x replicates" if measured else "population"
-    if measured and target in ("units", "parents", "population x predictors", "next predictor"):
+    meaning = TARGET_MEANINGS.get(str(target))
+    if meaning is not None and measured and not meaning.of_measurements:
         raise EstimateError(
             f"target={quoted(target)} is for predictions, and these outcomes were measured, with noise of barcodes and "
             "replicates: leave target= out for the mean over elements, or use cg.mpra.fit for each element's effect"
         )
-    if not measured and target == "population x replicates":
+    if meaning is not None and not measured and not meaning.of_predictions:
         raise EstimateError(
             f"target={quoted(target)} is for measured activities, from cg.mpra.activity; leave target= out"
         )

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, build, entries
     from causalgia.experiments.kit.variance import pairing_gain
 else:
-    __getattr__, __dir__ = on_first_use(__name__)
+    __getattr__, _ = on_first_use(__name__)
 
 __all__ = [
     "Answer",
@@ -98,3 +98,28 @@ __all__ = [
     "word_screen",
     "write_variants",
 ]
+
+#: what an experiment is made of and what is done with its answers; the rest of ``__all__`` are experiments
+_BESIDE_EXPERIMENTS = {
+    "Answer",
+    "Entry",
+    "Experiment",
+    "Finding",
+    "Fraction",
+    "TrialResults",
+    "across_predictors",
+    "agreement",
+    "aliases",
+    "build",
+    "fraction",
+    "junctions",
+    "pairing_gain",
+    "share_of_predictors",
+    "variant_frame",
+    "write_variants",
+}
+
+
+def __dir__() -> list[str]:
+    """Return the names of the experiments, and `entries`, which describes them."""
+    return sorted(set(__all__) - _BESIDE_EXPERIMENTS)

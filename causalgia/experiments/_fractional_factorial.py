@@ -76,7 +76,7 @@ def grammar_screen(
     -------
     Experiment
         Arms named by the letters at the high level, ``"(1)"``, ``"ae"``, ...; contrasts ``"first"``, ..., ``"first x
-        order"``, ...; coordinates ``effect`` (in letters) and ``aliases``.
+        order"``, ...; coordinates ``term`` (the effect in letters) and ``aliases``.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def fractional_factorial(
     -------
     Experiment
         Arms named by the factors present, ``"untreated"`` where none is; contrasts named by factors, ``"near"`` and
-        ``"near x far"``; coordinates ``effect`` (in letters) and ``aliases``.
+        ``"near x far"``; coordinates ``term`` (the effect in letters) and ``aliases``.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def _screening_experiment(
         entry=replace(entry, read=partial(_read_screen, screen)),
         analysis=analysis_for("confirmatory", rope=rope),
         labels={
-            "effect": {name: str(word) for name, word in effects.items()},
+            "term": {name: str(word) for name, word in effects.items()},
             "aliases": {
                 name: " = ".join(_word_name(other, names) for other in strings[word]) for name, word in effects.items()
             },

@@ -288,7 +288,7 @@ def _draw_spacing(answer: Answer) -> Axes:
     decisions = answer.decisions
     chosen = [str(name).startswith(_INTERACTION) for name in decisions["contrast"].to_numpy()]
     interactions, task = decisions.isel(contrast=chosen), str(decisions["task"].to_numpy()[0])
-    return profile(interactions, along="distance", task=task, effect="Excess over the sum of both sites alone")
+    return profile(interactions, along="distance", task=task, label="Excess over the sum of both sites alone")
 
 
 SPACING = Entry(

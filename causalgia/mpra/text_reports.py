@@ -337,7 +337,7 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
     if "n_replicates" in attrs:
         n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
         barcodes, replicates = attrs.get("barcodes_per_oligo", "..."), attrs["n_replicates"]
-        call = f"cg.mpra.power(effect, n_barcodes={barcodes}, n_replicates={replicates}, n_backgrounds={n}, ...)"
+        call = f"cg.mpra.power(true_effect, n_barcodes={barcodes}, n_replicates={replicates}, n_backgrounds={n}, ...)"
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
     if "max_oligos" in attrs:
         most = int(attrs["max_oligos"])

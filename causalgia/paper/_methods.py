@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from causalgia.choices import VERDICTS
+from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable
 from causalgia.estimation.ratios import null_value
@@ -42,19 +42,6 @@ if TYPE_CHECKING:
 
 _FEW, _MOST_LETTERS = 6, 700
 _NOUNS = {"increases": ("an increase", "increases"), "decreases": ("a decrease", "decreases")}
-_ADJUSTMENTS = {
-    "bh": "Benjamini-Hochberg",
-    "by": "Benjamini-Yekutieli",
-    "holm": "Holm",
-    "hochberg": "Hochberg",
-    "bonferroni": "Bonferroni",
-    "storey": "Storey's q",
-    "bootstrap_t": "bootstrap-t",
-    "dunnett": "Dunnett",
-    "sign_flip": "sign flips",
-    "sup_t": "sup-t",
-    "hierarchical": "Benjamini-Bogomolov",
-}
 _SCALES = {
     "ratio": "the ratio of means",
     "log_of_means": "the logarithm of means",
@@ -77,11 +64,6 @@ _FITS = {
 """Method of `causalgia.mpra.fit` -> how its effects were estimated."""
 _OF_TWO = ("ratio", "log_of_means", "sd")
 """Scales of means that compare an arm with its control, as do-notation writes it."""
-_LEVELS = {
-    "population x predictors": "on {n} predictors",
-    "next predictor": "on {n} predictors",
-    "population x words": "with {n} placebo words",
-}
 _LAWS = {
     "normal": "a normal law of true effects",
     "student_t": "a Student-t law of true effects (4 degrees of freedom)",
@@ -287,9 +269,10 @@ def _predictors(effects: xr.Dataset) -> list[str]:
     if effects.sizes.get("model", 1) > 1:
         return [f"Effects are of each of {effects.sizes['model']:,} predictors by itself."]
     n, target = effects.attrs.get("n_levels"), str(effects.attrs.get("target"))
-    if not n or target not in _LEVELS:
+    levels = TARGET_MEANINGS[target].levels if target in TARGET_MEANINGS else ""
+    if not n or not levels:
         return []
-    return [f"The trial was run {_LEVELS[target].format(n=f'{int(n):,}')}."]
+    return [f"The trial was run {levels.format(n=f'{int(n):,}')}."]
 
 
 def _estimand(effects: xr.Dataset) -> list[str]:
@@ -332,18 +315,18 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         model = _posterior(effects) if attrs.get("evidence") == "posterior" else []
-        told = verdict_method(effects, model=False).replace(", which stands beside it", "")
-        verdicts = [line for line in told.split("\n") if line]
+        description = verdict_method(effects, model=False).replace(", which stands beside it", "")
+        verdicts = [line for line in description.split("\n") if line]
         return [*model, *verdicts, *_intervals_of_verdicts(effects)]
     if "lower" not in effects:
         return []
     level = percent(float(attrs.get("ci_prob", 0.95)))
     tests = f"; p-values are two-sided, of an effect of {null_value(effects):g}" if "p" in effects else ""
     if is_simultaneous(effects):
-        band = _ADJUSTMENTS.get(str(attrs["band"]), str(attrs["band"]))
+        band = METHOD_NAMES.get(str(attrs["band"]), str(attrs["band"]))
         alone = ", and of each contrast alone" if tests else ""
         return [f"Intervals are simultaneous at {level} ({band}, {attrs['family']}){tests}{alone}."]
-    by = _ADJUSTMENTS.get(str(attrs.get("adjust")), str(attrs.get("adjust")))
+    by = METHOD_NAMES.get(str(attrs.get("adjust")), str(attrs.get("adjust")))
     adjusted = f", adjusted over {attrs['family']} ({by})" if "adjust" in attrs else ""
     what = "Prediction intervals" if attrs.get("target") == "next predictor" else "Intervals"
     return [f"{what} are at {level}, each by itself{tests}{adjusted}."]

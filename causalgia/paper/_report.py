@@ -130,7 +130,8 @@ def report(
     -----
     The first line names what was measured: ``attrs["effect_on"]``, or the predictor of a trial; it is "Effect" alone
     for tables from elsewhere. The line of placebo words has their number, the mean and range of their estimates, and
-    from 40 words the central 95 %, which is wider than that of their true effects (`causalgia.placebo_region`).
+    from 40 words the central 95 %, which is wider than that of their true effects
+    (`causalgia.multiplicity.placebo_region`).
 
     Examples
     --------

@@ -45,7 +45,7 @@ def sample_size(
     sd: float | None = None,
     half_width: float | None = None,
     rope: tuple[float, float] | float | None = None,
-    effect: float | None = None,
+    true_effect: float | None = None,
     assurance: float = 0.8,
     level: float = 0.95,
     ci_prob: float = 0.95,
@@ -55,8 +55,8 @@ def sample_size(
 
     ``half_width=``: the smallest n with ``t_df se(n) <= half_width``. ``rope=``: the smallest n at which
     `causalgia.decide` gives a verdict on one effect with probability `assurance`, averaged over the uncertainty of the
-    pilot unless ``effect=`` is given. ``effect=`` alone: the smallest n at which the two-sided test of no effect has
-    power `assurance`.
+    pilot unless ``true_effect=`` is given. ``true_effect=`` alone: the smallest n at which the two-sided test of
+    no effect has power `assurance`.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def sample_size(
         Required half width, on the scale of the effect.
     rope
         Region of practical equivalence on the scale of the contrast; 0: direction alone.
-    effect
+    true_effect
         A true effect to plan for, on the scale of the contrast: 1 is no effect for ratios.
     assurance
         Required probability of a verdict, or power.
@@ -111,15 +111,15 @@ def sample_size(
     --------
     >>> int(sample_size(sd=1.0, half_width=0.25)["n_units"])
     64
-    >>> int(sample_size(sd=1.0, effect=0.5)["n_units"])
+    >>> int(sample_size(sd=1.0, true_effect=0.5)["n_units"])
     34
-    >>> int(sample_size(sd=1.0, effect=0.0, rope=(-0.5, 0.5))["n_units"])
+    >>> int(sample_size(sd=1.0, true_effect=0.0, rope=(-0.5, 0.5))["n_units"])
     36
     """
-    if half_width is None and rope is None and effect is None:
-        raise EstimateError("no goal is given: say half_width= (an interval), rope= (a verdict) or effect= (a test)")
-    if half_width is not None and not (rope is None and effect is None):
-        other = "effect= (a test)" if rope is None else "rope= (a verdict)"
+    if half_width is None and rope is None and true_effect is None:
+        raise EstimateError("no goal is given: say half_width= (interval), rope= (verdict) or true_effect= (test)")
+    if half_width is not None and not (rope is None and true_effect is None):
+        other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
         raise EstimateError(f"half_width= (an interval) and {other} are two goals; give one of them")
     level, ci_prob, wanted = as_level(level), as_ci_prob(ci_prob), as_probability(assurance, "assurance")
     if half_width is not None and level != _USUAL:
@@ -131,8 +131,8 @@ def sample_size(
     plan = read_pilot(pilot, sd)
     if half_width is not None:
         return _units_for_half_width(plan, as_positive(half_width, "half_width"), ci_prob)
-    at, region, least = _as_effect(plan, effect), _as_region(plan, rope), _least_clusters(pilot, rare)
-    attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
+    at, region, least = _as_effect(plan, true_effect), _as_region(plan, rope), _least_clusters(pilot, rare)
+    attrs = {"level": level, "question": _describe_question(true_effect, rope, plan)}
     clusters = least_integer(
         lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
@@ -146,7 +146,7 @@ def power(
     *,
     n_units: int,
     sd: float | None = None,
-    effect: float | None = None,
+    true_effect: float | None = None,
     rope: tuple[float, float] | float | None = None,
     level: float = 0.95,
     ci_prob: float = 0.95,
@@ -154,8 +154,8 @@ def power(
 ) -> xr.Dataset:
     """Return the probability that a new trial of `n_units` reaches a verdict (`rope`), or rejects no effect.
 
-    Without ``effect=`` the probability is averaged over the uncertainty of the pilot (assurance), as in `sample_size`;
-    power at the pilot's estimate would be inflated for a contrast that was selected for its size.
+    Without ``true_effect=`` the probability is averaged over the uncertainty of the pilot (assurance), as in
+    `sample_size`; power at the pilot's estimate would be inflated for a contrast that was selected for its size.
 
     Parameters
     ----------
@@ -178,13 +178,13 @@ def power(
 
     Examples
     --------
-    >>> power(sd=1.0, n_units=20, effect=0.5)["power"].round(6).item()
+    >>> power(sd=1.0, n_units=20, true_effect=0.5)["power"].round(6).item()
     0.564504
     """
     level, ci_prob = as_level(level), as_ci_prob(ci_prob)
     plan = read_pilot(pilot, sd)
-    at, region = _as_effect(plan, effect), _as_region(plan, rope)
-    attrs = {"level": level, "ci_prob": ci_prob, "question": _describe_question(effect, rope, plan)}
+    at, region = _as_effect(plan, true_effect), _as_region(plan, rope)
+    attrs = {"level": level, "ci_prob": ci_prob, "question": _describe_question(true_effect, rope, plan)}
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
     chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
@@ -301,16 +301,16 @@ def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], attr
 
 
 def _verdict_chance(
-    plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float, least: float
+    plan: Pilot, clusters: Array, at: float | None, rope: tuple[float, float] | None, level: float, least: float
 ) -> Array:
     """Return the probability of a verdict (without a rope, of rejection); negligible needs `least` clusters."""
     se, df = plan.error(clusters)
     enough = clusters >= least
-    if effect is not None:
+    if at is not None:
         if rope is None:
-            return t_power(effect, se, df, level=level)
-        return verdict_probability(effect, se, se, df, rope=rope, level=level, negligible=enough)
-    assert plan.ace is not None  # _read_effect
+            return t_power(at, se, df, level=level)
+        return verdict_probability(at, se, se, df, rope=rope, level=level, negligible=enough)
+    assert plan.ace is not None  # _as_effect
     assert plan.se is not None
     assert plan.df is not None
     # sd / (the pilot's sd) given the pilot is sqrt(df / chi2_df): its quadrature nodes and weights
@@ -338,20 +338,19 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
     )
 
 
-def _as_effect(plan: Pilot, effect: float | None) -> float | None:
+def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
-    if effect is None and plan.ace is None:
+    if true_effect is None and plan.ace is None:
         raise EstimateError(
-            "sd= does not tell the size of the effect; give effect= (the true effect to plan for) beside sd=, or a "
-            "pilot instead"
+            "sd= does not tell the size of the effect; give true_effect= (to plan for) beside sd=, or a pilot instead"
         )
-    if effect is not None and not (isinstance(effect, int | float | np.number) and np.isfinite(effect)):
-        raise EstimateError(f"effect={quoted(effect)} is not a finite number")
-    return None if effect is None else plan.put(float(effect), f"effect={quoted(effect)}")
+    if true_effect is not None and not (isinstance(true_effect, int | float | np.number) and np.isfinite(true_effect)):
+        raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
+    return None if true_effect is None else plan.put(float(true_effect), f"true_effect={quoted(true_effect)}")
 
 
 def _check_reached(
-    plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, assurance: float
+    plan: Pilot, clusters: Array, true_effect: float | None, rope: tuple[float, float] | None, assurance: float
 ) -> None:
     if not np.isinf(clusters).any():
         return
@@ -359,8 +358,8 @@ def _check_reached(
     if (plan.floor > 0)[np.isinf(clusters)].any():
         cure = "the predictors' own variance leaves it open; train more predictors"
     elif rope is None or rope[0] == rope[1]:
-        cure = f"the effect is {plan.null:g} (or too near it), which is no effect; plan for another effect="
-    elif effect is not None or plan.se is None or (plan.se == 0).any():
+        cure = f"the effect is {plan.null:g} (or too near it), which is no effect; plan for another true_effect="
+    elif true_effect is not None or plan.se is None or (plan.se == 0).any():
         ends = tuple(float(f"{plan.back(end):g}") for end in rope)
         cure = f"the effect lies on (or too near) an end of the region {ends}; move the region or the effect"
     else:
@@ -368,11 +367,12 @@ def _check_reached(
     raise EstimateError(f"{where}: no number of units gives assurance {assurance:g}: {cure}")
 
 
-def _describe_question(effect: float | None, rope: Any, plan: Pilot) -> str:
+def _describe_question(true_effect: float | None, rope: Any, plan: Pilot) -> str:
     low, high = (0.0, 0.0) if rope is None else as_rope(rope)
     low, high = (plan.null, plan.null) if low == high else (low, high)
     what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
-    return f"{what}, " + ("averaged over the pilot's uncertainty" if effect is None else f"at an effect of {effect:g}")
+    at = "averaged over the pilot's uncertainty" if true_effect is None else f"at an effect of {true_effect:g}"
+    return f"{what}, {at}"
 
 
 @dataclass(frozen=True)

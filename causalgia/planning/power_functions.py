@@ -20,7 +20,7 @@ _DOUBLINGS, _HALVINGS = 200, 120
 
 
 def t_power(
-    effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float = 0.95, sides: int = 2
+    true_effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float = 0.95, sides: int = 2
 ) -> Array:
     """Return the exact power of the t test of no effect, including both tails of the noncentral t.
 
@@ -29,7 +29,7 @@ def t_power(
 
     Parameters
     ----------
-    effect, se, df
+    true_effect, se, df
         True effect, true standard error and degrees of freedom, broadcast against each other. Where se is 0 the power
         is 1 for an effect and 0 for none.
     level
@@ -51,11 +51,11 @@ def t_power(
     >>> t_power(0.5, 1 / np.sqrt(20), 19).round(6)
     np.float64(0.564504)
     """
-    return rejection_probability(effect, se, df, level=as_level(level), sides=sides)
+    return rejection_probability(true_effect, se, df, level=as_level(level), sides=sides)
 
 
 def rejection_probability(
-    effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float | Array, sides: int = 2
+    true_effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float | Array, sides: int = 2
 ) -> Array:
     """Return what `t_power` returns, for levels of any size, which may be an array.
 
@@ -65,12 +65,12 @@ def rejection_probability(
     array([0.8 , 0.05])
     """
     tail = (1 - level) / sides
-    effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
+    true_effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (true_effect, se, df)))
     critical = t_quantile(df, 1 - tail)
-    power = _noncentral_t_tail(critical, df, _noncentrality(effect, se))
-    return np.asarray(power + _noncentral_t_tail(critical, df, _noncentrality(-effect, se)) if sides == 2 else power)[
-        ()
-    ]
+    power = _noncentral_t_tail(critical, df, _noncentrality(true_effect, se))
+    return np.asarray(
+        power + _noncentral_t_tail(critical, df, _noncentrality(-true_effect, se)) if sides == 2 else power
+    )[()]
 
 
 def t_quantile(df: npt.ArrayLike, probability: float | Array) -> Array:
@@ -149,12 +149,12 @@ def _tost_probability(
     return np.where(normal | (se == 0), np.where(top > 1, chance[..., 0], 0.0), integral)
 
 
-def _noncentrality(effect: Array, spread: Array) -> Array:
+def _noncentrality(true_effect: Array, spread: Array) -> Array:
     """Return the effect over its spread; if that is 0, infinity for a positive effect, else minus infinity."""
     return np.where(
         spread > 0,
-        np.divide(effect, spread, out=np.zeros_like(spread), where=spread > 0),
-        np.where(effect > 0, np.inf, -np.inf),
+        np.divide(true_effect, spread, out=np.zeros_like(spread), where=spread > 0),
+        np.where(true_effect > 0, np.inf, -np.inf),
     )
 
 

@@ -64,7 +64,7 @@ def profile(
     along: str,
     by: str | None = None,
     task: str | None = None,
-    effect: str = ACE,
+    label: str = ACE,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals along a numeric coordinate of their contrasts, such as position or distance.
@@ -84,7 +84,7 @@ def profile(
         colors of verdicts.
     task
         The task; required if there are several.
-    effect
+    label
         Name of the effects on the axis: ``"ACE"``, or another such as ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure.
@@ -122,7 +122,7 @@ def profile(
         if max(Counter(x.tolist()).values()) == 1:
             axes.plot(x, y, color=look.color or GRAY, lw=0.9, alpha=0.7, zorder=3, label="_joined")
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
-    _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
+    _finish_curve(axes, table, along, task, found, has_verdicts=by is None, label=label)
     return axes
 
 
@@ -415,14 +415,14 @@ def _finish_curve(
     found: Placed,
     *,
     has_verdicts: bool = True,
-    effect: str = ACE,
+    label: str = ACE,
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
     levels = interval_label(table)
-    label = fill(axis_label(table.attrs, effect), _WIDE) + (f"\n{levels}" if levels else "")
-    axes.set_ylabel(label, fontsize=9.5, **AS_IT_IS)
+    full = fill(axis_label(table.attrs, label), _WIDE) + (f"\n{levels}" if levels else "")
+    axes.set_ylabel(full, fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     write_heading(axes, heading(table, task), part_shown(table))

@@ -216,7 +216,7 @@ def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax:
     Examples
     --------
     >>> from causalgia.planning import power
-    >>> axes = power_curve([power(sd=1.0, effect=0.5, n_units=n) for n in (10, 20, 50, 100)])
+    >>> axes = power_curve([power(sd=1.0, true_effect=0.5, n_units=n) for n in (10, 20, 50, 100)])
     >>> axes.lines[0].get_xdata().tolist(), axes.lines[0].get_ydata().round(2).tolist()
     ([10, 20, 50, 100], [0.29, 0.56, 0.93, 1.0])
     """

@@ -53,7 +53,7 @@ def heatmap(
     columns: str,
     value: str = "ace",
     task: str | None = None,
-    effect: str = ACE,
+    label: str = ACE,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
@@ -72,7 +72,7 @@ def heatmap(
         The variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
     task
         The task; required if there are several.
-    effect
+    label
         Name of the effects on the color bar: ``"ACE"``, or another such as ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.
@@ -112,7 +112,7 @@ def heatmap(
     center = null_value(table) if value in _EFFECTS else 0.0
     image = _draw_grid(axes, grid, center)
     _write_values(axes, grid, texts, center)
-    _add_color_bar(axes, image, axis_label(table.attrs, effect) if value == "ace" else value)
+    _add_color_bar(axes, image, axis_label(table.attrs, label) if value == "ace" else value)
     _label_grid(axes, (columns, across), (rows, down), heading(table, task), shown=part_shown(table))
     fit_to_page(axes)
     return axes

@@ -149,7 +149,7 @@ def shortened(name: str) -> str:
     return name if len(name) <= 40 else f"{name[:23]}…{name[-16:]}"
 
 
-def axis_label(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
+def axis_label(attrs: Mapping[Any, Any], label: str = ACE) -> str:
     """Return the label of an axis of effects: "ACE on log counts, minus placebo".
 
     Examples
@@ -158,7 +158,7 @@ def axis_label(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
     'ACE on log counts, minus placebo'
     """
     control = f", {versus(attrs)} {shortened(str(attrs['control']))}" if attrs.get("control") else ""
-    return f"{effect} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
+    return f"{label} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
 
 
 def interval_label(table: xr.Dataset) -> str:

@@ -274,7 +274,7 @@ class ContrastDeviation:
 
 
 def contrast_deviation(
-    predictor: Predictor, reference: Predictor, arms: Mapping[str, Tokens], *, n_units: int = 1_000
+    predictor: Predictor, reference: Predictor, tokens_by_arm: Mapping[str, Tokens], *, n_units: int = 1_000
 ) -> ContrastDeviation:
     r"""Measure the error of one predictor's contrasts relative to another that computes the same exactly.
 
@@ -291,7 +291,7 @@ def contrast_deviation(
         The fast predictor.
     reference
         The exact predictor, such as `TorchPredictor.reference`, with the same tasks.
-    arms
+    tokens_by_arm
         Tokens (n, length) of the same units under each arm, by name; the first is the control.
     n_units
         Number of units of the intended trial.
@@ -316,15 +316,15 @@ def contrast_deviation(
     """
     for given in (predictor, reference):
         check_predictor(given, "contrast_deviation(predictor, reference)")
-    sizes = {name: len(as_token_rows(tokens)) for name, tokens in arms.items()}
+    sizes = {name: len(as_token_rows(tokens)) for name, tokens in tokens_by_arm.items()}
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
         msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
         raise EstimateError(msg)
-    fast, exact = (_arm_differences(one, arms) for one in (predictor, reference))
+    fast, exact = (_arm_differences(one, tokens_by_arm) for one in (predictor, reference))
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
         raise PredictorError(msg)
-    names = tuple(arms)[1:]
+    names = tuple(tokens_by_arm)[1:]
     sd: Array = exact.std(axis=1, ddof=1)
     at = np.argwhere(sd == 0)
     if at.size:
@@ -344,7 +344,7 @@ def contrast_deviation(
     )
 
 
-def _arm_differences(predictor: Predictor, arms: Mapping[str, Tokens]) -> Array:
+def _arm_differences(predictor: Predictor, tokens_by_arm: Mapping[str, Tokens]) -> Array:
     """Return every arm minus the first, (contrast, unit, task[, model])."""
-    answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in arms.values()]
+    answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in tokens_by_arm.values()]
     return np.stack([answer - answers[0] for answer in answers[1:]])

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.effects.task_weights import ATTRIBUTE as TASK_WEIGHTS
 from causalgia.effects.task_weights import task_weights_in_words
@@ -296,15 +297,10 @@ def population_text(estimates: xr.Dataset) -> str:
     null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
         null, units = f"what these sequences stand for ({null})", "sequences"
-    members = str(estimates.attrs.get("model_is", "seeds"))
-    return {
-        "parents": f", over new draws from these parents ({_null_model_text(estimates)})",
-        "units": f", for exactly these {units}",
-        "population x words": f", over {null} and placebo words",
-        "population x predictors": f", over {null} and {_MEMBERS.get(members, _MEMBERS['seeds'])[0]}",
-        "next predictor": f", over {null}, in {_MEMBERS.get(members, _MEMBERS['seeds'])[1]}",
-        "population x replicates": f", over {null} and replicates of the experiment",
-    }.get(str(estimates.attrs.get("target")), f", over {null}")
+    members, next_member = _MEMBERS.get(str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"])
+    meaning = TARGET_MEANINGS.get(str(estimates.attrs.get("target")), TARGET_MEANINGS["population"])
+    draws = _null_model_text(estimates)
+    return ", " + meaning.over.format(null=null, draws=draws, units=units, members=members, next_member=next_member)
 
 
 def _null_model_text(estimates: xr.Dataset) -> str:

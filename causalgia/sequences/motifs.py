@@ -328,7 +328,7 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     r"""Read the motifs of a MEME (version 4 or 5), JASPAR or HOMER text file, plain or gzip-compressed.
 
-    The format is told from the content. Keys are the motifs' names; motifs that share a name are keyed by their
+    The format is known by its content. Keys are the motifs' names; motifs that share a name are keyed by their
     identifiers instead. Among MEME text is what MEME itself prints; its probabilities may be rounded: rows that sum to
     1 within 0.02 are divided by their sum. JASPAR counts become probabilities without a pseudocount; a file that is
     one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's motifs have probabilities by

@@ -41,7 +41,7 @@ def read_patterns(
 ) -> dict[str, Motif]:
     r"""Read motifs, or the patterns that motif discovery found, from any file that holds them.
 
-    The format is told from the content: HDF5 of tfmodisco-lite, ``hits.tsv`` or ``hits.bed`` of FiNeMo, MEME (version 4
+    The format is known by its content: HDF5 of tfmodisco-lite, ``hits.tsv`` or ``hits.bed`` of FiNeMo, MEME (version 4
     or 5), JASPAR or HOMER text. Each pattern is a `causalgia.sequences.Motif`, which every intervention takes; those of
     tfmodisco and FiNeMo carry their seqlets (``motif.seqlets``): how many there were, and their contributions.
 

@@ -40,7 +40,7 @@ def read_sequences(
 ) -> Sequences:
     r"""Read sequences of one length from any file that holds them, for the ``of=`` of a null model.
 
-    The format is told from the content: FASTA (plain or gzip-compressed); intervals in BED or narrowPeak, with a
+    The format is known by its content: FASTA (plain or gzip-compressed); intervals in BED or narrowPeak, with a
     genome; NumPy ``.npy`` or ``.npz`` of one-hot sequences, (n, 4, length) or (n, length, 4), or of tokens, (n,
     length), 0 to 3 for A, C, G, T.
 
@@ -55,7 +55,7 @@ def read_sequences(
     key
         npz: name of the array, where there are several and none is called "sequences", as in FiNeMo's regions.
     layout
-        One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); told from the shape unless both have 4.
+        One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); taken from the shape unless both have 4.
         Channels are A, C, G, T.
     ambiguous, rng
         ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four quarters) by `rng`; by default they

@@ -300,7 +300,7 @@ def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> N
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     r"""Return the natural log of the number of sequences that `klet_shuffle` draws from; 0 means only the parent.
 
-    For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not told apart,
+    For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not distinguished,
 
     .. math:: \log t + \log d_r! + \sum_{v \neq r} \log (d_v - 1)! - \sum_{u, v} \log n_{uv}!
 

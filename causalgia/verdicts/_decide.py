@@ -149,22 +149,22 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     level = _as_level(level, "level")
-    if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
-        x = {"posterior": x}
-    check_no_average_map(x, "cg.decide")
-    kind = _kind_of_evidence(x)
+    of_draws = isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims)
+    evidence: Any = {"posterior": x} if of_draws else x
+    check_no_average_map(evidence, "cg.decide")
+    kind = _kind_of_evidence(evidence)
     check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
     if kind != "posterior" and ci_prob is not None:
         raise DecisionError("a test reports the interval that its level implies; set level= and leave ci_prob= out")
     attrs: dict[str, Any] = {"level": level, "error": error}
-    if has_effects(x):
-        out = _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
+    if kind == "effects":
+        out = _decide_by_band(evidence, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
     elif kind == "estimates":
-        out = _decide_by_tests(x, rope, attrs, rare, family)
+        out = _decide_by_tests(evidence, rope, attrs, rare, family)
     else:
         interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
-        out = _decide_by_draws(x, rope, attrs, interval, rare, family)
+        out = _decide_by_draws(evidence, rope, attrs, interval, rare, family)
     settings = _analysis_settings(out, rope, rare, family)
     out = out.assign_attrs(exploratory_attrs(out.attrs, **settings))
     return validate(annotate(out), "decisions")

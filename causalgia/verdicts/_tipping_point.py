@@ -358,10 +358,10 @@ def _tipping_dataset(
     own = {*data, "shift", "side"}
     coords = {k: c for k, c in base.coords.items() if k not in own and c.dims and set(c.dims) <= {*dims}}
     out = xr.Dataset(data, coords={**coords, "shift": shifts, "side": list(_SIDES)}, attrs=base.attrs)
-    told = {name: decisions.attrs[name] for name in ("level", "error", "rope", "rare")}
+    settings = {name: decisions.attrs[name] for name in ("level", "error", "rope", "rare")}
     about = {"covariate": label, "covariate_at_0": mean, "covariate_sd": sd, "least_ess": LEAST_EFFECTIVE}
     n = {"n_units": int(base["n_units"].max()), "n_clusters": int(base["n_clusters"].max())}
-    return validate(annotate(out.assign_attrs(told | about | n, ci_prob=decisions.attrs["level"])), "tipping")
+    return validate(annotate(out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["level"])), "tipping")
 
 
 def _first_changes(

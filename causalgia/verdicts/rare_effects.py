@@ -9,14 +9,13 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.checks import is_real
+from causalgia.choices import TARGET_MEANINGS
 from causalgia.errors import DecisionError, quoted
 from causalgia.numerics.moments import ENOUGH
 from causalgia.types import Array
 
 RARE = 0.01
 """Default share of backgrounds on which an effect must not be missed."""
-
-_OF_A_POPULATION = ("population", "parents", "population x words", "population x predictors", "next predictor")
 
 
 def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
@@ -42,8 +41,9 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     if isinstance(rare, str) and rare == "auto":
         attrs = estimates.attrs
         predicted = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
-        of_a_population = predicted and attrs.get("target", "population") in _OF_A_POPULATION
-        return RARE if of_a_population and not few_real_sequences(estimates) else None
+        target = TARGET_MEANINGS.get(str(attrs.get("target", "population")))
+        of_backgrounds = predicted and target is not None and target.of_backgrounds
+        return RARE if of_backgrounds and not few_real_sequences(estimates) else None
     number = is_real(rare)
     if not number or not 0 < float(rare) < 1:
         raise DecisionError(

@@ -360,7 +360,7 @@ def draw_pair(answer: Answer) -> Axes:
         largest = largest.assign_attrs(
             shown=f"orientation {orientation[size.argmax()]}, of {n} the one with the largest interaction"
         )
-    return profile(largest, along="distance", by="order", effect="Excess over the sum of both sites alone")
+    return profile(largest, along="distance", by="order", label="Excess over the sum of both sites alone")
 
 
 def read_pairs(found: TrialResults) -> Finding:
@@ -393,4 +393,4 @@ def draw_pairs(answer: Answer) -> Axes:
     flat = best.drop_vars(["contrast", "upstream", "downstream"]).assign_coords(contrast=names, **sides)
     n = len(np.unique(answer.decisions["distance"].to_numpy()))
     effect = f"Interaction, the largest over {n:,} distances," if n > 1 else "Interaction"
-    return heatmap(flat.assign_attrs(answer.decisions.attrs), rows="upstream", columns="downstream", effect=effect)
+    return heatmap(flat.assign_attrs(answer.decisions.attrs), rows="upstream", columns="downstream", label=effect)

@@ -65,7 +65,9 @@ def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> p
     elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
         fit = with_contrast_dim(source)
         if "se" not in fit and side == "measured":
-            raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
+            raise EstimateError(
+                "measured: no 'se'; without standard errors noise cannot be separated from true effects"
+            )
         fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
         names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
         data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
@@ -179,7 +181,9 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
             )
     if "se" not in table.columns:
         if side == "measured":
-            raise EstimateError("measured: no column 'se'; without standard errors noise cannot be told from truth")
+            raise EstimateError(
+                "measured: no column 'se'; without standard errors noise cannot be separated from true effects"
+            )
         table = table.assign(se=0.0)
     if "contrast" not in table.columns:
         table = table.assign(contrast="effect")

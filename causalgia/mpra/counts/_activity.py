@@ -184,7 +184,7 @@ _FIXED_ATTRS = {
 def activity(
     counts: xr.Dataset,
     *,
-    arms: Sequence[str] | None = None,
+    arm_names: Sequence[str] | None = None,
     method: Literal["barcodes", "sums"] = "barcodes",
     task: str = "activity",
 ) -> xr.Dataset:
@@ -208,7 +208,7 @@ def activity(
     ----------
     counts
         Of kind ``counts``.
-    arms
+    arm_names
         Arms to compare; None: every arm that some element has besides another one. Elements that lack an arm, and
         controls of the bench (groups negative, positive, promoter, duplicate), are left out and counted in
         ``attrs["left_out"]``. If only controls have these arms (A/A pairs), the outcomes are theirs.
@@ -245,11 +245,11 @@ def activity(
     """
     validate(counts, "counts")
     values, n = oligo_activity(counts, method)
-    alone = parallel_oligos(counts, arms)
+    alone = parallel_oligos(counts, arm_names)
     if alone is not None:
         check_oligos_seen(counts, n, alone[:, None])
-        return _parallel_outcomes(counts, values, alone, arms, method, task)
-    names, elements, oligos, left_out = _select_oligos(counts, arms)
+        return _parallel_outcomes(counts, values, alone, arm_names, method, task)
+    names, elements, oligos, left_out = _select_oligos(counts, arm_names)
     check_oligos_seen(counts, n, oligos)
     chosen = values[oligos]
     outcomes = xr.Dataset(
@@ -288,13 +288,13 @@ def _silence_notes(counts: xr.Dataset) -> list[str]:
 
 
 def _parallel_outcomes(
-    counts: xr.Dataset, values: Array, oligos: Ints, arms: Sequence[str] | None, method: str, task: str
+    counts: xr.Dataset, values: Array, oligos: Ints, arm_names: Sequence[str] | None, method: str, task: str
 ) -> xr.Dataset:
     """Return parallel outcomes: the mean over replicates of each element, with its arm."""
     arm, element, group = (counts[name].to_numpy().astype(str) for name in ("arm", "element", "group"))
     names = list(dict.fromkeys(arm[oligos].tolist()))
-    if arms is not None:
-        names = _as_arm_names(pd.DataFrame({"arm": arm}), arms)
+    if arm_names is not None:
+        names = _as_arm_names(pd.DataFrame({"arm": arm}), arm_names)
     units = element[oligos]
     groups = pd.Series(group, index=element)[~np.isin(element, units)].groupby(level=0, sort=False).first()
     left_out = json.dumps({str(name): int(n) for name, n in groups.value_counts(sort=False).items()})
@@ -313,11 +313,11 @@ def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
     return own | library_attrs(counts)
 
 
-def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
+def _select_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
     """Return arms, elements, the oligo of each under each arm, and (as JSON) the left-out elements by group."""
     side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
     side["place"] = np.arange(len(side))
-    names, groups = _as_arm_names(side, arms), side.drop_duplicates("element").set_index("element")["group"]
+    names, groups = _as_arm_names(side, arm_names), side.drop_duplicates("element").set_index("element")["group"]
     side = side[side["arm"].isin(names)]
     twice = side.duplicated(["element", "arm"])
     if twice.any():
@@ -328,29 +328,31 @@ def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list
     wide = side.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
     has = (wide.to_numpy() >= 0).sum(axis=1)
-    if arms is None:
+    if arm_names is None:
         _check_complete_elements(wide[(has > 1) & (has < len(names))], names)
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
     if not complete.any():
-        raise CountsError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer: arms=[...]")
+        raise CountsError(
+            f"no element has an oligo under every one of {', '.join(names)}; ask for fewer: arm_names=[...]"
+        )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
     counted = json.dumps({str(group): int(n) for group, n in left_out.items()})
     return names, used.to_numpy().astype(str), wide[complete].to_numpy(), counted
 
 
-def _as_arm_names(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
+def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[str]:
     known = list(dict.fromkeys(side["arm"]))
-    if arms is None:
+    if arm_names is None:
         several = side[side.groupby("element")["arm"].transform("nunique") > 1]
         return list(dict.fromkeys(several["arm"])) or known
-    names = [str(arm) for arm in arms]
+    names = [str(arm) for arm in arm_names]
     unknown = [name for name in names if name not in known]
-    if unknown or isinstance(arms, str) or len(set(names)) < len(names) or not names:
+    if unknown or isinstance(arm_names, str) or len(set(names)) < len(names) or not names:
         what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
-        raise CountsError(f"arms={quoted(arms)}: {what}; the arms are {', '.join(known)}")
+        raise CountsError(f"arm_names={quoted(arm_names)}: {what}; the arms are {', '.join(known)}")
     return names
 
 
@@ -360,14 +362,15 @@ def _check_complete_elements(ragged: pd.DataFrame, names: list[str]) -> None:
         absent = [name for name in names if row[name] < 0]
         raise CountsError(
             f"element {quoted(row.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} "
-            f"more elements lack some arm; say which are compared: arms={quoted([n for n in names if n not in absent])}"
+            "more elements lack some arm; say which are compared: "
+            f"arm_names={quoted([n for n in names if n not in absent])}"
         )
 
 
-def parallel_oligos(counts: xr.Dataset, arms: Sequence[str] | None = None) -> Ints | None:
+def parallel_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None = None) -> Ints | None:
     """Return the oligos (places) of a parallel library; None where an element has two of the arms compared.
 
-    Without `arms` these are the oligos of group ``test``, else those of the arms without declared duplicates.
+    Without `arm_names` these are the oligos of group ``test``, else those of the arms without declared duplicates.
 
     Examples
     --------
@@ -379,7 +382,7 @@ def parallel_oligos(counts: xr.Dataset, arms: Sequence[str] | None = None) -> In
     (array([0, 1]), array([0, 2]))
     """
     arm, group = counts["arm"].to_numpy().astype(str), counts["group"].to_numpy().astype(str)
-    chosen = group == "test" if arms is None else np.isin(arm, list(arms)) & (group != "duplicate")
+    chosen = group == "test" if arm_names is None else np.isin(arm, list(arm_names)) & (group != "duplicate")
     places = np.flatnonzero(chosen).astype(np.int64)
     elements = pd.Series(counts["element"].to_numpy()[places])
     if elements.duplicated().any() or len(set(arm[places].tolist())) < 2:

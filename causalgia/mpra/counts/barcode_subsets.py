@@ -25,7 +25,7 @@ def filter(
     min_dna: float | None = None,
     outliers: float | None = None,
     min_barcodes: int | None = None,
-    arms: Sequence[str] | None = None,
+    arm_names: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Drop barcodes with little DNA, outliers, and elements with few barcodes; record what was dropped.
 
@@ -42,9 +42,9 @@ def filter(
         Largest robust z of a barcode within its oligo, either way, as in `quality`; for example 5. This rule uses the
         outcome: fix it before the effects are seen, for it shortens tails.
     min_barcodes
-        Fewest barcodes with DNA above 0, in every replicate, of every oligo of an element in `arms`; other elements are
-        dropped *under every arm*.
-    arms
+        Fewest barcodes with DNA above 0, in every replicate, of every oligo of an element in `arm_names`; other
+        elements are dropped *under every arm*.
+    arm_names
         Arms whose oligos `min_barcodes` checks; None: all.
 
     Returns
@@ -87,7 +87,7 @@ def filter(
             counts, ~outlying, {"rule": "outliers", "value": outliers, "barcodes": _barcodes_by_arm(counts, outlying)}
         )
     if min_barcodes is not None:
-        counts = _filter_few_barcodes(counts, min_barcodes, arms)
+        counts = _filter_few_barcodes(counts, min_barcodes, arm_names)
     return counts
 
 
@@ -105,13 +105,13 @@ def n_barcodes_seen(counts: xr.Dataset) -> Ints:
     return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
 
 
-def _filter_few_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:
+def _filter_few_barcodes(counts: xr.Dataset, least: int, arm_names: Sequence[str] | None) -> xr.Dataset:
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
-    unknown = [name for name in arms or () if name not in set(arm.tolist())]
-    if unknown or isinstance(arms, str):
-        what = "give a list of arms" if isinstance(arms, str) else f"no arm {quoted(unknown[0])}"
-        raise CountsError(f"arms={quoted(arms)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
-    compared = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
+    unknown = [name for name in arm_names or () if name not in set(arm.tolist())]
+    if unknown or isinstance(arm_names, str):
+        what = "give a list of arms" if isinstance(arm_names, str) else f"no arm {quoted(unknown[0])}"
+        raise CountsError(f"arm_names={quoted(arm_names)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
+    compared = np.ones(len(arm), dtype=bool) if arm_names is None else np.isin(arm, list(arm_names))
     few = compared & (n_barcodes_seen(counts).min(axis=1) < least)
     dropped = np.isin(element, element[few])
     if dropped[compared].all():
@@ -123,7 +123,7 @@ def _filter_few_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | N
         "oligos_below": _count_names(arm[few]),
         "barcodes": _barcodes_by_arm(counts, barcodes),
     }
-    rule = {"rule": "min_barcodes", "value": least} | ({} if arms is None else {"arms": list(map(str, arms))})
+    rule = {"rule": "min_barcodes", "value": least} | ({} if arm_names is None else {"arms": list(map(str, arm_names))})
     return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
 
 

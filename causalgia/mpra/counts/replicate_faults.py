@@ -233,8 +233,8 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     evenly than counting noise allows (`causalgia.mpra.counts.replicate_faults.split_index`: below 1 by four standard
     deviations, and in the deeper half of the barcodes by two), as they do where one is the other times a constant, or a
     random part of it. Two technical splits of one library have an index of exactly 1, as independent Poisson counts,
-    and cannot be told from replicates. Cells at a ceiling (a maximum that more than 1 % of cells share; within a tenth
-    of it if a tenth of all cells are) do not count as agreement.
+    and cannot be distinguished from replicates. Cells at a ceiling (a maximum that more than 1 % of cells share; within
+    a tenth of it if a tenth of all cells are) do not count as agreement.
 
     ``transformed``: more than half of the pairs are as alike, by three standard deviations at least and by four in one,
     as counts are that were normalized, scaled or transformed, or that saturate. Then only pairs with more than 95 %

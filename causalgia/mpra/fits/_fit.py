@@ -42,7 +42,7 @@ def fit(
     counts: xr.Dataset,
     *,
     control: str | None = None,
-    arms: Sequence[str] | None = None,
+    arm_names: Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
     method: Method = "hierarchical",
     ci_prob: float = 0.95,
@@ -77,7 +77,7 @@ def fit(
         From `read_counts`, filtered or not.
     control
         The arm subtracted from each other arm.
-    arms
+    arm_names
         Arms to compare with it; None: all that some element has besides it.
     contrasts
         Instead of `control`: name -> arm -> weight, each summing to 0; or a text over the names of arms, or several in
@@ -108,7 +108,7 @@ def fit(
     ------
     ContrastError
         If an arm is unknown, weights do not sum to 0, each element has one arm (a parallel library; use `activity`),
-        or elements differ in their arms and `arms` is not given.
+        or elements differ in their arms and `arm_names` is not given.
     OutcomesError
         If the Dataset is not of kind ``counts``.
     CountsError
@@ -150,7 +150,7 @@ def fit(
                 f"{name[:3].upper()} library of replicate {which}: no read at all; leave the replicate out: "
                 "counts.sel(replicate=[...])"
             )
-    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
+    request = fit_request(counts, control=control, arm_names=arm_names, contrasts=contrasts)
     if client is not None:
         check_client(client)
     fitted = _METHODS[method](counts, request, client)

@@ -27,7 +27,7 @@ def infer_counts(
     counts: xr.Dataset,
     *,
     control: str | None = None,
-    arms: Sequence[str] | None = None,
+    arm_names: Sequence[str] | None = None,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
     prior: Prior = ON_LOG2,
     silent: bool = True,
@@ -115,7 +115,7 @@ def infer_counts(
         raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
     n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)
     check_n_draws(n, accept_unconverged)
-    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
+    request = fit_request(counts, control=control, arm_names=arm_names, contrasts=contrasts)
     data, left_out = model_counts(counts, request)
     found = sample_counts(data, prior, silent=silent, n_draws=n, key=derive(key, "infer_counts"))
     groups = _posterior_groups(found, request, data)

@@ -58,20 +58,20 @@ def fit_request(
     counts: xr.Dataset,
     *,
     control: str | None = None,
-    arms: Sequence[str] | None = None,
+    arm_names: Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
 ) -> FitRequest:
-    """Return the elements and contrasts to fit: every arm (or `arms`) against `control`, or `contrasts`.
+    """Return the elements and contrasts to fit: every arm (or `arm_names`) against `control`, or `contrasts`.
 
-    Elements are those with an oligo under *every* arm of the contrasts. Without `arms` the treatments are the arms that
-    some element has besides the control. Elements with the control and some of the treatments raise an error unless
-    `arms` is given. What is left out is counted.
+    Elements are those with an oligo under *every* arm of the contrasts. Without `arm_names` the treatments are the arms
+    that some element has besides the control. Elements with the control and some of the treatments raise an error
+    unless `arm_names` is given. What is left out is counted.
 
     Raises
     ------
     ContrastError
         If an arm is unknown, the weights of a contrast do not sum to 0, each element has one arm (a parallel library),
-        or the elements have different arms and `arms` is not given.
+        or the elements have different arms and `arm_names` is not given.
     CountsError
         If an element has two oligos in an arm, or an oligo has no barcode with DNA left.
     """
@@ -82,9 +82,9 @@ def fit_request(
             "average over elements is cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where arms "
             "share their backgrounds, let the side table give those one name of an element"
         )
-    all_arms = arms is None and contrasts is None
+    all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
-    weights = _contrast_weights([a for a in known if a not in alone], control, arms, contrasts)
+    weights = _contrast_weights([a for a in known if a not in alone], control, arm_names, contrasts)
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
     places = _oligo_by_arm(counts, names)
     complete = (places >= 0).all(axis=1)
@@ -111,7 +111,7 @@ def _contrast_weights(known: list[str], control: Any, arms: Any, contrasts: Any)
     if (control is None) == (contrasts is None):
         raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
     if isinstance(arms, str):
-        raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
+        raise ContrastError(f"arm_names={quoted(arms)}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
         in_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
         weights = (
@@ -179,7 +179,7 @@ def _check_same_arms(places: pd.DataFrame, names: list[str], complete: Any) -> N
         there = [name for name in names[1:] if name not in absent]
         raise ContrastError(
             f"element {quoted(first.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
-            f"{int(some.sum()) - 1:,} more elements lack some arm; say which arms are compared: arms={quoted(there)}"
+            f"{int(some.sum()) - 1:,} more elements lack some arm; say which are compared: arm_names={quoted(there)}"
         )
 
 

@@ -141,8 +141,8 @@ def variant_tiles(
     alternate allele. Both have `insert_length` bases: they agree up to the allele, and after an indel bases are added
     from or lost to the genome at the 3' end. Overlapping windows have one parent, so their units form one cluster.
 
-    Two tiles with the same reference (two alternates of one place, or coinciding windows) could not be told apart in a
-    pool, so the later one is shifted to the left, base by base; `Tile.moved` records it.
+    Two tiles with the same reference (two alternates of one place, or coinciding windows) could not be distinguished
+    in a pool, so the later one is shifted to the left, base by base; `Tile.moved` records it.
 
     Parameters
     ----------

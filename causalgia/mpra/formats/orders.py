@@ -102,7 +102,7 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
 
 
 def check_orderable(library: xr.Dataset, place: str) -> None:
-    """Raise LibraryError for a library that cannot be ordered or whose reads could not be told apart.
+    """Raise LibraryError for a library that cannot be ordered or whose reads could not be distinguished.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def _check_unique_barcodes(barcodes: NDArray[Any], names: list[str], place: str)
         one, other = names[first[again[0]]], names[again[0]]
         raise LibraryError(
             f"{place}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} ({again.size:,} are "
-            "given again): their counts cannot be told apart. Give each oligo a barcode of its own (cg.mpra.barcodes)"
+            "given again): their counts cannot be distinguished. Give each oligo its own barcode (cg.mpra.barcodes)"
         )
 
 

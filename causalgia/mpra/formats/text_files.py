@@ -115,8 +115,8 @@ def check_distinguishable(sequences: Sequence[str], names: Sequence[str], exempt
     if clashes:
         more = f", and {len(clashes) - _SHOWN:,} more pairs" if len(clashes) > _SHOWN else ""
         raise LibraryError(
-            f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be told apart. Drop the unit in every "
-            "arm, draw its background anew, or declare the copies duplicates (group 'duplicate')"
+            f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be distinguished. Drop the unit in "
+            "every arm, draw its background anew, or declare the copies duplicates (group 'duplicate')"
         )
 
 
@@ -188,8 +188,8 @@ def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
     Raises
     ------
     LibraryError
-        If a construct's oligos differ in more than their barcode, a name is invalid, or two inserts cannot be told
-        apart and are not declared duplicates.
+        If a construct's oligos differ in more than their barcode, a name is invalid, or two inserts that are not
+        declared duplicates cannot be distinguished.
     """
     validate(library, "library")
     of, names = pd.factorize(library["oligo_name"].to_numpy())

@@ -117,7 +117,7 @@ class CandidateSplits:
 
     def power(self, n: Array) -> Array:
         """Return the power of the test of each element, or of the mean over n backgrounds."""
-        effect, error = xr.DataArray(self.target["effect"]), self._error(n)
+        effect, error = xr.DataArray(self.target["true_effect"]), self._error(n)
         return np.broadcast_to(average_power(effect, error, self.contrast.level(effect, error)).to_numpy(), n.shape)
 
     def _error(self, n: Array) -> StandardError:
@@ -132,7 +132,7 @@ class CandidateSplits:
         if self.library.n_elements is not None:
             n = np.full(len(start), float(self.library.n_elements))
             return np.where(self._reaches_target(n) & self._within_limits(n), n, np.inf)
-        if "half_width" in self.target or "effect" in self.target:
+        if "half_width" in self.target or "true_effect" in self.target:
             n = least_integer(self._reaches_target, start)
             n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
             return np.where(self._within_limits(n_or_least), n, np.inf)
@@ -142,7 +142,7 @@ class CandidateSplits:
     def _reaches_target(self, n: Array) -> Any:
         if "half_width" in self.target:
             return self.half_width(n) <= self.target["half_width"]
-        if "effect" in self.target:
+        if "true_effect" in self.target:
             return self.power(n) >= self.target["assurance"]
         return np.ones(len(n), dtype=bool)
 
@@ -163,7 +163,7 @@ class CandidateSplits:
             )
         n = np.where(can, n, _LEAST_BACKGROUNDS)
         wide, price = self.half_width(n), self.price(n)
-        keys = (wide, price) if "half_width" in self.target or "effect" in self.target else (price, wide)
+        keys = (wide, price) if "half_width" in self.target or "true_effect" in self.target else (price, wide)
         i = int(np.lexsort((*keys, ~can))[0])
         found = {
             "n_backgrounds" if self.library.n_elements is None else "n_elements": int(n[i]),
@@ -176,7 +176,7 @@ class CandidateSplits:
             "price": float(price[i]),
             "half_width": float(wide[i]),
         }
-        if "effect" in self.target:
+        if "true_effect" in self.target:
             found["power"] = float(self.power(n)[i])
         attrs = {"currency": p.currency, "prices": p.date, "note": p.note, "ci_prob": self.contrast.ci_prob}
         return xr.Dataset(found, attrs=attrs)
@@ -185,7 +185,7 @@ class CandidateSplits:
 def cheapest(
     *,
     half_width: float | None = None,
-    effect: float | None = None,
+    true_effect: float | None = None,
     assurance: float = 0.8,
     budget: float | None = None,
     max_oligos: int | None = None,
@@ -199,9 +199,9 @@ def cheapest(
 ) -> xr.Dataset:
     """Find the best split of a library between backgrounds, barcodes, replicates and depth.
 
-    With a target, ``half_width=`` or ``effect=`` (detected with probability `assurance`), return the cheapest library
-    that reaches it. Without one, return the narrowest interval within ``budget=`` or ``max_oligos=`` (or both). All
-    numbers of barcodes and replicates, and all depths given, are tried; the number of backgrounds is solved for
+    With a target, ``half_width=`` or ``true_effect=`` (detected with probability `assurance`), return the cheapest
+    library that reaches it. Without one, return the narrowest interval within ``budget=`` or ``max_oligos=`` (or both).
+    All numbers of barcodes and replicates, and all depths given, are tried; the number of backgrounds is solved for
     exactly. The estimand is the average effect over backgrounds, as in `power`; for a library of ``n_elements`` it is
     the effect in each of that many elements.
 
@@ -209,7 +209,7 @@ def cheapest(
     ----------
     half_width
         Half width wanted, on log2.
-    effect, assurance
+    true_effect, assurance
         Instead: an effect that the test must detect, and the power.
     budget, max_oligos
         Largest price of the library, and largest number of oligos.
@@ -257,7 +257,7 @@ def cheapest(
     library = PlannedLibrary() if library is None else library
     if not isinstance(library, PlannedLibrary):
         raise EstimateError(f"library= is a {type(library).__name__}; give cg.mpra.PlannedLibrary(n_controls=...)")
-    target = _as_target(half_width, effect, assurance, budget, max_oligos)
+    target = _as_target(half_width, true_effect, assurance, budget, max_oligos)
     B, R, depths = _candidate_grid(n_barcodes, n_replicates, depth)
     if library.n_elements is None:
         check_tau_known(noise, pilot)
@@ -282,16 +282,16 @@ def cheapest(
     return splits.best()
 
 
-def _as_target(half_width: Any, effect: Any, assurance: float, budget: Any, max_oligos: Any) -> dict[str, float]:
-    if half_width is not None and effect is not None:
-        raise EstimateError("give half_width= (an interval) or effect= (a test), and not both")
-    if is_real(effect):
-        effect = abs(effect)
-    options = {"half_width": half_width, "effect": effect, "budget": budget, "max_oligos": max_oligos}
+def _as_target(half_width: Any, true_effect: Any, assurance: float, budget: Any, max_oligos: Any) -> dict[str, float]:
+    if half_width is not None and true_effect is not None:
+        raise EstimateError("give half_width= (an interval) or true_effect= (a test), and not both")
+    if is_real(true_effect):
+        true_effect = abs(true_effect)
+    options = {"half_width": half_width, "true_effect": true_effect, "budget": budget, "max_oligos": max_oligos}
     found = {k: as_positive(v, k, error=EstimateError) for k, v in options.items() if v is not None}
     if not found:
-        raise EstimateError("give a goal (half_width= or effect=) or a limit (budget= or max_oligos=)")
-    return found | ({"assurance": as_probability(assurance, "assurance")} if effect is not None else {})
+        raise EstimateError("give a goal (half_width= or true_effect=) or a limit (budget= or max_oligos=)")
+    return found | ({"assurance": as_probability(assurance, "assurance")} if true_effect is not None else {})
 
 
 def _candidate_grid(n_barcodes: Grid, n_replicates: Grid, depth: Grid) -> tuple[Array, Array, Array]:
@@ -318,7 +318,7 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     if pilot.sizes["contrast"] > 1:
         names = [str(name) for name in pilot["contrast"].to_numpy()]
         raise EstimateError(
-            f"the pilot has several contrasts ({', '.join(names)}); give the components of one, arms={[names[0]]}"
+            f"the pilot has several contrasts ({', '.join(names)}); give the components of one, arm_names={[names[0]]}"
         )
     return pilot.isel(contrast=0)
 

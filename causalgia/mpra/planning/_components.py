@@ -300,7 +300,7 @@ def components(
     counts: xr.Dataset,
     *,
     control: str | None = None,
-    arms: Sequence[str] | None = None,
+    arm_names: Sequence[str] | None = None,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
 ) -> xr.Dataset:
     """Estimate the variance components of a pilot, for planning the next library.
@@ -365,7 +365,7 @@ def components(
     validate(counts, "counts")
     if counts.sizes["replicate"] < 2:
         raise CountsError("one replicate cannot tell its noise from the barcodes'; components needs two or more")
-    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
+    request = fit_request(counts, control=control, arm_names=arm_names, contrasts=contrasts)
     ratios, used = cell_ratios(counts)
     pairs = [_replicate_pair(ratios, used, request, r, s) for r, s in combinations(range(counts.sizes["replicate"]), 2)]
     df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)

@@ -74,11 +74,11 @@ class PlannedContrast:
         """Number of arms that are compared."""
         return int(np.count_nonzero(self.weights))
 
-    def level(self, effect: xr.DataArray, error: StandardError) -> xr.DataArray:
+    def level(self, true_effect: xr.DataArray, error: StandardError) -> xr.DataArray:
         """Return the error rate of one test, which depends on effect and error where `q` is given."""
         if self.q is None:
             return xr.DataArray(0.05 if self.alpha is None else float(self.alpha))
-        return alpha_for_q(effect, error, q=float(self.q), share_true=float(self.share_true))
+        return alpha_for_q(true_effect, error, q=float(self.q), share_true=float(self.share_true))
 
 
 def as_contrast(contrast: object) -> PlannedContrast:
@@ -91,7 +91,7 @@ def as_contrast(contrast: object) -> PlannedContrast:
 
 
 def power(
-    effect: Grid | None = None,
+    true_effect: Grid | None = None,
     *,
     n_barcodes: Grid,
     n_replicates: Grid,
@@ -112,7 +112,7 @@ def power(
 
     Parameters
     ----------
-    effect
+    true_effect
         True log2 effects.
     n_barcodes, n_replicates, n_backgrounds
         Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and `depth`, is a number or several
@@ -130,14 +130,14 @@ def power(
         From `components`: supplies every layer of noise that `noise` leaves open. With a virtual trial its contrasts
         are matched by name; a pilot of one contrast serves for all.
     virtual, slope
-        Instead of `effect`: effects (or estimates) of a virtual trial, whose spread is also tau where `noise` gives
-        none; and the measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier
-        library, or 1 where the predictor predicts log2 activity itself.
+        Instead of `true_effect`: effects (or estimates) of a virtual trial, whose spread is also tau where `noise`
+        gives none; and the measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an
+        earlier library, or 1 where the predictor predicts log2 activity itself.
 
     Returns
     -------
     Dataset
-        ``se, half_width, power, df, alpha`` on the dims of arguments with several values (effect, n_backgrounds,
+        ``se, half_width, power, df, alpha`` on the dims of arguments with several values (true_effect, n_backgrounds,
         n_barcodes, n_replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share
         of oligos with fewer than two barcodes; backgrounds that lose an arm do not count among the n.
         ``se`` is the root mean square over elements that differ in noise; power is averaged over them.
@@ -174,14 +174,14 @@ def power(
     array([0.73, 0.99])
     """
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
-    if (effect is None) == (virtual is None):
-        raise EstimateError("give effect= (true log2 effects) or virtual= (effects of a virtual trial, with slope=)")
+    if (true_effect is None) == (virtual is None):
+        raise EstimateError("give true_effect= (on log2) or virtual= (effects of a virtual trial, with slope=)")
     spread = None
     if virtual is not None:
         size, spread = virtual_effects(virtual, slope)
         pilot = None if pilot is None else match_pilot_contrasts(pilot, size)
     else:
-        size = as_grid("effect", effect, -np.inf)
+        size = as_grid("true_effect", true_effect, -np.inf)
     reads = None if depth is None else as_grid("depth", depth, 0)
     reads_dna = reads if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     layers = layers_at_depth(noise, pilot, contrast.weights, reads, reads_dna)
@@ -207,7 +207,7 @@ def power(
     of_q = {} if contrast.q is None else {"q": contrast.q, "share_true": contrast.share_true}
     question = "one element" if n is None else "mean over backgrounds"
     out = xr.Dataset(found, attrs={"scale": "log2", "ci_prob": contrast.ci_prob, **of_q, "question": question})
-    order = ("contrast", "task", "effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
+    order = ("contrast", "task", "true_effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
 
 
@@ -343,10 +343,12 @@ def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
     return [(float(w), float(h2)) for w, h2 in zip(_WEIGHTS / _WEIGHTS.sum(), np.exp(2 * sd * _NODES), strict=True)]
 
 
-def average_power(effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.DataArray:
+def average_power(true_effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.DataArray:
     """Return the power of the two-sided t test at level `alpha`, averaged over the noisiness of elements."""
     df = error.df()
-    found: list[xr.DataArray] = [w * xr.apply_ufunc(_two_sided_power, effect, se, df, alpha) for w, se in error.nodes]
+    found: list[xr.DataArray] = [
+        w * xr.apply_ufunc(_two_sided_power, true_effect, se, df, alpha) for w, se in error.nodes
+    ]
     return sum(found[1:], found[0])
 
 
@@ -355,14 +357,14 @@ def labeled_sqrt(variance: xr.DataArray) -> xr.DataArray:
     return variance.copy(data=np.sqrt(variance.to_numpy()))
 
 
-def _two_sided_power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
+def _two_sided_power(true_effect: Array, se: Array, df: Array, alpha: Array) -> Array:
     level: Any = 1 - np.asarray(alpha)
     if np.all(np.isinf(df)):
-        size, se = np.broadcast_arrays(np.abs(effect), se)
+        size, se = np.broadcast_arrays(np.abs(true_effect), se)
         z = np.divide(size, se, out=np.full(se.shape, np.inf), where=se > 0)
         critical = -special.ndtri(np.asarray(alpha) / 2)
         return np.asarray(special.ndtr(z - critical) + special.ndtr(-z - critical))
-    return np.asarray(rejection_probability(effect, se, df, level=level))
+    return np.asarray(rejection_probability(true_effect, se, df, level=level))
 
 
 def interval_half_width(error: StandardError, ci_prob: float) -> xr.DataArray:
@@ -371,7 +373,7 @@ def interval_half_width(error: StandardError, ci_prob: float) -> xr.DataArray:
     return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + ci_prob / 2))
 
 
-def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
+def alpha_for_q(true_effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
     """Return the per-test level at which Benjamini-Hochberg at q stops in a large family.
 
     The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s the share of true effects, all
@@ -382,9 +384,9 @@ def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_t
     Genovese & Wasserman (2002), doi:10.1111/1467-9868.00347.
     """
     ratio = q * share_true / (1 - q * (1 - share_true))
-    alpha = xr.full_like(average_power(effect, error, 0.5), ratio)
+    alpha = xr.full_like(average_power(true_effect, error, 0.5), ratio)
     for _ in range(_STEPS):
-        new = (ratio * average_power(effect, error, alpha)).clip(min=_LEAST_ALPHA)
+        new = (ratio * average_power(true_effect, error, alpha)).clip(min=_LEAST_ALPHA)
         if bool((abs(new - alpha) <= 1e-9 * alpha).all()):
             break
         alpha = new
