@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +19,17 @@ settings.register_profile("explore", max_examples=1_000, derandomize=False, **CO
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+_BEGAN: dict[int, dict[str, Any]] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin each test with the same draws of its file's generators, whichever tests this process ran before."""
+    for held in vars(getattr(item, "module", None) or object).values():
+        if isinstance(held, np.random.Generator):
+            held.bit_generator.state = _BEGAN.setdefault(id(held), held.bit_generator.state)
 
 
 @pytest.fixture(scope="session")

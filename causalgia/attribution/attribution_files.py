@@ -36,7 +36,7 @@ def read_attributions(
 ) -> xr.Dataset:
     """Read maps that another program wrote, for averages, logos and contributions of this one.
 
-    The format is told from the content: HDF5 of ChromBPNet (``shap/seq``, else ``projected_shap/seq``, with
+    The format is found by the content: HDF5 of ChromBPNet (``shap/seq``, else ``projected_shap/seq``, with
     ``raw/seq``) or of BPNet (``hyp_scores`` with ``input_seqs``), regions of FiNeMo, or any ``.npz`` or ``.npy`` of
     scores (n, 4, length) or (n, length, 4) in the order A, C, G, T.
 
