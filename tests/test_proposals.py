@@ -326,6 +326,20 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
     assert others["ace"].between(0.02, 0.1).all()
 
 
+@pytest.mark.parametrize(("word", "n"), [("GCAT", 4), ("TGCATGA", 0)])
+def test_placebo_words_that_would_hold_are_counted(word, n):
+    """Placebo words may hold a proposed word of four bases, which then acts in them, and none of seven."""
+    reads = cg.zoo.Oracle(cg.zoo.Word(word, 2.0), cg.zoo.Word("CC", 0.1))
+    found = cg.discover(reads, planted(80, word), n_units=60, method="seqlets", rng=0)
+    assert word in set(found.confirmed["consensus"])
+    placebos = found.decisions.sel(contrast=found.decisions["placebo_word"], task="outcome")
+    held = placebos["contrast"].values[np.isin(placebos["verdict"].values, ["increases", "decreases"])]
+    assert len(held) == n
+    assert all(word in one for one in held)
+    says = [one.partition(":")[0] for one in found.sentences if one.startswith("By the same rule")]
+    assert says == [f"By the same rule {n} of {placebos.sizes['contrast']} placebo words hold"] * (n > 0)
+
+
 @pytest.mark.long
 def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
