@@ -14,6 +14,7 @@ import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
+from causalgia.attribution._propose import methods_asked
 from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
 from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
@@ -210,9 +211,11 @@ def discover(
     predictor.predict(proposing.parents_given.tokens[:1])
     predictor = predictor.with_incremental_edits(fresh.length)
     folder = None if store is None else Path(store)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder}: is a file, and proposals and outcomes are kept in a folder; give another store=")
     settings: dict[str, str | int] = {
         "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
-        "method": method if isinstance(method, str) else ", ".join(map(str, method)),
+        "method": method if isinstance(method, str) else ", ".join(methods_asked(method)),
     }  # fmt: skip
 
     def proposing_words() -> xr.Dataset:
