@@ -14,6 +14,7 @@ import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
+from causalgia.attribution._propose import methods_asked
 from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
 from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
@@ -210,9 +211,11 @@ def discover(
     predictor.predict(proposing.parents_given.tokens[:1])
     predictor = predictor.with_incremental_edits(fresh.length)
     folder = None if store is None else Path(store)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder}: is a file, and proposals and outcomes are kept in a folder; give another store=")
     settings: dict[str, str | int] = {
         "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
-        "method": method if isinstance(method, str) else ", ".join(map(str, method)),
+        "method": method if isinstance(method, str) else ", ".join(methods_asked(method)),
     }  # fmt: skip
 
     def proposing_words() -> xr.Dataset:
@@ -261,6 +264,7 @@ def discover(
             says,
             *_member_sentences(predictor),
             *_other_words(table, answer.decisions),
+            *_placebo_sentences(answer.decisions),
             *_exact_sentences(answer.decisions, n_fresh),
             *_variant_sentences(table),
             *left_out,
@@ -335,6 +339,23 @@ def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     if len(others) == 1:
         return [f"1 of {n:,} words does not hold" + f", and has an effect {near_to}" * near + "."]
     return [f"{len(others):,} of {n:,} words do not hold; {near:,} of these have effects {near_to}."]
+
+
+def _placebo_sentences(decisions: xr.Dataset) -> list[str]:
+    """Return a sentence on the placebo words that would hold in some task; none if none would."""
+    verdict = decisions["verdict"].sel(contrast=decisions["placebo_word"])
+    held = np.zeros(verdict.sizes["contrast"], dtype=bool)
+    for one in _DIRECTED:
+        so = verdict == one
+        so = so.mean("model") > 0.5 if "model" in so.dims else so
+        held |= so.any("task").to_numpy()
+    n = int(held.sum())
+    if not n:
+        return []
+    return [
+        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: some random words "
+        "reach beyond the others in this network, too."
+    ]
 
 
 def _without_copies(given: Sequences) -> Sequences:

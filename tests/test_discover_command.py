@@ -89,6 +89,41 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
         assert whole.identical(resumed)
 
 
+def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monkeypatch):
+    network, peaks = given
+    options = ("discover", network, "--sequences", peaks, "--n-units", 60, "--method", "seqlets", "--out")
+    call(*options, tmp_path / "whole")
+    save = store.save
+
+    def stopped(dataset, path, *args, **settings):
+        if path.name == "decisions.nc":
+            raise KeyboardInterrupt
+        return save(dataset, path, *args, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "save", stopped)
+        call(*options, tmp_path / "words", code=130)
+    assert (tmp_path / "words" / "words.csv").exists()
+    call(*options, tmp_path / "words")
+    for name in ("words.csv", "pairs.csv", "sites.bed"):
+        assert (tmp_path / "words" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    assert (tmp_path / "words" / "decisions.nc").exists()
+    refused(*options, tmp_path / "words", said="--force to write over it")
+
+
+def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
+    network, peaks = given
+    options = ("--sequences", peaks, "--n-units", 60, "--method", "seqlets", "--out", tmp_path / "words")
+    call("discover", network, *options)
+    network.write_text('[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n')
+    (tmp_path / "none.py").write_text(
+        "import numpy as np\nimport causalgia as cg\n\n\ndef load():\n"
+        "    return cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=['a'], scale='none')\n"
+    )
+    assert "No word is proposed" in call("discover", network, *options, "--force").stdout
+    assert not (tmp_path / "words" / "decisions.nc").exists()
+
+
 def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
     network, peaks = given
     network.write_text('[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n')

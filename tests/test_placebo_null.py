@@ -277,6 +277,15 @@ def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() ->
     assert found.attrs["rope"].endswith("or within the outermost on a side where these have one effect")
 
 
+@pytest.mark.parametrize("rounding", [1e-12, 1e-9, 1e-7, 1e-6])
+def test_a_fence_is_the_outermost_word_where_answers_are_rounded(rounding: float) -> None:
+    noise = rounding * np.random.default_rng(0).normal(size=100)
+    words = screen(np.r_[0.01, 0.02, 0.05, 0.2, np.full(96, 0.0)] + noise, 100, se=0.0)
+    fences = placebo_fences(words.assign_coords(placebo_word=("contrast", np.full(100, True))))
+    assert fences["upper"].item() == words["ace"].values.max()
+    assert fences["lower"].item() == words["ace"].values.min()
+
+
 def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
     """Words that seldom act: 5 % have an effect, 95 % none."""
     rng, shares = np.random.default_rng(2), []

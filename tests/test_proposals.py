@@ -22,6 +22,7 @@ from causalgia.errors import (
     MissingExtraError,
     OutcomesError,
     SequenceError,
+    StoreError,
 )
 from causalgia.multiplicity import placebo_fences
 from causalgia.sequences import decode, encode
@@ -389,6 +390,38 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
     assert others["ace"].between(0.02, 0.1).all()
 
 
+@pytest.mark.parametrize(("word", "n"), [("GCAT", 4), ("TGCATGA", 0)])
+def test_placebo_words_that_would_hold_are_counted(word, n):
+    """Placebo words may hold a proposed word of four bases, which then acts in them, and none of seven."""
+    reads = cg.zoo.Oracle(cg.zoo.Word(word, 2.0), cg.zoo.Word("CC", 0.1))
+    found = cg.discover(reads, planted(80, word), n_units=60, method="seqlets", rng=0)
+    assert word in set(found.confirmed["consensus"])
+    placebos = found.decisions.sel(contrast=found.decisions["placebo_word"], task="outcome")
+    held = placebos["contrast"].values[np.isin(placebos["verdict"].values, ["increases", "decreases"])]
+    assert len(held) == n
+    assert all(word in one for one in held)
+    says = [one.partition(":")[0] for one in found.sentences if one.startswith("By the same rule")]
+    assert says == [f"By the same rule {n} of {placebos.sizes['contrast']} placebo words hold"] * (n > 0)
+
+
+def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
+    """All backgrounds have TGACTCA in the middle; placebo words destroy it, and it leaves them as they are."""
+    reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("CC", 0.1))
+    rows = planted(100, "TGACTCA")
+    found = cg.propose(sequences=rows[:60], predictor=reads, rng=0)
+    arms = {arm.name: arm for arm in cg.experiments.proposals(found, cg.Uniform(length=41)).arms}
+    start = arms["TGACTCA"].intervention.at
+    rows[60:, start : start + 7] = encode(["TGACTCA"])[0]
+    for null, n in ((cg.Genomic(of=rows[60:]), 1), (cg.Uniform(length=41), 0)):
+        trial = cg.experiments.proposals(found, null, n_units=40)
+        answer = trial.analyze(cg.run(trial, reads, rng=1))
+        word = answer.decisions.sel(contrast="TGACTCA", task="outcome")
+        assert word["verdict"].item() == "increases"
+        assert (word["ace"].item() == 0) == bool(n)
+        says = [one for one in answer.sentences if "relative to placebo words" in one and "TGACTCA" in one]
+        assert len(says) == n
+
+
 @pytest.mark.long
 def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
@@ -539,6 +572,13 @@ def test_natural_sequences_as_null_overlap_with_themselves():
             "90 sequences are shuffles of 12",
         ),
         (lambda s: cg.discover(rbfox1, s, rng=0, motifs=3), SequenceError, "MEME"),
+        (lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, method=None), AttributionError, "one or several"),
+        (lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, store=__file__), StoreError, "is a file"),
+        (
+            lambda s: cg.propose(sequences=s, predictor=rbfox1, method=["all", "kmer"], rng=0),
+            AttributionError,
+            "give method='all'",
+        ),
         (lambda s: cg.experiments.proposals(cg.attribute(s, rbfox1), cg.Uniform(length=41)), OutcomesError, "propose"),
     ],
 )

@@ -79,7 +79,8 @@ def discover_words(
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
-    _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force)
+    goes_on = (out / UNFINISHED).is_dir()  # stopped, perhaps among its result files
+    _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force or goes_on)
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
     with output_folder(out) as folder:
         if force:
@@ -100,6 +101,8 @@ def discover_words(
         if found.decisions is not None:
             store.save(found.decisions, folder / DECISIONS)
             written.append(DECISIONS)
+        else:
+            (folder / DECISIONS).unlink(missing_ok=True)  # of the words that --force writes over
         shutil.rmtree(folder / UNFINISHED)
         echo(in_shell(str(found)))
         echo()

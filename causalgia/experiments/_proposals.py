@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _UNITS = 1_000
-_LEVEL, _NARROWEST, _LEAST_HELD = 0.9, 6, 5
+_LEVEL, _NARROWEST, _LEAST_HELD, _NAMED = 0.9, 6, 5, 5
 
 
 def proposals(
@@ -46,6 +46,9 @@ def proposals(
     (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
     narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12. No
     placebo word holds a proposed word of five bases or more, on either strand where the predictor reads both.
+
+    Directions are relative to the placebo words. Where these lower the outcome, as on natural sequences with sites in
+    the middle, a word with no effect "increases"; the answer names such words.
 
     The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
     fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
@@ -175,7 +178,23 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
 def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     """Return the finding of the screen, after a check that none of its backgrounds proposed."""
     check_fresh_draws(found, looked_at)
-    return read_word_screen(found)
+    finding = read_word_screen(found)
+    return replace(finding, sentences=(*finding.sentences, *_relative_directions(found.steps.decisions)))
+
+
+def _relative_directions(decisions: xr.Dataset) -> list[str]:
+    """Return a sentence on words whose verdict is not the sign of their effect; none if there are none."""
+    words = decisions.sel(contrast=~decisions["placebo_word"])
+    verdict, ace = words["verdict"], words["ace"]
+    relative = ((verdict == "increases") & (ace <= 0)) | ((verdict == "decreases") & (ace >= 0))
+    named = words["contrast"].to_numpy()[relative.any([dim for dim in relative.dims if dim != "contrast"])].tolist()
+    if not named:
+        return []
+    which = "this word is" if len(named) == 1 else f"these {len(named):,} words are"
+    return [
+        f"The verdict on {which} relative to placebo words, which change these backgrounds themselves, and the effect "
+        f"is 0 or has the other sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
+    ]
 
 
 PROPOSALS = Entry(

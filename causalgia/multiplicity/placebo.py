@@ -26,6 +26,7 @@ LEAST_WORDS = 40
 _FENCES = 5.0
 _SHARE = 0.95
 _AT_90 = float(ndtri(0.9))
+_ONE_EFFECT = 1e-4  # of the effect of the outermost word; rounding of float32 outcomes is less
 _CURE = "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool coordinate placebo_word"
 _WIDER = "use more units, or give a rope in numbers"
 TAIL_NOTE = (
@@ -192,8 +193,9 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     -----
     Where words spread no more than their errors, as where one of them completes a word that the network reads in a unit
     or two, they are not shrunken: the fences are then too wide by those errors, and never too narrow for want of them.
-    On a side where most words have one effect, as those of a network that reads whole words alone, there is no law to
-    fit, and the fence is the outermost word: a new random word lies beyond it with probability 1 / (M + 1).
+    On a side where most words have one effect (to a ten-thousandth of the outermost word's, for answers are rounded),
+    as those of a network that reads whole words alone, there is no law to fit, and the fence is the outermost word: a
+    new random word lies beyond it with probability 1 / (M + 1).
     That words beyond the fences are more than the extremes of a search rests on a model: effects of random words whose
     tails are no heavier than a normal law's.
 
@@ -219,8 +221,10 @@ def placebo_fences(estimates: Any) -> xr.Dataset:
     true = np.where(narrow, ((high - low) / (2 * _AT_90)) ** 2, found.true)
     lower, upper = _central_limits(near, _SHARE)
     reach = _FENCES / _AT_90
-    lower = np.minimum(lower, np.where(low < middle, middle - reach * (middle - low), ace.min(axis=0)))
-    upper = np.maximum(upper, np.where(middle < high, middle + reach * (high - middle), ace.max(axis=0)))
+    least, most = ace.min(axis=0), ace.max(axis=0)
+    same = _ONE_EFFECT * np.maximum(middle - least, most - middle)
+    lower = np.minimum(lower, np.where(middle - low > same, middle - reach * (middle - low), least))
+    upper = np.maximum(upper, np.where(high - middle > same, middle + reach * (high - middle), most))
     return _region_dataset(table, found._replace(lower=lower, upper=upper, center=center, true=true))
 
 
