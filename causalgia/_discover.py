@@ -23,6 +23,7 @@ from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, StoreError, quoted
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
+from causalgia.experiments._proposals import placebo_sentences
 from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
@@ -252,27 +253,19 @@ def discover(
         f"{'holds' if n_held == 1 else 'hold'} beyond placebo words in the middle of {n_units:,} dinucleotide shuffles "
         f"of {n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
     )
-    return Discovery(
-        table,
-        pairs,
-        sites,
-        proposed,
-        answer.decisions,
-        n_proposing,
-        n_fresh,
-        (
-            says,
-            *_member_sentences(predictor),
-            *_other_words(table, answer.decisions),
-            *_placebo_sentences(answer.decisions),
-            *_exact_sentences(answer.decisions, n_fresh),
-            *_variant_sentences(table),
-            *left_out,
-            *_pair_sentences(pairs, fresh.length, largest),
-            *(f"{one[0].upper()}{one[1:]}, of sequences that were not given here." for one in apart),
-            *copies,
-        ),
+    sentences = (
+        says,
+        *_member_sentences(predictor),
+        *_other_words(table, answer.decisions),
+        *placebo_sentences(answer.decisions),
+        *_exact_sentences(answer.decisions, n_fresh),
+        *_variant_sentences(table),
+        *left_out,
+        *_pair_sentences(pairs, fresh.length, largest),
+        *(f"{one[0].upper()}{one[1:]}, of sequences that were not given here." for one in apart),
+        *copies,
     )
+    return Discovery(table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh, sentences)
 
 
 def _kept_proposals(
@@ -339,23 +332,6 @@ def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     if len(others) == 1:
         return [f"1 of {n:,} words does not hold" + f", and has an effect {near_to}" * near + "."]
     return [f"{len(others):,} of {n:,} words do not hold; {near:,} of these have effects {near_to}."]
-
-
-def _placebo_sentences(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the placebo words that would hold in some task; none if none would."""
-    verdict = decisions["verdict"].sel(contrast=decisions["placebo_word"])
-    held = np.zeros(verdict.sizes["contrast"], dtype=bool)
-    for one in _DIRECTED:
-        so = verdict == one
-        so = so.mean("model") > 0.5 if "model" in so.dims else so
-        held |= so.any("task").to_numpy()
-    n = int(held.sum())
-    if not n:
-        return []
-    return [
-        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: some random words "
-        "reach beyond the others in this network, too."
-    ]
 
 
 def _without_copies(given: Sequences) -> Sequences:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
@@ -194,6 +195,23 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
     return [
         f"The verdict on {which} relative to placebo words, which change these backgrounds themselves, and the effect "
         f"is 0 or has the other sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
+    ]
+
+
+def placebo_sentences(decisions: xr.Dataset) -> list[str]:
+    """Return a sentence on the placebo words that would hold in some task; none if none would."""
+    verdict = decisions["verdict"].sel(contrast=decisions["placebo_word"])
+    held = np.zeros(verdict.sizes["contrast"], dtype=bool)
+    for one in DIRECTIONS:
+        so = verdict == one
+        so = so.mean("model") > 0.5 if "model" in so.dims else so
+        held |= so.any("task").to_numpy()
+    n = int(held.sum())
+    if not n:
+        return []
+    return [
+        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: some random words "
+        "reach beyond the others in this network, too."
     ]
 
 
