@@ -176,7 +176,7 @@ def run(
         Whether to draw a progress bar on a terminal.
     real
         Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model; a note names
-        the tasks in which null model and data do not overlap.
+        the tasks in which null model and data hardly overlap.
 
     Returns
     -------

@@ -34,7 +34,7 @@ _ALWAYS = 0.95
 _SHORTEST = 4.0
 """Information of the shortest word that is searched for, in bits: two fixed bases."""
 APART = 0.95
-"""AUROC, in either direction, from which a note says that null model and real sequences do not overlap."""
+"""AUROC, in either direction, from which a note says that null model and real sequences hardly overlap."""
 _PREDICTED = 200
 _UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
 
@@ -301,7 +301,7 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
         return []
     more = f"; and {len(found) - _NAMED} more tasks" if len(found) > _NAMED else ""
     return [
-        f"the null model and {len(tokens):,} real sequences do not overlap in what the predictor answers to them "
+        f"the null model and {len(tokens):,} real sequences hardly overlap in what the predictor answers to them "
         f"untreated: {'; '.join(found[:_NAMED])}{more}; effects here are effects far from real sequences: repeat the "
         "trial on cg.Genomic(of=...)"
     ]
