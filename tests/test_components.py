@@ -430,3 +430,34 @@ def test_the_criterion_is_the_restricted_likelihood_with_its_constants() -> None
     left = y - X @ found.beta
     value = np.linalg.slogdet(V)[1] + np.linalg.slogdet(X.T @ W @ X)[1] + left @ W @ left + 13 * np.log(2 * np.pi)
     assert found.criterion == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+@pytest.mark.parametrize("n_arms", [1, 2, 3])
+def test_the_parts_of_a_squared_error_are_those_of_the_first_arm_less_the_second(assigned: bool, n_arms: int) -> None:
+    rng = np.random.default_rng(5)
+    n, m, names = 21, 4, ["0", "A", "B"][:n_arms]
+    unit, model = rng.normal(size=(n, 1)), rng.normal(size=(1, m))
+    if assigned:
+        arm = np.repeat(names, [n] if n_arms == 1 else [5, 16] if n_arms == 2 else [5, 9, 7])
+        shift = {a: rng.normal(size=(1, m)) for a in names}
+        y = np.array([(unit + model)[u] + shift[a][0] for u, a in enumerate(arm)]) + rng.normal(size=(n, m))
+        dims, coords = ("unit", "task", "model"), {"arm": names, "assigned": ("unit", arm)}
+        long = pd.DataFrame({"u": np.repeat(np.arange(n), m), "a": np.repeat(arm, m), "p": np.tile(np.arange(m), n)})
+        y = y[:, None]
+    else:
+        own = rng.normal(size=(n, n_arms, 1)) + rng.normal(size=(1, n_arms, m))
+        y = ((unit + model)[:, None] + own + rng.normal(size=(n, n_arms, m)))[:, :, None]
+        dims, coords = ("unit", "arm", "task", "model"), {"arm": names}
+        index = pd.MultiIndex.from_product([range(n), names, range(m)], names=["u", "a", "p"])
+        long = index.to_frame(index=False)
+    found = variance_components(xr.Dataset({"outcome": (dims, y)}, coords=coords)).isel(contrast=0, task=0)
+    size = long["a"].value_counts()
+    sign = {"0": 1.0, "A": -1.0, "B": 0.0}
+    long["weight"] = [sign[a] / size[a] for a in long["a"]]
+    keys = {"background": ["u"], "predictor": ["p"], "background_by_arm": ["u", "a"], "predictor_by_arm": ["p", "a"]}
+    parts = [
+        variance * (long.groupby(keys[name])["weight"].sum() ** 2 if name in keys else long["weight"] ** 2).sum()
+        for name, variance in zip(found["component"].values, found["variance"].values, strict=True)
+    ]
+    np.testing.assert_allclose(found["in_ace"], np.array(parts) / sum(parts), rtol=1e-9, atol=1e-12)

@@ -22,6 +22,7 @@ from causalgia.estimation import (
     fit_arms,
     mean_ice,
     moderate,
+    moderate_unequal,
     regress,
     stratified_mean,
     wald_htz,
@@ -1093,3 +1094,35 @@ def test_every_target_says_what_it_averages_over():
     for meaning in TARGET_MEANINGS.values():
         assert meaning.of_predictions or meaning.of_measurements
         assert "{n}" in meaning.levels or not meaning.levels
+
+
+def test_labels_of_a_contrast_in_a_task_stay_with_its_estimate() -> None:
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.random.default_rng(0).normal(size=(30, 3, 2)))},
+        coords={"arm": ["0", "A", "B"], "task": ["K562", "HepG2"]},
+    )
+    site = np.array([["a", "b"], ["c", "d"]])
+    estimates = estimate(contrast(outcomes, control="0").assign_coords(site=(("contrast", "task"), site)))
+    assert estimates["site"].sel(contrast="B", task="HepG2").item() == "d"
+    np.testing.assert_array_equal(estimates["site"], site)
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (5, 2, 3)])
+def test_every_column_of_variances_is_moderated_by_itself(shape: tuple[int, ...]) -> None:
+    s2 = np.random.default_rng(2).gamma(1.5, size=shape)
+    together = moderate(s2, df=4)
+    for place in np.ndindex(*shape[1:]):
+        column = (slice(None), *place)
+        alone = moderate_unequal(s2[column], np.full(shape[0], 4.0))
+        np.testing.assert_allclose(together.variance[column], alone.variance, rtol=1e-9)
+        np.testing.assert_allclose(together.prior_df[place], alone.prior_df, rtol=1e-9)
+        np.testing.assert_allclose(together.prior_variance[place], alone.prior_variance, rtol=1e-9)
+
+
+def test_an_offset_that_is_added_without_rounding_changes_no_bit_of_a_parallel_trial() -> None:
+    outcomes = parallel()
+    near = outcomes.assign(outcome=np.round(outcomes["outcome"] * 2**10) / 2**10)
+    far = near.assign(outcome=near["outcome"] + 2.0**40)
+    here, there = (estimate(contrast(o, control=str(o["arm"].values[0]))) for o in (near, far))
+    for name in ("ace", "se", "df"):
+        np.testing.assert_array_equal(there[name], here[name])

@@ -691,3 +691,27 @@ def test_blocks_hold_each_row_once(n: int, width: int) -> None:
     blocks = cache_blocks(n, width)
     np.testing.assert_array_equal(np.concatenate([np.arange(n)[part] for part in blocks]), np.arange(n))
     assert all(part.stop - part.start == blocks[0].stop for part in blocks[:-1])
+
+
+@pytest.mark.parametrize("se", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("n", [5, 12])
+def test_tau_of_effects_of_0_is_a_half_t_in_any_unit(se: float, n: int) -> None:
+    """Under a flat prior the density of tau is that of ``(se^2 + tau^2)^(-(n - 1) / 2)``: t with n - 2 df."""
+    tau = tau_posterior(np.zeros(n), Noise(np.full(n, se**2)), FLAT)
+    p = np.array([0.01, 0.1, 0.5, 0.9, 0.99, 0.9999])
+    expected = se * stats.t(n - 2).ppf((1 + p) / 2) / np.sqrt(n - 2)
+    np.testing.assert_allclose(tau.quantile(p), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("sd", [0.3, 1.0, 7.0])
+@pytest.mark.parametrize("middle", [0.0, 2.0, 15.0])
+def test_quantiles_of_0_and_1_are_the_ends_of_the_support(sd: float, middle: float) -> None:
+    line = resolve_density(lambda x: -(((x - middle) / sd) ** 2) / 2, scale=1.0, upper=100.0)
+    ends = np.sinh([line.start, line.stop])
+    law = stats.truncnorm(-middle / sd, np.inf, middle, sd)
+    found = line.quantile(np.array([0.0, 1.0, np.nextafter(1.0, 2.0), 1e-6, 1 - 1e-6]))
+    assert ends[0] <= found.min()
+    assert found.max() <= ends[1] * (1 + 1e-12)
+    assert law.cdf(found[0]) < 1e-11
+    assert law.sf(found[1:3]).max() < 1e-11
+    np.testing.assert_allclose(found[3:], law.ppf([1e-6, 1 - 1e-6]), rtol=1e-5)

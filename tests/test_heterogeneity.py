@@ -313,3 +313,13 @@ def test_limits_of_a_quantile_are_those_of_woodruff(prob: float) -> None:
     assert upper[0] == ordered[40 - max(last, 1)]
     assert opened[0] == (first < 1 or last < 1)
     assert (lower[1], upper[1], opened[1]) == (3.0, 3.0, False)
+
+
+def test_labels_of_contrasts_and_tasks_are_kept_and_those_of_units_are_not() -> None:
+    effects = effects_of(np.random.default_rng(0).normal(size=(60, 3)), parent=np.repeat(np.arange(20), 3))
+    effects = effects.assign_coords(site=("contrast", [3, 1, 2]), note=(("contrast", "task"), [["a"], ["b"], ["c"]]))
+    found = heterogeneity(effects)
+    assert set(found.coords) == {"contrast", "task", "prob", "site", "note"}
+    assert found["site"].values.tolist() == [3, 1, 2]
+    assert found["note"].values.tolist() == [["a"], ["b"], ["c"]]
+    assert set(found.sizes) == {"contrast", "task", "prob"}

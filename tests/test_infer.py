@@ -20,7 +20,7 @@ from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior._infer import _check_magnitude, _law_note
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
-from causalgia.posterior.labeled_data import family_data, shared_patterns
+from causalgia.posterior.labeled_data import family_data, result_coordinates, shared_patterns
 from causalgia.posterior.model_checks import (
     _is_skewed,
     _mean_variance,
@@ -935,3 +935,15 @@ def test_errors_far_from_the_scale_of_the_prior_are_refused_where_a_prior_is_use
     with pytest.raises(InferenceError, match="too far from the scale of the prior"):
         _check_magnitude(table, [family], law)
     return None
+
+
+def test_labels_of_a_contrast_in_a_task_of_a_predictor_stay_and_those_of_other_dims_do_not() -> None:
+    shape, dims = (2, 3, 2), ("contrast", "task", "model")
+    label = np.arange(12).reshape(shape)
+    estimates = xr.Dataset(
+        {"ace": (dims, np.zeros(shape))},
+        coords={"whole": (dims, label), "site": ("contrast", [4, 5]), "size": ("arm", [1, 2, 3]), "assay": "MPRA"},
+    )
+    kept = result_coordinates(estimates, None, ())
+    assert set(kept) == {"whole", "site"}
+    np.testing.assert_array_equal(kept["whole"], label)

@@ -255,3 +255,33 @@ def test_another_unit_of_the_effects_changes_the_unit_alone(method: Any, unit: f
     for name, power in (("tau2", 2), ("tau2_se", 2), ("tau2_lower", 2), ("tau2_upper", 2), ("I2", 0), ("Q_p", 0)):
         assert getattr(there, name) == pytest.approx(getattr(here, name) * unit**power, rel=1e-6)
     np.testing.assert_allclose(there.blup_se, here.blup_se * unit, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("method", "ddof"), [("REML", 1), ("ML", 0)])
+def test_a_heterogeneity_just_above_zero_is_the_variance_of_the_effects_less_that_of_their_errors(
+    method: Any, ddof: int
+) -> None:
+    y = np.array([-1.0, 1.0, 0.0, 2.0, -2.0])
+    y *= np.sqrt((1 + 3e-7) / y.var(ddof=ddof))
+    assert random_effects(y, np.ones(5), method=method).tau2 == pytest.approx(3e-7, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_of_two_maxima_of_the_likelihood_the_higher_one_is_taken(method: Any) -> None:
+    v = np.array([10.0, 10.0, 10.0, 0.1, 0.1, 1.0, 0.1, 10.0, 0.01])
+    y = np.array([0.9, -3.1, -10.5, 0.2, -0.1, 0.7, 0.7, -15.6, 0.0])
+
+    def deviance(tau2: float) -> float:
+        V, X = np.diag(v + tau2), np.ones((9, 1))
+        information = X.T @ np.linalg.solve(V, X)
+        r = y - X @ np.linalg.solve(information, X.T @ np.linalg.solve(V, y))
+        restricted = np.linalg.slogdet(information)[1] if method == "REML" else 0.0
+        return float(r @ np.linalg.solve(V, r) + np.linalg.slogdet(V)[1] + restricted)
+
+    tau2 = np.array([0.0, *np.geomspace(1e-4, 1e3, 701)])
+    at = np.array([deviance(t) for t in tau2])
+    lower = np.flatnonzero((at < np.r_[np.inf, at[:-1]]) & (at < np.r_[at[1:], np.inf]))
+    assert len(lower) == 2
+    found = random_effects(y, v, method=method).tau2
+    assert found == pytest.approx(tau2[at.argmin()], rel=0.02)
+    assert deviance(found) <= at.min() + 1e-12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 from causalgia.errors import EstimateError
@@ -228,3 +229,20 @@ def test_a_line_that_is_all_but_vertical_on_either_side_is_refused(sign: float) 
     x = x + sign * 1e-3 * y
     with pytest.raises(EstimateError, match="the best line is vertical"):
         errors_in_variables(x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_line_by_three_clusters_has_the_sandwich_of_statsmodels(weighted):
+    rng = np.random.default_rng(3)
+    x, cluster = rng.normal(size=8), np.array([0, 0, 0, 1, 1, 2, 2, 2])
+    y, w = 1 + 2 * x + rng.normal(size=8), rng.uniform(0.5, 3, 8) if weighted else np.ones(8)
+    theirs = sm.WLS(y, sm.add_constant(x), weights=w).fit(cov_type="cluster", cov_kwds={"groups": cluster})
+    expected = theirs.cov_params() * 6 / 7  # statsmodels adds (n - 1) / (n - p) to G / (G - 1)
+    mine = weighted_line(x, y, weights=w, cluster=cluster)
+    np.testing.assert_allclose([mine.intercept, mine.slope], theirs.params, rtol=1e-10)
+    np.testing.assert_allclose(mine.covariance, expected, rtol=1e-9)
+    assert mine.df == 2
+    exact_x = errors_in_both(x, y, np.zeros(8), 1 / w, cluster=cluster)
+    np.testing.assert_allclose([exact_x.intercept, exact_x.slope], theirs.params, rtol=1e-7)
+    np.testing.assert_allclose(exact_x.covariance, expected, rtol=1e-6)
+    assert exact_x.df == 2
