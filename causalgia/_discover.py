@@ -53,6 +53,8 @@ _COLUMNS = (
     "variant_of",
 )
 PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
+_PAIRS_ALIKE = 3
+"""Pairs of one task, at least, that are said to read alike."""
 _OF_PAIRS = ("first", "second", "task", "interaction", "lower", "upper", "reads")
 _OF_SITES = ("sequence", "start", "stop", "word", "strand")
 
@@ -531,14 +533,30 @@ def _pair_places(length: int, wide: int) -> tuple[int, int]:
 
 
 def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[str]:
-    """Return a sentence on where pairs were tested; none without pairs."""
+    """Return sentences on where pairs were tested, and on tasks where all read alike; none without pairs.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> read = pd.DataFrame({"task": ["dev"] * 3 + ["hk"] * 2, "reads": ["AND"] * 5})
+    >>> print(_pair_sentences(read, 60, ["GATAA"])[1].partition(":")[0])
+    All 3 pairs read AND in dev
+    """
     if not len(pairs):
         return []
     left, right = _pair_places(length, max(map(len, words)))
-    return [
+    sentences = [
         f"Pairs are tested at one distance and in one order: the first word at {left:,}, the second at {right:,} "
         "(from 0)."
     ]
+    for task, reads in pairs.groupby("task", sort=False)["reads"]:
+        way = reads.iloc[0]
+        if len(reads) >= _PAIRS_ALIKE and way in ("AND", "OR") and (reads == way).all():
+            sentences.append(
+                f"All {len(reads)} pairs read {way} in {task}: an answer that curves on its own scale, such as the "
+                "exponential of a sum or one that saturates, does that to any two words."
+            )
+    return sentences
 
 
 def _reads(lower: float, upper: float, alone: list[float]) -> str:

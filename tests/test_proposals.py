@@ -818,3 +818,14 @@ def test_the_answer_says_where_pairs_were_tested():
     assert len(found.pairs)
     says = f"the first word at {left}, the second at {right} (from 0)."
     assert any(one.endswith(says) for one in found.sentences)
+
+
+@pytest.mark.parametrize(("curves", "reads"), [(np.exp, "AND"), (np.tanh, "OR"), (np.positive, "")])
+def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, reads):
+    words = ("TGCATG", "CCTTAA", "AGAGCT")
+    total = cg.zoo.Oracle(*(cg.zoo.Word(word, 1.0) for word in words))
+    network = cg.FunctionPredictor(lambda x: curves(total.predict(x.argmax(axis=1))), tasks=["y"], scale="none")
+    found = cg.discover(network, planted(150, *words), method="seqlets", n_units=100, rng=0)
+    says = [one for one in found.sentences if one.startswith("All ")]
+    assert [one.partition(":")[0] for one in says] == ([f"All 3 pairs read {reads} in y"] if reads else [])
+    assert len(found.pairs) == 3
