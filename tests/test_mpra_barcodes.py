@@ -227,7 +227,7 @@ def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
         ({"length": 8, "flanks": "ACGT"}, "not a pair"),
         ({"length": 8.5}, "length=8.5 must be a whole number"),
         ({"length": 8, "homopolymer": 0}, "at least 1"),
-        ({"length": 8, "avoid": ["EcoR1"]}, "did you mean 'ecori'"),
+        ({"length": 8, "avoid": ["EcoR1"]}, "did you mean 'EcoRI'"),
         ({"length": 8, "flanks": ("ACGX", "")}, "flanks= has 'ACGX'"),
         ({"length": 8, "seeds": ["GAG"]}, "6 to 8 letters"),
         ({"length": 8, "seeds": ["GAGGUAN"]}, "seeds= has 'GAGGUAN'"),

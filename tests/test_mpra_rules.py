@@ -78,7 +78,12 @@ def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
     assert site("ggccnnnnnggcc") == Site("GGCCNNNNNGGCC", "GGCCNNNNNGGCC")
     assert [s.name for s in sites(("EcoRI", "ecori", "XbaI"))] == ["EcoRI", "XbaI"]
     assert sites("EcoRI") == sites(["EcoRI"])
-    for word, said in [("EcoR1", "did you mean 'ecori'"), ("", "avoid= has ''"), (7, "avoid= has 7")]:
+    for word, said in [
+        ("EcoR1", "did you mean 'EcoRI'"),
+        ("ClaI", "known are AgeI, .*XhoI; or give its letters"),
+        ("", "avoid= has ''"),
+        (7, "avoid= has 7"),
+    ]:
         with pytest.raises(LibraryError, match=said):
             site(word)
 

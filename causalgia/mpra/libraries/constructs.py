@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int, as_texts, nearest
+from causalgia.checks import as_int, as_texts, similar_names
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.sequences.alphabet import IUPAC, encode, parse_word
 from causalgia.sequences.composition import word_hits
@@ -360,9 +360,11 @@ def find_row(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[
     """
     if not isinstance(name, str):
         raise LibraryError(f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
-    found = {known.lower(): known for known in rows}.get(name.lower())
+    as_written = {known.lower(): known for known in rows}
+    found = as_written.get(name.lower())
     if found is None:
-        hint = nearest(name.lower(), [known.lower() for known in rows]) or f"; known are {', '.join(rows)}"
+        near = similar_names(name.lower(), as_written, cutoff=0.6)  # ClaI and XbaI have half of their letters in common
+        hint = f"; did you mean {as_written[near[0]]!r}?" if near else f"; known are {', '.join(rows)}"
         raise LibraryError(f"there is no {what} {quoted(name)} in the table{hint}; or {cure}")
     return found, rows[found]
 
