@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -27,10 +28,10 @@ from causalgia.experiments._proposals import placebo_sentences
 from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.sequences import Motif, Sequences, encode, motif, read_motifs
+from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source, sequence_fingerprints
-from causalgia.sequences.motif_names import core_motifs
+from causalgia.sequences.motif_names import named_motifs
 from causalgia.store import load, save
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.design_notes import overlap_notes
@@ -207,7 +208,9 @@ def discover(
     """
     check_predictor(predictor, "cg.discover")
     n_units, key = as_count(n_units, "n_units"), root_key(rng)
-    named = None if motifs is None else _as_motifs(motifs)
+    named = None if motifs is None else named_motifs(motifs)
+    if named is not None and find_spec("memelite") is None:
+        raise MissingExtraError("motifs= needs memelite: pip install 'causalgia[attribution]'")
     given = as_explained(sequences)
     distinct = _without_copies(given)
     proposing, fresh = _split(distinct)
@@ -574,26 +577,6 @@ def _reads(lower: float, upper: float, alone: list[float]) -> str:
     if direction and (lower > bound or upper < -bound):
         return "AND" if direction * lower > 0 else "OR"
     return "undecided"
-
-
-def _as_motifs(motifs: Motifs) -> dict[str, Motif]:
-    if isinstance(motifs, str) and motifs == "JASPAR":
-        named = {f"{one.identifier} {one.name}": one for one in core_motifs("vertebrates")}
-    elif isinstance(motifs, str | PathLike):
-        named = read_motifs(motifs)
-    elif isinstance(motifs, Mapping):
-        named = {str(name): motif(of) for name, of in motifs.items()}
-    else:
-        raise SequenceError(
-            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file, nor 'JASPAR'"
-        )
-    if not named:
-        raise SequenceError("motifs= has no motif; leave it out, or give one or more")
-    try:
-        import memelite  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("motifs= needs memelite: pip install 'causalgia[attribution]'") from error
-    return named
 
 
 def _names(proposed: xr.Dataset, motifs: Mapping[str, Motif] | None, held: Set[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from causalgia.schema import annotate, validate
 from causalgia.sequences import motif
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.fasta import Source
-from causalgia.sequences.motif_names import core_motifs
+from causalgia.sequences.motif_names import jaspar_motifs
 from causalgia.sequences.motifs import Motif
 
 if TYPE_CHECKING:
@@ -176,8 +176,8 @@ def match(
 
     queries = _by_name(motifs, "motifs")
     of_jaspar = isinstance(database, str) and database == "JASPAR"
-    targets = _of_jaspar(taxon) if of_jaspar else _by_name(database, "database")
-    beside = _of_jaspar(taxon) if len(targets) < _FEWEST else {}
+    targets = jaspar_motifs(taxon) if of_jaspar else _by_name(database, "database")
+    beside = jaspar_motifs(taxon) if len(targets) < _FEWEST else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
         raise AttributionError(f"trim={quoted(trim)}; give bits from 0 up to 2, such as 0.25")
@@ -224,10 +224,6 @@ def _matches_dataset(
 def _columns(one: Motif) -> NDArray[np.float64]:
     """Return probabilities as (4, width), as memelite takes them."""
     return np.ascontiguousarray(np.array(one.probabilities, np.float64).T)
-
-
-def _of_jaspar(taxon: str | None) -> dict[str, Motif]:
-    return {f"{one.identifier} {one.name}": one for one in core_motifs(taxon)}
 
 
 def _by_name(motifs: Any, argument: str) -> dict[str, Motif]:

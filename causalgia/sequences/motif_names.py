@@ -321,6 +321,39 @@ def core_motifs(taxon: str | None = "vertebrates", release: str | None = None) -
     return tuple(sorted(made, key=lambda one: str(one.identifier)))
 
 
+def jaspar_motifs(taxon: str | None) -> dict[str, Motif]:
+    """Return the motifs of `core_motifs` by identifier and name, ``"MA0035.5 GATA1"``."""
+    return {f"{one.identifier} {one.name}": one for one in core_motifs(taxon)}
+
+
+def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, Motif]:
+    """Return motifs by name: of a mapping name -> anything that `motif` takes, a file, or ``"JASPAR"``.
+
+    Raises
+    ------
+    SequenceError
+        If it is none of these, or has no motif.
+
+    Examples
+    --------
+    >>> named_motifs({"GATA": "AGATAAG"})["GATA"].consensus
+    'AGATAAG'
+    """
+    if isinstance(motifs, str) and motifs == "JASPAR":
+        return jaspar_motifs("vertebrates")
+    if isinstance(motifs, str | PathLike):
+        named = read_motifs(motifs)
+    elif isinstance(motifs, Mapping):
+        named = {str(name): motif(of) for name, of in motifs.items()}
+    else:
+        raise SequenceError(
+            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file, nor 'JASPAR'"
+        )
+    if not named:
+        raise SequenceError("motifs= has no motif; leave it out, or give one or more")
+    return named
+
+
 def as_release(release: str | None) -> str:
     """Return the release; for None the newest that pyjaspar has.
 
