@@ -45,9 +45,11 @@ test: demo lint suite
 suite: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
-# Every file of tests compiled once: in a new checkout pytest's processes would each compile all of them at the same time.
+# Every file of tests compiled once, and memelite's kernels (100 s): in a new checkout pytest's processes would each compile
+# all of them at the same time.
 compiled: setup
-	$(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq
+	$(ONE_THREAD) $(BIN)/python -c "import causalgia as cg; cg.attribution.match({'AP-1': 'TGACTCA'})" & \
+	$(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq && wait $$!
 
 compiled-bare: $(BARE)/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest --collect-only -qq -m 'not torch and not long and not once' $(ELSEWHERE)
