@@ -78,6 +78,7 @@ def test_components_of_effects_are_those_of_ice_crossed() -> None:
     assert by_hand.sum() == pytest.approx(theirs["kenward_roger"]["se"] ** 2, rel=1e-6)
     np.testing.assert_allclose(mine["in_ace"].values.ravel(), by_hand / by_hand.sum(), rtol=1e-9)
     assert mine["share"].sum().item() == pytest.approx(1)
+    np.testing.assert_allclose(mine["sd"].values ** 2, mine["variance"].values, rtol=1e-12)
 
 
 def test_components_of_outcomes_are_those_of_the_arm_specific_model() -> None:

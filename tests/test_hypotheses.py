@@ -388,11 +388,23 @@ def test_differences_that_vary_by_rounding_alone_are_exact_on_either_side_of_0(s
 
 
 def test_effects_that_are_all_zero_have_a_difference_that_is() -> None:
-    ice = np.zeros((6, 3))
-    ice[:, 2] = np.arange(6.0)
-    found = cg.estimation.hypotheses(effects_of(ice, ["a", "b", "c"]), ["a - b", "a - c", "a - b = 1"])
-    assert found["zero"].values.ravel().tolist() == [True, False, False]
-    assert found["constant"].values.ravel().tolist() == [True, False, True]
+    ice = np.zeros((6, 4))
+    ice[:, 2], ice[:, 3] = np.arange(6.0), 2.0
+    effects = effects_of(ice, ["a", "b", "c", "d"])
+    found = cg.estimation.hypotheses(effects, ["a - b", "a - c", "a - b = 1", "a - d"])
+    assert found["zero"].values.ravel().tolist() == [True, False, False, False]
+    assert found["constant"].values.ravel().tolist() == [True, False, True, True]
+
+
+def test_what_effects_say_of_their_own_rounding_holds_for_their_difference() -> None:
+    """Effects within rounding of one number, by the outcomes that they were subtracted from."""
+    ice = np.array([[0.0, 2.0, 0.0], [1e-9, 2.0, 1e-9], [0.0, 2.0 + 1e-9, 0.0]])
+    effects = effects_of(ice, ["a", "b", "c"])
+    dims = ("contrast", "task")
+    said = {"constant": (dims, [[True], [True], [True]]), "zero": (dims, [[True], [False], [True]])}
+    found = cg.estimation.hypotheses(effects.assign(said), ["b - a", "a + c", "a + c = 1", "a - c"])
+    assert found["constant"].values.ravel().tolist() == [True] * 4
+    assert found["zero"].values.ravel().tolist() == [False, True, False, True]
 
 
 def test_a_matrix_that_asks_twice_is_refused() -> None:
