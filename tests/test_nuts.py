@@ -264,6 +264,19 @@ def test_of_a_whole_covariance_the_student_law_has_no_density_of_one_estimate(mo
     assert has_log_likelihood(many_effects(correlation=0.5), "normal", "nuts")
 
 
+def test_few_effects_of_a_normal_law_have_densities_by_either_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an atom and one normal NUTS has none."""
+    few = next(family_data(from_effects(np.arange(5.0), se=np.ones(5)), [np.arange(5)], None, Prior()))
+    with_draws(monkeypatch, {"ace": np.ones((4, 100, 5)), **{name: np.ones((4, 100)) for name in ("mu", "tau")}})
+    assert fit_family(few, "normal", "nuts", n_draws=400, key=0).log_likelihood is not None
+    for law, engine, has in [
+        ("normal", "nuts", True),
+        ("spike_and_slab", "exact", True),
+        ("spike_and_slab", "nuts", False),
+    ]:
+        assert has_log_likelihood(few, law, engine) == has
+
+
 @pytest.mark.once
 def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(
     monkeypatch: pytest.MonkeyPatch,
