@@ -388,6 +388,16 @@ def test_the_mesh_of_the_center_is_half_a_local_sd_apart_and_reaches_beyond_the_
     np.testing.assert_allclose(np.diff(mesh), gaps, rtol=1e-9)
 
 
+@pytest.mark.parametrize("mu_sd", [0.5, np.inf])
+def test_the_mesh_of_effects_with_other_signs_is_its_mirror_image(mu_sd: float) -> None:
+    prior, noise = Prior(mu_sd=mu_sd, tau_scale=0.5), np.array([0.3, 4.0, 0.5])
+    shared = linear_part(fixed_effects_design(3, None, prior), Noise(noise))
+    effect = np.array([40.0, 50.0, 90.0])
+    there, mirrored = (_mu_mesh(StudentModel(sign * effect, noise, shared, prior, 4.0)) for sign in (1, -1))
+    np.testing.assert_allclose(mirrored[::-1], -there, rtol=1e-12)
+    assert there[-1] > 90
+
+
 def test_beyond_the_upper_end_tau_has_next_to_no_mass() -> None:
     effect, noise = np.array([3.0, -7.0, 1.0]), np.array([0.3, 4.0, 0.5])
     for prior, power in ((Prior(mu_sd=2, tau_scale=1), 6), (Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=50), 3)):
