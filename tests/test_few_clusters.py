@@ -168,3 +168,17 @@ def test_designs_that_determine_nothing_are_refused():
     for X in (np.ones((5, 2)), np.column_stack([np.ones(5), np.zeros(5)]), np.ones((1, 1)).repeat(2, axis=1)):
         with pytest.raises(EstimateError, match="not full column rank"):
             regress(X, np.arange(float(len(X)))[:, None], np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("n", [12, 4_000])
+def test_a_column_is_determined_by_others_below_1e_10_of_its_size_whatever_the_number_of_units(n):
+    wiggle = np.where(np.arange(n) % 2, 1.0, -1.0)
+    y = np.random.default_rng(n).normal(size=(n, 1))
+    for part, refused in [(1e-8, False), (3e-10, False), (3e-11, True)]:
+        X = np.column_stack([np.ones(n), 1 + part * wiggle])
+        if refused:
+            with pytest.raises(EstimateError, match="not full column rank"):
+                regress(X, y, np.array([0.0, 1.0]))
+        else:
+            slope = regress(X, y, np.array([0.0, 1.0])).estimate * part
+            np.testing.assert_allclose(slope, (wiggle @ y) / n, rtol=1e-4)
