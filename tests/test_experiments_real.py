@@ -146,6 +146,29 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
 
 
 @pytest.mark.long
+def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
+    """The figures of docs/howto/what_a_network_carries.md."""
+    network = load(shared, "explainn_tf", "logit")
+    sequences = np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"]
+    named = cg.attribution.match(cg.attribution.filters(network, "scan_bn", sequences, activation=np.exp), "JASPAR")
+    near = zip(named["nearest"].values, named["nearest_q"].values, strict=True)
+    names = ["FOX" if "FOX" in name.upper() and q <= 0.1 else "" for name, q in near]
+    assert names.count("FOX") == 9
+    without = {"FOX": cg.attribution.Nullified(network, "final", "FOX", names=names, at="input")}
+    without |= {str(unit): cg.attribution.Nullified(network, "final", unit, at="input") for unit in (12, 78, 51)}
+    design = cg.Design(
+        null=cg.DinucleotideShuffle(of=sequences),
+        arms={"untreated": cg.Untreated(), "site": cg.Embed("TGTTTACTT", at=95)},
+        n_units=400,
+    )
+    outcomes = cg.run(design, cg.Ensemble({"intact": network} | without, of="architectures"), rng=0, progress=False)
+    whole = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"].sel(task="FOXA1", model="intact").item()
+    lost = cg.contrast(outcomes, contrasts={"site": "site - untreated"}, over="model", control="intact")
+    found = cg.estimate(lost)["ace"].sel(task="FOXA1").values
+    np.testing.assert_allclose([whole, *-found], [3.50, 3.48, 1.32, 1.05, 0.90], atol=0.006)
+
+
+@pytest.mark.long
 def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
     """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the network reads 249."""
     given = read_fasta(shared / "data/sequences/human_lentimpra_200/sequences.fasta.gz").tokens
