@@ -120,7 +120,7 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"oligo_length": 90.0}, "oligo_length=90.0 must be a whole number"),
         ({"adapters": ("ACGTGAATTCAA", "ACG"), "avoid": "EcoRI", "oligo_length": 75}, "left adapter .* EcoRI .* at 4"),
         ({"adapters": "lentiMRPA"}, "lentimpra"),
-        ({"avoid": "EcoR"}, "ecori"),
+        ({"avoid": "EcoR"}, "did you mean 'EcoRI'"),
         ({"max_oligos": 100, "n": 80}, r"160 oligos \(160 test\) are more than max_oligos=100: 100 test oligos fit"),
         ({"max_oligos": 0}, "max_oligos=0 must be"),
         ({"n_replicates": 0}, "n_replicates=0 must be"),

@@ -364,8 +364,8 @@ def find_row(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[
     found = as_written.get(name.lower())
     if found is None:
         near = similar_names(name.lower(), as_written, cutoff=0.6)  # ClaI and XbaI have half of their letters in common
-        hint = f"; did you mean {quoted(as_written[near[0]])}?" if near else f"; known are {', '.join(rows)}"
-        raise LibraryError(f"there is no {what} {quoted(name)} in the table{hint}; or {cure}")
+        known = f"did you mean {quoted(as_written[near[0]])}? If not," if near else f"known are {', '.join(rows)}; or"
+        raise LibraryError(f"there is no {what} {quoted(name)} in the table; {known} {cure}")
     return found, rows[found]
 
 
