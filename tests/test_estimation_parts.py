@@ -15,7 +15,8 @@ from scipy import optimize, stats
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning
 from causalgia.estimation import covariance, estimate
 from causalgia.estimation._estimate import _in_random_groups
-from causalgia.estimation._helical_phase import permuted_wave, trend_basis, unitwise_wave
+from causalgia.estimation._helical_phase import _wave_of_pair, permuted_wave, trend_basis, unitwise_wave
+from causalgia.estimation._heterogeneity import check_rank
 from causalgia.estimation.crossover import (
     _mean_squared_correlation,
     _t_of_same_width,
@@ -531,3 +532,30 @@ def test_waves_of_units_that_differ_in_size_alone_judge_no_mean() -> None:
     ice = rng.uniform(1, 2, (20, 1)) * np.sin(2 * np.pi * x / 10.5 + 0.7)
     with pytest.raises(EstimateError, match="or in size alone"):
         unitwise_wave(x, ice, trend_basis(x, "linear"), 10.5)
+
+
+def test_waves_of_units_that_differ_in_one_direction_beside_their_mean_judge_no_mean() -> None:
+    x, rng = np.arange(40.0), np.random.default_rng(0)
+    turn = 2 * np.pi * x / 10.5
+    ice = np.cos(turn) + rng.normal(size=(20, 1)) * np.sin(turn)
+    with pytest.raises(EstimateError, match="waves of units hardly differ"):
+        unitwise_wave(x, ice, trend_basis(x, "linear"), 10.5)
+
+
+def test_a_wave_of_exactly_no_size_has_no_phase() -> None:
+    test = (0.0, 2.0, 18.0, 1.0)
+    with pytest.raises(EstimateError, match="cosine and sine are exactly 0"):
+        _wave_of_pair(0.0, 0.0, np.eye(2), 10.5, test)
+    assert _wave_of_pair(0.0, -1e-100, np.eye(2), 10.0, test).phase_bp == pytest.approx(7.5)
+
+
+def test_columns_are_collinear_by_their_own_size_whatever_the_first_rows_are() -> None:
+    x = np.random.default_rng(0).normal(size=(12, 3))
+    x[:3] = 0
+    x -= x.mean(axis=0)
+    check_rank(x - x[0], ("a", "b", "c"), "the units")
+    check_rank(x * [1e6, 1, 1e-6], ("a", "b", "c"), "the units")
+    with pytest.raises(EstimateError, match="'b' is the same in all units"):
+        check_rank(x * [1, 0, 1], ("a", "b", "c"), "the units")
+    with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
+        check_rank(np.column_stack([x[:, :2], 1e-6 * x[:, :2].sum(axis=1)]), ("a", "b", "c"), "the units")

@@ -481,15 +481,16 @@ def test_a_surface_is_the_normal_that_it_was_made_of() -> None:
     assert stats.kstest(drawn[1], stats.norm(-1, np.sqrt(0.9)).cdf).pvalue > 1e-4
 
 
-def test_a_surface_is_0_in_the_cells_all_of_whose_corners_lie_far_below_its_peak() -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_a_surface_is_0_in_the_cells_all_of_whose_corners_lie_far_below_its_peak(seed: int) -> None:
     a, b = np.linspace(0, 4, 5), np.linspace(0, 5, 6)
-    low = np.random.default_rng(0).random((5, 6)) < 0.7
+    low = np.random.default_rng(seed).random((5, 6)) < (0.7, 0.9)[seed % 2]
     low[2, 3] = False
     found = refine_by_spline(a, b, np.where(low, -1000.0, -30.0 * np.abs(a[:, None] - 2) / 2))
     held = found.probability.reshape(4, 8, 5, 8).sum(axis=(1, 3)) > 0
     expected = [[not low[i : i + 2, j : j + 2].all() for j in range(5)] for i in range(4)]
     assert held.tolist() == expected
-    assert 3 < held.sum() < 20
+    assert 3 < held.sum() <= 20
 
 
 def test_as_many_nodes_as_cells_are_the_cells() -> None:

@@ -285,3 +285,31 @@ def test_of_two_maxima_of_the_likelihood_the_higher_one_is_taken(method: Any) ->
     found = random_effects(y, v, method=method).tau2
     assert found == pytest.approx(tau2[at.argmin()], rel=0.02)
     assert deviance(found) <= at.min() + 1e-12
+
+
+TWO_MAXIMA = (
+    ("REML", [0.01, 0.01, 4.5782, 4.5782, 4.5782], [-0.2, 0.2, 5.6, -4.0, -1.8]),
+    ("ML", [0.0014, 0.0014, 7.4568, 7.4568, 7.4568], [0.3, 0.1, -3.9, -1.2, -9.4]),
+    ("ML", [0.0024] * 2 + [8.5314] * 6, [0.0, -0.1, -14.5, 1.3, -5.7, -1.1, 5.6, 6.8]),
+    ("ML", [0.0018] * 4 + [12.2632] * 4, [0.1, 0.0, -0.1, -0.1, -3.2, 6.5, -5.9, 18.3]),
+    ("ML", [0.0006] * 5 + [967.9195] * 3, [-3.1, 0.3, -1.6, 2.5, -2.8, 148.6, -58.7, 19.7]),
+    ("ML", [0.0001] * 2 + [855.0076] * 5, [-1.5, -1.2, 55.1, -69.6, -190.5, 44.2, -87.5]),
+    ("ML", [0.002] * 2 + [581.7013] * 5, [0.0, -0.1, -87.5, 40.1, 37.5, -151.5, -84.2]),
+    ("ML", [0.0409] * 2 + [11.2283] * 2, [-3.2, -2.2, 10.7, -6.9]),
+    ("REML", [0.0042] * 4 + [1.6409], [-0.1, 0.0, 0.1, 0.0, -4.9]),
+)
+
+
+@pytest.mark.parametrize(("method", "variance", "effect"), TWO_MAXIMA)
+def test_the_higher_of_two_maxima_between_precise_and_vague_effects_is_taken(
+    method: Any, variance: list[float], effect: list[float]
+) -> None:
+    y, tau2 = np.array(effect), np.geomspace(1e-6, 1e5, 20_001)
+    w = 1 / (np.array(variance) + tau2[:, None])
+    left = y - ((w * y).sum(axis=1) / w.sum(axis=1))[:, None]
+    likelihood = (np.log(w).sum(axis=1) - (w * left**2).sum(axis=1)) / 2
+    likelihood -= np.log(w.sum(axis=1)) / 2 if method == "REML" else 0
+    maxima = 1 + np.flatnonzero((likelihood[1:-1] > likelihood[:-2]) & (likelihood[1:-1] >= likelihood[2:]))
+    assert len(maxima) == 2
+    best = tau2[maxima[likelihood[maxima].argmax()]]
+    assert random_effects(y, variance, method=method).tau2 == pytest.approx(best, rel=2e-3)

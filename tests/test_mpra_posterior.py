@@ -211,3 +211,22 @@ def test_chains_start_at_the_levels_of_the_counts() -> None:
     assert found.effects_differ == (effect.var(ddof=1) > 5 * within)
     many = [CellCounts(dna, rna * k, data.dna_observed, seen, dna_size, rna_size, element, arm) for k in (1, 100)]
     assert [_starting_values(x).barcodes_differ for x in many][1]
+
+
+def test_what_differs_beyond_noise_is_told_by_variances_within_and_between_groups() -> None:
+    rng, seen = np.random.default_rng(1), []
+    element, arm = np.repeat(np.arange(4), 6), np.tile([0, 0, 0, 1, 1, 1], 4)
+    for _ in range(60):
+        own, effects = rng.normal(0, rng.choice([0.02, 0.5, 2]), 24), rng.normal(0, rng.choice([0.1, 0.5, 5]), 4)
+        level = own + arm * effects[element]
+        dna, rna = rng.poisson(80, (24, 2)), rng.poisson(80 * np.exp2(level)[:, None], (24, 2)) + 1
+        data = CellCounts(dna, rna, dna > -1, rna > -1, np.zeros(2), np.zeros(2), element, arm)
+        found, ratio = _starting_values(data), np.log2((rna.sum(axis=1) + 0.5) / (dna.sum(axis=1) + 0.5))
+        cells = ratio.reshape(4, 2, 3)
+        within = cells.var(axis=-1, ddof=1).mean()
+        of_rna, of_dna = ((1 / (x.sum(axis=1) + 0.5) + 0.05).mean() / np.log(2) ** 2 for x in (rna, dna))
+        assert found.barcodes_differ == (within - of_rna - of_dna > of_rna)
+        effect = cells.mean(axis=-1) @ [-1, 1]
+        assert found.effects_differ == (effect.var(ddof=1) > 5 * within * (1 / 3 + 1 / 3))
+        seen.append((found.barcodes_differ, found.effects_differ))
+    assert len(set(seen)) == 4

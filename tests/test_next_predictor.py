@@ -12,6 +12,7 @@ from causalgia.errors import DesignError, EstimateError, InferenceError, Predict
 from causalgia.estimation import mean_ice
 from causalgia.estimation.crossover import between_levels, crossed_mean, next_level
 from causalgia.estimation.standard_errors import moderate
+from causalgia.posterior.labeled_data import average_over_predictors
 
 A, C = (cg.FunctionPredictor(lambda x, row=row: x[:, row].mean(-1), tasks=["n"]) for row in (0, 1))
 
@@ -359,3 +360,16 @@ def test_variances_between_levels_are_moderated_by_their_dependence():
     assert 0 < rho < 1
     assert between_levels(ice[:, :2]) is None
     assert between_levels(ice[:, :, :2]) is None
+
+
+def test_the_mean_over_predictors_has_the_least_df_and_counts_and_the_root_mean_square_of_errors() -> None:
+    dims, rng = ("contrast", "task", "model"), np.random.default_rng(0)
+    values = {name: rng.uniform(1, 9, (2, 3, 4)) for name in ("ace", "se", "control_sd", "df", "n_clusters")}
+    values["n_units"] = rng.integers(20, 90, (2, 3, 4))
+    values["exact"] = np.arange(24).reshape(2, 3, 4) % 5 > 0
+    found = average_over_predictors(xr.Dataset({name: (dims, value) for name, value in values.items()}))
+    np.testing.assert_allclose(found["ace"], values["ace"].mean(axis=-1))
+    for name in ("se", "control_sd"):
+        np.testing.assert_allclose(found[name], np.sqrt((values[name] ** 2).mean(axis=-1)))
+    for name in ("df", "n_clusters", "n_units", "exact"):
+        np.testing.assert_array_equal(found[name], np.sort(values[name], axis=-1)[..., 0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy import stats
+from scipy import optimize, stats
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import errors_in_variables
@@ -77,6 +77,24 @@ def test_minimizes_the_misfit_over_every_line():
     assert line.chi2 == pytest.approx(at, rel=1e-10)
     for ds, di in ((1e-3, 0), (-1e-3, 0), (0, 1e-3), (0, -1e-3)):
         assert misfit(line.slope + ds, line.intercept + di) > at
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_slope_is_where_the_misfit_has_no_derivative(sign):
+    rng = np.random.default_rng(5)
+    x = np.arange(12.0)
+    vx, vy = rng.uniform(0.1, 2, 12), rng.uniform(0.1, 2, 12)
+    y = sign * (0.7 * x + rng.normal(size=12))
+
+    def derivative(slope, step=1e-100):
+        slope = slope + 1j * step
+        weights = 1 / (vy + slope**2 * vx)
+        left = y - slope * x
+        left = left - (weights * left).sum() / weights.sum()
+        return (weights * left**2).sum().imag / step
+
+    root = optimize.brentq(derivative, *sorted([0.4 * sign, 1.1 * sign]), xtol=1e-15, rtol=1e-15)
+    assert errors_in_both(x, y, vx, vy).slope == pytest.approx(root, rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", [13, 40, 45, 75])
