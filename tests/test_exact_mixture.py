@@ -719,12 +719,16 @@ def test_the_joint_density_of_a_spike_and_slab_is_that_of_its_rows(factors: int,
     np.testing.assert_allclose(model.log_ratio(residual, 2.0), ratio, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("weight", [(1.0, 1.0), (0.5, 6.0)])
-def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float, float]) -> None:
+def test_scores_within_thirty_nats_of_the_likeliest_are_kept(weight: tuple[float, float], few: bool) -> None:
     rng = np.random.default_rng(3)
-    k = 25
+    k = 4 if few else 25
     noise = Noise(rng.uniform(0.5, 2, k), rng.normal(0, 0.4, (k, 1)))
-    model = _scaled_model(rng.normal(0, 2, k), noise, Prior(tau_scale=1.5), weight)
+    effect = rng.normal(0, 2, k)
+    if few:  # a score of 0 leaves an effect of 40, one of 4 none
+        noise.loadings[3], effect[3] = 10.0, 40.0
+    model = _scaled_model(effect, noise, Prior(tau_scale=1.5), weight)
     model = replace(model, scores=np.linspace(-12, 12, 1_201)[:, None])
     v, u = (
         np.linspace(-x, x, 13) if i == 0 else np.linspace(0, x, 13) for i, x in enumerate((20 + np.log(k), model.upper))
@@ -774,6 +778,26 @@ def test_of_two_maxima_the_higher_one_is_taken(first: bool, monkeypatch: pytest.
     found = mixture_module._fit_mixture(effect, noise.variances, variance, np.ones(3), shared)
     assert len(fits) == 2
     assert found is next(fit for better, fit in fits if better)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_are_the_likeliest_given_the_center_and_the_center_given_them(seed: int) -> None:
+    rng, k, variance, counts = (
+        np.random.default_rng(seed),
+        12,
+        np.array([0.0, 1.0, 4.0, 16.0]),
+        np.array([4.0, 1, 1, 1]),
+    )
+    effect, prior = rng.normal(4, 2, k), Prior(mu_sd=1.0)
+    shared = linear_part(fixed_effects_design(k, None, prior), Noise(np.ones(k)))
+    fit = mixture_module._fit_mixture(effect, np.ones(k), variance, counts, shared)
+    center = float((shared.columns @ fit.mode.value)[0])
+    density = norm.pdf(effect[:, None], center, np.sqrt(1 + variance))
+    weight = fit.weights.weight
+    each = density * weight / (density @ weight)[:, None]
+    np.testing.assert_allclose(each.sum(axis=0) + counts - 1, (k + 3) * weight, atol=2e-3)
+    slope = (each / (1 + variance) * (effect[:, None] - center)).sum() - center / prior.mu_sd**2
+    assert slope == pytest.approx(0, abs=2e-3)
 
 
 def test_weights_say_their_own_objective_and_gradient() -> None:

@@ -666,3 +666,46 @@ def test_a_lattice_reads_polynomials_exactly() -> None:
     stacked = lattice.read(np.stack([values, 2 * values])[None])
     assert stacked.shape == (1, 2, 6_000)
     np.testing.assert_allclose(stacked[0, 1], 2 * stacked[0, 0])
+
+
+@pytest.mark.parametrize("start", [-4.0, -1.0, 2.0, 5.0])
+def test_the_mode_of_the_share_is_where_the_joint_density_is_largest_from_any_start(start: float) -> None:
+    data, precision = rows_of(600, alike=True, m=1), np.zeros(1)
+    effect, noise, count, columns = data
+    model = TwoScaleModel(effect, noise, LinearPart(columns.T.copy(), precision, 1), count)
+    points = np.array([[-0.5, 0.3], [0.4, -0.6], [-1.0, 1.0]])
+    narrow, wide, _ = two_scales_hyper.scales_at(points, one=False)
+    state = np.tile([start, 0.0], (3, 1))
+    found = two_scales_hyper.integrate_share(model, points, state, two_scales_hyper.X, one=False)
+    for i in range(3):
+        v = np.array([narrow[i], wide[i]]) ** 2
+
+        def fall(x: np.ndarray, v: np.ndarray = v) -> float:
+            p = float(expit(x[0]))
+            return -log_joint(data, precision, v, p, x[1:]) - np.log(p * (1 - p))
+
+        best = min((minimize(fall, [logit, 1.0], tol=1e-8) for logit in (-2.0, 0.0, 2.0)), key=lambda found: found.fun)
+        assert found.logit[i, 0] == pytest.approx(best.x[0], abs=0.045)
+
+
+def test_nodes_and_draws_have_one_law_beside_a_covariate() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.uniform(2, 4, 40)
+    effect = 10 * (1 + 0.5 * x + np.where(rng.random(40) < 0.2, rng.normal(0, 6, 40), rng.normal(0, 0.5, 40)))
+    answer = two_scales(effect + 10 * rng.normal(size=40), Noise(np.full(40, 100.0)), covariates=x[:, None])
+    nodes, n = answer.nodes, 20_000
+    draws = answer.draw(n, rng)
+    drawn = np.column_stack([draws.mu, draws.beta])
+    mean = nodes.weight @ nodes.coefficients
+    sd = np.sqrt(nodes.weight @ (nodes.coefficients_sd**2 + (nodes.coefficients - mean) ** 2))
+    assert (np.abs(drawn.mean(axis=0) - mean) < 4 * sd / np.sqrt(n)).all()
+    np.testing.assert_allclose(drawn.std(axis=0), sd, rtol=0.03)
+    tau = nodes.weight @ nodes.tau
+    assert draws.tau.mean() == pytest.approx(tau, abs=4 * draws.tau.std() / np.sqrt(n))
+
+
+def test_the_spread_at_the_nodes_is_that_of_many_effects() -> None:
+    rng = np.random.default_rng(6)
+    effect = 40 * (2 + np.where(rng.random(600) < 0.3, rng.normal(0, 6, 600), rng.normal(0, 1, 600)))
+    nodes = two_scales(effect + 40 * rng.normal(size=600), Noise(np.full(600, 1600.0))).nodes
+    assert nodes.weight @ nodes.tau == pytest.approx(effect.std(), rel=0.05)
