@@ -12,6 +12,8 @@ import pytest
 import xarray as xr
 from scipy import optimize, stats
 
+from causalgia import from_frame
+from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning
 from causalgia.estimation import covariance, estimate
 from causalgia.estimation._estimate import _in_random_groups
@@ -35,6 +37,7 @@ from causalgia.estimation.given_effects import (
     task_columns_of,
     with_given_correlation,
 )
+from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
 from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters
@@ -559,3 +562,22 @@ def test_columns_are_collinear_by_their_own_size_whatever_the_first_rows_are() -
         check_rank(x * [1, 0, 1], ("a", "b", "c"), "the units")
     with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
         check_rank(np.column_stack([x[:, :2], 1e-6 * x[:, :2].sum(axis=1)]), ("a", "b", "c"), "the units")
+
+
+def test_units_of_contrasts_that_do_not_vary_are_counted_without_those_of_others() -> None:
+    y = np.r_[np.full(8, 1.0), np.full(7, 2.0), np.full(5, 4.0), np.arange(50.0)]
+    frame = pd.DataFrame({"unit": np.arange(70), "arm": np.repeat(["c", "A", "B", "D"], [8, 7, 5, 50]), "y": y})
+    effects = contrast(from_frame(frame, outcome="y", arm="arm", unit="unit"), control="c")
+    with pytest.warns(DegenerateWarning, match=r"2 of 3 contrasts do not vary at all over 13 or more .* 3/n = 0\.23"):
+        estimate(effects)
+    with pytest.warns(
+        DegenerateWarning, match=r"1 of 2 contrasts does not vary at all over 15 independent .* = 0\.2 of"
+    ):
+        estimate(effects.sel(contrast=["A", "D"]))
+
+
+def test_a_joint_test_of_known_errors_refuses_one_without_error_among_others() -> None:
+    for V in (np.diag([0.0, 1.0]), np.diag([0.0, 0.0]), np.ones((2, 2))):
+        with pytest.raises(EstimateError, match="the 2 contrasts is singular"):
+            _wald_test(np.ones(2), V, None)
+    assert _wald_test(np.array([1.0, 3.0]), np.diag([1e-20, 1.0]), None)["F"] == pytest.approx((1e20 + 9) / 2)

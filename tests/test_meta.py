@@ -313,3 +313,13 @@ def test_the_higher_of_two_maxima_between_precise_and_vague_effects_is_taken(
     assert len(maxima) == 2
     best = tau2[maxima[likelihood[maxima].argmax()]]
     assert random_effects(y, variance, method=method).tau2 == pytest.approx(best, rel=2e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_another_unit_of_a_covariate_changes_its_slope_alone(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    x, y, v = rng.normal(5, 1, 12), rng.normal(size=12), rng.uniform(0.1, 1, 12)
+    here, there = random_effects(y, v, covariates=x), random_effects(y, v, covariates=unit * x)
+    np.testing.assert_allclose(there.beta * [1, unit], here.beta, rtol=1e-6)
+    np.testing.assert_allclose(there.fitted, here.fitted, rtol=1e-6)
+    assert there.tau2 == pytest.approx(here.tau2, rel=1e-6)

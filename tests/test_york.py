@@ -9,7 +9,7 @@ from scipy import optimize, stats
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import errors_in_variables
-from causalgia.estimation.lines import errors_in_both, weighted_line
+from causalgia.estimation.lines import _ANGLES, errors_in_both, weighted_line
 
 # Pearson's data with York's weights: slope -0.480533, intercept 5.479910 (York 1966; York et al. 2004, table II)
 X = np.array([0.0, 0.9, 1.8, 2.6, 3.3, 4.4, 5.2, 6.1, 6.5, 7.4])
@@ -95,6 +95,16 @@ def test_the_slope_is_where_the_misfit_has_no_derivative(sign):
 
     root = optimize.brentq(derivative, *sorted([0.4 * sign, 1.1 * sign]), xtol=1e-15, rtol=1e-15)
     assert errors_in_both(x, y, vx, vy).slope == pytest.approx(root, rel=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("steps", [2, 3, 5, 8])
+def test_a_slope_that_is_steep_on_either_side_is_found(sign, steps):
+    """Points on a line whose angle is a few steps of the grid from a right one, with errors of x."""
+    slope = sign * np.tan(np.pi / 2 - steps * np.pi / (_ANGLES + 1))
+    x = np.linspace(-1, 1, 9)
+    line = errors_in_both(x, 3 + slope * x, np.full(9, 1e-4), np.full(9, 1e-3))
+    assert (line.slope, line.intercept) == pytest.approx((slope, 3), rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", [13, 40, 45, 75])

@@ -269,10 +269,12 @@ def _estimates_dataset(
     (p, lower, upper, others), exact = limits, e.se == 0
     if (exact.all() if curves else exact.any()) and not answer.by_definition:
         of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
-        n, n_exact = int(answer.n_clusters.max()), int(exact.sum())
+        counts = np.broadcast_to(answer.n_clusters.reshape(-1, *[1] * (e.ace.ndim - 1)), exact.shape)[exact]
+        n, n_exact = int(counts.min()), int(exact.sum())
+        over = f"{n} or more" if counts.max() > n else n
         do, their = ("does", "its interval is a point") if n_exact == 1 else ("do", "their intervals are points")
         warnings.warn(
-            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {n} independent units: "
+            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} independent units: "
             f"{their}, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
