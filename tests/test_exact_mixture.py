@@ -1013,3 +1013,18 @@ def test_nodes_of_a_linear_part_have_its_moments() -> None:
     both = weight @ ((linear - shared.columns @ value) * (center - value[0])) / 0.8
     both += weight @ np.array([node.residual_sd * node.location_sd for node in nodes]) / 0.8
     np.testing.assert_allclose(both, shared.columns @ covariance[:, 0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("factors", [0, 1])
+@pytest.mark.parametrize("unit", [1e-3, 7.0])
+def test_the_evidence_of_a_spike_and_slab_is_a_density_in_the_unit_of_the_effects(unit: float, factors: int) -> None:
+    rng = np.random.default_rng(8)
+    effect, variances = rng.normal(0, 2, 9), rng.uniform(0.5, 2, 9)
+    loadings = rng.normal(0, 0.5, (9, factors)) if factors else None
+    here = spike_and_slab(effect, Noise(variances, loadings), Prior(tau_scale=1.5))
+    there = spike_and_slab(
+        unit * effect,
+        Noise(unit**2 * variances, None if loadings is None else unit * loadings),
+        Prior(tau_scale=1.5 * unit),
+    )
+    assert there.log_evidence == pytest.approx(here.log_evidence - 9 * np.log(unit), abs=1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -168,3 +170,19 @@ def test_the_evidence_is_that_of_curves_drawn_from_the_prior() -> None:
     density = np.exp(-square / 2) / np.sqrt(np.linalg.det(whole))  # up to (2 pi)^3, as it is given
     assert found.log_evidence == pytest.approx(np.log(density.mean()), abs=0.1)
     assert found.log_evidence_without_period == pytest.approx(found.log_evidence)
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_draws_at_one_sd_and_length_have_the_moments_there(k: int) -> None:
+    rng = np.random.default_rng(3)
+    x = np.arange(12.0)
+    effect = np.sin(x / 3) + 0.2 * rng.normal(size=12)
+    nodes = gaussian_process(effect, Noise(np.full(12, 0.04)), x, log_prior=half_normal).sample.__self__
+    weight = np.zeros_like(nodes.weight)
+    weight[k] = 1.0
+    alone = replace(nodes, weight=weight)
+    draws, (mean, sd, _) = alone.sample(2_000, np.random.default_rng(k)), alone.moments()
+    assert (draws.sd == nodes.sds[k]).all()
+    assert (draws.length == nodes.lengths[k]).all()
+    np.testing.assert_allclose(draws.ace.mean(axis=0), mean, atol=4.5 * sd.max() / np.sqrt(2_000))
+    np.testing.assert_allclose(draws.ace.std(axis=0), sd, rtol=0.1)

@@ -750,6 +750,15 @@ def test_exact_effects_do_not_hide_errors_that_grow() -> None:
     assert why_no_posterior(table, np.full(70, True)) == "their standard errors grow with the effects"
 
 
+@pytest.mark.parametrize(
+    ("df", "reason"), [(19.5, "their standard errors have 19.5 degrees of freedom (median)"), (20, "")]
+)
+def test_a_posterior_takes_standard_errors_of_twenty_degrees_of_freedom(df: float, reason: str) -> None:
+    rng = np.random.default_rng(0)
+    table = from_effects(rng.normal(size=40), se=rng.uniform(0.9, 1.1, 40), df=df)
+    assert why_no_posterior(table, np.full(40, True)) == reason
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(("n", "shared"), [(6, False), (40, False), (40, True)])
 @pytest.mark.parametrize("law", [*LAWS, "two_scales"])
