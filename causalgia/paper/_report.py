@@ -163,8 +163,10 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
     variables = set(dataset.variables) if isinstance(dataset, xr.Dataset) else set()
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
     if name is None and "tipping_shift" in variables:
-        return tipping_report(dataset)
+        return tipping_report(select_tasks(dataset, task, place="report: "))
     if name is None and {"figure", "status", "cure"} <= variables:
+        if task is not None:
+            raise OutcomesError(f"task={quoted(task)} is for effects, and these are checks of a claim; leave it out")
         return refutation_report(dataset)
     if name is None:
         _check_reportable(dataset)
