@@ -146,6 +146,9 @@ def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
         assert not any("HepG2" in alt for alt in alts)
         assert "HepG2" not in page(folder).text()
         refused("report", folder, "--checklist", "--task", "HeLa", said="HeLa")
+        refused("show", folder, "--task", "HeLa", said="HeLa")
+        assert "HepG2" in call("show", folder).stdout
+        assert "HepG2" not in call("show", folder, "--task", "K562").stdout
     both, one = (call("report", folder, "--checklist", *task).stdout for task in ((), ("--task", "K562")))
     assert "| 4 effects with interval" in both
     assert "| 2 effects with interval" in one
