@@ -348,6 +348,7 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
         ({"to": "no/such/folder/report.html"}, "cannot be written"),
         ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
         ({"to": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
+        ({"to": "report.html", "rows": "all"}, "a page has the summary, and cg.tidy every row"),
         ({"to": 5}, "to=5 is no path"),
         ({"to": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
         ({"to": "report.html", "diagnostics": 5}, "diagnostics=5 is no Dataset"),

@@ -122,7 +122,7 @@ def report(
     ------
     OutcomesError
         If it is anything else (a posterior goes through `causalgia.decide` first), `to` has another ending or cannot be
-        written, or a part of a page is given without `to`.
+        written, a part of a page is given without `to`, or `rows` with it.
     ContrastError
         If there is no such task.
 
@@ -151,6 +151,8 @@ def report(
     'report.html'
     """
     if to is not None:
+        if rows != "summary":
+            raise OutcomesError(f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy every row")
         return _page(dataset, to, task, outcomes=outcomes, refutations=refutations, diagnostics=diagnostics)
     for name, part in (("outcomes", outcomes), ("refutations", refutations), ("diagnostics", diagnostics)):
         if part is not None:
