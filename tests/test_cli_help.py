@@ -53,3 +53,9 @@ def test_a_command_to_type_and_a_sentence_are_never_one_paragraph(path):
         lines = [line for line in part.splitlines() if line.strip()]
         typed = [line.startswith(("        causalgia", "    causalgia")) for line in lines]
         assert all(typed) or not any(typed), part
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_a_value_has_a_name_and_not_a_type_of_the_language(path):
+    found = CliRunner().invoke(cli.app, [*path, "--help"], env=WIDE).output
+    assert not re.search(r"--[a-z-]+ +(<(str|int|float|path|list)|TEXT|INTEGER|FLOAT|PATH)", found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,11 +28,16 @@ rope = [-0.1, 0.1]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def trial(tmp_path_factory):
     where = tmp_path_factory.mktemp("trial")
     (where / "trial.toml").write_text(QUICK)
     call("run", where / "trial.toml", "--out", where / "out")
     return where / "out"
+
+
+@pytest.fixture
+def folder(trial, tmp_path):
+    return shutil.copytree(trial, tmp_path / "out")
 
 
 def page(folder):
@@ -80,11 +87,16 @@ def test_the_checklist_is_filled_in_from_the_folder(folder, tmp_path):
     refused("report", folder, "--checklist", "--latex", said=("two reports",))
 
 
+def experiment_in(folder, text=EXPERIMENT):
+    folder.mkdir(exist_ok=True)
+    (folder / "trial.toml").write_text(text)
+    call("run", folder / "trial.toml", "--out", folder / "out")
+    call("analyze", folder / "out")
+    return folder / "out"
+
+
 def test_an_experiment_has_its_question_and_its_picture(tmp_path):
-    (tmp_path / "trial.toml").write_text(EXPERIMENT)
-    call("run", tmp_path / "trial.toml", "--out", tmp_path / "out")
-    call("analyze", tmp_path / "out")
-    call("report", tmp_path / "out")
+    call("report", experiment_in(tmp_path))
     found = page(tmp_path / "out")
     assert "Does a site work in the open, in the loop of a hairpin, or in its stem?" in found.text()
     assert "Picture of the experiment hairpin" in found.all("img")[0]["alt"]
@@ -108,6 +120,8 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
     assert "- observed correlation" in call("report", compared, "--markdown").stdout
     assert r"\item observed correlation" in call("report", compared, "--latex").stdout
     refused("report", compared, "--checklist", said=("holds a comparison", "--checklist"))
+    for bench in (fitted, compared):
+        refused("report", bench, "--task", "K562", said=("K562", "results of a trial", "leave it out"))
     filled = call("report", fitted, "--checklist").stdout
     assert "does not apply: these effects were measured" in filled
     assert "the weights, by their fingerprint | does not apply" in filled
@@ -118,5 +132,40 @@ def test_what_cannot_be_reported_is_said(folder, tmp_path):
     refused("report", tmp_path, said=("holds no results", "causalgia run trial.toml --out"))
     refused("report", folder, "--latex", "--html", said="give one at a time")
     refused("report", folder, "--out", tmp_path / "page.pdf", said="a page ends in .html")
-    refused("report", folder, "--task", "HeLa", said="HeLa")
     refused("report", folder, "--out", tmp_path / "no" / "a.html", said="cannot be written")
+
+
+def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
+    for analysis in ((), ("estimate",), ("analyze",)):
+        if analysis:
+            call(*analysis, folder)
+        refused("report", folder, "--task", "HeLa", said="HeLa")
+        call("report", folder, "--task", "K562")
+        alts = [alt for name, found in page(folder).tags if name == "svg" for alt in [found.get("aria-label")] if alt]
+        assert alts
+        assert not any("HepG2" in alt for alt in alts)
+        assert "HepG2" not in page(folder).text()
+        refused("report", folder, "--checklist", "--task", "HeLa", said="HeLa")
+        refused("show", folder, "--task", "HeLa", said="HeLa")
+        assert "HepG2" in call("show", folder).stdout
+        assert "HepG2" not in call("show", folder, "--task", "K562").stdout
+    both, one = (call("report", folder, "--checklist", *task).stdout for task in ((), ("--task", "K562")))
+    assert "| 4 effects with interval" in both
+    assert "| 2 effects with interval" in one
+
+
+def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
+    two = EXPERIMENT.replace("hairpin", "copies").replace("rope", "# rope").replace("vts1_like", "gata1_like")
+    folder = experiment_in(tmp_path, two.replace('"copies"', '"copies"\nword = "AGATAAG"'))
+    assert "Task HepG2:" in call("show", folder).stdout
+    shown = call("show", folder, "--task", "K562").stdout
+    assert "Task K562:" in shown
+    assert "HepG2" not in shown.split("Task K562:")[1].split("Effect on")[0]
+    call("report", folder, "--task", "K562")
+    text = page(folder).text()
+    assert "Task K562:" in text
+    assert "Task HepG2:" not in text
+    assert not page(folder).all("img")
+    call("report", folder)
+    assert "Task HepG2:" in page(folder).text()
+    assert len(page(folder).all("img")) == 2

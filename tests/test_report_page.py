@@ -287,6 +287,31 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(tipping)._repr_html_()
 
 
+def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)
+    plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
+    curves = cg.FunctionPredictor(
+        lambda x: np.stack([x[:, 0], x[:, 1]], 1), tasks=["K562", "HepG2"], track=cg.Track(axis=-1)
+    )
+    profile = cg.contrast(cg.run(design, curves, rng=0), control="untreated")
+    band = cg.simultaneous(profile, over="position", rng=7)
+    for found in (outcomes, cg.tipping_point(outcomes), band):
+        assert "HepG2" in Page(written(found, tmp_path)).text()
+        assert "HepG2" not in Page(written(found, tmp_path, task="K562")).text()
+        assert "HepG2" in cg.report(found)
+        assert "HepG2" not in cg.report(found, task="K562")
+        for to in (None, tmp_path / "r.html"):
+            with pytest.raises(ContrastError, match="HeLa"):
+                cg.report(found, task="HeLa", to=to)
+    decisions = cg.analyze(outcomes, rng=0)
+    assert "HepG2" not in Page(written(decisions, tmp_path, task="K562", outcomes=outcomes)).text()
+    for to in (None, tmp_path / "r.html"):
+        with pytest.raises(OutcomesError, match="checks of a claim; leave it out"):
+            cg.report(checks().assign(figure=checks()["value"]), task="K562", to=to)
+
+
 def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
     outcomes = trial()
     decided = cg.decide(cg.estimate(cg.contrast(outcomes, control="untreated")), rope=(-0.1, 0.1))
@@ -323,6 +348,7 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
         ({"to": "no/such/folder/report.html"}, "cannot be written"),
         ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
         ({"to": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
+        ({"to": "report.html", "rows": "all"}, "a page has the summary, and cg.tidy every row"),
         ({"to": 5}, "to=5 is no path"),
         ({"to": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
         ({"to": "report.html", "diagnostics": 5}, "diagnostics=5 is no Dataset"),

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from causalgia.analysis import Analysis
     from causalgia.experiments import Experiment
     from causalgia.predict import Predictor
+    from causalgia.reporting import Rows
     from causalgia.trial_file import TrialSpec
 
 _DEMO = "demo"
@@ -175,8 +176,8 @@ _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder;
 @app.command()
 def demo(
     out: _Out = Path(_DEMO),
-    n_units: Annotated[int, typer.Option(min=2, help="Background sequences.")] = 1000,
-    rng: Annotated[int, typer.Option(min=0, help="Seed.")] = 0,
+    n_units: Annotated[int, typer.Option(metavar="N", min=2, help="Background sequences.")] = 1000,
+    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Run a trial on a predictor whose true effects are known; print each estimate beside its truth, and verdicts.
@@ -221,7 +222,9 @@ def experiments(
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = Path(SPEC),
-    experiment: Annotated[str | None, typer.Option(help="An experiment listed by `causalgia experiments`.")] = None,
+    experiment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="An experiment listed by `causalgia experiments`.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write a commented trial.toml that runs as it is, for you to change; or one of a named experiment.
@@ -251,7 +254,9 @@ def init(
 @app.command()
 def check(
     spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")],
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+    ] = None,
 ) -> None:
     """Check the predictor of a trial before it is run: numerical accuracy, run time and disk space.
 
@@ -269,21 +274,29 @@ def check(
     raise typer.Exit(code)
 
 
-_Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
-_Cluster = Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")]
-_Target = Annotated[str | None, typer.Option(help=f"{_TARGETS}.")]
-_CiProb = Annotated[float | None, typer.Option(help="Probability of the intervals.")]
-_Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.")]
-_Family = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
+_Control = Annotated[str | None, typer.Option(metavar="ARM", help="Control arm, subtracted from every other arm.")]
+_Cluster = Annotated[str | None, typer.Option(metavar="NAME", help="auto, none, or a coordinate of the units.")]
+_Target = Annotated[str | None, typer.Option(metavar="NAME", help=f"{_TARGETS}.")]
+_CiProb = Annotated[float | None, typer.Option(metavar="P", help="Probability of the intervals.")]
+_Adjust = Annotated[str | None, typer.Option(metavar="METHOD", help=f"Adjust p-values: {_METHODS}.")]
+_Family = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Contrasts adjusted together: all, or by a factor of the arms.")
+]
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo word.")]
 _Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")]
 _Task = Annotated[
-    list[str] | None, typer.Option(help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'."),
 ]
 _Tasks = Annotated[
-    str | None, typer.Option(help="Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each task.")
+    str | None,
+    typer.Option(
+        metavar="CONTRAST", help="Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each task."
+    ),
 ]
-_Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
+_Seed = Annotated[
+    int | None, typer.Option(metavar="SEED", min=0, help="Seed of draws and resampling; default: the trial's.")
+]
 
 
 @app.command()
@@ -327,14 +340,17 @@ def estimate(
 @app.command(cls=RopeCommand)
 def analyze(
     folder: _Folder,
-    rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
-    law: Annotated[str | None, typer.Option(help=f"Law of the effects: {', '.join(LAWS)}.")] = None,
-    across: Annotated[str | None, typer.Option(help=f"task: tasks share strength; draws {SHARING}.")] = None,
-    error: Annotated[str | None, typer.Option(help=f"Kind of claim: {', '.join(ERRORS)}.")] = None,
-    rare: Annotated[
-        str | None, typer.Option(help="Share of backgrounds on which no effect may be missed (0.01), or none.")
+    rope: Annotated[str | None, typer.Option(metavar="ROPE", help=_ROPE)] = None,
+    law: Annotated[str | None, typer.Option(metavar="LAW", help=f"Law of the effects: {', '.join(LAWS)}.")] = None,
+    across: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"task: tasks share strength; draws {SHARING}.")
     ] = None,
-    level: Annotated[float | None, typer.Option(help="1 minus the error rate of verdicts.")] = None,
+    error: Annotated[str | None, typer.Option(metavar="KIND", help=f"Kind of claim: {', '.join(ERRORS)}.")] = None,
+    rare: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Share of backgrounds on which no effect may be missed (0.01), or none."),
+    ] = None,
+    level: Annotated[float | None, typer.Option(metavar="P", help="1 minus the error rate of verdicts.")] = None,
     control: _Control = None,
     cluster: _Cluster = None,
     target: _Target = None,
@@ -404,27 +420,33 @@ def show(
     """
     from causalgia import store
     from causalgia.analysis import kept_analysis
+    from causalgia.effect_table import select_tasks, tasks_in_table
     from causalgia.reporting import trial_report
 
+    task = task or None
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
         from causalgia import mpra, report
 
-        echo(in_shell(report(mpra.read_library(folder))))
+        echo(in_shell(report(mpra.read_library(folder), task=task)))
         echo(f"\nNext: causalgia mpra predict trial.toml --design {shlex.quote(str(folder))} --out virtual")
         return
     outcomes = load_outcomes(folder)
-    echo(trial_report(outcomes, rows="all" if all_rows else "summary"))
-    echo()
-    if not (folder / ESTIMATES).is_file() and (folder / FIT).is_file():
-        echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
-        echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
-        return
+    rows: Rows = "all" if all_rows else "summary"
     if not (folder / ESTIMATES).is_file():
-        echo(f"No estimates yet. {next_step(kept_analysis(outcomes), folder)}")
+        echo(trial_report(outcomes, rows=rows, task=task))
+        echo()
+        if (folder / FIT).is_file():
+            echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
+            echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
+        else:
+            echo(f"No estimates yet. {next_step(kept_analysis(outcomes), folder)}")
         return
+    estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
+    shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes
+    echo(trial_report(outcomes, rows=rows, task=[name for name in tasks_in_table(outcomes) if name in shown] or None))
+    echo()
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
-    estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
     if decisions is not None and (other := other_analysis(estimates, decisions)):
         print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
         echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")

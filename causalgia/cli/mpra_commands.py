@@ -68,25 +68,35 @@ _Library = Annotated[
     ),
 ]
 _SdBarcode = Annotated[
-    float | None, typer.Option(help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.")
+    float | None,
+    typer.Option(metavar="SD", help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6."),
 ]
 _SdReplicate = Annotated[
-    float | None, typer.Option(help="sd between replicates of an oligo; default: the pilot's, or 0.15.")
+    float | None, typer.Option(metavar="SD", help="sd between replicates of an oligo; default: the pilot's, or 0.15.")
 ]
-_Tau = Annotated[float | None, typer.Option(help="sd of the effect between backgrounds; default: the pilot's, or 0.5.")]
-_Pilot = Annotated[Path | None, typer.Option(help="Counts of a pilot, which give the noise; needs --design.")]
+_Tau = Annotated[
+    float | None, typer.Option(metavar="SD", help="sd of the effect between backgrounds; default: the pilot's, or 0.5.")
+]
+_Pilot = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Counts of a pilot, which give the noise; needs --design.")
+]
 _PilotLibrary = Annotated[
     Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
 ]
-_PilotControl = Annotated[str | None, typer.Option(help="The pilot's control arm.")]
+_PilotControl = Annotated[str | None, typer.Option(metavar="ARM", help="The pilot's control arm.")]
 _PilotReplicates = Annotated[
     str | None,
-    typer.Option(help="Replicates of the pilot that are read, separated by commas: those of one cell type."),
+    typer.Option(
+        metavar="NAMES", help="Replicates of the pilot that are read, separated by commas: those of one cell type."
+    ),
 ]
 _PilotArms = Annotated[
-    str | None, typer.Option(help="Treatments of the pilot that are used, separated by commas; default: all.")
+    str | None,
+    typer.Option(metavar="ARMS", help="Treatments of the pilot that are used, separated by commas; default: all."),
 ]
-_Recovery = Annotated[float, typer.Option(help="Share of the planned barcodes that counts will have, 0 to 1.")]
+_Recovery = Annotated[
+    float, typer.Option(metavar="SHARE", help="Share of the planned barcodes that counts will have, 0 to 1.")
+]
 _Dispersion = Annotated[
     float | None,
     typer.Option(
@@ -144,8 +154,12 @@ def predict(
     spec_file: _Trial,
     library_folder: _Library,
     out: _Out,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
-    flanks: Annotated[str | None, typer.Option(help="Bases around each insert for the predictor: LEFT,RIGHT.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+    ] = None,
+    flanks: Annotated[
+        str | None, typer.Option(metavar="LEFT,RIGHT", help="Bases around each insert for the predictor: LEFT,RIGHT.")
+    ] = None,
     force: _Force = False,
 ) -> None:
     """Predict exactly the inserts of a library: the virtual counterpart of the measured trial.
@@ -171,23 +185,29 @@ def predict(
 
 @bench.command()
 def power(
-    effect: Annotated[str, typer.Option(help="True log2 effects: 0.5 or 0.25,0.5,1.")] = "0.5",
-    barcodes: Annotated[str, typer.Option(help="Barcodes of each oligo.")] = "5,10,20,50",
-    replicates: Annotated[str, typer.Option(help="Replicates.")] = "3,4,6",
+    effect: Annotated[str, typer.Option(metavar="NUMBERS", help="True log2 effects: 0.5 or 0.25,0.5,1.")] = "0.5",
+    barcodes: Annotated[str, typer.Option(metavar="NUMBERS", help="Barcodes of each oligo.")] = "5,10,20,50",
+    replicates: Annotated[str, typer.Option(metavar="NUMBERS", help="Replicates.")] = "3,4,6",
     backgrounds: Annotated[
         str | None,
-        typer.Option(help="Number of backgrounds, for the power of their average effect; default: one element."),
+        typer.Option(
+            metavar="NUMBERS",
+            help="Number of backgrounds, for the power of their average effect; default: one element.",
+        ),
     ] = None,
     depth: Annotated[
-        str | None, typer.Option(help="Mean reads of a barcode in one library; default: the pilot's, or 100.")
+        str | None,
+        typer.Option(metavar="NUMBERS", help="Mean reads of a barcode in one library; default: the pilot's, or 100."),
     ] = None,
     sd_barcode: _SdBarcode = None,
     sd_replicate: _SdReplicate = None,
     tau: _Tau = None,
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
-    alpha: Annotated[float | None, typer.Option(help="Error rate of the two-sided test; default: 0.05.")] = None,
-    q: Annotated[float | None, typer.Option(help="False discovery rate, instead of --alpha.")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(metavar="P", help="Error rate of the two-sided test; default: 0.05.")
+    ] = None,
+    q: Annotated[float | None, typer.Option(metavar="P", help="False discovery rate, instead of --alpha.")] = None,
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
@@ -245,22 +265,30 @@ def power(
 
 @bench.command()
 def cheapest(
-    half_width: Annotated[float | None, typer.Option(help="Half width of the interval, on log2.")] = None,
-    effect: Annotated[
-        float | None, typer.Option(help="Instead of --half-width: an effect to detect with 80 % power.")
+    half_width: Annotated[
+        float | None, typer.Option(metavar="LOG2", help="Half width of the interval, on log2.")
     ] = None,
-    oligos: Annotated[int | None, typer.Option(help="Largest number of oligos.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Largest cost of the library.")] = None,
-    price: Annotated[Path | None, typer.Option(help="Price list (TOML); default: placeholder prices.")] = None,
-    arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
-    controls: Annotated[int, typer.Option(min=0, help="Constructs beside the arms: scrambles, positives.")] = 0,
-    oligo_length: Annotated[int, typer.Option(min=1, help="Whole oligo, nt; its price depends on it.")] = 200,
+    effect: Annotated[
+        float | None, typer.Option(metavar="LOG2", help="Instead of --half-width: an effect to detect with 80 % power.")
+    ] = None,
+    oligos: Annotated[int | None, typer.Option(metavar="N", help="Largest number of oligos.")] = None,
+    budget: Annotated[float | None, typer.Option(metavar="COST", help="Largest cost of the library.")] = None,
+    price: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Price list (TOML); default: placeholder prices.")
+    ] = None,
+    arms: Annotated[int, typer.Option(metavar="N", min=2, help="Oligos per background.")] = 2,
+    controls: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Constructs beside the arms: scrambles, positives.")
+    ] = 0,
+    oligo_length: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Whole oligo, nt; its price depends on it.")
+    ] = 200,
     max_barcodes: Annotated[
-        int, typer.Option(min=3, max=10_000, help="Most barcodes of an oligo that are tried.")
+        int, typer.Option(metavar="N", min=3, max=10_000, help="Most barcodes of an oligo that are tried.")
     ] = 100,
-    max_replicates: Annotated[int, typer.Option(min=2, help="Most replicates that are tried.")] = 6,
+    max_replicates: Annotated[int, typer.Option(metavar="N", min=2, help="Most replicates that are tried.")] = 6,
     depth: Annotated[
-        str, typer.Option(help="Mean reads of a barcode in one library that are tried.")
+        str, typer.Option(metavar="NUMBERS", help="Mean reads of a barcode in one library that are tried.")
     ] = "10,20,50,100,200",
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
@@ -324,26 +352,37 @@ def analyze(
     library_folder: _Library,
     out: _Out = Path("measured"),
     control: Annotated[
-        str | None, typer.Option(help="Control arm, subtracted from every other arm; default: the trial's.")
+        str | None,
+        typer.Option(metavar="ARM", help="Control arm, subtracted from every other arm; default: the trial's."),
     ] = None,
-    arms: Annotated[str | None, typer.Option(help="Treatments, separated by commas; default: all.")] = None,
+    arms: Annotated[
+        str | None, typer.Option(metavar="ARMS", help="Treatments, separated by commas; default: all.")
+    ] = None,
     contrasts: Annotated[
         list[str] | None,
-        typer.Option(help="Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; may be repeated."),
+        typer.Option(
+            metavar="CONTRAST",
+            help="Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; may be repeated.",
+        ),
     ] = None,
     replicates: Annotated[
-        str | None, typer.Option(help="Replicates that are read, separated by commas: those of one cell type.")
+        str | None,
+        typer.Option(metavar="NAMES", help="Replicates that are read, separated by commas: those of one cell type."),
     ] = None,
     method: Annotated[FitMethod, typer.Option(help="How effects are fitted.")] = FitMethod.hierarchical,
-    min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
-    min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
-    rope: Annotated[str, typer.Option(help=_Rope)] = "0",
+    min_dna: Annotated[
+        float | None, typer.Option(metavar="READS", help="Leave out barcodes with fewer DNA reads (mean).")
+    ] = None,
+    min_barcodes: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Leave out elements with fewer barcodes, in every arm.")
+    ] = 1,
+    rope: Annotated[str, typer.Option(metavar="ROPE", help=_Rope)] = "0",
     error: Annotated[
         ErrorRate,
         typer.Option(help="Error rate that is bounded: of tests, bh or holm; or of the posterior, local or bayes_fdr."),
     ] = ErrorRate.bh,
-    level: Annotated[float, typer.Option(help="1 minus the error rate of verdicts.")] = 0.95,
-    rng: Annotated[int, typer.Option(min=0, help="Seed of draws.")] = 0,
+    level: Annotated[float, typer.Option(metavar="P", help="1 minus the error rate of verdicts.")] = 0.95,
+    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
 ) -> None:
     """Estimate log2 effects of every element, and on average over elements, from barcode counts; then decide.
@@ -400,11 +439,14 @@ def compare(
         ),
     ],
     control: Annotated[
-        str | None, typer.Option(help="Virtual control arm; default: that of the measured trial.")
+        str | None, typer.Option(metavar="ARM", help="Virtual control arm; default: that of the measured trial.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="Task that was measured, if the predictor has several.")] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Task that was measured, if the predictor has several.")
+    ] = None,
     contrast: Annotated[
-        list[str] | None, typer.Option(help="A measured contrast to compare; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A measured contrast to compare; may be repeated. Default: all."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
 ) -> None:

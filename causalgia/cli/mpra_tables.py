@@ -242,9 +242,10 @@ def planning_noise(
 
     given = {name: value for name, value in options.items() if value is not None}
     if pilot is None:
-        for option, names in {"--pilot-replicates": replicates, "--pilot-arms": arms}.items():
-            if names is not None:
-                raise OutcomesError(f"{option} names those of a pilot; give its counts, --pilot")
+        of_pilot = {"--pilot-replicates": replicates, "--pilot-arms": arms, "--control": control, "--design": library}
+        for option, given_for in of_pilot.items():
+            if given_for is not None:
+                raise OutcomesError(f"{option} is about a pilot; give its counts, --pilot")
         return mpra.NoiseModel(**(_PUBLISHED | given)), None  # type: ignore[arg-type]
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
@@ -494,6 +495,8 @@ def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.
     from causalgia.effects import contrast
 
     if not place.is_dir():
+        if control is not None:
+            raise ContrastError(f"{place} has effects, whose control is chosen already; leave --control {control} out")
         return _read_effects_table(place)
     outcomes = load_outcomes(place)
     if control is not None:

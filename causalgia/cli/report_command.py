@@ -82,14 +82,14 @@ def report_folder(
     kind: _Kind = chosen[0] if chosen else "html"
     if out is not None:
         check_link(out)
-    parts = page_parts(folder)
+    parts = page_parts(folder, task)
     if kind == "html":
         path = folder / PAGE if out is None else out
         if path.suffix.lower() not in (".html", ".htm"):
             raise OutcomesError(f"--out {out}: a page ends in .html; for a paper: --markdown or --latex")
         echo(f"Wrote {write_page(path, parts, task=task)}")
         return
-    text = _filled_in(parts, folder) if kind == "checklist" else _for_paper(parts, folder, kind, task)
+    text = _filled_in(parts, folder, task) if kind == "checklist" else _for_paper(parts, folder, kind, task)
     if out is None:
         echo(text.rstrip("\n"))
     else:
@@ -97,9 +97,11 @@ def report_folder(
         echo(f"Wrote {out}")
 
 
-def _filled_in(parts: PageParts, folder: Path) -> str:
+def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
     """Return the checklist of a paper, filled in from the effects and the checks in a folder."""
+    from causalgia.effect_table import select_tasks
     from causalgia.paper import checklist
+    from causalgia.reporting.effect_rows import as_reportable
 
     if "noise_ceiling" in parts.result:
         raise OutcomesError(
@@ -107,7 +109,7 @@ def _filled_in(parts: PageParts, folder: Path) -> str:
             "compared: causalgia report DIR --checklist"
         )
     _check_has_effects(parts, folder)
-    return checklist(parts.result, refutation=parts.refutations)
+    return checklist(select_tasks(as_reportable(parts.result), task, place="report: "), refutation=parts.refutations)
 
 
 def _check_has_effects(parts: PageParts, folder: Path) -> None:
@@ -148,8 +150,8 @@ def _comparison_for_paper(parts: PageParts, kind: Literal["markdown", "latex"]) 
     return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n{cited}\n"
 
 
-def page_parts(folder: Path) -> PageParts:
-    """Return what a folder holds for a page.
+def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
+    """Return what a folder holds for a page, and its report in text of these tasks.
 
     Raises
     ------
@@ -164,17 +166,17 @@ def page_parts(folder: Path) -> PageParts:
     there = {name for name in (OUTCOMES, STORE, DECISIONS, ESTIMATES, FIT, LIBRARY) if (folder / name).exists()}
     if (folder / CONCORDANCE).is_file():
         found = store.read_netcdf(folder / CONCORDANCE)
-        return PageParts(result=found, text=report(found))
+        return PageParts(result=found, text=report(found, task=task))
     saved = {
         caption: (folder / name).read_bytes() for name, caption in _BENCH_PICTURES.items() if (folder / name).is_file()
     }
     if FIT in there and not {DECISIONS, ESTIMATES} & there:
         fitted = store.read_netcdf(folder / FIT)
         verdicts = (f"The verdict on each element is in {EFFECTS}.",) if (folder / EFFECTS).is_file() else ()
-        return PageParts(result=fitted, saved=saved, sentences=(*report(fitted).split("\n"), *verdicts))
+        return PageParts(result=fitted, saved=saved, sentences=(*report(fitted, task=task).split("\n"), *verdicts))
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
         library = mpra.read_library(folder)
-        return PageParts(result=library, text=report(library))
+        return PageParts(result=library, text=report(library, task=task))
     if not there:
         raise OutcomesError(
             f"{folder} holds no results; make them with: causalgia run trial.toml --out {shlex.quote(str(folder))}"
@@ -187,9 +189,10 @@ def page_parts(folder: Path) -> PageParts:
         result, text = store.load(folder / f"{kind}.nc", kind), ""
     else:
         assert outcomes is not None
-        result, text = outcomes, report(outcomes)
+        result, text = outcomes, report(outcomes, task=task)
     experiment = folder_experiment(folder)
-    figures = answer_figures(folder) if experiment is not None else ()
+    of_all = task is None or result.sizes.get("task", 1) == 1  # a figure does not say of which task it is
+    figures = answer_figures(folder) if experiment is not None and of_all else ()
     for number, name in enumerate(name for name in figures if (folder / name).is_file()):
         of = "of the task with the largest effect" if number == 0 else f"of another task ({number + 1})"
         saved[f"Picture of the experiment {experiment.entry.name if experiment else ''}, {of}."] = (

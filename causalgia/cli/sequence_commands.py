@@ -51,15 +51,18 @@ def discover_words(
         Path | None,
         typer.Option("--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, its vertebrates'."),
     ] = None,
-    n_units: Annotated[int, typer.Option(min=2, help="Backgrounds of each trial.")] = 200,
+    n_units: Annotated[int, typer.Option(metavar="N", min=2, help="Backgrounds of each trial.")] = 200,
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="What proposes words: seqlets, modisco, filters, kmer; once for each. All that can, if left out."
+            metavar="NAME",
+            help="What proposes words: seqlets, modisco, filters, kmer; once for each. All that can, if left out.",
         ),
     ] = None,
-    rng: Annotated[int, typer.Option(min=0, help="Seed of null sequences and backgrounds.")] = 0,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of null sequences and backgrounds.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files, and start anew.")] = False,
 ) -> None:
     """Find the words that a network reads: proposed on half of the sequences, tested on the other half.
@@ -141,20 +144,28 @@ def score_variants(
         Path | None,
         typer.Option("--predictor", metavar="TOML", help="A file with the table [predictor], as in a trial.toml."),
     ] = None,
-    length: Annotated[int | None, typer.Option("--length", min=1, help="Bases of a window: what is read.")] = None,
+    length: Annotated[
+        int | None, typer.Option("--length", metavar="N", min=1, help="Bases of a window: what is read.")
+    ] = None,
     schema: Annotated[
         str,
-        typer.Option(help=f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, without header."),
+        typer.Option(
+            metavar="NAME", help=f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, without header."
+        ),
     ] = SCHEMAS[0],
     null: Annotated[
-        str, typer.Option(help="Where null variants lie: genome, variants (their own windows), a FASTA file, or none.")
+        str,
+        typer.Option(
+            metavar="WHERE",
+            help="Where null variants lie: genome, variants (their own windows), a FASTA file, or none.",
+        ),
     ] = "genome",
     match: Annotated[
-        str, typer.Option(help="What null variants share with theirs, separated by commas.")
+        str, typer.Option(metavar="KEYS", help="What null variants share with theirs, separated by commas.")
     ] = "substitution,context:3,distance,length",
-    n_null: Annotated[int, typer.Option(min=39, help="Null variants.")] = 10_000,
+    n_null: Annotated[int, typer.Option(metavar="N", min=39, help="Null variants.")] = 10_000,
     least: Annotated[
-        int, typer.Option(min=39, help="Null variants of a stratum; with fewer, keys are dropped.")
+        int, typer.Option(metavar="N", min=39, help="Null variants of a stratum; with fewer, keys are dropped.")
     ] = 2_000,
     tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
     read_out: Annotated[
@@ -168,12 +179,14 @@ def score_variants(
     align: Annotated[
         str | None,
         typer.Option(
+            metavar="SIDE",
             help=f"The side of an indel that keeps its place: {', '.join(ALIGNS)}. Default: left, or with --read-out "
             "the side of the site.",
         ),
     ] = None,
     rope: Annotated[
-        str | None, typer.Option(help="Effects too small to matter: matched (the default), -0.1,0.1 or '0.2 sd'.")
+        str | None,
+        typer.Option(metavar="ROPE", help="Effects too small to matter: matched (the default), -0.1,0.1 or '0.2 sd'."),
     ] = None,
     skip_mismatches: Annotated[
         bool,
@@ -181,8 +194,10 @@ def score_variants(
             "--skip-mismatches", help=f"Leave out variants whose reference allele the genome lacks; {SKIPPED}."
         ),
     ] = False,
-    rng: Annotated[int, typer.Option(min=0, help="Another number draws other null variants.")] = 0,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Another number draws other null variants.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     same_answers: Annotated[
         bool, typer.Option("--same-answers", help="Resume with another predictor if some kept answers are this one's.")

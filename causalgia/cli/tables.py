@@ -37,14 +37,18 @@ def print_answers(
     The table shows verdicts with their own intervals if there are decisions, else effects. Of many contrasts or tasks
     the largest are shown, with the `command` that prints all; `task` names tasks and patterns to print.
     """
-    from causalgia.effect_table import select_tasks
+    from causalgia.effect_table import select_tasks, tasks_in_table
     from causalgia.reporting import sentences
     from causalgia.reporting._trial_report import estimand, shape_lines
+    from causalgia.reporting.effect_rows import sentences_on_tasks
     from causalgia.reporting.verdict_sentences import verdict_method
 
     verdicts_alone = estimates is decisions  # whose estimand names their method
+    every = tasks_in_table(estimates)
     estimates = select_tasks(estimates, task or None, place="--")
     decisions = None if decisions is None else select_tasks(decisions, task or None, place="--")
+    found = "" if decisions is None else str(decisions.attrs.get("answer", ""))
+    answer = sentences_on_tasks(found.splitlines(), tasks_in_table(estimates), every)
     which: Rows = "all" if all_rows else "summary"
     under = [] if which == "all" else _family_lines(estimates)
     under += [] if decisions is None else _level_lines(decisions)
@@ -64,8 +68,8 @@ def print_answers(
         parts += [_rich_table(decisions, which, truth), *under, *shape_lines(decisions)]
     if in_sentences:
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
-    if decisions is not None and "answer" in decisions.attrs:
-        _print_parts([decisions.attrs["answer"]])
+    if answer:
+        _print_parts(["\n".join(answer)])
     _print_parts(parts)
     if more:
         few = "is 1 more contrast" if more == 1 else f"are {more:,} more contrasts"

@@ -53,7 +53,9 @@ def run_trial(
     protocol: Annotated[
         Path | None, typer.Option("--protocol", metavar="LOCK.TOML", help="Lock of the trial, by `causalgia lock`.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     store: StoreOption = False,
     same_answers: SameAnswersOption = False,
@@ -150,7 +152,7 @@ def _read_protocol(path: Path) -> Protocol:
 
 
 _Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")]
-_Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")]
+_Device = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")]
 _Results = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")]
 _MOST_ARMS = 12
 
@@ -343,17 +345,28 @@ def refute_trial(
     real: Annotated[
         Path | None, typer.Option("--real", metavar="FASTA", help="Real sequences of the length of the backgrounds.")
     ] = None,
-    positive: Annotated[str | None, typer.Option("--positive", help="A word that the predictor must know.")] = None,
-    motifs: Annotated[
-        list[str] | None, typer.Option("--motif", help="A word that must not arise at a junction; may be repeated.")
+    positive: Annotated[
+        str | None, typer.Option("--positive", metavar="WORD", help="A word that the predictor must know.")
     ] = None,
-    control: Annotated[str | None, typer.Option(help="The arm that is subtracted; default: the planned one.")] = None,
+    motifs: Annotated[
+        list[str] | None,
+        typer.Option("--motif", metavar="WORD", help="A word that must not arise at a junction; may be repeated."),
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(metavar="ARM", help="The arm that is subtracted; default: the planned one.")
+    ] = None,
     checks: Annotated[
         list[str] | None,
-        typer.Option("--check", help="Only this check, with all predictions that it takes; may be repeated."),
+        typer.Option(
+            "--check", metavar="NAME", help="Only this check, with all predictions that it takes; may be repeated."
+        ),
     ] = None,
-    rng: Annotated[int | None, typer.Option(min=0, help="Seed of fresh units; default: that of the trial.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    rng: Annotated[
+        int | None, typer.Option(metavar="SEED", min=0, help="Seed of fresh units; default: that of the trial.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+    ] = None,
 ) -> None:
     """Try to refute the claims of a trial: placebo words, controls, null models, units, and the predictor itself.
 

@@ -122,7 +122,7 @@ def report(
     ------
     OutcomesError
         If it is anything else (a posterior goes through `causalgia.decide` first), `to` has another ending or cannot be
-        written, or a part of a page is given without `to`.
+        written, a part of a page is given without `to`, or `rows` with it.
     ContrastError
         If there is no such task.
 
@@ -151,6 +151,8 @@ def report(
     'report.html'
     """
     if to is not None:
+        if rows != "summary":
+            raise OutcomesError(f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy every row")
         return _page(dataset, to, task, outcomes=outcomes, refutations=refutations, diagnostics=diagnostics)
     for name, part in (("outcomes", outcomes), ("refutations", refutations), ("diagnostics", diagnostics)):
         if part is not None:
@@ -163,8 +165,10 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
     variables = set(dataset.variables) if isinstance(dataset, xr.Dataset) else set()
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
     if name is None and "tipping_shift" in variables:
-        return tipping_report(dataset)
+        return tipping_report(select_tasks(dataset, task, place="report: "))
     if name is None and {"figure", "status", "cure"} <= variables:
+        if task is not None:
+            raise OutcomesError(f"task={quoted(task)} is for effects, and these are checks of a claim; leave it out")
         return refutation_report(dataset)
     if name is None:
         _check_reportable(dataset)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import VERDICTS
-from causalgia.effect_table import select_tasks
+from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.inputs import check_no_pipe, parse_json
@@ -26,7 +26,7 @@ from causalgia.paper.page_pictures import bench_pictures, effect_pictures, outco
 from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
 from causalgia.reporting._trial_report import estimand, shape_lines
-from causalgia.reporting.effect_rows import as_reportable
+from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
 from causalgia.reporting.table_formats import NAMES, with_minus
 from causalgia.reporting.verdict_sentences import is_decided
 
@@ -119,14 +119,15 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     """Return what the template shows."""
     import causalgia
 
-    result = parts.result
     for name, part in (("outcomes", parts.outcomes), ("refutations", parts.refutations)):
-        _check_same_trial(name, part, result)
-    curves = "ace" in result and has_positions(result)
-    has_effects = "ace" in result and not curves and not parts.text
-    of_checks = {"check", *_CHECK} <= set(result.variables)
+        _check_same_trial(name, part, parts.result)
+    curves = "ace" in parts.result and has_positions(parts.result)
+    has_effects = "ace" in parts.result and not curves and not parts.text
+    of_checks = {"check", *_CHECK} <= set(parts.result.variables)
     if has_effects:
-        result = select_tasks(as_reportable(result), task, place="report: ")
+        parts = replace(parts, result=as_reportable(parts.result))
+    parts = parts if task is None else _of_tasks(parts, task)
+    result = parts.result
     pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
     if has_effects:
         pictures += effect_pictures(result, answer=parts.answer)
@@ -165,6 +166,17 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         "bibtex": found.bibtex if found is not None else "",
     }
     return context | {"sections": _sections(context)}
+
+
+def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
+    """Return the parts of a page with these tasks alone; outcomes of none of them are those that a task is made of."""
+    result = select_tasks(parts.result, task, place="report: ")
+    shown, outcomes = tasks_in_table(result), parts.outcomes
+    if outcomes is not None:
+        there = [name for name in tasks_in_table(outcomes) if name in shown]
+        outcomes = select_tasks(outcomes, there or None)
+    about = sentences_on_tasks(parts.sentences, shown, tasks_in_table(parts.result))
+    return replace(parts, result=result, outcomes=outcomes, sentences=about)
 
 
 def _check_same_trial(name: str, part: Any, result: xr.Dataset) -> None:

@@ -195,6 +195,31 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
     return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
 
 
+def sentences_on_tasks(found: Sequence[str], shown: Sequence[str], every: Sequence[str]) -> tuple[str, ...]:
+    """Return the sentences of an answer without those on other tasks, which begin with the task's name.
+
+    Parameters
+    ----------
+    found
+        Sentences.
+    shown, every
+        The names of the tasks to keep, and of all.
+
+    Examples
+    --------
+    >>> found = ["Task RNA: more than additive.", "Task RNA:K562: additive.", "Additive on the whole."]
+    >>> sentences_on_tasks(found, ["RNA:K562"], ["RNA", "RNA:K562"])
+    ('Task RNA:K562: additive.', 'Additive on the whole.')
+    """
+    longest_first = sorted(every, key=len, reverse=True)
+
+    def task_of(text: str) -> str | None:
+        return next((name for name in longest_first if text.startswith((f"Task {name}:", f"Task {name},"))), None)
+
+    kept = {None, *shown}
+    return tuple(text for text in found if task_of(text) in kept)
+
+
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
     dims = estimates["ace"].dims
     columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]

@@ -99,13 +99,10 @@ class Answer:
     @property
     def shown_sentences(self) -> tuple[str, ...]:
         """The sentences that are printed: of more than 30 tasks, those on the tasks with the largest effects."""
-        from causalgia.reporting.effect_rows import largest_tasks
+        from causalgia.effect_table import tasks_in_table
+        from causalgia.reporting.effect_rows import largest_tasks, sentences_on_tasks
 
-        shown = {str(task) for task in largest_tasks(self.decisions)["task"].to_numpy()}
-        others = tuple(
-            start for task in self.tasks if task not in shown for start in (f"Task {task}:", f"Task {task},")
-        )
-        kept = [text for text in self.sentences if not others or not text.startswith(others)]
+        kept = sentences_on_tasks(self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks)
         left = len(self.sentences) - len(kept)
         return (*kept, *([f"{left:,} sentences on other tasks are in answer.sentences."] if left else []))
 

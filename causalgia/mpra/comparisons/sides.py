@@ -49,7 +49,7 @@ def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> p
     OutcomesError
         If it is of another kind, a column is absent, a value is not finite, or an element appears twice.
     ContrastError
-        If the task is unknown, or not given where there are several.
+        If the task is unknown, given for a table, or not given where there are several.
     EstimateError
         If measured effects have no standard errors.
 
@@ -60,7 +60,10 @@ def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> p
     ['contrast', 'element', 'effect', 'se']
     """
     check_not_parallel(source, side)
-    if isinstance(source, xr.Dataset) and "ice" in source:
+    of_trial = isinstance(source, xr.Dataset) and "ice" in source
+    if task is not None and not of_trial:
+        raise ContrastError(f"{side}: these effects by element are of one task already; leave task={quoted(task)} out")
+    if of_trial:
         table = _trial_table(source, side, task)
     elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
         fit = with_contrast_dim(source)
