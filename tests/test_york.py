@@ -9,7 +9,7 @@ from scipy import optimize, stats
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import errors_in_variables
-from causalgia.estimation.lines import _ANGLES, errors_in_both, weighted_line
+from causalgia.estimation.lines import _ANGLES, _Points, errors_in_both, weighted_line
 
 # Pearson's data with York's weights: slope -0.480533, intercept 5.479910 (York 1966; York et al. 2004, table II)
 X = np.array([0.0, 0.9, 1.8, 2.6, 3.3, 4.4, 5.2, 6.1, 6.5, 7.4])
@@ -257,6 +257,8 @@ def test_a_line_that_is_all_but_vertical_on_either_side_is_refused(sign: float) 
     x = x + sign * 1e-3 * y
     with pytest.raises(EstimateError, match="the best line is vertical"):
         errors_in_variables(x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0))
+    with pytest.raises(EstimateError, match="do not vary beyond"):
+        _Points(x, y, np.full(20, 4.0), np.full(20, 0.5)).slope(0.0)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
