@@ -137,3 +137,11 @@ def test_only_clear_dependence_is_permuted() -> None:
         assert (found == 1) == (p > 0.05)
         near += 0.04 < p < 0.07
     assert near > 3
+
+
+def test_effects_in_the_order_of_the_sizes_correlate_perfectly() -> None:
+    cluster = np.repeat(np.arange(12), 2 ** np.arange(12))
+    for sign in (1.0, -1.0):
+        correlation, p = size_dependence(sign * cluster[:, None].astype(float), cluster)
+        assert correlation == pytest.approx(sign, abs=1e-12)
+        assert p < 0.01

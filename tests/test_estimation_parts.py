@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from causalgia.estimation import covariance, estimate
 from causalgia.estimation._estimate import _in_random_groups
 from causalgia.estimation._helical_phase import _wave_of_pair, permuted_wave, trend_basis, unitwise_wave
 from causalgia.estimation._heterogeneity import check_rank
+from causalgia.estimation._hypotheses import _hypothesis_errors
 from causalgia.estimation.crossover import (
     _mean_squared_correlation,
     _t_of_same_width,
@@ -32,6 +34,7 @@ from causalgia.estimation.crossover import (
 from causalgia.estimation.crossover_estimates import check_distinct_predictors
 from causalgia.estimation.floating_point import check_squares, rescale
 from causalgia.estimation.given_effects import (
+    _check_columns_agree,
     check_correlations,
     task_columns,
     task_columns_of,
@@ -581,3 +584,20 @@ def test_a_joint_test_of_known_errors_refuses_one_without_error_among_others() -
         with pytest.raises(EstimateError, match="the 2 contrasts is singular"):
             _wald_test(np.ones(2), V, None)
     assert _wald_test(np.array([1.0, 3.0]), np.diag([1e-20, 1.0]), None)["F"] == pytest.approx((1e20 + 9) / 2)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_a_variance_of_a_hypothesis_is_0_within_rounding_in_any_unit(unit: float) -> None:
+    H, se, system = np.array([[1.0, -1.0]]), np.full(2, unit), cast(Any, SimpleNamespace(names=["h"]))
+    assert _hypothesis_errors(np.array([[1e-10 * unit**2]]), se, H, system) == pytest.approx(1e-5 * unit)
+    with pytest.raises(EstimateError, match="its variance is 0 within rounding"):
+        _hypothesis_errors(np.array([[1e-13 * unit**2]]), se, H, system)
+
+
+def test_columns_that_differ_are_named_by_their_first_other_row_beside_missing_values() -> None:
+    table = pd.DataFrame({"a": [np.nan, 1.0, 2.0], "b": [np.nan, 1.0, 3.0]})
+    with pytest.raises(EstimateError, match="differ: 2.0 and 3.0 in row 2"):
+        _check_columns_agree(table, "a", "b")
+    with pytest.raises(EstimateError, match="differ: nan and 1.0 in row 1"):
+        _check_columns_agree(table.assign(a=[np.nan, np.nan, 2.0]), "a", "b")
+    _check_columns_agree(table.assign(b=table["a"]), "a", "b")

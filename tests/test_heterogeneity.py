@@ -323,3 +323,16 @@ def test_labels_of_contrasts_and_tasks_are_kept_and_those_of_units_are_not() -> 
     assert found["site"].values.tolist() == [3, 1, 2]
     assert found["note"].values.tolist() == [["a"], ["b"], ["c"]]
     assert set(found.sizes) == {"contrast", "task", "prob"}
+
+
+def test_a_region_of_0_alone_counts_effects_on_either_side() -> None:
+    found = heterogeneity(effects_of(np.repeat([-1.0, 0.0, 2.0], [3, 5, 12])), rope=0).squeeze()
+    assert (found["below"].item(), found["above"].item()) == pytest.approx((3 / 20, 12 / 20))
+
+
+def test_covariates_are_kept_with_their_mean_and_sd() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(3, 5, (9, 2))
+    found = modification(effects_of(rng.normal(size=(9, 1)), gc=x[:, 0], cpg=x[:, 1]), by=["gc", "cpg"])
+    np.testing.assert_allclose(found["mean"], x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["sd"], np.sqrt(((x - x.mean(axis=0)) ** 2).sum(axis=0) / 8), rtol=1e-12)
