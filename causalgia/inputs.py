@@ -34,6 +34,8 @@ _GZIP = b"\x1f\x8b"
 _PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _DOTTED = re.compile(rf"(?:{_PART}){{8,}}+")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_BRACKET_OR_STRING = re.compile(r'[][{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -193,10 +195,11 @@ def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = 
     >>> parse_json("[" * 100_000, DesignError, source="arms")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: arms: not valid JSON: nested too deeply; write it flat
+    causalgia.errors.DesignError: arms: not valid JSON: nested deeper than 100 levels; write it flat
     """
     place = f"{source}: " if source else ""
     try:
+        check_depth(text)
         plain = json.loads(text)
     except json.JSONDecodeError as reason:
         raise error(f"{place}not valid JSON: {reason}") from reason
@@ -204,6 +207,30 @@ def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = 
         raise error(f"{place}not valid JSON: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)
     return plain
+
+
+def check_depth(text: str | bytes) -> None:
+    """Raise RecursionError for JSON of more than 100 open brackets, which `json` parses by recursion in C.
+
+    Its own bound is the interpreter's limit of recursion, which other packages raise, and then the process dies.
+
+    Examples
+    --------
+    >>> check_depth('{"words": [["ACGT"], ["[[[["]]}')
+    >>> check_depth("[" * 101)
+    Traceback (most recent call last):
+    ...
+    RecursionError: more than 100 open brackets
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return
+    depth = 0
+    for token in _BRACKET_OR_STRING.finditer(text):
+        depth += _STEP.get(token[0], 0)
+        if depth > _DEEPEST:
+            raise RecursionError(f"more than {_DEEPEST} open brackets")
 
 
 def parse_int(text: str, error: type[CausalgiaError], *, source: str) -> int:
@@ -277,7 +304,7 @@ def _gunzip(data: bytes, path: str | PathLike[str], error: type[CausalgiaError],
 
 def _parse_failure(reason: Exception) -> str:
     if isinstance(reason, RecursionError):
-        return "nested too deeply; write it flat"
+        return f"nested deeper than {_DEEPEST} levels; write it flat"
     if "digits" in str(reason):
         return "a whole number is beyond 64 bits; whole numbers are below 2^63"
     return str(reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import pickle
 import socket
@@ -38,6 +39,7 @@ from causalgia.long_text import pack_text, unpack_text
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
 from causalgia.sequences.genome import Genome
 from causalgia.spreadsheet import as_cell, from_cell, to_csv
+from causalgia.trial.archive.files import parse_json as parse_stored_json
 from causalgia.trial_file import read_library_spec, read_spec
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
@@ -180,7 +182,7 @@ def test_a_packed_design_is_bounded():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a = " + "[" * 10**5, "nested too deeply"),
+        ("a = " + "[" * 10**5, "nested deeper than 100 levels"),
         ("a = " + "[" * 150 + "]" * 150, "nested deeper than 100 levels"),
         (".".join("a" * 2_000) + " = 1", "nested deeper than 100 levels"),
         (".".join("a" * 1_000_000) + " = 1", "line 1: a dotted key is nested deeper than 100 levels"),  # tomllib: hours
@@ -208,7 +210,9 @@ def test_toml_that_nobody_means_is_refused(tmp_path, text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[" * 10**5, "nested too deeply"),
+        ("[" * 10**5, "nested deeper than 100 levels"),
+        ("[" * 10**6, "nested deeper than 100 levels"),
+        ('{"a":' * 10**6, "nested deeper than 100 levels"),
         ("[" * 150 + "]" * 150, "nested deeper than 100 levels"),
         ('{"a": ' + "9" * 5_000 + "}", "a whole number is beyond 64 bits"),
         ('{"a": 18446744073709551616}', "a = 18446744073709551616 is beyond 64 bits"),
@@ -227,6 +231,32 @@ def test_json_that_nobody_means_is_refused(text, said):
             read()
         assert said in str(caught.value)
     assert parse_json('{"a": [9223372036854775807, -9223372036854775808, 1.5, null, "\\n"]}', DesignError)
+
+
+@pytest.mark.parametrize("opened", ["[", '{"a":', '[{"[": ['])
+def test_nesting_of_json_is_bounded_where_other_packages_raise_the_limit_of_recursion(opened):
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)  # PyMC: 10^4
+    try:
+        for text in (opened * 10**6, (opened * 10**6).encode(), (opened * 10**6).encode("utf-16")):
+            with pytest.raises(DesignError, match="not valid JSON: nested deeper than 100 levels; write it flat"):
+                parse_json(text, DesignError)
+        assert parse_stored_json((opened * 10**6).encode()) is None
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_brackets_within_strings_of_json_are_letters():
+    plain = {"[" * 500: ['"' + "{" * 500, "\\" + "[" * 500], "b": [[x, {"a": [x]}] for x in range(300)]}
+    deep: list = []
+    for _ in range(98):
+        deep = [deep, "]"]
+    for value in (plain, deep):
+        assert parse_json(json.dumps(value), DesignError) == value
+        assert parse_json(json.dumps(value).encode("utf-16"), DesignError) == value
+    for more in ([[deep]], {"a": {"b": deep}}):
+        with pytest.raises(DesignError, match="nested deeper than 100 levels"):
+            parse_json(json.dumps(more), DesignError)
 
 
 NO_WHOLE = ["9" * 5_000, "9223372036854775808", "-9223372036854775809", "٣", "²", "1_0", "1.0", ""]

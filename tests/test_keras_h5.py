@@ -456,7 +456,7 @@ def test_graphs_that_are_refused(tmp_path):
             cg.predict.from_keras_h5(save(tmp_path / "net.h5", graph, {}))
     with h5py.File(tmp_path / "text.h5", "w") as file:
         file.attrs["model_config"] = "[" * 5_000
-    with pytest.raises(PredictorError, match="nested too deeply"):
+    with pytest.raises(PredictorError, match="nested deeper than 100 levels"):
         cg.predict.from_keras_h5(tmp_path / "text.h5")
 
 

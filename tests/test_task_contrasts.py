@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.effects.task_weights import requested_task_weights
+from causalgia.effects.task_weights import requested_task_weights, stored_task_weights
 from causalgia.errors import ContrastError, DesignError, ExploratoryWarning, OutcomesError
 
 TASKS = ["K562", "HepG2", "GM12878"]
@@ -656,3 +656,23 @@ def test_the_error_of_an_exact_effect_is_0_and_not_minus_0(keep):
     estimates = cg.estimate(cg.contrast(trial) if keep == "outcomes" else trial)
     assert estimates["se"].item() == 0
     assert not np.signbit(estimates["se"].item())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1]", "holds no weights of tasks for ''; estimate again"),
+        ('{"a": 1}', "holds no weights of tasks for 'a'"),
+        ('{"a": {"K562": "1"}}', "holds no weights of tasks for 'a'"),
+        ('{"a": {"K562": true}}', "holds no weights of tasks for 'a'"),
+        ('{"a"', r"attrs.'task_weights'.: not valid JSON"),
+        ("[" * 2_000, "nested deeper than 100 levels"),
+    ],
+)
+def test_stored_weights_that_were_changed_by_hand_are_refused(text, said):
+    with pytest.raises(ContrastError, match=said):
+        stored_task_weights(xr.Dataset(attrs={"task_weights": text}))
+    assert stored_task_weights(xr.Dataset()) == {}
+    assert stored_task_weights(xr.Dataset(attrs={"task_weights": '{"a": {"x": 1, "y": -0.5}}'})) == {
+        "a": {"x": 1.0, "y": -0.5}
+    }

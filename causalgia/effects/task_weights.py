@@ -18,6 +18,7 @@ from causalgia.effects.contrast_weights import Contrasts, Weights, as_unique, we
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import backticked, without_patterns
+from causalgia.inputs import parse_json
 from causalgia.numerics.row_blocks import by_block
 from causalgia.types import Array
 
@@ -83,6 +84,24 @@ class TaskWeights:
     def attrs(self) -> dict[str, str]:
         """The weights as an attribute of effects; nothing where tasks are selected and not summed."""
         return {} if self.selects else {ATTRIBUTE: json.dumps(self.weights)}
+
+
+def stored_task_weights(estimates: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the weights that effects, estimates or decisions keep; an empty dict where no tasks were summed.
+
+    Raises
+    ------
+    ContrastError
+        If the attribute holds anything else, as in a file changed by hand.
+    """
+    rows = parse_json(str(estimates.attrs.get(ATTRIBUTE, "{}")), ContrastError, source=f"attrs['{ATTRIBUTE}']")
+    weights = rows if isinstance(rows, dict) else {"": rows}
+    for name, row in weights.items():
+        if not isinstance(row, dict) or not all(type(weight) in (int, float) for weight in row.values()):
+            raise ContrastError(
+                f"attrs['{ATTRIBUTE}'] holds no weights of tasks for {quoted(name)}; estimate again (cg.contrast)"
+            )
+    return weights
 
 
 def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeights:

@@ -11,7 +11,6 @@ control arm) would pass for an effect that all of them have: it is estimated and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.effects.task_weights import ATTRIBUTE
+from causalgia.effects.task_weights import stored_task_weights
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation.given_effects import task_columns_of
 from causalgia.expressions import first_dependent
@@ -459,7 +458,7 @@ def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> 
     Its error is then 0 given the others. The mean correlation hides this, since every contrast has other weights in
     units of its standard errors.
     """
-    rows = json.loads(estimates.attrs.get(ATTRIBUTE, "{}"))
+    rows = stored_task_weights(estimates)
     names = [str(name) for name in estimates["task"].to_numpy()]
     dependent = first_dependent({name: rows[name] for name in names if name in rows})
     few = correlation[:_SOME].astype(np.float64)

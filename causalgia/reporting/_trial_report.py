@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.effects.task_weights import ATTRIBUTE as TASK_WEIGHTS
-from causalgia.effects.task_weights import task_weights_in_words
+from causalgia.effects.task_weights import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
@@ -251,7 +249,7 @@ def scale_text(attrs: Mapping[Any, Any]) -> str:
 
 def _task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
     """Return contrasts between tasks as a clause, ", K562 - HepG2", and lines on names that are not their weights."""
-    known = json.loads(str(estimates.attrs.get(TASK_WEIGHTS, "{}")))
+    known = stored_task_weights(estimates)
     rows = {name: known[name] for name in tasks_in_table(estimates) if name in known}
     if not rows:
         return "", ""
@@ -271,7 +269,7 @@ def _contrast_text(estimates: xr.Dataset) -> str:
     if estimates.attrs.get("control"):
         return f"each arm {versus(estimates.attrs)} {_quote_if_spaced(estimates.attrs['control'])}"
     estimand = str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
-    weights = json.loads(str(estimates.attrs.get(TASK_WEIGHTS, "{}")))
+    weights = stored_task_weights(estimates)
     return estimand.removeprefix(f"{task_weights_in_words(weights)}, of ") if weights else estimand
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
+from causalgia.inputs import check_depth
 
 Data: TypeAlias = "bytes | memoryview"
 
@@ -178,6 +179,7 @@ def read_or_none(path: Path) -> bytes | None:
 def parse_json(data: bytes) -> Any:
     """Return the content of JSON; None if it is invalid, nested too deep, or has huge numbers."""
     try:
+        check_depth(data)
         return json.loads(data)
     except (ValueError, RecursionError):
         return None
