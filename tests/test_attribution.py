@@ -122,6 +122,7 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
         (lambda: cg.attribute(drawn, Linear()), PredictorError, "cg.attribute"),
         (lambda: cg.attribute(drawn, network, method="gradients"), AttributionError, "did you mean 'gradient'"),
         (lambda: cg.attribute(drawn, network, baselines=cg.Uniform(length=12)), AttributionError, "no baselines"),
+        (lambda: cg.attribute(drawn, network, n_baselines=8), AttributionError, "no baselines; leave n_baselines= out"),
         (lambda: cg.attribute(drawn, network, method="integrated_gradients"), AttributionError, "rng=0"),
         (
             lambda: cg.attribute(drawn, network, method="integrated_gradients", baselines=cg.Uniform(length=9), rng=0),

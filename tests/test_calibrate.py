@@ -132,6 +132,15 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
     with pytest.raises(OutcomesError, match="returned float"):
         cg.calibrate(DESIGN, lambda design, rng: 1.0, n_trials=20, rng=0)
     truth = xr.DataArray([[0.0]], coords={"contrast": ["GC"], "task": ["activity"]}, dims=("contrast", "task"))
+    for wrong, said in (
+        ({"GC": 0.0}, "truth= is a dict; give the true ACE as an xarray.DataArray"),
+        (truth[0], r"truth= has dims \('task',\)"),
+        (truth.astype(str), "truth= has dims .* of numbers"),
+        (truth.drop_vars("task"), "truth= has no coordinate task; name each task"),
+        (truth * np.nan, "truth= has values that are not finite"),
+    ):
+        with pytest.raises(EstimateError, match=said):
+            cg.calibrate(DESIGN, simulator, n_trials=20, rng=0, truth=wrong)
     with pytest.raises(EstimateError, match="lacks contrast AT"):
         cg.calibrate(
             DESIGN,

@@ -299,6 +299,8 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: sample_size(PILOT, half_width=0.1, level=95), "level=95"),
         (lambda: sample_size(PILOT, half_width=0.1, level=0.9), "half_width= takes ci_prob=0.9"),
         (lambda: sample_size(PILOT, half_width=0.1, ci_prob=95), "ci_prob=95"),
+        (lambda: sample_size(PILOT, half_width=0.1, assurance=0.9), "assurance= and rare= are of verdicts and tests"),
+        (lambda: sample_size(PILOT, half_width=0.1, rare=0.01), "assurance= and rare= are of verdicts and tests"),
         (lambda: sample_size(PILOT, rope=0, ci_prob=0.9), "verdicts and tests take level="),
         (lambda: power(PILOT, n_units=20, ci_prob=95), "ci_prob=95"),
         (lambda: sample_size(sd=1, true_effect=0.2, level=0.05), "level=0.95 is an error rate of 0.05"),

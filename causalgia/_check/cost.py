@@ -89,7 +89,7 @@ def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start
 
     Parameters
     ----------
-    begun, plan
+    setup, plan
         The trial and its plan of turns.
     per_second
         Sequences that the predictor answers per second.

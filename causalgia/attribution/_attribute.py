@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Method = Literal["ism", "gradient", "integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion"]
 _OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion")
 _BY_POSITION = ("shapley", "occlusion")
-_WIDTH = 5
+_WIDTH, _USUAL_N = 5, 64
 _FEWEST_STEPS, _MOST_STEPS, _MOST_AT_FIRST = 16, 4096, 256
 _MOST_NAMED = 10
 _HELD = 2**26
@@ -58,7 +58,7 @@ def attribute(
     *,
     method: Method = "ism",
     baselines: NullModel | None = None,
-    n_baselines: int = 64,
+    n_baselines: int = _USUAL_N,
     rng: RNG | None = None,
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
@@ -155,6 +155,8 @@ def attribute(
     over_baselines = method in _OVER_BASELINES
     if not over_baselines and baselines is not None:
         raise AttributionError(f"method={quoted(method)} has no baselines; leave baselines= out")
+    if not over_baselines and n_baselines != _USUAL_N:
+        raise AttributionError(f"method={quoted(method)} has no baselines; leave n_baselines= out")
     of = as_explained(sequences)
     check_no_track(predictor)
     attrs: dict[str, Any] = {"method": method}

@@ -147,6 +147,7 @@ def calibrate(
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
         raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
     simulator_of(predictor_or_simulator)  # raises PredictorError
+    _check_truth(truth)
     request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)  # they would be repeated in every trial
@@ -273,6 +274,22 @@ def _posterior_summary(
         return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
     prior = analysis.prior if isinstance(analysis.prior, Prior) else Prior()
     return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.law, seed=derive(seed, "ranks"))
+
+
+def _check_truth(truth: Any) -> None:
+    if truth is None:
+        return
+    if not isinstance(truth, xr.DataArray) or set(truth.dims) != {"contrast", "task"} or truth.dtype.kind not in "iuf":
+        what = f"has dims {truth.dims}" if isinstance(truth, xr.DataArray) else f"is a {type(truth).__name__}"
+        raise EstimateError(
+            f"truth= {what}; give the true ACE as an xarray.DataArray of numbers with dims and coordinates contrast "
+            "and task, as predictor.true_ace(design, control=...) does for the zoo"
+        )
+    for dim in ("contrast", "task"):
+        if dim not in truth.coords:
+            raise EstimateError(f"truth= has no coordinate {dim}; name each {dim}")
+    if not np.isfinite(truth.to_numpy()).all():
+        raise EstimateError("truth= has values that are not finite; leave truth= out where it is not known")
 
 
 def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:

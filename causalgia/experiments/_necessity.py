@@ -203,6 +203,8 @@ def verdict_counts(
         ``ace``, ``lower``, ``upper`` and ``verdict`` of one task, (contrast).
     words
         Verdict -> its word in the text.
+    largest
+        From increases or decreases, the text that names the largest; by default up to three tiles and their effects.
 
     Examples
     --------

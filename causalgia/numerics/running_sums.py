@@ -230,13 +230,13 @@ class Sketch:
     """Quantile sketch of columns: counts in bins whose width grows with the distance from a center.
 
     The center is the mean of the first block. A value x is counted in bin ``ceil(log_g |x - center|)`` on its side of
-    the center, with ``g = 2^(40 / bins)``, so that distances have the relative error ``(g - 1) / (g + 1)``. Bins reach
-    from the farthest value down to 2^-40 (1e-12) of its distance; nearer values count as the center. Counts do not
-    depend on the order of the blocks after the first, and memory does not grow with the number of values.
+    the center, with ``g = 2^(40 / n_bins)``, so that distances have the relative error ``(g - 1) / (g + 1)``. Bins
+    reach from the farthest value down to 2^-40 (1e-12) of its distance; nearer values count as the center. Counts do
+    not depend on the order of the blocks after the first, and memory does not grow with the number of values.
 
     Parameters
     ----------
-    bins
+    n_bins
         Number of bins on each side of the center. The relative error is 0.7 % with 2,048, 2.7 % with 511, 11 % with
         128.
 

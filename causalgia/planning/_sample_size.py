@@ -35,7 +35,7 @@ from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
 from causalgia.verdicts.rare_effects import as_rare
 
-_USUAL = 0.95
+_USUAL, _USUAL_ASSURANCE = 0.95, 0.8
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -53,10 +53,9 @@ def sample_size(
 ) -> xr.Dataset:
     """Find the number of units of a new trial for an interval of given half width, a verdict, or a test.
 
-    ``half_width=``: the smallest n with ``t_df se(n) <= half_width``. ``rope=``: the smallest n at which
-    `causalgia.decide` gives a verdict on one effect with probability `assurance`, averaged over the uncertainty of the
-    pilot unless ``true_effect=`` is given. ``true_effect=`` alone: the smallest n at which the two-sided test of
-    no effect has power `assurance`.
+    ``half_width=``: the smallest n with ``t_df se(n) <= half_width``. ``rope=``: that at which `causalgia.decide` gives
+    a verdict on one effect with probability `assurance`, averaged over the uncertainty of the pilot unless
+    ``true_effect=`` is given. ``true_effect=`` alone: that at which the two-sided test of no effect has this power.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def sample_size(
     true_effect
         A true effect to plan for, on the scale of the contrast: 1 is no effect for ratios.
     assurance
-        Required probability of a verdict, or power.
+        Required probability of a verdict, or power; not for `half_width`.
     level
         Of verdicts and tests, above 0.5: their error rate is 1 - level.
     ci_prob
@@ -118,15 +117,16 @@ def sample_size(
     """
     if half_width is None and rope is None and true_effect is None:
         raise EstimateError("no goal is given: say half_width= (interval), rope= (verdict) or true_effect= (test)")
-    if half_width is not None and not (rope is None and true_effect is None):
-        other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
-        raise EstimateError(f"half_width= (an interval) and {other} are two goals; give one of them")
     level, ci_prob, wanted = as_level(level), as_ci_prob(ci_prob), as_probability(assurance, "assurance")
-    if half_width is not None and level != _USUAL:
-        raise EstimateError(
-            f"level={level:g} is of verdicts and tests; an interval's half_width= takes ci_prob={level:g}"
-        )
-    if half_width is None and ci_prob != _USUAL:
+    if half_width is not None:
+        if not (rope is None and true_effect is None):
+            other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
+            raise EstimateError(f"half_width= (an interval) and {other} are two goals; give one of them")
+        if level != _USUAL:
+            raise EstimateError(f"level={level:g} is of verdicts and tests; half_width= takes ci_prob={level:g}")
+        if wanted != _USUAL_ASSURANCE or rare != "auto":
+            raise EstimateError("assurance= and rare= are of verdicts and tests; half_width= asks for neither")
+    elif ci_prob != _USUAL:
         raise EstimateError(f"ci_prob={ci_prob:g} is of the interval of half_width=; verdicts and tests take level=")
     plan = read_pilot(pilot, sd)
     if half_width is not None:
@@ -159,7 +159,7 @@ def power(
 
     Parameters
     ----------
-    pilot, sd, effect, rope, level, rare
+    pilot, sd, true_effect, rope, level, rare
         As in `sample_size`.
     n_units
         Units of the new trial.

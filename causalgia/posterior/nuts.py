@@ -368,19 +368,19 @@ def _quiet_loggers(*names: str) -> Iterator[None]:
 def sample_hierarchy(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None, *, nu: float | None, n_draws: int, key: int
 ) -> Sampled:
-    """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `models.hierarchical_model`.
+    """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `hierarchical_model`.
 
     The chains run in units of the typical standard error, so that they do not depend on the scale of the outcomes.
 
     Parameters
     ----------
     effect, noise
-        As in `models.hierarchical_model`.
+        As in `hierarchical_model`.
     prior, covariates
-        As in `hyper.fixed_effects_design`.
+        As in `exact.fixed_effects_design`.
     nu
         Degrees of freedom of the effects about their center; None: normal.
-    draws, key
+    n_draws, key
         As in `sample_nuts`.
     """
     unit = noise_unit(noise)
@@ -411,10 +411,10 @@ def sample_mixture(
     Parameters
     ----------
     effect, noise, components
-        As in `models.mixture_given_factors`; a whole or independent covariance is written as factors first.
+        As in `mixture_given_factors`; a whole or independent covariance is written as factors first.
     prior, covariates
-        As in `hyper.fixed_effects_design`.
-    draws, key
+        As in `exact.fixed_effects_design`.
+    n_draws, key
         As in `sample_nuts`.
 
     Returns
@@ -452,8 +452,8 @@ def sample_slab(effect: Array, noise: Noise, prior: Prior, *, n_draws: int, key:
     Parameters
     ----------
     effect, noise, prior
-        As in `models.slab_given_factors`; a whole or independent covariance is written as factors first.
-    draws, key
+        As in `slab_given_factors`; a whole or independent covariance is written as factors first.
+    n_draws, key
         As in `sample_nuts`.
 
     Returns

@@ -156,13 +156,15 @@ def draw_weights(
     effect, noise
         Estimates and their independent noise variances, (K,).
     columns, precision
-        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `factor_scores.LinearPart`.
+        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `exact.LinearPart`.
     variance, counts
         Variances of the J normals, ascending, and counts of the Dirichlet prior, each positive.
     start
         Weights and c to start from.
     n
         Number of draws.
+    generator
+        Source of randomness.
 
     References
     ----------
@@ -220,6 +222,8 @@ def left_out_log_density(
         As in `draw_weights`; c is integrated.
     start
         Weights to start from.
+    generator
+        Source of randomness.
 
     References
     ----------

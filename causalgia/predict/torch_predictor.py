@@ -107,6 +107,10 @@ class TorchPredictor(SinglePredictor):
     compile
         Whether to run the network through `torch.compile`, one compilation (10 s and more) for each length, in whole
         batches. On a CPU core 1.0, 0.9 and 1.0 times the speed; the deviation is that of float32.
+    incremental
+        Whether edits of a background are answered by the changes that they make in each layer, where that is faster and
+        agrees with full passes; `incremental_report` says what was measured. See the page "Answer many edits of a
+        sequence".
     fingerprint
         Name of this version of the network; by default its weights, structure and code are hashed. If an attribute is
         unreadable the fingerprint ends in ``~``: name the version here.

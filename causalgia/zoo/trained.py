@@ -47,7 +47,7 @@ class Card:
         Training sequences of each member (its own sample), and test sequences shared by all.
     noise
         Standard deviation of the normal noise of the labels, relative to that of the oracle's outputs.
-    loss, optimiser, epochs
+    loss, optimizer, epochs
         Loss, optimizer, and number of passes through the data.
     command
         Command that trained the networks.

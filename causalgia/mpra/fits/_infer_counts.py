@@ -46,7 +46,7 @@ def infer_counts(
     ----------
     counts
         Of kind ``counts``. Unobserved DNA is unknown; missing RNA where DNA was read is 0.
-    control, arms, contrasts
+    control, arm_names, contrasts
         Contrasts, as in `causalgia.mpra.fit`.
     prior
         Prior of mu and tau of every arm, on log2.

@@ -51,6 +51,8 @@ class SiteCount:
         IUPAC letters; both strands are searched.
     intended
         Number of sites that the constant parts contain on purpose.
+    cure
+        What to change, in the message about backgrounds that break the rule.
     """
 
     enzyme: str
@@ -80,6 +82,8 @@ class BlockedSite:
         Methylation, ``"dam"``.
     words
         The site with an overlapping methylation site, IUPAC letters; both strands are searched.
+    cure
+        What to change, in the message about backgrounds that break the rule.
     """
 
     enzyme: str
@@ -176,6 +180,8 @@ class JunctionMotif:
         A word of IUPAC letters or a `Motif`.
     threshold
         p-value threshold of the motif score; None: as in `causalgia.sequences.find_instances`.
+    cure
+        What to change, in the message about backgrounds that break the rule.
     """
 
     motif: str | Motif

@@ -315,7 +315,7 @@ def components(
     ----------
     counts
         Of kind ``counts``, filtered as those of the next library will be.
-    control, arms, contrasts
+    control, arm_names, contrasts
         Contrasts, as in `causalgia.mpra.fit`.
 
     Returns

@@ -73,6 +73,8 @@ def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None 
         Of kind ``counts``; DNA may be one plasmid pool.
     request
         Elements, arms and contrasts.
+    client
+        Client of a Dask cluster whose workers fit blocks of elements; None: this process.
 
     Returns
     -------
