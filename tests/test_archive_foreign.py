@@ -217,7 +217,7 @@ def test_an_effect_cannot_be_moved_by_a_chunk_of_another_seed(tmp_path):
 
 # contents of any kind under hashes that are right
 
-DEEP = json.loads("[" * 400 + "]" * 400)
+DEEP, TOO_DEEP = (json.loads("[" * n + "]" * n) for n in (90, 400))  # 100 levels are parsed
 MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a list": lambda m: [m],
     "a number": lambda m: 7,
@@ -231,6 +231,7 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "more identity": lambda m: m["identity"].update({"\x1b[31m" + "x" * 5_000: "1"}),
     "grid is a text": lambda m: m.update(grid="grid"),
     "grid is deep": lambda m: m.update(grid=DEEP),
+    "grid is too deep": lambda m: m.update(grid=TOO_DEEP),
     "identity is a list": lambda m: m.update(identity=["design"]),
     "identity has numbers": lambda m: m["identity"].update(design=1),
     "static is a list": lambda m: m.update(static=list(m["static"])),
@@ -262,6 +263,7 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "turns are a text": lambda m: m["grid"].update(turn_ends="4, 8"),
     "turns are none": lambda m: m["grid"].update(turn_ends=[]),
     "turns are deep": lambda m: m["grid"].update(turn_ends=DEEP),
+    "turns are too deep": lambda m: m["grid"].update(turn_ends=TOO_DEEP),
     "turns decrease": lambda m: m["grid"].update(turn_ends=[8, 4, 11]),
     "turns are fractions": lambda m: m["grid"].update(turn_ends=[4.0, 8.0, 11.0]),
     "turns are true": lambda m: m["grid"].update(turn_ends=[True, 8, 11]),
@@ -297,6 +299,7 @@ RECORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a chunk of 10^4000": lambda r: r.update(chunk=10**4000),
     "a chunk that is a text": lambda r: r.update(chunk="0"),
     "a chunk that is deep": lambda r: r.update(chunk=DEEP),
+    "a chunk that is too deep": lambda r: r.update(chunk=TOO_DEEP),
     "a model that is a list": lambda r: r.update(model=[0]),
     "a model beyond the last": lambda r: r.update(model=9),
     "done is a number": lambda r: r.update(done=3),
@@ -362,6 +365,7 @@ GROUPS: dict[str, Callable[[dict[str, Any]], object]] = {
     "no metadata": lambda g: g.pop("consolidated_metadata"),
     "attributes are a list": lambda g: g.update(attributes=[]),
     "attributes are deep": lambda g: g["attributes"].update(scale=DEEP),
+    "attributes are too deep": lambda g: g["attributes"].update(scale=TOO_DEEP),
     "a shape of 10^12": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(shape=[10**12]),
     "a shape of 10^9 of nothing": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(
         shape=[10**9], chunk_grid={"name": "regular", "configuration": {"chunk_shape": [10**9]}}
@@ -515,6 +519,15 @@ def test_batch_sizes_of_another_content_are_typed_damage(tmp_path, content):
     with pytest.raises(StoreError, match="trial.zarr: the manifest has no batch sizes and choices of 1 predictors"):
         cg.run(DESIGN, SHARE, rng=0, store=store)
     cg.open(store)
+
+
+def test_a_manifest_that_is_nested_too_deeply_is_damaged(tmp_path):
+    store = tmp_path / "trial.zarr"
+    cg.run(DESIGN, SHARE, rng=0, store=store)
+    put_manifest(store, manifest_of(store) | {"settled": TOO_DEEP})
+    for call in (lambda: cg.run(DESIGN, SHARE, rng=0, store=store), lambda: cg.open(store)):
+        with pytest.raises(StoreError, match="trial.zarr: the manifest and its copy are damaged; move the store away"):
+            call()
 
 
 def test_a_store_of_other_units_is_not_filled(tmp_path):

@@ -244,10 +244,7 @@ def _copies(path: Path) -> dict[str, bytes]:
 
 
 def _content_hash(content: Mapping[str, Any]) -> str:
-    try:
-        return mark_of(json.dumps(content, sort_keys=True).encode())
-    except RecursionError:  # nested a little deeper than JSON can be parsed
-        return ""
+    return mark_of(json.dumps(content, sort_keys=True).encode())
 
 
 def _check_static(static: Mapping[str, str], grid: Grid) -> None:
