@@ -15,7 +15,7 @@ from causalgia.mpra.libraries.constructs import _overlaps, data_table, site
 
 MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
 LETTERS = {"N": "[ACGT]", "W": "[AT]"}
-METHYLATED = {"dam": "GATC"}
+METHYLATED = {"dam": "GATC", "dcm": "CCWGG"}
 
 
 def reverse(text):
@@ -222,12 +222,44 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
         for word in one.blocked:
             text = re.sub("N", "A", re.sub("W", "T", word))
             assert len(cut(text, one.word, kind)) < len(places(one.word, text))
+    for name, words in {
+        "ClaI": {"GATCGAT", "ATCGATC"},
+        "ApaI": {"CCWGGGCCC", "CCWGGGGCCC"},
+        "BclI": {"TGATCA"},
+    }.items():
+        assert {min(word, reverse(word)) for word in site(name).blocked} == {min(w, reverse(w)) for w in words}
     random = "".join(np.random.default_rng(1).choice(list("ACGT"), 200_000))
     for name, kind in data_table("sites")["blocked"].items():
         one = site(name)
-        n_blocked = len(places(one.word, random)) - len(cut(random, one.word, kind))
-        held = {at for word in one.blocked for at in places(word, random)}
-        assert bool(held) == bool(n_blocked)
+        open_, closed = cut(random, one.word, kind), places(one.word, random)
+        held = {at + re.sub("W", "[AT]", word).find(one.word) for word in one.blocked for at in places(word, random)}
+        assert len(closed) > len(open_)
+        assert len(held) >= len(closed) - len(open_)
+
+
+@pytest.mark.parametrize(
+    ("enzyme", "adapters", "letters"),
+    [
+        ("ClaI", ("ACTGGCCGCTTATCGAT", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG"), "C"),
+        ("ApaI", ("ACTGGCCGCTTGGGCCC", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG"), "C?[AT]GG"),
+    ],
+)
+def test_inserts_leave_a_site_of_the_adapter_open(enzyme, adapters, letters):
+    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "scrambles": 20}
+    library = library_of(design(), oligo_length=222, adapters=adapters, avoid={enzyme: 1}, **asked)
+    one = site(enzyme)
+    for oligo in library["oligo"].values:
+        assert len(cut(oligo, one.word, one.methylation)) == 1
+    assert not any(re.match(letters, insert) for insert in library["insert"].values)
+    assert f"site {enzyme} blocked by {one.methylation}" in cg.report(library)
+
+
+def test_an_enzyme_none_of_whose_sites_is_open_is_refused():
+    own = ("ACTGGCCGCTTTGATCA", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG")
+    with pytest.raises(LibraryError, match=r"site BclI blocked by dam.*let another enzyme cut"):
+        library_of(
+            design(), oligo_length=222, adapters=own, avoid={"BclI": 1}, barcodes_per_oligo=4, barcode_length=12, rng=3
+        )
 
 
 def test_barcodes_beside_a_flank_keep_its_site_open():

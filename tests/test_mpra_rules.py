@@ -80,7 +80,7 @@ def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
     assert sites("EcoRI") == sites(["EcoRI"])
     for word, said in [
         ("EcoR1", "did you mean 'EcoRI'"),
-        ("ClaI", "known are AgeI, .*XhoI; or give its letters"),
+        ("MfeI", "known are AgeI, .*XhoI; or give its letters"),
         ("", "avoid= has ''"),
         (7, "avoid= has 7"),
     ]:

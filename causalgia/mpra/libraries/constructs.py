@@ -243,12 +243,12 @@ class Site:
 
     @property
     def methylation(self) -> str:
-        """``"dam"`` where overlapping dam methylation blocks the enzyme; else empty.
+        """The methylation that blocks the enzyme where it overlaps the site, ``"dam"`` or ``"dcm"``; else empty.
 
         Examples
         --------
-        >>> site("XbaI").methylation, site("KpnI").methylation
-        ('dam', '')
+        >>> [site(enzyme).methylation for enzyme in ("XbaI", "ApaI", "KpnI")]
+        ['dam', 'dcm', '']
         """
         rows = data_table("sites")
         return next((str(kind) for name, kind in rows["blocked"].items() if rows["words"][name] == self.word), "")

@@ -79,7 +79,7 @@ class BlockedSite:
     enzyme
         Name of the site in messages.
     methylation
-        Methylation, ``"dam"``.
+        Methylation, ``"dam"`` or ``"dcm"``.
     words
         The site with an overlapping methylation site, IUPAC letters; both strands are searched.
     cure
@@ -212,8 +212,8 @@ class OligoRules:
     avoid
         Enzymes (``"EcoRI"``) or sites, as letters, that no oligo may contain on either strand, junctions and barcodes
         included, besides those of the construct's cloning steps. A mapping gives how often adapters and junction
-        contain a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is kept free of dam methylation,
-        which blocks it in common E. coli strains.
+        contain a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is kept free of the dam or dcm
+        methylation that would block its enzyme in common E. coli strains.
     gc
         Lowest and highest share of G and C in an insert.
     homopolymer
