@@ -86,6 +86,41 @@ def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
         assert not notes_of(outcomes)
 
 
+@pytest.mark.long
+def test_a_method_whose_effects_shrink_with_silence_says_so():
+    counts = counted(np.full(100, 2.0), p_silent=0.2)
+    for method in ("two_way", "nb", "precision"):
+        fitted = cg.mpra.fit(counts, control="c", method=method)
+        found = cg.mpra.average(fitted)["ace"].item()
+        if method == "two_way":
+            assert found < 1.85
+            for said in (cg.report(fitted), cg.report(cg.mpra.average(fitted))):
+                assert said.count("% of the cells that should have RNA have none; method='two_way' counts silent") == 1
+        else:
+            assert abs(found - 2.0) < 0.15
+            assert not notes_of(fitted)
+    heard = counted(np.full(20, 2.0))
+    assert not notes_of(cg.mpra.fit(heard, control="c", method="two_way"))
+
+
+def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
+    counts = counted(np.full(200, 2.0), p_silent=0.2)
+    places = np.arange(counts.sizes["oligo"])
+    assert (counts["arm"].values[places[::2]] != counts["arm"].values[places[1::2]]).all()
+    mine = places[(places // 2) % 2 == places % 2]  # one arm of each element, in turn
+    kept = np.isin(counts["oligo_index"].values, mine)
+    alone = counts.isel(oligo=mine, barcode=np.flatnonzero(kept))
+    alone["oligo_index"] = ("barcode", np.searchsorted(mine, counts["oligo_index"].values[kept]))
+    shrunk, whole = (cg.mpra.activity(alone, method=method) for method in ("barcodes", "sums"))
+    (note,) = notes_of(shrunk)
+    assert "which shrinks differences; cg.mpra.activity(counts, method='sums') does not" in note
+    assert not notes_of(whole)
+    assert cg.estimate(cg.contrast(shrunk, control="c"))["ace"].item() < 1.85
+    found = cg.estimate(cg.contrast(whole, control="c"))
+    assert abs(found["ace"].item() - 2.0) < 0.15
+    assert found["se"].item() < 0.15
+
+
 def test_the_command_line_averages_the_fit(tmp_path):
     """A fifth of the cells is silent: the printed average was 1.60 where it is 2.00."""
     counts = counted(np.full(80, 2.0), p_silent=0.2)

@@ -14,6 +14,7 @@ from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.multiplicity import weighted_bh
+from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
@@ -57,7 +58,7 @@ def describe_fit(fit: xr.Dataset) -> str:
     lines = [_fit_header(fit), *_fit_left_out_lines(fit), *_fit_noise_lines(fit)]
     for name in fit["contrast"].to_numpy().astype(str).tolist():
         lines += _contrast_lines(fit.sel(contrast=[name]), name)
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(fit))])
 
 
 def _fit_header(fit: xr.Dataset) -> str:

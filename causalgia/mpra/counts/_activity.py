@@ -21,11 +21,10 @@ from causalgia.mpra.counts.log_ratios import (
     oligo_means,
     oligo_variances,
     sampling_covariance,
-    silent_share,
+    silence_notes,
 )
 from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
-from causalgia.reporting import format_share
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Ints
 
@@ -173,7 +172,8 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
 
 
 Labels: TypeAlias = NDArray[np.str_]
-NOTED_SILENCE = 0.01
+_FITTED = "cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
+_SUMMED = "cg.mpra.activity(counts, method='sums') does not shrink them where arms fall silent alike"
 _FIXED_ATTRS = {
     "scale": "log2(RNA/DNA)",
     "effect_on": "measured activity",
@@ -202,7 +202,8 @@ def activity(
     Silent barcodes have no RNA and a very low log ratio, so mean activities and differences between strong and weak
     arms shrink with their share: a true 2.00 was 1.96, 1.78 and 1.60 with 5, 10 and 20 % of cells silent. `fit`
     separates silence from low activity, and `average` of it was 2.02 in each: for the average effect in a crossover use
-    these.
+    these. In a parallel library, which `fit` does not take, sums over barcodes do not shrink (1.99 in each): every arm
+    loses the same share of its reads.
 
     Parameters
     ----------
@@ -273,18 +274,18 @@ def activity(
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
-    return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
+    return validate(annotate(with_notes(outcomes, *_silence_notes(counts, method, _FITTED))), "outcomes")
 
 
-def _silence_notes(counts: xr.Dataset) -> list[str]:
-    """Return a note where many cells are silent: log ratios then shrink."""
-    share = silent_share(counts)
-    if share < NOTED_SILENCE:
-        return []
-    return [
-        f"{format_share(share)} of the cells that should have RNA have none; mean activities count silent barcodes as "
-        "weak ones, which shrinks differences; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
-    ]
+def _silence_notes(counts: xr.Dataset, method: str, cure: str) -> list[str]:
+    """Return the note on silent barcodes of mean activities; sums lose the same share of reads in each arm."""
+    return (
+        []
+        if method == "sums"
+        else silence_notes(
+            counts, f"mean activities count silent barcodes as weak ones, which shrinks differences; {cure}"
+        )
+    )
 
 
 def _parallel_outcomes(
@@ -305,7 +306,7 @@ def _parallel_outcomes(
         | _FIXED_ATTRS
         | {"assignment": "parallel", "activity": method, "left_out": left_out},
     )
-    return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
+    return validate(annotate(with_notes(outcomes, *_silence_notes(counts, method, _SUMMED))), "outcomes")
 
 
 def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:

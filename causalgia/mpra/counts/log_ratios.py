@@ -10,9 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
+from causalgia.reporting import format_share
 from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0
+NOTED_SILENCE = 0.01
 
 
 def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
@@ -55,6 +57,23 @@ def silent_share(counts: xr.Dataset) -> float:
     expected = np.divide(dna * both[0], both[1], out=np.zeros_like(dna), where=both[1] > 0)
     deep = (expected >= LEAST_EXPECTED) & counts["rna_observed"].to_numpy()
     return float((rna[deep] == 0).mean()) if deep.any() else 0.0
+
+
+def silence_notes(counts: xr.Dataset, consequence: str) -> list[str]:
+    """Return a note where 1 % or more of the cells are silent, with what follows from it; else nothing.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> counts = simulated()
+    >>> heard = np.arange(480) % 5 > 0
+    >>> silence_notes(counts.assign(rna=counts["rna"] * heard[:, None]), "log ratios shrink")
+    ['20 % of the cells that should have RNA have none; log ratios shrink']
+    """
+    share = silent_share(counts)
+    if share < NOTED_SILENCE:
+        return []
+    return [f"{format_share(share)} of the cells that should have RNA have none; {consequence}"]
 
 
 def dna_observed(counts: xr.Dataset) -> Mask:

@@ -19,6 +19,7 @@ from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.counts.log_ratios import group_sums
 from causalgia.mpra.fits.fit_contrasts import FitRequest
 from causalgia.mpra.fits.two_way import ratio_cells
+from causalgia.notes import notes_of, with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
@@ -110,7 +111,7 @@ def average(
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
         attrs=_average_attrs(fitted, by, method, ci_prob),
     )
-    return validate(annotate(found), "estimates")
+    return validate(annotate(with_notes(found, *notes_of(fitted))), "estimates")
 
 
 def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
