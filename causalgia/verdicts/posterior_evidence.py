@@ -31,8 +31,8 @@ MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
 _ROUNDING = 1e-12
 _CURE = (
-    "sample longer, or parametrise it anew; to decide on them as they are, set converged = 'no' in the attrs of the "
-    "group posterior: decisions then carry the caution"
+    "sample longer, or reparametrize the model; to decide on them as they are, set converged = 'no' in the attrs of "
+    "the group posterior: decisions then carry the caution"
 )
 
 
