@@ -52,6 +52,21 @@ def test_no_test_draws_what_nobody_can_draw_again() -> None:
             assert "mtime" in options, f"{file}, line {call.lineno}: gzip without mtime=0"
 
 
+def test_no_test_meets_the_warning_that_arviz_gives_on_the_first_import_of_a_day() -> None:
+    for path in [*HERE.rglob("*.py"), HERE.parent / "conftest.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    modules = [alias.name for alias in names]
+                case ast.ImportFrom(module=str(module)):
+                    modules = [module]
+                case _:
+                    continue
+            rooms = {module.partition(".")[0] for module in modules}
+            cure = "import_quietly or catch_warnings"  # pymc imports arviz
+            assert not {"arviz", "pymc"} & rooms, f"{path.name}, line {node.lineno}: {cure}"
+
+
 def test_the_gate_tries_the_same_examples_each_time() -> None:
     gate = settings.get_profile("gate")
     assert gate.derandomize
