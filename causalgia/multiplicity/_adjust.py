@@ -165,7 +165,7 @@ def adjust(
     p-values test no effect, attrs["null_value"]: 1 for ratios and 0 otherwise. Those of ``"bootstrap_t"`` and
     ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. The three methods
     for effects give 1 where the interval of a ratio is ``unbounded``. Exact contrasts (se = 0) have p 1 or 0, except
-    for ``"bootstrap_t"``. The page "Ask many questions at once" compares the methods, and the bootstrap with Holm in
+    for ``"bootstrap_t"``. The page "Test many contrasts at once" compares the methods, and the bootstrap with Holm in
     few clusters.
 
     References
