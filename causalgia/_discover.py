@@ -129,8 +129,8 @@ def discover(
 
     Maps of one half propose words (`causalgia.propose`). Each word is embedded in dinucleotide shuffles of the other
     half, and tested against placebo words (`causalgia.experiments.proposals`). Pairs of the (up to four) largest words
-    that hold are then embedded together, which tells words that add up from those that need or replace each other.
-    That nothing is proposed, or nothing holds, is an answer.
+    that hold are then embedded together, which distinguishes additive words from those that need or replace each
+    other. An empty result is valid: no word was proposed, or none holds.
 
     Parameters
     ----------

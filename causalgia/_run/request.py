@@ -1,4 +1,4 @@
-"""A trial as `run` was asked for it, and the contrasts that are computed while it runs."""
+"""The request of `run`: its arguments, checked, and the contrasts that are computed while the trial runs."""
 
 from __future__ import annotations
 

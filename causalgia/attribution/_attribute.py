@@ -1,4 +1,4 @@
-"""`attribute`: maps of sequences, which base matters how much to an answer."""
+"""`attribute`: maps of sequences, the contribution of each base to a prediction."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def attribute(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Return maps of sequences: how much of an answer each base at each position has.
+    """Return attribution maps of sequences: the contribution of each base at each position to the prediction.
 
-    A map proposes; it has no p-values, and a trial tests what it proposes (`causalgia.run`). Single substitutions see
-    nothing of a redundant site, and gradients nothing of a saturated one.
+    Maps propose hypotheses and have no p-values; test them in a trial (`causalgia.run`). Single substitutions do
+    not show redundant sites, and gradients do not show saturated ones.
 
     Parameters
     ----------

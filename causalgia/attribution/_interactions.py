@@ -1,4 +1,4 @@
-"""Interactions of positions: `interactions` of all pairs, and `dfim` of a site with the whole map."""
+"""Interactions of positions: of all pairs (`interactions`), and of one site with all others (`dfim`)."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def interactions(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis: what both do beyond their sum.
+    r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis: joint minus single effects.
 
     Use it to find which positions of a sequence, or of a family of aligned sequences, act together. It is positive
-    where bases need each other (AND), negative where one does for the other (OR, saturation), and 0 where they add up.
-    `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh units by
+    where bases need each other (AND), negative where either is enough (OR, saturation), and 0 where they are
+    additive. `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh units by
     `causalgia.experiments.site_pairs`.
 
     Parameters
@@ -356,11 +356,11 @@ def dfim(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Map what the rest of a sequence owes to one of its sites: contributions minus those with the site exchanged.
+    r"""Map how contributions elsewhere depend on one site: contributions minus those with the site exchanged.
 
-    Use it to find the partners of a known site. A position whose contribution falls when the site is exchanged needs it
-    (positive, AND); one whose contribution rises stands in for it (negative, OR). It is a map, without p-values; all
-    pairs of positions are measured by `causalgia.attribution.interactions`.
+    Use it to find the partners of a known site. A position whose contribution falls when the site is exchanged
+    needs it (positive, AND); one whose contribution rises can replace it (negative, OR). It is a map, without
+    p-values; all pairs of positions are measured by `causalgia.attribution.interactions`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`propose`: words that maps of sequences suggest, for a trial to test."""
+"""`propose`: words suggested by maps of sequences, for a trial to test."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def propose(
     rc: bool | None = None,
     rng: RNG,
 ) -> xr.Dataset:
-    """Return the words that maps of sequences suggest, as proposals for a trial on other sequences.
+    """Return words suggested by maps of sequences, as proposals for a trial on other sequences.
 
     Windows of a map whose contributions add up to more (or less) than those of most windows on maps of null sequences
-    are seqlets; seqlets of equal letters are a pattern, which average mutagenesis then trims. Nothing is tested: a
-    proposal is tested by `causalgia.experiments.proposals` on units that did not propose it.
+    are seqlets; seqlets of equal letters are a pattern, which average mutagenesis then trims. Nothing is tested
+    here; use `causalgia.experiments.proposals` to test proposals on other units.
 
     Parameters
     ----------

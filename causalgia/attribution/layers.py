@@ -1,4 +1,4 @@
-"""Layers of a network by name: what their channels answer, and the sites where they read. Needs torch."""
+"""Layers of a network by name: the activations of their channels, and the sites that they read. Needs torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of maps: from answers alone, by mutagenesis and exchanges, and from multipliers against baselines."""
+"""Scores of maps: from predictions alone (mutagenesis, exchanges), and from multipliers against baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seqlets: windows with a large part of an answer, read from tables, and the patterns that they share."""
+"""Seqlets: windows with a large contribution to a prediction, also from tables, and the patterns that they share."""
 
 from __future__ import annotations
 

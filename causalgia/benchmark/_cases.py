@@ -40,10 +40,9 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Case:
-    """Sequences whose truth is known, and one or several networks that read them.
+    """Sequences with known sites, and one or several networks that read them.
 
-    What a site does is not given: it is computed from the networks' answers to the sequences with and without each
-    site.
+    The effect of a site is not given; it is computed from the networks' predictions with and without each site.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`interpretation`: how well a method of interpretation finds what networks are known to read."""
+"""`interpretation`: how well a method of interpretation finds the words that networks are known to read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ORDER = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interpretation:
-    """The answer of `causalgia.benchmark.interpretation`.
+    """The result of `causalgia.benchmark.interpretation`.
 
     Attributes
     ----------
@@ -82,10 +82,10 @@ def _cell(value: float) -> str:
 
 
 def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: RNG = 0) -> Interpretation:
-    """Return how well a method finds what oracles and trained networks are known to read.
+    """Return how well a method finds the words that oracles and trained networks are known to read.
 
-    A method is a function of a network and sequences that scores their bases. It is asked about sequences with sites
-    that were put there, so that it is known which bases count, how much, and together with which.
+    A method is a function of a network and sequences that scores their bases. It is run on sequences with planted
+    sites, so that the bases with an effect, its size and its interactions are known.
 
     Parameters
     ----------

@@ -65,8 +65,8 @@ def calibrate(
 ) -> xr.Dataset:
     """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
 
-    Each rate is given with the band in which it lies by chance if the nominal rate holds; the trial is the replicate,
-    and the error rate of the bands is shared by all rows. If the analysis has a region of practical equivalence,
+    Each rate is given with the band in which it lies by chance if the nominal rate holds. Trials are the
+    replicates, and the bands hold for all rows together. If the analysis has a region of practical equivalence,
     verdicts and printed intervals are those of `causalgia.analyze`.
 
     Parameters

@@ -460,7 +460,7 @@ app.add_group(bench)
 
 
 def main() -> None:
-    """Run the command line; a terminal that lacks a sign gets a question mark and no traceback."""
+    """Run the command line; characters that a terminal cannot print become question marks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

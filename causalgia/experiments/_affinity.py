@@ -49,7 +49,7 @@ def affinity(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether effects track measured affinities.
+    """Return the experiment that tests whether effects depend on measured affinities.
 
     Each word is compared with the untreated arm, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the
     effects (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the line from the tightest

@@ -1,4 +1,4 @@
-"""Composition bias: the effect of letters such as GC, of a site, and their interaction."""
+"""Composition bias: the effect of base composition such as GC, of a site, and their interaction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def composition_bias(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether GC, or any composition, moves the outcome, and changes a site's effect.
+    """Return the experiment that tests whether GC, or any composition, changes the outcome and a site's effect.
 
     A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word, both. Contrasts: ``bias``, the
     letters without the word; ``word``, the word without the letters; and ``interaction``, the change of the word's

@@ -37,9 +37,9 @@ def junctions(
 ) -> xr.Dataset:
     """Count, for each arm, the units in which it creates an unintended motif, destroys one, or carries it.
 
-    Written letters and the bases around them can form a motif that neither has; a fill or rearrangement can be one; a
-    site can overwrite one of the background. Such units measure something other than the arm's name says. Both strands
-    are scanned, and a palindrome counts once. The predictor is not called.
+    Written letters and adjacent bases can form a motif that neither contains; a fill or rearrangement can be a
+    motif; a site can overwrite one of the background. Such units do not measure the effect that the arm is named
+    for. Both strands are scanned, and a palindrome counts once. The predictor is not called.
 
     Parameters
     ----------

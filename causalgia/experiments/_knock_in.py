@@ -62,8 +62,9 @@ def knock_in(
 ) -> Experiment:
     """Return the experiment that estimates the effect of a motif embedded in real sequences of the negative class.
 
-    Each sequence is its own control. In real sequences a placebo has an effect, since it overwrites something: the
-    claim is the paired contrast ``"motif minus placebo"``, beside ``"motif"`` and ``"placebo"``, each minus untreated.
+    Each sequence is its own control. In real sequences a placebo has an effect, since it overwrites something. The
+    claim is therefore the paired contrast ``"motif minus placebo"``; ``"motif"`` and ``"placebo"``, each minus
+    untreated, are reported with it.
 
     Parameters
     ----------

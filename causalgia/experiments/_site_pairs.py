@@ -1,4 +1,4 @@
-"""Trial of pairs of sites that pair mutagenesis proposes: AND, OR or sum."""
+"""Trial of pairs of sites proposed by pair mutagenesis: AND, OR or sum."""
 
 from __future__ import annotations
 

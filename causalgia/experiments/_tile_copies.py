@@ -26,7 +26,7 @@ def tile_copies(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether copies of a tile add up, saturate or help each other.
+    """Return the experiment that tests whether copies of a tile are additive, saturating or synergistic.
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence to the first place, to the
     first two, and so on. Contrasts are those of `copies`: each number of copies against the context alone; the

@@ -310,7 +310,7 @@ def _check_band_method(method: str) -> None:
 def selected_intervals(
     estimates: Any, *, select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_], ci_prob: float = 0.95
 ) -> xr.Dataset:
-    """Return intervals of selected effects of which, on average, at most a share ``1 - ci_prob`` miss.
+    """Return intervals of selected effects with a false coverage rate of at most ``1 - ci_prob``.
 
     The winners of a screen are extreme partly by chance, so their ordinary intervals cover less often than stated.
     With R of m contrasts of a task selected, each interval has the probability ``1 - R (1 - ci_prob) / m``. Where p

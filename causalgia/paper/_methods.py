@@ -161,8 +161,9 @@ class Paragraphs:
 def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) -> Paragraphs:
     """Return a paragraph of methods and one of results for a paper, with the works to cite.
 
-    Every sentence comes from the attributes of the Dataset: change the analysis, and the paragraph follows. What the
-    Dataset does not know, such as what the network was trained on, is yours to add.
+    Every sentence comes from the attributes of the Dataset: change the analysis, and the paragraph changes with it.
+    Information that the Dataset does not have, such as the training data of the network, must be added by the
+    author.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One report for every result: of a trial on a predictor, and of the bench."""
+"""The verb `report`, for results of trials on predictors and of the bench."""
 
 from __future__ import annotations
 

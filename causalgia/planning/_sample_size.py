@@ -1,4 +1,4 @@
-"""Sample size and power, for an interval, a verdict or a test; and the pilot data that they start from."""
+"""Sample size and power, for an interval, a verdict or a test; and the pilot data that they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of distributions: effects by unit, the null model beside real sequences, ranks of truths, and power."""
+"""Figures of distributions: effects by unit, the null model and real sequences, ranks of true values, and power."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def raincloud(
 ) -> Axes:
     """Draw the distribution of individual causal effects: density, box and a point for each unit.
 
-    Use it to see what an average hides: units without an effect, two groups, a few units that carry everything.
+    Use it to see what an average hides: units without an effect, two groups, or a few units with all of the effect.
 
     Parameters
     ----------
@@ -341,7 +341,7 @@ _NAMED, _MOST_BINS, _FEWEST = 4, 20, 20
 
 
 def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
-    """Draw the null model beside real sequences: frequencies of words, and predictions before any edit.
+    """Compare the null model with real sequences: frequencies of words, and predictions before any edit.
 
     Use it to see at a glance whether a trial was run on sequences like those the network was trained on.
 

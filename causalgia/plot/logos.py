@@ -304,7 +304,7 @@ def map_logo(
 def average_logo(average: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None) -> Axes:
     """Draw the average of maps at aligned instances: bases as letters of that height, with their intervals.
 
-    Letters are stacked as in `logo`; the bar of a letter stands at its outer edge, beside those of the others.
+    Letters are stacked as in `logo`; the error bar of a letter is at its outer edge, next to those of the others.
     A base whose interval is a point has no bar.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The verb `infer`: the posterior of every effect from estimates, as a tree that ArviZ reads."""
+"""The verb `infer`: the posterior of every effect from estimates, as a DataTree for ArviZ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact engines: the posterior that all of them return, the design of the center, and what effects share.
+"""Exact engines: their common posterior, the design of the center, and errors that effects share.
 
 All laws return an `Exact`. What all effects share is integrated by Laplace's method: with noise ``Sigma = L L' + D`` an
 estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)`` and the noise independent. Given c = (b, f) the

@@ -1,4 +1,4 @@
-"""Tracks, the answers of networks that predict a number for each position, and windows that read them out."""
+"""Tracks, the predictions of networks with a number for each position, and windows that summarize them."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ _UNITS_AT_ONCE = 65_536
 
 @dataclass(frozen=True, init=False, repr=False)
 class Protocol:
-    """Pre-registration of a trial: what is done, asked and counted as a result, fixed before any outcome is seen.
+    """Pre-registration of a trial: design, analysis and predictor, fixed before any outcome is seen.
 
-    Make it of a design, an analysis and a predictor, `lock` it into a file, `run` it, and let `causalgia.verify` say
-    what a result does otherwise. A protocol holds facts and fingerprints, no sequences: it is read and compared on any
-    machine. Two protocols are equal if they fix the same trial, whether they are locked or not.
+    Make it from a design, an analysis and a predictor, `lock` it into a file and `run` it; `causalgia.verify` lists
+    the deviations of a result. A protocol holds fingerprints instead of sequences, so it can be read and compared
+    on any machine. Two protocols are equal if they fix the same trial, whether they are locked or not.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
 
 
 def check_new(path: Path) -> None:
-    """Raise ProtocolError if there is anything at the path of a lock that is to be written."""
+    """Raise ProtocolError if the path of a new lock exists."""
     check_no_pipe(path, ProtocolError)
     if path.exists() or path.is_symlink():
         raise ProtocolError(f"{path} exists already, and a lock is never overwritten; choose another name for this one")

@@ -1,4 +1,4 @@
-"""The verb `refute`: every check by which a claim may fail, and its null model beside real sequences."""
+"""The verb `refute`: all checks that can refute a claim, and the comparison of its null model with real sequences."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ _PREDICT += ["prediction_range", "numerical_floor", "randomized_weights", "stran
 
 
 def predictions_needed(claim: Claim) -> dict[str, int]:
-    """Return how many sequences each check will predict, before any is: by the name of the check.
+    """Return the number of sequences that each check would predict, by the name of the check; nothing is predicted.
 
-    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The checks
-    of placebo words share theirs, so that together they take less than the sum.
+    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The
+    checks of placebo words share predictions, so together they need fewer than the sum.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def refute(
 ) -> xr.Dataset:
     """Try to refute the claims of a trial: controls that pass, warn or fail, each with its reason and cure.
 
-    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check asks how it could be wrong: by
-    the word, the control, the null model, the units, the network, its arithmetic. Use it before a claim is written
-    down; `causalgia.report` prints the result.
+    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check examines one way in which it
+    could be wrong: the word, the control, the null model, the units, the network, its arithmetic. Use it before a
+    claim is published; `causalgia.report` prints the result.
 
     Parameters
     ----------

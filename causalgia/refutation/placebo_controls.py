@@ -162,12 +162,12 @@ def _word_spread(claim: Claim, trial: WordTrial, arm: str, task: str) -> float:
 def placebo_words(claim: Claim) -> xr.Dataset:
     r"""Compare the claimed effects with those of fixed placebo words, on fresh units: by rank, and by share.
 
-    80 % of random words of six letters have a "significant" effect on a real network, so that an effect other than 0
-    says little. Use it for every claim that a network reads a word.
+    80 % of random words of six letters have a "significant" effect on a real network, so an effect other than 0
+    means little. Use it for every claim that a network reads a word.
 
     Two rows. *Placebo words*: the rank p-value ``(1 + #{words with the arm's effect or more}) / (M + 1)`` in the
     direction of the claim, M = 19; passes at .05 (no word). *Specific share*: ``(Y(arm) - mean over words) / (Y(arm) -
-    Y(control))``, the part of the effect that is owed to the order of the letters; passes where it is .5 or more.
+    Y(control))``, the part of the effect that depends on the order of the letters; passes where it is .5 or more.
 
     Parameters
     ----------
@@ -281,10 +281,10 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
 
 
 def another_control(claim: Claim) -> xr.Dataset:
-    """Compare the control with placebo words of the arm: whether it has part of the effect itself.
+    """Compare the control with placebo words of the arm, to find whether it has part of the effect itself.
 
-    A control that carries the pattern, or a weaker one, hides the effect; one that differs from the arm in more than
-    the word (GC, length) makes one. Use it where the control is another arm than `causalgia.Placebo`.
+    A control that contains the pattern, or a weaker one, hides the effect; one that differs from the arm in more
+    than the word (GC, length) creates one. Use it where the control is not a `causalgia.Placebo`.
 
     The value is ``|Y(control) - mean over words| / |Y(arm) - mean over words|``; it passes below .25.
 
@@ -354,11 +354,11 @@ def _control_among_words(claim: Claim) -> list[Finding]:
 
 
 def positive_control(claim: Claim) -> xr.Dataset:
-    """Ask whether the predictor finds what it must: a word or motif that is known to act, among its placebo words.
+    """Test whether the predictor recognizes a word or motif that is known to act, by rank among placebo words.
 
-    A network whose input rows are in another order, or whose weights are not the trained ones, answers as smoothly as
-    the right one; only what it must know shows the fault. Use it before anything else. Without ``positive=`` in the
-    claim it is the clearest effect of the trial, on fresh units.
+    A network with input rows in the wrong order, or with the wrong weights, gives plausible predictions; only a
+    known effect reveals the fault. Use it before anything else. Without ``positive=`` in the claim it is the
+    clearest effect of the trial, on fresh units.
 
     With ``positive=`` the value is the rank p-value of ``|effect|`` among 19 placebo words, all embedded in the middle
     of the backgrounds, in the task where it is smallest; passes at .05. Without, it is the effect on fresh units over
@@ -466,8 +466,9 @@ def _clearest_again(claim: Claim) -> list[Finding]:
 def identical_arms(claim: Claim) -> xr.Dataset:
     """Compare the control with itself on fresh units: an A/A trial.
 
-    Two samples of units under one arm differ by chance alone. Where they do not, the outcomes are of other units, of
-    another predictor, or their units are not independent. Use it for outcomes that come from a store or a table.
+    Two samples of units under one arm differ by chance alone. If they differ more, the outcomes come from other
+    units or another predictor, or their units are not independent. Use it for outcomes that come from a store or a
+    table.
 
     The value is the p-value of a permutation test between the control of the trial and the control on fresh units of
     the same null model: of the largest difference in means over tasks, in sd. Where units share parents, each parent

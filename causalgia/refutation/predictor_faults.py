@@ -24,10 +24,10 @@ _REPEATED = 64
 
 
 def numerical_floor(claim: Claim) -> xr.Dataset:
-    """Ask for the same sequences again, in another order, and compare the difference with the claimed effects.
+    """Predict the same sequences again, in another order, and compare the difference with the claimed effects.
 
-    A predictor with dropout left on, or one that answers by its batch mates, has no one answer; rounding alone can make
-    an effect of 1e-6 "significant". Use it for every network of one's own.
+    The predictions of a network with dropout on, or that depend on batch mates, are not reproducible; rounding
+    alone can make an effect of 1e-6 "significant". Use it for every new network.
 
     Two rows. *Same answers*: root mean square difference between two answers to one sequence, and from the stored
     outcomes where the units can be drawn again, in sd of the answers over units; passes below .001. *Numerical floor*:
@@ -147,8 +147,9 @@ def _mean_over_models(answers: Array) -> Array:
 def strand(claim: Claim) -> xr.Dataset:
     """Run the clearest effects on the reverse complement of each sequence.
 
-    DNA has no strand: an effect that a network sees on one alone is one of its training, unless the task has a strand
-    (RNA, initiation of transcription). The check never fails: what is right depends on the task.
+    Most tasks on DNA are not strand-specific: an effect on one strand alone is an artifact of training, unless the
+    task has a strand (RNA, initiation of transcription). The check never fails, because the right answer depends on
+    the task.
 
     The value is the smallest ratio of the effect on the reverse complements to that on the sequences; passes from .5.
 
@@ -306,8 +307,8 @@ def _is_network(predictor: Predictor) -> bool:
 def predictor_disagreement(claim: Claim) -> xr.Dataset:
     """Compare the claimed effects between the members of an ensemble: signs, and the sd between members.
 
-    Networks of one architecture trained again on the same data differ by several standard errors; a claim about what
-    "the network" has learned is one about new trainings.
+    Networks of one architecture retrained on the same data differ by several standard errors; a claim about what
+    "the network" has learned is a claim about retrainings.
 
     The value is the smallest share of members whose effect has the sign of the mean; passes from .8.
 

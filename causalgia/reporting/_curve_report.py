@@ -29,7 +29,7 @@ def curve_report(curves: xr.Dataset) -> str:
 
     A line for each curve (contrast and task), the 20 of largest change first: the ranges of positions in which the band
     excludes no effect, the largest change, the change of the total over all positions, and the positions at which few
-    units carry the effect. Under the lines stands what effects in too few units to be seen could add.
+    units carry the effect. Below the lines it states how much effects in too few units to be seen could add.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Text of a refutation: a line for each check, with its reason, and what to do where it does not pass."""
+"""Text of a refutation: a line for each check, with its reason, and the cure if it does not pass."""
 
 from __future__ import annotations
 

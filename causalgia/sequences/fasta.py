@@ -1,4 +1,4 @@
-"""Records of one length: the value that every `of=` becomes, and readers of FASTA and BED files."""
+"""Sequences of one length, the value of every `of=`, and readers of FASTA and BED files."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def read_sequences(
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
 ) -> Sequences:
-    r"""Read sequences of one length from any file that holds them, for the ``of=`` of a null model.
+    r"""Read sequences of one length from a file in any common format, for the ``of=`` of a null model.
 
     The format is known by its content: FASTA (plain or gzip-compressed); intervals in BED or narrowPeak, with a
     genome; NumPy ``.npy`` or ``.npz`` of one-hot sequences, (n, 4, length) or (n, length, 4), or of tokens, (n,

@@ -1,4 +1,4 @@
-"""Variants in their windows: what changes there, and windows placed on the sites where a network reads."""
+"""Variants in their windows: the change in each window, and windows centered on sites where a network reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb `tipping_point`: how far the null model must be tilted before a verdict turns."""
+"""The verb `tipping_point`: how far the null model must be tilted before a verdict changes."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def tipping_point(
     cluster: str | None = None,
     scale: Scale | None = None,
 ) -> xr.Dataset:
-    r"""Ask how far the null model must move before a verdict turns, without another prediction.
+    r"""Find how far the null model must shift before a verdict changes, without further predictions.
 
     The ACE is an average over the backgrounds of one null model. The units that were predicted are weighted by
     :math:`w_u \propto e^{\lambda x_u}`, which tilts that null model along a covariate x (GC content, the content of a
     k-mer, a classifier's log odds of being real). The result is the ACE as a function of the mean of x, and the
-    *tipping point*: the shift, in sd of x, at which the verdict is another one.
+    *tipping point*: the shift, in sd of x, at which the verdict changes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Experiments of the catalogue: a design with named contrasts, its analysis, the reader of its answer; their table."""
+"""Experiments of the catalogue: a design with named contrasts, its analysis, and a function that states the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prediction-powered average effects: measured effects of few units, sharpened by predictions for many."""
+"""Prediction-powered average effects: measurements of few units, made more precise by predictions for many."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def prediction_powered(
 ) -> xr.Dataset:
     """Estimate average measured effects over the population of a virtual trial (prediction-powered inference, PPI++).
 
-    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, all are
-    predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not be right, nor
-    on that scale; a good one narrows the interval. Where predictions do not help (a correlation that may be chance), or
-    effects are too rare, too skewed or measured on too few units to estimate the spread of prediction errors, the
-    classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a note of the report give the
-    reason (see Notes).
+    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, and
+    all are predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not
+    be right, nor on that scale; a good one narrows the interval. Where predictions do not help (a correlation that
+    may be chance), or effects are too rare, too skewed or measured on too few units to estimate the spread of
+    prediction errors, the classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a
+    note of the report give the reason (see Notes).
 
     The interval is valid if the measured units are a random draw of the virtual population (same null model, same
     constraints, not selected by prediction), no other unit shares a parent with a measured one, and the predictor was

@@ -217,7 +217,7 @@ class GivenControls:
 
 @dataclass(frozen=True, kw_only=True)
 class Controls:
-    """Controls of a library: oligos that are ordered beside the units under their arms.
+    """Controls of a library: oligos that are ordered in addition to the units under their arms.
 
     Attributes
     ----------

@@ -205,7 +205,7 @@ class JunctionMotif:
 
 @dataclass(frozen=True, kw_only=True)
 class OligoRules:
-    """Rules that the oligos of a library keep, besides those of the construct.
+    """Rules that the oligos of a library must satisfy, in addition to those of the construct.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Incremental prediction for one predictor: networks are read once, verified, and used where little is recomputed."""
+"""Incremental prediction for one predictor: the network is traced once, verified, and used where it saves work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files written atomically: beside their place, made durable, then moved; and their hashes.
+"""Files written atomically (to a temporary name, made durable, then renamed), and their hashes.
 
 No link inside a store is followed: a store may come from anybody, and nothing must be written elsewhere.
 """
