@@ -359,8 +359,8 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     n_parents = len(set(whole.parent_names))
     if n_parents < _FEWEST:
         raise SequenceError(
-            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves of shuffles of one another are no "
-            f"fresh ones; give {_FEWEST} or more that are not"
+            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves that are shuffles of one another "
+            f"are not independent; give {_FEWEST} or more unrelated ones"
         )
     one, other = whole.split(0.5)
     if not isinstance(one, DinucleotideShuffle) or not isinstance(other, DinucleotideShuffle):

@@ -165,7 +165,7 @@ class Analysis:
             return
         if self.exchangeable is False:
             raise DesignError(
-                f"Analysis: error={quoted(self.error)} takes the effects of a family for draws of one law, and "
+                f"Analysis: error={quoted(self.error)} treats the effects of a family as draws from one law, and "
                 "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
                 "own (family=) with exchangeable=True"
             )

@@ -200,7 +200,7 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
     ("change", "options", "match"),
     [
         (lambda e: e, {"distance": "gap"}, "no numeric coordinate of that name on the contrasts; there are distance"),
-        (lambda e: e, {"trend": "quartic"}, "trend='quartic' is none of"),
+        (lambda e: e, {"trend": "quartic"}, "trend='quartic' is not one of"),
         (lambda e: e, {"period": 0.0}, "not a positive number"),
         (lambda e: e, {"period": 1.0}, "part of the trend"),
         (lambda e: e.isel(contrast=slice(6)), {}, "needs 7 or more distances, and there are 6"),

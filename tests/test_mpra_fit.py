@@ -87,7 +87,7 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),
         ({"control": "control", "arm_names": "treated"}, "give a list of arms, of control, treated"),
-        ({"control": "control", "method": "limma"}, "method='limma' is none of"),
+        ({"control": "control", "method": "limma"}, "method='limma' is not one of"),
         ({"control": "control", "ci_prob": 95}, "ci_prob"),
     ],
 )

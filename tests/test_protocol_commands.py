@@ -84,7 +84,7 @@ def test_a_trial_file_that_deviates_is_run_and_labelled(own):
     (own / "trial.toml").write_text(OWN.replace("n_units = 60", "n_units = 50").replace("[-0.1, 0.1]", "[-0.4, 0.4]"))
     assert "n_units: locked 60, here 50" in call("run", own / "trial.toml", "--protocol", lock, "--out", out).output
     call("analyze", out)
-    assert "Exploratory, asked after the outcomes were seen: n_units, rope" in call("show", out).output
+    assert "Exploratory, chosen after the outcomes were seen: n_units, rope" in call("show", out).output
     found = call("verify", out, "--protocol", lock, code=1).output
     assert "- trial.toml: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
     assert "- decisions: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found

@@ -149,7 +149,7 @@ def attribute(
     if method not in get_args(Method):
         known = list(get_args(Method))
         raise AttributionError(
-            f"method={quoted(method)} is no method{nearest(str(method), known) or ''}; use one of "
+            f"method={quoted(method)} is not a method{nearest(str(method), known) or ''}; use one of "
             f"{', '.join(map(quoted, known))}"
         )
     over_baselines = method in _OVER_BASELINES

@@ -160,9 +160,7 @@ def propose(
     if not called:
         level = _LEVEL if level is None else level
         if not is_real(level) or not 0 < level < 1:
-            raise AttributionError(
-                f"level={quoted(level)} is no share of windows between 0 and 1; give one such as {_LEVEL}"
-            )
+            raise AttributionError(f"level={quoted(level)} is not a share between 0 and 1; give one such as {_LEVEL}")
         limits["level"] = float(level)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
     if not called:
@@ -220,11 +218,11 @@ def methods_asked(method: object) -> tuple[str, ...]:
     asked = [method] if isinstance(method, str) or not isinstance(method, Sequence) else list(method)
     known = list(get_args(Method))
     if "all" in asked:
-        raise AttributionError(f"method={quoted(method)}: 'all' stands by itself; give method='all'")
+        raise AttributionError(f"method={quoted(method)}: 'all' is not combined with others; give method='all'")
     wrong = [one for one in asked if one not in known]
     if wrong or not asked:
         raise AttributionError(
-            f"method={quoted(method)} is no method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
+            f"method={quoted(method)} is not a method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
             f"several of {', '.join(map(quoted, known))}, or 'all'"
         )
     return tuple(dict.fromkeys(map(str, asked)))
@@ -359,7 +357,7 @@ def _as_null(null: object, maps: xr.Dataset) -> NullModel:
         return DinucleotideShuffle(of=_sequences_of(maps))
     if not isinstance(null, NullModel):
         raise AttributionError(
-            f"null={quoted(null)} is no null model; give one such as cg.Uniform(length=...), or leave null= out"
+            f"null={quoted(null)} is not a null model; give one such as cg.Uniform(length=...), or leave null= out"
         )
     if null.length != maps.sizes["position"]:
         raise AttributionError(

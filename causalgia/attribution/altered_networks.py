@@ -148,7 +148,7 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
             others = sorted({*known} - {""})
             hint = nearest(channel, others, most=3) or "."
             raise AttributionError(
-                f"channels={quoted(channel)} is no name of a channel{hint} They are {quoted(others)}"
+                f"channels={quoted(channel)} is not the name of a channel{hint} They are {quoted(others)}"
             )
         found += numbers
     return found

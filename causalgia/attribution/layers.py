@@ -74,7 +74,7 @@ def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
         listed = ", ".join(map(quoted, list(known)[:40])) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
         has = f"it has {listed}" if known else "it has none: address layers of a network that is made of modules"
         near = nearest(str(layer), list(known)) or ""
-        raise AttributionError(f"layer={quoted(layer)} is no layer of {type(network).__name__}{near}; {has}")
+        raise AttributionError(f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; {has}")
     return known[layer]
 
 

@@ -200,7 +200,7 @@ def planted_case(
     drawn = generator.integers(0, 4, (64 * n, length), dtype=np.uint8)
     backgrounds = drawn[~read_by(strong, drawn).to_numpy().any((1, 2))][:n]
     if len(backgrounds) < n:
-        raise AttributionError(f"case {quoted(name)}: hardly a background of {length} bp is not read by the oracle")
+        raise AttributionError(f"case {quoted(name)}: the oracle reads nearly every background of {length} bp")
     sequences, sites = backgrounds.copy(), []
     for unit in range(n):
         letters = [(word, _hairpin(generator) if word == "hairpin" else word) for word in words[unit % len(words)]]

@@ -145,7 +145,9 @@ def calibrate(
     """
     check_design(design, predictor_or_simulator, "calibrate(design, predictor_or_simulator)")
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
-        raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
+        raise EstimateError(
+            f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed, and 1,000 give useful bands"
+        )
     simulator_of(predictor_or_simulator)  # raises PredictorError
     _check_truth(truth)
     request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)

@@ -92,7 +92,7 @@ def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
     for name in (OUTCOMES, SPEC):
         path = folder / name
         if path.exists() and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))):
-            raise OutcomesError(f"{path} is there already; choose another --out for a trial with --store")
+            raise OutcomesError(f"{path} exists already; choose another --out for a trial with --store")
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
@@ -367,7 +367,10 @@ StoreOption: TypeAlias = Annotated[
 ]
 SameAnswersOption: TypeAlias = Annotated[
     bool,
-    typer.Option("--same-answers", help="Resume a store of another predictor if some kept answers are this one's."),
+    typer.Option(
+        "--same-answers",
+        help="Resume a store of another predictor if a sample of its stored answers agrees with this one's.",
+    ),
 ]
 KeepOption: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
 

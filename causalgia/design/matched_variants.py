@@ -67,7 +67,7 @@ class MatchedVariants(Choice):
         the substitution, then the distance; the length never. By default 2,000, which resolve the p-values of variants
         of which 5 % are real.
     seed
-        Another number draws other null variants.
+        Seed of the null variants.
 
     Raises
     ------

@@ -171,7 +171,7 @@ def contrast(
         of_arms = (control, contrasts, interaction)
         return _contrast_of_models(outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling)
     if models is not None:
-        raise ContrastError("models= are contrasts between the models of an ensemble; say over='model' as well")
+        raise ContrastError("models= are contrasts between the models of an ensemble; give over='model' as well")
     question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
     columns, by_column, curves = outcomes, question.tasks, has_positions(outcomes)
     if curves:

@@ -139,7 +139,7 @@ def _verdict_text(rows: xr.Dataset, name: str) -> str:
 
 COMPOSITION_BIAS = Entry(
     name="composition_bias",
-    question="Does GC, or any composition, at a place move the outcome, and does it change what a site does?",
+    question="Does GC, or any composition, change the outcome, and does it change the effect of a site?",
     estimand=(
         "E[Y(letters) - Y(none)], E[Y(word) - Y(none)] and E[Y(both) - Y(letters) - Y(word) + Y(none)] over the null "
         "model."

@@ -210,7 +210,7 @@ def _read_site_copies(found: TrialResults) -> Finding:
 
 COPIES = Entry(
     name="copies",
-    question="Do copies of a site add up, saturate or help each other?",
+    question="Are copies of a site additive, saturating or synergistic?",
     estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
     "sites, over the null model.",
     doi="10.1101/418459",

@@ -115,7 +115,7 @@ def motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tu
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
         raise DesignError(
-            f"motifs: {f'{quoted(twice[0])} is there twice' if twice else 'there is none'}; give each once"
+            f"motifs: {f'{quoted(twice[0])} appears twice' if twice else 'there is none'}; give each once"
         )
     words = all(isinstance(pattern, str) for pattern in patterns)
     thresholds = [threshold if words or isinstance(pattern, Motif) else None for pattern in patterns]
@@ -135,7 +135,7 @@ def _junction_shares(
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
-            "are new is known of cg.Insert and cg.Delete alone; leave the arm out"
+            "are new is known only for cg.Insert and cg.Delete; leave the arm out"
         )
     spans = _written_spans(arm.intervention, length, units.ids)
     found = motif_changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)

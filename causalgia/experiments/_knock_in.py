@@ -248,7 +248,7 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
 
 KNOCK_IN = Entry(
     name="knock_in",
-    question="What does a motif gain where it is written into real sequences of the negative class?",
+    question="What is the effect of a motif embedded in real sequences of the negative class?",
     estimand="E[Y(motif) - Y(placebo)] over the negative sequences, and its slope on GC and neighbouring instances.",
     doi="10.1038/s41588-021-00782-6",
 )

@@ -236,7 +236,7 @@ def _largest_tiles(tiles: xr.Dataset) -> str:
 
 NECESSITY = Entry(
     name="necessity",
-    question="Which tiles does the outcome need?",
+    question="Which tiles are necessary for the outcome?",
     estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=partial(_read_tiles, words=_LOST),
@@ -244,7 +244,7 @@ NECESSITY = Entry(
 )
 SUFFICIENCY = Entry(
     name="sufficiency",
-    question="Which tiles are enough by themselves?",
+    question="Which tiles are sufficient by themselves?",
     estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=partial(_read_tiles, words=_GAINED),

@@ -188,7 +188,7 @@ def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
 
 POSITION = Entry(
     name="position",
-    question="Does a site do the same wherever it lies?",
+    question="Does the effect of a site depend on its position?",
     estimand="E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, over the null model.",
     doi="10.1101/418459",
     read=_read_position,

@@ -193,8 +193,8 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
         return []
     which = "this word is" if len(named) == 1 else f"these {len(named):,} words are"
     return [
-        f"The verdict on {which} relative to placebo words, which change these backgrounds themselves, and the effect "
-        f"is 0 or has the other sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
+        f"The verdict on {which} relative to placebo words, which have effects on these backgrounds themselves; the "
+        f"effect itself is 0 or has the opposite sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
     ]
 
 
@@ -210,14 +210,14 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     if not n:
         return []
     return [
-        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: some random words "
-        "reach beyond the others in this network, too."
+        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: in this "
+        "network some random words lie beyond the fences as well."
     ]
 
 
 PROPOSALS = Entry(
     name="proposals",
-    question="Which proposed words hold on units that did not propose them?",
+    question="Which proposed words have an effect on fresh units?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1371/journal.pcbi.1008925",
     read=read_word_screen,

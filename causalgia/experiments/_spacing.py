@@ -293,7 +293,7 @@ def _draw_spacing(answer: Answer) -> Axes:
 
 SPACING = Entry(
     name="spacing",
-    question="Does the distance of two sites matter, apart from where each of them lies?",
+    question="Does the effect of two sites depend on their distance, apart from their positions?",
     estimand="E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each "
     "distance, over the null model.",
     doi="10.1101/418459",

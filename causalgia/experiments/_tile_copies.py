@@ -95,7 +95,7 @@ def tile_copies(
 
 TILE_COPIES = Entry(
     name="tile_copies",
-    question="Do copies of a tile add up, saturate or help each other?",
+    question="Are copies of a tile additive, saturating or synergistic?",
     estimand="E[Y(n copies, context shuffled) - Y(context alone)] for each n, its rise from none to n, and "
     "E[Y(n copies)] minus the sum of single tiles, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",

@@ -177,7 +177,7 @@ def _tile_interactions_text(decisions: xr.Dataset) -> str:
 
 TILE_INTERACTIONS = Entry(
     name="tile_interactions",
-    question="Do tiles add up, need each other, or stand in for each other?",
+    question="Are tiles additive, or do they need or replace each other?",
     estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
     "shuffles.",
     doi="10.1038/s41588-024-01923-3",

@@ -160,7 +160,7 @@ def _placement_text(decisions: xr.Dataset, tile: str) -> str:
         text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
         text += f" ({per_unit(row, (far - near) / _PER, f'for {_PER} bp more')})"
     else:
-        text += " stands at places of one distance"
+        text += " is at positions of one distance"
     turned = [name for name in names if name.startswith(ORIENTATION)]
     row = decisions.sel(contrast=ORIENTATION if ORIENTATION in turned else turned[0])
     matters = {"negligible": "is negligible", "undecided": "is undecided"}.get(str(row["verdict"].item()), "matters")

@@ -325,7 +325,7 @@ def draw_word_screen(answer: Answer) -> Axes:
 
 WORD_SCREEN = Entry(
     name="word_screen",
-    question="Which words matter, beyond what any word does?",
+    question="Which words have effects beyond those of arbitrary words?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1101/418459",
     read=read_word_screen,

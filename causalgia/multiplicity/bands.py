@@ -304,7 +304,7 @@ def _check_band_method(method: str) -> None:
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
     if method not in BANDS:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}")
 
 
 def selected_intervals(
@@ -336,7 +336,7 @@ def selected_intervals(
     Raises
     ------
     EstimateError
-        If nothing is selected, `select` is none of these, a name is unknown, or there is no ``p_adjusted``.
+        If nothing is selected, `select` is not one of these, a name is unknown, or there is no ``p_adjusted``.
 
     References
     ----------

@@ -316,7 +316,7 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         model = _posterior(effects) if attrs.get("evidence") == "posterior" else []
-        description = verdict_method(effects, model=False).replace(", which stands beside it", "")
+        description = verdict_method(effects, model=False).replace(", which is printed next to it", "")
         verdicts = [line for line in description.split("\n") if line]
         return [*model, *verdicts, *_intervals_of_verdicts(effects)]
     if "lower" not in effects:

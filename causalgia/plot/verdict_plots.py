@@ -284,7 +284,7 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
             ends = []
         if len(ends) != 2:
             raise OutcomesError(
-                f"equivalence: rope={quoted(one.attrs.get('rope'))} is no region; decide with one: "
+                f"equivalence: rope={quoted(one.attrs.get('rope'))} is not a region; decide with one: "
                 "cg.decide(estimates, rope=(-0.1, 0.1))"
             )
         low, high = np.full(shape, ends[0]), np.full(shape, ends[1])

@@ -222,7 +222,7 @@ def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Desi
     centered = covariates - covariates.mean(axis=0)
     spread = centered.std(axis=0)
     if (spread <= 1e-12 * np.abs(covariates).max(axis=0)).any():
-        raise InferenceError(f"covariate {int(np.argmin(spread))} is constant: it says nothing; leave it out")
+        raise InferenceError(f"covariate {int(np.argmin(spread))} is constant and carries no information; leave it out")
     columns = np.column_stack([np.ones(n), centered])
     if np.linalg.matrix_rank(np.column_stack([np.ones(n), centered / spread]), rtol=_COLLINEAR) < columns.shape[1]:
         raise InferenceError(

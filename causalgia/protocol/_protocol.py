@@ -216,7 +216,7 @@ class Protocol:
         Raises
         ------
         ProtocolError
-            If there is no such file, it is no lock, or it is damaged; names the values that are not those locked.
+            If there is no such file, it is not a lock, or it is damaged; names the values that are not those locked.
         """
         content, sha256 = read_lock(path)
         design, predictor = content["design"], content["predictor"]
@@ -499,13 +499,14 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     if isinstance(predictor, str):
         if not (predictor.removesuffix("~").isalnum() and predictor.isascii()):
             raise PredictorError(
-                f"predictor={quoted(predictor)} is no fingerprint: give predictor.fingerprint, or the predictor itself"
+                f"predictor={quoted(predictor)} is not a fingerprint: give predictor.fingerprint, or the "
+                "predictor itself"
             )
         unknown: dict[str, Any] = {"predictor_parts": (), "tasks": None, "predictor_scale": None}
         return {"predictor_fingerprint": predictor, **unknown}
     if not isinstance(predictor, Predictor):
         raise PredictorError(
-            f"predictor={shown(predictor)} is no predictor: wrap it, such as cg.FunctionPredictor(f, tasks=[...], "
+            f"predictor={shown(predictor)} is not a predictor: wrap it, such as cg.FunctionPredictor(f, tasks=[...], "
             "scale=...), or give the fingerprint of one"
         )
     return {
@@ -559,7 +560,7 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
         return rules[call.func.id](**given)
     except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise ProtocolError(
-            f"until = {quoted(text)} is no stopping rule that can be written down; give cg.Precision or cg.Decided "
+            f"until = {quoted(text)} is not a stopping rule that can be written down; give cg.Precision or cg.Decided "
             "with numbers and text"
         ) from error
 

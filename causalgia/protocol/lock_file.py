@@ -121,7 +121,7 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     Raises
     ------
     ProtocolError
-        If there is no such file, it is no lock, or its content is not what was locked; names the values that changed.
+        If there is no such file, it is not a lock, or it was changed after locking; names the values that changed.
     """
     text = read_text(path, ProtocolError)
     first, _, body = text.partition("\n")

@@ -215,13 +215,13 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     if checks is None:
         return list(CHECKS)
     if not isinstance(checks, Iterable):
-        raise DesignError(f"checks={quoted(checks)} is no list of names; give one, such as ['placebo_words']")
+        raise DesignError(f"checks={quoted(checks)} is not a list of names; give one, such as ['placebo_words']")
     names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
     for name in names:
         if name not in CHECKS:
             known = list(CHECKS)
             near = nearest(str(name), known) or f"; use one of {', '.join(known)}"
-            raise DesignError(f"checks={quoted(name)} is no check{near}")
+            raise DesignError(f"checks={quoted(name)} is not a check{near}")
     if not names:
         raise DesignError("checks= names no check; leave it out for all")
     return names

@@ -118,7 +118,7 @@ def _steps_back(claim: Claim) -> list[Finding]:
             value=max(size, 0.0),
             threshold=REVERSED,
             status=status,
-            reason=f"{factor} {low:g} to {high:g} on {task}: {'goes back' if size > 0 else 'goes on'} by "
+            reason=f"{factor} {low:g} to {high:g} on {task}: {'reverses' if size > 0 else 'continues'} by "
             f"{abs(size):.0%} of the whole effect",
             cure="" if status == "pass" else "claim no monotone response; cg.experiments.dose_response tests the shape",
         )
@@ -185,7 +185,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
     status: Status = "pass" if not leaves or shift >= SHIFT_WARN else "fail" if shift < SHIFT_FAIL else "warn"
     way = "fewer" if side == "down" else "more"
     said = (
-        f"turns {shift:.2f} sd of GC content away, towards {way} G and C"
+        f"changes at {shift:.2f} sd of GC content, towards {way} G and C"
         if leaves
         else (f"holds as far as the units can tell, {shift:.2f} sd towards {way} G and C")
     )
@@ -197,7 +197,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
             threshold=SHIFT_WARN,
             status=status,
             reason=f"'{name}' on {task} {said}",
-            cure="" if status == "pass" else "claim it of these backgrounds alone, and report the tipping point",
+            cure="" if status == "pass" else "restrict the claim to these backgrounds, and report the tipping point",
         )
     ]
 
@@ -354,7 +354,7 @@ def _order_finding(claim: Claim, tables: Mapping[str, xr.Dataset], names: list[s
         status=status,
         reason=f"{len(names)} contrasts on {task}, between {labels[i]} and {labels[j]}; of the true effects at most "
         f"{float(upper[i, j, t]):.2f}",
-        cure="" if status == "pass" else "claim no order, or more units: many contrasts may be alike",
+        cure="" if status == "pass" else "claim no order, or use more units: many contrasts may have similar effects",
     )
 
 

@@ -465,7 +465,7 @@ def _outside(claim: Claim) -> list[Finding]:
             f"{other.mean():.3g}, sd {other.std(ddof=1):.2g}; {overlap} ({n:,} of each)",
             cure=""
             if status == "pass"
-            else "effects here are effects far from real sequences: repeat the trial on cg.Genomic(of=...)",
+            else "these effects are measured far from real sequences: repeat the trial on cg.Genomic(of=...)",
             n_predictions=2 * n,
         )
     ]

@@ -25,6 +25,7 @@ from causalgia.refutation.claim import (
     row_of,
     upper_tail,
 )
+from causalgia.reporting.table_formats import format_p
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
@@ -275,7 +276,7 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
         threshold=SPECIFIC,
         status=status,
         reason=f"{round(share, 2) + 0.0:.0%} of the effect of '{name}' on {task} is more than its letters in another "
-        f"order have (p of half or more: {p:.2g})",
+        f"order have (p of half or more: {format_p(p)})",
         cure="" if status == "pass" else "compare with cg.Placebo, which has the same composition, as control",
     )
 
@@ -346,7 +347,7 @@ def _control_among_words(claim: Claim) -> list[Finding]:
             threshold=LEAKS,
             status=status,
             reason=f"'{control}', the control of '{name}', lies {share:.0%} of the arm's effect on {task} away from "
-            f"placebo words (p of {LEAKS:.0%} or less: {p:.2g})",
+            f"placebo words (p of {LEAKS:.0%} or less: {format_p(p)})",
             cure="" if status == "pass" else "take cg.Placebo of the arm's word at the arm's place as control",
             n_predictions=_first_count(claim),
         )
@@ -423,10 +424,10 @@ def _known_word(claim: Claim) -> list[Finding]:
             reason=f"{n_least} of {N_WORDS} placebo words have the effect of '{label}' or more, in {task} where they "
             f"are fewest ({n:,} units)"
             if clear.any()
-            else f"'{label}' has no clear effect beside its placebo words in any task ({n:,} units)",
+            else f"'{label}' has no clear effect compared with its placebo words in any task ({n:,} units)",
             cure=""
             if found
-            else "the predictor does not know the word: look at the order of its channels (alphabet=), its weights, "
+            else "the predictor does not recognize the word: check the order of its channels (alphabet=), its weights, "
             "its tasks, and at cg.check(design, predictor)",
             n_predictions=n * (N_WORDS + 1),
         )

@@ -75,11 +75,11 @@ def _repeated(claim: Claim) -> list[Finding]:
     first, second = (np.stack(list(answers.values())) for answers in (asked, again))
     scale = np.where((sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0)
     gap = float((np.sqrt(((second - first) ** 2).mean(axis=(0, 1))) / scale).max())
-    beside = "asked twice"
+    beside = "predicted twice"
     if own is not None and "arm" in claim.averaged["outcome"].dims:
         stored = claim.averaged["outcome"].transpose("arm", "unit", "task").sel(arm=arms).isel(unit=slice(n)).to_numpy()
         kept = float((np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max())
-        gap, beside = max(gap, kept), f"asked twice ({gap:.2g}), and of the trial ({kept:.2g})"
+        gap, beside = max(gap, kept), f"predicted twice ({gap:.2g}), and of the trial ({kept:.2g})"
     status: Status = "fail" if gap >= NOISE_FAIL else "warn" if gap >= NOISE_WARN else "pass"
     rows = [
         Finding(
@@ -123,7 +123,7 @@ def _floor_finding(claim: Claim, error: Array, arms: list[str]) -> Finding:
     status: Status = "fail" if ratio < 1 else "warn" if ratio < FLOORS else "pass"
     return Finding(
         check="numerical floor",
-        figure="smallest claimed effect over what the arithmetic makes of nothing",
+        figure="smallest claimed effect over its numerical floor",
         value=ratio,
         threshold=FLOORS,
         status=status,
@@ -202,7 +202,7 @@ def _other_strand(claim: Claim) -> list[Finding]:
         if one != 0:
             rows.append((other / one, one, other, task))
     if not rows:
-        raise NotApplicableError("the effect is 0 on the units that were asked")
+        raise NotApplicableError("the effect is 0 on the units that were predicted")
     ratio, one, other, task = min(rows)
     return [
         Finding(
@@ -290,7 +290,7 @@ def _beside_copies(claim: Claim) -> list[Finding]:
             f"the copies ({n:,} units)",
             cure=""
             if status == "pass"
-            else "look at the weights that were loaded; claim nothing that the architecture alone shows",
+            else "check the weights that were loaded; claim no effect that untrained copies show",
             n_predictions=n * len(arms) * (N_COPIES + 1),
         )
     ]
@@ -372,6 +372,6 @@ def _members(claim: Claim) -> list[Finding]:
             f"between them {sd:.2g}",
             cure=""
             if status == "pass"
-            else 'claim it of the population of trainings: target="population x predictors"',
+            else 'claim it for the population of trainings: target="population x predictors"',
         )
     ]

@@ -196,7 +196,7 @@ def _halves(claim: Claim) -> list[Finding]:
             reason=f"'{name}' on {task}: {one_ace:.4g} in the first half, {other_ace:.4g} in the second",
             cure=""
             if status == "pass"
-            else "look for what changed on the way: the predictor, a joined store, sorted units",
+            else "look for what changed during the trial: the predictor, a joined store, sorted units",
         )
     ]
 
@@ -311,7 +311,7 @@ def _balanced(claim: Claim) -> list[Finding]:
             threshold=_WARN,
             status=status,
             reason=f"standardized mean difference {smd:.2f} of {name} for '{arm}', the largest of {len(rows):,} by p",
-            cure="" if status == "pass" else "look how units were assigned; give block= or covariates= to cg.estimate",
+            cure="" if status == "pass" else "check how units were assigned; give block= or covariates= to cg.estimate",
         )
     ]
 
@@ -378,7 +378,7 @@ def _without_sites(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="junction sites",
-            figure="share of the effect that goes without units in which a site is made or destroyed",
+            figure="share of the effect that is lost without units in which a site is made or destroyed",
             value=share,
             threshold=0.5,
             status=status,

@@ -181,7 +181,7 @@ def as_sequences(of: Source) -> Sequences:
     Raises
     ------
     SequenceError
-        If it is none of these, is empty, or cannot be read; one-hot arrays are refused.
+        If it is not one of these, is empty, or cannot be read; one-hot arrays are refused.
 
     Examples
     --------

@@ -203,7 +203,7 @@ def _selected(effects: xr.Dataset, asked: Any) -> xr.Dataset:
         return effects
     if not isinstance(names, list) or not set(map(str, names)) <= set(there):
         raise ContrastError(
-            f"contrast={quoted(asked)} is none of these effects, of the contrasts {quoted(there[:20])}; name those"
+            f"contrast={quoted(asked)} is not one of these effects, of the contrasts {quoted(there[:20])}; name those"
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 

@@ -423,7 +423,8 @@ def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
         raise EstimateError(
             f"condition 'other parents': {int(shares.sum()):,} of {len(shares):,} units that were not measured share a "
             f"parent with measured ones (such as {quoted(parents[~measured][shares][0])}); shuffles of the measured "
-            "units' own parents cover .72-.75 at .95, for they say nothing of other parents. Leave them out, and "
+            "units' own parents cover .72-.75 at .95, for they carry no information about other parents. Leave "
+            "them out, and "
             "predict units of parents of their own: others = "
             "~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | virtual.unit.isin(measured.unit); "
             "virtual.sel(unit=others)"
@@ -462,7 +463,7 @@ def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Cod
         raise EstimateError(
             f"condition 'a random draw': contrast {quoted(name)}, the {what} of the measured units have the mean "
             f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation {p_clause(found.p)}); units that were selected "
-            "by their prediction are no random draw of the population. Measure a random draw, or predict only the "
+            "by their prediction are not a random draw of the population. Measure a random draw, or predict only the "
             "population that it is one of"
         )
     return f"held: the predictions of the measured units are those of a random draw (permutation {p_clause(found.p)})"

@@ -368,8 +368,8 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         )
     if total < rule.intended:
         raise LibraryError(
-            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} stand "
-            "there; correct the adapters, or how often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
+            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} "
+            "are there; correct the adapters, or how often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
         )
 
 
