@@ -62,6 +62,9 @@ def analyze(
 ) -> xr.Dataset:
     """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
 
+    Use it for the whole analysis in one call: it carries out the plan that is stored with the outcomes, or another one,
+    and names every deviation from the plan.
+
     Parameters
     ----------
     outcomes

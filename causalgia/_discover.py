@@ -138,7 +138,7 @@ def discover(
         The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested in each member: a word holds
         if it does in more than half of them and the mean over them, its effect, has the same sign.
     sequences
-        Sequences that the network has an opinion about, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
+        Sequences to which the network responds, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
         ``null.sample``. Copies, on either strand, count once.
     n_units
         Backgrounds of each trial.
@@ -164,7 +164,7 @@ def discover(
     Raises
     ------
     SequenceError
-        If there are fewer than 40 sequences that are no shuffles of one another, or motifs cannot be read.
+        If there are fewer than 40 sequences that are not shuffles of one another, or motifs cannot be read.
     MissingExtraError
         If motifs are given and memelite is not installed.
     StoreError
@@ -179,17 +179,16 @@ def discover(
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. No
     placebo word holds a proposed word of five bases or more.
 
-    Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
-    or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
+    If the network distinguishes the other half from its shuffles (area under the ROC curve of untreated answers of
+    .95 or more, or .05 or less), the result says so: effects are then measured on sequences unlike those given.
 
-    With several members ``q`` is that of the member that makes the majority (the third smallest of five), and the
-    interval is over units and members.
-    Words that hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
-    letter (``variant_of``), are left out of the pairs: a network that reads a word reads it with a letter exchanged,
-    too, as a rule, and more weakly.
-    Pairs are at two places, a third of the sequence apart; an interaction at other distances is another question
-    (`causalgia.experiments.motif_pair`). Their intervals are Bonferroni's over the pairs, and "sum" says that the
-    interval lies within a tenth of the smaller of the two effects.
+    With several members ``q`` is that of the member that completes the majority (the third smallest of five), and
+    the interval is over units and members. Words that hold and are shifted copies of a larger one (``GTGACTCA`` and
+    ``TGACTCAC``), or differ from it by one letter (``variant_of``), are left out of the pairs: a network that reads
+    a word usually also reads it, more weakly, with one letter changed. Pairs are at two positions, a third of the
+    sequence apart; `causalgia.experiments.motif_pair` estimates interactions at other distances. Their intervals
+    are Bonferroni's over the pairs, and "sum" means that the interval lies within a tenth of the smaller of the two
+    effects.
 
     References
     ----------

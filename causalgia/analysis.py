@@ -78,8 +78,8 @@ class Analysis:
     law
         Law of the effects in the hierarchical model, as in `causalgia.infer`.
     across
-        ``"task"``: tasks share strength by adaptive shrinkage, as in `causalgia.infer`, and the posterior decides; of
-        20 contrasts or more in two tasks or more.
+        ``"task"``: tasks borrow strength by adaptive shrinkage, as in `causalgia.infer`, and verdicts come from the
+        posterior; for 20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.

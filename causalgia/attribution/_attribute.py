@@ -111,7 +111,7 @@ def attribute(
     PredictorError
         If the predictor gives no gradients, answers along a track, or an answer is not finite.
     SequenceError
-        If the sequences are none, or differ in length.
+        If there are no sequences, or they differ in length.
     ContrastError
         If a task is not there.
 
@@ -122,7 +122,7 @@ def attribute(
 
     Notes
     -----
-    Answers that a sequence of length L costs, with B baselines, beside a few for checks: ``"ism"`` 3 L + 1;
+    Predictions for a sequence of length L with B baselines, in addition to a few for checks: ``"ism"`` 3 L + 1;
     ``"gradient"`` 1; ``"occlusion"`` B (L - 3) + 1; ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1;
     ``"integrated_gradients"`` 17 B + 1; sequences whose scores do not add up with 16 points on a line are explained
     again with twice as many, up to 4,096 (8,160 B more at most, because networks of many kinks need them);

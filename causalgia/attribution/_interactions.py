@@ -88,7 +88,7 @@ def interactions(
     PredictorError
         If it is no predictor, answers along a track, or an answer is not finite.
     SequenceError
-        If the sequences are none, or differ in length.
+        If there are no sequences, or they differ in length.
     ContrastError
         If a task is not there.
 

@@ -118,7 +118,7 @@ def propose(
         A row a pattern, the largest average effect first: ``consensus`` (the word), ``motif (pattern, motif_position,
         base)`` with ``width``, ``n_seqlets``, ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
         ``proposed (pattern, unit)``, ``proposed_by (pattern, method)``, and the limits ``threshold (side, task)``,
-        unless others called the seqlets. None may be found: no row is an answer.
+        unless others called the seqlets. There may be no rows.
 
     Raises
     ------

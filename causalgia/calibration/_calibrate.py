@@ -75,8 +75,8 @@ def calibrate(
         The design.
     predictor_or_simulator
         A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does, with
-        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test what a posterior
-        promises.
+        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test the
+        calibration of a posterior.
     n_trials
         Number of trials, two or more; as many A/A trials are run too. 1,000 detect a true .07 instead of .05 with
         probability .7.
@@ -100,8 +100,8 @@ def calibrate(
     -------
     Dataset
         ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``, ``p_same (trial, task)`` of the A/A
-        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the available truth could not show.
-        Notes list the rows.
+        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] lists what cannot be measured with the
+        available truth. Notes list the rows.
 
     Raises
     ------

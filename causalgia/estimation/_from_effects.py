@@ -47,6 +47,8 @@ def from_effects(
 ) -> xr.Dataset:
     """Make estimates from effects and standard errors (or their covariance) obtained elsewhere.
 
+    Use it to adjust, shrink or decide effects that another program estimated.
+
     Parameters
     ----------
     effect

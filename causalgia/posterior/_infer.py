@@ -122,10 +122,10 @@ def infer(
     client
         Client of a Dask cluster whose workers infer tasks and families, with the same result. None: this process.
     across
-        ``"task"``: tasks share strength by adaptive shrinkage over patterns of effects (mash), if Stein's estimate of
-        the risk says that this is better than each task by itself. It needs the correlation of the errors between
-        tasks: ``estimate(effects, task_correlation=True)``. Moments do not depend on `rng`, draws do. The guide "Share
-        strength across tasks" has the rest.
+        ``"task"``: tasks borrow strength by adaptive shrinkage over patterns of effects (mash), if Stein's estimate
+        of the risk says that this is better than each task by itself. It needs the correlation of the errors
+        between tasks: ``estimate(effects, task_correlation=True)``. Moments do not depend on `rng`, draws do. The
+        guide "Share strength across tasks" has the details.
 
     Returns
     -------

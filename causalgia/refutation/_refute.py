@@ -141,7 +141,7 @@ def refute(
     motifs
         Sites that the predictor reads, which must not arise at a junction. None: the words that the arms write.
     positive
-        A word or motif that the predictor must know. None: the clearest effect of the trial.
+        A word or motif that the predictor must recognize. None: the clearest effect of the trial.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def refute(
     Raises
     ------
     OutcomesError
-        If the outcomes are none, or curves.
+        If there are no outcomes, or they are curves.
     DesignError
         If a check is unknown, or real sequences have another length.
     ContrastError
@@ -162,9 +162,9 @@ def refute(
 
     Notes
     -----
-    *Level*: each check states in its own page when it fails, and with what probability it does so by chance: .0025 at
-    most, so that all fail together in 5 % of sound trials at most. "warn" is for figures beyond a threshold that chance
-    or a choice can explain.
+    *Level*: the docstring of each check states when it fails, and with what probability it does so by chance: .0025
+    at most, so that any check fails in at most 5 % of sound trials. "warn" is for figures beyond a threshold that
+    chance or a choice can explain.
 
     References
     ----------
