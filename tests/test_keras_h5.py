@@ -415,7 +415,7 @@ REFUSED = {
     "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
     "activation": (
         [layer("Activation", "a", activation="mine")],
-        "none of linear, .*, softmax; rebuild it",
+        "not one of linear, .*, softmax; rebuild it",
     ),
     "first": ([layer("MaxPooling1D", "m", data_format="channels_first")], "channels_first"),
     "empty": ([], "has no layers"),
@@ -473,8 +473,8 @@ def test_files_that_are_not_read(tmp_path):
     (tmp_path / "text.h5").write_text("hello, not HDF5")
     os.mkfifo(tmp_path / "pipe")
     for name, message in [
-        ("net.keras", r"is no \.keras archive \(it lacks model\.weights\.h5\)"),
-        ("text.h5", "is no HDF5 file"),
+        ("net.keras", r"is not a \.keras archive \(it lacks model\.weights\.h5\)"),
+        ("text.h5", "is not an HDF5 file"),
         ("absent.h5", "no such file"),
         ("pipe", "is a pipe"),
     ]:

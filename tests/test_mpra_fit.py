@@ -609,7 +609,7 @@ def test_the_mean_over_backgrounds_is_a_t_test(fitted):
     [
         ({"by": "motif"}, OutcomesError, "there are group; add one"),
         ({"by": "element"}, OutcomesError, "not a coordinate on element"),
-        ({"method": "median"}, EstimateError, "none of 'mean', 'REML'"),
+        ({"method": "median"}, EstimateError, "not one of 'mean', 'REML'"),
     ],
 )
 def test_bad_averages_are_refused(fitted, settings, error, said):

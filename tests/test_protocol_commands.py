@@ -183,7 +183,7 @@ def test_mistakes_have_a_cure(own, tmp_path):
     refused("run", "--protocol", lock, said="--out")
     refused("run", "--out", out, said="TRIAL.TOML")
     refused("lock", own / "trial.toml", "--out", lock, said="never overwritten")
-    refused("verify", own, "--protocol", own / "trial.toml", said="is no lock")
+    refused("verify", own, "--protocol", own / "trial.toml", said="is not a lock")
     refused("verify", out, "--protocol", lock, said="is not a folder")
     refused("verify", own, "--protocol", lock, said="holds no outcomes")
     refused("reproduce", out, said="is not a folder")

@@ -122,7 +122,7 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--null", "nowhere.fa"), "--null nowhere.fa is no file"),
+        (("--null", "nowhere.fa"), "--null nowhere.fa is neither a file"),
         (("--match", "gc"), "match: 'gc' is not one of"),
         (("--n-null", 3), "--n-null"),
         (("--schema", "bed"), "schema"),

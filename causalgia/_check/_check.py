@@ -146,7 +146,7 @@ class _CheckRun:
         about = _title(self.setup, n)
         if sample is not None and sample.probe is not None:
             exact = f", {sample.n_asked['float64']} of them in float64" if sample.n_asked["float64"] else ""
-            about += f"; {sample.n_asked.total()} sequences were asked{exact}"
+            about += f"; {sample.n_asked.total()} sequences were predicted{exact}"
         return Check(about=about, findings=tuple(self.findings), n_units=n, **self.numbers)
 
     def _sampled(self) -> ProbeUnits:

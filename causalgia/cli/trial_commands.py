@@ -346,7 +346,7 @@ def refute_trial(
         Path | None, typer.Option("--real", metavar="FASTA", help="Real sequences of the length of the backgrounds.")
     ] = None,
     positive: Annotated[
-        str | None, typer.Option("--positive", metavar="WORD", help="A word that the predictor must know.")
+        str | None, typer.Option("--positive", metavar="WORD", help="A word that the predictor must recognize.")
     ] = None,
     motifs: Annotated[
         list[str] | None,

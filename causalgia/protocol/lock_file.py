@@ -128,8 +128,8 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     found = _FIRST.fullmatch(first)
     if found is None:
         raise ProtocolError(
-            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, not {quoted(first)}: it is no "
-            f"lock, or this line was changed; {_CURE}"
+            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, not {quoted(first)}: it is not "
+            f"a lock, or this line was changed; {_CURE}"
         )
     if found[1] != _sha256(body):
         raise ProtocolError(f"{path}: {_damage(body)}; {_CURE}")
