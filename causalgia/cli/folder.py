@@ -277,7 +277,7 @@ def as_other_trial(error: StoreError, folder: Path, there: Mapping[str, Any], no
         return StoreError(str(error).replace("another path as store=", "another --out"))
     return StoreError(
         f"{folder} holds a trial with other settings ({differ}); choose another --out, or give the same settings to "
-        "go on with this one"
+        "continue this one"
     )
 
 
