@@ -62,6 +62,9 @@ def analyze(
 ) -> xr.Dataset:
     """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
 
+    Use it for the whole analysis in one call: it carries out the plan that is stored with the outcomes, or another one,
+    and names every deviation from the plan.
+
     Parameters
     ----------
     outcomes
@@ -339,7 +342,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             )
     if not analysis.asks:
         arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
-        raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
+        raise ContrastError(
+            f"the analysis defines no contrasts: say control= (one of {arms}, ...), contrasts= or interaction="
+        )
     return analysis
 
 
@@ -355,8 +360,8 @@ def check_rope(analysis: Analysis) -> None:
     """
     if is_matched_rope(analysis.rope):
         raise DecisionError(
-            "rope='matched' ranks each variant among matched null variants, which the experiment knows and its "
-            "outcomes do not: experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
+            "rope='matched' ranks each variant among matched null variants, which belong to the experiment, not "
+            "to its outcomes: experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
             "given (of a folder: causalgia analyze DIR)"
         )
     if analysis.rope is None:

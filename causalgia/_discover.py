@@ -129,8 +129,8 @@ def discover(
 
     Maps of one half propose words (`causalgia.propose`). Each word is embedded in dinucleotide shuffles of the other
     half, and tested against placebo words (`causalgia.experiments.proposals`). Pairs of the (up to four) largest words
-    that hold are then embedded together, which tells words that add up from those that need or replace each other.
-    That nothing is proposed, or nothing holds, is an answer.
+    that hold are then embedded together, which distinguishes additive words from those that need or replace each
+    other. An empty result is valid: no word was proposed, or none holds.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def discover(
         The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested in each member: a word holds
         if it does in more than half of them and the mean over them, its effect, has the same sign.
     sequences
-        Sequences that the network has an opinion about, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
+        Sequences to which the network responds, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
         ``null.sample``. Copies, on either strand, count once.
     n_units
         Backgrounds of each trial.
@@ -164,7 +164,7 @@ def discover(
     Raises
     ------
     SequenceError
-        If there are fewer than 40 sequences that are no shuffles of one another, or motifs cannot be read.
+        If there are fewer than 40 sequences that are not shuffles of one another, or motifs cannot be read.
     MissingExtraError
         If motifs are given and memelite is not installed.
     StoreError
@@ -179,17 +179,16 @@ def discover(
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. No
     placebo word holds a proposed word of five bases or more.
 
-    Where the network tells the other half from its shuffles (area under the ROC curve of untreated answers of .95
-    or more, or .05 or less), the answer says so: effects are then effects far from the sequences given.
+    If the network distinguishes the other half from its shuffles (area under the ROC curve of untreated answers of
+    .95 or more, or .05 or less), the result says so: effects are then measured on sequences unlike those given.
 
-    With several members ``q`` is that of the member that makes the majority (the third smallest of five), and the
-    interval is over units and members.
-    Words that hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
-    letter (``variant_of``), are left out of the pairs: a network that reads a word reads it with a letter exchanged,
-    too, as a rule, and more weakly.
-    Pairs are at two places, a third of the sequence apart; an interaction at other distances is another question
-    (`causalgia.experiments.motif_pair`). Their intervals are Bonferroni's over the pairs, and "sum" says that the
-    interval lies within a tenth of the smaller of the two effects.
+    With several members ``q`` is that of the member that completes the majority (the third smallest of five), and
+    the interval is over units and members. Words that hold and are shifted copies of a larger one (``GTGACTCA`` and
+    ``TGACTCAC``), or differ from it by one letter (``variant_of``), are left out of the pairs: a network that reads
+    a word usually also reads it, more weakly, with one letter changed. Pairs are at two positions, a third of the
+    sequence apart; `causalgia.experiments.motif_pair` estimates interactions at other distances. Their intervals
+    are Bonferroni's over the pairs, and "sum" means that the interval lies within a tenth of the smaller of the two
+    effects.
 
     References
     ----------
@@ -359,8 +358,8 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     n_parents = len(set(whole.parent_names))
     if n_parents < _FEWEST:
         raise SequenceError(
-            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves of shuffles of one another are no "
-            f"fresh ones; give {_FEWEST} or more that are not"
+            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves that are shuffles of one another "
+            f"are not independent; give {_FEWEST} or more unrelated ones"
         )
     one, other = whole.split(0.5)
     if not isinstance(one, DinucleotideShuffle) or not isinstance(other, DinucleotideShuffle):

@@ -78,8 +78,8 @@ class Analysis:
     law
         Law of the effects in the hierarchical model, as in `causalgia.infer`.
     across
-        ``"task"``: tasks share strength by adaptive shrinkage, as in `causalgia.infer`, and the posterior decides; of
-        20 contrasts or more in two tasks or more.
+        ``"task"``: tasks borrow strength by adaptive shrinkage, as in `causalgia.infer`, and verdicts come from the
+        posterior; for 20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
@@ -165,7 +165,7 @@ class Analysis:
             return
         if self.exchangeable is False:
             raise DesignError(
-                f"Analysis: error={quoted(self.error)} takes the effects of a family for draws of one law, and "
+                f"Analysis: error={quoted(self.error)} treats the effects of a family as draws from one law, and "
                 "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
                 "own (family=) with exchangeable=True"
             )

@@ -1,4 +1,4 @@
-"""Values of the fields of an analysis plan: what each may be, as TOML has it, and frozen."""
+"""Values of the fields of an analysis plan: the allowed ones, as TOML writes them, and frozen."""
 
 from __future__ import annotations
 

@@ -384,7 +384,7 @@ class _Parser:
         if self.of == "task" and "`" not in self.text and _BARE_PATTERN.search(self.text):
             marked = _BARE_PATTERN.sub(lambda found: f"`{found[0]}`", self.text)
             return ContrastError(
-                f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; in a sum a pattern stands in backticks, "
+                f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; in a sum a pattern must be in backticks, "
                 f"{quoted(marked[:200])}, and is the mean of the tasks that it matches"
             )
         return ContrastError(
@@ -476,7 +476,7 @@ class _Parser:
             return name
         if kind == "name" and (marked := self._with_backticks()):
             raise ContrastError(
-                f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or signs, and patterns, stand in "
+                f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or signs, and patterns, must be in "
                 f"backticks: {quoted(marked)}"
             )
         listed = ", ".join(map(quoted, self.names[:20]))
@@ -524,7 +524,7 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
 def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
     if text in KEYWORDS and of == "arm":
         raise DesignError(
-            f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "
+            f"Analysis: contrasts={quoted(text)} takes all arms, which are not known to an analysis; name the "
             f"contrasts, or "
             f"give cg.contrast(outcomes, contrasts={quoted(text)})"
         )

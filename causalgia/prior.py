@@ -34,7 +34,7 @@ class Prior:
     Raises
     ------
     InferenceError
-        If a scale is not positive, or tau is none of the four.
+        If a scale is not positive, or tau is not one of the four.
 
     References
     ----------
@@ -59,7 +59,7 @@ class Prior:
         for name in ("mu_sd", "tau_scale"):
             object.__setattr__(self, name, _as_scale(name, getattr(self, name)))
         if self.tau not in TAUS:
-            raise InferenceError(f"Prior: tau={quoted(self.tau)} is none of {', '.join(TAUS)}")
+            raise InferenceError(f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}")
         if np.isinf(self.tau_scale) and self.tau != "uniform":
             raise InferenceError(f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' can be flat")
         if not isinstance(self.standardized, bool):

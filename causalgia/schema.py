@@ -177,7 +177,7 @@ def check_dataset(dataset: object, kind: Kind) -> None:
     if kind not in get_args(Kind):
         kinds = list(get_args(Kind))
         near = nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
-        raise OutcomesError(f"kind={quoted(kind)} is no kind of Dataset{near}")
+        raise OutcomesError(f"kind={quoted(kind)} is not a kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
             f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one from {_MAKERS[kind]}"

@@ -425,7 +425,7 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
     odd = [verdict for verdict in verdicts if verdict not in VERDICT_CODES]
     if odd:
         known = ", ".join(VERDICT_CODES)
-        raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is none of {known}; give what cg.decide returns")
+        raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is not one of {known}; give what cg.decide returns")
     try:
         return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
     except (TypeError, ValueError) as error:  # a name with a zero byte, or two that differ in a slash

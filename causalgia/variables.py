@@ -421,13 +421,13 @@ SCHEMA: tuple[Variable, ...] = (
     _tilted_effect("tilted_verdict", "U", "verdict under the tilted null model"),
     _turn("turns", "b", "whether the verdict turns on that side, within what the units can say"),
     _turn(
-        "tipping_shift", "f", "sd of the covariate at which the verdict turns; where it does not, the last one asked"
+        "tipping_shift", "f", "sd of the covariate at which the verdict turns; where it does not, the last one tried"
     ),
     _turn("tipping_covariate", "f", "mean of the covariate there"),
     _turn("tipping_odds", "f", "factor by which the weight of a unit grows there with one sd of the covariate"),
     _turn("turns_to", "U", "the verdict there; empty where it does not turn"),
     _turn("leaves", "b", "whether the ACE itself comes to lie in another region (above, inside, below the ROPE)"),
-    _turn("leaving_shift", "f", "sd of the covariate at which it does; where it does not, the last one asked"),
+    _turn("leaving_shift", "f", "sd of the covariate at which it does; where it does not, the last one tried"),
     # MPRA: library of oligos
     _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
     _library(
@@ -584,7 +584,7 @@ SCHEMA: tuple[Variable, ...] = (
     _refutation("status", "U", "pass, warn or fail"),
     _refutation("reason", "U", "what the check found, in a sentence"),
     _refutation("cure", "U", "what to do; empty where it passes"),
-    _refutation("n_predictions", "i", "sequences that the predictor was asked for this row"),
+    _refutation("n_predictions", "i", "sequences that were predicted for this row"),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them

@@ -79,7 +79,7 @@ def test_deep_p_values_survive() -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(EstimateError, match="'fdr' is none of auto, bh, by, holm, hochberg, bonferroni"):
+    with pytest.raises(EstimateError, match="'fdr' is not one of auto, bh, by, holm, hochberg, bonferroni"):
         adjust(estimates(P), method="fdr")  # type: ignore[arg-type]
     with pytest.raises(
         EstimateError, match=r"family 'motif' is neither 'all' nor a coordinate on contrast \(contrast\)"
@@ -329,7 +329,7 @@ def test_what_has_no_p_to_adjust() -> None:
     table = from_effects([1.0, 2.0], [1.0, 1.0])
     with pytest.raises(EstimateError, match="method=3 is not a text"):
         adjust([0.1], method=3)  # type: ignore[call-overload]
-    with pytest.raises(EstimateError, match="method 'tukey' is none of auto"):
+    with pytest.raises(EstimateError, match="method 'tukey' is not one of auto"):
         adjust(table, method="tukey")
     with pytest.raises(EstimateError, match="the estimates have no p-values"):
         adjust(table.drop_vars(["p", "log_p"]), method="bh")

@@ -213,7 +213,7 @@ def test_parse_word_reads_the_iupac_code():
 
 @pytest.mark.parametrize("value", [3, None, 2.5])
 def test_strings_and_a_path_are_asked_for_by_name(value):
-    with pytest.raises(SequenceError, match="strings=.* is no sequence; give one string such as 'ACGT'"):
+    with pytest.raises(SequenceError, match="strings=.* is not a sequence; give one string such as 'ACGT'"):
         encode(value)
     for path in (value, ["a.fa", "b.fa"], b"a.fa"):
         with pytest.raises(SequenceError, match="path=.* is not a path; give that of one FASTA file"):

@@ -127,7 +127,7 @@ class Crosses(nn.Module):
     ("kind", "layer", "says"),
     [
         ("one", "scan", r"is a Conv1d.*the network's are 'first', 'second'"),
-        ("one", "frist", r"is no layer.*did you mean 'first'"),
+        ("one", "frist", r"is not a layer.*did you mean 'first'"),
         ("one", "second", r"takes no part"),
         ("twice", "first", r"called 2 times"),
         ("cross", "first", r"from 3 places to 12 others"),

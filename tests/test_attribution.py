@@ -132,7 +132,7 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
         (
             lambda: cg.attribute(drawn, network, method="integrated_gradients", baselines=np.zeros(12), rng=0),
             AttributionError,
-            "no null model",
+            "not a null model",
         ),
         (lambda: cg.attribution.contributions(drawn), OutcomesError, "attributions"),
         (lambda: cg.attribute(drawn, network, tasks="c"), ContrastError, "say tasks= one of 'a', 'b'"),

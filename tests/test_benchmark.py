@@ -261,7 +261,7 @@ def test_a_method_that_refuses_single_sites_has_no_attenuation(zoo):
 def test_what_a_method_must_return(zoo):
     torch = pytest.importorskip("torch")
     cases = [zoo["OR"]]
-    with pytest.raises(AttributionError, match="no function"):
+    with pytest.raises(AttributionError, match="not a function"):
         cg.benchmark.interpretation("ism", cases=cases)
     with pytest.raises(AttributionError, match="shape"):
         cg.benchmark.interpretation(lambda p, x: np.zeros(3), cases=cases)
@@ -279,14 +279,14 @@ def test_what_a_method_must_return(zoo):
     for pair, said in (
         ({("AGATAAGG", "CCACACCC"): (np.nan, 0.1)}, "finite one"),
         ({("AGATAAGG", "CCACACCC"): (2.0, -0.1)}, "standard error of 0 or more"),
-        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is no word"),
-        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is no word"),
+        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is not a word"),
+        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a word"),
     ):
         with pytest.raises(AttributionError, match=said):
             cg.benchmark.interpretation(lambda p, x, pair=pair: (np.zeros(x.shape), pair), cases=cases)
     with pytest.raises(AttributionError, match=r"cases=\[case\]"):
         cg.benchmark.interpretation(ism, cases=zoo["OR"])
-    with pytest.raises(AttributionError, match=r"no cg\.benchmark\.Case"):
+    with pytest.raises(AttributionError, match=r"not a cg\.benchmark\.Case"):
         cg.benchmark.interpretation(ism, cases=["OR"])
     with pytest.raises(AttributionError, match="of different names"):
         cg.benchmark.interpretation(ism, cases=cases * 2)

@@ -46,7 +46,7 @@ def test_another_control_is_named_carried_on_and_printed():
     decisions = cg.decide(estimates, rope=(-0.1, 0.1))
     assert marked(estimates) == marked(decisions) == "control"
     for found in (estimates, decisions):
-        assert "Exploratory, asked after the outcomes were seen: control.\n" in cg.report(found)
+        assert "Exploratory, chosen after the outcomes were seen: control.\n" in cg.report(found)
     assert marked(cg.adjust(estimates)) == "control"
     assert marked(cg.adjust(estimates, method="holm")) == "control, adjust"
 

@@ -218,7 +218,7 @@ def test_what_init_writes_runs_and_is_estimated(tmp_path):
     path.write_text(text.replace("n_units = 1000", "n_units = 50"))
     call("run", path, "--out", tmp_path / "out")
     assert "GATA1" in call("estimate", tmp_path / "out").stdout
-    refused("init", path, said=["is already there", "--force"])
+    refused("init", path, said=["exists already", "--force"])
     call("init", path, "--force")
     assert path.read_text() == text
 

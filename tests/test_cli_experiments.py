@@ -107,7 +107,7 @@ def test_example_files_of_ones_own_are_left_alone(tmp_path):
     assert read_spec(tmp_path / "snps.toml").design.n_units == 24
     (tmp_path / "snps.toml").unlink()
     (tmp_path / "snps_example.fa").write_text(">mine too\n")
-    refused("init", "--experiment", "variants", tmp_path / "snps.toml", said="snps_example.fa is already there")
+    refused("init", "--experiment", "variants", tmp_path / "snps.toml", said="snps_example.fa exists already")
 
 
 def read_spec_of(spec, folder):
@@ -171,7 +171,7 @@ def test_results_are_not_written_over(copies, tmp_path):
     refused("run", folder / "copies.toml", "--out", folder / "results", said="holds outcomes already")
     (tmp_path / "experiment.png").write_bytes(b"mine")
     refused("run", folder / "copies.toml", "--out", tmp_path, said="holds another experiment.png already")
-    refused("init", "--experiment", "copies", folder / "copies.toml", said="is already there")
+    refused("init", "--experiment", "copies", folder / "copies.toml", said="exists already")
 
 
 def test_unknown_experiments_are_one_line(tmp_path):

@@ -43,7 +43,7 @@ def test_an_analysis_takes_text_as_contrast_does(outcomes: Any, contrasts: Any, 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pairwise", "takes all arms, and an analysis does not know them"),
+        ("pairwise", "takes all arms, which are not known to an analysis"),
         ("v - none = 1", "its right side is to be 0"),
         ("v * none", "a product of two arms is not linear"),
         ("v +", "it ends too early"),

@@ -272,15 +272,15 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         (
             {"contrast": "c0", "task": "t0", "sizes": "hg38.chrom.sizes"},
             cg.errors.ContrastError,
-            r"sizes='hg38\.chrom\.sizes' is no mapping .* of a file: dict\(\(c, int\(n\)\) for c, n in",
+            r"sizes='hg38\.chrom\.sizes' is not a mapping .* of a file: dict\(\(c, int\(n\)\) for c, n in",
         ),
-        ({"contrast": "c0", "task": "t0", "sizes": {"chr1": "5000"}}, cg.errors.ContrastError, "is no mapping"),
+        ({"contrast": "c0", "task": "t0", "sizes": {"chr1": "5000"}}, cg.errors.ContrastError, "is not a mapping"),
         ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
-        ({"column": "p"}, OutcomesError, "none of the curves' columns"),
+        ({"column": "p"}, OutcomesError, "not one of the curves' columns"),
     ):
         with pytest.raises(error, match=message):
             cg.reporting.write_bigwig(band, path, **place | wrong)
-    with pytest.raises(OutcomesError, match="no curves"):
+    with pytest.raises(OutcomesError, match="not curves"):
         cg.reporting.write_npz(band.isel(position=0), path)
     with pytest.raises(OutcomesError, match="a folder that exists"):
         cg.reporting.write_npz(band, tmp_path / "absent" / "band")

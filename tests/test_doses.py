@@ -105,7 +105,7 @@ def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
         ({"0": 0, "1": 1, "1b": 1}, {"kind": "consecutive"}, "arm '1' shares its dose 1 with another"),
         ({"0": 0}, {}, "two or more doses"),
         ({"0": "many", "1": 1}, {}, "arm '0' has the dose 'many'"),
-        ({"0": 0, "1": 1}, {"kind": "cubic"}, "none of 'slope'"),
+        ({"0": 0, "1": 1}, {"kind": "cubic"}, "not one of 'slope'"),
         ({"0": 0, "1": 1}, {"kind": "orthonormal", "degree": 2}, "degree=2: 2 doses"),
         ({"0": 0, "1": 1}, {"degree": 1}, "degree= is for"),
         ({"0": None}, {}, "no arm has a dose"),
@@ -200,7 +200,7 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
     ("change", "options", "match"),
     [
         (lambda e: e, {"distance": "gap"}, "no numeric coordinate of that name on the contrasts; there are distance"),
-        (lambda e: e, {"trend": "quartic"}, "trend='quartic' is none of"),
+        (lambda e: e, {"trend": "quartic"}, "trend='quartic' is not one of"),
         (lambda e: e, {"period": 0.0}, "not a positive number"),
         (lambda e: e, {"period": 1.0}, "part of the trend"),
         (lambda e: e.isel(contrast=slice(6)), {}, "needs 7 or more distances, and there are 6"),
@@ -250,7 +250,7 @@ def test_what_gives_a_phase_no_distance_and_no_period() -> None:
     for periods in ("x", [None], [], [0.0], [10.5, -1.0], [np.inf]):
         with pytest.raises(EstimateError, match="is not a positive number"):
             helical_phase(effects.assign_coords(bp=("contrast", away)), distance="bp", periods=periods)
-    with pytest.raises(EstimateError, match="from the nearest to the farthest distance is too little"):
+    with pytest.raises(EstimateError, match="from the nearest to the farthest distance is too short"):
         trend_basis(np.arange(60) * 1e-9, "decay")
 
 

@@ -227,7 +227,7 @@ def test_impossible_outcomes_are_named() -> None:
     y[1, 2] = 1
     with pytest.raises(ContrastError, match=r"between 0 and 1, and unit 1, arm TAL1"):
         contrast(crossover(y), control="placebo", scale="logit")
-    with pytest.raises(ContrastError, match="'ratios' is none of identity, log, log2, logit, log_of_means, ratio"):
+    with pytest.raises(ContrastError, match="'ratios' is not one of identity, log, log2, logit, log_of_means, ratio"):
         contrast(crossover(y), control="placebo", scale="ratios")  # type: ignore[arg-type]
 
 
@@ -436,7 +436,7 @@ def test_numbers_name_arms(control: Any) -> None:
             "2 contrasts are called '1'",
         ),
         ({"contrasts": {"c": {"GATA1": 1e300, "placebo": -1e300}}}, "beyond 1e-100 to 1e100"),
-        ({"control": "placebo", "scale": None}, "None is none of"),
+        ({"control": "placebo", "scale": None}, "None is not one of"),
         ({"interaction": ["A", "B"]}, r"the arms have no factors; make the arms with cg\.factorial"),
         ({"interaction": 3}, "two or more different factors"),
     ],

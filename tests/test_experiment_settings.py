@@ -154,7 +154,7 @@ def test_a_motif_s_further_instances_count():
 def test_the_answer_says_it_where_it_is_more_than_one_percent():
     once = re.compile(
         r'In 1\d % of backgrounds the sites of "3 copies" and the letters between them read UGCAUG once more, on '
-        r"either strand: what it does is part of the curvature and the excess\."
+        r"either strand: its effect is part of the curvature and the excess\."
     )
     assert once.fullmatch(sentences(cg.experiments.copies(at="published", n_units=200))[-1])
     assert len(sentences(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1

@@ -287,7 +287,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
     experiment = occlusion([text], motif="AGATAA", fills=["uniform"], rope=(-0.1, 0.1))
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 3).all()
-    assert any("1 of 1 sequences, and intervals say nothing of others" in text for text in answer.sentences)
+    assert any("1 of 1 sequences, and intervals do not extend to others" in text for text in answer.sentences)
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

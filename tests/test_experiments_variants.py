@@ -218,7 +218,7 @@ def test_the_genome_must_have_what_the_vcf_says(files, genome, changed, message)
         ({"length": LENGTH, "n_units": 5}, "n_units=5 is for sampled contexts"),
         ({"null": cg.Uniform(length=100), "length": LENGTH}, "length=120 and backgrounds of 100"),
         ({"null": "uniform"}, "not a null model"),
-        ({"null": cg.Uniform(length=21)}, "nothing of them is left"),
+        ({"null": cg.Uniform(length=21)}, "none of their bases is left"),
         ({"null": cg.Uniform(length=LENGTH), "flank": -1}, "flank"),
     ],
 )

@@ -371,7 +371,7 @@ def test_words_of_one_effect_have_no_line_in_words():
         ({"words": ["UGCAUGU", "AGCAUGU"], "kd": [1, 2]}, "3 words"),
         ({"words": ["UGCAUG", "AGCAUG", "CGCAUG"]}, "kd: UGCAUG, AGCAUG, CGCAUG has none; give one number for each of"),
         ({"kd": {"UGCAUGU": 1.0, "AGCAUGU": 2.0}}, "kd: CGCAUGU, UGUAUGU, UACAUGU has none"),
-        ({"kd": {"UGCAUGU": 1.0, "tgcatgt": 2.0}}, "UGCAUGU, tgcatgt is there twice"),
+        ({"kd": {"UGCAUGU": 1.0, "tgcatgt": 2.0}}, "UGCAUGU, tgcatgt appears twice"),
         ({"kd": 3.0}, "kd=3.0; give one number for each"),
         ({"kd": None}, "kd=None; give one number for each"),
         ({"log10_kd_se": {"UGCAUGU": 0.1}}, "log10_kd_se: AGCAUGU, CGCAUGU, UGUAUGU has none"),

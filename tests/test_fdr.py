@@ -141,7 +141,7 @@ def test_the_fdr_is_held_on_independent_p() -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(EstimateError, match=r"p\[1\] is 1.2, not between 0 and 1"):
         storey_q([0.1, 1.2])
-    with pytest.raises(EstimateError, match="pi0='lasso' is none of 'bootstrap'"):
+    with pytest.raises(EstimateError, match="pi0='lasso' is not one of 'bootstrap'"):
         storey_q([0.1], pi0="lasso")  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="not above 0 and at most 1"):
         storey_q([0.1], pi0=0.0)

@@ -100,7 +100,7 @@ def test_an_analysis_may_fix_it() -> None:
         assert "8 clusters are too few" in notes_of(found)[0]
     again = adjust(estimate(outcomes_effects(outcomes)), method="auto")
     assert "adjust" not in again.attrs.get("exploratory", "")
-    with pytest.raises(EstimateError, match="is none of auto, bh"):
+    with pytest.raises(EstimateError, match="is not one of auto, bh"):
         adjust(again, method="few")  # type: ignore[arg-type]
 
 

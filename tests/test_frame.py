@@ -88,7 +88,7 @@ def test_a_missing_column_lists_those_there() -> None:
 
 def test_a_column_that_is_there_twice() -> None:
     table = crossover()
-    refused(pd.concat([table, table[["arm"]]], axis=1), "column 'arm' is there twice")
+    refused(pd.concat([table, table[["arm"]]], axis=1), "column 'arm' appears twice")
 
 
 def test_a_missing_arm_names_unit_and_arm() -> None:

@@ -100,7 +100,10 @@ def test_what_is_no_table_of_contrasts_and_tasks(estimates: xr.Dataset, tmp_path
         (lambda x: x.assign_attrs(n=10**30), "attrs\\['n'\\] = 10+ is beyond 64 bits"),
         (lambda x: x.assign_attrs(n="\ud800"), "HDF5 does not hold a name or a value"),
         (lambda x: x.assign_attrs(n=[1]), "attrs\\['n'\\] is a list"),
-        (lambda x: x.assign(verdict=x["verdict"].where(x["ace"] > 9, "enhances")), "verdict 'enhances' is none of dec"),
+        (
+            lambda x: x.assign(verdict=x["verdict"].where(x["ace"] > 9, "enhances")),
+            "verdict 'enhances' is not one of dec",
+        ),
     ],
 )
 def test_what_hdf5_does_not_hold(estimates: xr.Dataset, tmp_path: Path, change: Any, message: str) -> None:

@@ -635,7 +635,7 @@ def test_contrasts_that_differ_in_kind_are_no_draws_of_one_law() -> None:
 def test_what_is_said_not_to_be_exchangeable_is_refused() -> None:
     with pytest.raises(InferenceError, match=r"exchangeable=False: .*family='...'"):
         infer(schools(), law="normal", exchangeable=False, rng=0)
-    with pytest.raises(InferenceError, match="exchangeable='yes' is none of True, False and None"):
+    with pytest.raises(InferenceError, match="exchangeable='yes' is not one of True, False and None"):
         infer(schools(), law="normal", exchangeable="yes", rng=0)  # type: ignore[arg-type]
     assert infer(schools().isel(contrast=[0]), exchangeable=False, rng=0)["moments"]["mean"].size == 1
 

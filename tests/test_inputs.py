@@ -401,7 +401,7 @@ def test_an_empty_text_on_the_command_line_is_refused(tmp_path, monkeypatch, cap
     with pytest.raises(SystemExit) as ended:
         app(args)
     assert ended.value.code == 2
-    assert "an empty text stands after" in capsys.readouterr().err
+    assert "there is an empty text after" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

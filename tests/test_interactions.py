@@ -225,15 +225,15 @@ def test_requests_that_cannot_be_met_are_refused():
     for call, error, said in (
         (lambda: interactions(rows, f, pairs=[(0, 9)]), AttributionError, "position 9 lies outside of 9 bp.*up to 8"),
         (lambda: interactions(rows, f, positions=[-1, 3]), AttributionError, "position -1 lies outside"),
-        (lambda: interactions(rows, f, positions=[3, 3]), AttributionError, "3 is there twice"),
+        (lambda: interactions(rows, f, positions=[3, 3]), AttributionError, "3 appears twice"),
         (lambda: interactions(rows, f, positions=[3]), AttributionError, "give two or more"),
         (lambda: interactions(rows, f, pairs=[(1, 2), (2, 1)]), AttributionError, r"\(1, 2\) \(in either order\)"),
         (lambda: interactions(rows, f, pairs=[(2, 2)]), AttributionError, "no.* pair of two positions"),
         (lambda: interactions(rows, f, pairs=[(1, 2, 3)]), AttributionError, "no.* pair of two positions"),
         (lambda: interactions(rows, f, pairs=[]), AttributionError, "is empty"),
-        (lambda: interactions(rows, f, pairs=[(1, 2.5)]), AttributionError, "2.5 is no position"),
-        (lambda: interactions(rows, f, pairs=5), AttributionError, "is no list"),
-        (lambda: interactions(rows, f, positions="all"), AttributionError, "is no list"),
+        (lambda: interactions(rows, f, pairs=[(1, 2.5)]), AttributionError, "2.5 is not a position"),
+        (lambda: interactions(rows, f, pairs=5), AttributionError, "is not a list"),
+        (lambda: interactions(rows, f, positions="all"), AttributionError, "is not a list"),
         (lambda: interactions(rows, f, positions=[1, 2], pairs=[(1, 2)]), AttributionError, "give one of them"),
         (lambda: interactions(many, f), AttributionError, "44,850 pairs, 404,551 answers .* 20,000 pairs"),
         (lambda: interactions(rows, f, align="AAAAAAAA"), AttributionError, "no instance of 'AAAAAAAA' in 3"),
@@ -312,9 +312,9 @@ def test_sources_that_are_none_are_refused():
     for source, said in (
         ((7, 10), "leaves the sequences, which have 9 bp"),
         (9, "leaves"),
-        (-1, "no site"),
+        (-1, "not a site"),
         ((3, 3), "empty"),
-        ("GATA", "no site"),
+        ("GATA", "not a site"),
         ([3, 5, 8], "the same in all sequences"),
         (np.array([[3, 5], [4, 6], [5, 7]]), "one call for each place"),
         ((0, 9), "whole sequence"),
@@ -322,7 +322,7 @@ def test_sources_that_are_none_are_refused():
     ):
         with pytest.raises(AttributionError, match=said):
             dfim(rows, f, source)
-    with pytest.raises(AttributionError, match="no method"):
+    with pytest.raises(AttributionError, match="not a method"):
         dfim(rows, f, 3, method="saliency")
     with pytest.raises(AttributionError, match="give maps of cg.attribute"):
         cg.propose(dfim(rows, f, 3), predictor=f, rng=0)
@@ -445,10 +445,14 @@ def test_a_trial_of_pairs_is_on_fresh_sequences_that_hold_them():
         (lambda: site_pairs(found, cg.Genomic(of=rows)), DesignError, "12 of 12 sequences proposed"),
         (lambda: site_pairs(found, cg.Uniform(length=25)), DesignError, "takes 28 bases from 0 on"),
         (lambda: site_pairs(found, cg.Uniform(length=60), at=40), DesignError, "takes 28 bases from 40 on"),
-        (lambda: site_pairs(found, cg.Uniform(length=60), task="AND"), DesignError, "task='AND' is none"),
+        (lambda: site_pairs(found, cg.Uniform(length=60), task="AND"), DesignError, "task='AND' is not one"),
         (lambda: site_pairs(found, cg.Uniform(length=60), n_pairs=0), DesignError, "n_pairs"),
         (lambda: site_pairs(cg.attribute(rows[:1], gate), cg.Uniform(length=60)), OutcomesError, "effects"),
-        (lambda: site_pairs(cg.contrast(_outcomes(), control="none"), cg.Uniform(length=60)), DesignError, "no pairs"),
+        (
+            lambda: site_pairs(cg.contrast(_outcomes(), control="none"), cg.Uniform(length=60)),
+            DesignError,
+            "not of pairs",
+        ),
     ):
         with pytest.raises(error, match=said):
             call()
@@ -494,7 +498,7 @@ def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     for call, said in (
         (lambda: cg.plot.interaction_map(table), "several tasks"),
         (lambda: cg.plot.interaction_map(table, task="OR", model="m"), "no dim model"),
-        (lambda: cg.plot.interaction_map(cg.estimate(cg.contrast(_outcomes(), control="none"))), "no pairs"),
+        (lambda: cg.plot.interaction_map(cg.estimate(cg.contrast(_outcomes(), control="none"))), "not pairs"),
     ):
         with pytest.raises(ContrastError, match=said):
             call()

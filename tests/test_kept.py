@@ -328,7 +328,7 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
     plain = cg.experiments.copies(n_units=50)
     logs = replace(plain, analysis=replace(plain.analysis, scale="log"))
     for keep, design, error, words in [
-        ("means", design_of(), DesignError, "keep='means' is none of 'outcomes', 'effects', 'moments'"),
+        ("means", design_of(), DesignError, "keep='means' is not one of 'outcomes', 'effects', 'moments'"),
         ("effects", design_of(contrasts=None), DesignError, "names no contrasts"),
         ("moments", design_of(contrasts=None), DesignError, "names no contrasts"),
         ("effects", design_of(assignment="parallel"), DesignError, "no individual effects"),

@@ -415,7 +415,7 @@ REFUSED = {
     "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
     "activation": (
         [layer("Activation", "a", activation="mine")],
-        "none of linear, .*, softmax; rebuild it",
+        "not one of linear, .*, softmax; rebuild it",
     ),
     "first": ([layer("MaxPooling1D", "m", data_format="channels_first")], "channels_first"),
     "empty": ([], "has no layers"),
@@ -443,13 +443,13 @@ def test_graphs_that_are_refused(tmp_path):
     endless["config"]["input_layers"] = [["a", math.inf, 0]]
     for graph, message in [
         (two, r"has 2 inputs, 'a', 'b'"),
-        (endless, "is no graph of a Keras network .OverflowError"),
-        (astray, "its input, 'b', is none of its layers"),
+        (endless, "is not the graph of a Keras network .OverflowError"),
+        (astray, "its input, 'b', is not one of its layers"),
         (circle, "graph around layer 'y' is damaged"),
         ({"class_name": "MyModel", "config": {"layers": [1]}}, "'MyModel', a class of its own whose code is not read"),
-        ({"class_name": "Model", "config": {"layers": [{}]}}, "is no graph of a Keras network"),
-        ([1, 2], "is no graph of a Keras network"),
-        (sequential({**layer("Dense", "a"), "class_name": {"a": 1}}), r"is no graph .*layer 'a' is a \{'a': 1\}"),
+        ({"class_name": "Model", "config": {"layers": [{}]}}, "is not the graph of a Keras network"),
+        ([1, 2], "is not the graph of a Keras network"),
+        (sequential({**layer("Dense", "a"), "class_name": {"a": 1}}), r"is not the graph .*layer 'a' is a \{'a': 1\}"),
         (sequential({**layer("Dense", "a"), "class_name": None}), "layer 'a' is a None"),
     ]:
         with pytest.raises(PredictorError, match=message):
@@ -473,8 +473,8 @@ def test_files_that_are_not_read(tmp_path):
     (tmp_path / "text.h5").write_text("hello, not HDF5")
     os.mkfifo(tmp_path / "pipe")
     for name, message in [
-        ("net.keras", r"is no \.keras archive \(it lacks model\.weights\.h5\)"),
-        ("text.h5", "is no HDF5 file"),
+        ("net.keras", r"is not a \.keras archive \(it lacks model\.weights\.h5\)"),
+        ("text.h5", "is not an HDF5 file"),
         ("absent.h5", "no such file"),
         ("pipe", "is a pipe"),
     ]:

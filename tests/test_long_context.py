@@ -202,7 +202,7 @@ def test_a_check_of_a_slow_network_asks_for_twelve_sequences(monkeypatch):
     found = check()
     assert net.rows == [1] * 12
     assert "2 of 20 units" in found.about
-    assert found.about.endswith("; 12 sequences were asked, 4 of them in float64")
+    assert found.about.endswith("; 12 sequences were predicted, 4 of them in float64")
     assert found.seconds == pytest.approx(70 * (40 + 1 + 3.5), rel=0.02)
     assert found.n_units == 2
     assert found.throughput == pytest.approx(1 / 70)
@@ -213,7 +213,7 @@ def test_a_check_of_a_function_counts_what_it_asks():
     found = cg.check(design(n_units=20), cg.FunctionPredictor(fn, tasks=["y"], fingerprint="1"))
     assert set(fn.rows) == {1}
     assert len(fn.rows) == 8 * 3 + 1
-    assert found.about.endswith("; 25 sequences were asked")
+    assert found.about.endswith("; 25 sequences were predicted")
     assert "zero within rounding" in str(found)
     assert "from the digits of float" in str(found)
     assert "every sequence goes through the network alone" in str(found)

@@ -156,7 +156,7 @@ def test_it_is_left_out_where_it_is_large_and_added_where_it_is_wanted() -> None
 
 def test_a_choice_that_is_none_is_refused() -> None:
     table = cg.from_effects(EFFECT, SE)
-    with pytest.raises(InferenceError, match="log_likelihood='yes' is none of"):
+    with pytest.raises(InferenceError, match="log_likelihood='yes' is not one of"):
         cg.infer(table, log_likelihood="yes", rng=0)  # type: ignore[arg-type]
 
 

@@ -143,7 +143,7 @@ def test_equal_effects_have_no_spread() -> None:
         (([1.0, 2.0],), {"covariance": np.array([[1.0, 0.5], [0.0, 1.0]])}, "symmetric"),
         (([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), {"covariates": [1.0, 1.0, 1.0]}, "constant"),
         (([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), {"covariates": [1.0, 1.0]}, "one row for each"),
-        (([1.0, 2.0], [1.0, 1.0]), {"method": "SJ"}, "is none of"),
+        (([1.0, 2.0], [1.0, 1.0]), {"method": "SJ"}, "is not one of"),
         (([1.0, 2.0], [1.0, 1.0]), {"ci_prob": 95}, "between 0 and 1"),
     ],
 )

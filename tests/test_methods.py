@@ -85,7 +85,7 @@ def test_what_was_asked_after_the_outcomes_is_exploratory():
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     outcomes = cg.run(cg.Design(null=cg.Uniform(length=200), arms=ARMS, n_units=90), ORACLE, rng=3, analysis=plan)
     decided = cg.decide(estimates(outcomes), rope=(-0.2, 0.2))
-    assert "Exploratory, asked after the outcomes were seen: rope" in cg.methods(decided).methods
+    assert "Exploratory, chosen after the outcomes were seen: rope" in cg.methods(decided).methods
     assert "Exploratory" not in cg.methods(cg.decide(estimates(outcomes), rope=(-0.1, 0.1))).methods
 
 

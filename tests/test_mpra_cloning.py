@@ -177,7 +177,7 @@ def test_random_barcodes_are_not_synthesized(name):
     with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
         cg.mpra.library(design(200), oligo_length=230, adapters=name, controls=cg.mpra.Controls(promoter_only=4), rng=7)
     assert "barcodes_per_oligo" not in str(refused.value)
-    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 stand there; correct the adapters") as refused:
+    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 are there; correct the adapters") as refused:
         cg.mpra.library(
             design(200), oligo_length=230, adapters=name, rules=cg.mpra.OligoRules(avoid={"KpnI": 1}), rng=7
         )
@@ -191,7 +191,7 @@ def test_random_barcodes_are_not_synthesized(name):
 def test_synthesized_barcodes_are_asked_for_and_have_a_junction():
     with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesized with the oligo"):
         cg.mpra.library(design(), oligo_length=197, adapters="melnikov", rules=cg.mpra.OligoRules(avoid=()), rng=0)
-    with pytest.raises(LibraryError, match=r"give the letters that stand there, adapters=\(left, junction, right\)"):
+    with pytest.raises(LibraryError, match=r"give the letters between them, adapters=\(left, junction, right\)"):
         cg.mpra.library(design(), oligo_length=184, adapters=("ACGTA", "TTGCA"), barcodes_per_oligo=2, rng=0)
 
 

@@ -124,7 +124,7 @@ BAD_TABLES = {
     "no DNA": (HEADER.replace("dna_count", "rna_count_of") + "\n", r"no column dna_count_<replicate>"),
     "no RNA": (HEADER.replace("rna_count", "dna_count_of") + "\n", r"no column rna_count_<replicate>"),
     "another column": (bad("rna_count_2", "gc"), r"line 1: column 'gc' is not a count of DNA or RNA; leave it out"),
-    "column twice": (bad("dna_count_2", "dna_count_1"), r"column 'dna_count_1' is there twice"),
+    "column twice": (bad("dna_count_2", "dna_count_1"), r"column 'dna_count_1' appears twice"),
     "replicate twice": (bad("dna_count_2", "dna_counts_1"), r"two columns of dna for one replicate"),
     "no names": (bad("barcode\toligo_name", "tag\tname"), r"no column 'barcode' and 'oligo_name' among tag, name"),
     "commas": (bad(HEADER, HEADER.replace("\t", ",")), r"the table is tab-separated"),

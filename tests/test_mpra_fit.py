@@ -87,7 +87,7 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),
         ({"control": "control", "arm_names": "treated"}, "give a list of arms, of control, treated"),
-        ({"control": "control", "method": "limma"}, "method='limma' is none of"),
+        ({"control": "control", "method": "limma"}, "method='limma' is not one of"),
         ({"control": "control", "ci_prob": 95}, "ci_prob"),
     ],
 )
@@ -609,7 +609,7 @@ def test_the_mean_over_backgrounds_is_a_t_test(fitted):
     [
         ({"by": "motif"}, OutcomesError, "there are group; add one"),
         ({"by": "element"}, OutcomesError, "not a coordinate on element"),
-        ({"method": "median"}, EstimateError, "none of 'mean', 'REML'"),
+        ({"method": "median"}, EstimateError, "not one of 'mean', 'REML'"),
     ],
 )
 def test_bad_averages_are_refused(fitted, settings, error, said):

@@ -276,7 +276,7 @@ def test_the_same_library_gives_the_same_bytes(barcoded, tmp_path, monkeypatch):
 
 def test_nothing_is_written_over_unless_asked(barcoded, tmp_path):
     (tmp_path / "arms.tsv").write_text("mine")
-    with refused("arms.tsv is there already"):
+    with refused("arms.tsv exists already"):
         cg.mpra.write_library(barcoded, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["arms.tsv"]
     assert (tmp_path / "arms.tsv").read_text() == "mine"

@@ -487,8 +487,8 @@ def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: cg.mpra.Controls(positives=-1), "positives=-1 are no sequences"),
-        (lambda: cg.mpra.Controls(negatives=b"ACGT"), "negatives=.* are no sequences"),
+        (lambda: cg.mpra.Controls(positives=-1), "positives=-1 are not sequences"),
+        (lambda: cg.mpra.Controls(negatives=b"ACGT"), "negatives=.* are not sequences"),
         (lambda: cg.mpra.Controls(duplicates=-1), "duplicates=-1 must be a whole number"),
         (lambda: cg.mpra.OligoRules(motifs="zzz"), "motifs= has 'zzz': word 'zzz': letter 'z'"),
         (lambda: cg.mpra.OligoRules(motifs=["CACGTG", "AC-T"]), "motifs= has 'AC-T'"),

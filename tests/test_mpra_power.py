@@ -286,7 +286,7 @@ def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_pic
     grid = {"slope": 1.0, "n_backgrounds": 50, "n_barcodes": 8, "n_replicates": 4}
     wanted = power(virtual=trial_of("two"), pilot=pilot_of("GATA1").isel(contrast=0, drop=True), **grid)
     xr.testing.assert_identical(power(virtual=trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted)
-    with pytest.raises(EstimateError, match=r"'two' is none of the pilot's \(A, B\).*contrast='A', drop=True"):
+    with pytest.raises(EstimateError, match=r"'two' is not one of the pilot's \(A, B\).*contrast='A', drop=True"):
         power(virtual=trial_of("two"), pilot=pilot_of("A", "B"), **grid)
 
 
@@ -303,7 +303,7 @@ def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
 def test_counting_is_not_described_twice(name: str) -> None:
     pilot = cg.mpra.components(simulated(30, 7), control="control")
     design = {"n_barcodes": 8, "n_replicates": 3, "n_backgrounds": 20, "depth": 50, "pilot": pilot}
-    refused = rf"NoiseModel\({name}=0.3\) says what counting adds, as pilot= does; leave {name} out"
+    refused = rf"NoiseModel\({name}=0.3\) gives the counting noise, as does pilot=; leave {name} out"
     with pytest.raises(EstimateError, match=refused):
         power(0.3, **design, **{name: 0.3})
     with pytest.raises(EstimateError, match=refused):

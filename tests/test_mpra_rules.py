@@ -227,7 +227,7 @@ def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
     assert broken[3].tolist() == [False, False, True]  # GATCTAGA
     assert not broken[4:].any()
     check_construct(of, rules, barcoded=True)
-    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 stand there"):
+    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 are there"):
         check_construct(of, rules, barcoded=False)
 
 

@@ -96,7 +96,7 @@ def test_what_the_members_are_is_kept_and_said():
     design = cg.Design(
         null=cg.Uniform(length=30), arms={"none": cg.Untreated(), "w": cg.Embed("ACAGA", at=10)}, n_units=40
     )
-    with pytest.raises(PredictorError, match="of='runs' is none of 'seeds', 'folds', 'architectures'"):
+    with pytest.raises(PredictorError, match="of='runs' is not one of 'seeds', 'folds', 'architectures'"):
         cg.Ensemble([A, C], of="runs")
     said = {
         "seeds": ("retrainings of the predictor", "in the next retraining of the predictor"),

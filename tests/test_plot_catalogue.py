@@ -173,7 +173,7 @@ def test_a_logo_of_another_kind_is_refused():
         plot.logo(table())
     with pytest.raises(OutcomesError, match="infinite"):
         plot.logo(heights([[np.inf, 0, 0, 0]]))
-    with pytest.raises(ContrastError, match="'N' is none of A C G T U"):
+    with pytest.raises(ContrastError, match="'N' is not one of A C G T U"):
         plot.logo(heights([[1.0, 0, 0, 0]], bases="ACGN"))
     with pytest.raises(OutcomesError, match="the dims model too"):
         plot.logo(heights([[1.0, 0, 0, 0]]).expand_dims(model=2))

@@ -133,7 +133,7 @@ def test_maps_and_seqlets_from_files_propose_together(tmp_path):
         (lambda t: t.assign(end=t["end"] + 30), r"has end \d+.*41 bp"),
         (lambda t: t.assign(end=t["start"] + 3), r"4 positions or more; leave it out, seqlets\["),
         (lambda t: t.assign(start=t["start"] + 0.5), r"column 'start' is of float64.*astype\(int\)"),
-        (lambda t: t.assign(task="RBFOX"), r"task 'RBFOX' is none of the maps; did you mean 'RBFOX1'"),
+        (lambda t: t.assign(task="RBFOX"), r"task 'RBFOX' is not one of the maps; did you mean 'RBFOX1'"),
     ],
 )
 def test_tables_that_are_no_seqlets_are_refused(change, says):

@@ -158,8 +158,8 @@ def test_another_rope_and_a_left_out_contrast_are_told_apart(locked):
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"predictor": 3}, PredictorError, "is no predictor"),
-        ({"predictor": "no such"}, PredictorError, "is no fingerprint"),
+        ({"predictor": 3}, PredictorError, "is not a predictor"),
+        ({"predictor": "no such"}, PredictorError, "is not a fingerprint"),
         ({"predictor": "0f", "rng": -1}, RandomnessError, "below 2\\^63"),
         ({"predictor": "0f", "rng": 2**63}, RandomnessError, "below 2\\^63"),
         ({"predictor": "0f", "until": 3}, DesignError, "until="),

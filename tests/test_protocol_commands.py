@@ -84,7 +84,7 @@ def test_a_trial_file_that_deviates_is_run_and_labelled(own):
     (own / "trial.toml").write_text(OWN.replace("n_units = 60", "n_units = 50").replace("[-0.1, 0.1]", "[-0.4, 0.4]"))
     assert "n_units: locked 60, here 50" in call("run", own / "trial.toml", "--protocol", lock, "--out", out).output
     call("analyze", out)
-    assert "Exploratory, asked after the outcomes were seen: n_units, rope" in call("show", out).output
+    assert "Exploratory, chosen after the outcomes were seen: n_units, rope" in call("show", out).output
     found = call("verify", out, "--protocol", lock, code=1).output
     assert "- trial.toml: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
     assert "- decisions: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
@@ -183,7 +183,7 @@ def test_mistakes_have_a_cure(own, tmp_path):
     refused("run", "--protocol", lock, said="--out")
     refused("run", "--out", out, said="TRIAL.TOML")
     refused("lock", own / "trial.toml", "--out", lock, said="never overwritten")
-    refused("verify", own, "--protocol", own / "trial.toml", said="is no lock")
+    refused("verify", own, "--protocol", own / "trial.toml", said="is not a lock")
     refused("verify", out, "--protocol", lock, said="is not a folder")
     refused("verify", own, "--protocol", lock, said="holds no outcomes")
     refused("reproduce", out, said="is not a folder")

@@ -186,7 +186,7 @@ def test_a_narrow_peak_reads_at_its_summit(genome, chosen, tmp_path):
         ({"position": [300, 500], "strand": ["+", "."]}, "row 1: strand='.' is neither '+' nor '-'"),
         ({"position": [300, 900]}, "1 of 2 variants lie outside of the window of 61 bases around their read-out ('b' "
          "395 bases from chr1:901)"),
-        ([300, 500], "is no file nor table: give a BED file of sites"),
+        ([300, 500], "is neither a file nor a table: give a BED file of sites"),
     ],
 )  # fmt: skip
 def test_tables_that_do_not_fit_are_named(read_out, message):

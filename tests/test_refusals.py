@@ -127,7 +127,11 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (lambda: hierarchical_p([0.1] * 4, TREE, [np.inf, 2, 2, 1]), EstimateError, "a positive, finite part"),
     (lambda: hierarchical_p([0.1] * 4, TREE, [4, 2, 2.1, 1]), EstimateError, "node 0 has 4, and its children 4.1"),
     (lambda: hierarchical_p([0.1] * 4, TREE, [9, 2, 2, 3]), EstimateError, "node 1 has 2, and its children 3 togeth"),
-    (lambda: cg.adjust([0.1, 0.2], method="bhh"), EstimateError, "method 'bhh' is none of 'auto'|is none of auto"),  # type: ignore[arg-type]
+    (
+        lambda: cg.adjust([0.1, 0.2], method="bhh"),
+        EstimateError,
+        "method 'bhh' is not one of 'auto'|is not one of auto",
+    ),  # type: ignore[arg-type]
     (lambda: of_cells("cells.csv"), OutcomesError, "takes a pandas DataFrame"),
     (lambda: of_cells(CELLS[:0]), OutcomesError, "takes a pandas DataFrame"),
     (lambda: of_cells(CELLS.assign(y="high")), OutcomesError, "'y' is not numeric"),

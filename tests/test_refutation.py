@@ -13,6 +13,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DesignError, OutcomesError, PredictorError
+from causalgia.paper.html_page import _checks
 from causalgia.refutation import Claim, placebo_controls
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
@@ -295,7 +296,7 @@ def test_a_trial_of_one_unit_is_refused():
 def test_a_report_says_that_a_trial_without_effect_claims_nothing():
     first = cg.FunctionPredictor(lambda x: x[:, 0, 0], tasks=["first letter"], scale="none", alphabet="ACGU")
     found = cg.refute(design(200), first, rng=0, checks="degenerate_draws")
-    assert cg.report(found).startswith("No claim: no effect differs from none")
+    assert cg.report(found).startswith("No claim: no contrast has a significant effect")
 
 
 def test_arms_of_unlike_backgrounds_are_out_of_balance():
@@ -358,7 +359,7 @@ def test_bad_input_is_refused_with_a_cure():
         cg.refute(outcomes, oracle, rng=0, checks="placebo_word")
     with pytest.raises(DesignError, match="names no check; leave it out for all"):
         cg.refute(outcomes, oracle, rng=0, checks=[])
-    with pytest.raises(DesignError, match="is no list of names"):
+    with pytest.raises(DesignError, match="is not a list of names"):
         cg.refute(outcomes, oracle, rng=0, checks=3)  # type: ignore[arg-type]
     with pytest.raises(DesignError, match="name a word with 19 other orders"):
         cg.refute(outcomes, oracle, rng=0, positive="AAAA")
@@ -443,3 +444,26 @@ def test_needed_predictions_are_those_of_few_units():
 def test_a_share_just_below_none_prints_as_none():
     found = placebo_controls._share_finding([(-0.003, 0.5, WORD, "outcome")], 1)
     assert found.reason.startswith("0% of the effect")
+
+
+def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
+    columns = {
+        "value": 3.2e-41,
+        "threshold": 0.0025,
+        "status": "fail",
+        "figure": "p-value of a difference",
+        "n_predictions": 0,
+    }
+    columns |= {"reason": "", "cure": ""}
+    found = xr.Dataset({name: ("check", [x]) for name, x in columns.items()}, {"check": ["balance"]})
+    assert "fail  balance  <1e-4 (0.0025)  p-value of a difference" in cg.report(found)
+    page = _checks(found, xr.Dataset())
+    assert page["checks"][0]["value"] == "<1e-4"
+    sd = found.assign(figure=("check", ["difference between answers, in sd"]))
+    assert "3.2e-41 (0.0025)" in cg.report(sd)
+
+
+def test_the_p_of_a_share_is_printed_as_such():
+    oracle = cg.zoo.oracle("additive")
+    found = cg.refute(design(200, control=cg.Embed(WORD, at=5)), oracle, rng=3, checks="another_control")
+    assert found["reason"].item().endswith("(p of 25% or less: <1e-4)")

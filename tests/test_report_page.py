@@ -349,10 +349,10 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
         ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
         ({"to": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
         ({"to": "report.html", "rows": "all"}, "a page has the summary, and cg.tidy every row"),
-        ({"to": 5}, "to=5 is no path"),
+        ({"to": 5}, "to=5 is not a path"),
         ({"to": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
-        ({"to": "report.html", "diagnostics": 5}, "diagnostics=5 is no Dataset"),
-        ({"to": "report.html", "refutations": xr.Dataset()}, "are no checks"),
+        ({"to": "report.html", "diagnostics": 5}, "diagnostics=5 is not a Dataset"),
+        ({"to": "report.html", "refutations": xr.Dataset()}, "are not checks"),
         ({"to": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
     ],
 )

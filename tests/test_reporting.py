@@ -207,7 +207,10 @@ def test_the_estimand_says_the_target(target, said):
 def test_real_sequences_are_said_to_be_real():
     genomic = {"null": "the real sequences themselves: 9 sequences", "null_kind": "genomic"}
     said = {target: report(estimates(target=target, **genomic)).splitlines()[0] for target in ("population", "units")}
-    assert ", over what these sequences stand for (the real sequences themselves: 9 sequences" in said["population"]
+    assert (
+        ", over the population that these sequences represent (the real sequences themselves: 9 "
+        "sequences" in said["population"]
+    )
     assert said["units"].endswith(", for exactly these sequences.")
 
 
@@ -478,7 +481,7 @@ def test_what_a_reader_is_to_beware_of_is_said():
     assert "Caution: rope=0 asks for the direction alone: no effect is called negligible." in report(decided(rope=0))
     assert "above 0 (q < 1e-4)" in report(decided(rope=0))
     later = report(decided().assign_attrs(exploratory="rope"))
-    assert "Exploratory, asked after the outcomes were seen: rope." in later
+    assert "Exploratory, chosen after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
     assert "have not converged (rhat of mu)" in report(decided().assign_attrs(converged="no", unconverged="rhat of mu"))
 
@@ -490,7 +493,7 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
     lines = [
         "Confirmation: fresh units, drawn independently; selected from the trial ab12: GATA1.",
         "Sequential trial: stopped at 400 of at most 900 units, look 3: every interval is short.",
-        "Exploratory, asked after the outcomes were seen: control, rope.",
+        "Exploratory, chosen after the outcomes were seen: control, rope.",
     ]
     for found in (estimates(), decided()):
         assert set(lines) <= set(report(found.assign_attrs(attrs)).splitlines())

@@ -153,7 +153,7 @@ def test_other_files_are_named_with_their_cure(tmp_path: Path) -> None:
     for name, message in (
         ("x.bw", "is a bigWig"),
         ("x.vcf", "is VCF"),
-        ("x.zip", "'a.txt' in it, which is no NumPy array"),
+        ("x.zip", "'a.txt' in it, which is not a NumPy array"),
     ):
         with pytest.raises(SequenceError, match=message):
             cg.read_sequences(tmp_path / name)
@@ -216,5 +216,5 @@ def test_a_window_longer_than_any_number_written_is_refused(tmp_path: Path) -> N
 def test_a_file_of_text_named_npz_is_called_what_it_is(tmp_path):
     path = tmp_path / "peaks.npz"
     path.write_text("0.25 0.5\n-1.0 2.0\n")
-    with pytest.raises(SequenceError, match=r"is no file of NumPy arrays, it begins with '0.25 0'.*np.loadtxt"):
+    with pytest.raises(SequenceError, match=r"is not a file of NumPy arrays, it begins with '0.25 0'.*np.loadtxt"):
         cg.attribution.read_attributions(path, sequences=["AC", "GT"])

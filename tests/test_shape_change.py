@@ -146,7 +146,7 @@ def test_placebo_words_are_the_null_of_a_divergence():
     ("outcomes", "options", "error", "message"),
     [
         (positive_outcomes(), {"control": "C"}, EstimateError, "not an arm"),
-        (positive_outcomes(), {"control": "0", "divergence": "kl"}, EstimateError, "none of 'total_variation'"),
+        (positive_outcomes(), {"control": "0", "divergence": "kl"}, EstimateError, "not one of 'total_variation'"),
         (positive_outcomes(), {"control": "0", "between": (0, 1)}, EstimateError, "needs two or more"),
         (positive_outcomes(), {"control": "0", "between": 5}, EstimateError, r"between=5: give .*such as \(-50, 50\)"),
         (positive_outcomes(), {"control": "0", "between": ("a", "b")}, EstimateError, "give the first position"),

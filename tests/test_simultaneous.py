@@ -283,7 +283,7 @@ def test_what_is_refused() -> None:
         simultaneous(effects, method="sign_flip", rng=0)  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="no longer have them; give the effects from cg.contrast"):
         simultaneous(estimate(effects), rng=0)
-    with pytest.raises(EstimateError, match="'holm' is none of 'auto', 'bootstrap_t', .*'bonferroni'"):
+    with pytest.raises(EstimateError, match="'holm' is not one of 'auto', 'bootstrap_t', .*'bonferroni'"):
         simultaneous(effects, method="holm", rng=0)  # type: ignore[arg-type]
     for bad in (0, 1, 1.5, "0.95", True):
         with pytest.raises(EstimateError, match="ci_prob="):

@@ -252,7 +252,7 @@ def test_a_bench_table_is_analyzed_without_a_network():
     [
         (None, OutcomesError, "have no stored analysis; give one: cg.Analysis"),
         ({"control": "placebo"}, OutcomesError, "is not a cg.Analysis"),
-        (cg.Analysis(rope=0), ContrastError, "the analysis asks nothing: say control= "),
+        (cg.Analysis(rope=0), ContrastError, "the analysis defines no contrasts: say control= "),
         (cg.Analysis(control="placebo"), DecisionError, "the analysis has no rope: say rope="),
         (cg.Analysis(control="plcebo", rope=0), ContrastError, "'plcebo' is not an arm; did you mean 'placebo'"),
     ],

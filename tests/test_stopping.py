@@ -560,7 +560,7 @@ def test_impossible_rules_are_refused(make, error, said):
 
 def test_impossible_trials_are_refused():
     rule = cg.Precision(half_width=0.1)
-    with pytest.raises(DesignError, match="until= watches the individual effects of a crossover"):
+    with pytest.raises(DesignError, match="until= monitors the individual effects of a crossover"):
         cg.run(trial(assignment="parallel"), oracle(), rng=0, until=rule)
     with pytest.raises(DesignError, match=r"until= takes cg.Precision\(half_width=\) or cg.Decided\(rope=\), not 0.1"):
         cg.run(trial(), oracle(), rng=0, until=0.1)

@@ -254,7 +254,7 @@ def test_refusals_before_anything_is_predicted(tmp_path):
             cg.run(design(), nobody, rng=0, store=odd)
         with pytest.raises(StoreError, match="a trial is kept in a folder of this machine"):
             cg.open(odd)
-    with pytest.raises(DesignError, match="keep='everything' is none of"):
+    with pytest.raises(DesignError, match="keep='everything' is not one of"):
         cg.run(design(), nobody, rng=0, keep="everything")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="file"):

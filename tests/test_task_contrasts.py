@@ -296,7 +296,7 @@ def test_an_experiment_is_asked_of_the_difference():
 
 
 def test_a_trial_that_watches_every_task_takes_none():
-    with pytest.raises(DesignError, match="until= watches the effect in each task"):
+    with pytest.raises(DesignError, match="until= monitors the effect in each task"):
         cg.run(DESIGN, PREDICTOR, rng=0, analysis=PLAN, until=cg.Precision(half_width=0.1))
 
 
@@ -545,13 +545,13 @@ def test_patterns_are_the_tasks_that_they_match_and_in_sums_their_mean(asked, we
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("DNASE:* - RNA:*", "in a sum a pattern stands in backticks, '`DNASE:[*]` - `RNA:[*]`'"),
+        ("DNASE:* - RNA:*", "in a sum a pattern must be in backticks, '`DNASE:[*]` - `RNA:[*]`'"),
         ("2*DNASE:*", "in backticks, '2[*]`DNASE:[*]`'"),
         ("ATAC:*", "'ATAC:[*]' is not a task"),
         ({"open": {"ATAC:*": 1}}, "'ATAC:[*]' is not a task"),
         ({"none": {"DNASE:*": 1, "D*": -1}}, "match the same tasks, and all cancel"),
         ({"none": {"DNASE:K562": 1, "DNASE:K*": -1}}, "'DNASE:K[*]' matches no other task than those that the sum"),
-        ("D* - R*", "stand in backticks: '`D[*]` - `R[*]`'"),
+        ("D* - R*", "must be in backticks: '`D[*]` - `R[*]`'"),
     ],
 )
 def test_patterns_of_no_task_and_in_no_sum_are_refused(asked, message):

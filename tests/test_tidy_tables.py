@@ -162,7 +162,7 @@ def test_effects_of_single_units_are_to_be_estimated_first(outcomes):
 
 
 def test_an_unknown_format_is_refused(estimates):
-    with pytest.raises(OutcomesError, match="'docx' is none of 'markdown'"):
+    with pytest.raises(OutcomesError, match="'docx' is not one of 'markdown'"):
         cg.table(estimates, to="docx")
     with pytest.raises(OutcomesError, match="neither 'summary' nor 'all'"):
         cg.table(estimates, rows="some")

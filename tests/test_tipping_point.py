@@ -341,7 +341,7 @@ def test_effects_do_as_well_as_outcomes() -> None:
     xr.testing.assert_allclose(found, cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
     xr.testing.assert_identical(found, cg.tipping_point(effects, contrast="word - control", rope=(-0.5, 0.5)))
     with pytest.raises(
-        ContrastError, match=r"contrast='word' is none of these effects, of the contrasts \['word - control'\]"
+        ContrastError, match=r"contrast='word' is not one of these effects, of the contrasts \['word - control'\]"
     ):
         cg.tipping_point(effects, contrast="word", rope=(-0.5, 0.5))
     with pytest.raises(EstimateError, match="effects do not have; give the outcomes, from cg.run or cg.from_frame"):
@@ -419,7 +419,7 @@ def test_the_report_says_where_an_outlier_leaves_nothing_to_say() -> None:
     gc = outcomes["gc"].to_numpy().copy()
     gc[7] = 1e5
     text = cg.report(cg.tipping_point(outcomes, by=gc, contrast="word - control", rope=(-0.5, 0.5)))
-    assert "Downwards these units say nothing" in text
+    assert "Downwards these units give no information" in text
     assert "to 0 sd" not in text
     ranks = gc.argsort().argsort()
     text = cg.report(cg.tipping_point(outcomes, by=ranks, contrast="word - control", rope=(-0.5, 0.5)))

@@ -111,7 +111,7 @@ def test_windows_of_bins():
         (lambda: cg.Track(opposite=["ab", ("a", "c")]), "in two pairs"),
         (lambda: cg.Window("", 0, 1), "a name"),
         (lambda: cg.Window("w", 5, 5), "whole numbers of bp"),
-        (lambda: cg.Window("w", 0, 5, "median"), "none of 'sum', 'mean', 'log sum', 'max'"),
+        (lambda: cg.Window("w", 0, 5, "median"), "not one of 'sum', 'mean', 'log sum', 'max'"),
         (lambda: cg.FunctionPredictor(tracks, track="profile"), "not a Track"),
         (lambda: cg.FunctionPredictor(tracks, reduce=[cg.Window("w", 0, 5)]), "the predictor has none"),
         (lambda: predictor(reduce=[cg.Window("w", 0, 5), cg.Window("w", 5, 9)]), "two windows"),

@@ -459,7 +459,7 @@ def test_junctions_of_alleles_and_of_motifs_by_name():
     ("motifs", "options", "error", "said"),
     [
         ([], {}, DesignError, "there is none"),
-        (["GATA", "GATA"], {}, DesignError, "'GATA' is there twice"),
+        (["GATA", "GATA"], {}, DesignError, "'GATA' appears twice"),
         (["GATA"], {"n_units": 99}, DesignError, "the design has 20 units"),
         (["GATA"], {"threshold": 1e-3}, SequenceError, "is for a motif's score"),
         (["A" * 61], {}, SequenceError, "has 61 bases and the sequences 60"),

@@ -122,7 +122,7 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--null", "nowhere.fa"), "--null nowhere.fa is no file"),
+        (("--null", "nowhere.fa"), "--null nowhere.fa is neither a file"),
         (("--match", "gc"), "match: 'gc' is not one of"),
         (("--n-null", 3), "--n-null"),
         (("--schema", "bed"), "schema"),
@@ -309,7 +309,7 @@ def test_endings_say_what_is_written(folder, tmp_path):
     path = cg.experiments.write_variants(answer, tmp_path / "a.csv")
     assert len(pd.read_csv(path)) == 41
     for name, more, message in (
-        ("a.txt", {}, "'.txt' is no ending of a file of variants"),
+        ("a.txt", {}, "'.txt' is not an extension of a file of variants"),
         ("a.csv", {"like": folder / "calls.vcf"}, "is for a VCF file"),
         ("none/a.csv", {}, "cannot be written"),
     ):

@@ -353,7 +353,7 @@ def test_contrasts_are_named_in_any_number_and_order() -> None:
     assert both["contrast"].values.tolist() == ["b", "a"]
     np.testing.assert_allclose(both["tilted_ace"], whole["tilted_ace"].sel(contrast=["b", "a"]))
     for wrong in ("c", ["a", "c"], {"a": {"a": 1.0}}):
-        with pytest.raises(ContrastError, match=r"is none of these effects, of the contrasts \['a', 'b'\]"):
+        with pytest.raises(ContrastError, match=r"is not one of these effects, of the contrasts \['a', 'b'\]"):
             cg.tipping_point(effects, contrast=wrong, by="x", rope=(-0.3, 0.7))
     stored = cg.Analysis(control="none", rope=(-0.3, 0.7)).to_json()
     kept = trial().assign_attrs(analysis=stored)

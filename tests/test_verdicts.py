@@ -682,7 +682,7 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         (tree, {"error": "bh"}, "use error='bayes_fdr'"),
         (estimates, {"error": "bootstrap_t"}, "resamples units"),
         (tree, {"error": "bootstrap_t"}, "resamples units"),
-        (estimates, {"error": "fdr"}, "none of 'auto', 'bh', 'holm', 'bootstrap_t', 'local', 'bayes_fdr'"),
+        (estimates, {"error": "fdr"}, "not one of 'auto', 'bh', 'holm', 'bootstrap_t', 'local', 'bayes_fdr'"),
         (tree, {"error": "holm"}, "use error='bayes_fdr'"),
         (estimates, {"rare": 0}, "rare=0 is neither 'auto', 'none' nor a share"),
         (estimates, {"rare": 1.5}, "rare=1.5 is neither"),

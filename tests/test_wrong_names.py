@@ -43,7 +43,7 @@ def test_what_is_no_dataset_is_not_saved(tmp_path):
 
 
 def test_an_unknown_kind_of_dataset_is_named_with_the_nearest():
-    with pytest.raises(OutcomesError, match="kind='estimats' is no kind of Dataset; did you mean 'estimates'"):
+    with pytest.raises(OutcomesError, match="kind='estimats' is not a kind of Dataset; did you mean 'estimates'"):
         cg.schema.validate(xr.Dataset(), "estimats")
-    with pytest.raises(OutcomesError, match="kind='xyz' is no kind of Dataset; use one of 'sequences', 'outcomes'"):
+    with pytest.raises(OutcomesError, match="kind='xyz' is not a kind of Dataset; use one of 'sequences', 'outcomes'"):
         cg.schema.validate(xr.Dataset(), "xyz")

@@ -76,7 +76,7 @@ def _overview(oracle: Results) -> str:
         ]
         for name, one in oracle.items()
     ]
-    return f"## Every known effect comes out\n\n{_OVERVIEW}\n\n{table(head, rows)}"
+    return f"## Known effects are recovered\n\n{_OVERVIEW}\n\n{table(head, rows)}"
 
 
 def _findings(found: list[Results]) -> str:
@@ -181,7 +181,7 @@ def _pairing(oracle: Results) -> str:
         for name, one in oracle.items()
         for row in one.get("pairing", ())
     ]
-    return f"## What pairing buys\n\n{_PAIRING}\n\n{table(head, rows)}"
+    return f"## The gain from pairing\n\n{_PAIRING}\n\n{table(head, rows)}"
 
 
 def _controls(controls: Results) -> str:
@@ -221,28 +221,27 @@ _HEAD = """# The catalogue of experiments
 Written by `python benchmarks/catalogue_page.py`. Each experiment is one function, `cg.experiments.<name>(...)`,
 with the settings of its paper as defaults; `outcomes = cg.run(experiment, predictor, rng=0)` runs it, and
 `experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below."""
-_OVERVIEW = """Each experiment asks an oracle of the zoo, whose effects are known on paper. z is (estimate -
-truth) / SE; the bound is the quantile, at 1 in 10,000, of the largest |z| of that many contrasts. A verdict is
-judged where the truth lies more than five standard errors from both bounds of the region of practical
-equivalence; if the region comes from placebo words, the mean error common to all words is subtracted first."""
+_OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. z is (estimate - truth) /
+SE; the bound is the quantile, at 1 in 10,000, of the largest |z| of that many contrasts. Verdicts are checked where
+the truth lies more than five standard errors from both bounds of the region of practical equivalence; if the region
+comes from placebo words, the mean error common to all words is subtracted first."""
 _TRAINED = """Five small networks were trained on noisy answers of each oracle, from different seeds, and disagree
-as networks do (`cg.zoo.ensemble("rbfox1_like")`, `("vts1_like")`). Intervals and verdicts are about a network
-that would be trained again (`target="population x predictors"`): they count the disagreement of the five, which
-is several times the paired standard error of each. The region of practical equivalence is 0.2 log intensity, an
-eighteenth of what one site does."""
+as retrained networks do (`cg.zoo.ensemble("rbfox1_like")`, `("vts1_like")`). Intervals and verdicts are about a
+network that would be trained again (`target="population x predictors"`): they include the disagreement of the five,
+which is several times the paired standard error of each. The region of practical equivalence is 0.2 log intensity,
+an eighteenth of the effect of one site."""
 _NULLS = """All 18 single-letter changes of UGCAUG, its effect, and their differences, on one trained network,
-under five null models of which four are made from sequences rich in A and U. Is the order of the effects the
-same?"""
+under five null models of which four are made from sequences rich in A and U. Do they give the same order of effects?"""
 _PAIRING = """Interactions, trends and all other contrasts of more than two arms, on the oracles. Paired: all arms
-on the same backgrounds. Unpaired: as many fresh backgrounds in every arm, `sqrt(sum w^2 var / n)`. The gain is
-the ratio of the two standard errors (`cg.experiments.pairing_gain`); its square says how many times more
-backgrounds an unpaired trial needs in each arm. It is largest for interactions, where most of what backgrounds do
-falls out. It can be below 1 for a mean over many arms, which an unpaired trial takes over that many times more
+on the same backgrounds. Unpaired: as many fresh backgrounds in every arm, `sqrt(sum w^2 var / n)`. The gain is the
+ratio of the two standard errors (`cg.experiments.pairing_gain`); its square says how many times more backgrounds an
+unpaired trial needs in each arm. It is largest for interactions, where most of the variation between backgrounds
+cancels. It can be below 1 for a mean over many arms, which an unpaired trial takes over that many times more
 backgrounds. Contrasts that do not vary at all are left out: their gain has no bound."""
 _PLACEBOS = """{n_words} random words, judged as if they were treatments, against 100 placebo words ({n_units:,}
 units, false discovery rate 5 %). A claim is wrong where the word's true effect lies inside the central 95 % of
 the placebo words."""
-_NONE = """The oracle `additive` adds words and knows no interaction. Each experiment that asks for one must call
-it negligible, in its region of 0.2 sd of the control. The last line is an interaction that is there: copies at 4,
-12 and 20, as published, are two bases apart, and where these read CA there is one more UGCAUG across the gap,
-which neither copy makes alone."""
+_NONE = """The oracle `additive` adds words and has no interactions. Every experiment that estimates one must call
+it negligible, with a region of 0.2 sd of the control. The last line is a true interaction: copies at 4, 12 and 20,
+as published, are two bases apart, and where these read CA there is one more UGCAUG across the gap, which neither
+copy makes alone."""

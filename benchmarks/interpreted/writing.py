@@ -298,24 +298,24 @@ def _longest(results: Results) -> str:
 
 _HEAD = """# Methods of interpretation against known truth
 
-Written by `python benchmarks/interpretation.py`. A method of your own is judged on the same cases by
+Written by `python benchmarks/interpretation.py`. Your own method can be evaluated on the same cases by
 `cg.benchmark.interpretation(method)`: see [how](howto/own_interpretation_method.md).
 
-A case is a set of sequences in which sites were planted, and networks that read them. Which bases are read is known
-from the oracle (`cg.zoo.read_by`) or from the simulation; what a site does is computed from the answers to the
-sequences with and without it. Figures are means over 40 sequences, with their standard error in brackets; of
-several networks, the mean over them, with the standard error of one. Maps over baselines take 16 (dinucleotide
+A case is a set of sequences in which sites were planted, and networks that read them. The bases that are read are
+known from the oracle (`cg.zoo.read_by`) or from the simulation; the effect of a site is computed from predictions
+with and without it. Figures are means over 40 sequences, with their standard error in brackets; for several
+networks, the mean over them, with the standard error for one network. Maps over baselines take 16 (dinucleotide
 shuffles), unless another number is given."""
 _GATES = """Two sites in 60 bp: AUROC of their bases and, in brackets, the attenuation (1: as much as a
 single site counts; 0: nothing), of the oracle `gated` / of a CNN trained on it ({r2}). The last rows are the
 interaction of the two words in a trial of four arms on 100 units, with its standard error."""
-_GATES_SAY = """Substitutions see next to nothing of two sites that replace each other. Integrated gradients see them,
-and halve each site under AND and under OR alike: they do not tell these gates apart. Four arms do."""
+_GATES_SAY = """Single substitutions show almost nothing of two sites that replace each other. Integrated gradients
+show them, but halve each site under both AND and OR, so they do not distinguish these gates. Four arms do."""
 _CONFOUNDED = """The effect of AGATAAG in the oracle `gata1_like` (task K562). Half of 4,000 sequences are
-enhancers, in which this word and three others come with probability .6 each, in the others with .1. Regression on the
-presence of the word takes the effects of the others for its own. With them as covariates it misses in the other
-direction: the oracle does not only add words. The trial embeds the word in 1,000 random sequences; the truth is in
-closed form."""
+enhancers, in which this word and three others come with probability .6 each, in the others with .1. Regression on
+the presence of the word attributes the effects of the other words to it. With these as covariates it errs in the
+other direction, because the oracle is not additive. The trial embeds the word in 1,000 random sequences; the truth
+is in closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
@@ -326,22 +326,22 @@ holds contains its six letters. The fence is five standard deviations of 100 pla
 _LOOP_LIMIT = """A proposal of seven letters is compared with placebo words of eight, whose fence is wider. A word
 inside the fences does not hold with any number of backgrounds. By ranks among placebo words, without fences, words held
 in networks of random weights too (`docs/decisions/0023-words-that-a-search-has-chosen.md`)."""
-_ZOO = """Means over the cases and networks that a method answers (a family of networks is one case); interaction errors
-without their sign, relative to the largest effect of a site; forwards a sequence of 41 bp, a backward pass counted as
-two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose maps are by
-mutagenesis, and the same with integrated gradients, a region of a tenth of the difference between sequences and their
-shuffles, and the four strongest words tested in pairs as well. In `sum`, AND and OR, 20 sequences are left for the
-trial of `cg.discover`, and the words have the same effect in every unit: such effects take 30 sequences for a verdict,
-so that their words are undecided there."""
+_ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
+interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
+counted as two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose
+maps are by mutagenesis, and the same with integrated gradients, a region of a tenth of the difference between
+sequences and their shuffles, and the four strongest words tested in pairs as well. In `sum`, AND and OR, 20
+sequences are left for the trial of `cg.discover`, and the words have the same effect in every unit: such effects
+take 30 sequences for a verdict, so that their words are undecided there."""
 _SAID = {
-    "auroc": "Of the size of the scores: .5 is chance.",
-    "precision_at_k": "Share of the bases that are read among as many with the largest scores.",
-    "attenuation": "What sites count, relative to single sites of an oracle that adds words.",
+    "auroc": "Of the absolute scores: .5 is chance.",
+    "precision_at_k": "Share of bases that are read among the k with the largest scores (k bases are read).",
+    "attenuation": "Score per unit of effect of sites, relative to single sites of an additive oracle.",
     "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
-against maps of shuffled sequences. Nothing keeps it: those maps lack what a site adds to the bases beside it.
-Where nothing is called (recall 0) it is 0.""",
-    "recall": """Share of the read bases that are called. Shuffles of a sequence with many copies of a word have some of
-them, and these score more than copies that saturate.""",
+against maps of shuffled sequences. This rate is not guaranteed: those maps lack the scores that a site adds to
+adjacent bases. Where nothing is called (recall 0) it is 0.""",
+    "recall": """Share of the bases read that are called. Shuffles of a sequence with many copies of a word contain
+some of them, and these score higher than copies that saturate.""",
 }
 _GRAMMARS = """Networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated sequences whose
 rules are known. Sites are drawn from the motifs; bases of columns with one bit or more are read, the others of a site

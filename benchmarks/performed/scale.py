@@ -17,27 +17,27 @@ that other work on the machine does not count. On other machines rates differ an
 
 ## Predictions per second and worker
 
-A worker is one process with one thread on one core. It draws the units, puts them under the arms and asks the
-network; all of that is in the rate. Workers share nothing: twice as many do twice as much, as long as each has a core
-of its own and the client can take in what they answer. `benchmarks/workers.py` measures two against one, beside two
-bare processes against one: what those lose to the machine (memory, other work) workers lose too.
+A worker is one process with one thread on one core. It draws the units, applies the arms and runs the network; all
+of that is included in the rate. Workers are independent: twice as many give twice the rate, as long as each has its
+own core and the client can receive their results. `benchmarks/workers.py` measures two against one, beside two bare
+processes against one: what those lose to the machine (memory, other work) workers lose too.
 
 | network | sequence | predictions a second | worker-hours for a million |
 |---|---:|---:|---:|
 """
 _BYTES = """
-## Bytes, and what the client can take in
+## Bytes, and the rate of the client
 
 Bytes moved are those sent from workers to the client, excluding the trial itself, which each worker receives once. They
-are counted where they are written, with every message of the cluster. What is kept is on the disk of the client
+are counted where they are written, with every message of the cluster. Results are kept on the disk of the client
 (`store=`). A store of moments has one size, however long the trial. The client, with a scheduler in its own process,
-reads answers, writes the store and sends turns: its rate bounds how many workers it can feed.
+receives predictions, writes the store and sends turns: its rate limits the number of workers.
 
 | `keep=` | moved for a prediction | on disk for a prediction | on disk once | a client takes in | which feeds |
 |---|---:|---:|---:|---:|---|
 """
 _TABLE = """
-A trial that needs more workers than that is cut in several, each with a seed, a client and a store of its own.
+A trial that needs more workers than that is split into several, each with its own seed, client and store.
 
 ## From a million to 10^12 predictions
 
@@ -56,9 +56,9 @@ Hours are those of one worker, predictions / rate / 3,600; bytes moved and on di
 - Disk: {outcomes} as outcomes (10^12 x {outcome_bytes:.1f} bytes), {effects} as effects, {moments} as moments. Keep
   moments: standard errors, correlations and quantiles of every contrast are in them.
 - Network: 10^12 x {moved_bytes:.1f} bytes = {moved} with moments kept, {taken_time} of one client's processor.
-- A worker that dies costs the turns that it had in hand: two, of about eight batches each.
+- If a worker dies, its current turns are lost: two, of about eight batches each.
 - The standard error shrinks with the square root of the units: 10^12 predictions instead of 10^6 make it 1,000 times
-  smaller. Below the rounding of float32 answers nothing more is learnt: `causalgia check` says how large it is.
+  smaller. More units do not help below the rounding error of float32 predictions, which `causalgia check` reports.
 """
 
 

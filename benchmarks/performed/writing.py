@@ -12,10 +12,10 @@ from performed.reasons import REASONS
 HERE = Path(__file__).resolve().parents[1]
 _HEAD = """# Performance
 
-Written by `python benchmarks/performance_page.py`. Every row is a ratio of two things measured in one process, in turn
-with each other (the median over repeats of the ratio within a repeat), so that it holds on other machines where
-seconds do not. Processor time, one thread, unless threads, disks or workers are what is measured. What a command costs
-as a fresh process is in seconds of this machine, the least of repeats.
+Written by `python benchmarks/performance_page.py`. Every row is a ratio of two quantities measured in one process,
+alternating (the median over repeats of the ratio within a repeat), so that it is comparable between machines.
+Processor time, one thread, unless threads, disks or workers are what is measured. The time of a command as a fresh
+process is in seconds on this machine, the minimum of repeats.
 
 | what | against | target | measured | |
 |---|---|---|---:|---|

@@ -66,17 +66,14 @@ _AT_DOOR = 27
 
 
 def check(design: Design, predictor: Predictor) -> Check:
-    """Check a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
+    """Check a predictor on some units of a design before a trial: its numerical reliability, and the cost of the trial.
 
-    The check covers determinism, independence of batch mates, the numerical floor of effects and strand symmetry; and
-    throughput, memory, best batch size, time of the whole trial and disk space on this machine. It takes seconds, and
-    about half a minute with a slow predictor, for which fewer units are used (2 to 256). Above 50 kb passes are counted
-    instead: twelve sequences are asked (up to 42 where a pass takes less than half a second), of which those in float64
-    take longer, and a further one for the threads; the first line says how many. A network whose edits can be
-    recomputed in part takes four passes more.
+    The check covers determinism, independence of batch mates, the numerical floor of effects and strand symmetry;
+    and throughput, memory, best batch size, time of the whole trial and disk space on this machine. It takes
+    seconds, and about half a minute with a slow predictor, for which fewer units are used (2 to 256).
 
-    A predictor that is not fit for a trial is described, not refused. The units are drawn with a key derived from the
-    design: no seed is needed, a repeated check uses the same units, and no unit of a trial is seen beforehand. No
+    A predictor that is not fit for a trial gives findings, not an error. The units are drawn with a key derived from
+    the design: no seed is needed, a repeated check uses the same units, and no unit of a trial is seen beforehand. No
     effect is reported.
 
     Parameters
@@ -103,6 +100,12 @@ def check(design: Design, predictor: Predictor) -> Check:
     -----
     DegenerateWarning
         If few of the units are distinct sequences.
+
+    Notes
+    -----
+    Above 50 kb the cost is counted in passes: twelve sequences are predicted (up to 42 if a pass takes less than half a
+    second), of which those in float64 take longer, and a further one for the threads; the first line says how many. A
+    network whose edits can be recomputed in part takes four more passes.
 
     Examples
     --------
@@ -143,7 +146,7 @@ class _CheckRun:
         about = _title(self.setup, n)
         if sample is not None and sample.probe is not None:
             exact = f", {sample.n_asked['float64']} of them in float64" if sample.n_asked["float64"] else ""
-            about += f"; {sample.n_asked.total()} sequences were asked{exact}"
+            about += f"; {sample.n_asked.total()} sequences were predicted{exact}"
         return Check(about=about, findings=tuple(self.findings), n_units=n, **self.numbers)
 
     def _sampled(self) -> ProbeUnits:

@@ -1,4 +1,4 @@
-"""A trial as `run` was asked for it, and the contrasts that are computed while it runs."""
+"""The request of `run`: its arguments, checked, and the contrasts that are computed while the trial runs."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         if not isinstance(self.keep, str) or self.keep not in KEEPS:
-            raise DesignError(f"keep={quoted(self.keep)} is none of {', '.join(map(quoted, KEEPS))}")
+            raise DesignError(f"keep={quoted(self.keep)} is not one of {', '.join(map(quoted, KEEPS))}")
         if self.same_answers and self.path is None:
             raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
         check_design(self.design, self.predictor, "run(design, predictor)")
@@ -125,7 +125,7 @@ class RunRequest:
                 raise DesignError(f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}")
             if self.until is not None and self.analysis.tasks is not None:
                 raise DesignError(
-                    "until= watches the effect in each task, and the analysis asks for contrasts between tasks; leave "
+                    "until= monitors the effect in each task, and the analysis asks for contrasts between tasks; leave "
                     "tasks= out of the analysis until the trial has ended, or give n_units= instead of until="
                 )
             if self.until is not None and self.analysis.across is not None:
@@ -178,10 +178,10 @@ class RunRequest:
         if not isinstance(until, Until):
             raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
         if self.design.assignment != "crossover":
-            raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
+            raise DesignError("until= monitors the individual effects of a crossover; a parallel trial has n_units=")
         if "position" in self.predictor.dims:
             raise DesignError(
-                "until= watches one number for each task, and the predictor answers a track; watch a window of it: "
+                "until= monitors one number for each task, and the predictor answers a track; watch a window of it: "
                 "reduce=[cg.Window(...)]"
             )
         until.schedule(self.design.n_units)  # which refuses units that are too few to decide anything

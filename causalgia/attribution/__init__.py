@@ -1,4 +1,4 @@
-"""Maps of sequences: which base matters how much to an answer, as a proposal that a trial then tests.
+"""Attribution maps: the contribution of each base to a prediction, as proposals for a trial to test.
 
 A map has no p-values: scores away from a site rise where a sequence has one, so that shuffled maps are no null.
 """

@@ -1,4 +1,4 @@
-"""`attribute`: maps of sequences, which base matters how much to an answer."""
+"""`attribute`: maps of sequences, the contribution of each base to a prediction."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def attribute(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Return maps of sequences: how much of an answer each base at each position has.
+    """Return attribution maps of sequences: the contribution of each base at each position to the prediction.
 
-    A map proposes; it has no p-values, and a trial tests what it proposes (`causalgia.run`). Single substitutions see
-    nothing of a redundant site, and gradients nothing of a saturated one.
+    Maps propose hypotheses and have no p-values; test them in a trial (`causalgia.run`). Single substitutions do
+    not show redundant sites, and gradients do not show saturated ones.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def attribute(
     PredictorError
         If the predictor gives no gradients, answers along a track, or an answer is not finite.
     SequenceError
-        If the sequences are none, or differ in length.
+        If there are no sequences, or they differ in length.
     ContrastError
         If a task is not there.
 
@@ -122,7 +122,7 @@ def attribute(
 
     Notes
     -----
-    Answers that a sequence of length L costs, with B baselines, beside a few for checks: ``"ism"`` 3 L + 1;
+    Predictions for a sequence of length L with B baselines, in addition to a few for checks: ``"ism"`` 3 L + 1;
     ``"gradient"`` 1; ``"occlusion"`` B (L - 3) + 1; ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1;
     ``"integrated_gradients"`` 17 B + 1; sequences whose scores do not add up with 16 points on a line are explained
     again with twice as many, up to 4,096 (8,160 B more at most, because networks of many kinks need them);
@@ -149,7 +149,7 @@ def attribute(
     if method not in get_args(Method):
         known = list(get_args(Method))
         raise AttributionError(
-            f"method={quoted(method)} is no method{nearest(str(method), known) or ''}; use one of "
+            f"method={quoted(method)} is not a method{nearest(str(method), known) or ''}; use one of "
             f"{', '.join(map(quoted, known))}"
         )
     over_baselines = method in _OVER_BASELINES

@@ -1,4 +1,4 @@
-"""Interactions of positions: `interactions` of all pairs, and `dfim` of a site with the whole map."""
+"""Interactions of positions: of all pairs (`interactions`), and of one site with all others (`dfim`)."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def interactions(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis: what both do beyond their sum.
+    r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis: joint minus single effects.
 
     Use it to find which positions of a sequence, or of a family of aligned sequences, act together. It is positive
-    where bases need each other (AND), negative where one does for the other (OR, saturation), and 0 where they add up.
-    `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh units by
+    where bases need each other (AND), negative where either is enough (OR, saturation), and 0 where they are
+    additive. `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh units by
     `causalgia.experiments.site_pairs`.
 
     Parameters
@@ -88,7 +88,7 @@ def interactions(
     PredictorError
         If it is no predictor, answers along a track, or an answer is not finite.
     SequenceError
-        If the sequences are none, or differ in length.
+        If there are no sequences, or they differ in length.
     ContrastError
         If a task is not there.
 
@@ -207,14 +207,16 @@ def _requested(positions: Any, pairs: Any, width: int) -> tuple[NDArray[np.int64
 
 def _as_list(values: Any, name: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise AttributionError(f"{name}={quoted(values)} is no list; give such as [(8, 28)], or positions=range(8, 36)")
+        raise AttributionError(
+            f"{name}={quoted(values)} is not a list; give such as [(8, 28)], or positions=range(8, 36)"
+        )
     return list(values)
 
 
 def _as_whole_numbers(values: Any, name: str) -> NDArray[np.int64]:
     listed = _as_list(values, name)
     if odd := [value for value in listed if not is_whole(value)]:
-        raise AttributionError(f"{name}: {quoted(odd[0])} is no position; give whole numbers, counted from 0")
+        raise AttributionError(f"{name}: {quoted(odd[0])} is not a position; give whole numbers, counted from 0")
     return np.asarray(listed, np.int64)
 
 
@@ -223,7 +225,7 @@ def _check_once(asked: Sequence[tuple[int, ...]], name: str) -> None:
     for one in asked:
         if one in seen:
             what = str(one[0]) if len(one) == 1 else f"{one} (in either order)"
-            raise AttributionError(f"{name}: {what} is there twice; give each once")
+            raise AttributionError(f"{name}: {what} appears twice; give each once")
         seen.add(one)
 
 
@@ -356,11 +358,11 @@ def dfim(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Map what the rest of a sequence owes to one of its sites: contributions minus those with the site exchanged.
+    r"""Map how contributions elsewhere depend on one site: contributions minus those with the site exchanged.
 
-    Use it to find the partners of a known site. A position whose contribution falls when the site is exchanged needs it
-    (positive, AND); one whose contribution rises stands in for it (negative, OR). It is a map, without p-values; all
-    pairs of positions are measured by `causalgia.attribution.interactions`.
+    Use it to find the partners of a known site. A position whose contribution falls when the site is exchanged
+    needs it (positive, AND); one whose contribution rises can replace it (negative, OR). It is a map, without
+    p-values; all pairs of positions are measured by `causalgia.attribution.interactions`.
 
     Parameters
     ----------
@@ -402,7 +404,7 @@ def dfim(
     With :math:`c_j(x)` the contribution of position j (`causalgia.attribution.contributions`), the score is
     :math:`c_j(x) - E_e[c_j(x_e)]`, over exchanges e in which every base of the site becomes one of the other three. By
     ``"ism"`` with a source of one position it is the interaction of pair mutagenesis, exactly. Greenside et al. replace
-    a motif by base frequencies, which is no sequence; here every edited sequence is one. Shuffles, the default
+    a motif by base frequencies, which is not a sequence; here every edited sequence is one. Shuffles, the default
     baselines, are those of each edited sequence; a null model such as ``baselines=cg.Uniform(length=...)`` has the same
     baselines for both maps, so that most of their noise cancels. It takes as many maps as exchanges, and one more.
 
@@ -481,12 +483,12 @@ def _as_source(source: object, length: int) -> tuple[int, int]:
         start, stop = as_span((source, int(source) + 1) if is_whole(source) else source)
     except DesignError as error:
         raise AttributionError(
-            f"source={quoted(source)} is no site: {error}; give a position such as 20, or (16, 24)"
+            f"source={quoted(source)} is not a site: {error}; give a position such as 20, or (16, 24)"
         ) from error
     if stop > length:
         raise AttributionError(f"source=({start}, {stop}) leaves the sequences, which have {length:,} bp")
     if stop - start == length:
-        raise AttributionError(f"source=({start}, {stop}) is the whole sequence, and nothing is left to map")
+        raise AttributionError(f"source=({start}, {stop}) is the whole sequence, and no base is left to map")
     return start, stop
 
 

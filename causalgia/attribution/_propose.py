@@ -1,4 +1,4 @@
-"""`propose`: words that maps of sequences suggest, for a trial to test."""
+"""`propose`: words suggested by maps of sequences, for a trial to test."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def propose(
     rc: bool | None = None,
     rng: RNG,
 ) -> xr.Dataset:
-    """Return the words that maps of sequences suggest, as proposals for a trial on other sequences.
+    """Return words suggested by maps of sequences, as proposals for a trial on other sequences.
 
     Windows of a map whose contributions add up to more (or less) than those of most windows on maps of null sequences
-    are seqlets; seqlets of equal letters are a pattern, which average mutagenesis then trims. Nothing is tested: a
-    proposal is tested by `causalgia.experiments.proposals` on units that did not propose it.
+    are seqlets; seqlets of equal letters are a pattern, which average mutagenesis then trims. Nothing is tested
+    here; use `causalgia.experiments.proposals` to test proposals on other units.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def propose(
         A row a pattern, the largest average effect first: ``consensus`` (the word), ``motif (pattern, motif_position,
         base)`` with ``width``, ``n_seqlets``, ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
         ``proposed (pattern, unit)``, ``proposed_by (pattern, method)``, and the limits ``threshold (side, task)``,
-        unless others called the seqlets. None may be found: no row is an answer.
+        unless others called the seqlets. There may be no rows.
 
     Raises
     ------
@@ -160,9 +160,7 @@ def propose(
     if not called:
         level = _LEVEL if level is None else level
         if not is_real(level) or not 0 < level < 1:
-            raise AttributionError(
-                f"level={quoted(level)} is no share of windows between 0 and 1; give one such as {_LEVEL}"
-            )
+            raise AttributionError(f"level={quoted(level)} is not a share between 0 and 1; give one such as {_LEVEL}")
         limits["level"] = float(level)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
     if not called:
@@ -220,11 +218,11 @@ def methods_asked(method: object) -> tuple[str, ...]:
     asked = [method] if isinstance(method, str) or not isinstance(method, Sequence) else list(method)
     known = list(get_args(Method))
     if "all" in asked:
-        raise AttributionError(f"method={quoted(method)}: 'all' stands by itself; give method='all'")
+        raise AttributionError(f"method={quoted(method)}: 'all' is not combined with others; give method='all'")
     wrong = [one for one in asked if one not in known]
     if wrong or not asked:
         raise AttributionError(
-            f"method={quoted(method)} is no method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
+            f"method={quoted(method)} is not a method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
             f"several of {', '.join(map(quoted, known))}, or 'all'"
         )
     return tuple(dict.fromkeys(map(str, asked)))
@@ -359,7 +357,7 @@ def _as_null(null: object, maps: xr.Dataset) -> NullModel:
         return DinucleotideShuffle(of=_sequences_of(maps))
     if not isinstance(null, NullModel):
         raise AttributionError(
-            f"null={quoted(null)} is no null model; give one such as cg.Uniform(length=...), or leave null= out"
+            f"null={quoted(null)} is not a null model; give one such as cg.Uniform(length=...), or leave null= out"
         )
     if null.length != maps.sizes["position"]:
         raise AttributionError(

@@ -148,7 +148,7 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
             others = sorted({*known} - {""})
             hint = nearest(channel, others, most=3) or "."
             raise AttributionError(
-                f"channels={quoted(channel)} is no name of a channel{hint} They are {quoted(others)}"
+                f"channels={quoted(channel)} is not the name of a channel{hint} They are {quoted(others)}"
             )
         found += numbers
     return found
@@ -258,9 +258,9 @@ class _WithoutChannels(nn.Module):
 
 
 def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
-    """Return a predictor beside copies whose parameters are shuffled: what it says without what it has learned.
+    """Return a predictor and copies with shuffled parameters, as an ensemble: its predictions without training.
 
-    What a trial finds in the copies as well comes from the architecture, the read-out or the backgrounds, and not from
+    An effect that the copies also show comes from the architecture, the read-out or the backgrounds, not from
     training. ``cg.contrast(cg.run(design, randomized(predictor, rng=0)), over="model", control="intact")`` compares
     each copy with the network on the same units; with ``contrasts=``, effects are compared in place of outcomes.
 

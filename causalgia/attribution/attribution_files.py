@@ -1,4 +1,4 @@
-"""`read_attributions`: maps that other programs wrote, with their sequences."""
+"""`read_attributions`: maps written by other programs, with their sequences."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_attributions(
     task: str = "task",
     scale: str = "as in the file",
 ) -> xr.Dataset:
-    """Read maps that another program wrote, for averages, logos and contributions of this one.
+    """Read maps written by another program, for averages, logos and contributions.
 
     The format is found by the content: HDF5 of ChromBPNet (``shap/seq``, else ``projected_shap/seq``, with
     ``raw/seq``) or of BPNet (``hyp_scores`` with ``input_seqs``), regions of FiNeMo, or any ``.npz`` or ``.npy`` of

@@ -1,4 +1,4 @@
-"""Gradients of an answer, along the line from baselines too, and DeepLIFT multipliers; needs torch.
+"""Gradients of a prediction, also along the line from baselines, and DeepLIFT multipliers; needs torch.
 
 DeepLIFT multipliers are tangermeme's, on a copy of the network in which every activation passes through a module: rules
 of DeepLIFT attach to modules, so that of a network that calls ``x.relu()`` they see nothing, and the scores are wrong

@@ -39,8 +39,8 @@ def filters(
 ) -> xr.Dataset:
     """Return what each channel of a layer responds to: base frequencies over the sites that excite it.
 
-    A site of a channel is a window where its activation exceeds half of its maximum over all sequences. A filter that
-    looks like a motif proposes; what the network does with it, a contrast with `Nullified` tells.
+    A site of a channel is a window where its activation exceeds half of its maximum over all sequences. A filter
+    that looks like a motif is a hypothesis; a contrast with `Nullified` estimates its effect on the network.
 
     Parameters
     ----------
@@ -122,11 +122,12 @@ def match(
 ) -> xr.Dataset:
     """Return how alike motifs are to those of a database: Tomtom p-values, and q-values over all pairs.
 
-    Tomtom takes the columns of a motif for independent draws from those of the database. Columns of little information
-    then match the gaps of long motifs too well: of 100 filters drawn at random 6 to 100 had a q of .1 or less, most
-    for the 34-bp motifs of CTCF. So each motif is also compared as 20 random ones, with the bases of each column in
-    random order, and p is raised to the power ``1 / max(1, mean of -log p of these)``: exact if -log p is exponential.
-    Of 400 random filters at each of four strengths, .3 to 4.8 % then had a motif with a q of .1 or less.
+    Tomtom treats the columns of a motif as independent draws from those of the database. Columns of little
+    information then match the gaps of long motifs too well: of 100 filters drawn at random 6 to 100 had a q of .1
+    or less, most for the 34-bp motifs of CTCF. Therefore each motif is also compared as 20 random ones, with the
+    bases of each column in random order, and p is raised to the power ``1 / max(1, mean of -log p of these)``:
+    exact if -log p is exponential. Of 400 random filters at each of four strengths, .3 to 4.8 % then had a motif
+    with a q of .1 or less.
 
     Parameters
     ----------
@@ -253,9 +254,9 @@ def _by_name(motifs: Any, argument: str) -> dict[str, Motif]:
 def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) -> xr.Dataset:
     """Return the attention weights of a layer for each sequence, averaged over its heads.
 
-    Places that attend to each other propose pairs of positions: give their bases to
-    `causalgia.attribution.interactions` (``pairs=``), and test what interacts on fresh units by
-    `causalgia.experiments.site_pairs`. A weight says what is mixed, not what it does to the answer; it has no p-value.
+    Use it to propose pairs of positions: give their bases to `causalgia.attribution.interactions` (``pairs=``), and
+    test interactions on fresh units by `causalgia.experiments.site_pairs`. A weight shows which positions are
+    combined, not their effect on the prediction; it has no p-value.
 
     Parameters
     ----------

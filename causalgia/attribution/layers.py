@@ -1,4 +1,4 @@
-"""Layers of a network by name: what their channels answer, and the sites where they read. Needs torch."""
+"""Layers of a network by name: the activations of their channels, and the sites that they read. Needs torch."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
         listed = ", ".join(map(quoted, list(known)[:40])) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
         has = f"it has {listed}" if known else "it has none: address layers of a network that is made of modules"
         near = nearest(str(layer), list(known)) or ""
-        raise AttributionError(f"layer={quoted(layer)} is no layer of {type(network).__name__}{near}; {has}")
+        raise AttributionError(f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; {has}")
     return known[layer]
 
 

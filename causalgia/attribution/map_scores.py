@@ -1,4 +1,4 @@
-"""Scores of maps: from answers alone, by mutagenesis and exchanges, and from multipliers against baselines."""
+"""Scores of maps: from predictions alone (mutagenesis, exchanges), and from multipliers against baselines."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def as_null(baselines: object, of: Sequences) -> NullModel:
     Raises
     ------
     AttributionError
-        If it is no null model, or one of another length, or sequences are too short for shuffles.
+        If it is not a null model, or one of another length, or sequences are too short for shuffles.
     """
     if baselines is None and of.length < _LEAST_SHUFFLED:
         raise AttributionError(
@@ -294,7 +294,8 @@ def as_null(baselines: object, of: Sequences) -> NullModel:
         return DinucleotideShuffle(of=of)
     if not isinstance(baselines, NullModel):
         raise AttributionError(
-            f"baselines={quoted(baselines)} is no null model, and a row of zeros or of quarters is no sequence; give "
+            f"baselines={quoted(baselines)} is not a null model, and a row of zeros or of quarters is not a "
+            "sequence; give "
             "one such as cg.DinucleotideShuffle(of=sequences) or cg.Uniform(length=...), or leave baselines= out"
         )
     if baselines.length != of.length:

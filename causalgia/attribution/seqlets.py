@@ -1,4 +1,4 @@
-"""Seqlets: windows with a large part of an answer, read from tables, and the patterns that they share."""
+"""Seqlets: windows with a large contribution to a prediction, also from tables, and the patterns that they share."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
     other = next((task for task in named if task not in tasks), None)
     if other is not None:
         raise AttributionError(
-            f"seqlets=: task {quoted(other)} is none of the maps{nearest(other, tasks)}; they have {quoted(tasks)}"
+            f"seqlets=: task {quoted(other)} is not one of the maps{nearest(other, tasks)}; they have {quoted(tasks)}"
         )
     return np.array([tasks.index(task) for task in named], dtype=np.int64)
 

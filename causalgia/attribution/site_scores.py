@@ -1,4 +1,4 @@
-"""Scores of sites in maps: of observed bases, averaged over instances, and beside a trial's effects."""
+"""Scores of sites in maps: of observed bases, averaged over instances, and compared with the effects of a trial."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def average(
 ) -> xr.Dataset:
     r"""Estimate the mean score of each base at each position of a motif, over the instances of that motif.
 
-    One map is a description of one sequence; its average over instances is an estimate, with an interval for new
-    sequences from the population that these are a sample of. With ``method="ism"`` it is the average causal effect of
-    a base at that position, against the mean of the four. ``cg.simultaneous(..., method="dunnett")`` gives intervals
-    that hold over all positions and bases together, and `causalgia.plot.average_logo` draws them.
+    One map describes one sequence; the average over instances is an estimate, with an interval for new sequences
+    from the same population. With ``method="ism"`` it is the average causal effect of a base at that position,
+    against the mean of the four. ``cg.simultaneous(..., method="dunnett")`` gives intervals that hold over all
+    positions and bases together, and `causalgia.plot.average_logo` draws them.
 
     Parameters
     ----------
@@ -251,10 +251,11 @@ def against_trial(
     threshold: float | None = None,
     both_strands: bool = True,
 ) -> xr.Dataset:
-    """Compare what a site does in each sequence, by single substitutions, with its average effect in a trial.
+    """Compare the effect of a site in each sequence, by single substitutions, with its average effect in a trial.
 
-    A substitution sees what a site adds to the rest of its sequence: next to nothing where another site does the same
-    (an OR gate), and a part where copies saturate. Such sites look unimportant on a map, and are flagged.
+    A substitution measures what a site adds to the rest of its sequence: almost nothing if another site has the
+    same effect (an OR gate), and only a part if copies saturate. Such sites look unimportant on a map, and are
+    flagged.
 
     Parameters
     ----------

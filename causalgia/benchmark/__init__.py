@@ -1,4 +1,4 @@
-"""Benchmarks of interpretation: methods against what oracles and trained networks are known to read."""
+"""Benchmarks of interpretation methods, on oracles and trained networks whose words are known."""
 
 from __future__ import annotations
 

@@ -40,10 +40,9 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Case:
-    """Sequences whose truth is known, and one or several networks that read them.
+    """Sequences with known sites, and one or several networks that read them.
 
-    What a site does is not given: it is computed from the networks' answers to the sequences with and without each
-    site.
+    The effect of a site is not given; it is computed from the networks' predictions with and without each site.
 
     Parameters
     ----------
@@ -201,7 +200,7 @@ def planted_case(
     drawn = generator.integers(0, 4, (64 * n, length), dtype=np.uint8)
     backgrounds = drawn[~read_by(strong, drawn).to_numpy().any((1, 2))][:n]
     if len(backgrounds) < n:
-        raise AttributionError(f"case {quoted(name)}: hardly a background of {length} bp is not read by the oracle")
+        raise AttributionError(f"case {quoted(name)}: the oracle reads nearly every background of {length} bp")
     sequences, sites = backgrounds.copy(), []
     for unit in range(n):
         letters = [(word, _hairpin(generator) if word == "hairpin" else word) for word in words[unit % len(words)]]

@@ -1,4 +1,4 @@
-"""`interpretation`: how well a method of interpretation finds what networks are known to read."""
+"""`interpretation`: how well a method of interpretation finds the words that networks are known to read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ORDER = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interpretation:
-    """The answer of `causalgia.benchmark.interpretation`.
+    """The result of `causalgia.benchmark.interpretation`.
 
     Attributes
     ----------
@@ -82,10 +82,10 @@ def _cell(value: float) -> str:
 
 
 def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: RNG = 0) -> Interpretation:
-    """Return how well a method finds what oracles and trained networks are known to read.
+    """Return how well a method finds the words that oracles and trained networks are known to read.
 
-    A method is a function of a network and sequences that scores their bases. It is asked about sequences with sites
-    that were put there, so that it is known which bases count, how much, and together with which.
+    A method is a function of a network and sequences that scores their bases. It is run on sequences with planted
+    sites, so that the bases with an effect, its size and its interactions are known.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
 
     if not callable(method):
         raise AttributionError(
-            f"method={quoted(method)} is no function of a predictor and tokens; such as lambda predictor, tokens: "
+            f"method={quoted(method)} is not a function of a predictor and tokens; such as lambda predictor, tokens: "
             "cg.attribute(tokens, predictor, method='ism')"
         )
     key = root_key(rng)
@@ -148,7 +148,7 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
     known = cases_of_the_zoo(rng=rng) if cases is None else tuple(cases)
     for case in known:
         if not isinstance(case, Case):
-            raise AttributionError(f"cases= has {quoted(case)}, which is no cg.benchmark.Case; make one of it")
+            raise AttributionError(f"cases= has {quoted(case)}, which is not a cg.benchmark.Case; make one of it")
     if not known or len({case.name for case in known}) < len(known):
         raise AttributionError("cases= must be one or more, of different names")
     refused: dict[tuple[str, str], str] = {}
@@ -382,7 +382,8 @@ def _check_words(pairs: Pairs, case: Case) -> None:
     for word in (word for pair in pairs for word in pair):
         if word not in names and (not word or set(word) - set("ACGTU")):
             raise AttributionError(
-                f"the method returned an interaction of {quoted(word)}, which is no word of A, C, G and T or U, nor a "
+                f"the method returned an interaction of {quoted(word)}, which is not a word of A, C, G and T or "
+                "U, nor a "
                 f"site of case {quoted(case.name)}; name the two words by their letters"
             )
 

@@ -65,8 +65,8 @@ def calibrate(
 ) -> xr.Dataset:
     """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
 
-    Each rate is given with the band in which it lies by chance if the nominal rate holds; the trial is the replicate,
-    and the error rate of the bands is shared by all rows. If the analysis has a region of practical equivalence,
+    Each rate is given with the band in which it lies by chance if the nominal rate holds. Trials are the
+    replicates, and the bands hold for all rows together. If the analysis has a region of practical equivalence,
     verdicts and printed intervals are those of `causalgia.analyze`.
 
     Parameters
@@ -75,8 +75,8 @@ def calibrate(
         The design.
     predictor_or_simulator
         A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does, with
-        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test what a posterior
-        promises.
+        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test the
+        calibration of a posterior.
     n_trials
         Number of trials, two or more; as many A/A trials are run too. 1,000 detect a true .07 instead of .05 with
         probability .7.
@@ -100,8 +100,8 @@ def calibrate(
     -------
     Dataset
         ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``, ``p_same (trial, task)`` of the A/A
-        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the available truth could not show.
-        Notes list the rows.
+        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] lists what cannot be measured with the
+        available truth. Notes list the rows.
 
     Raises
     ------
@@ -145,7 +145,9 @@ def calibrate(
     """
     check_design(design, predictor_or_simulator, "calibrate(design, predictor_or_simulator)")
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
-        raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
+        raise EstimateError(
+            f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed, and 1,000 give useful bands"
+        )
     simulator_of(predictor_or_simulator)  # raises PredictorError
     _check_truth(truth)
     request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)

@@ -1,4 +1,4 @@
-"""Rows of a calibration table: observed rates in repeated trials, with their bands of chance."""
+"""Rows of a calibration table: observed rates in repeated trials, with their binomial bands."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _top(
 
         causalgia refute results
 
-    Fixed beforehand, for a paper:
+    Pre-registered, for a paper:
 
         causalgia plan trial.toml
 
@@ -145,7 +145,7 @@ def _top(
 
         causalgia run copies.toml --out copies
 
-    The variants of a list, among matched null variants:
+    Variants, ranked among matched null variants:
 
         causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
@@ -242,7 +242,7 @@ def init(
         check_link(place)
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
-            raise DesignError(f"{place} is already there; give another name, or --force to write over it")
+            raise DesignError(f"{place} exists already; give another name, or --force to write over it")
     made = "" if path.parent.exists() else f" in the new folder {path.parent}"
     make_folder(path.parent)
     for place, text in files.items():
@@ -343,12 +343,14 @@ def analyze(
     rope: Annotated[str | None, typer.Option(metavar="ROPE", help=_ROPE)] = None,
     law: Annotated[str | None, typer.Option(metavar="LAW", help=f"Law of the effects: {', '.join(LAWS)}.")] = None,
     across: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"task: tasks share strength; draws {SHARING}.")
+        str | None, typer.Option(metavar="NAME", help=f"task: tasks borrow strength from each other; draws {SHARING}.")
     ] = None,
     error: Annotated[str | None, typer.Option(metavar="KIND", help=f"Kind of claim: {', '.join(ERRORS)}.")] = None,
     rare: Annotated[
         str | None,
-        typer.Option(metavar="SHARE", help="Share of backgrounds on which no effect may be missed (0.01), or none."),
+        typer.Option(
+            metavar="SHARE", help="Smallest share of backgrounds on which an effect must be detectable (0.01), or none."
+        ),
     ] = None,
     level: Annotated[float | None, typer.Option(metavar="P", help="1 minus the error rate of verdicts.")] = None,
     control: _Control = None,
@@ -460,7 +462,7 @@ app.add_group(bench)
 
 
 def main() -> None:
-    """Run the command line; a terminal that lacks a sign gets a question mark and no traceback."""
+    """Run the command line; characters that a terminal cannot print become question marks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

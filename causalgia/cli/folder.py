@@ -92,7 +92,7 @@ def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
     for name in (OUTCOMES, SPEC):
         path = folder / name
         if path.exists() and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))):
-            raise OutcomesError(f"{path} is there already; choose another --out for a trial with --store")
+            raise OutcomesError(f"{path} exists already; choose another --out for a trial with --store")
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
@@ -277,7 +277,7 @@ def as_other_trial(error: StoreError, folder: Path, there: Mapping[str, Any], no
         return StoreError(str(error).replace("another path as store=", "another --out"))
     return StoreError(
         f"{folder} holds a trial with other settings ({differ}); choose another --out, or give the same settings to "
-        "go on with this one"
+        "continue this one"
     )
 
 
@@ -367,7 +367,10 @@ StoreOption: TypeAlias = Annotated[
 ]
 SameAnswersOption: TypeAlias = Annotated[
     bool,
-    typer.Option("--same-answers", help="Resume a store of another predictor if some kept answers are this one's."),
+    typer.Option(
+        "--same-answers",
+        help="Resume a store of another predictor if a sample of its stored answers agrees with this one's.",
+    ),
 ]
 KeepOption: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
 

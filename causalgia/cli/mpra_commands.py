@@ -95,7 +95,7 @@ _PilotArms = Annotated[
     typer.Option(metavar="ARMS", help="Treatments of the pilot that are used, separated by commas; default: all."),
 ]
 _Recovery = Annotated[
-    float, typer.Option(metavar="SHARE", help="Share of the planned barcodes that counts will have, 0 to 1.")
+    float, typer.Option(metavar="SHARE", help="Share of the planned barcodes that will be recovered, 0 to 1.")
 ]
 _Dispersion = Annotated[
     float | None,

@@ -279,7 +279,7 @@ class OneLineGroup(TyperGroup):
             if not arg.strip() or (arg.startswith("--") and arg.endswith("=")):  # as a folder: the working folder
                 after = args[place - 1] if place else "causalgia"
                 raise DesignError(
-                    f"an empty text stands after {quoted(after)} on the command line; give a name, or leave it out"
+                    f"there is an empty text after {quoted(after)} on the command line; give a name, or leave it out"
                 )
         return super().parse_args(ctx, args)
 

@@ -57,7 +57,7 @@ def report_folder(
         list[str] | None, typer.Option("--task", metavar="NAME", help="Report this task alone; may be repeated.")
     ] = None,
 ) -> None:
-    """Report the results in a folder: as one page that loads nothing from elsewhere, or as text for a paper.
+    """Report the results in a folder: as one self-contained page, or as text for a paper.
 
     The page has the finding, pictures, a table to sort and filter, the checks of causalgia refute if they lie in the
     folder, convergence, provenance, and what to cite.

@@ -49,14 +49,17 @@ def discover_words(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
     motifs: Annotated[
         Path | None,
-        typer.Option("--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, its vertebrates'."),
+        typer.Option(
+            "--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, for its vertebrate motifs."
+        ),
     ] = None,
     n_units: Annotated[int, typer.Option(metavar="N", min=2, help="Backgrounds of each trial.")] = 200,
     method: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What proposes words: seqlets, modisco, filters, kmer; once for each. All that can, if left out.",
+            help="Method that proposes words: seqlets, modisco, filters, kmer; may be repeated. Default: all "
+            "available.",
         ),
     ] = None,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of null sequences and backgrounds.")] = 0,
@@ -67,11 +70,13 @@ def discover_words(
 ) -> None:
     """Find the words that a network reads: proposed on half of the sequences, tested on the other half.
 
-    Maps of one half propose words; each is embedded in shuffles of the other half and compared with placebo words. If
-    the file lists several weights, words are tested in each retraining, and hold where they do in more than half.
+    Maps of one half propose words; each is embedded in shuffles of the other half and compared with placebo words.
+    If the file lists several weights, words are tested in each retraining, and hold if they do so in more than
+    half.
 
-    Writes a table of all words (words.csv), those that did not hold included, how pairs of the largest read together
-    (pairs.csv), and where words that hold occur (sites.bed). The same command resumes a run that was stopped.
+    Writes a table of all words, including those that do not hold (words.csv), interactions of pairs of the largest
+    words (pairs.csv), and the positions of words that hold (sites.bed). The same command resumes a run that was
+    stopped.
 
     Example:   causalgia discover net.toml --sequences peaks.fa --out words
 
@@ -145,7 +150,8 @@ def score_variants(
         typer.Option("--predictor", metavar="TOML", help="A file with the table [predictor], as in a trial.toml."),
     ] = None,
     length: Annotated[
-        int | None, typer.Option("--length", metavar="N", min=1, help="Bases of a window: what is read.")
+        int | None,
+        typer.Option("--length", metavar="N", min=1, help="Bases of a window: the input length of the network."),
     ] = None,
     schema: Annotated[
         str,
@@ -161,11 +167,11 @@ def score_variants(
         ),
     ] = "genome",
     match: Annotated[
-        str, typer.Option(metavar="KEYS", help="What null variants share with theirs, separated by commas.")
+        str, typer.Option(metavar="KEYS", help="Keys in which null variants match theirs, separated by commas.")
     ] = "substitution,context:3,distance,length",
     n_null: Annotated[int, typer.Option(metavar="N", min=39, help="Null variants.")] = 10_000,
     least: Annotated[
-        int, typer.Option(metavar="N", min=39, help="Null variants of a stratum; with fewer, keys are dropped.")
+        int, typer.Option(metavar="N", min=39, help="Fewest null variants of a stratum; below that, keys are dropped.")
     ] = 2_000,
     tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
     read_out: Annotated[
@@ -173,7 +179,7 @@ def score_variants(
         typer.Option(
             "--read-out",
             metavar="BED",
-            help="Sites in the middle of windows, such as TSS: the nearest of each variant. Default: the variant.",
+            help="Sites to center windows on, such as TSS: the nearest to each variant. Default: the variant.",
         ),
     ] = None,
     align: Annotated[
@@ -194,13 +200,17 @@ def score_variants(
             "--skip-mismatches", help=f"Leave out variants whose reference allele the genome lacks; {SKIPPED}."
         ),
     ] = False,
-    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Another number draws other null variants.")] = 0,
+    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of the null variants.")] = 0,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     same_answers: Annotated[
-        bool, typer.Option("--same-answers", help="Resume with another predictor if some kept answers are this one's.")
+        bool,
+        typer.Option(
+            "--same-answers",
+            help="Resume with another predictor if a sample of its stored answers agrees with this one's.",
+        ),
     ] = False,
     dask: DaskOption = None,
     workers: WorkersOption = None,
@@ -211,7 +221,7 @@ def score_variants(
     (variants.tsv) and an annotated VCF (variants.vcf). Answers are saved during the run; the same command resumes after
     Ctrl-C, a kill or a full disk.
 
-    Options may stand in a trial file instead, with [experiment] of kind = "variants", [null] of kind =
+    Options may also be given in a trial file, with [experiment] of kind = "variants", [null] of kind =
     "matched_variants" and [predictor].
 
     Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
@@ -261,10 +271,7 @@ def _check_no_options(ctx: typer.Context, calls: Path) -> None:
     """Raise DesignError if an option is given that stands in the trial file."""
     given = _options_set(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
     if given:
-        raise DesignError(
-            f"{given[0]} beside {calls}: what the variants are and how they are ranked stands in "
-            "the file; write it there"
-        )
+        raise DesignError(f"{given[0]} beside {calls}: the file defines the variants and their ranking; write it there")
 
 
 def _rope(text: str) -> Any:
@@ -340,7 +347,7 @@ def _null_model(null: str, match: str, least: int, rng: int) -> Any:
     if null == "none":
         return None
     if null not in _NOT_SEQUENCES and not Path(null).is_file():
-        raise DesignError(f"--null {null} is no file, nor one of genome, variants, none")
+        raise DesignError(f"--null {null} is neither a file nor one of genome, variants, none")
     keys = tuple(key.strip() for key in match.split(",") if key.strip())
     return MatchedVariants(of=null, match=keys, least=least, seed=rng)
 

@@ -69,8 +69,8 @@ def run_trial(
 
     With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
 
-    With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, it is
-    what is run, and whatever it does otherwise than the lock is named and labelled exploratory in every result.
+    With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, that
+    file is run, and its deviations from the lock are labelled exploratory in every result.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -346,7 +346,7 @@ def refute_trial(
         Path | None, typer.Option("--real", metavar="FASTA", help="Real sequences of the length of the backgrounds.")
     ] = None,
     positive: Annotated[
-        str | None, typer.Option("--positive", metavar="WORD", help="A word that the predictor must know.")
+        str | None, typer.Option("--positive", metavar="WORD", help="A word that the predictor must recognize.")
     ] = None,
     motifs: Annotated[
         list[str] | None,
@@ -385,7 +385,7 @@ def refute_trial(
     outcomes = load_outcomes(folder)
     spec = folder / SPEC if predictor is None else predictor
     if not spec.is_file():
-        raise OutcomesError(f"{spec} is no file; name one with the table [predictor]: --predictor net.toml")
+        raise OutcomesError(f"{spec} is not a file; give one with the table [predictor]: --predictor net.toml")
     network = load_predictor_spec(read_predictor_spec(spec), spec, device)
     found = refute(
         outcomes,

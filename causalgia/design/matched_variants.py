@@ -1,4 +1,4 @@
-"""Null variants: a distribution over variants that are alike in all that is matched, drawn for given variants."""
+"""Null variants: a distribution over variants that match given variants in the chosen keys."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ MOST_IN_A_SEQUENCE, SEQUENCES_FOR_SEVERAL = 10, 1_000
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MatchedVariants(Choice):
-    """The null model of variants: variants elsewhere that are like the given ones in all that is matched.
+    """The null model of variants: variants elsewhere that match the given ones in the chosen keys.
 
-    Use it to ask whether a variant's effect is large: ``cg.experiments.variants(vcf, fasta, length=...,
-    null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is exact for a predictor; its null
-    distribution is that of variants which could as well have been the one observed.
+    Use it to test whether a variant's effect is large: ``cg.experiments.variants(vcf, fasta, length=...,
+    null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is exact for a predictor; its
+    null distribution is that of variants exchangeable with it.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class MatchedVariants(Choice):
         the substitution, then the distance; the length never. By default 2,000, which resolve the p-values of variants
         of which 5 % are real.
     seed
-        Another number draws other null variants.
+        Seed of the null variants.
 
     Raises
     ------

@@ -110,9 +110,9 @@ class Profile(FromSequences):
 class Markov(FromSequences):
     """A Markov chain of the given order m: each next base by the parents' transition frequencies.
 
-    A background starts with a word of m bases drawn from the m-mers at every position of the parents, and goes on by
-    the maximum-likelihood transitions (the share of each base after each m-mer). The chain is not stationary in
-    general: base frequencies can change along a background, most where the parents are few and short.
+    A background starts with a word of m bases drawn from the m-mers at every position of the parents, and continues
+    with the maximum-likelihood transitions (the share of each base after each m-mer). The chain is not stationary
+    in general: base frequencies can change along a background, most where the parents are few and short.
 
     Parameters
     ----------
@@ -301,10 +301,10 @@ class DinucleotideShuffle(KletShuffle):
 class Genomic(FromParents):
     """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
 
-    Units are in the given order if `n_units` equals the number of sequences (times `n_draws`), else a random subset
-    without replacement, of which a smaller trial uses the first part. With ``n_draws=2`` or more every sequence is that
-    many units in a row: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a
-    standard error for ``target="units"`` needs.
+    Units are in the given order if `n_units` equals the number of sequences (times `n_draws`); otherwise they are a
+    random subset without replacement, and a smaller trial uses the first part of a larger one. With ``n_draws=2``
+    or more every sequence is that many units in a row: arms that draw (a scramble, a sampled motif) then have
+    several draws for each sequence, which a standard error for ``target="units"`` needs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Draws of null variants: places in sequences or loci of a genome that match the change of a given variant."""
+"""Draws of null variants: positions in sequences or loci of a genome that match a given variant."""
 
 from __future__ import annotations
 

@@ -276,11 +276,11 @@ class Placebo(Patterned):
 def placebos(
     pattern: str | Motif, *, at: int, n_words: int, strand: Literal["+", "-"] = "+", rng: RNG = 0
 ) -> dict[str, Intervention]:
-    """Return `n_words` fixed placebo words as arms: the distribution that real effects are judged against.
+    """Return `n_words` fixed placebo words as arms: the reference distribution for effects of real words.
 
     The words are distinct rearrangements of the pattern (for a motif: of sampled instances), drawn uniformly from
-    those that do not carry it, as for `Placebo`. With 40 words or more they set a scale ("beyond 97.5 % of placebos");
-    with fewer they give a rank p-value and no quantile.
+    those that do not carry it, as for `Placebo`. 40 words or more define a region ("beyond 97.5 % of placebos");
+    fewer give a rank p-value but no quantile.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Interventions at a site of its own in each given sequence: occlusion of instances, alleles in their contexts.
+"""Interventions at a different site in each given sequence: occlusion of instances, alleles in their contexts.
 
 Units of ``Genomic(of=..., n_draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
 ``u // d``. So an intervention can hold a span or a word for each row (or spans that its draws take in turn), and says
@@ -112,7 +112,7 @@ class Sited(Intervention):
 
 @dataclass(frozen=True)
 class AblateEach(Sited):
-    """Replace a span of its own in each given sequence by bases without signal: occlusion of instances.
+    """Replace a different span in each given sequence by bases without signal: occlusion of instances.
 
     Row u // draws of the null model stands for unit u. The individual effect of a unit is the necessity of that one
     instance; with ``n_draws=2`` or more each instance has several fills. A sequence with several instances is given
@@ -204,7 +204,7 @@ class AblateEach(Sited):
 
 @dataclass(frozen=True)
 class EmbedEach(Sited):
-    """Write a word of its own into each given sequence: alleles of variants in their contexts.
+    """Write a different word into each given sequence: alleles of variants in their contexts.
 
     Row u // draws of the null model stands for unit u; the length is kept.
 

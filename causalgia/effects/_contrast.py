@@ -103,9 +103,9 @@ def contrast(
         being the smaller level. Arms with a missing level are left out.
     tasks
         Contrasts between tasks, of which each takes the place of a task: ``{"K562 minus HepG2": {"K562": 1, "HepG2":
-        -1}}``, or text, ``"K562 - HepG2"``. The effect is the weighted sum over tasks of the ICE, unit by unit, so that
-        its standard error counts that all tasks saw the same units. Weights that sum to zero compare tasks. A pattern
-        (``"DNASE:*"``) selects each task that it matches; in a sum, in backticks, it is their mean.
+        -1}}``, or text, ``"K562 - HepG2"``. The effect is the weighted sum over tasks of the ICE, unit by unit, so
+        that its standard error accounts for the units that all tasks share. Weights that sum to zero compare tasks.
+        A pattern (``"DNASE:*"``) selects each task that it matches; in a sum, in backticks, it is their mean.
     scale
         The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or ``"sd"``, in sd of the control arm of
         each task (for tasks that are measured on different scales); or a function of the means of the arms,
@@ -171,7 +171,7 @@ def contrast(
         of_arms = (control, contrasts, interaction)
         return _contrast_of_models(outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling)
     if models is not None:
-        raise ContrastError("models= are contrasts between the models of an ensemble; say over='model' as well")
+        raise ContrastError("models= are contrasts between the models of an ensemble; give over='model' as well")
     question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
     columns, by_column, curves = outcomes, question.tasks, has_positions(outcomes)
     if curves:

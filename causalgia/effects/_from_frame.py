@@ -162,7 +162,7 @@ def _as_table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[
         if column not in table.columns:
             raise OutcomesError(f"no column {quoted(column)}; the columns are {', '.join(map(quoted, table.columns))}")
         if (table.columns == column).sum() > 1:
-            raise OutcomesError(f"column {quoted(column)} is there twice; rename one")
+            raise OutcomesError(f"column {quoted(column)} appears twice; rename one")
     return table
 
 

@@ -170,7 +170,7 @@ def _texts_by_name(texts: Sequence[str], known: list[str], of: str, argument: st
         )
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
-            raise ContrastError(f"{argument}= asks {quoted(duplicates[0])} twice; leave one out")
+            raise ContrastError(f"{argument}= names {quoted(duplicates[0])} twice; leave one out")
         rows |= more
     return rows
 
@@ -369,7 +369,9 @@ def dose_contrasts(
         "equally_spaced": lambda: integer_polynomials(len(x), _as_degree(degree, len(x))),
     }
     if kind not in makers:
-        raise ContrastError(f"kind={quoted(kind)} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
+        raise ContrastError(
+            f"kind={quoted(kind)} is not one of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'"
+        )
     rows = makers[kind]()
     names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
     return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}

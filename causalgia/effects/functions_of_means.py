@@ -287,7 +287,7 @@ def check_scale_of_means(
     causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
     """
     if not isinstance(scale, str):
-        raise ContrastError(f"scale {quoted(scale)} is none of the scales, such as 'identity', 'log' and 'ratio'")
+        raise ContrastError(f"scale {quoted(scale)} is not one of the scales, such as 'identity', 'log' and 'ratio'")
     if (scale == "bliss") != (ceiling is not None):
         raise ContrastError("scale='bliss' and ceiling= (the largest outcome there can be) go together; give both")
     if scale not in OF_MEANS:

@@ -171,7 +171,7 @@ def check_one_task_scale(weights: Weights, scales: Mapping[str, str]) -> None:
             if scales[task] != scales[first]:
                 raise ContrastError(
                     f"contrast {quoted(name)}: task {quoted(first)} is on {quoted(scales[first])} and task "
-                    f"{quoted(task)} on {quoted(scales[task])}, which are not subtracted; use scale='sd' (effects in "
+                    f"{quoted(task)} on {quoted(scales[task])}, which cannot be subtracted; use scale='sd' (effects in "
                     "sd of the control arm of each task), or scale='log' for positive outcomes"
                 )
 
@@ -223,7 +223,8 @@ def check_task_scale(scale: str) -> None:
         )
     if scale in ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss"):
         raise ContrastError(
-            f"tasks= with scale={quoted(scale)}: this interaction is asked of one task at a time; leave tasks= out, or "
+            f"tasks= with scale={quoted(scale)}: this interaction is estimated for one task at a time; leave "
+            "tasks= out, or "
             "use scale='identity' or 'log_of_means'"
         )
 

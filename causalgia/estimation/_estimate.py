@@ -247,7 +247,7 @@ def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Datas
     # effects on these units need several draws of a random arm
     or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
     warnings.warn(
-        f"one unit: the effects stand without standard error, p and interval; draw more units{or_fixed}",
+        f"one unit: the effects have no standard error, p and interval; draw more units{or_fixed}",
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )

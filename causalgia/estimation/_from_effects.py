@@ -47,6 +47,8 @@ def from_effects(
 ) -> xr.Dataset:
     """Make estimates from effects and standard errors (or their covariance) obtained elsewhere.
 
+    Use it to adjust, shrink or decide effects that another program estimated.
+
     Parameters
     ----------
     effect
@@ -184,7 +186,7 @@ def as_estimates(table: Any) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If it is none of these, or violates `causalgia.schema`.
+        If it is not one of these, or violates `causalgia.schema`.
     EstimateError
         As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is not symmetric,
         has negative eigenvalues, or disagrees with the standard errors. It may be singular.
@@ -205,7 +207,8 @@ def as_estimates(table: Any) -> xr.Dataset:
                 where = tuple(np.argwhere(wrong)[0])
                 label = estimates["contrast"].to_numpy()[where[0]] if "contrast" in estimates.coords else where[0]
                 raise EstimateError(
-                    f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
+                    f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se must be at least 0 "
+                    "and df above 0"
                 )
         if "covariance" in estimates:
             check_covariance(estimates)

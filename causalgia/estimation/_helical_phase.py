@@ -215,7 +215,7 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     """
     if trend not in _LEAST:
         raise EstimateError(
-            f"trend={quoted(trend)} is none of {', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
+            f"trend={quoted(trend)} is not one of {', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
     points, least = len(np.unique(x)), _LEAST[trend]
     if points <= least + 2:
@@ -228,7 +228,7 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Q, R = np.linalg.qr(_natural_spline(x) if trend == "natural_spline_4" else _decays(x, period))
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
-            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest distance is too little beside a "
+            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest distance is too short for a "
             f"period of {period:g}; add distances, or use a simpler trend"
         )
     return np.asarray(Q)
@@ -289,7 +289,7 @@ def mean_curve_wave(x: Array, y: Array, base: Array, period: float) -> Wave:
     X, df = _wave_design(x, base, period), float(len(x) - base.shape[1] - 2)
     full, alone = float(_residual_squares(X, y)), float(_residual_squares(base, y))
     if full <= (1e-14 * np.abs(y).max()) ** 2 * len(y):
-        raise EstimateError("trend and wave fit the mean curve exactly, so nothing is left to judge the wave by")
+        raise EstimateError("trend and wave fit the mean curve exactly, so no residual is left to test the wave")
     inverse: Array = np.asarray(np.linalg.inv(X.T @ X), dtype=np.float64)
     a, b = (inverse @ (X.T @ y))[-2:]
     F = (alone - full) / 2 / (full / df)
@@ -328,7 +328,9 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     X = _wave_design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
     if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(ice).max() * np.sqrt(len(ice)):
-        raise EstimateError("waves of units hardly differ (or in size alone), so no error between them judges the mean")
+        raise EstimateError(
+            "waves of units hardly differ (or in size alone), so the error of their mean cannot be estimated"
+        )
     answer = mean_ice(pairs, cluster)
     V: Array = np.asarray(answer.factor.T @ answer.factor)
     test = wald_htz(answer.ace, V, float(answer.df[0]))

@@ -183,7 +183,7 @@ def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
             raise ContrastError(
-                f"hypothesis {quoted(duplicates[0])} is given twice, and would count twice in the family; leave one out"
+                f"hypothesis {quoted(duplicates[0])} is given twice and would count twice in the family; leave one out"
             )
         rows |= more
     return rows

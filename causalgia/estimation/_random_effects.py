@@ -157,7 +157,7 @@ def random_effects(
     (0.0, array([7.6856]), array([7.7, 7.7, 7.7, 7.7, 7.7, 7.7, 7.7, 7.7]))
     """
     if method not in get_args(Method):
-        raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
+        raise EstimateError(f"method={quoted(method)} is not one of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
     y, X = _design_matrix(effect, covariates)
     table = _decorrelate(y, X, variance, covariance)

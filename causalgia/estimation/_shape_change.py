@@ -98,7 +98,7 @@ def shape_change(
     """
     if divergence not in get_args(Divergence):
         raise EstimateError(
-            f"divergence={quoted(divergence)} is none of {', '.join(map(quoted, get_args(Divergence)))}"
+            f"divergence={quoted(divergence)} is not one of {', '.join(map(quoted, get_args(Divergence)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
     check_cluster_name(cluster, of_units=True)

@@ -338,8 +338,9 @@ def interaction_across_scales(
 ) -> xr.Dataset:
     """Estimate one interaction on several scales, and report whether its sign is the same on all of them.
 
-    Effects that are additive on one scale interact on another. An interaction with the same sign on the additive and
-    on the log scale is not an artifact of the scale; one without may be *removed* by a change of scale.
+    Effects that are additive on one scale can interact on another. An interaction with the same sign on the
+    additive and on the log scale is not an artifact of the scale; one without may be *removed* by a change of
+    scale.
 
     Parameters
     ----------

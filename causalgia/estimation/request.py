@@ -52,7 +52,7 @@ class Request:
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
         if not isinstance(self.target, str) or self.target not in TARGETS:
-            raise EstimateError(f"target {quoted(self.target)} is none of {', '.join(map(quoted, TARGETS))}")
+            raise EstimateError(f"target {quoted(self.target)} is not one of {', '.join(map(quoted, TARGETS))}")
         if self.weights not in ("units", "clusters"):
             raise EstimateError(f"weights {quoted(self.weights)} is neither 'units' (each counts once) nor 'clusters'")
         if self.moderate not in (None, True, False):

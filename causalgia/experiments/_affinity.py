@@ -49,7 +49,7 @@ def affinity(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether effects track measured affinities.
+    """Return the experiment that tests whether effects depend on measured affinities.
 
     Each word is compared with the untreated arm, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the
     effects (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the line from the tightest
@@ -132,7 +132,7 @@ def _as_positive_by_word(values: Any, name: str, words: tuple[str, ...]) -> list
         count = Counter(_as_dna(str(key)) for key, _ in items)
         twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
         if twice:
-            raise DesignError(f"{name}: {', '.join(twice[:3])} is there twice (U is T); name each word once")
+            raise DesignError(f"{name}: {', '.join(twice[:3])} appears twice (U is T); name each word once")
     listed: list[Any] = []
     if by_word is not None:
         listed = [by_word[word] for word in map(_as_dna, words) if word in by_word]
@@ -244,7 +244,7 @@ def _draw_affinity(answer: Answer) -> Axes:
 
 AFFINITY = Entry(
     name="affinity",
-    question="Do effects track measured affinities?",
+    question="Do effects depend on measured affinities?",
     estimand="The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from the least to the "
     "largest, over the null model.",
     doi="10.1101/418459",

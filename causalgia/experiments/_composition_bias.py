@@ -1,4 +1,4 @@
-"""Composition bias: the effect of letters such as GC, of a site, and their interaction."""
+"""Composition bias: the effect of base composition such as GC, of a site, and their interaction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def composition_bias(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether GC, or any composition, moves the outcome, and changes a site's effect.
+    """Return the experiment that tests whether GC, or any composition, changes the outcome and a site's effect.
 
     A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word, both. Contrasts: ``bias``, the
     letters without the word; ``word``, the word without the letters; and ``interaction``, the change of the word's
@@ -139,7 +139,7 @@ def _verdict_text(rows: xr.Dataset, name: str) -> str:
 
 COMPOSITION_BIAS = Entry(
     name="composition_bias",
-    question="Does GC, or any composition, at a place move the outcome, and does it change what a site does?",
+    question="Does GC, or any composition, change the outcome, and does it change the effect of a site?",
     estimand=(
         "E[Y(letters) - Y(none)], E[Y(word) - Y(none)] and E[Y(both) - Y(letters) - Y(word) + Y(none)] over the null "
         "model."

@@ -40,7 +40,7 @@ DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
 def context_dependence(
     sequences: Any, *, element: Span, n_draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
 ) -> Experiment:
-    """Return the experiment that asks whether an element depends on its context, works without it, or is inhibited.
+    """Return the experiment that tests whether an element needs its context, works without it, or is inhibited by it.
 
     Each sequence (WT) is compared with the same sequence with all but the element shuffled (MUT); the contrast is ``MUT
     - WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all sequences the ratio of mean outcomes

@@ -41,7 +41,7 @@ def copies(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether copies of a site add up, saturate or help each other.
+    """Return the experiment that tests whether copies of a site are additive, saturating or synergistic.
 
     Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
     of copies against none; the ``rise`` of the least-squares line through 0, 1, ..., n copies, from none to all; the
@@ -210,7 +210,7 @@ def _read_site_copies(found: TrialResults) -> Finding:
 
 COPIES = Entry(
     name="copies",
-    question="Do copies of a site add up, saturate or help each other?",
+    question="Are copies of a site additive, saturating or synergistic?",
     estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
     "sites, over the null model.",
     doi="10.1101/418459",

@@ -60,7 +60,7 @@ def dose_response(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how the outcome depends on a site's strength, alone and in several copies.
+    """Return the experiment that estimates how the outcome depends on a site's strength, alone and in copies.
 
     Words of a motif in even steps of score (`strength_ladder`) are embedded in every number of copies, and each alone
     at every place, on the same backgrounds. Trends are effects over the whole tested range, not slopes for one bit or

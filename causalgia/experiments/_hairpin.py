@@ -1,4 +1,4 @@
-"""A site in the open, in the loop of an RNA hairpin, and in its stem."""
+"""A site outside of an RNA hairpin, in its loop, and in its stem."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hairpin(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether a site works in the open, in the loop of a hairpin, or in its stem.
+    """Return the experiment that compares the effects of a site outside of a hairpin, in its loop, and in its stem.
 
     The stem is made of each unit's own bases: those of the 3' arm become the reverse complement of the 5' arm. The
     effect of the word is estimated against the same fold without the word: in the open, in the loop (at the same

@@ -37,9 +37,9 @@ def junctions(
 ) -> xr.Dataset:
     """Count, for each arm, the units in which it creates an unintended motif, destroys one, or carries it.
 
-    Written letters and the bases around them can form a motif that neither has; a fill or rearrangement can be one; a
-    site can overwrite one of the background. Such units measure something other than the arm's name says. Both strands
-    are scanned, and a palindrome counts once. The predictor is not called.
+    Written letters and adjacent bases can form a motif that neither contains; a fill or rearrangement can be a
+    motif; a site can overwrite one of the background. Such units do not measure the effect that the arm is named
+    for. Both strands are scanned, and a palindrome counts once. The predictor is not called.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tu
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
         raise DesignError(
-            f"motifs: {f'{quoted(twice[0])} is there twice' if twice else 'there is none'}; give each once"
+            f"motifs: {f'{quoted(twice[0])} appears twice' if twice else 'there is none'}; give each once"
         )
     words = all(isinstance(pattern, str) for pattern in patterns)
     thresholds = [threshold if words or isinstance(pattern, Motif) else None for pattern in patterns]
@@ -135,7 +135,7 @@ def _junction_shares(
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
-            "are new is known of cg.Insert and cg.Delete alone; leave the arm out"
+            "are new is known only for cg.Insert and cg.Delete; leave the arm out"
         )
     spans = _written_spans(arm.intervention, length, units.ids)
     found = motif_changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)

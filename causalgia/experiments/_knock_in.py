@@ -62,8 +62,9 @@ def knock_in(
 ) -> Experiment:
     """Return the experiment that estimates the effect of a motif embedded in real sequences of the negative class.
 
-    Each sequence is its own control. In real sequences a placebo has an effect, since it overwrites something: the
-    claim is the paired contrast ``"motif minus placebo"``, beside ``"motif"`` and ``"placebo"``, each minus untreated.
+    Each sequence is its own control. In real sequences a placebo has an effect, since it overwrites something. The
+    claim is therefore the paired contrast ``"motif minus placebo"``; ``"motif"`` and ``"placebo"``, each minus
+    untreated, are reported with it.
 
     Parameters
     ----------
@@ -247,7 +248,7 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
 
 KNOCK_IN = Entry(
     name="knock_in",
-    question="What does a motif gain where it is written into real sequences of the negative class?",
+    question="What is the effect of a motif embedded in real sequences of the negative class?",
     estimand="E[Y(motif) - Y(placebo)] over the negative sequences, and its slope on GC and neighbouring instances.",
     doi="10.1038/s41588-021-00782-6",
 )

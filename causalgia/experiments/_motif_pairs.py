@@ -202,7 +202,7 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
                 f"{name}={quoted(pattern.label)} reads the same on both strands, so that orientations={list(strands)} "
-                f"ask some cells twice; give orientations={once}"
+                f"define some cells twice; give orientations={once}"
             )
 
 
@@ -378,7 +378,7 @@ def _as_pair_motif(given: object, name: str) -> str | Motif:
 
 MOTIF_PAIR = Entry(
     name="motif_pair",
-    question="What do two motifs do together beyond the sum of each, and how does it depend on their arrangement?",
+    question="Do two motifs interact, and how does the interaction depend on their arrangement?",
     estimand="E[Y(both) - Y(neither)] and E[Y(both) - Y(first) - Y(second) + Y(neither)] by distance, orientation and "
     "order, over the null model.",
     doi="10.1038/s41588-021-00782-6",
@@ -388,7 +388,7 @@ MOTIF_PAIR = Entry(
 )
 MOTIF_PAIRS = Entry(
     name="motif_pairs",
-    question="Which of many motifs help or hinder each other, in which order, orientation and at which distance?",
+    question="Which of many motifs interact, and in which order, orientation and distance?",
     estimand="E[Y(both) - Y(one) - Y(other) + Y(neither)] of every ordered and oriented pair at each distance.",
     doi="10.1038/s41588-021-00782-6",
     read=read_pairs,

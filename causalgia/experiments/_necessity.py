@@ -42,7 +42,7 @@ def necessity(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which tiles the outcome needs: each is shuffled in place, the rest unchanged.
+    """Return the experiment that estimates which tiles are necessary: each is shuffled in place.
 
     The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: shuffling a necessary tile ``"decreases"`` the outcome,
     shuffling a repressive one ``"increases"`` it, and a tile that is not necessary is ``"negligible"`` (it may still be
@@ -112,7 +112,7 @@ def sufficiency(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which tiles are sufficient: each alone in a shuffled context.
+    """Return the experiment that estimates which tiles are sufficient: each alone in a shuffled context.
 
     The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all else shuffled)``. Every tile and
     every gap is shuffled within itself, with the same shuffled bases in every arm, so that the arms of a unit differ in
@@ -236,7 +236,7 @@ def _largest_tiles(tiles: xr.Dataset) -> str:
 
 NECESSITY = Entry(
     name="necessity",
-    question="Which tiles does the outcome need?",
+    question="Which tiles are necessary for the outcome?",
     estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=partial(_read_tiles, words=_LOST),
@@ -244,7 +244,7 @@ NECESSITY = Entry(
 )
 SUFFICIENCY = Entry(
     name="sufficiency",
-    question="Which tiles are enough by themselves?",
+    question="Which tiles are sufficient by themselves?",
     estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=partial(_read_tiles, words=_GAINED),

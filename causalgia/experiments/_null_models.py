@@ -318,4 +318,4 @@ def _agreement_sentence(task: str, row: dict[str, Any], least: float) -> str:
         if row["tau_upper"] < least
         else f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts is not clear; use more units"
     )
-    return f"Task {task}: {row['pair']} give another order ({order}): {why}; {spread}."
+    return f"Task {task}: {row['pair']} give different orders ({order}): {why}; {spread}."

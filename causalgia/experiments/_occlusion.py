@@ -275,7 +275,9 @@ def _spread_sentence(datasets: dict[str, xr.Dataset], task: Any, contrast: str) 
 def _instance_count_sentence(sites: Sites, n_draws: int) -> str:
     without = sites.n_sequences - sites.n_with
     left_out = f"; {without:,} {'sequence has' if without == 1 else 'sequences have'} none" if without else ""
-    alone = "" if len(set(sites.cluster)) < len(sites) or sites.n_with > 1 else ", and intervals say nothing of others"
+    alone = (
+        "" if len(set(sites.cluster)) < len(sites) or sites.n_with > 1 else ", and intervals do not extend to others"
+    )
     return (
         f"{len(sites):,} instances of {sites.label} in {sites.n_with:,} of {sites.n_sequences:,} sequences{alone}, "
         f"{n_draws} {'draw' if n_draws == 1 else 'draws'} of each fill{left_out}."

@@ -40,7 +40,7 @@ def position(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether a site has the same effect at every place.
+    """Return the experiment that tests whether a site has the same effect at every position.
 
     Contrasts: the site ``at`` each place against none; the ``rise`` of the least-squares line from the first place to
     the last (over the whole range, because the ROPE is meant for effects and not for slopes); and each place ``minus
@@ -188,7 +188,7 @@ def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
 
 POSITION = Entry(
     name="position",
-    question="Does a site do the same wherever it lies?",
+    question="Does the effect of a site depend on its position?",
     estimand="E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, over the null model.",
     doi="10.1101/418459",
     read=_read_position,

@@ -1,4 +1,4 @@
-"""Trial of proposed words on units that did not propose them, compared with placebo words."""
+"""Trial of proposed words on fresh units, compared with placebo words."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def proposals(
     n_units: int | None = None,
     rope: Rope = "placebo outliers",
 ) -> Experiment:
-    """Return the experiment that asks which proposed words hold on units that did not propose them.
+    """Return the experiment that tests proposed words on other units.
 
     Every proposed word is embedded at one place of the same backgrounds, and compared with the untreated arm and with
-    placebo words. Proposals are the extremes of a search, and a search finds extremes in random networks as well, so a
-    verdict "increases" or "decreases" says more than that a word lies outside of most placebo words: its effect lies
-    beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
+    placebo words. Proposals are the extremes of a search, which exist in random networks as well,
+    so the verdicts "increases" and "decreases" require more than a rank beyond most placebo words: the effect must
+    lie beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
     (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
     narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12. No
-    placebo word holds a proposed word of five bases or more, on either strand where the predictor reads both.
+    placebo word contains a proposed word of five bases or more, on either strand if the predictor reads both.
 
     Directions are relative to the placebo words. Where these lower the outcome, as on natural sequences with sites in
     the middle, a word with no effect "increases"; the answer names such words.
@@ -193,8 +193,8 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
         return []
     which = "this word is" if len(named) == 1 else f"these {len(named):,} words are"
     return [
-        f"The verdict on {which} relative to placebo words, which change these backgrounds themselves, and the effect "
-        f"is 0 or has the other sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
+        f"The verdict on {which} relative to placebo words, which have effects on these backgrounds themselves; the "
+        f"effect itself is 0 or has the opposite sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
     ]
 
 
@@ -210,14 +210,14 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     if not n:
         return []
     return [
-        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: some random words "
-        "reach beyond the others in this network, too."
+        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: in this "
+        "network some random words lie beyond the fences as well."
     ]
 
 
 PROPOSALS = Entry(
     name="proposals",
-    question="Which proposed words hold on units that did not propose them?",
+    question="Which proposed words have an effect on fresh units?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1371/journal.pcbi.1008925",
     read=read_word_screen,

@@ -1,4 +1,4 @@
-"""Trial of pairs of sites that pair mutagenesis proposes: AND, OR or sum."""
+"""Trial of pairs of sites proposed by pair mutagenesis: AND, OR or sum."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def site_pairs(
     as_null_model(null)
     table = validate(interactions, "effects")
     if table.attrs.get("map_method") != "pair mutagenesis" or not {"first", "second"} <= set(table.coords):
-        raise DesignError("these effects are of no pairs of positions; give those of cg.attribution.interactions")
+        raise DesignError("these effects are not of pairs of positions; give those of cg.attribution.interactions")
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
     pairs = _proposed(table, as_count(n_pairs, "n_pairs"), task)
@@ -161,7 +161,9 @@ class _Pair:
 def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     tasks = table["task"].to_numpy().tolist()
     if task is not None and task not in tasks:
-        raise DesignError(f"task={quoted(task)} is none of the interactions{nearest(str(task), map(str, tasks)) or ''}")
+        raise DesignError(
+            f"task={quoted(task)} is not one of the interactions{nearest(str(task), map(str, tasks)) or ''}"
+        )
     mean = table["ice"].mean([dim for dim in ("unit", "model") if dim in table["ice"].dims])
     first, second = (table[name].to_numpy().astype(np.int64) for name in ("first", "second"))
     begin, consensus = int(table.attrs["consensus_start"]), str(table.attrs["consensus"])

@@ -47,7 +47,7 @@ def spacing(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether the distance of two sites matters.
+    """Return the experiment that estimates how the effect of two sites depends on their distance.
 
     The two sites start symmetrically about `center` (half a base to its left for odd distances), and each place has an
     arm with that site alone. The ``interaction`` at a distance is pair minus first alone minus second alone plus
@@ -293,7 +293,7 @@ def _draw_spacing(answer: Answer) -> Axes:
 
 SPACING = Entry(
     name="spacing",
-    question="Does the distance of two sites matter, apart from where each of them lies?",
+    question="Does the effect of two sites depend on their distance, apart from their positions?",
     estimand="E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each "
     "distance, over the null model.",
     doi="10.1101/418459",

@@ -26,7 +26,7 @@ def tile_copies(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether copies of a tile add up, saturate or help each other.
+    """Return the experiment that tests whether copies of a tile are additive, saturating or synergistic.
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence to the first place, to the
     first two, and so on. Contrasts are those of `copies`: each number of copies against the context alone; the
@@ -95,7 +95,7 @@ def tile_copies(
 
 TILE_COPIES = Entry(
     name="tile_copies",
-    question="Do copies of a tile add up, saturate or help each other?",
+    question="Are copies of a tile additive, saturating or synergistic?",
     estimand="E[Y(n copies, context shuffled) - Y(context alone)] for each n, its rise from none to n, and "
     "E[Y(n copies)] minus the sum of single tiles, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",

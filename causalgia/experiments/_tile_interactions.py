@@ -44,7 +44,7 @@ def tile_interactions(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how tiles interact: 2^k arms, each set of tiles kept and the others shuffled.
+    """Return the experiment that estimates interactions of tiles: 2^k arms, each set of tiles kept, others shuffled.
 
     Contrasts are the Moebius terms: for a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. The term of
     one tile is its effect with the others shuffled, that of two their interaction, and so on; ``all together``, every
@@ -177,7 +177,7 @@ def _tile_interactions_text(decisions: xr.Dataset) -> str:
 
 TILE_INTERACTIONS = Entry(
     name="tile_interactions",
-    question="Do tiles add up, need each other, or stand in for each other?",
+    question="Are tiles additive, or do they need or replace each other?",
     estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
     "shuffles.",
     doi="10.1038/s41588-024-01923-3",

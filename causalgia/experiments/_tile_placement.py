@@ -37,7 +37,7 @@ def tile_placement(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether distance and orientation of a tile matter.
+    """Return the experiment that estimates the effect of distance and orientation of a tile.
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, in both
     orientations. Contrasts: each place and strand against the context alone; ``orientation``, forward minus reversed,
@@ -45,8 +45,8 @@ def tile_placement(
     strands) from the nearest copy to the farthest, by the distance between the centers of copy and promoter. The rise
     is an effect over the whole range and is compared with the ROPE as it is.
 
-    Places do not overlap, so all arms shuffle the same blocks and share their shuffled bases. At its own place the tile
-    stands forward only.
+    Places do not overlap, so all arms shuffle the same blocks and share their shuffled bases. At its original
+    position the tile is forward only.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _placement_text(decisions: xr.Dataset, tile: str) -> str:
         text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
         text += f" ({per_unit(row, (far - near) / _PER, f'for {_PER} bp more')})"
     else:
-        text += " stands at places of one distance"
+        text += " is at positions of one distance"
     turned = [name for name in names if name.startswith(ORIENTATION)]
     row = decisions.sel(contrast=ORIENTATION if ORIENTATION in turned else turned[0])
     matters = {"negligible": "is negligible", "undecided": "is undecided"}.get(str(row["verdict"].item()), "matters")

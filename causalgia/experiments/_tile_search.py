@@ -261,7 +261,7 @@ def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha
     table = table.assign_coords({name: ("contrast", values) for name, values in tree.items()})
     attrs = {
         "alpha": alpha,
-        "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of what holds it",
+        "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of the span that contains it",
     }
     return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, alpha)})
 
@@ -269,7 +269,7 @@ def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha
 def _search_sentence(table: xr.Dataset, null: Genomic, alpha: float) -> str:
     rows = table.isel(task=0)
     ends = rows.isel(contrast=rows["finest"].to_numpy()).sortby("start")
-    task, bound = rows["task"].item(), f"family-wise error at most {alpha:g} over {rows.sizes['contrast']} spans asked"
+    task, bound = rows["task"].item(), f"family-wise error at most {alpha:g} over {rows.sizes['contrast']} spans tested"
     if not ends.sizes["contrast"]:
         return f"Task {task}: no span was found ({bound}), {population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]

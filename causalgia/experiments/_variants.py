@@ -192,7 +192,7 @@ def variants(
             if setting is not None:
                 raise DesignError(
                     f"{name}={quoted(setting)} is for variants in their own contexts; in sampled ones both alleles "
-                    "stand in the middle: leave it out"
+                    "are in the middle: leave it out"
                 )
     rope = ("matched" if matched else "0.2 sd") if rope is None else rope
     if null is None or isinstance(null, MatchedVariants):
@@ -398,7 +398,8 @@ def _check_alleles_fit(chosen: tuple[Variant, ...], references: list[str], alter
         if len(reference) >= length:
             raise DesignError(
                 f"variant {quoted(variant.name)}: its allele and flanks have {len(reference)} bases, and backgrounds "
-                f"{length}: nothing of them is left; give a shorter flank=, or null=None for the variants' own contexts"
+                f"{length}: none of their bases is left; give a shorter flank=, or null=None for the variants' "
+                "own contexts"
             )
 
 
@@ -489,7 +490,7 @@ def _draw_own_contexts(answer: Answer) -> Axes:
 
 VARIANTS = Entry(
     name="variants",
-    question="What does each variant do: the alternate allele in place of the reference?",
+    question="What is the effect of each variant, the alternate allele against the reference?",
     estimand="Y(alternate) - Y(reference) of each variant in its own context, or its mean over sampled contexts.",
     doi="10.1038/nmeth.3547",
     read=_read_sampled_contexts,

@@ -29,7 +29,7 @@ def word_mutagenesis(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which letters of a word matter, by all its single-base changes.
+    """Return the experiment that estimates the effect of each letter of a word, by all its single-base changes.
 
     Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named by their letters; and each
     mutant against the word, ``"change G1A"`` (letter, 0-based position in the word, new letter). The finding ``logo``

@@ -47,13 +47,13 @@ def word_screen(
     n_units: int = 1_000,
     rope: Rope = "placebo tail",
 ) -> Experiment:
-    """Return the experiment that asks which words of a width matter, beyond the effect of arbitrary words.
+    """Return the experiment that finds words of a width with effects beyond those of arbitrary words.
 
     Every word is embedded at one place of the same backgrounds and compared with the untreated arm. On most networks
     nearly every random word changes the outcome, so a test against 0 is uninformative; words are compared with placebo
-    words instead, random ones of the same width. A verdict "increases" or "decreases" says that the effect lies beyond
-    the central 95 % of placebo words and is rare among such words, with the false discovery rate over the screen
-    controlled (Benjamini-Hochberg).
+    words instead, random ones of the same width. A verdict "increases" or "decreases" means that the effect lies
+    beyond the central 95 % of placebo words and is rare among such words, with the false discovery rate over the
+    screen controlled (Benjamini-Hochberg).
 
     Ranks among 100 placebo words cannot resolve thousands of words, so beyond the outermost placebo word a Student t
     tail fitted to them decides. This is a model: the rate holds if the distribution of words has no heavier tail.
@@ -325,7 +325,7 @@ def draw_word_screen(answer: Answer) -> Axes:
 
 WORD_SCREEN = Entry(
     name="word_screen",
-    question="Which words matter, beyond what any word does?",
+    question="Which words have effects beyond those of arbitrary words?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1101/418459",
     read=read_word_screen,

@@ -165,7 +165,7 @@ def adjust(
     p-values test no effect, attrs["null_value"]: 1 for ratios and 0 otherwise. Those of ``"bootstrap_t"`` and
     ``"dunnett"`` are single-step: at most .05 where the band of `simultaneous` excludes no effect. The three methods
     for effects give 1 where the interval of a ratio is ``unbounded``. Exact contrasts (se = 0) have p 1 or 0, except
-    for ``"bootstrap_t"``. The page "Ask many questions at once" compares the methods, and the bootstrap with Holm in
+    for ``"bootstrap_t"``. The page "Test many contrasts at once" compares the methods, and the bootstrap with Holm in
     few clusters.
 
     References
@@ -201,7 +201,7 @@ def adjust(
         table = _estimates_table(estimates, cluster)
         out, attrs = _adjust_by_p(table, used, family)
     else:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(('auto', *_OF_P, *_JOINT))}")
     # how p was adjusted, in place of what an earlier method wrote
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
     others = {name: value for name, value in out.attrs.items() if name not in stale}
@@ -222,7 +222,7 @@ def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
             "estimates, or use method='holm' or 'bh'"
         )
     if name not in _OF_P:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(('auto', *_OF_P, *_JOINT))}")
     if family not in (None, "all"):
         raise EstimateError(
             f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "

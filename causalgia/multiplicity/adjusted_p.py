@@ -100,7 +100,7 @@ def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]
     Raises
     ------
     EstimateError
-        If a p-value is not between 0 and 1, or `pi0` is none of these.
+        If a p-value is not between 0 and 1, or `pi0` is not one of these.
 
     References
     ----------
@@ -299,7 +299,7 @@ def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
         raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
     mean = w[~np.isnan(values)].mean()
     if not mean > 0:
-        raise EstimateError("all weights are 0; at least one question has to have some")
+        raise EstimateError("all weights are 0; at least one must be positive")
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
 
@@ -307,7 +307,7 @@ def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
 def _null_share(p: Array, pi0: Pi0) -> float:
     if isinstance(pi0, str):
         if pi0 not in _PI0_METHODS:
-            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _PI0_METHODS))} and no number")
+            raise EstimateError(f"pi0={quoted(pi0)} is not one of {', '.join(map(quoted, _PI0_METHODS))}, nor a number")
         found = _PI0_METHODS[pi0](p)
         return min(1.0, found if found > 0 else _pi0_adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:

@@ -304,13 +304,13 @@ def _check_band_method(method: str) -> None:
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
     if method not in BANDS:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}")
 
 
 def selected_intervals(
     estimates: Any, *, select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_], ci_prob: float = 0.95
 ) -> xr.Dataset:
-    """Return intervals of selected effects of which, on average, at most a share ``1 - ci_prob`` miss.
+    """Return intervals of selected effects with a false coverage rate of at most ``1 - ci_prob``.
 
     The winners of a screen are extreme partly by chance, so their ordinary intervals cover less often than stated.
     With R of m contrasts of a task selected, each interval has the probability ``1 - R (1 - ci_prob) / m``. Where p
@@ -336,7 +336,7 @@ def selected_intervals(
     Raises
     ------
     EstimateError
-        If nothing is selected, `select` is none of these, a name is unknown, or there is no ``p_adjusted``.
+        If nothing is selected, `select` is not one of these, a name is unknown, or there is no ``p_adjusted``.
 
     References
     ----------

@@ -190,7 +190,9 @@ def correlation_factor(correlation: Array) -> Array:
         raise EstimateError("the correlation is not symmetric with 1 on its diagonal; divide a covariance by both se")
     values, vectors = np.linalg.eigh((r + r.T) / 2)
     if values[0] < -1e-8 * len(r):
-        raise EstimateError(f"the correlation has a negative eigenvalue ({values[0]:.2g}); it is of no statistics")
+        raise EstimateError(
+            f"the correlation has a negative eigenvalue ({values[0]:.2g}); it is not a correlation matrix"
+        )
     positive = values > 1e-12 * len(r)
     return np.asarray((vectors[:, positive] * np.sqrt(values[positive])).T)
 

@@ -166,13 +166,13 @@ def placebo_region(estimates: Any, *, share: float = _SHARE) -> xr.Dataset:
 
 
 def placebo_fences(estimates: Any) -> xr.Dataset:
-    """Estimate how far random words reach: five standard deviations of a normal law of their central 80 %.
+    """Estimate the range of effects of random words: five sd of a normal law fitted to their central 80 %.
 
-    Words that a search has chosen are extreme among random words whatever the network reads, and 5 % of all words lie
-    outside of `placebo_region`. Beyond the fences lie, by the normal law, .04 of the 65,536 words of eight letters. The
-    standard deviation of each side is that of the quantile at 10 or 90 %, so that neither skewed effects nor a few
-    placebo words that the network reads widen the fences as they widen the variance. Use it for words that were chosen:
-    ``cg.decide(..., rope="placebo outliers")``.
+    Words selected by a search are extreme among random words for any network, and 5 % of all words lie outside
+    `placebo_region`. Under the normal law, .04 of the 65,536 words of eight letters are expected beyond the fences.
+    The standard deviation of each side is that of the quantile at 10 or 90 %, so that neither skewed effects nor a
+    few placebo words that the network reads widen the fences as they widen the variance. Use it for words that were
+    chosen: ``cg.decide(..., rope="placebo outliers")``.
 
     Parameters
     ----------

@@ -228,7 +228,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
         raise DecisionError(f"rope={quoted(rope)} is reversed; give the lower end first: rope=({high:g}, {low:g})")
     if low == high:
         raise DecisionError(
-            f"rope={quoted(rope)} has no width, and no effect is surely a point; widen it, for example rope=(-0.1, "
+            f"rope={quoted(rope)} has no width, and no effect is certainly a point; widen it, for example rope=(-0.1, "
             "0.1), or ask cg.decide(..., rope=0) for the direction alone"
         )
     if null and not low <= null <= high:
@@ -309,7 +309,7 @@ def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
         k = int(np.argwhere(wrong)[0][0])
         name = estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
         raise EstimateError(
-            f"contrast {name!s}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se >= 0 and df > 0 make sense"
+            f"contrast {name!s}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se must be at least 0 and df above 0"
         )
     return ace, se, df
 

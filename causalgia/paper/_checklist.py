@@ -1,4 +1,4 @@
-"""What a paper that claims "the network learned X" reports: a checklist, filled in from a result."""
+"""Checklist of what a paper that claims "the network learned X" must report, filled in from a result."""
 
 from __future__ import annotations
 
@@ -139,10 +139,10 @@ _REFUTE = Item("Refutation", "how the finding could have been wrong", "`cg.refut
 
 
 def checklist(x: xr.Dataset | Answer | None = None, *, refutation: xr.Dataset | None = None) -> str:
-    """Return what a paper that claims "the network learned X" reports, as Markdown, filled in from a result.
+    """Return the checklist for a paper that claims "the network learned X", as Markdown, filled in from a result.
 
-    Each line has what is to be reported, what this result says of it, and what produces it; "say it" marks what only
-    the authors know, and "missing" what the result does not have.
+    Each line has an item, its value in this result, and the function that produces it. "say it" marks items that
+    only the authors know, and "missing" those that the result does not have.
 
     Parameters
     ----------

@@ -161,8 +161,9 @@ class Paragraphs:
 def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) -> Paragraphs:
     """Return a paragraph of methods and one of results for a paper, with the works to cite.
 
-    Every sentence comes from the attributes of the Dataset: change the analysis, and the paragraph follows. What the
-    Dataset does not know, such as what the network was trained on, is yours to add.
+    Every sentence comes from the attributes of the Dataset: change the analysis, and the paragraph changes with it.
+    Information that the Dataset does not have, such as the training data of the network, must be added by the
+    author.
 
     Parameters
     ----------
@@ -315,7 +316,7 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         model = _posterior(effects) if attrs.get("evidence") == "posterior" else []
-        description = verdict_method(effects, model=False).replace(", which stands beside it", "")
+        description = verdict_method(effects, model=False).replace(", which is printed next to it", "")
         verdicts = [line for line in description.split("\n") if line]
         return [*model, *verdicts, *_intervals_of_verdicts(effects)]
     if "lower" not in effects:

@@ -1,4 +1,4 @@
-"""One report for every result: of a trial on a predictor, and of the bench."""
+"""The verb `report`, for results of trials on predictors and of the bench."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _page(
     from causalgia.paper.html_page import PageParts, write_page
 
     if not isinstance(to, str | PathLike):
-        raise OutcomesError(f"to={quoted(to)} is no path; give one that ends in .html: to='report.html'")
+        raise OutcomesError(f"to={quoted(to)} is not a path; give one that ends in .html: to='report.html'")
     path = Path(to)
     if path.suffix.lower() not in (".html", ".htm"):
         raise OutcomesError(f"to={quoted(str(to))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
@@ -209,7 +209,7 @@ def _page(
         )
     if not isinstance(diagnostics, xr.Dataset | None):
         raise OutcomesError(
-            f"diagnostics={quoted(diagnostics)} is no Dataset; give posterior['diagnostics'] of cg.infer"
+            f"diagnostics={quoted(diagnostics)} is not a Dataset; give posterior['diagnostics'] of cg.infer"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "shown_sentences"):
         about |= {"answer": given, "question": given.question, "sentences": given.shown_sentences}

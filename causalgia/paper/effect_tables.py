@@ -256,7 +256,7 @@ def table(
     ...
     """
     if to not in get_args(Format):
-        raise OutcomesError(f"to={quoted(to)} is none of {', '.join(map(quoted, get_args(Format)))}")
+        raise OutcomesError(f"to={quoted(to)} is not one of {', '.join(map(quoted, get_args(Format)))}")
     if rows not in get_args(Rows):
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)

@@ -27,6 +27,7 @@ from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
 from causalgia.reporting._trial_report import estimand, shape_lines
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
+from causalgia.reporting.refutation_table import check_value
 from causalgia.reporting.table_formats import NAMES, with_minus
 from causalgia.reporting.verdict_sentences import is_decided
 
@@ -348,7 +349,7 @@ def _checks(refutations: xr.Dataset | None, result: xr.Dataset) -> dict[str, Any
         return {"checks": [], "lights": [], "doubts": doubts}
     if not isinstance(refutations, xr.Dataset) or not {"check", *_CHECK} <= set(refutations.variables):
         raise OutcomesError(
-            f"refutations={quoted(refutations)} are no checks (check): {', '.join(_CHECK)}; give those of cg.refute"
+            f"refutations={quoted(refutations)} are not checks (check): {', '.join(_CHECK)}; give those of cg.refute"
         )
     rows = []
     for i, name in enumerate(refutations["check"].to_numpy()):
@@ -356,14 +357,15 @@ def _checks(refutations: xr.Dataset | None, result: xr.Dataset) -> dict[str, Any
         status = str(one["status"])
         if status not in _LIGHTS:
             raise OutcomesError(
-                f"status {quoted(status)} of the check {quoted(str(name))} is none of "
+                f"status {quoted(status)} of the check {quoted(str(name))} is not one of "
                 f"{', '.join(map(quoted, _LIGHTS))}; give the checks of cg.refute"
             )
         rows.append(
             {
                 "name": str(name),
                 "sign": _LIGHTS[status],
-                **{key: _short(one.get(key, "")) for key in ("value", "threshold")},
+                "value": check_value(one["value"], str(one.get("figure", "")), _short),
+                "threshold": _short(one["threshold"]),
                 **{key: str(one.get(key, "")) for key in ("status", "reason", "cure", "figure")},
             }
         )

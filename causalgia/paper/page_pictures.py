@@ -1,4 +1,4 @@
-"""Pictures of a page: which ones a result has, inline as SVG with a text alternative, or as PNG where that is large."""
+"""Figures of an HTML page: by kind of result, as inline SVG with a text alternative, or as PNG if large."""
 
 from __future__ import annotations
 

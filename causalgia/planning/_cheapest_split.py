@@ -125,7 +125,7 @@ def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]
     check_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _WORDS):
         raise EstimateError(
-            f"target={quoted(target)}: cheapest_split knows {quoted(_WORDS)}, or None for what the pilot has"
+            f"target={quoted(target)}: cheapest_split takes {quoted(_WORDS)}, or None for what the pilot has"
         )
     if "component" in pilot.dims and "variance" in pilot:
         if target == _WORDS:

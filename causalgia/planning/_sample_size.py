@@ -1,4 +1,4 @@
-"""Sample size and power, for an interval, a verdict or a test; and the pilot data that they start from."""
+"""Sample size and power, for an interval, a verdict or a test; and the pilot data that they use."""
 
 from __future__ import annotations
 
@@ -278,7 +278,8 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
         raise EstimateError(
             f"{plan.name(never)}: no number of units reaches a half width of {half_width:g}, because "
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
-            "(cg.planning.cheapest_split says how many), or claim less by picking one of the dim 'model'"
+            "(cg.planning.cheapest_split says how many), or restrict the claim to one predictor, by selecting "
+            "it on the dim 'model'"
         )
     return _units_dataset(
         plan, clusters, {"half_width": reached(clusters)}, {"ci_prob": ci_prob, "question": "half width"}
@@ -547,7 +548,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     target = str(estimates.attrs.get("target", "population"))
     if target != "population":
         cure = "give the effects" if "predictors" in target else "estimate with target='population'"
-        raise EstimateError(f"a pilot for target={quoted(target)} does not say what more units buy; {cure}")
+        raise EstimateError(f"a pilot for target={quoted(target)} does not show the gain from more units; {cure}")
     if "se" not in estimates:
         raise EstimateError("the pilot has no standard errors, because it has one unit; draw two or more")
     dims = tuple(map(str, estimates["ace"].dims))
@@ -564,7 +565,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     if unclear.any():
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, or the ratio is negative, so that "
-            "nothing follows for a larger trial; draw more units, or contrast with scale='log_of_means'"
+            "nothing can be predicted for a larger trial; draw more units, or contrast with scale='log_of_means'"
         )
     return _about_no_effect(pilot, estimates)
 

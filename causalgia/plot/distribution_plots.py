@@ -1,4 +1,4 @@
-"""Pictures of distributions: effects by unit, the null model beside real sequences, ranks of truths, and power."""
+"""Figures of distributions: effects by unit, the null model and real sequences, ranks of true values, and power."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def raincloud(
 ) -> Axes:
     """Draw the distribution of individual causal effects: density, box and a point for each unit.
 
-    Use it to see what an average hides: units without an effect, two groups, a few units that carry everything.
+    Use it to see what an average hides: units without an effect, two groups, or a few units with all of the effect.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax:
     questions = {str(plan.attrs.get("question", "")) for plan in found}
     if len(questions) > 1:
         raise EstimateError(
-            f"power_curve: the plans ask {' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at a "
+            f"power_curve: the plans have {' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at a "
             "time"
         )
     found.sort(key=lambda plan: int(plan.attrs["n_units"]))
@@ -341,7 +341,7 @@ _NAMED, _MOST_BINS, _FEWEST = 4, 20, 20
 
 
 def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
-    """Draw the null model beside real sequences: frequencies of words, and predictions before any edit.
+    """Compare the null model with real sequences: frequencies of words, and predictions before any edit.
 
     Use it to see at a glance whether a trial was run on sequences like those the network was trained on.
 
@@ -380,7 +380,7 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     ('share in real sequences', 'prediction on log intensity')
     """
     if not isinstance(samples, xr.Dataset) or not {"word_share", "prediction", "auc"} <= set(samples.variables):
-        raise OutcomesError("null_shift: these are no two samples; give cg.refutation.null_and_real(claim)")
+        raise OutcomesError("null_shift: these are not two samples; give cg.refutation.null_and_real(claim)")
     task = as_task(samples, task, "null_shift")
     figure = new_figure(8.6, 4.2)
     words, answers = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
@@ -462,7 +462,7 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
 
     found = np.asarray(values)
     if not is_whole(n_draws) or n_draws < 1:
-        raise EstimateError(f"ranks: n_draws={quoted(n_draws)} is no number of draws; a whole number from 1")
+        raise EstimateError(f"ranks: n_draws={quoted(n_draws)} is not a number of draws; a whole number from 1")
     if found.ndim != 1 or len(found) < _FEWEST or found.dtype.kind not in "iu":
         raise EstimateError(f"ranks: give the ranks of {_FEWEST} trials or more as whole numbers in one dimension")
     if found.min() < 0 or found.max() > n_draws:

@@ -159,7 +159,7 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
         table[name].dtype.kind not in "iu" for name in ("first", "second")
     ):
         raise ContrastError(
-            "interaction_map: the contrasts are no pairs of positions; give estimates of cg.attribution.interactions"
+            "interaction_map: the contrasts are not pairs of positions; give estimates of cg.attribution.interactions"
         )
     task = as_task(table, task, "interaction_map")
     if "model" in table["ace"].dims:

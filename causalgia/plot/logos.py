@@ -149,7 +149,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
 def _as_bases(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
     if odd := [letter for letter in letters if letter not in _COLORS]:
-        raise ContrastError(f"logo: {quoted(odd[0])} is none of A C G T U; name the bases by a coordinate 'base'")
+        raise ContrastError(f"logo: {quoted(odd[0])} is not one of A C G T U; name the bases by a coordinate 'base'")
     return letters
 
 
@@ -304,7 +304,7 @@ def map_logo(
 def average_logo(average: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None) -> Axes:
     """Draw the average of maps at aligned instances: bases as letters of that height, with their intervals.
 
-    Letters are stacked as in `logo`; the bar of a letter stands at its outer edge, beside those of the others.
+    Letters are stacked as in `logo`; the error bar of a letter is at its outer edge, next to those of the others.
     A base whose interval is a point has no bar.
 
     Parameters
@@ -419,6 +419,6 @@ def _as_span(span: Any, length: int) -> tuple[int, int]:
         start, stop = 0, -1
     if not 0 <= start < stop <= length:
         raise ContrastError(
-            f"map_logo: span={quoted(span)} is no stretch of {length:,} positions; such as (0, {length})"
+            f"map_logo: span={quoted(span)} is not a range of {length:,} positions; such as (0, {length})"
         )
     return start, stop

@@ -396,7 +396,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
     """
     figure = axes.get_figure(root=True)
     if figure is None:
-        raise OutcomesError("these axes are in no figure any more; draw them again")
+        raise OutcomesError("these axes no longer belong to a figure; draw them again")
     check_no_pipe(path, OutcomesError)
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Pictures of verdicts: effects against their p-values beside the ROPE, and intervals against the ROPE."""
+"""Figures of verdicts: effects against their p-values, and intervals against the ROPE."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _MOST_ROWS = 60
 
 
 def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the p-value of no effect of each contrast against its size, with the region of practical equivalence.
+    """Draw the p-value of each contrast against its effect size, with the region of practical equivalence.
 
-    Use it to see many effects at once. Significance is a matter of the number of units: only points outside the shaded
-    ROPE are large enough to matter, however high they are.
+    Use it for many effects at once. Significance depends on the number of units: only points outside the shaded
+    ROPE are large enough to matter, whatever their height.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
             ends = []
         if len(ends) != 2:
             raise OutcomesError(
-                f"equivalence: rope={quoted(one.attrs.get('rope'))} is no region; decide with one: "
+                f"equivalence: rope={quoted(one.attrs.get('rope'))} is not a region; decide with one: "
                 "cg.decide(estimates, rope=(-0.1, 0.1))"
             )
         low, high = np.full(shape, ends[0]), np.full(shape, ends[1])

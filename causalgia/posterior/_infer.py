@@ -1,4 +1,4 @@
-"""The verb `infer`: the posterior of every effect from estimates, as a tree that ArviZ reads."""
+"""The verb `infer`: the posterior of every effect from estimates, as a DataTree for ArviZ."""
 
 from __future__ import annotations
 
@@ -122,10 +122,10 @@ def infer(
     client
         Client of a Dask cluster whose workers infer tasks and families, with the same result. None: this process.
     across
-        ``"task"``: tasks share strength by adaptive shrinkage over patterns of effects (mash), if Stein's estimate of
-        the risk says that this is better than each task by itself. It needs the correlation of the errors between
-        tasks: ``estimate(effects, task_correlation=True)``. Moments do not depend on `rng`, draws do. The guide "Share
-        strength across tasks" has the rest.
+        ``"task"``: tasks borrow strength by adaptive shrinkage over patterns of effects (mash), if Stein's estimate
+        of the risk says that this is better than each task by itself. It needs the correlation of the errors
+        between tasks: ``estimate(effects, task_correlation=True)``. Moments do not depend on `rng`, draws do. The
+        guide "Share strength across tasks" has the details.
 
     Returns
     -------
@@ -360,10 +360,10 @@ def _check_magnitude(table: xr.Dataset, families: list[FamilyData], law: str) ->
 def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None) -> None:
     """Raise for families of contrasts that differ in kind: by `exchangeable`, or else by their weights."""
     if exchangeable not in (None, True, False):
-        raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")
+        raise InferenceError(f"exchangeable={quoted(exchangeable)} is not one of True, False and None")
     cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, family='...'"
     if exchangeable is False and any(len(members) > 1 for members in rows):
-        raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law takes them for alike; {cure}")
+        raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law treats them as alike; {cure}")
     if exchangeable or "weight" not in table:
         return
     weight, names = weights_of(table), table["contrast"].to_numpy()
@@ -371,7 +371,7 @@ def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None
         pair = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
         if pair is not None:
             raise InferenceError(
-                f"a law takes the effects of a family for draws of it, and contrasts {quoted(pair[0])} and "
+                f"a law treats the effects of a family as draws from it, and contrasts {quoted(pair[0])} and "
                 f"{quoted(pair[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
             )
 
@@ -393,7 +393,7 @@ def _check_across(across: object, asked: dict[str, Any]) -> None:
 
 def _check_choices(law: object, engine: object, n_draws: object, accepted: object, log_likelihood: object) -> None:
     if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
-        raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is none of True, False and 'auto'")
+        raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is not one of True, False and 'auto'")
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     if not is_whole(n_draws) or n_draws < 1:

@@ -358,10 +358,10 @@ def _as_positions(effect: Array, noise: Noise, x: Array) -> Array:
         raise InferenceError(f"x has shape {points.shape}, and there are {effect.size} effects; give a place to each")
     if not 4 <= effect.size <= MOST_POINTS:
         raise InferenceError(
-            f"{effect.size} points: an exact smooth profile takes 4 to {MOST_POINTS}; take a coarser grid of positions"
+            f"{effect.size} points: an exact smooth profile takes 4 to {MOST_POINTS}; use a coarser grid of positions"
         )
     if not np.isfinite(points).all() or np.ptp(points) == 0:
-        raise InferenceError("x must be finite and not all equal: a profile runs along something")
+        raise InferenceError("x must be finite and not all equal: a profile needs different positions")
     return points
 
 

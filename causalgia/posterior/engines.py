@@ -77,11 +77,11 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     >>> check_choice("normals", ("student_t", "normal"), "law")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: law='normals' is none of student_t, normal; did you mean 'normal'?
+    causalgia.errors.InferenceError: law='normals' is not one of student_t, normal; did you mean 'normal'?
     """
     if not isinstance(value, str) or value not in known:
         hint = nearest(quoted(value), known)
-        raise InferenceError(f"{name}={quoted(value)} is none of {', '.join(known)}{hint}")
+        raise InferenceError(f"{name}={quoted(value)} is not one of {', '.join(known)}{hint}")
 
 
 def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:

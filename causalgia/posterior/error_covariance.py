@@ -317,7 +317,7 @@ def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any
             culprit = _contrast_names(one)[int(np.argmax(np.abs(vectors[:, 0])))]
             raise InferenceError(
                 f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
-                f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
+                f"{values[0]:.2g}): it is redundant; leave it out of the family, or infer it by itself"
             )
         known = correlation * np.outer(se, se)
         return (as_one_factor(known) if factors is not None else None) or _whole_noise(known)

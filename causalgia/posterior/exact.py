@@ -1,4 +1,4 @@
-"""Exact engines: the posterior that all of them return, the design of the center, and what effects share.
+"""Exact engines: their common posterior, the design of the center, and errors that effects share.
 
 All laws return an `Exact`. What all effects share is integrated by Laplace's method: with noise ``Sigma = L L' + D`` an
 estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)`` and the noise independent. Given c = (b, f) the
@@ -222,7 +222,7 @@ def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Desi
     centered = covariates - covariates.mean(axis=0)
     spread = centered.std(axis=0)
     if (spread <= 1e-12 * np.abs(covariates).max(axis=0)).any():
-        raise InferenceError(f"covariate {int(np.argmin(spread))} is constant: it says nothing; leave it out")
+        raise InferenceError(f"covariate {int(np.argmin(spread))} is constant and carries no information; leave it out")
     columns = np.column_stack([np.ones(n), centered])
     if np.linalg.matrix_rank(np.column_stack([np.ones(n), centered / spread]), rtol=_COLLINEAR) < columns.shape[1]:
         raise InferenceError(

@@ -67,7 +67,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
     Raises
     ------
     InferenceError
-        If it is none of these.
+        If it is not one of these.
 
     Examples
     --------

@@ -447,8 +447,8 @@ def _check_tasks_differ(correlation: Array, names: npt.NDArray[np.str_]) -> None
     first, second = np.argsort(-np.abs(vector[:, 0]), kind="stable")[:2]
     raise InferenceError(
         f"across='task': the errors of task {names[first]!s} follow from those of other tasks, such as "
-        f"{names[second]!s} (correlation {correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the task "
-        "repeats what they say; leave it out, estimates.drop_sel(task=[...])"
+        f"{names[second]!s} (correlation {correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the "
+        "task is redundant; leave it out, estimates.drop_sel(task=[...])"
     )
 
 

@@ -164,7 +164,8 @@ class KerasNetwork(torch.nn.Module):
         self._check_kinds()
         if (first := graph.layers.get(graph.inputs[0])) is None:
             raise PredictorError(
-                f"{source}: its input, {quoted(graph.inputs[0])}, is none of its layers: the graph is damaged; save it "
+                f"{source}: its input, {quoted(graph.inputs[0])}, is not one of its layers: the graph is "
+                "damaged; save it "
                 "again"
             )
         self._input = _input_order(first.config, source)

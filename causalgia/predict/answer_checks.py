@@ -1,4 +1,4 @@
-"""Checks of a network's output, and mistakes with a network recognized from it, each with its cure."""
+"""Checks of a network's output, and common mistakes that it reveals, each with its cure."""
 
 from __future__ import annotations
 

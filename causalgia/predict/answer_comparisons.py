@@ -1,4 +1,4 @@
-"""Comparisons of answers: one sequence in several batches, and a fast predictor beside an exact one."""
+"""Comparisons of answers: of one sequence in several batches, and of a fast predictor with an exact one."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Ensemble(Predictor):
     ) -> None:
         if of not in get_args(Members):
             msg = (
-                f"of={quoted(of)} is none of {', '.join(map(quoted, get_args(Members)))}: say what another "
+                f"of={quoted(of)} is not one of {', '.join(map(quoted, get_args(Members)))}: say what another "
                 "member would be"
             )
             raise PredictorError(msg)

@@ -1,4 +1,4 @@
-"""Digests of callables by what they do: code, constants and state, the same in every process.
+"""Digests of callables from code, constants and state, the same in every process.
 
 Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is its bytecode, constants,
 names, defaults, closure and the globals that it reads; an object is its class and its attributes; an array is its

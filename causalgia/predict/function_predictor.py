@@ -1,4 +1,4 @@
-"""Predictors from any callable, and predictors that each process builds for itself from a function."""
+"""Predictors from any callable, and predictors that each process builds by calling a function."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def build_once(key: str, build: Callable[[], Predictor]) -> Predictor:
 
 
 class PredictorFactory(Predictor):
-    """A predictor that each process builds for itself, by calling a function, when it is first asked.
+    """A predictor that each process builds by calling a function, at the first prediction.
 
     Use it for a predictor that cannot be pickled (an open session, a handle of another library): only the function is
     sent to workers, and each builds the predictor once; again if the one built before has another fingerprint.

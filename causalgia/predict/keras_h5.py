@@ -68,7 +68,7 @@ def read_keras_h5(
     if start.startswith(_ZIP):
         return _read_archive(place, config)
     if not start.startswith(_HDF5):
-        raise PredictorError(f"{place}: is no HDF5 file; save the network as one, {_SAVE_AGAIN}")
+        raise PredictorError(f"{place}: is not an HDF5 file; save the network as one, {_SAVE_AGAIN}")
     import h5py
 
     from causalgia.store import check_hdf5
@@ -98,7 +98,7 @@ def _read_archive(
             members = {one.filename: one for one in archive.infolist()}
             missing = [name for name in _ARCHIVED if name not in members]
             if missing:
-                raise PredictorError(f"{place}: is no .keras archive (it lacks {missing[0]}); {_SAVE_AGAIN}")
+                raise PredictorError(f"{place}: is not a .keras archive (it lacks {missing[0]}); {_SAVE_AGAIN}")
             graph, weights = (members[name] for name in _ARCHIVED)
             if weights.compress_type != zipfile.ZIP_STORED or weights.file_size > place.stat().st_size:
                 raise PredictorError(
@@ -226,7 +226,7 @@ def graph_of(text: str, source: Path) -> KerasGraph:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         why = f"{type(error).__name__} {error}"
-        raise PredictorError(f"{source}: is no graph of a Keras network ({why[:80]}); {_SAVE_AGAIN}") from error
+        raise PredictorError(f"{source}: is not the graph of a Keras network ({why[:80]}); {_SAVE_AGAIN}") from error
 
 
 def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:

@@ -77,7 +77,9 @@ def axis_of(config: dict[str, Any]) -> Callable[[Tensor], int]:
     def axis(x: Tensor) -> int:
         place = given + x.ndim if given < 0 else given
         if not 0 < place < x.ndim:
-            raise PredictorError(f"axis {given} of {quoted(config.get('name'))} is none of a tensor with {x.ndim} axes")
+            raise PredictorError(
+                f"axis {given} of {quoted(config.get('name'))} is not an axis of a tensor with {x.ndim}"
+            )
         return 1 if place == x.ndim - 1 else place + 1
 
     return axis
@@ -90,7 +92,7 @@ def activation_of(name: Any) -> Callable[[Tensor], Tensor]:
     if given is None:
         return _ACTIVATIONS["linear"]
     if not isinstance(given, str) or given not in _ACTIVATIONS:
-        raise UnreadSettingError(f"activation {quoted(given)} is none of {', '.join(_ACTIVATIONS)}")
+        raise UnreadSettingError(f"activation {quoted(given)} is not one of {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[given]
 
 
@@ -115,7 +117,7 @@ def _two_pads(length: int, width: int, stride: int, padding: str) -> tuple[int, 
         total = max((-(-length // stride) - 1) * stride + width - length, 0)
         return total // 2, total - total // 2
     if padding != "valid":
-        raise UnreadSettingError(f"padding {quoted(padding)} is none of valid, same, causal")
+        raise UnreadSettingError(f"padding {quoted(padding)} is not one of valid, same, causal")
     return 0, 0
 
 
@@ -201,7 +203,7 @@ _SIDES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 def _bidirectional(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Tensor]:
     given, mode = config["layer"], config.get("merge_mode", "concat")
     if mode not in _SIDES:
-        raise ValueError(f"merge_mode {quoted(mode)} is none of {', '.join(_SIDES)}")
+        raise ValueError(f"merge_mode {quoted(mode)} is not one of {', '.join(_SIDES)}")
     own = given["config"]
     sequences = bool(own.get("return_sequences"))
     other = config.get("backward_layer") or {**given, "config": own | {"go_backwards": not own.get("go_backwards")}}

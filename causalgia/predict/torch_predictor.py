@@ -109,7 +109,7 @@ class TorchPredictor(SinglePredictor):
         batches. On a CPU core 1.0, 0.9 and 1.0 times the speed; the deviation is that of float32.
     incremental
         Whether edits of a background are answered by the changes that they make in each layer, where that is faster and
-        agrees with full passes; `incremental_report` says what was measured. See the page "Answer many edits of a
+        agrees with full passes; `incremental_report` gives the measurements. See the page "Predict many edits of a
         sequence".
     fingerprint
         Name of this version of the network; by default its weights, structure and code are hashed. If an attribute is

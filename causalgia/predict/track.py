@@ -1,4 +1,4 @@
-"""Tracks, the answers of networks that predict a number for each position, and windows that read them out."""
+"""Tracks, the predictions of networks with a number for each position, and windows that summarize them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Track:
             ) from error
         names = [name for pair in pairs for name in pair]
         if len(set(names)) < len(names):
-            raise PredictorError(f"Track(opposite={quoted(self.opposite)}): a task is in two pairs, or in one twice")
+            raise PredictorError(f"Track(opposite={quoted(self.opposite)}): a task is in two pairs, or twice in one")
         object.__setattr__(self, "opposite", pairs)
 
     def positions(self, n: int) -> NDArray[np.int64]:
@@ -135,7 +135,7 @@ class Window:
             )
         if self.reduce not in get_args(Reduction):
             raise PredictorError(
-                f"window {quoted(self.name)}: reduce={quoted(self.reduce)} is none of "
+                f"window {quoted(self.name)}: reduce={quoted(self.reduce)} is not one of "
                 f"{', '.join(map(quoted, get_args(Reduction)))}"
             )
 

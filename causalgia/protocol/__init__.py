@@ -1,4 +1,4 @@
-"""Pre-registration: a protocol is locked before the trial, and `verify` names what a result does otherwise."""
+"""Pre-registration: a protocol is locked before the trial, and `verify` lists the deviations of a result."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ _UNITS_AT_ONCE = 65_536
 
 @dataclass(frozen=True, init=False, repr=False)
 class Protocol:
-    """Pre-registration of a trial: what is done, asked and counted as a result, fixed before any outcome is seen.
+    """Pre-registration of a trial: design, analysis and predictor, fixed before any outcome is seen.
 
-    Make it of a design, an analysis and a predictor, `lock` it into a file, `run` it, and let `causalgia.verify` say
-    what a result does otherwise. A protocol holds facts and fingerprints, no sequences: it is read and compared on any
-    machine. Two protocols are equal if they fix the same trial, whether they are locked or not.
+    Make it from a design, an analysis and a predictor, `lock` it into a file and `run` it; `causalgia.verify` lists
+    the deviations of a result. A protocol holds fingerprints instead of sequences, so it can be read and compared
+    on any machine. Two protocols are equal if they fix the same trial, whether they are locked or not.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class Protocol:
         Raises
         ------
         ProtocolError
-            If there is no such file, it is no lock, or it is damaged; names the values that are not those locked.
+            If there is no such file, it is not a lock, or it is damaged; names the values that are not those locked.
         """
         content, sha256 = read_lock(path)
         design, predictor = content["design"], content["predictor"]
@@ -499,13 +499,14 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     if isinstance(predictor, str):
         if not (predictor.removesuffix("~").isalnum() and predictor.isascii()):
             raise PredictorError(
-                f"predictor={quoted(predictor)} is no fingerprint: give predictor.fingerprint, or the predictor itself"
+                f"predictor={quoted(predictor)} is not a fingerprint: give predictor.fingerprint, or the "
+                "predictor itself"
             )
         unknown: dict[str, Any] = {"predictor_parts": (), "tasks": None, "predictor_scale": None}
         return {"predictor_fingerprint": predictor, **unknown}
     if not isinstance(predictor, Predictor):
         raise PredictorError(
-            f"predictor={shown(predictor)} is no predictor: wrap it, such as cg.FunctionPredictor(f, tasks=[...], "
+            f"predictor={shown(predictor)} is not a predictor: wrap it, such as cg.FunctionPredictor(f, tasks=[...], "
             "scale=...), or give the fingerprint of one"
         )
     return {
@@ -559,7 +560,7 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
         return rules[call.func.id](**given)
     except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise ProtocolError(
-            f"until = {quoted(text)} is no stopping rule that can be written down; give cg.Precision or cg.Decided "
+            f"until = {quoted(text)} is not a stopping rule that can be written down; give cg.Precision or cg.Decided "
             "with numbers and text"
         ) from error
 

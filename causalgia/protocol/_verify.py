@@ -1,4 +1,4 @@
-"""`verify`: what a result does otherwise than its protocol."""
+"""`verify`: deviations of a result from its protocol."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _UNSEEN = (
 
 
 def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | os.PathLike[str]) -> Verification:
-    """Compare results with a locked protocol and name every deviation; without one, they are as locked.
+    """Compare results with a locked protocol and list every deviation.
 
     Use it before a claim is published, on the outcomes, on estimates and decisions, or on a whole folder of the command
     line: there the estimates and verdicts are also computed again from the outcomes, so that edited numbers are found.

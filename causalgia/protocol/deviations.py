@@ -1,4 +1,4 @@
-"""What differs between a trial and its protocol, or between two runs of it, bit for bit."""
+"""Differences between a trial and its protocol, or between two runs of it, bit for bit."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Reproduction:
 
 
 def machine_attrs() -> dict[str, str]:
-    """Return what may change the last bits of an answer: the number of threads, and the PyTorch that is loaded."""
+    """Return what may change the last bits of a prediction: number of threads, and the PyTorch that is loaded."""
     torch = sys.modules.get("torch")
     if torch is not None:
         return {"threads": str(torch.get_num_threads()), "torch": str(torch.__version__)}
@@ -185,7 +185,7 @@ def machine_attrs() -> dict[str, str]:
 
 
 def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
-    """Compare outcomes with those of a second run: same bits, or the first thing that differs.
+    """Compare outcomes with those of a second run: equal bit for bit, or the first difference.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
 
 
 def check_new(path: Path) -> None:
-    """Raise ProtocolError if there is anything at the path of a lock that is to be written."""
+    """Raise ProtocolError if the path of a new lock exists."""
     check_no_pipe(path, ProtocolError)
     if path.exists() or path.is_symlink():
         raise ProtocolError(f"{path} exists already, and a lock is never overwritten; choose another name for this one")
@@ -121,15 +121,15 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     Raises
     ------
     ProtocolError
-        If there is no such file, it is no lock, or its content is not what was locked; names the values that changed.
+        If there is no such file, it is not a lock, or it was changed after locking; names the values that changed.
     """
     text = read_text(path, ProtocolError)
     first, _, body = text.partition("\n")
     found = _FIRST.fullmatch(first)
     if found is None:
         raise ProtocolError(
-            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, not {quoted(first)}: it is no "
-            f"lock, or this line was changed; {_CURE}"
+            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, not {quoted(first)}: it is not "
+            f"a lock, or this line was changed; {_CURE}"
         )
     if found[1] != _sha256(body):
         raise ProtocolError(f"{path}: {_damage(body)}; {_CURE}")

@@ -1,4 +1,4 @@
-"""Checks by which a claim may fail: placebo words, controls, null models, units, and the predictor itself.
+"""Checks that can refute a claim: placebo words, controls, null models, units, and the predictor itself.
 
 `causalgia.refute` runs all of them; each takes a `Claim` and returns its rows of the same Dataset.
 """

@@ -1,4 +1,4 @@
-"""The verb `refute`: every check by which a claim may fail, and its null model beside real sequences."""
+"""The verb `refute`: all checks that can refute a claim, and the comparison of its null model with real sequences."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ _PREDICT += ["prediction_range", "numerical_floor", "randomized_weights", "stran
 
 
 def predictions_needed(claim: Claim) -> dict[str, int]:
-    """Return how many sequences each check will predict, before any is: by the name of the check.
+    """Return the number of sequences that each check would predict, by the name of the check; nothing is predicted.
 
-    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The checks
-    of placebo words share theirs, so that together they take less than the sum.
+    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The
+    checks of placebo words share predictions, so together they need fewer than the sum.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def refute(
 ) -> xr.Dataset:
     """Try to refute the claims of a trial: controls that pass, warn or fail, each with its reason and cure.
 
-    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check asks how it could be wrong: by
-    the word, the control, the null model, the units, the network, its arithmetic. Use it before a claim is written
-    down; `causalgia.report` prints the result.
+    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check examines one way in which it
+    could be wrong: the word, the control, the null model, the units, the network, its arithmetic. Use it before a
+    claim is published; `causalgia.report` prints the result.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def refute(
     motifs
         Sites that the predictor reads, which must not arise at a junction. None: the words that the arms write.
     positive
-        A word or motif that the predictor must know. None: the clearest effect of the trial.
+        A word or motif that the predictor must recognize. None: the clearest effect of the trial.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def refute(
     Raises
     ------
     OutcomesError
-        If the outcomes are none, or curves.
+        If there are no outcomes, or they are curves.
     DesignError
         If a check is unknown, or real sequences have another length.
     ContrastError
@@ -162,9 +162,9 @@ def refute(
 
     Notes
     -----
-    *Level*: each check states in its own page when it fails, and with what probability it does so by chance: .0025 at
-    most, so that all fail together in 5 % of sound trials at most. "warn" is for figures beyond a threshold that chance
-    or a choice can explain.
+    *Level*: the docstring of each check states when it fails, and with what probability it does so by chance: .0025
+    at most, so that any check fails in at most 5 % of sound trials. "warn" is for figures beyond a threshold that
+    chance or a choice can explain.
 
     References
     ----------
@@ -215,13 +215,13 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     if checks is None:
         return list(CHECKS)
     if not isinstance(checks, Iterable):
-        raise DesignError(f"checks={quoted(checks)} is no list of names; give one, such as ['placebo_words']")
+        raise DesignError(f"checks={quoted(checks)} is not a list of names; give one, such as ['placebo_words']")
     names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
     for name in names:
         if name not in CHECKS:
             known = list(CHECKS)
             near = nearest(str(name), known) or f"; use one of {', '.join(known)}"
-            raise DesignError(f"checks={quoted(name)} is no check{near}")
+            raise DesignError(f"checks={quoted(name)} is not a check{near}")
     if not names:
         raise DesignError("checks= names no check; leave it out for all")
     return names

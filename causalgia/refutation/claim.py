@@ -1,4 +1,4 @@
-"""A claim to be refuted: the outcomes of a trial, its predictor, and what the checks share."""
+"""A claim to be refuted: the outcomes of a trial, its predictor, and the predictions that checks share."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """Outcomes of a trial with the predictor that gave them, and what else the checks need: what is to be refuted.
+    """A claim to be refuted: outcomes of a trial with their predictor, and other inputs of the checks.
 
     Checks of one claim share their predictions: fresh units for placebo words also serve the controls.
 

@@ -1,4 +1,4 @@
-"""Checks of how far a claim reaches: order of doses, other null models, and where a verdict turns."""
+"""Checks of the generality of a claim: order of doses, other null models, and tipping points."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ REVERSED, SHIFT_WARN, SHIFT_FAIL = 0.25, 0.5, 0.25
 
 
 def dose_reversal(claim: Claim) -> xr.Dataset:
-    """Ask whether the outcome goes back where a dose goes on: the largest step against the whole effect.
+    """Test whether the outcome reverses as a dose increases: the largest step against the whole effect.
 
-    A dose (copies, strength, affinity; a numeric factor of the arms with three levels or more) that causes the outcome
-    moves it one way, or levels off. Use it for arms that are doses of one thing.
+    A dose (copies, strength, affinity; a numeric factor of the arms with three levels or more) that causes the
+    outcome changes it in one direction, or levels off. Use it for arms that are doses of one treatment.
 
     The value is the largest step between neighboring doses against the direction from the lowest to the highest, over
     that whole effect; passes up to .25.
@@ -118,7 +118,7 @@ def _steps_back(claim: Claim) -> list[Finding]:
             value=max(size, 0.0),
             threshold=REVERSED,
             status=status,
-            reason=f"{factor} {low:g} to {high:g} on {task}: {'goes back' if size > 0 else 'goes on'} by "
+            reason=f"{factor} {low:g} to {high:g} on {task}: {'reverses' if size > 0 else 'continues'} by "
             f"{abs(size):.0%} of the whole effect",
             cure="" if status == "pass" else "claim no monotone response; cg.experiments.dose_response tests the shape",
         )
@@ -126,12 +126,13 @@ def _steps_back(claim: Claim) -> list[Finding]:
 
 
 def tipping_shift(claim: Claim) -> xr.Dataset:
-    """Ask how little the GC content of the backgrounds must move before a claimed effect is another.
+    """Find the smallest shift in GC content of the backgrounds that changes a claimed effect.
 
-    `causalgia.tipping_point` weights the units that were predicted; this check takes its nearest turn of all claims.
+    `causalgia.tipping_point` reweights the predicted units; this check uses its nearest tipping point over all
+    claims.
 
     The value is the smallest shift of the mean GC content, in sd, at which the effect itself leaves its side (of 0, or
-    of the planned ROPE); where none does, the last shift that the units can tell, or .5 if less. Passes from .5.
+    of the planned ROPE); if none does, the largest shift that the units allow, or .5 if less. Passes from .5.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
     status: Status = "pass" if not leaves or shift >= SHIFT_WARN else "fail" if shift < SHIFT_FAIL else "warn"
     way = "fewer" if side == "down" else "more"
     said = (
-        f"turns {shift:.2f} sd of GC content away, towards {way} G and C"
+        f"changes at {shift:.2f} sd of GC content, towards {way} G and C"
         if leaves
         else (f"holds as far as the units can tell, {shift:.2f} sd towards {way} G and C")
     )
@@ -196,7 +197,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
             threshold=SHIFT_WARN,
             status=status,
             reason=f"'{name}' on {task} {said}",
-            cure="" if status == "pass" else "claim it of these backgrounds alone, and report the tipping point",
+            cure="" if status == "pass" else "restrict the claim to these backgrounds, and report the tipping point",
         )
     ]
 
@@ -210,8 +211,8 @@ _FEWEST, _MOST = 20, 500
 def other_null_models(claim: Claim) -> xr.Dataset:
     r"""Repeat the claimed contrasts under three other null models: their order, their range, and the sd between.
 
-    An effect is one over the backgrounds of one null model. Use it before a word is said to act, and not to act among
-    these backgrounds.
+    An effect is an average over the backgrounds of one null model. Use it before claiming that a word acts in
+    general, not only in these backgrounds.
 
     Three rows, over the trial and the other null models. *Other null models*: the smallest effect under another null
     model over that of the trial; passes from .5. *Order of effects*: the smallest Kendall's tau of two null models, of
@@ -353,7 +354,7 @@ def _order_finding(claim: Claim, tables: Mapping[str, xr.Dataset], names: list[s
         status=status,
         reason=f"{len(names)} contrasts on {task}, between {labels[i]} and {labels[j]}; of the true effects at most "
         f"{float(upper[i, j, t]):.2f}",
-        cure="" if status == "pass" else "claim no order, or more units: many contrasts may be alike",
+        cure="" if status == "pass" else "claim no order, or use more units: many contrasts may have similar effects",
     )
 
 

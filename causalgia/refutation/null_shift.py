@@ -1,4 +1,4 @@
-"""Checks of the null model beside real sequences: composition, classifier, kernel distance, range of predictions."""
+"""Checks of the null model against real sequences: composition, classifier, kernel distance, range of predictions."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def _parents_of_sequences(claim: Claim) -> dict[bytes, str]:
 def word_composition(claim: Claim) -> xr.Dataset:
     r"""Compare the word frequencies of backgrounds and real sequences by their Jensen-Shannon divergence.
 
-    A null model unlike real sequences answers a question about sequences that do not exist. This check says in what
-    units the composition differs, `classifier` how easily it is seen, `prediction_range` whether the network sees it.
+    Effects on backgrounds unlike real sequences may not hold for real ones. This check measures the difference in
+    composition, `classifier` how easily it is detected, and `prediction_range` whether the network responds to it.
 
     The value is the divergence in bits of the pooled frequencies of words of three letters; it passes below its 95 %
     quantile when sequences are exchanged between both samples (999 permutations).
@@ -258,7 +258,7 @@ def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, floa
 
 
 def classifier(claim: Claim) -> xr.Dataset:
-    """Ask whether a classifier tells backgrounds from real sequences: a two-sample test with a size.
+    """Test whether a classifier distinguishes backgrounds from real sequences: a two-sample test with a size.
 
     The value is the area under the ROC curve of a logistic regression on the frequencies of words of three letters,
     averaged over five folds, each scored by a classifier of the others; .5 where both are alike, 1 where they do not
@@ -402,12 +402,12 @@ def mmd_test(x: Array, second: Array, *, key: int) -> tuple[float, float]:
 def prediction_range(claim: Claim) -> xr.Dataset:
     """Count the untreated backgrounds whose prediction lies outside the range of real sequences.
 
-    What the network answers to backgrounds is what effects are added to: where it lies far from every real sequence,
-    the trial measures the network where it was never trained.
+    Effects are added to the predictions for backgrounds: if these are far from those of every real sequence, the
+    trial measures the network outside its training range.
 
     The value is the share of backgrounds outside the central 95 % of the predictions of real sequences, in the task
-    where it is largest. By chance it is some 6 % of a task beside 200 real sequences, 11 % beside 25, and 21 % beside
-    10, whose range is narrow. Passes up to .2.
+    where it is largest. By chance it is some 6 % of a task with 200 real sequences, 11 % with 25, and 21 % with 10,
+    whose range is narrow. Passes up to .2.
 
     Parameters
     ----------
@@ -465,7 +465,7 @@ def _outside(claim: Claim) -> list[Finding]:
             f"{other.mean():.3g}, sd {other.std(ddof=1):.2g}; {overlap} ({n:,} of each)",
             cure=""
             if status == "pass"
-            else "effects here are effects far from real sequences: repeat the trial on cg.Genomic(of=...)",
+            else "these effects are measured far from real sequences: repeat the trial on cg.Genomic(of=...)",
             n_predictions=2 * n,
         )
     ]
@@ -483,9 +483,9 @@ def untreated_predictions(claim: Claim) -> list[Array]:
 def reweighted_effect(claim: Claim) -> xr.Dataset:
     r"""Estimate the claimed effects under weights that make the backgrounds look like real sequences.
 
-    A classifier's odds of being real are the ratio of both densities, as far as pairs of letters tell: weighted by
-    them, the units stand for backgrounds with the composition of real sequences. `causalgia.tipping_point` follows the
-    way there.
+    A classifier's odds of being real estimate the ratio of both densities, as far as dinucleotides determine it:
+    weighted by them, the units represent backgrounds with the composition of real sequences.
+    `causalgia.tipping_point` gives the effect for all intermediate weights.
 
     The value is the weighted effect over that of the trial, the smallest of the claimed effects; passes from .5, if the
     weights leave 50 effective units.

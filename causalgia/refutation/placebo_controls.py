@@ -25,6 +25,7 @@ from causalgia.refutation.claim import (
     row_of,
     upper_tail,
 )
+from causalgia.reporting.table_formats import format_p
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
@@ -162,12 +163,12 @@ def _word_spread(claim: Claim, trial: WordTrial, arm: str, task: str) -> float:
 def placebo_words(claim: Claim) -> xr.Dataset:
     r"""Compare the claimed effects with those of fixed placebo words, on fresh units: by rank, and by share.
 
-    80 % of random words of six letters have a "significant" effect on a real network, so that an effect other than 0
-    says little. Use it for every claim that a network reads a word.
+    80 % of random words of six letters have a "significant" effect on a real network, so an effect other than 0
+    means little. Use it for every claim that a network reads a word.
 
     Two rows. *Placebo words*: the rank p-value ``(1 + #{words with the arm's effect or more}) / (M + 1)`` in the
     direction of the claim, M = 19; passes at .05 (no word). *Specific share*: ``(Y(arm) - mean over words) / (Y(arm) -
-    Y(control))``, the part of the effect that is owed to the order of the letters; passes where it is .5 or more.
+    Y(control))``, the part of the effect that depends on the order of the letters; passes where it is .5 or more.
 
     Parameters
     ----------
@@ -275,16 +276,16 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
         threshold=SPECIFIC,
         status=status,
         reason=f"{round(share, 2) + 0.0:.0%} of the effect of '{name}' on {task} is more than its letters in another "
-        f"order have (p of half or more: {p:.2g})",
+        f"order have (p of half or more: {format_p(p)})",
         cure="" if status == "pass" else "compare with cg.Placebo, which has the same composition, as control",
     )
 
 
 def another_control(claim: Claim) -> xr.Dataset:
-    """Compare the control with placebo words of the arm: whether it has part of the effect itself.
+    """Compare the control with placebo words of the arm, to find whether it has part of the effect itself.
 
-    A control that carries the pattern, or a weaker one, hides the effect; one that differs from the arm in more than
-    the word (GC, length) makes one. Use it where the control is another arm than `causalgia.Placebo`.
+    A control that contains the pattern, or a weaker one, hides the effect; one that differs from the arm in more
+    than the word (GC, length) creates one. Use it where the control is not a `causalgia.Placebo`.
 
     The value is ``|Y(control) - mean over words| / |Y(arm) - mean over words|``; it passes below .25.
 
@@ -346,7 +347,7 @@ def _control_among_words(claim: Claim) -> list[Finding]:
             threshold=LEAKS,
             status=status,
             reason=f"'{control}', the control of '{name}', lies {share:.0%} of the arm's effect on {task} away from "
-            f"placebo words (p of {LEAKS:.0%} or less: {p:.2g})",
+            f"placebo words (p of {LEAKS:.0%} or less: {format_p(p)})",
             cure="" if status == "pass" else "take cg.Placebo of the arm's word at the arm's place as control",
             n_predictions=_first_count(claim),
         )
@@ -354,11 +355,11 @@ def _control_among_words(claim: Claim) -> list[Finding]:
 
 
 def positive_control(claim: Claim) -> xr.Dataset:
-    """Ask whether the predictor finds what it must: a word or motif that is known to act, among its placebo words.
+    """Test whether the predictor recognizes a word or motif that is known to act, by rank among placebo words.
 
-    A network whose input rows are in another order, or whose weights are not the trained ones, answers as smoothly as
-    the right one; only what it must know shows the fault. Use it before anything else. Without ``positive=`` in the
-    claim it is the clearest effect of the trial, on fresh units.
+    A network with input rows in the wrong order, or with the wrong weights, gives plausible predictions; only a
+    known effect reveals the fault. Use it before anything else. Without ``positive=`` in the claim it is the
+    clearest effect of the trial, on fresh units.
 
     With ``positive=`` the value is the rank p-value of ``|effect|`` among 19 placebo words, all embedded in the middle
     of the backgrounds, in the task where it is smallest; passes at .05. Without, it is the effect on fresh units over
@@ -423,10 +424,10 @@ def _known_word(claim: Claim) -> list[Finding]:
             reason=f"{n_least} of {N_WORDS} placebo words have the effect of '{label}' or more, in {task} where they "
             f"are fewest ({n:,} units)"
             if clear.any()
-            else f"'{label}' has no clear effect beside its placebo words in any task ({n:,} units)",
+            else f"'{label}' has no clear effect compared with its placebo words in any task ({n:,} units)",
             cure=""
             if found
-            else "the predictor does not know the word: look at the order of its channels (alphabet=), its weights, "
+            else "the predictor does not recognize the word: check the order of its channels (alphabet=), its weights, "
             "its tasks, and at cg.check(design, predictor)",
             n_predictions=n * (N_WORDS + 1),
         )
@@ -466,8 +467,9 @@ def _clearest_again(claim: Claim) -> list[Finding]:
 def identical_arms(claim: Claim) -> xr.Dataset:
     """Compare the control with itself on fresh units: an A/A trial.
 
-    Two samples of units under one arm differ by chance alone. Where they do not, the outcomes are of other units, of
-    another predictor, or their units are not independent. Use it for outcomes that come from a store or a table.
+    Two samples of units under one arm differ by chance alone. If they differ more, the outcomes come from other
+    units or another predictor, or their units are not independent. Use it for outcomes that come from a store or a
+    table.
 
     The value is the p-value of a permutation test between the control of the trial and the control on fresh units of
     the same null model: of the largest difference in means over tasks, in sd. Where units share parents, each parent

@@ -24,10 +24,10 @@ _REPEATED = 64
 
 
 def numerical_floor(claim: Claim) -> xr.Dataset:
-    """Ask for the same sequences again, in another order, and compare the difference with the claimed effects.
+    """Predict the same sequences again, in another order, and compare the difference with the claimed effects.
 
-    A predictor with dropout left on, or one that answers by its batch mates, has no one answer; rounding alone can make
-    an effect of 1e-6 "significant". Use it for every network of one's own.
+    The predictions of a network with dropout on, or that depend on batch mates, are not reproducible; rounding
+    alone can make an effect of 1e-6 "significant". Use it for every new network.
 
     Two rows. *Same answers*: root mean square difference between two answers to one sequence, and from the stored
     outcomes where the units can be drawn again, in sd of the answers over units; passes below .001. *Numerical floor*:
@@ -75,11 +75,11 @@ def _repeated(claim: Claim) -> list[Finding]:
     first, second = (np.stack(list(answers.values())) for answers in (asked, again))
     scale = np.where((sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0)
     gap = float((np.sqrt(((second - first) ** 2).mean(axis=(0, 1))) / scale).max())
-    beside = "asked twice"
+    beside = "predicted twice"
     if own is not None and "arm" in claim.averaged["outcome"].dims:
         stored = claim.averaged["outcome"].transpose("arm", "unit", "task").sel(arm=arms).isel(unit=slice(n)).to_numpy()
         kept = float((np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max())
-        gap, beside = max(gap, kept), f"asked twice ({gap:.2g}), and of the trial ({kept:.2g})"
+        gap, beside = max(gap, kept), f"predicted twice ({gap:.2g}), and of the trial ({kept:.2g})"
     status: Status = "fail" if gap >= NOISE_FAIL else "warn" if gap >= NOISE_WARN else "pass"
     rows = [
         Finding(
@@ -123,7 +123,7 @@ def _floor_finding(claim: Claim, error: Array, arms: list[str]) -> Finding:
     status: Status = "fail" if ratio < 1 else "warn" if ratio < FLOORS else "pass"
     return Finding(
         check="numerical floor",
-        figure="smallest claimed effect over what the arithmetic makes of nothing",
+        figure="smallest claimed effect over its numerical floor",
         value=ratio,
         threshold=FLOORS,
         status=status,
@@ -147,8 +147,9 @@ def _mean_over_models(answers: Array) -> Array:
 def strand(claim: Claim) -> xr.Dataset:
     """Run the clearest effects on the reverse complement of each sequence.
 
-    DNA has no strand: an effect that a network sees on one alone is one of its training, unless the task has a strand
-    (RNA, initiation of transcription). The check never fails: what is right depends on the task.
+    Most tasks on DNA are not strand-specific: an effect on one strand alone is an artifact of training, unless the
+    task has a strand (RNA, initiation of transcription). The check never fails, because the right answer depends on
+    the task.
 
     The value is the smallest ratio of the effect on the reverse complements to that on the sequences; passes from .5.
 
@@ -201,7 +202,7 @@ def _other_strand(claim: Claim) -> list[Finding]:
         if one != 0:
             rows.append((other / one, one, other, task))
     if not rows:
-        raise NotApplicableError("the effect is 0 on the units that were asked")
+        raise NotApplicableError("the effect is 0 on the units that were predicted")
     ratio, one, other, task = min(rows)
     return [
         Finding(
@@ -289,7 +290,7 @@ def _beside_copies(claim: Claim) -> list[Finding]:
             f"the copies ({n:,} units)",
             cure=""
             if status == "pass"
-            else "look at the weights that were loaded; claim nothing that the architecture alone shows",
+            else "check the weights that were loaded; claim no effect that untrained copies show",
             n_predictions=n * len(arms) * (N_COPIES + 1),
         )
     ]
@@ -306,8 +307,8 @@ def _is_network(predictor: Predictor) -> bool:
 def predictor_disagreement(claim: Claim) -> xr.Dataset:
     """Compare the claimed effects between the members of an ensemble: signs, and the sd between members.
 
-    Networks of one architecture trained again on the same data differ by several standard errors; a claim about what
-    "the network" has learned is one about new trainings.
+    Networks of one architecture retrained on the same data differ by several standard errors; a claim about what
+    "the network" has learned is a claim about retrainings.
 
     The value is the smallest share of members whose effect has the sign of the mean; passes from .8.
 
@@ -371,6 +372,6 @@ def _members(claim: Claim) -> list[Finding]:
             f"between them {sd:.2g}",
             cure=""
             if status == "pass"
-            else 'claim it of the population of trainings: target="population x predictors"',
+            else 'claim it for the population of trainings: target="population x predictors"',
         )
     ]

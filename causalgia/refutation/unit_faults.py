@@ -36,11 +36,10 @@ _SHUFFLED, _FEWEST_COPIES = 50, 20
 
 
 def degenerate_draws(claim: Claim) -> xr.Dataset:
-    r"""Count the distinct sequences among the units, beside the number of independent units that the errors rest on.
+    r"""Compare the number of distinct units with the number of independent units in the standard error.
 
-    A shuffle that reaches few sequences, or a list with copies, gives the same unit many times under several names, and
-    the standard error falls as if they were new. Use it for shuffles of short or repetitive sequences, and for lists
-    from files.
+    A shuffle with few possible sequences, or a list with copies, gives the same unit several times, and the
+    standard error is too small. Use it for shuffles of short or repetitive sequences, and for lists from files.
 
     The value is Kish's effective number of distinct backgrounds, ``(sum m)^2 / sum m^2`` for multiplicities m, over
     that of the clusters of the estimates, for their sizes; it passes from .9. Where units cannot be drawn again (a
@@ -136,8 +135,8 @@ def _equal_rows(claim: Claim) -> tuple[npt.NDArray[np.intp], bool]:
 def subset_of_units(claim: Claim) -> xr.Dataset:
     """Compare each claimed effect between the first and the second half of the units.
 
-    Units are exchangeable, and so their halves agree within error. They do not where the predictor changed while the
-    trial ran, where a store joins two trials, or where few units carry the effect.
+    Units are exchangeable, and so their halves agree within error. They do not agree if the predictor changed
+    during the trial, if a store joins two trials, or if few units carry the effect.
 
     The value is the p-value of a permutation test of the largest difference between halves over the claimed effects, in
     sd; uniform where nothing is wrong. In a parallel trial it is that of a t test, by Bonferroni over effects, with the
@@ -197,7 +196,7 @@ def _halves(claim: Claim) -> list[Finding]:
             reason=f"'{name}' on {task}: {one_ace:.4g} in the first half, {other_ace:.4g} in the second",
             cure=""
             if status == "pass"
-            else "look for what changed on the way: the predictor, a joined store, sorted units",
+            else "look for what changed during the trial: the predictor, a joined store, sorted units",
         )
     ]
 
@@ -242,9 +241,9 @@ def _fewest(claim: Claim, arms: Iterable[str], units: Mask) -> int:
 
 
 def balance(claim: Claim) -> xr.Dataset:
-    """Compare the backgrounds that the arms of a parallel trial received, before anything was done to them.
+    """Compare the backgrounds of the arms of a parallel trial, before any intervention.
 
-    Randomization balances arms within chance, so that this is a check of the software and of the table.
+    Randomization balances arms up to chance, so this is a check of the software and of the table.
 
     The value is the smallest p-value of Welch's t test of a covariate between an arm and all others, times the number
     of tests; the reason has the standardized mean difference. Covariates are the GC content and numeric coordinates of
@@ -312,7 +311,7 @@ def _balanced(claim: Claim) -> list[Finding]:
             threshold=_WARN,
             status=status,
             reason=f"standardized mean difference {smd:.2f} of {name} for '{arm}', the largest of {len(rows):,} by p",
-            cure="" if status == "pass" else "look how units were assigned; give block= or covariates= to cg.estimate",
+            cure="" if status == "pass" else "check how units were assigned; give block= or covariates= to cg.estimate",
         )
     ]
 
@@ -320,8 +319,8 @@ def _balanced(claim: Claim) -> list[Finding]:
 def junction_sites(claim: Claim) -> xr.Dataset:
     """Estimate the claimed effects without the units in which an arm makes or destroys a site at its junctions.
 
-    The letters that an arm writes and those around them may form a site that neither has: the effect is then that of
-    another word. Use it with ``motifs=``, the sites that the predictor reads; without, those that the arms
+    The letters that an arm writes and the adjacent bases may form a site that neither contains: the effect is then
+    that of another word. Use it with ``motifs=``, the sites that the predictor reads; without, those that the arms
     write, placebo words apart.
 
     The value is the share of the effect that goes without these units: ``1 - ACE(other units) / ACE``, 1 where there
@@ -379,7 +378,7 @@ def _without_sites(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="junction sites",
-            figure="share of the effect that goes without units in which a site is made or destroyed",
+            figure="share of the effect that is lost without units in which a site is made or destroyed",
             value=share,
             threshold=0.5,
             status=status,

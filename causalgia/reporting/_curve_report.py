@@ -29,7 +29,7 @@ def curve_report(curves: xr.Dataset) -> str:
 
     A line for each curve (contrast and task), the 20 of largest change first: the ranges of positions in which the band
     excludes no effect, the largest change, the change of the total over all positions, and the positions at which few
-    units carry the effect. Under the lines stands what effects in too few units to be seen could add.
+    units carry the effect. Below the lines it states how much effects in too few units to be seen could add.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ def write_bigwig(
     _check_curves(curves)
     if column not in _COLUMNS or column not in curves:
         known = ", ".join(quoted(name) for name in _COLUMNS if name in curves)
-        raise OutcomesError(f"column={quoted(column)} is none of the curves' columns: {known}")
+        raise OutcomesError(f"column={quoted(column)} is not one of the curves' columns: {known}")
     if "model" in curves[column].dims:
         raise OutcomesError("the curves have a dim 'model', and a bigWig file holds one; select it: .sel(model=...)")
     values = curves[column]
@@ -277,7 +277,8 @@ def write_bigwig(
         values = values.sel({dim: _chosen(dim, name, values[dim].to_numpy().tolist())})
     if not isinstance(sizes, Mapping) or not all(is_whole(size) and size > 0 for size in sizes.values()):
         raise ContrastError(
-            f"sizes={quoted(sizes)} is no mapping of chromosomes to their lengths, such as {{'chr1': 248_956_422}}; of "
+            f"sizes={quoted(sizes)} is not a mapping of chromosomes to their lengths, such as "
+            f"{{'chr1': 248_956_422}}; of "
             "a file: dict((c, int(n)) for c, n in (line.split()[:2] for line in open('hg38.chrom.sizes')))"
         )
     if chromosome not in sizes:
@@ -312,7 +313,9 @@ def write_bigwig(
 
 def _check_curves(curves: xr.Dataset) -> None:
     if not (has_positions(curves) and "ace" in curves):
-        raise OutcomesError("these are no curves: estimates with a dim 'position', from cg.estimate or cg.simultaneous")
+        raise OutcomesError(
+            "these are not curves: estimates with a dim 'position', from cg.estimate or cg.simultaneous"
+        )
 
 
 def _check_folder(target: Path) -> None:

@@ -294,7 +294,7 @@ def population_text(estimates: xr.Dataset) -> str:
     """Return the population of the average effects as a clause: ", over uniform random sequences of 200 bp"."""
     null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
-        null, units = f"what these sequences stand for ({null})", "sequences"
+        null, units = f"the population that these sequences represent ({null})", "sequences"
     members, next_member = _MEMBERS.get(str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"])
     meaning = TARGET_MEANINGS.get(str(estimates.attrs.get("target")), TARGET_MEANINGS["population"])
     draws = _null_model_text(estimates)

@@ -1,14 +1,29 @@
-"""Text of a refutation: a line for each check, with its reason, and what to do where it does not pass."""
+"""Text of a refutation: a line for each check, with its reason, and the cure if it does not pass."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import xarray as xr
 
 from causalgia.checks import four_digits
 from causalgia.errors import printable
+from causalgia.reporting.table_formats import _LEAST_P, format_p
 from causalgia.schema import validate
 
 _WORDS = {"pass": "passed", "warn": "warned", "fail": "failed"}
+
+
+def check_value(value: Any, figure: str, number: Callable[[Any], str] = four_digits) -> str:
+    """Return the value of a check as text: p-values below 1e-4 as in tables of effects, all else by `number`.
+
+    Examples
+    --------
+    >>> check_value(3.2e-41, "p-value of a difference"), check_value(0.2, "rank p-value"), check_value(3e-9, "sd")
+    ('<1e-4', '0.2', '3e-09')
+    """
+    return format_p(float(value)) if "p-value" in figure and value < _LEAST_P else number(value)
 
 
 def refutation_report(found: xr.Dataset) -> str:
@@ -43,14 +58,15 @@ def refutation_report(found: xr.Dataset) -> str:
     budget = f" (the trial: {attrs['budget']:,})" if "budget" in attrs else ""
     n_predictions = int(found["n_predictions"].sum())
     lines = [
-        "No claim: no effect differs from none" if claims == "none" else f"Refutation of: {claims}",
+        "No claim: no contrast has a significant effect" if claims == "none" else f"Refutation of: {claims}",
         f"{n:,} check{'' if n == 1 else 's'}: {counts}; {n_predictions:,} predictions{budget}",
         "",
     ]
     names = [str(name) for name in found["check"].to_numpy()]
+    columns = (found[name].to_numpy() for name in ("value", "threshold", "figure"))
     numbers = [
-        f"{four_digits(value)} ({four_digits(threshold)})"
-        for value, threshold in zip(found["value"].to_numpy(), found["threshold"].to_numpy(), strict=True)
+        f"{check_value(value, str(figure))} ({four_digits(threshold)})"
+        for value, threshold, figure in zip(*columns, strict=True)
     ]
     wide, far = max(map(len, names), default=0), max(map(len, numbers), default=0)
     for i, name in enumerate(names):

@@ -23,7 +23,7 @@ _ON_AVERAGE = (
 )
 _ATOM = (
     "The interval includes the probability P(0) that the effect is exactly 0; where P(0) is above its level, which "
-    "would leave the point 0, it is extended to the interval of the effect if it is not 0, which stands beside it."
+    "would leave the point 0, it is extended to the interval of the effect if it is not 0, which is printed next to it."
 )
 _OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
@@ -179,7 +179,7 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     Examples
     --------
     >>> trial_history({"exploratory": "control, rope"})
-    ['Exploratory, asked after the outcomes were seen: control, rope.']
+    ['Exploratory, chosen after the outcomes were seen: control, rope.']
     """
     lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
     if attrs.get("stopped"):
@@ -190,7 +190,7 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
         times = f"locked {attrs.get('protocol_locked')}, run from {attrs.get('protocol_started')}"
         lines.append(f"Protocol {str(attrs['protocol'])[:16]}..., {times}.")
     if attrs.get("exploratory"):
-        lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")
+        lines.append(f"Exploratory, chosen after the outcomes were seen: {attrs['exploratory']}.")
     return lines
 
 
@@ -351,8 +351,8 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
         if shift == 0:
             extreme = "lowest" if side == "down" else "highest"
             text += (
-                f" {way} these units say nothing: the {extreme} value of {label} lies within 0.05 sd of its mean, or a "
-                "few units hold all of its spread; give its ranks or its logarithm as by=."
+                f" {way} these units give no information: the {extreme} value of {label} lies within 0.05 sd of "
+                "its mean, or a few units have all of its spread; give its ranks or its logarithm as by=."
             )
             continue
         if not turn["turns"].item():

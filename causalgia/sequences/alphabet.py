@@ -87,7 +87,7 @@ def encode(
     """
     if not isinstance(strings, Iterable):
         raise SequenceError(
-            f"strings={quoted(strings)} is no sequence; give one string such as 'ACGT', or a list of such"
+            f"strings={quoted(strings)} is not a sequence; give one string such as 'ACGT', or a list of such"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
     labels: Sequence[str | int] = range(len(records)) if names is None else names

@@ -1,4 +1,4 @@
-"""Records of one length: the value that every `of=` becomes, and readers of FASTA and BED files."""
+"""Sequences of one length, the value of every `of=`, and readers of FASTA and BED files."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def as_sequences(of: Source) -> Sequences:
     Raises
     ------
     SequenceError
-        If it is none of these, is empty, or cannot be read; one-hot arrays are refused.
+        If it is not one of these, is empty, or cannot be read; one-hot arrays are refused.
 
     Examples
     --------

@@ -332,7 +332,7 @@ def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, M
     Raises
     ------
     SequenceError
-        If it is none of these, or has no motif.
+        If it is not one of these, or has no motif.
 
     Examples
     --------

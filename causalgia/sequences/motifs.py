@@ -27,7 +27,7 @@ _KEPT, _TOLERANCE = 1e-12, 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Seqlets:
-    """The seqlets behind a motif: words of a sequence to which a network's answer was attributed.
+    """The seqlets of a motif: words of a sequence to which a network's prediction was attributed.
 
     Attributes
     ----------

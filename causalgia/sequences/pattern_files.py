@@ -39,7 +39,7 @@ def read_patterns(
     genome: str | PathLike[str] | None = None,
     regions: str | PathLike[str] | None = None,
 ) -> dict[str, Motif]:
-    r"""Read motifs, or the patterns that motif discovery found, from any file that holds them.
+    r"""Read motifs, or patterns found by motif discovery, from a file in any common format.
 
     The format is known by its content: HDF5 of tfmodisco-lite, ``hits.tsv`` or ``hits.bed`` of FiNeMo, MEME (version 4
     or 5), JASPAR or HOMER text. Each pattern is a `causalgia.sequences.Motif`, which every intervention takes; those of

@@ -38,7 +38,7 @@ def read_sequences(
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
 ) -> Sequences:
-    r"""Read sequences of one length from any file that holds them, for the ``of=`` of a null model.
+    r"""Read sequences of one length from a file in any common format, for the ``of=`` of a null model.
 
     The format is known by its content: FASTA (plain or gzip-compressed); intervals in BED or narrowPeak, with a
     genome; NumPy ``.npy`` or ``.npz`` of one-hot sequences, (n, 4, length) or (n, length, 4), or of tokens, (n,
@@ -267,7 +267,7 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
             first = file.read(6)
             if first[:4] != _ZIP and first != _NPY:
                 raise SequenceError(
-                    f"{path}: is no file of NumPy arrays, it begins with {quoted(first.decode('latin-1'))}; write "
+                    f"{path}: is not a file of NumPy arrays, it begins with {quoted(first.decode('latin-1'))}; write "
                     "arrays by np.save or np.savez (numbers of a text file: np.loadtxt)"
                 )
             if first[:4] == _ZIP:
@@ -281,7 +281,7 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
             other = next((name for name, array in arrays.items() if not isinstance(array, np.ndarray)), None)
             if other is not None or not arrays:
                 raise SequenceError(
-                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, which is no NumPy array"
+                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, which is not a NumPy array"
                 )
             return arrays
         except SequenceError:

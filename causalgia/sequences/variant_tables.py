@@ -141,7 +141,7 @@ class OfGenome(NamedTuple):
 
 
 def split_by_genome(variants: Sequence[Variant], fasta: str | PathLike[str]) -> OfGenome:
-    r"""Divide variants by whether the genome has their reference allele: to go on without the others, knowingly.
+    r"""Divide variants by whether the genome has their reference allele, to exclude the others deliberately.
 
     `variant_windows` refuses a list with a single mismatch, because it usually means another assembly. A few are usual
     in old lists.

@@ -1,4 +1,4 @@
-"""Variants in their windows: what changes there, and windows placed on the sites where a network reads."""
+"""Variants in their windows: the change in each window, and windows centered on sites where a network reads."""
 
 from __future__ import annotations
 
@@ -266,7 +266,8 @@ def _of_table(table: Any, n: int) -> tuple[NDArray[np.int64], Mask]:
     columns = list(table) if hasattr(table, "__iter__") and hasattr(table, "keys") else None
     if columns is None:
         raise SequenceError(
-            f"read_out={quoted(table)} is no file nor table: give a BED file of sites, or a table with the columns "
+            f"read_out={quoted(table)} is neither a file nor a table: give a BED file of sites, or a table with "
+            "the columns "
             "'position' (counted from 0) and 'strand', a row for each variant"
         )
     if "position" not in columns:

@@ -1,1 +1,1 @@
-"""Trials: draw units, apply arms, ask the predictor, and return the outcomes."""
+"""Trials: draw units, apply arms, predict, and return the outcomes."""

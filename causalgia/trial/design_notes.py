@@ -277,7 +277,7 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     Raises
     ------
     DesignError
-        If `real` is none of these, or of another length.
+        If `real` is not one of these, or of another length.
     PredictorError
         If the predictor cannot answer.
     """
@@ -302,7 +302,7 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     more = f"; and {len(found) - _NAMED} more tasks" if len(found) > _NAMED else ""
     return [
         f"the null model and {len(tokens):,} real sequences hardly overlap in what the predictor answers to them "
-        f"untreated: {'; '.join(found[:_NAMED])}{more}; effects here are effects far from real sequences: repeat the "
+        f"untreated: {'; '.join(found[:_NAMED])}{more}; these effects are measured far from real sequences: repeat the "
         "trial on cg.Genomic(of=...)"
     ]
 

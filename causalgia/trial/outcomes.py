@@ -1,4 +1,4 @@
-"""Outcomes of a trial: turns answered here or on a cluster, with a progress bar, gathered in memory and labeled."""
+"""Outcomes of a trial: turns predicted here or on a cluster, with a progress bar, gathered in memory and labeled."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def flush_on_interrupt(archive: Archive) -> Iterator[None]:
         n = archive.grid.n_units
         raise TrialInterruptedError(
             f"{archive.path}: interrupted with {n - n_missing(archive):,} of {n:,} units kept; the same call (or "
-            "command) goes on from there"
+            "command) continues from there"
         ) from error
 
 

@@ -73,7 +73,7 @@ def starter(experiment: str | None = None) -> str:
     Examples
     --------
     >>> print(starter("copies"))
-    # Do copies of a site add up, saturate or help each other?
+    # Are copies of a site additive, saturating or synergistic?
     ...
     [experiment]
     kind = "copies"

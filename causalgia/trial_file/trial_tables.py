@@ -519,10 +519,10 @@ def _check_other_tables(
     for key in ("null", *_TOP_KEYS):
         if key in settings:
             raise DesignError(
-                f"[experiment]: {key} stands {'in [null]' if key == 'null' else 'at the top of the file'}"
+                f"[experiment]: {key} belongs {'in [null]' if key == 'null' else 'at the top of the file'}"
             )
     if "rope" in settings and settings["rope"] != analysis.get("rope", settings["rope"]):
-        raise DesignError("rope stands in [experiment] and another one in [analysis]; keep one of them")
+        raise DesignError("rope is in [experiment] and another one is in [analysis]; keep one of them")
     if "n_units" in table and "n_units" not in takes:
         several = " and its draws" if "n_draws" in takes else ""
         raise DesignError(f"n_units: experiment '{kind}' has the units of its sequences{several}; leave n_units out")

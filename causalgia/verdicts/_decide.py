@@ -190,7 +190,7 @@ def _kind_of_evidence(x: Any) -> _Kind:
 def _as_error(error: Any, kind: _Kind) -> Any:
     """Return the error rate, that of the kind of evidence for "auto"; refuse one that does not go with it."""
     if error not in ERRORS:
-        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, ERRORS))}")
+        raise DecisionError(f"error={quoted(error)} is not one of {', '.join(map(quoted, ERRORS))}")
     if kind == "effects" and error != "bootstrap_t":
         raise DecisionError(
             f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "

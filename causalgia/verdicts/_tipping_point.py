@@ -1,4 +1,4 @@
-"""The verb `tipping_point`: how far the null model must be tilted before a verdict turns."""
+"""The verb `tipping_point`: how far the null model must be tilted before a verdict changes."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def tipping_point(
     cluster: str | None = None,
     scale: Scale | None = None,
 ) -> xr.Dataset:
-    r"""Ask how far the null model must move before a verdict turns, without another prediction.
+    r"""Find how far the null model must shift before a verdict changes, without further predictions.
 
     The ACE is an average over the backgrounds of one null model. The units that were predicted are weighted by
     :math:`w_u \propto e^{\lambda x_u}`, which tilts that null model along a covariate x (GC content, the content of a
     k-mer, a classifier's log odds of being real). The result is the ACE as a function of the mean of x, and the
-    *tipping point*: the shift, in sd of x, at which the verdict is another one.
+    *tipping point*: the shift, in sd of x, at which the verdict changes.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ def tipping_point(
         tilted_verdict (shift, contrast, task[, model])``. On either ``side``: ``turns, turns_to, tipping_shift,
         tipping_covariate, tipping_odds, leaves, leaving_shift (side, contrast, task[, model])``.
         The curve ends where fewer than 50 effective units are left, at the most extreme unit, or at 3 sd: where
-        ``turns`` is false, the tipping point lies beyond what these units can say. `causalgia.report` puts it in words.
+        ``turns`` is false, the tipping point lies beyond the range of these units. `causalgia.report` describes it
+        in words.
 
     Raises
     ------
@@ -104,9 +105,9 @@ def tipping_point(
     -----
     *Estimand*: :math:`\theta(s) = E[Y e^{\lambda x}] / E[e^{\lambda x}]` with :math:`\lambda` such that the tilted mean
     of x lies s sd from its mean, mean and sd being those of the null model that was run. Among all null models with
-    that mean of x it is the nearest in relative entropy; it moves along x alone, and speaks of the sequences that were
-    drawn: words that none of them has stay absent. For a classifier's log odds of real against drawn sequences, tilt 1
-    is the distribution of the real ones.
+    that mean of x it is the nearest in relative entropy; it changes along x alone, and applies to the sequences
+    that were drawn: words that none of them has stay absent. For a classifier's log odds of real against drawn
+    sequences, tilt 1 is the distribution of the real ones.
 
     *Error*: the influence of each unit on the ratio, on :math:`\lambda`, and on the mean and sd of x, summed by cluster
     (CR2), with Satterthwaite degrees of freedom and Hall's correction for skewness; at s = 0 it is that of
@@ -203,7 +204,7 @@ def _selected(effects: xr.Dataset, asked: Any) -> xr.Dataset:
         return effects
     if not isinstance(names, list) or not set(map(str, names)) <= set(there):
         raise ContrastError(
-            f"contrast={quoted(asked)} is none of these effects, of the contrasts {quoted(there[:20])}; name those"
+            f"contrast={quoted(asked)} is not one of these effects, of the contrasts {quoted(there[:20])}; name those"
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 

@@ -1,4 +1,4 @@
-"""Rare effects, on few backgrounds: the share that could have been missed, and what it could add to an average."""
+"""Rare effects, on few backgrounds: the share that could have been missed, and its possible effect on an average."""
 
 from __future__ import annotations
 

@@ -242,8 +242,8 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
 
     A base is read for a task if it belongs to an occurrence that has an effect in that task: a window of a word whose
     weight there is not 0; both windows of a pair at a distance with an effect; the word and the stem of a hairpin; the
-    words of an open gate. Sites that stand in for each other (OR), or that saturate, are read. `EndGC` reads all its
-    positions. What a substitution would create is not read.
+    words of an open gate. Sites that can replace each other (OR), or that saturate, are read. `EndGC` reads all its
+    positions. Sites that a substitution would create are not counted.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ready oracles: one for each story of the founding papers, and those that answer a track."""
+"""Named oracles: one for each result of the founding papers, and those that predict a track."""
 
 from __future__ import annotations
 
@@ -484,7 +484,7 @@ def footprint(word: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, w
 
 
 def promoter(word: str = "TATAAA", *, length: int = 200, height: float = 30.0) -> ProfileOracle:
-    """Return an oracle of initiation, spiky and on two strands: a word starts transcription 30 bp downstream.
+    """Return an oracle of initiation, with sharp peaks on two strands: a word starts transcription 30 bp downstream.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Networks: the two small architectures of the trained ones, and oracles as networks. Needs torch."""
+"""Networks: the two small architectures of the trained networks, and oracles as networks. Needs torch."""
 
 from __future__ import annotations
 

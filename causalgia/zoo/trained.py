@@ -1,4 +1,4 @@
-"""Trained networks: ensembles of five small networks for a story, fitted to noisy outputs of its oracle.
+"""Trained networks: ensembles of five small networks, each fitted to noisy outputs of an oracle.
 
 They learn the oracle imperfectly and disagree, as networks trained on experimental data do.
 """
@@ -88,7 +88,7 @@ class Card:
 
 
 def card(name: str, *, network: Network = "residual") -> Card:
-    """Return the model card of a story's five networks.
+    """Return the model card of the five networks of a name.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
 
 
 def ensemble(name: str, *, network: Network = "residual") -> Ensemble:
-    """Return the five trained networks of a story side by side, named "member 0" to "member 4".
+    """Return the five trained networks of a name as an ensemble, with members "member 0" to "member 4".
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Shared parts of the experiments: their class, answers, settings, sequences, tiles, figures and text."""
+"""Shared parts of the experiments: classes, settings, sequences, tiles, figures and text."""

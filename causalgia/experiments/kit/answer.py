@@ -306,7 +306,7 @@ def write_variants(answer: Answer, path: str | PathLike[str], *, like: str | Pat
     Raises
     ------
     OutcomesError
-        If the ending is none of these, the answer has no rows for variants, or the file cannot be written.
+        If the ending is not one of these, the answer has no rows for variants, or the file cannot be written.
 
     Examples
     --------
@@ -324,7 +324,9 @@ def write_variants(answer: Answer, path: str | PathLike[str], *, like: str | Pat
     target = Path(path)
     ending = target.suffix.lower()
     if ending not in (".tsv", ".csv", ".vcf"):
-        raise OutcomesError(f"{target}: {quoted(ending)} is no ending of a file of variants; say .tsv, .csv or .vcf")
+        raise OutcomesError(
+            f"{target}: {quoted(ending)} is not an extension of a file of variants; say .tsv, .csv or .vcf"
+        )
     if like is not None and ending != ".vcf":
         raise OutcomesError(f"like={quoted(str(like))} is for a VCF file, and {target} is a table; leave it out")
     frame = variant_frame(answer)

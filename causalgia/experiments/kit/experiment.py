@@ -1,4 +1,4 @@
-"""Experiments of the catalogue: a design with named contrasts, its analysis, the reader of its answer; their table."""
+"""Experiments of the catalogue: a design with named contrasts, its analysis, and a function that states the answer."""
 
 from __future__ import annotations
 
@@ -143,8 +143,9 @@ class Experiment(Design):
         between = self.analysis.target not in ("units", "parents") and self.analysis.cluster in ("auto", "parent")
         if between and isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1:
             raise DesignError(
-                f"experiment {quoted(self.entry.name)} of the one sequence {quoted(self.drawn.parent_names[0])}: its "
-                "draws say nothing of other sequences, which the answer is about; give two sequences or more"
+                f"experiment {quoted(self.entry.name)} of the one sequence {quoted(self.drawn.parent_names[0])}: "
+                "its draws carry no information about other sequences, to which the answer applies; give two "
+                "sequences or more"
             )
 
     @property
@@ -450,7 +451,7 @@ def entries() -> dict[str, Entry]:
     Examples
     --------
     >>> entries()["copies"].question
-    'Do copies of a site add up, saturate or help each other?'
+    'Are copies of a site additive, saturating or synergistic?'
     """
     return {name: getattr(_module_of(name), name.upper()) for name in _NAMES}
 

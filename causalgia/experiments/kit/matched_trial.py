@@ -1,4 +1,4 @@
-"""Variants in their own contexts beside matched null variants, as one trial with one contrast for each variant."""
+"""Variants in their own contexts and matched null variants, as one trial with one contrast for each variant."""
 
 from __future__ import annotations
 

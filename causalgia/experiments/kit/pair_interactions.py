@@ -1,4 +1,4 @@
-"""Interactions of two motifs: on every scale, along the DNA helix, and their text and figures."""
+"""Interactions of two motifs: on every scale, by helical phase, and their text and figures."""
 
 from __future__ import annotations
 

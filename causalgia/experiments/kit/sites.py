@@ -243,7 +243,7 @@ def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *,
     full = next((name for name, left in zip(sequence, free, strict=True) if not len(left)), None)
     if full is not None:
         raise DesignError(
-            f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
+            f"motif: sequence {quoted(full)} has no {found.width} bases without an instance of {label}, for a "
             f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
         )
     parents, each = (str(null.parent_names[row]) for row in found.row.tolist()), map(str, range(len(found)))
@@ -357,7 +357,7 @@ def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> t
     """
     return tuple(
         f'In {100 * share:.0f} % of backgrounds the sites of "{name}" and the letters between them read {label} once '
-        f"more, on either strand: what it does is part of {of}."
+        f"more, on either strand: its effect is part of {of}."
         for label, share in further_sites(design, name, key=key).items()
         if share > _WORTH_SAYING
     )

@@ -40,10 +40,10 @@ def concordance(
 ) -> xr.Dataset:
     r"""Compare predicted with measured effects of the same elements, corrected for the noise of both.
 
-    A plain correlation depends on how noisy the two sides are. Reported beside it are the correlation of the *true*
-    effects, the slope of measured on virtual effects with both errors removed, and the noise ceiling, the largest
-    correlation that these errors allow. Virtual effects stay on the scale of the predictor, measured ones on log2; the
-    slope has the unit of the second over the first.
+    A plain correlation depends on the noise of both sides. The result therefore also has the correlation of the
+    *true* effects, the slope of measured on virtual effects corrected for both errors, and the noise ceiling, the
+    largest correlation that these errors allow. Virtual effects stay on the scale of the predictor, measured ones
+    on log2; the slope is in log2 per unit of the predictor.
 
     Parameters
     ----------

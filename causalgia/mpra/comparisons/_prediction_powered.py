@@ -1,4 +1,4 @@
-"""Prediction-powered average effects: measured effects of few units, sharpened by predictions for many."""
+"""Prediction-powered average effects: measurements of few units, made more precise by predictions for many."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def prediction_powered(
 ) -> xr.Dataset:
     """Estimate average measured effects over the population of a virtual trial (prediction-powered inference, PPI++).
 
-    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, all are
-    predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not be right, nor
-    on that scale; a good one narrows the interval. Where predictions do not help (a correlation that may be chance), or
-    effects are too rare, too skewed or measured on too few units to estimate the spread of prediction errors, the
-    classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a note of the report give the
-    reason (see Notes).
+    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, and
+    all are predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not
+    be right, nor on that scale; a good one narrows the interval. Where predictions do not help (a correlation that
+    may be chance), or effects are too rare, too skewed or measured on too few units to estimate the spread of
+    prediction errors, the classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a
+    note of the report give the reason (see Notes).
 
     The interval is valid if the measured units are a random draw of the virtual population (same null model, same
     constraints, not selected by prediction), no other unit shares a parent with a measured one, and the predictor was
@@ -423,7 +423,8 @@ def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
         raise EstimateError(
             f"condition 'other parents': {int(shares.sum()):,} of {len(shares):,} units that were not measured share a "
             f"parent with measured ones (such as {quoted(parents[~measured][shares][0])}); shuffles of the measured "
-            "units' own parents cover .72-.75 at .95, for they say nothing of other parents. Leave them out, and "
+            "units' own parents cover .72-.75 at .95, for they carry no information about other parents. Leave "
+            "them out, and "
             "predict units of parents of their own: others = "
             "~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | virtual.unit.isin(measured.unit); "
             "virtual.sel(unit=others)"
@@ -462,7 +463,7 @@ def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Cod
         raise EstimateError(
             f"condition 'a random draw': contrast {quoted(name)}, the {what} of the measured units have the mean "
             f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation {p_clause(found.p)}); units that were selected "
-            "by their prediction are no random draw of the population. Measure a random draw, or predict only the "
+            "by their prediction are not a random draw of the population. Measure a random draw, or predict only the "
             "population that it is one of"
         )
     return f"held: the predictions of the measured units are those of a random draw (permutation {p_clause(found.p)})"

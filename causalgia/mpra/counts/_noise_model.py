@@ -105,7 +105,7 @@ class NoiseModel:
             )
         if self.sd_count is not None and (beside := self.counting_values()):
             raise EstimateError(
-                f"sd_count={quoted(self.sd_count)} is all that counting adds, so {', '.join(beside)} would have no "
+                f"sd_count={quoted(self.sd_count)} is the whole counting noise, so {', '.join(beside)} would have no "
                 "effect; leave sd_count out and give depth=, or leave the others out"
             )
 

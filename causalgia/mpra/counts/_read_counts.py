@@ -210,7 +210,7 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     if wrong.any():
         i = int(np.argmax(wrong))
         raise CountsError(
-            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
+            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); correct it"
         )
 
 
@@ -308,7 +308,7 @@ def parse_header(text: bytes, path: Path) -> list[str]:
         )
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise CountsError(f"{path}, line 1: column {quoted(twice[0])} is there twice; leave one of them out")
+        raise CountsError(f"{path}, line 1: column {quoted(twice[0])} appears twice; leave one of them out")
     return names
 
 

@@ -372,4 +372,6 @@ def _check_libraries_read(counts: xr.Dataset) -> None:
         if not total.all():
             i = int(np.argmin(total.to_numpy()))
             of = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
-            raise CountsError(f"{name.upper()} of {of} has no read at all; leave the replicate out, or mend its column")
+            raise CountsError(
+                f"{name.upper()} of {of} has no read at all; leave the replicate out, or correct its column"
+            )

@@ -90,7 +90,7 @@ def average(
     (0.6, 0.1155, 0.1732)
     """
     if method not in get_args(Method):
-        raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
+        raise EstimateError(f"method={quoted(method)} is not one of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
     codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)

@@ -143,7 +143,7 @@ def fit(
     (array([1.9, 0.1]), array([ True, False]))
     """
     if method not in _METHODS:
-        raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
+        raise EstimateError(f"method={quoted(method)} is not one of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
     for name in ("dna_total", "rna_total"):

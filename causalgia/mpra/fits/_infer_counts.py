@@ -1,4 +1,4 @@
-"""Posterior of effects of arms from barcode counts, with DNA as a measurement and not a divisor."""
+"""Posterior of effects of arms from barcode counts, with DNA counts modeled instead of divided by."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise LibraryError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
-        raise LibraryError(f"{path} is there already; choose another place, or overwrite=True to write over it")
+        raise LibraryError(f"{path} exists already; choose another place, or overwrite=True to write over it")
     if not path.parent.is_dir():
         raise LibraryError(f"{path.parent} is not a folder; make it first, or choose another place")
 

@@ -1,4 +1,4 @@
-"""Units that meet the rules of an order under every arm; a unit that breaks a rule in one arm is redrawn as a whole.
+"""Units that satisfy the rules of an order under every arm; a unit that breaks one is redrawn under all arms.
 
 Draw j of unit u has its own random streams, keyed by (root key, j, u): redrawing one unit changes no other, and draw 0
 is the unit of `causalgia.run` with the same `rng`. A unit is checked under *all* arms, also in a parallel trial, where

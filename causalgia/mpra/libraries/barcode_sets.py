@@ -1,4 +1,4 @@
-"""Barcodes to synthesize: words at a minimum distance that keep the rules, and their assignment to oligos."""
+"""Barcodes to synthesize: words at a minimum distance that satisfy the rules, and their assignment to oligos."""
 
 from __future__ import annotations
 

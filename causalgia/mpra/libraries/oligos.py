@@ -217,7 +217,7 @@ class GivenControls:
 
 @dataclass(frozen=True, kw_only=True)
 class Controls:
-    """Controls of a library: oligos that are ordered beside the units under their arms.
+    """Controls of a library: oligos that are ordered in addition to the units under their arms.
 
     Attributes
     ----------
@@ -261,7 +261,7 @@ class Controls:
             value = getattr(self, name)
             if not isinstance(value, str | PathLike | Iterable) or isinstance(value, bytes):
                 raise LibraryError(
-                    f"{name}={quoted(value)} are no sequences; give strings, names -> strings, or the path of a FASTA "
+                    f"{name}={quoted(value)} are not sequences; give strings, names -> strings, or the path of a FASTA "
                     "file; () for none"
                 )
 
@@ -289,7 +289,8 @@ def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
     for name in names:
         if not _NAME.fullmatch(name):
             raise LibraryError(
-                f"{what} control {quoted(name)}: names begin with a letter and go on with letters, digits or + = _ . : "
+                f"{what} control {quoted(name)}: names begin with a letter and continue with letters, digits or "
+                "+ = _ . : "
                 "-, which every vendor's sheet takes; rename it"
             )
     return GivenControls(names, read.tokens)

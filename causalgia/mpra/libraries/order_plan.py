@@ -73,11 +73,11 @@ def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
     if synthesized and of.barcodes == "random":
         raise LibraryError(
             f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
-            "synthesized one would stand at the insert, with no site to put the reporter between them; leave "
+            "synthesized one would be next to the insert, with no site to put the reporter between them; leave "
             "barcodes_per_oligo= out, or choose a construct of synthesized barcodes, 'melnikov'"
             if of.name
             else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
-            "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
+            "give the letters between them, adapters=(left, junction, right) ('' where insert and barcode are "
             "transcribed together)"
         )
     if not synthesized and of.barcodes == "synthesized":

@@ -205,7 +205,7 @@ class JunctionMotif:
 
 @dataclass(frozen=True, kw_only=True)
 class OligoRules:
-    """Rules that the oligos of a library keep, besides those of the construct.
+    """Rules that the oligos of a library must satisfy, in addition to those of the construct.
 
     Attributes
     ----------
@@ -368,8 +368,8 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         )
     if total < rule.intended:
         raise LibraryError(
-            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} stand "
-            "there; correct the adapters, or how often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
+            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} "
+            "are there; correct the adapters, or how often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
         )
 
 

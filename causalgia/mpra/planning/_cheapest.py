@@ -34,7 +34,7 @@ _LEAST_BACKGROUNDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedLibrary:
-    """What every split of a planned library has in common, for `cheapest`.
+    """Constants of a planned library, the same for every split that `cheapest` considers.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def layers_at_depth(
         if beside := noise.counting_values():
             name, value = next(iter(beside.items()))
             raise EstimateError(
-                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) says what counting adds, as pilot= does; "
+                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) gives the counting noise, as does pilot=; "
                 f"leave {name} out"
             )
     plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
@@ -130,8 +130,8 @@ def _counting_variances(
     if noise.sd_count is not None:
         if depth is not None:
             raise EstimateError(
-                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) says what counting adds, and depth= says "
-                "it again; give one of them"
+                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) gives the counting noise, and so "
+                "does depth=; give one of them"
             )
         return float(noise.sd_count) ** 2, 0.0
     if pilot is not None:
@@ -364,7 +364,7 @@ def components(
     """
     validate(counts, "counts")
     if counts.sizes["replicate"] < 2:
-        raise CountsError("one replicate cannot tell its noise from the barcodes'; components needs two or more")
+        raise CountsError("one replicate cannot separate its noise from that of barcodes; components needs two or more")
     request = fit_request(counts, control=control, arm_names=arm_names, contrasts=contrasts)
     ratios, used = cell_ratios(counts)
     pairs = [_replicate_pair(ratios, used, request, r, s) for r, s in combinations(range(counts.sizes["replicate"]), 2)]

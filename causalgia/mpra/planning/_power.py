@@ -467,6 +467,6 @@ def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
     if len(known) == 1:
         return pilot.isel(contrast=0, drop=True)
     raise EstimateError(
-        f"the virtual contrast {quoted(absent[0])} is none of the pilot's ({', '.join(known)}); say whose noise it "
+        f"the virtual contrast {quoted(absent[0])} is not one of the pilot's ({', '.join(known)}); say whose noise it "
         f"has: pilot=pilot.sel(contrast={quoted(known[0])}, drop=True)"
     )

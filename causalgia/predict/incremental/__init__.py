@@ -1,4 +1,4 @@
-"""Incremental prediction: recompute only what an edit reaches, and take the rest from the control pass."""
+"""Incremental prediction: recompute only positions that an edit reaches, and take the rest from the control pass."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Execution of the control pass and of edits: changes are passed on from layer to layer, many edits at a time."""
+"""Execution of the control pass and of edits: changes are propagated from layer to layer, many edits at a time."""
 
 from __future__ import annotations
 

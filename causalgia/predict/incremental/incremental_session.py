@@ -1,4 +1,4 @@
-"""Incremental prediction for one predictor: networks are read once, verified, and used where little is recomputed."""
+"""Incremental prediction for one predictor: the network is traced once, verified, and used where it saves work."""
 
 from __future__ import annotations
 
@@ -396,7 +396,7 @@ class IncrementalSession:
         Raises
         ------
         PredictorError
-            As `TorchPredictor.predict`, or if a row is none of the backgrounds.
+            As `TorchPredictor.predict`, or if a row is not one of the backgrounds.
         """
         tokens, places = as_token_rows(edited), np.asarray(rows, np.int64)
         base = self._strands[0]

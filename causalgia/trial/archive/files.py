@@ -1,4 +1,4 @@
-"""Files written atomically: beside their place, made durable, then moved; and their hashes.
+"""Files written atomically (to a temporary name, made durable, then renamed), and their hashes.
 
 No link inside a store is followed: a store may come from anybody, and nothing must be written elsewhere.
 """
@@ -26,7 +26,7 @@ from causalgia.inputs import check_depth
 
 Data: TypeAlias = "bytes | memoryview"
 
-_KEPT = "what was committed before is kept, and the same call goes on from there"
+_KEPT = "what was committed before is kept, and the same call continues from there"
 _FULL = f"free some space, or raise the quota: {_KEPT}"
 _CLOSED = "make it readable and writable (to read it alone, cg.open), or give another path as store="
 _CURES = {
@@ -331,7 +331,7 @@ def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
 
 
 def read_intact_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.uint8] | None:
-    """Return the bytes of the chunk in a file; None if its size is none of `sizes` or its checksum differs."""
+    """Return the bytes of the chunk in a file; None if its size is not one of `sizes` or its checksum differs."""
     with file_to_read(path) as file:
         if sizes is not None and os.fstat(file.fileno()).st_size not in sizes:
             return None

@@ -266,7 +266,7 @@ def _load_values(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> N
     data = read_intact_chunk(file)
     values = None if data is None else decode_values(data, dtype, own.values_a_file(grid.units_a_chunk))
     if values is None:
-        raise StoreError(f"{file}: damaged while the trial was running; the same call goes on from what is whole")
+        raise StoreError(f"{file}: damaged while the trial was running; the same call continues from the intact part")
     return values.reshape(shape)
 
 

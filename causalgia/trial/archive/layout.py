@@ -147,7 +147,7 @@ class Grid:
         if (np.diff(whole, prepend=0) != self.units_a_chunk).any() or self.n_units > self.n_chunks * self.units_a_chunk:
             raise StoreError("chunks of unequal numbers of units; zarr needs equal ones: make the plan of equal turns")
         if self.n_slabs > _MOST_SLABS:
-            raise StoreError(f"more than {_MOST_SLABS:,} files of a variable; make larger turns, or ask fewer models")
+            raise StoreError(f"more than {_MOST_SLABS:,} files of a variable; make larger turns, or use fewer models")
 
     @property
     def n_units(self) -> int:
@@ -278,7 +278,7 @@ def as_dtype(text: object) -> np.dtype[Any]:
             dtype = np.dtype(object)
         if dtype.kind in "biufU" and (dtype.itemsize <= 8 or dtype.kind == "U"):
             return dtype
-    raise StoreError("a dtype is none of numbers or text")
+    raise StoreError("a dtype is neither numeric nor text")
 
 
 def _as_field(content: object) -> Field:
@@ -365,7 +365,7 @@ def read_frame(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str])
             )
             if texts == texts_of(frame):
                 return frame.assign_attrs(_plain_attrs(attrs))
-    raise StoreError("zarr.json is none that this library wrote")
+    raise StoreError("zarr.json was not written by this library")
 
 
 def texts_of(frame: xr.Dataset) -> dict[str, str]:

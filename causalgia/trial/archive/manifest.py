@@ -97,7 +97,7 @@ class Manifest:
             return cls._of(content)
         except StoreError as error:
             raise StoreError(
-                f"{path}: the manifest is none that this library wrote ({error}); move the store away, and run the "
+                f"{path}: the manifest was not written by this library ({error}); move the store away, and run the "
                 "trial anew"
             ) from error
 
@@ -128,7 +128,7 @@ class Manifest:
             raise StoreError(
                 f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
                 f"({differences}{moved and '; '}{moved}); give another path as store=, or the same "
-                f"{' and '.join(differ)} to go on with this one{cure}"
+                f"{' and '.join(differ)} to continue this one{cure}"
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:

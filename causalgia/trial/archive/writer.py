@@ -1,4 +1,4 @@
-"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is lost."""
+"""Writing a store: turns are added, slabs of files are committed, and nothing that was committed is lost."""
 
 from __future__ import annotations
 
