@@ -49,8 +49,8 @@ class Manifest:
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
     units; `static` the marks of the static files, by path; `settled` the settings that the trial fixed when it began,
-    as JSON, for a resumed run; `origin` is the digest of the identity at that time; `parts` has digests (and versions) of the parts of an identity, by name: they do not
-    distinguish trials, but let an error say which part changed.
+    as JSON, for a resumed run; `origin` is the digest of the identity at that time; `parts` has digests (and versions)
+    of the parts of an identity, by name: they do not distinguish trials, but let an error say which part changed.
     """
 
     identity: Mapping[str, str]
