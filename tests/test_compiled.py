@@ -196,17 +196,25 @@ def test_a_package_that_numba_cannot_cache_is_imported_all_the_same(monkeypatch)
         causalgia.attribution.match({"AP-1": "TGACTCA"}, trim=2)
 
 
-@pytest.mark.parametrize("flags", ["", "cxx="])
-def test_pytensor_compiles_elsewhere_where_the_home_cannot_be_written(flags, tmp_path):
-    script = """
-import sys
+_FOLDERS = """
+import os, sys
+from pathlib import Path
+if sys.argv[1:]:  # a user without an entry, and without HOME
+    del os.environ["HOME"]
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+    Path.home = no_home
 from causalgia.posterior.posterior_tree import import_quietly
 config = import_quietly("pytensor").config
 import_quietly("pytensor.link.numba.dispatch")
 print(config.base_compiledir, config.compiledir, repr(config.cxx))
 """
+
+
+@pytest.mark.parametrize(("flags", "options"), [("", []), ("cxx=", []), ("", ["no home"])])
+def test_pytensor_compiles_elsewhere_where_the_home_cannot_be_written(flags, options, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", _FOLDERS, *options],
         env=os.environ | {"HOME": os.devnull, "TMPDIR": str(tmp_path), "PYTENSOR_FLAGS": flags},
         capture_output=True,
         text=True,

@@ -52,7 +52,7 @@ def import_quietly(name: str) -> Any:
     >>> import_quietly("arviz").__name__
     'arviz'
     """
-    if "pytensor" not in sys.modules:
+    if name.startswith(("pymc", "pytensor")) and "pytensor" not in sys.modules:
         _settle_compile_folder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -65,13 +65,24 @@ def import_quietly(name: str) -> Any:
 
 def _settle_compile_folder() -> None:
     """Let PyTensor, and the processes of chains, compile in a temporary folder where the home cannot be written."""
-    given, place = os.environ.get("PYTENSOR_FLAGS", ""), Path.home() / ".pytensor"
+    given = os.environ.get("PYTENSOR_FLAGS", "")
+    try:
+        place = Path.home() / ".pytensor"
+    except RuntimeError:  # a user without an entry and without HOME, as in some containers: PyTensor insists on one
+        os.environ["HOME"] = _temporary_folder()
+        return
     there = next(folder for folder in (place, *place.parents) if folder.exists())
     is_usable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     if not is_usable and "compiledir" not in given:
-        folder = mkdtemp(prefix="causalgia-pytensor-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [given, f"base_compiledir={folder}"]))
+        flags = filter(None, [given, f"base_compiledir={_temporary_folder()}"])
+        os.environ["PYTENSOR_FLAGS"] = ",".join(flags)
+
+
+def _temporary_folder() -> str:
+    """Return a new folder that exists until this process ends."""
+    folder = mkdtemp(prefix="causalgia-pytensor-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
