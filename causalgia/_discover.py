@@ -34,6 +34,7 @@ from causalgia.sequences.fasta import Source, sequence_fingerprints
 from causalgia.sequences.motif_names import named_motifs
 from causalgia.store import load, save
 from causalgia.streams import RNG, derive, root_key
+from causalgia.trial.archive import place_of
 from causalgia.trial.design_notes import overlap_notes
 
 if TYPE_CHECKING:
@@ -210,14 +211,14 @@ def discover(
     named = None if motifs is None else named_motifs(motifs)
     if named is not None and find_spec("memelite") is None:
         raise MissingExtraError("motifs= needs memelite: pip install 'causalgia[attribution]'")
+    folder = None if store is None else place_of(store)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder}: is a file, and proposals and outcomes are kept in a folder; give another store=")
     given = as_explained(sequences)
     distinct = _without_copies(given)
     proposing, fresh = _split(distinct)
     predictor.predict(proposing.parents_given.tokens[:1])
     predictor = predictor.with_incremental_edits(fresh.length)
-    folder = None if store is None else Path(store)
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder}: is a file, and proposals and outcomes are kept in a folder; give another store=")
     settings: dict[str, str | int] = {
         "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
         "method": method if isinstance(method, str) else ", ".join(methods_asked(method)),

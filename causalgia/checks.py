@@ -50,6 +50,15 @@ def is_count(value: object) -> bool:
     return is_int64(value) and value >= 1  # type: ignore[operator]
 
 
+MOST_DRAWS = 10**8
+"""Largest number of draws of a distribution; their error is by then 1e-4 of its sd, and more seldom fit into memory."""
+
+
+def is_draws(value: object) -> TypeGuard[int]:
+    """Return whether a value is a number of draws: whole, at least 1 and at most 10^8."""
+    return is_whole(value) and 1 <= value <= MOST_DRAWS
+
+
 def is_share(value: object) -> bool:
     """Return whether a value is a number between 0 and 1."""
     return is_number(value) and 0 < value < 1  # type: ignore[operator]

@@ -1,12 +1,12 @@
-"""Numba functions compiled at the first call, with numba's disk cache if it is usable."""
+"""Numba functions compiled at the first call, with numba's disk cache if it is usable; and those of other packages."""
 
 from __future__ import annotations
 
 import functools
 import pickle
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -109,14 +109,35 @@ class Compiled:
 def _compile_with_cache(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
     import numba
 
-    try:
-        found: Any = numba.njit(cache=True, **options)(function)
-    except RuntimeError as error:  # no writable cache location
-        if "cannot cache" not in str(error):
-            raise
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
-    _disable_cache_on_error(found._cache)
-    return found  # type: ignore[no-any-return]
+    with caching_if_possible():
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def caching_if_possible() -> Iterator[None]:
+    """Let functions that numba decorates here go without a cache where none can be kept, instead of failing.
+
+    Around the import of a package whose functions are cached: numba raises at its first line on a read-only system.
+    """
+    from numba.core.dispatcher import Dispatcher
+
+    enable_caching = Dispatcher.enable_caching
+
+    def enable_if_possible(dispatcher: Any) -> None:
+        try:
+            enable_caching(dispatcher)
+        except RuntimeError as error:  # no writable cache location
+            if "cannot cache" not in str(error):
+                raise
+        else:
+            _disable_cache_on_error(dispatcher._cache)
+
+    with _LOCK:
+        Dispatcher.enable_caching = enable_if_possible
+        try:
+            yield
+        finally:
+            Dispatcher.enable_caching = enable_caching
 
 
 def _disable_cache_on_error(cache: Any) -> None:

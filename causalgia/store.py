@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -364,7 +365,10 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
             raise
         msg = f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`"
         raise OutcomesError(msg) from error
-    read = read.rename({name: unquote(str(name)) for name in _all_names(read)})
+    names = {name: unquote(str(name)) for name in _all_names(read)}
+    if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
+        raise OutcomesError(f"{source}: two variables or dims are both named {quoted(min(twice))}; rename one")
+    read = read.rename(names)
     read.attrs = {name: _as_python(value) for name, value in read.attrs.items()}
     read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})
     try:

@@ -55,9 +55,16 @@ def put_static(store: Path, name: str, data: bytes) -> None:
     put_manifest(store, content)
 
 
-def logged(text: bytes) -> bytes:
-    """Return a line of the log under its right hash."""
-    return b"\n" + mark_of(text).encode() + b" " + text + b"\n"
+def logged(text: bytes, store: Path) -> bytes:
+    """Return a line of the log of a store under its right hash."""
+    return b"\n" + mark_of(text, origin_of(store)).encode() + b" " + text + b"\n"
+
+
+def origin_of(store: Path) -> str:
+    """Return the digest with which the marks of commits and sums begin."""
+    origin = manifest_of(store)["origin"]
+    assert isinstance(origin, str)
+    return origin
 
 
 def records_of(store: Path) -> list[dict[str, Any]]:
@@ -71,5 +78,5 @@ def change_log(store: Path, change: Callable[[dict[str, Any]], object]) -> None:
     lines = []
     for record in records_of(store):
         found = change(record)
-        lines.append(logged(json.dumps(record if found is None else found).encode()))
+        lines.append(logged(json.dumps(record if found is None else found).encode(), store))
     (store / CONTROL / "log").write_bytes(b"".join(lines))

@@ -264,7 +264,7 @@ def test_another_version_is_refused_and_left_alone(store):
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 99}))
     before = files(store)
     for call in (begun, open_archive, verify):
-        with pytest.raises(StoreError, match="version 99 of the layout, this library reads version 2"):
+        with pytest.raises(StoreError, match="version 99 of the layout, this library reads version 3"):
             call(store)
     assert files(store) == before
 

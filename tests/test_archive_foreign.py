@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 from archive_trial import begun, carry_out, files, in_memory, values
-from foreign_store import change_log, logged, manifest_of, put_copy, put_manifest, put_static, records_of
+from foreign_store import (
+    change_log,
+    logged,
+    manifest_of,
+    origin_of,
+    put_copy,
+    put_manifest,
+    put_static,
+    records_of,
+)
 
 import causalgia as cg
 from causalgia.errors import DamageWarning, StoreError
@@ -203,6 +212,26 @@ def test_a_chunk_of_another_store_is_no_number(store):
     assert open_archive(store).load().identical(in_memory())
 
 
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_commits_and_sums_of_another_seed_are_not_taken_for_its_own(tmp_path, keep):
+    """Whole and intact, and of a trial that differs in its seed alone: chunks with their log, and sums."""
+    mine, theirs = (cg.run(DESIGN, SHARE, rng=seed, store=tmp_path / str(seed), keep=keep).load() for seed in (0, 1))
+    assert not mine.identical(theirs)
+    store, other = tmp_path / "0", tmp_path / "1"
+    grown = [path.relative_to(other) for path in other.rglob("*") if "c" in path.relative_to(other).parts]
+    moved = [Path(CONTROL, name) for name in ("log", "state-0", "state-1")] + [
+        p for p in grown if (other / p).is_file()
+    ]
+    for name in moved:
+        if (other / name).exists():
+            shutil.copy(other / name, store / name)
+    with pytest.raises(StoreError, match="not finished"):
+        cg.open(store)
+    with pytest.warns(DamageWarning, match="12 units are made again"):
+        found = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep)
+    assert found.load().identical(mine)
+
+
 def test_an_effect_cannot_be_moved_by_a_chunk_of_another_seed(tmp_path):
     arms = {"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=400)
@@ -224,6 +253,9 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no grid": lambda m: m.pop("grid") and None,
     "no static": lambda m: m.pop("static") and None,
     "no identity": lambda m: m.pop("identity") and None,
+    "no origin": lambda m: m.pop("origin") and None,
+    "origin is a number": lambda m: m.update(origin=7),
+    "origin is a text": lambda m: m.update(origin="\x1b" + "x" * 5_000),
     "no settled": lambda m: (m.pop("settled"), None)[1],
     "a key more": lambda m: m.update(more=1),
     "parts are a list": lambda m: m.update(parts=[]),
@@ -328,7 +360,7 @@ def test_lines_of_the_log_of_another_content_are_typed_damage(store, finished, h
 @pytest.mark.parametrize("text", [b"[" * 100_000, b"{", b"\xff\xfe", b'{"chunk":' + b"9" * 5_000 + b"}", b"null", b""])
 def test_lines_that_are_no_record_tell_nothing(store, finished, text):
     log = store / CONTROL / "log"
-    log.write_bytes(log.read_bytes() + logged(text) + b"x" * (2**21))
+    log.write_bytes(log.read_bytes() + logged(text, store) + b"x" * (2**21))
     assert open_archive(store).load().identical(in_memory())
     carry_out(store)
     assert files(store) == files(finished)
@@ -429,7 +461,7 @@ SHARE = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"],
 def packed(turns: bytes, arrays: dict[str, np.ndarray]) -> bytes:
     made = io.BytesIO()
     np.savez(made, allow_pickle=True, **arrays)
-    return seal(turns + b"\n" + made.getvalue())
+    return turns + b"\n" + made.getvalue()
 
 
 def header(text: str) -> bytes:
@@ -441,13 +473,13 @@ def zipped(data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", compression) as archive:
         archive.writestr("powers.npy", data)
-    return seal(b"1\n" + made.getvalue())
+    return b"1\n" + made.getvalue()
 
 
 SUMS: dict[str, bytes | Callable[[], bytes]] = {
-    "no zip": seal(b"1\nPK\x03\x04"),
-    "no turns": seal(b"one\n"),
-    "turns of 10^4000": seal(b"9" * 4_000 + b"\n"),
+    "no zip": b"1\nPK\x03\x04",
+    "no turns": b"one\n",
+    "turns of 10^4000": b"9" * 4_000 + b"\n",
     "nothing": packed(b"1", {}),
     "objects": packed(b"1", {"powers": np.array([{}], object)}),
     "other names": packed(b"1", {"thing": np.zeros(3)}),
@@ -466,7 +498,8 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
     whole = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep).load()
     content = SUMS[how]
     for slot in ("state-0", "state-1"):
-        (store / CONTROL / slot).write_bytes(content() if callable(content) else content)
+        data = content() if callable(content) else content
+        (store / CONTROL / slot).write_bytes(seal(data, origin_of(store)))
     with pytest.raises(StoreError, match="trial.zarr: (not finished|the saved sums do not belong)"):
         cg.open(store)
     with warnings.catch_warnings():
@@ -483,12 +516,12 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
 def test_sums_that_lack_one_of_their_arrays_are_typed_damage(tmp_path, keep):
     store = tmp_path / "trial.zarr"
     whole = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep).load()
-    (turns, state), _ = read_state(store / CONTROL)
+    (turns, state), _ = read_state(store / CONTROL, origin_of(store))
     for lost in state:
         less = packed(str(turns).encode(), {name: values for name, values in state.items() if name != lost})
         for call in (cg.open, lambda path: cg.run(DESIGN, SHARE, rng=0, store=path, keep=keep)):
             for slot in ("state-0", "state-1"):
-                (store / CONTROL / slot).write_bytes(less)
+                (store / CONTROL / slot).write_bytes(seal(less, origin_of(store)))
             try:
                 found = call(store)
             except StoreError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import importlib
 import os
 import pickle
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 import causalgia
 from causalgia.compiled import njit
+from causalgia.errors import AttributionError
 
 _TRIAL = """
 import causalgia as cg
@@ -178,6 +180,52 @@ print(float(cg.infer(table, law="normal", rng=0)["posterior"]["ace"].mean()))
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_package_that_numba_cannot_cache_is_imported_all_the_same(monkeypatch):
+    """memelite compiles at import, and would end in numba's "cannot cache function" on a read-only system."""
+    pytest.importorskip("memelite")
+    from numba.core.caching import CacheImpl
+
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "memelite"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        importlib.import_module("memelite")
+    with pytest.raises(AttributionError, match="trim=2"):  # which is asked after the import
+        causalgia.attribution.match({"AP-1": "TGACTCA"}, trim=2)
+
+
+_FOLDERS = """
+import os, sys
+from pathlib import Path
+if sys.argv[1:]:  # a user without an entry, and without HOME
+    del os.environ["HOME"]
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+    Path.home = no_home
+from causalgia.posterior.posterior_tree import import_quietly
+config = import_quietly("pytensor").config
+import_quietly("pytensor.link.numba.dispatch")
+print(config.base_compiledir, config.compiledir, repr(config.cxx))
+"""
+
+
+@pytest.mark.parametrize(("flags", "options"), [("", []), ("cxx=", []), ("", ["no home"])])
+def test_pytensor_compiles_elsewhere_where_the_home_cannot_be_written(flags, options, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _FOLDERS, *options],
+        env=os.environ | {"HOME": os.devnull, "TMPDIR": str(tmp_path), "PYTENSOR_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    base, folder, compiler = done.stdout.split()
+    assert base.startswith(str(tmp_path))
+    assert folder.startswith(base)
+    assert not flags or compiler == "''"
+    assert not list(tmp_path.glob("causalgia-pytensor-*")), "it is removed at the end of the process"
 
 
 def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:

@@ -9,6 +9,7 @@ import pickle
 import socket
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -170,6 +171,36 @@ def test_a_text_that_packs_well_is_no_bomb(tmp_path):
     plain = np.random.default_rng(0).integers(0, 256, 10**6, np.uint8).tobytes()
     path.write_bytes(gzip.compress(plain[:1_000], mtime=0) + gzip.compress(plain, mtime=0))
     assert read_bytes(path, SequenceError, unpack=True) == plain[:1_000] + plain
+
+
+def test_arrays_that_unpack_to_far_more_than_any_sequences_are_refused(tmp_path):
+    """By the sizes that the zip states: it is not unpacked, and zipfile reads no more than they say."""
+    for name, n in (("bomb.npz", 2**29), ("sparse.npz", 2**26)):
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("x.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "|i1", "fortran_order": False, "shape": (1, 4, n // 4)}
+            )
+            for _ in range(n // 2**22):
+                file.write(bytes(2**22))
+    with pytest.raises(SequenceError, match=r"bytes of zip unpack to 536,871,\d+; if that is meant, .* np.savez"):
+        cg.read_sequences(tmp_path / "bomb.npz")
+    with pytest.raises(SequenceError, match="letter 'N' at position 0"):  # read
+        cg.read_sequences(tmp_path / "sparse.npz")
+
+
+def test_draws_that_nobody_can_keep_are_refused():
+    estimates = cg.from_effects([0.5, 0.2], se=[0.1, 0.1])
+    for n in (10**8 + 1, 10**12, 2**70):
+        with pytest.raises(InferenceError, match=f"n_draws={n} is not a positive whole number of at most 100,000,000"):
+            cg.infer(estimates, rng=0, n_draws=n)
+
+
+def test_a_header_of_many_columns_is_read_in_one_pass(tmp_path):
+    """A name that is counted, or looked for, among all others for each of 200,000 takes an hour."""
+    columns = "\t".join(f"{kind}_count_{i}" for i in range(100_000) for kind in ("dna", "rna"))
+    (tmp_path / "counts.tsv").write_text(f"barcode\toligo_name\t{columns}\n")
+    with pytest.raises(CausalgiaError, match="no row below the header"):
+        mpra.read_counts(tmp_path / "counts.tsv", side_table=SIDE)
 
 
 def test_a_packed_design_is_bounded():

@@ -162,6 +162,16 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
         store.read_tree(path)
 
 
+@pytest.mark.parametrize("names", [("x%41", "xA"), ("%75nit", "unit"), ("un%69t", "unit")])
+def test_names_that_are_the_same_once_read_are_refused(tmp_path, names):
+    """A name is stored in percent escapes, of which a file of ours has one form each."""
+    one, other = names
+    both = outcomes().assign({one: ("q", [1.0, 2.0]), **({} if other == "unit" else {other: ("q", [3.0, 4.0])})})
+    path = store.write_netcdf(tmp_path / "x.nc", lambda place: both.to_netcdf(place, engine="h5netcdf"))
+    with pytest.raises(OutcomesError, match=rf"x\.nc: two variables or dims are both named '{other}'; rename one"):
+        store.load(path, "outcomes")
+
+
 def test_draws_are_written_under_a_checksum(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "_read_in_child", None)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": ("draw", [1.0, 2.0])})})

@@ -283,8 +283,8 @@ def test_what_the_bootstrap_refuses() -> None:
         bootstrap_t_max(np.ones((4, 2)), rng=0)
     with pytest.raises(EstimateError, match="n_draws=18 is too few for ci_prob=0.95; take 19 or more"):
         bootstrap_t_max(np.ones((30, 2)), n_draws=18, rng=0)
-    for bad in (0, -1, 2.5, True):
-        with pytest.raises(EstimateError, match=f"n_draws={bad} is not a number of draws"):
+    for bad in (0, -1, 2.5, True, 10**8 + 1, 10**12):
+        with pytest.raises(EstimateError, match=f"n_draws={bad} is not a number of draws, 1 to 100,000,000"):
             bootstrap_t_max(np.ones((30, 2)), n_draws=bad, rng=0)  # type: ignore[arg-type]
     with pytest.raises(RandomnessError):
         bootstrap_t_max(np.ones((30, 2)), rng=None)  # type: ignore[arg-type]

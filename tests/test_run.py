@@ -312,6 +312,18 @@ def test_more_units_than_memory_holds_are_refused_before_they_are_made(n_units, 
         cg.run(trial, cg.FunctionPredictor(word_count), rng=0)
 
 
+@pytest.mark.parametrize("n_units", [10**12, 2**48 - 1])
+@pytest.mark.parametrize("how", ["store", "moments"])
+def test_more_turns_than_can_be_listed_are_refused(tmp_path, n_units, how):
+    options = {"store": tmp_path / "trial.zarr"} if how == "store" else {"keep": "moments"}
+    plan = cg.Design(null=cg.Uniform(length=45), arms=ARMS, n_units=n_units, contrasts="untreated")
+    with pytest.raises(
+        DesignError, match=rf"n_units={n_units:,}: at [\d,]+ units a turn, a trial has at most [\d,]+;?"
+    ):
+        cg.run(plan, predictor(), rng=0, **options)
+    assert not list(tmp_path.iterdir())
+
+
 def test_memory_that_runs_out_is_a_design_error(monkeypatch):
     def draw(self, units, *, key, n_units):
         raise MemoryError

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia._run import kept_effects
 from causalgia._run.kept_effects import run_effects
@@ -25,8 +24,8 @@ from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG
 from causalgia.trial.archive import open_archive, place_of
 from causalgia.trial.archive.files import replace
-from causalgia.trial.archive.journal import read_state, state_of_trial
-from causalgia.trial.archive.layout import control
+from causalgia.trial.archive.journal import state_of_trial
+from causalgia.trial.archive.reader import saved_sums
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcomes import OutcomeBuffer, meter, outcome_dims, outcomes_dataset, run_turns, warn_constant
 from causalgia.trial.resumed_store import flush_on_interrupt, n_missing, open_or_create
@@ -77,8 +76,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     raw = annotate(open_archive(place)).assign_attrs(protocol_marks(place) or {})
     if "outcome" in raw:
         return raw
-    found, _ = read_state(control(place))
-    state: dict[str, NDArray[Any]] = {} if found is None else found[1]
+    state = saved_sums(place)
     from causalgia._run import running_moments
 
     with state_of_trial(place):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import is_real
+from causalgia.compiled import caching_if_possible
 from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
@@ -170,7 +171,8 @@ def match(
     ['MA0139.2 CTCF']
     """
     try:
-        from memelite import tomtom
+        with caching_if_possible():
+            from memelite import tomtom
     except ImportError as error:
         raise MissingExtraError("cg.attribution.match needs memelite: pip install 'causalgia[attribution]'") from error
     from scipy.stats import false_discovery_control

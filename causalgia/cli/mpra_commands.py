@@ -173,11 +173,11 @@ def predict(
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
     check_files_free(out, force, OUTCOMES)
-    with output_folder(out):
+    with output_folder(out.absolute()) as folder:  # a predictor may change the working folder
         outcomes = mpra.virtual_trial(
             library, load_spec_predictor(spec, spec_file, device), flanks=parse_flanks(flanks)
         )
-        store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), out / OUTCOMES)
+        store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), folder / OUTCOMES)
     echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
     echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")

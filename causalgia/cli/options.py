@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.cli.folder import SPEC
-from causalgia.errors import CausalgiaError, ClusterError, DesignError
+from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -166,7 +166,7 @@ def load_predictor_spec(predictor_spec: PredictorSpec, spec_file: Path, device: 
             alphabet=predictor_spec.alphabet,
             device=predictor_spec.device,
             batch_size=predictor_spec.batch_size,
-            announce=(lambda line: typer.echo(line, err=True)) if k == 0 else None,
+            announce=(lambda line: typer.echo(printable(line), err=True)) if k == 0 else None,
         )
         for k, file in enumerate(files)
     ]

@@ -89,8 +89,10 @@ def discover_words(
     check_usable(out)
     goes_on = (out / UNFINISHED).is_dir()  # stopped, perhaps among its result files
     _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force or goes_on)
+    place, sequences = out.absolute(), sequences.absolute()  # a predictor may change the working folder
+    motifs = motifs if motifs is None or motifs == Path("JASPAR") else motifs.absolute()
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
-    with output_folder(out) as folder:
+    with output_folder(place) as folder:
         if force:
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
         asked = "all" if not method else method[0] if len(method) == 1 else tuple(method)
@@ -114,7 +116,7 @@ def discover_words(
         shutil.rmtree(folder / UNFINISHED)
         echo(in_shell(str(found)))
         echo()
-    print_written(folder, *written)
+    print_written(out, *written)
 
 
 def _check_files(out: Path, *given: Path | None, force: bool) -> None:
@@ -236,11 +238,13 @@ def score_variants(
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
+    place, asked, vcf = out.absolute(), _settings(ctx), calls.absolute()  # a predictor may change the working folder
     skipped: tuple[tuple[Variant, str], ...] = ()
     if calls.suffix.lower() == ".toml":
         _check_no_options(ctx, calls)
         experiment, loaded, calls, schema = _of_trial_file(calls, device)
-        _check_own_files(out, calls, force=force)
+        vcf = calls
+        _check_own_files(place, calls, force=force)
     elif genome is None or predictor is None or length is None:
         missing = [words for name, words in _NEEDED.items() if ctx.params[name] is None]
         raise DesignError(f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in its tables")
@@ -251,20 +255,20 @@ def score_variants(
             raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
         matched = _null_model(null, match, least, rng)
         settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
-        region = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region
+        region, at = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region, genome.absolute()
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
         experiment = experiment_of(
-            chosen, genome, length=length, read_out=read_out, align=cast("Align | None", align), rope=region, **settings
+            chosen, at, length=length, read_out=read_out, align=cast("Align | None", align), rope=region, **settings
         )
     n = experiment.n_units if not isinstance(experiment, MatchedTrial) else len(experiment.variants)
     echo(f"{n:,} variants of {calls}" + (f", {len(skipped):,} skipped" if skipped else "") + ".")
     shown = experiment.notes if isinstance(experiment, MatchedTrial) else ()
     for line in shown:
         echo(in_shell(f"Note: {line}."))
-    with output_folder(out) as folder, dask_client(dask, workers) as client:
-        answer = _answer(experiment, loaded, folder, _settings(ctx), client=client, same_answers=same_answers)
-        written = _write(answer, folder, calls if schema == "vcf" else None, skipped, shown)
-    print_written(folder, STORE, *written)
+    with output_folder(place) as folder, dask_client(dask, workers) as client:
+        answer = _answer(experiment, loaded, folder, asked, client=client, same_answers=same_answers)
+        written = _write(answer, folder, vcf if schema == "vcf" else None, skipped, shown)
+    print_written(out, STORE, *written)
 
 
 def _check_no_options(ctx: typer.Context, calls: Path) -> None:

@@ -91,14 +91,15 @@ def run_trial(
     check_link(source)
     spec = read_spec(source) if spec_file is not None or locked is None else locked_spec(locked, source)
     check_run_folder(out, source, stored=store, keep=keep, force=force, same_answers=same_answers)
+    place, origin = out.absolute(), source.absolute()  # a predictor may change the working folder
     predictor = load_spec_predictor(spec, source, device)
     check_tasks(spec, predictor, source)
-    with output_folder(out) as folder, dask_client(dask, workers) as client:
+    with output_folder(place) as folder, dask_client(dask, workers) as client:
         outcomes, written = run_in_folder(
             folder,
             spec,
             predictor,
-            spec_file=source,
+            spec_file=origin,
             stored=store,
             keep=keep,
             client=client,
@@ -109,9 +110,9 @@ def run_trial(
     echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
         echo()
-        print_written(folder, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
+        print_written(out, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
         return
-    print_written(folder, *written)
+    print_written(out, *written)
     echo(next_step(spec.analysis, out))
 
 
@@ -194,10 +195,11 @@ def lock_trial(
     check_new(out)
     check_link(spec_file)
     spec = read_spec(spec_file)
+    place = out.absolute()  # a predictor may change the working folder
     predictor = load_spec_predictor(spec, spec_file, device)
     check_tasks(spec, predictor, spec_file)
-    text = tomli_w.dumps(_relative(spec.to_dict(), out.resolve().parent))
-    protocol = _protocol_of(spec, predictor).lock(out, trial=text)
+    text = tomli_w.dumps(_relative(spec.to_dict(), place.resolve().parent))
+    protocol = _protocol_of(spec, predictor).lock(place, trial=text)
     echo(str(protocol))
     echo(f"\nWrote {out}, SHA-256 {protocol.sha256}")
     echo(f"Next: causalgia run --protocol {out} --out results")
@@ -386,6 +388,7 @@ def refute_trial(
     spec = folder / SPEC if predictor is None else predictor
     if not spec.is_file():
         raise OutcomesError(f"{spec} is not a file; give one with the table [predictor]: --predictor net.toml")
+    place, real = folder.absolute(), None if real is None else real.absolute()  # a predictor may change the folder
     network = load_predictor_spec(read_predictor_spec(spec), spec, device)
     found = refute(
         outcomes,
@@ -397,7 +400,7 @@ def refute_trial(
         motifs=motifs or None,
         positive=positive,
     )
-    with output_folder(folder) as place:
+    with output_folder(place):
         store.save(found, place / REFUTATION)
     echo(in_shell(report(found)))
     echo()

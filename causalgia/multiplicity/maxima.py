@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import is_whole
+from causalgia.checks import MOST_DRAWS, is_draws
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
 from causalgia.streams import RNG, derive, root_key
@@ -224,9 +224,11 @@ def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
 
 
 def check_count(n_draws: int, argument: str) -> None:
-    """Raise unless the number of draws is a positive integer."""
-    if not is_whole(n_draws) or n_draws < 1:
-        raise EstimateError(f"{argument}={quoted(n_draws)} is not a number of draws; for example {argument}=9_999")
+    """Raise unless the number of draws is a whole number from 1 to 10^8."""
+    if not is_draws(n_draws):
+        raise EstimateError(
+            f"{argument}={quoted(n_draws)} is not a number of draws, 1 to {MOST_DRAWS:,}; for example {argument}=9_999"
+        )
 
 
 def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:

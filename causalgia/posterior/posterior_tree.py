@@ -5,11 +5,16 @@ Both contain named Datasets, which all other modules work with.
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import sys
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
@@ -39,14 +44,16 @@ def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
 def import_quietly(name: str) -> Any:
     """Import an untyped library on demand, without warnings at import.
 
-    ArviZ 0.23 writes to the user's cache folder at import; where that is not writable (a container, a full disk) it
-    gets a temporary one.
+    ArviZ 0.23 writes to the user's cache folder at import, and PyTensor makes a folder in the user's home; where these
+    are not writable (a container, a full disk) they get temporary ones.
 
     Examples
     --------
     >>> import_quietly("arviz").__name__
     'arviz'
     """
+    if name.startswith(("pymc", "pytensor")) and "pytensor" not in sys.modules:
+        _settle_compile_folder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -54,6 +61,28 @@ def import_quietly(name: str) -> Any:
         except OSError:
             with TemporaryDirectory() as folder, patch("platformdirs.user_cache_dir", lambda *_, **__: folder):
                 return import_module(name)
+
+
+def _settle_compile_folder() -> None:
+    """Let PyTensor, and the processes of chains, compile in a temporary folder where the home cannot be written."""
+    given = os.environ.get("PYTENSOR_FLAGS", "")
+    try:
+        place = Path.home() / ".pytensor"
+    except RuntimeError:  # a user without an entry and without HOME, as in some containers: PyTensor insists on one
+        os.environ["HOME"] = _temporary_folder()
+        return
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    is_usable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    if not is_usable and "compiledir" not in given:
+        flags = filter(None, [given, f"base_compiledir={_temporary_folder()}"])
+        os.environ["PYTENSOR_FLAGS"] = ",".join(flags)
+
+
+def _temporary_folder() -> str:
+    """Return a new folder that exists until this process ends."""
+    folder = mkdtemp(prefix="causalgia-pytensor-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:

@@ -75,8 +75,9 @@ def load_predictor(
     request = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
     if is_onnx(factory):
         return request.load_onnx()
+    again = request.anywhere()  # the user's code may change the working folder
     made = request.load(announce or _ignore_line)
-    object.__setattr__(made, "_loads_again", request.anywhere())
+    object.__setattr__(made, "_loads_again", again)
     return made
 
 
@@ -193,9 +194,9 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
     if weights is not None and not Path(weights).is_file():
         msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
         raise PredictorError(msg)
-    by_path = weights is not None and bool(takes)
+    by_path, place = weights is not None and bool(takes), None if weights is None else Path(weights).absolute()
     made = call_factory(function, where, weights if by_path else None)
-    if weights is None or by_path:
+    if place is None or by_path:
         return made
     if not _is_torch_module(made):
         msg = (
@@ -204,7 +205,7 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
         raise PredictorError(msg)
     from causalgia.predict.weights import load_weights
 
-    load_weights(made, weights)
+    load_weights(made, place)
     return made
 
 

@@ -88,10 +88,11 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
     Raises
     ------
     ProtocolError
-        If there is a file already, or it cannot be written.
+        If there is a file already, it cannot be written, or a name in it has a control character.
     """
     place, text = Path(path), lock_text(content)
     check_new(place)
+    parse_toml(text, ProtocolError, source=str(place))  # what could not be read again
     try:
         with place.open("x", encoding="utf-8", newline="\n") as file:
             try:

@@ -18,6 +18,8 @@ from causalgia.sequences.genome import is_bed_header
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
+_FREE, _RATIO = 2**28, 200
+"""Bytes that a zip file may unpack to, and how many times its own; one-hot letters in float64 pack by less than 130."""
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
@@ -272,9 +274,16 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                 )
             if first[:4] == _ZIP:
                 with zipfile.ZipFile(file) as packed:
-                    _check_size(sum(item.file_size for item in packed.infolist()), path)
-            file.seek(0, 2)
-            _check_size(file.tell(), path)
+                    unpacked = sum(item.file_size for item in packed.infolist())
+            size = file.seek(0, 2)
+            _check_size(size, path)
+            if first[:4] == _ZIP:
+                _check_size(unpacked, path)
+                if unpacked > max(_FREE, _RATIO * size):
+                    raise SequenceError(
+                        f"{path}: {size:,} bytes of zip unpack to {unpacked:,}; if that is meant, save the arrays by "
+                        "np.savez, which does not pack them"
+                    )
             file.seek(0)
             found = np.load(file, allow_pickle=False)
             arrays = {name: found[name] for name in found.files} if hasattr(found, "files") else {"": found}

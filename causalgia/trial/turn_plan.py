@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Design
+from causalgia.errors import DesignError
 from causalgia.predict.predictor import LONG
 
 _BATCHES = 8
@@ -17,6 +18,7 @@ _TOKENS = 2**25
 _ANSWERS = 2**25
 _CHUNK = 2**22
 _MANY_ARMS, _LEAST = 128, 8
+_MOST_TURNS = 2**24
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1, h
     held
         Number of units whose edits are recomputed together.
 
+    Raises
+    ------
+    DesignError
+        If there are more than 16,777,216 turns, a list of which would not fit into memory.
+
     Examples
     --------
     >>> import causalgia as cg
@@ -101,4 +108,9 @@ def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1, h
     if length > LONG:
         turn = max(1, held, -(-_BATCHES * batch // rows) if batch > 1 else 1)
     turn = min(turn, design.n_units)
+    if design.n_units > _MOST_TURNS * turn:
+        raise DesignError(
+            f"n_units={design.n_units:,}: at {turn:,} units a turn, a trial has at most {_MOST_TURNS * turn:,} units; "
+            "ask for fewer: the standard error shrinks only with the square root of n_units"
+        )
     return TurnPlan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

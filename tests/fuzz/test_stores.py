@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from archive_trial import begun, carry_out, files, quick_folder, values
-from foreign_store import hashed, logged, manifest_of, put_copy, put_manifest, put_static, records_of
+from foreign_store import hashed, logged, manifest_of, origin_of, put_copy, put_manifest, put_static, records_of
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError, CausalgiaWarning
@@ -123,7 +123,7 @@ def of_log(store: Path, rng: Random) -> bool:
     lines[at] = json.dumps(changed(json.loads(lines[at]), rng)).encode()
     if rng.random() < 0.2:
         lines[at] = changed_bytes(lines[at], rng)
-    (store / CONTROL / "log").write_bytes(b"".join(map(logged, rng.sample(lines, len(lines)))))
+    (store / CONTROL / "log").write_bytes(b"".join(logged(line, store) for line in rng.sample(lines, len(lines))))
     return True
 
 
@@ -157,7 +157,7 @@ def of_chunk(store: Path, rng: Random) -> bool:
     for line in records_of(store):
         if name in line["files"]:
             line["files"][name] = f"{len(data) + 4}:{checksum(body).hex()}"
-        lines.append(logged(json.dumps(line).encode()))
+        lines.append(logged(json.dumps(line).encode(), store))
     (store / CONTROL / "log").write_bytes(b"".join(lines))
     return True
 
@@ -186,11 +186,12 @@ def of_sums(store: Path, rng: Random) -> bool:
     if not places:
         return of_chunk(store, rng)
     for place in rng.sample(places, rng.randint(1, len(places))):
-        body = unseal(place.read_bytes())
+        body = unseal(place.read_bytes(), origin_of(store))
         assert body is not None
         turns, _, packed = body.partition(b"\n")
         turns = rng.choice((turns, turns, turns, b"0", b"9999999", b"-1", b"x", b"9" * 5_000))
-        place.write_bytes(seal(turns + b"\n" + (changed_bytes(packed, rng) if rng.random() < 0.7 else packed)))
+        packed = changed_bytes(packed, rng) if rng.random() < 0.7 else packed
+        place.write_bytes(seal(turns + b"\n" + packed, origin_of(store)))
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,11 +138,12 @@ class _CountRows:
 def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
     """Return the count columns by replicate, or raise CountsError."""
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
+    is_long = "replicate" in header
     for name in header:
         match = _COUNT.fullmatch(name)
         if name in (*NAMES, "replicate"):
             continue
-        if match is None or ("replicate" in header and match[2] is not None):
+        if match is None or (is_long and match[2] is not None):
             raise CountsError(
                 f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it out or rename it"
             )
@@ -306,9 +308,9 @@ def parse_header(text: bytes, path: Path) -> list[str]:
             f"{path}, line 1: no column {' and '.join(map(quoted, absent))} among {', '.join(names)[:200] or 'none'}; "
             "the table is tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 ..."
         )
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise CountsError(f"{path}, line 1: column {quoted(twice[0])} appears twice; leave one of them out")
+    twice = next((name for name, n in Counter(names).items() if n > 1), None)
+    if twice is not None:
+        raise CountsError(f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them out")
     return names
 
 

@@ -215,32 +215,34 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def mark_of(data: Data) -> str:
-    """Return the mark of some bytes: their number and their SHA-256.
+def mark_of(data: Data, of: str = "") -> str:
+    """Return the mark of some bytes: their number, and their SHA-256 after that of the trial that they are of, if any.
 
     Examples
     --------
     >>> mark_of(b"GATA")[:20]
     '4:bb021db64a05488bb5'
     """
-    return f"{len(memoryview(data))}:{hashlib.sha256(data).hexdigest()}"
+    found = hashlib.sha256(of.encode())
+    found.update(data)
+    return f"{len(memoryview(data))}:{found.hexdigest()}"
 
 
-def seal(data: bytes) -> bytes:
-    """Return bytes preceded by their mark.
+def seal(data: bytes, of: str = "") -> bytes:
+    """Return bytes preceded by their mark, which may be that of one trial's bytes.
 
     Examples
     --------
-    >>> unseal(seal(b"GATA")), unseal(seal(b"GATA")[:-1])
-    (b'GATA', None)
+    >>> unseal(seal(b"GATA")), unseal(seal(b"GATA")[:-1]), unseal(seal(b"GATA", "one trial"), "another")
+    (b'GATA', None, None)
     """
-    return f"{mark_of(data)}\n".encode() + data
+    return f"{mark_of(data, of)}\n".encode() + data
 
 
-def unseal(data: bytes) -> bytes | None:
-    """Return the bytes that were sealed; None if they are damaged."""
+def unseal(data: bytes, of: str = "") -> bytes | None:
+    """Return the bytes that were sealed; None if they are damaged, or of another trial."""
     mark, _, rest = data.partition(b"\n")
-    return rest if mark == mark_of(rest).encode() else None
+    return rest if mark == mark_of(rest, of).encode() else None
 
 
 def unzip_stored(data: bytes) -> dict[str, bytes]:

@@ -3,6 +3,9 @@
 A line is written before the files that it describes are moved to their places. If the process dies between the two, the
 files are those of an earlier line, and the finished ones are still beside their places; in both cases everything that
 was committed is found.
+
+The hashes of lines and of sums begin with the origin of the trial, a digest of the identity that it was begun with:
+those of another trial's store are not taken for its own.
 """
 
 from __future__ import annotations
@@ -66,16 +69,16 @@ class Record:
     def slab(self) -> Slab:
         return Slab(self.chunk, self.model)
 
-    def line(self) -> bytes:
+    def line(self, origin: str) -> bytes:
         """Return the record as a line; it begins with a line end, which closes a line that was cut off."""
         text = json.dumps(asdict(self) | {"done": hex(self.done)}, separators=(",", ":"))
-        return f"\n{mark_of(text.encode())} {text}\n".encode()
+        return f"\n{mark_of(text.encode(), origin)} {text}\n".encode()
 
     @classmethod
-    def read(cls, line: bytes, grid: Grid) -> Record | None:
-        """Return the record of a line; None if the line is cut off, damaged, or of no slab of the trial."""
+    def read(cls, line: bytes, grid: Grid, origin: str) -> Record | None:
+        """Return the record of a line; None if it is cut off, damaged, of another trial, or of no slab of this one."""
         mark, _, text = line.partition(b" ")
-        if mark_of(text).encode() != mark:
+        if mark_of(text, origin).encode() != mark:
             return None
         match parse_json(text):
             case {"chunk": int(chunk), "model": int() | None as model, "done": str(done), "files": dict(files), **more}:
@@ -91,12 +94,12 @@ class Record:
         return None
 
 
-def read_log(path: Path, grid: Grid) -> dict[Slab, list[Record]]:
+def read_log(path: Path, grid: Grid, origin: str) -> dict[Slab, list[Record]]:
     """Return the records of each slab, oldest first; damaged lines are skipped."""
     found: dict[Slab, list[Record]] = {}
     with file_to_read(path) as raw, io.BufferedReader(raw) as file:
         for line in iter(partial(file.readline, _LONGEST), b""):
-            record = Record.read(line.rstrip(b"\n"), grid)
+            record = Record.read(line.rstrip(b"\n"), grid, origin)
             if record is not None:
                 found.setdefault(record.slab, []).append(record)
     return found
@@ -105,23 +108,23 @@ def read_log(path: Path, grid: Grid) -> dict[Slab, list[Record]]:
 class Log:
     """The log of a store that is being written, by any number of threads."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._turn = path, Lock()
+    def __init__(self, path: Path, origin: str) -> None:
+        self.path, self._origin, self._turn = path, origin, Lock()
 
     def append(self, record: Record) -> None:
         """Append a record, and wait until it is on the disk."""
         file = file_to_append(self.path)
         try:
             with self._turn:
-                write_all(file, record.line())
+                write_all(file, record.line(self._origin))
             os.fsync(file)
         finally:
             os.close(file)
 
     def compact(self, grid: Grid) -> None:
         """Rewrite the log of a finished trial with one line for each slab in order, whatever its history."""
-        records = read_log(self.path, grid)
-        lines = b"".join(records[slab][-1].line() for slab in grid.slabs())
+        records = read_log(self.path, grid, self._origin)
+        lines = b"".join(records[slab][-1].line(self._origin) for slab in grid.slabs())
         if read_small_file(self.path) != lines:
             replace(self.path, lines)
 
@@ -130,32 +133,32 @@ SLOTS = ("state-0", "state-1")
 _TURNS = re.compile(rb"[0-9]{1,15}")
 
 
-def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
+def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, origin: str, turns: int, last: bool) -> None:
     """Write the sums over the first turns in place of the older of two generations; the final sums over both."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as whole:
         for name, values in arrays.items():
             with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
                 np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
-    data = seal(f"{turns}\n".encode() + made.getvalue())
-    newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot))
+    data = seal(f"{turns}\n".encode() + made.getvalue(), origin)
+    newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot, origin))
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
 
 
-def equalize_states(folder: Path, *, turns: int) -> None:
+def equalize_states(folder: Path, *, origin: str, turns: int) -> None:
     """Give both generations the same bytes if one of them is final: a kill may have come between the two writes."""
     read = {slot: _bytes(folder / slot) for slot in SLOTS}
-    whole = [data for data in read.values() if (state := _parse_state(data)) is not None and state[0] == turns]
+    whole = [data for data in read.values() if (state := _parse_state(data, origin)) and state[0] == turns]
     for slot, data in read.items():
         if whole and data != whole[0]:
             replace(folder / slot, whole[0])
 
 
-def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
-    """Return the newest intact sums with their number of turns, and the names of damaged ones."""
+def read_state(folder: Path, origin: str) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
+    """Return the newest intact sums of a trial with their number of turns, and the names of damaged or other ones."""
     there = [slot for slot in SLOTS if (folder / slot).exists()]
-    read = {slot: _parse_state(_bytes(folder / slot)) for slot in there}
+    read = {slot: _parse_state(_bytes(folder / slot), origin) for slot in there}
     whole = [state for state in read.values() if state is not None]
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
 
@@ -170,8 +173,8 @@ def state_of_trial(store: object) -> Iterator[None]:
         raise StoreError(f"{store}: {why}; move the store away, and run the trial anew") from error
 
 
-def _parse_state(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
-    body = unseal(data)
+def _parse_state(data: bytes, origin: str) -> tuple[int, dict[str, NDArray[Any]]] | None:
+    body = unseal(data, origin)
     if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
@@ -196,9 +199,9 @@ def _parse_npy(data: bytes) -> NDArray[Any] | None:
     return flat.reshape(shape, order="F" if in_columns else "C").copy()
 
 
-def _turns(path: Path) -> int:
+def _turns(path: Path, origin: str) -> int:
     """Return the number of turns of a state; -1 if it is absent or damaged."""
-    state = _parse_state(_bytes(path))
+    state = _parse_state(_bytes(path), origin)
     return -1 if state is None else state[0]
 
 

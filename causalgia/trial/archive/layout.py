@@ -298,7 +298,7 @@ def _as_counts(content: object, name: str) -> tuple[int, ...]:
     return tuple(content)
 
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout; raised when an older library could not read what a newer one writes."""
 
 

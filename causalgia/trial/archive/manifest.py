@@ -49,14 +49,15 @@ class Manifest:
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
     units; `static` the marks of the static files, by path; `settled` the settings that the trial fixed when it began,
-    as JSON, for a resumed run; `parts` has digests (and versions) of the parts of an identity, by name: they do not
-    distinguish trials, but let an error say which part changed.
+    as JSON, for a resumed run; `origin` is the digest of the identity at that time; `parts` has digests (and versions)
+    of the parts of an identity, by name: they do not distinguish trials, but let an error say which part changed.
     """
 
     identity: Mapping[str, str]
     grid: Grid
     texts: Mapping[str, str]
     static: Mapping[str, str]
+    origin: str
     settled: Any = None
     parts: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,10 +68,10 @@ class Manifest:
             "turn_ends": self.grid.turn_ends,
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
-        fields = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
-        fields |= {"settled": self.settled, "parts": self.parts}
+        fields: dict[str, Any] = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
+        fields |= {"origin": self.origin, "settled": self.settled, "parts": self.parts}
         content = {"kind": _KIND, "version": FORMAT, **fields}
-        return as_json(content | {"hash": _content_hash(content)})
+        return as_json(content | {"hash": content_hash(content)})
 
     @classmethod
     def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
@@ -91,7 +92,7 @@ class Manifest:
                 f"{path}: written in version {quoted(content['version'])} of the layout, this library reads version "
                 f"{FORMAT}; use the library that wrote it, or give another path as store="
             )
-        if mark != _content_hash(content):
+        if mark != content_hash(content):
             return None
         try:
             return cls._of(content)
@@ -103,13 +104,15 @@ class Manifest:
 
     @classmethod
     def _of(cls, content: dict[str, Any]) -> Manifest:
-        names = {"identity", "grid", "texts", "static", "settled", "parts"}
+        names = {"identity", "grid", "texts", "static", "origin", "settled", "parts"}
         if content.keys() != {"kind", "version", *names} or content["kind"] != _KIND:
             raise StoreError(f"it is not a {_KIND} of {', '.join(sorted(names))}")
         identity, texts, static, parts = (as_texts(content[n], n) for n in ("identity", "texts", "static", "parts"))
         grid = as_grid(content["grid"])
         _check_static(static, grid)
-        return cls(identity, grid, texts, static, content["settled"], parts)
+        if not isinstance(origin := content["origin"], str) or not FILE_MARK.fullmatch(origin):
+            raise StoreError(f"'origin' is {quoted(origin)}, which is not a digest of an identity")
+        return cls(identity, grid, texts, static, origin, content["settled"], parts)
 
     def check_identity(
         self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
@@ -243,7 +246,8 @@ def _copies(path: Path) -> dict[str, bytes]:
     return {} if data is None else unzip_stored(data)
 
 
-def _content_hash(content: Mapping[str, Any]) -> str:
+def content_hash(content: Mapping[str, Any]) -> str:
+    """Return the mark of a mapping, whatever the order of its names."""
     return mark_of(json.dumps(content, sort_keys=True).encode())
 
 

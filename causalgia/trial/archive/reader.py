@@ -30,7 +30,7 @@ from causalgia.trial.archive.files import (
     remove,
     size_of,
 )
-from causalgia.trial.archive.journal import Record, read_log
+from causalgia.trial.archive.journal import Record, read_log, read_state
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.manifest import Manifest, damaged_static, frame_of_store, is_store, read_manifest
 
@@ -70,6 +70,13 @@ def open_archive(path: str | Path) -> xr.Dataset:
         return _open_lazily(place, manifest, marks)
 
 
+def saved_sums(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the newest intact sums of a stored trial by name; none if there are none of this trial."""
+    with on_disk(path):
+        state, _ = read_state(control(path), read_manifest(path).origin)
+        return {} if state is None else state[1]
+
+
 def verify(path: str | Path) -> tuple[str, ...]:
     """Hash every file of a store; return the paths, in it, of the damaged ones.
 
@@ -94,7 +101,7 @@ def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
         raise StoreError(f"{path}: no trial is stored there; cg.run(..., store=) makes one")
     check_no_links(path)
     manifest, log = read_manifest(path), control(path) / "log"
-    read = read_log(log, manifest.grid) if log.exists() else {}
+    read = read_log(log, manifest.grid, manifest.origin) if log.exists() else {}
     return manifest, {slab: records[-1] for slab, records in read.items()}
 
 

@@ -43,6 +43,7 @@ from causalgia.trial.archive.journal import (
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control, static_files, texts_of
 from causalgia.trial.archive.manifest import (
     Manifest,
+    content_hash,
     damaged_static,
     frame_of_store,
     is_store,
@@ -89,7 +90,7 @@ class Archive:
         self._lock, self._done = lock, done
         self._open: dict[Slab, OpenSlab] = {}
         self._spent: list[OpenSlab] = []
-        self._log = Log(control(path) / "log")
+        self._log = Log(control(path) / "log", manifest.origin)
         self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
         self._committed, self._cost = time.monotonic(), 0.0
 
@@ -156,7 +157,8 @@ class Archive:
                 if _store_exists(place):
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
                 marks = {name: mark_of(data) for name, data in static.items()}
-                manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
+                texts, origin = texts_of(frame), content_hash(identity)
+                manifest = Manifest(dict(identity), grid, texts, marks, origin, settled, dict(parts or {}))
                 _write_new_store(place, manifest, static)
             except BaseException:
                 lock.release()
@@ -228,7 +230,8 @@ class Archive:
         frame = old.assign_attrs(attrs)
         static = static_files(self.grid, frame)
         marks = {name: mark_of(data) for name, data in static.items()}
-        made = Manifest(dict(identity), self.grid, texts_of(frame), marks, self.settled, dict(parts))
+        texts, origin = texts_of(frame), self._manifest.origin
+        made = Manifest(dict(identity), self.grid, texts, marks, origin, self.settled, dict(parts))
         with on_disk(self.path):
             write_manifest(self.path, made, static)
             for name, data in static.items():
@@ -290,7 +293,7 @@ class Archive:
         with on_disk(self.path):
             if self.grid.fields and not self.missing:
                 self._log.compact(self.grid)
-            equalize_states(control(self.path), turns=self.grid.n_turns)
+            equalize_states(control(self.path), origin=self._manifest.origin, turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
         """Save running sums over the first turns; the previous ones are kept as well.
@@ -301,7 +304,8 @@ class Archive:
             If the disk refuses; the previous sums are intact.
         """
         with on_disk(self.path):
-            write_state(control(self.path), arrays, turns=turns, last=turns == self.grid.n_turns)
+            origin, last = self._manifest.origin, turns == self.grid.n_turns
+            write_state(control(self.path), arrays, origin=origin, turns=turns, last=last)
 
     def state(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
         """Return the number of turns of the newest intact sums, and the sums; None if there are none.
@@ -312,7 +316,7 @@ class Archive:
             If the newest sums are damaged; the previous ones are returned.
         """
         with on_disk(self.path):
-            state, damaged = read_state(control(self.path))
+            state, damaged = read_state(control(self.path), self._manifest.origin)
         if damaged:
             first = 0 if state is None or not state[0] else self.grid.turn_ends[min(state[0], self.grid.n_turns) - 1]
             _warn_damaged(self.path, damaged, self.grid.n_units - first)
@@ -469,7 +473,7 @@ def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
     elif log.stat().st_nlink > 1:
         replace(log, read_small_file(log))  # a hard link, such as a backup, keeps its bytes
     frame_of_store(path, manifest)
-    found = inspect_slabs(path, manifest.grid, read_log(log, manifest.grid))
+    found = inspect_slabs(path, manifest.grid, read_log(log, manifest.grid, manifest.origin))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
     check_no_folders(path, damaged)
     if damaged:

@@ -1,0 +1,114 @@
+"""Networks that change the working folder: what the command line was given is where it was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import causalgia as cg
+from causalgia.cli import app
+
+_NETWORK = """
+import os
+
+TASKS = {tasks}
+
+
+def load():
+    os.chdir("{away}")
+
+    def share(x):
+        os.chdir("{away}")
+        return x[:, 1:3].sum((1, 2)) / x.shape[2] * (1 + x[:, 0, 9])
+
+    return share
+"""
+_TRIAL = """
+n_units = 40
+rng = 1
+[null]
+kind = "dinucleotide_shuffle"
+of = "parents.fa"
+[predictor]
+factory = "network.py:load"
+scale = "share"
+[arms.control]
+[arms.GC]
+embed = "GCGC"
+at = 8
+[analysis]
+control = "control"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a trial, and one beside it, to which its network goes."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    Path("network.py").write_text(_NETWORK.format(away=tmp_path / "away", tasks=["share"]))
+    Path("trial.toml").write_text(_TRIAL)
+    Path("parents.fa").write_text(
+        "".join(f">{i}\n{'ACGTTGCAAC' * 2}{'ACGT'[i % 4]}GATC{i % 2 * 'A'}\n" for i in (1, 3))
+    )
+    return tmp_path / "home"
+
+
+def call(home: Path, *args: str, code: int = 0) -> str:
+    os.chdir(home)
+    found = CliRunner().invoke(app, list(args))
+    assert found.exit_code == code, found.output
+    assert not list((home.parent / "away").iterdir()), "written where the network went"
+    return found.output
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--store",), ("--store", "--keep", "effects"), ("--store", "--keep", "moments")]
+)
+def test_a_run_writes_where_it_was_told_to(home, options):
+    said = call(home, "run", "trial.toml", "--out", "results", *options)
+    assert "in results.\n" in said
+    assert "\nNext: causalgia estimate results" in said
+    call(home, "estimate", "results")
+    assert {"trial.toml", "estimates.nc"} <= {path.name for path in (home / "results").iterdir()}
+
+
+def test_names_of_tasks_do_nothing_to_a_terminal(home):
+    network = Path("network.py")
+    network.write_text(network.read_text().replace("['share']", r'["\x1b[31mred\u202e"]'))
+    said = call(home, "run", "trial.toml", "--out", "results")
+    assert "predictor: tasks \\x1b[31mred\\u202e (TASKS of network.py)" in said
+    assert not {"\x1b", "\u202e"} & set(said)
+    said = call(home, "lock", "trial.toml", "--out", "lock.toml", code=2)
+    assert r"lock.toml: tasks = '\x1b[31mred\u202e' holds the control character '\x1b'; leave it out" in said
+    assert not (home / "lock.toml").exists(), "a lock that could not be read"
+
+
+def test_a_lock_and_its_run_are_written_where_they_were_told_to(home):
+    assert "Wrote lock.toml" in call(home, "lock", "trial.toml", "--out", "lock.toml")
+    call(home, "run", "--protocol", "lock.toml", "--out", "results", "--store")
+    call(home, "verify", "results", "--protocol", "lock.toml")
+    call(home, "reproduce", "results")
+
+
+def test_checks_of_a_trial_are_written_beside_it(home):
+    call(home, "run", "trial.toml", "--out", "results")
+    said = call(home, "refute", "results", "--real", "parents.fa", "--check", "prediction_range")
+    assert "Wrote refutation.nc in results" in said
+    assert (home / "results" / "refutation.nc").is_file()
+
+
+def test_a_discovery_is_kept_where_it_was_told_to(home):
+    os.chdir(home)
+    share = cg.predict.load_predictor("network.py:load", tasks=["share"], scale="share", announce=None)
+    os.chdir(home)
+    rng = np.random.default_rng(0)
+    sequences = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(40)]
+    cg.discover(share, sequences, n_units=20, method="kmer", store="kept", rng=0)
+    assert not list((home.parent / "away").iterdir())
+    assert list((home / "kept").iterdir())
