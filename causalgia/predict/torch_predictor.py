@@ -322,9 +322,7 @@ class TorchPredictor(SinglePredictor):
             If the network cannot be copied, or was frozen by TorchScript.
         """
         if isinstance(self.module, torch.jit.ScriptModule) and not any(True for _ in self.module.parameters()):
-            raise PredictorError(
-                "this TorchScript network is frozen: its weights are constants, which stay as they are"
-            )
+            raise PredictorError("the network was frozen by TorchScript: its weights are constants of its code")
         with lock_of(self.module):
             exact = copied_network(self.module, double=True)
         made = TorchPredictor(
