@@ -18,9 +18,10 @@ from urllib.parse import quote, unquote
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import OutcomesError, first_line, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.lazy_names import of_module
+from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import Kind, validate
 
 __all__ = ["load", "read_netcdf", "read_tree", "save", "save_h5ad", "write_netcdf"]
@@ -336,7 +337,31 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     target = Path(path)
     _check_attrs(dataset, target)
     plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
-    return write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
+    return write_netcdf(target, lambda place: _fill_netcdf(plain, place, of=target))
+
+
+def _fill_netcdf(dataset: xr.Dataset, path: Path, *, of: Path) -> None:
+    """Write the bytes of ``to_netcdf``, which would load `distributed` for a lock that numbers in memory do not need.
+
+    Raises
+    ------
+    OutcomesError
+        If a name, a value or an attribute is none that netCDF has.
+    """
+    try:
+        if any(is_lazy(variable) for variable in dataset.variables.values()):
+            dataset.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
+            return
+        target = xr.backends.H5NetCDFStore.open(path, mode="w", format="NETCDF4", lock=False)
+        try:
+            dataset.dump_to_store(target)
+        finally:
+            target.close()
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # xarray, h5netcdf and h5py each have kinds of their own
+        msg = f"{of}: netCDF cannot hold this Dataset ({first_line(error)}); drop or convert it"
+        raise OutcomesError(msg) from error
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:

@@ -106,6 +106,20 @@ def test_analyze_by_tests_loads_no_posterior(folder):
     assert not {"numba", "scipy.interpolate", "scipy.optimize", "causalgia.posterior.engines"} & loaded
 
 
+def test_analyze_of_results_in_memory_loads_no_cluster(folder):
+    assert not {"distributed", "zarr", "causalgia.workers.clusters"} & loaded_by(folder, "analyze", "results")
+
+
+def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count(), gc.get_stats()[2]['collections']));"
+    code += "from causalgia.cli import main; main()"
+    words = [sys.executable, "-c", code, "show", "results"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=analyzed, check=True)
+    kept, walks = map(int, done.stdout.splitlines()[-1].split())
+    assert kept > 10_000
+    assert walks == 0
+
+
 @pytest.mark.parametrize("trial", ["trial.toml", "shuffled.toml"])
 def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(folder, trial):
     loaded = loaded_by(folder, "run", trial, "--out", f"again-{trial}")

@@ -113,11 +113,10 @@ def test_any_names_and_numbers_round_trip(tmp_path_factory, names, values, text)
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     path = store.save(outcomes(), tmp_path / "o.nc")
 
-    def broken(self, target, **_):
-        target.write_bytes(b"half")
+    def broken(self, target):  # which was begun when the file was opened
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", broken)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", broken)
     with pytest.raises(OutcomesError, match=r"o\.nc: cannot be written \(No space left on device\); choose"):
         store.save(outcomes(), path)
     monkeypatch.undo()
@@ -129,6 +128,33 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 def test_an_attribute_that_would_not_come_back_is_refused(tmp_path, value):
     with pytest.raises(OutcomesError, match=re.escape("attrs['odd'] is a ")):
         store.save(outcomes(odd=value), tmp_path / "o.nc")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_file_has_the_bytes_that_xarray_writes(tmp_path, lazy):
+    plain = outcomes(scale="log counts").drop_vars(["spacing (bp)", "side/strand"])  # names that xarray does not write
+    dataset = plain.chunk({"unit": 1}) if lazy else plain
+    store.save(dataset, tmp_path / "o.nc")
+    dataset.to_netcdf(tmp_path / "x.nc", engine="h5netcdf", format="NETCDF4")
+    assert (tmp_path / "o.nc").read_bytes()[: -store.SEAL] == (tmp_path / "x.nc").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        xr.Dataset({"": ("x", [1.0])}),
+        xr.Dataset({"a": ("x", [1.0])}, attrs={"": "nameless"}),
+        xr.Dataset({"a": ("x", [1.0], {"k": object()})}),
+        xr.Dataset({"a": ("x", [1.0], {"k": True})}),
+        xr.Dataset({"a": ("x", [1.0], {3: "k"})}),
+        xr.Dataset({"a": ("x", np.array([object()]))}),
+        xr.Dataset({"a": ("x", [1.0], {"k": True})}).chunk(),
+    ],
+)
+def test_what_netcdf_cannot_hold_is_refused_by_the_name_of_the_file(tmp_path, odd):
+    with pytest.raises(OutcomesError, match=r"o\.nc: netCDF cannot hold this Dataset \("):
+        store.save(odd, tmp_path / "o.nc")
     assert not list(tmp_path.iterdir())
 
 
@@ -156,7 +182,7 @@ def test_a_file_that_may_not_be_read_or_written_is_not_damaged(tmp_path, monkeyp
     def denied(*_, **__):
         raise PermissionError(errno.EACCES, "unable to open file (name = '.outcomes.nc.1.part', o_flags = 0)")
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", denied)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", denied)
     with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be written \(Permission denied\); choose another"):
         store.save(xr.Dataset(), path)
     monkeypatch.setattr(os, "open", denied)

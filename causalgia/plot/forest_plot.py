@@ -184,16 +184,16 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
     lines = math.ceil(len(tables) / columns)
     figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_figure_height, tables)))
     places = _row_of_contrasts([row for table in tables for row in table])
-    for number, table in enumerate(tables):
-        axes = figure.add_subplot(lines, columns, number + 1)
+    panels = [figure.add_subplot(lines, columns, 1 + number) for number in range(len(tables))]  # laid out together
+    for number, (axes, table) in enumerate(zip(panels, tables, strict=True)):
         _draw_forest(table, estimates, axes, places)
         axes.tick_params(labelleft=number % columns == 0)
         if number and (mine := axes.get_legend()) is not None:
             mine.remove()
-    fit_to_page(*figure.axes)
     if len(tables) > 1:
+        fit_to_page(*panels)
         figure.supxlabel("Each task has an axis of its own: compare numbers, not lengths.", fontsize=8, color=GRAY)
-    return save_figure(axes, path)
+    return save_figure(panels[0], path)
 
 
 def _figure_height(table: Sequence[Row]) -> float:

@@ -326,6 +326,6 @@ def reference_of(predictor: Predictor) -> Predictor | None:
         return None
     try:
         parts = [make() for make in makers if make is not None]
-    except (PredictorError, RuntimeError, TypeError):
-        return None  # a module that cannot be copied
+    except PredictorError:
+        return None
     return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models, of=predictor.of or "seeds")

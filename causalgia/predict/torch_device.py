@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from causalgia.errors import PredictorError, quoted
+from causalgia.errors import PredictorError, first_line, quoted
 
 
 class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -357,22 +358,45 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
         return lock
 
 
+def copied_network(
+    network: torch.nn.Module, *, sharing: Sequence[torch.Tensor] = (), double: bool = False
+) -> torch.nn.Module:
+    """Return a deep copy of a network, sharing some tensors, or in float64.
+
+    Raises
+    ------
+    PredictorError
+        If it cannot be copied, or its copy is itself.
+    """
+    what = f"{type(network).__name__} cannot be copied"
+    try:
+        made = deepcopy(network, {id(tensor): tensor for tensor in sharing})
+        if made is not network:
+            return made.double() if double else made
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a network's own way of copying may raise anything
+        raise PredictorError(f"{what}: {first_line(error)}") from error
+    raise PredictorError(f"{what}: its copy is itself")
+
+
 @contextmanager
 def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
     """Hold a network in eval mode, locked against other threads, and restore its training flags afterwards.
 
     Training flags belong to the module, not to a thread: if they were restored while another thread is in the forward
-    pass, that pass would continue in training mode and give wrong answers.
+    pass, that pass would continue in training mode and give wrong answers. Parts of a frozen network have no flag.
     """
     with lock_of(module):
-        in_training = [part for part in module.modules() if part.training]
-        if in_training:
+        flags = [(part, part.training) for part in module.modules() if hasattr(part, "training")]
+        if any(training for _, training in flags):
             module.eval()
         try:
             yield
         finally:
-            for part in in_training:
-                part.training = True
+            for part, training in flags:
+                if part.training != training:
+                    part.training = training
 
 
 @dataclass(frozen=True)

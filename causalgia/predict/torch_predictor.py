@@ -40,6 +40,7 @@ from causalgia.predict.torch_device import (
     HostDeviceCopier,
     PendingCopy,
     choose_device,
+    copied_network,
     exact_float32,
     in_eval_mode,
     in_full_precision,
@@ -314,9 +315,16 @@ class TorchPredictor(SinglePredictor):
         """Return a copy of the network in float64, run eagerly, against which rounding is measured.
 
         Its answers differ from those of this predictor by rounding alone; see `causalgia.predict.contrast_deviation`.
+
+        Raises
+        ------
+        PredictorError
+            If the network cannot be copied, or was frozen by TorchScript.
         """
+        if isinstance(self.module, torch.jit.ScriptModule) and not any(True for _ in self.module.parameters()):
+            raise PredictorError("the network was frozen by TorchScript: its weights are constants of its code")
         with lock_of(self.module):
-            exact = deepcopy(self.module).double()
+            exact = copied_network(self.module, double=True)
         made = TorchPredictor(
             exact,
             tasks=self._given_tasks,
@@ -448,6 +456,8 @@ class TorchPredictor(SinglePredictor):
 
     def _forward(self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]) -> Any:
         x = self._one_hot(tokens)
+        if getattr(self.module, "training", False):  # set by its own last forward pass
+            self.module.eval()
         try:
             output = run(x)
         except CausalgiaError:

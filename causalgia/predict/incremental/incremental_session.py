@@ -334,10 +334,10 @@ class Incremental:
         return off, max(tolerated, _ROUNDINGS * deviation(_to_numpy(full), exact, _to_numpy(spread))[0])
 
     def _in_float64(self, tokens: Tokens) -> NDArray[Any] | None:
-        """Return the answers of full passes in float64; None if the network has layers for float32 alone."""
-        reference = self._predictor.reference()
-        letters = torch.from_numpy(tokens.copy()).to(reference.device)
+        """Return the answers of full passes in float64; None if the network has no such copy."""
         try:
+            reference = self._predictor.reference()
+            letters = torch.from_numpy(tokens.copy()).to(reference.device)
             with reference._ready():
                 return _to_numpy(reference._columns(letters))
         except PredictorError:
@@ -366,6 +366,9 @@ class Incremental:
             self._predictor.resolve_batch_size(length)  # which may ask the network
             fused = torch.backends.mha.get_fastpath_enabled()
             torch.backends.mha.set_fastpath_enabled(False)  # a fused layer's multiplications are not counted
+            learned = [one for one in self._predictor.module.parameters() if one.requires_grad]
+            for one in learned:  # for whose gradients the counter would look in vain where a layer is parametrized
+                one.requires_grad_(False)
             try:
                 with FlopCounterMode(
                     display=False, custom_mapping={torch.ops.aten.mkldnn_rnn_layer: _rnn_flops}
@@ -373,6 +376,8 @@ class Incremental:
                     self.full(np.zeros((1, length), np.uint8))
             finally:
                 torch.backends.mha.set_fastpath_enabled(fused)
+                for one in learned:
+                    one.requires_grad_(True)
             self._macs[length] = flops.get_total_flops() / 2
         total = max(self._macs[length], network.macs, 1.0)
         start = (length - width) // 2

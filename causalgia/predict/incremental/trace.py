@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import operator
+import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any
 
+import numpy as np
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from causalgia.errors import quoted
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.predictor import first_line
-from causalgia.predict.torch_device import OperationWatch
+from causalgia.predict.torch_device import OperationWatch, copied_network
 from causalgia.provenance import is_installed
 
 
@@ -32,8 +35,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
 
     The sample (2, ...) goes through the network during tracing, so that shapes are numbers: a check of the input's
     length is not control flow. The number of rows remains a symbol. A copy of the network that shares its tensors is
-    traced, so that attributes set by the forward pass do not stay on the network; those set on classes and globals are
-    restored.
+    traced, so that attributes set by the forward pass do not stay on the network; what it leaves elsewhere is put back.
 
     Raises
     ------
@@ -50,9 +52,9 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
     try:
         with preserve_state(copied):
             graph = tracer.trace(copied)
-    except NotLocalError:
+    except (NotLocalError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # a network that cannot be traced may even try to end the program
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
     # raise NotLocalError if a tensor is written to and then used by an earlier name: steps make new tensors
     places = {node: place for place, node in enumerate(graph.nodes)}
@@ -79,9 +81,9 @@ def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
     tensors = [*network.parameters(), *network.buffers()]
     tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
     try:
-        return deepcopy(network, {id(tensor): tensor for tensor in tensors})
-    except Exception as error:
-        raise NotLocalError(f"{type(network).__name__} cannot be copied: {first_line(error)}") from error
+        return copied_network(network, sharing=tensors)
+    except PredictorError as error:
+        raise NotLocalError(str(error)) from error
 
 
 def _storage(value: object) -> int | None:
@@ -433,77 +435,121 @@ def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.equal(one, other)
 
 
-_CONTAINERS = (list, dict, set)
-_Place: TypeAlias = "type | dict[str, Any]"
-
-
 @contextmanager
 def preserve_state(network: torch.nn.Module) -> Iterator[None]:
-    """Restore, after the context, what a network's classes bind or write into containers outside the network.
+    """Restore, after the context, what the code of a network reaches and may write into outside of the network.
 
-    These are all attributes of the classes, and all globals named by their methods or by functions that those name;
-    modules that are installed with Python or a package are skipped.
+    These are the globals that its methods name, and functions that these reach; variables of closures; attributes of
+    classes, functions and objects; and the contents of containers in all of these. What is installed with Python or a
+    package is skipped.
     """
-    places = _rebindable_names(network)
-    before = [
-        (place, name, value, value.copy() if type(value) in _CONTAINERS else None)
-        for place, names in places
-        for name, value in names.items()
-    ]
-    known = [(place, set(vars(place))) for place, _ in places if isinstance(place, type)]
+    put_back = list(_reached_state(network))
     try:
         yield
     finally:
-        for of, names in known:
-            for name in set(vars(of)) - names:
-                delattr(of, name)
-        for place, name, value, items in before:
-            if _values(place).get(name, _ABSENT) is not value:
-                if value is _ABSENT and isinstance(place, dict):
-                    place.pop(name, None)
-                elif isinstance(place, type):
-                    setattr(place, name, value)
-                else:
-                    place[name] = value
-            if items is not None:
-                value.clear()
-                if isinstance(value, list):
-                    value.extend(items)
-                else:
-                    value.update(items)
+        for restore in put_back:
+            restore()
 
 
 _ABSENT = object()
+_ATOMS = (str, bytes, int, float, complex, type(None), np.ndarray, torch.Tensor, types.ModuleType)
+_HOLDERS = (nn.Module, types.SimpleNamespace, threading.local)
+"""Installed classes whose objects hold what a network puts there."""
+_MOST_ITEMS = 10_000
+"""Items of a container up to which each is looked into."""
 
 
-def _rebindable_names(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
-    """Return classes, and globals of modules, each with the names that code may rebind."""
-    classes = {
-        one: None for part in network.modules() for one in type(part).__mro__ if not is_installed(one.__module__)
-    }
-    found: list[tuple[_Place, dict[str, Any]]] = []
-    seen = set[types.CodeType]()
-    for one in classes:
-        found.append((one, {name: value for name, value in vars(one).items() if not name.startswith("__")}))
-        for value in vars(one).values():
-            function = getattr(value, "__func__", value)
-            if isinstance(function, types.FunctionType):
-                found += _of_function(function, seen)
-    return found
+def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
+    """Yield, for everything that can be written into, a function that restores it."""
+    waiting: list[Any] = [network]
+    seen: dict[int, object] = {}
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, _ATOMS) or id(value) in seen:
+            continue
+        seen[id(value)] = value
+        if isinstance(value, dict | list | set | deque):
+            yield _contents_restored(value)
+            items = list(value.values() if isinstance(value, dict) else value)
+            waiting += items if len(items) <= _MOST_ITEMS else []
+        elif isinstance(value, types.CellType):
+            yield _names_restored(value, ["cell_contents"])
+            waiting.append(getattr(value, "cell_contents", None))
+        elif isinstance(value, type):
+            for one in value.__mro__:
+                if not is_installed(one.__module__):
+                    yield _names_restored(one, [name for name in vars(one) if not name.startswith("__")], all_of=True)
+                    waiting += vars(one).values()
+        elif isinstance(value, types.FunctionType):
+            if not is_installed(value.__module__):
+                named = _named_places(value)
+                yield from (_names_restored(place, names) for place, names in named)
+                waiting += [_values(place).get(name) for place, names in named for name in names]
+                waiting += [value.__closure__, value.__defaults__, value.__kwdefaults__, vars(value)]
+        elif isinstance(value, tuple | frozenset):
+            waiting += value
+        elif (parts := _parts_of_callable(value)) is not None:
+            waiting += parts
+        elif not is_installed(type(value).__module__) or isinstance(value, _HOLDERS):
+            waiting += [type(value), getattr(value, "__dict__", None)]
 
 
-def _of_function(function: types.FunctionType, seen: set[types.CodeType]) -> list[tuple[_Place, dict[str, Any]]]:
-    """Return the globals that a function names, and those of the functions that it names."""
-    if function.__code__ in seen or is_installed(function.__module__):
-        return []
-    seen.add(function.__code__)
-    names = {name for code in _codes(function.__code__) for name in code.co_names}
-    bound = {name: function.__globals__.get(name, _ABSENT) for name in names}
-    found: list[tuple[_Place, dict[str, Any]]] = [(function.__globals__, bound)]
-    for value in bound.values():
-        if isinstance(value, types.FunctionType):
-            found += _of_function(value, seen)
-    return found
+def _parts_of_callable(value: Any) -> list[Any] | None:
+    """Return what a method, a descriptor or a wrapped function is made of; None for anything else."""
+    if isinstance(value, property):
+        return [value.fget, value.fset]
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, types.MethodType):
+        return [value.__self__, value.__func__]
+    inner = [getattr(value, name, None) for name in ("__func__", "func", "__wrapped__")]
+    return inner if any(isinstance(one, types.FunctionType) for one in inner) else None
+
+
+def _named_places(function: types.FunctionType) -> list[tuple[Any, list[str]]]:
+    """Return the globals of a function, and modules among them that are not installed, with the names in its code."""
+    names = list(dict.fromkeys(name for code in _codes(function.__code__) for name in code.co_names))
+    values = function.__globals__
+    modules = [values[name] for name in names if isinstance(values.get(name), types.ModuleType)]
+    return [(values, names), *((vars(one), names) for one in modules if not is_installed(one.__name__))]
+
+
+def _contents_restored(value: Any) -> Callable[[], None]:
+    """Return a function that gives a container the items that it has now."""
+
+    def ids() -> list[int]:
+        return [*map(id, value), *(map(id, value.values()) if isinstance(value, dict) else ())]
+
+    items, before = list(value.items() if isinstance(value, dict) else value), ids()
+
+    def restore() -> None:
+        if ids() != before:
+            value.clear()
+            (value.update if isinstance(value, dict | set) else value.extend)(items)
+
+    return restore
+
+
+def _names_restored(place: Any, names: Sequence[str], *, all_of: bool = False) -> Callable[[], None]:
+    """Return a function that binds names of a class, a cell or a dict as now; of `all_of` a class, others go."""
+    before = {name: _values(place).get(name, _ABSENT) for name in names}
+    own = set(vars(place)) if all_of else set()
+
+    def restore() -> None:
+        for name in set(vars(place)) - own if all_of else ():
+            delattr(place, name)
+        for name, value in before.items():
+            if _values(place).get(name, _ABSENT) is value:
+                continue
+            if isinstance(place, dict):
+                place.pop(name, None)
+                place.update({} if value is _ABSENT else {name: value})
+            elif value is _ABSENT:
+                delattr(place, name)
+            else:
+                setattr(place, name, value)
+
+    return restore
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -513,5 +559,8 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(value)
 
 
-def _values(place: _Place) -> Any:
+def _values(place: Any) -> Any:
+    """Return the values by name of a class, a cell or a dict."""
+    if isinstance(place, types.CellType):
+        return {"cell_contents": place.cell_contents} if hasattr(place, "cell_contents") else {}
     return vars(place) if isinstance(place, type) else place

@@ -1,0 +1,237 @@
+"""Networks as others write them: what they keep, hook, copy and freeze, is run, and is left as it was."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import gc
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.nn.utils import parametrizations  # noqa: E402
+
+import causalgia as cg  # noqa: E402
+from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+ARMS = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAA", at=12)}
+DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=24)
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c, self.d, self.head = nn.Conv1d(4, 8, 5, padding=2), nn.Conv1d(8, 8, 3, padding=1), nn.Linear(8, 2)
+
+    def features(self, x):
+        return torch.relu(self.d(torch.relu(self.c(x))))
+
+    def forward(self, x):
+        return self.head(self.features(x).mean(2))
+
+
+class Held:
+    """An object of the user's own, where a network leaves things."""
+
+
+HELD, SPACE, QUEUE = Held(), types.SimpleNamespace(), collections.deque(maxlen=2)
+NESTED, BY_NAME = {"a": {"b": []}}, collections.defaultdict(list)
+HELPER = types.ModuleType("helper")
+
+
+def logged(function):
+    kept = {}
+
+    @functools.wraps(function)
+    def inner(self, x):
+        inner.last = kept["x"] = x
+        return function(self, x)
+
+    inner.kept = kept
+    return inner
+
+
+class InClosure(Plain):
+    def __init__(self):
+        super().__init__()
+        kept, number = [], 0
+
+        def keep(value):
+            nonlocal number
+            number = value.shape[0]
+            kept.append(value)
+            return value
+
+        self.keep = keep
+
+    def forward(self, x):
+        return self.head(self.keep(self.features(x)).mean(2))
+
+
+class InDecorator(Plain):
+    @logged
+    def forward(self, x):
+        return self.head(self.features(x).mean(2))
+
+
+class InDefault(Plain):
+    def forward(self, x, kept=[], *, named={}):  # noqa: B006
+        features = self.features(x)
+        kept.append(features)
+        named["x"] = x
+        return self.head(features.mean(2))
+
+
+class InGlobals(Plain):
+    def forward(self, x):
+        HELD.last = SPACE.last = HELPER.last = features = self.features(x)
+        QUEUE.append(features)
+        NESTED["a"]["b"].append(features)
+        BY_NAME["features"].append(features)
+        InGlobals.forward.last = features
+        return self.head(features.mean(2))
+
+
+class InHiddenNetwork(Plain):
+    def __init__(self):
+        super().__init__()
+        self.hidden = [nn.Linear(8, 2)]
+        self.hidden[0].requires_grad_(False)
+
+    def forward(self, x):
+        features = self.features(x).mean(2)
+        self.hidden[0].last = features
+        return self.hidden[0](features)
+
+
+class Ending(Plain):
+    def forward(self, x):
+        if isinstance(x, torch.fx.Proxy):
+            raise SystemExit(3)
+        return super().forward(x)
+
+
+class Training(Plain):
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x):
+        y = self.head(self.drop(self.features(x)).mean(2))
+        self.train()
+        return y
+
+
+class CopiedAsItself(Plain):
+    def __deepcopy__(self, memo):
+        return self
+
+
+class NotCopied(Plain):
+    def __deepcopy__(self, memo):
+        raise SystemExit("no copies")
+
+
+def weight_normed():
+    network = Plain()
+    network.d = parametrizations.weight_norm(network.d)
+    return network
+
+
+def spectral_normed():
+    network = Plain()
+    network.d = parametrizations.spectral_norm(network.d)
+    return network
+
+
+def frozen():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, which networks of others are still in
+        return torch.jit.freeze(torch.jit.script(Plain().eval()))
+
+
+MAKERS = [InClosure, InDecorator, InDefault, InGlobals, InHiddenNetwork, Ending, Training, CopiedAsItself, NotCopied]
+MAKERS += [weight_normed, spectral_normed, frozen]
+
+
+def made(maker):
+    torch.manual_seed(0)
+    return maker().eval()
+
+
+def symbols():
+    gc.collect()
+    return sum(issubclass(type(found), torch.fx.Proxy) for found in gc.get_objects())
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
+def test_it_is_checked_and_run_and_left_as_it_was(maker, incremental):
+    def full(x):
+        return plain(torch.as_tensor(x)).detach().numpy()
+
+    network, plain = made(maker), made(Plain if maker in (Ending, Training) else maker)
+    names = [(name, value.dtype, value.requires_grad) for name, value in network.named_parameters()]
+    flags = [part.training for part in network.modules()]
+    predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu", batch_size=8)
+    assert cg.check(DESIGN, predictor).ok
+    found = cg.run(DESIGN, predictor, rng=0, progress=False)["outcome"].values
+    assert symbols() == 0
+    assert [(name, value.dtype, value.requires_grad) for name, value in network.named_parameters()] == names
+    assert [part.training for part in network.modules()] == flags
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = cg.run(DESIGN, cg.FunctionPredictor(full, batch_size=8), rng=0, progress=False)["outcome"].values
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("maker", [CopiedAsItself, NotCopied, frozen])
+def test_a_network_without_a_copy_in_float64_says_so_and_stays_float32(maker):
+    network = made(maker)
+    with pytest.raises(
+        PredictorError, match=r"cannot be copied: (its copy is itself|SystemExit)|frozen by TorchScript"
+    ):
+        cg.TorchPredictor(network, device="cpu").reference()
+    assert all(value.dtype == torch.float32 for value in network.parameters())
+
+
+def test_what_a_traced_network_binds_is_bound_as_before(monkeypatch):
+    fresh = {"HELD": Held(), "SPACE": types.SimpleNamespace(first=1), "HELPER": types.ModuleType("helper")}
+    fresh |= {"QUEUE": collections.deque(["old", "older"], maxlen=2), "NESTED": {"a": {"b": []}}}
+    for name, value in (fresh | {"BY_NAME": collections.defaultdict(list)}).items():
+        monkeypatch.setitem(globals(), name, value)
+    monkeypatch.delattr(InGlobals.forward, "last", raising=False)
+    HELD.last, before = "mine", dict(vars(HELPER))
+    network = made(InGlobals)
+    assert cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(30) > 0
+    assert HELD.last == "mine"
+    assert vars(SPACE) == {"first": 1}
+    assert list(QUEUE) == ["old", "older"]
+    assert NESTED == {"a": {"b": []}}
+    assert not BY_NAME
+    assert vars(HELPER) == before
+    assert not hasattr(InGlobals.forward, "last")
+    kept = made(InDefault)
+    with pytest.warns(FallbackWarning, match="InDefault cannot be traced"):
+        assert cg.TorchPredictor(kept, device="cpu", incremental=True).backgrounds_at_once(30) == 0
+    assert not any(isinstance(one, torch.fx.Proxy) for one in kept.forward.__defaults__[0])
+    assert not any(isinstance(one, torch.fx.Proxy) for one in kept.forward.__kwdefaults__["named"].values())
+
+
+def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
+    class Interrupted(Plain):
+        def forward(self, x):
+            if isinstance(x, torch.fx.Proxy):
+                raise KeyboardInterrupt
+            return super().forward(x)
+
+    with pytest.raises(KeyboardInterrupt):
+        cg.TorchPredictor(made(Interrupted), device="cpu", incremental=True).backgrounds_at_once(30)
