@@ -404,6 +404,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "cheapest", "--budget", "1"): "raise --budget",
     ("mpra", "cheapest", "--half-width", ".1", "--oligo-length", "5000"): "5000 nt",
     ("mpra", "cheapest", "--half-width", ".1", "--random-barcodes", "inf"): "--random-barcodes inf",
+    ("mpra", "predict", "{trial}", "--design", "{few}", "--out", "{out}"): "is a table, and a library is read from the",
     ("mpra", "compare", "{virtual}", "{measured}"): "say which one was measured: --task",
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "nosuch"): "nosuch",
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "K562", "--contrast", "nosuch"): "no contrast 'nosuch'",

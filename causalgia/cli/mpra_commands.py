@@ -152,7 +152,9 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
 @bench.command()
 def predict(
     spec_file: _Trial,
-    library_folder: _Library,
+    library_folder: Annotated[
+        Path, typer.Option("--design", metavar="LIB", help="Folder written by `mpra design`, which has the inserts.")
+    ],
     out: _Out,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")

@@ -160,6 +160,7 @@ def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) 
 
 
 LIBRARY = "library.nc"
+_TEXT = (".tsv", ".csv", ".txt", ".fa", ".gz")
 _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
 _WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
     "oligos.fa": lambda library, path: to_fasta(library, path, overwrite=True),
@@ -247,7 +248,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     Raises
     ------
     LibraryError
-        If it is absent or damaged.
+        If it is absent or damaged, or a table.
     """
     place = Path(folder)
     try:
@@ -257,6 +258,10 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if not there:
         raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
+    if path.name != LIBRARY and path.suffix in _TEXT:
+        raise LibraryError(
+            f"{path}: is a table, and a library is read from the folder that cg.mpra.write_library(library, folder) wrote"
+        )
     try:
         return store.load(path, "library")
     except OutcomesError as error:
