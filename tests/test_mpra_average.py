@@ -10,6 +10,7 @@ from assay import simulated_counts
 from test_cli import call
 
 import causalgia as cg
+from causalgia.choices import VERDICTS
 from causalgia.errors import ContrastError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
@@ -132,6 +133,26 @@ def test_the_command_line_averages_the_fit(tmp_path):
     found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
     assert format_effect({name: found[name].item() for name in ("ace", "se", "lower", "upper")})[1] in said
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item()
+
+
+def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
+    counts = counted(np.full(30, 3.0), 20)
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
+    cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    out = tmp_path / "out"
+    asked = ("--design", tmp_path / "arms.tsv", "--control", "c", "--out", out, "--method", "two_way")
+    said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
+    table = pd.read_csv(out / "effects.csv")
+    assert table.groupby("group").size().to_dict() == {"negative": 20, "test": 30}
+    for head, group in (("t: ", "test"), ("  negative controls: ", "negative")):
+        some = table["verdict"][table["group"] == group]
+        assert f"\n{head}" + ", ".join(f"{(some == v).sum()} {v}" for v in VERDICTS) + "\n" in said
+    virtual = table.assign(effect=np.arange(50.0))[["element", "effect"]]
+    virtual.to_csv(tmp_path / "virtual.csv", index=False)
+    compared = [call("mpra", "compare", tmp_path / "virtual.csv", of).stdout for of in (out, out / "effects.csv")]
+    assert compared[0] == compared[1]
+    assert "left out: 20 negative controls" in compared[0]
 
 
 def test_the_fit_knows_what_replicates_share():

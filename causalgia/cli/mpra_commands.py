@@ -423,7 +423,7 @@ def analyze(
         print_average(fitted, level)
         store.save(fitted, folder / FIT)
         write_text(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
-        print_verdicts(decisions)
+        print_verdicts(decisions, fitted)
         print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
         echo(f"Next: causalgia mpra compare virtual {out}")
