@@ -11,7 +11,7 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.choices import VERDICTS
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, EstimateError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.notes import notes_of
@@ -153,6 +153,21 @@ def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
     compared = [call("mpra", "compare", tmp_path / "virtual.csv", of).stdout for of in (out, out / "effects.csv")]
     assert compared[0] == compared[1]
     assert "left out: 20 negative controls" in compared[0]
+
+
+@pytest.mark.parametrize("by", [None, "motif"])
+def test_controls_are_in_no_average_but_their_own(by):
+    fitted = cg.mpra.fit(counted(np.full(20, 2.0), 15), control="c", method="two_way")
+    fitted = fitted.assign_coords(motif=("element", np.tile("GATA1", 35)))
+    found, own = cg.mpra.average(fitted, by=by), cg.mpra.average(fitted)
+    for name in ("ace", "se", "lower", "n_units"):
+        assert found[name].item() == own[name].sel(contrast="test").item()
+    assert notes_of(found)[-1].startswith("15 negative controls are no backgrounds and were left out; by='group'")
+    assert not any("controls" in note for note in notes_of(own))
+    controls = fitted.isel(element=fitted["group"].values == "negative")
+    with pytest.raises(EstimateError, match="all elements are control oligos; by='group'"):
+        cg.mpra.average(controls, by=by)
+    assert cg.mpra.average(controls)["ace"].item() == own["ace"].sel(contrast="negative").item()
 
 
 def test_the_fit_knows_what_replicates_share():
