@@ -155,6 +155,21 @@ def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
     assert "left out: 20 negative controls" in compared[0]
 
 
+@pytest.mark.parametrize("method", ["hierarchical", "two_way"])
+def test_oligos_without_any_rna_are_noted_where_barcodes_fall_silent(method):
+    """With 3 barcodes, and 20 % of them silent in one arm, the average was 1.87 where it is 2.00, without a word."""
+    counts = counted(np.full(40, 2.0), n_barcodes=3, p_silent=0.05)
+    of_arm = counts["arm"].values[counts["oligo_index"].values] == "t"
+    unheard = of_arm & np.isin(counts["oligo_index"].values, np.unique(counts["oligo_index"].values[of_arm])[:2])
+    less = counts.assign(rna=counts["rna"] * ~unheard[:, None])
+    said = "oligos without RNA in any barcode (2 in t) count as inactive"
+    fitted = cg.mpra.fit(less, control="c", method=method)
+    assert any(note.startswith(said) for note in notes_of(fitted))
+    assert any(note.startswith(said) for note in notes_of(cg.mpra.average(fitted)))
+    assert said in " ".join(cg.report(fitted).split())
+    assert not any("without RNA" in note for note in notes_of(cg.mpra.fit(counts, control="c", method=method)))
+
+
 @pytest.mark.parametrize("by", [None, "motif"])
 def test_controls_are_in_no_average_but_their_own(by):
     fitted = cg.mpra.fit(counted(np.full(20, 2.0), 15), control="c", method="two_way")
