@@ -404,6 +404,14 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "cheapest", "--budget", "1"): "raise --budget",
     ("mpra", "cheapest", "--half-width", ".1", "--oligo-length", "5000"): "5000 nt",
     ("mpra", "cheapest", "--half-width", ".1", "--random-barcodes", "inf"): "--random-barcodes inf",
+    (
+        "mpra",
+        "design",
+        "{tags}",
+        "--out",
+        "{out}",
+    ): "min_distance and seeds in [mpra] are of synthesized",
+    ("mpra", "predict", "{trial}", "--design", "{few}", "--out", "{out}"): "is a table, and a library is read from the",
     ("mpra", "compare", "{virtual}", "{measured}"): "say which one was measured: --task",
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "nosuch"): "nosuch",
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "K562", "--contrast", "nosuch"): "no contrast 'nosuch'",
@@ -424,6 +432,8 @@ def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
     places["trial"] = folder / "trial.toml"
     places |= {"out": tmp_path / "out", "few": tmp_path / "few.tsv"}
     places["few"].write_text("oligo_name\telement\tarm\nfoo\te\ta\n")
+    places["tags"] = tmp_path / "tags.toml"
+    places["tags"].write_text(places["trial"].read_text().replace("scrambles = 20", "min_distance = 2"))
     effects = pd.DataFrame({"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5})
     for name, contrasts in {
         "AB": "AB",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import causalgia as cg
@@ -53,6 +54,22 @@ def test_an_analysis_takes_text_as_contrast_does(outcomes: Any, contrasts: Any, 
 def test_text_that_is_no_contrast_is_refused(text: str, message: str) -> None:
     with pytest.raises(DesignError, match=message):
         cg.Analysis(contrasts=text)
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "cure"),
+    [
+        ("(A + B - A) - (B - none)", r"the name 'A \+ B' stands in backticks, `A \+ B`$"),
+        ({"x": "A + B - none"}, r"the name 'A \+ B' stands in backticks, `A \+ B`$"),
+        ("`A + B`", r"such as '`A \+ B` - none'$"),
+        ({"A + B": {"A": 1, "B": 1}}, "weights that sum to 0$"),
+    ],
+)
+def test_the_cure_of_a_sum_can_be_typed(contrasts: Any, cure: str) -> None:
+    frame = pd.DataFrame({"unit": np.repeat([0, 1], 4), "arm": ["none", "A", "B", "A + B"] * 2, "y": np.arange(8.0)})
+    factorial = cg.from_frame(frame, outcome="y", arm="arm", unit="unit")
+    with pytest.raises(ContrastError, match=cure):
+        cg.contrast(factorial, contrasts=contrasts)
 
 
 def test_an_arm_that_is_not_there_is_refused_by_name() -> None:

@@ -10,7 +10,8 @@ from assay import simulated_counts
 from test_cli import call
 
 import causalgia as cg
-from causalgia.errors import ContrastError
+from causalgia.choices import VERDICTS
+from causalgia.errors import ContrastError, EstimateError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.notes import notes_of
@@ -132,6 +133,56 @@ def test_the_command_line_averages_the_fit(tmp_path):
     found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
     assert format_effect({name: found[name].item() for name in ("ace", "se", "lower", "upper")})[1] in said
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item()
+
+
+def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
+    counts = counted(np.full(30, 3.0), 20)
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
+    cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    out = tmp_path / "out"
+    asked = ("--design", tmp_path / "arms.tsv", "--control", "c", "--out", out, "--method", "two_way")
+    said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
+    table = pd.read_csv(out / "effects.csv")
+    assert table.groupby("group").size().to_dict() == {"negative": 20, "test": 30}
+    for head, group in (("t: ", "test"), ("  negative controls: ", "negative")):
+        some = table["verdict"][table["group"] == group]
+        assert f"\n{head}" + ", ".join(f"{(some == v).sum()} {v}" for v in VERDICTS) + "\n" in said
+    virtual = table.assign(effect=np.arange(50.0))[["element", "effect"]]
+    virtual.to_csv(tmp_path / "virtual.csv", index=False)
+    compared = [call("mpra", "compare", tmp_path / "virtual.csv", of).stdout for of in (out, out / "effects.csv")]
+    assert compared[0] == compared[1]
+    assert "left out: 20 negative controls" in compared[0]
+
+
+@pytest.mark.parametrize("method", ["hierarchical", "two_way"])
+def test_oligos_without_any_rna_are_noted_where_barcodes_fall_silent(method):
+    """With 3 barcodes, and 20 % of them silent in one arm, the average was 1.87 where it is 2.00, without a word."""
+    counts = counted(np.full(40, 2.0), n_barcodes=3, p_silent=0.05)
+    of_arm = counts["arm"].values[counts["oligo_index"].values] == "t"
+    unheard = of_arm & np.isin(counts["oligo_index"].values, np.unique(counts["oligo_index"].values[of_arm])[:2])
+    less = counts.assign(rna=counts["rna"] * ~unheard[:, None])
+    said = "oligos without RNA in any barcode (2 in t) count as inactive"
+    fitted = cg.mpra.fit(less, control="c", method=method)
+    assert any(note.startswith(said) for note in notes_of(fitted))
+    assert any(note.startswith(said) for note in notes_of(cg.mpra.average(fitted)))
+    assert said in " ".join(cg.report(fitted).split())
+    assert not any("without RNA" in note for note in notes_of(cg.mpra.fit(counts, control="c", method=method)))
+
+
+@pytest.mark.parametrize("by", [None, "motif"])
+def test_controls_are_in_no_average_but_their_own(by):
+    fitted = cg.mpra.fit(counted(np.full(20, 2.0), 15), control="c", method="two_way")
+    fitted = fitted.assign_coords(motif=("element", np.tile("GATA1", 35)))
+    found, own = cg.mpra.average(fitted, by=by), cg.mpra.average(fitted)
+    for name in ("ace", "se", "lower", "n_units"):
+        assert found[name].item() == own[name].sel(contrast="test").item()
+    assert notes_of(found)[-1].startswith("15 negative controls are no backgrounds and were left out; by='group'")
+    assert not any("controls" in note for note in notes_of(own))
+    controls = fitted.isel(element=fitted["group"].values == "negative")
+    with pytest.raises(EstimateError, match="all elements are control oligos; by='group'"):
+        cg.mpra.average(controls, by=by)
+    assert cg.mpra.average(controls)["ace"].item() == own["ace"].sel(contrast="negative").item()
 
 
 def test_the_fit_knows_what_replicates_share():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -757,3 +758,37 @@ def test_names_that_counts_escape_are_read_back(tmp_path):
     again = cg.mpra.read_counts(path, side_table=side)
     assert sorted(again["oligo"].values) == sorted(counts["oligo"].values)
     assert set(again["element"].values) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (("K562_1", "K562_2", "HepG2_1"), "2 kinds (K562_1, K562_2; HepG2_1)"),
+        (("1_K562", "2_K562", "1_HepG2"), "2 kinds (1_K562, 2_K562; 1_HepG2)"),
+        (("SW480", "SW620"), "2 kinds (SW480; SW620)"),
+        (("CD4", "CD8"), "2 kinds (CD4; CD8)"),
+        (("day0", "day7", "day14"), "3 kinds (day0; day7; day14)"),
+        (("rep1", "rep3"), None),
+        (("S1", "S2", "S3"), None),
+        (("K562r1", "K562r3"), None),
+        (("K562_1", "K562_3"), None),
+        (("1_rep1", "1_rep3"), None),
+        (("A", "B"), None),
+    ],
+)
+def test_columns_of_several_kinds_are_not_replicates(tmp_path: Path, names: tuple[str, ...], kinds: str | None) -> None:
+    header = ["barcode", "oligo_name", *(f"{kind}_count_{name}" for name in names for kind in ("dna", "rna"))]
+    path = tmp_path / "counts.tsv"
+    path.write_text("\t".join(header) + "\n" + "\t".join(["ACGT", "a", *["5"] * (len(header) - 2)]) + "\n")
+    side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
+    if kinds is None:
+        assert cg.mpra.read_counts(path, side_table=side)["replicate"].values.tolist() == list(names)
+        return
+    with pytest.raises(CountsError, match=re.escape(kinds)):
+        cg.mpra.read_counts(path, side_table=side)
+    assert cg.mpra.read_counts(path, side_table=side, replicates=names).sizes["replicate"] == len(names)
+
+
+def test_counts_that_are_no_file_are_refused() -> None:
+    with pytest.raises(CountsError, match=r"reads a file, and DataFrame is none; .* cg\.mpra\.counts_of\("):
+        cg.mpra.read_counts(pd.DataFrame(), side_table=SIDE)  # type: ignore[arg-type]

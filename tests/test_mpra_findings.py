@@ -178,6 +178,20 @@ def test_transformed_counts_are_not_called_copies(how):
     assert "leave one" not in said
 
 
+@pytest.mark.parametrize("factor", [2, 8.3])
+@pytest.mark.parametrize("kind", ["dna", "rna"])
+def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
+    counts = simulated()
+    dna, rna = reads(counts)
+    of = {"dna": dna, "rna": rna}
+    every = again(counts, **of | {kind: np.rint(of[kind] * factor)})
+    assert verdicts(every) == [("transformed", ("1", "2", "3", "4"))]
+    assert f"{kind.upper()} of replicate 1, 2, 3, 4 seems to be no reads" in cg.report(cg.mpra.quality(every))
+    of[kind] = of[kind].copy()
+    of[kind][:, 2] = np.rint(of[kind][:, 2] * factor)
+    assert verdicts(again(counts, **of)) == [("transformed", ("3",))]
+
+
 def test_real_counts_that_were_normalized_are_not_called_copies(shared):
     at = shared / "reference" / "mpra_real" / "library1"
     counts = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")

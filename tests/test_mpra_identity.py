@@ -12,7 +12,7 @@ from assay import library_of
 from test_cli import call, refused
 
 import causalgia as cg
-from causalgia.errors import CountsError, OutcomesError
+from causalgia.errors import CountsError, LibraryError, OutcomesError
 
 ARMS = {"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)}
 TRIAL = """
@@ -96,6 +96,28 @@ def test_the_virtual_trial_of_another_library_is_refused():
     tables = [pd.DataFrame({"element": units(x), "effect": np.arange(30.0), "se": 1.0}) for x in (ours, other)]
     with pytest.raises(OutcomesError, match="these are two libraries"):
         cg.mpra.concordance(*tables)
+
+
+def test_a_unit_that_was_changed_by_hand_keeps_its_name_in_no_order_and_no_prediction(tmp_path):
+    library = ordered()
+    one, other = units(library)[:2]
+    inserts, oligos, elements = (library[name].values.astype(object) for name in ("insert", "oligo", "element"))
+    i = elements.tolist().index(one)
+    changed = {"insert": inserts.copy(), "oligo": oligos.copy()}
+    changed["insert"][i] = "C" + inserts[i][1:] if inserts[i][0] != "C" else "T" + inserts[i][1:]
+    changed["oligo"][i] = oligos[i].replace(inserts[i], changed["insert"][i])
+    swapped = np.where(elements == one, other, np.where(elements == other, one, elements))
+    for wrong in (
+        library.assign({name: ("row", x) for name, x in changed.items()}),
+        library.assign(element=("row", swapped)),
+    ):
+        for use in (lambda x: cg.mpra.write_library(x, tmp_path / "LIB"), virtual_of):
+            with pytest.raises(LibraryError, match=r"element 'u\d\.\w{6}' has other inserts .* such as 'u\d\.\w{6}'"):
+                use(wrong)
+    fewer = library.isel(row=library["arm"].values != "placebo")
+    own = library.assign(element=("row", np.where(elements == one, "mine", elements)))
+    for place, right in enumerate((library, fewer, own)):
+        cg.mpra.write_library(right, tmp_path / str(place))
 
 
 def test_a_library_that_is_named_travels_through_counts_activities_and_fit(tmp_path):

@@ -131,6 +131,33 @@ def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
     assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n))
 
 
+@pytest.mark.parametrize(("planned", "recovery"), [(3.0, 0.7), (5.0, 0.4), (7.5, 0.9)])
+def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(planned: float, recovery: float) -> None:
+    rng = np.random.default_rng(5)
+    n = rng.binomial(int(planned) + (rng.random(400_000) < planned % 1), recovery)
+    (inverse,), (lost,) = mean_inverse_barcodes(np.array([planned]), recovery, None)
+    drawn = 1 / n[n >= 2]
+    assert abs(inverse - drawn.mean()) < 4 * drawn.std() / np.sqrt(len(drawn))
+    assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n)) + 1e-12
+    found = power(
+        0.5, n_backgrounds=50, n_barcodes=planned, n_replicates=3, recovery=recovery, sd_barcode=0.5, tau=0.5, **POWER
+    )
+    assert found["lost"].item() == lost
+    if planned == int(planned):
+        split = cheapest(half_width=0.3, n_barcodes=planned, recovery=recovery, **NOISE)
+        assert split["lost"].item() == pytest.approx(1 - (1 - lost) ** 2)
+
+
+def test_plans_that_leave_no_average_are_refused() -> None:
+    settings = {"n_replicates": 3, "sd_barcode": 0.5, "tau": 0.5, **POWER}
+    with pytest.raises(EstimateError, match=r"n_barcodes=1 with recovery=0\.7: no oligo has the 2 barcodes"):
+        power(0.5, n_barcodes=1, recovery=0.7, **settings)
+    with pytest.raises(EstimateError, match=r"n_backgrounds=\[3, 50\]: 0\.14 of them would keep two barcodes"):
+        power(0.5, n_backgrounds=[3, 50], n_barcodes=3, recovery=0.3, **settings)
+    few = cheapest(max_oligos=600, n_barcodes=[3, 12], recovery=0.1, **NOISE)
+    assert few["n_backgrounds"] * (1 - few["lost"]) >= 2
+
+
 def test_counting_and_silence_are_what_counts_do() -> None:
     rng = np.random.default_rng(4)
     reads = 80 * 2 ** rng.normal(size=200_000) / np.exp(LN2**2 / 2)

@@ -301,7 +301,7 @@ def test_an_order_within_the_limits_gets_a_pool_size():
 
 
 def test_orders_beyond_a_vendor_are_refused_and_say_how_the_limit_is_known():
-    with pytest.raises(LibraryError, match=r"231 nt are longer than Agilent .* not verified: ask the vendor"):
+    with pytest.raises(LibraryError, match=r"231 nt are longer than those of Agilent .* not verified: ask the vendor"):
         pool_size_for(10, 231, of=vendor("agilent"))
     with pytest.raises(LibraryError, match=r"244,001 oligos are more than the largest pool of Agilent"):
         pool_size_for(244_001, 200, of=vendor("agilent"))

@@ -152,7 +152,9 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
 @bench.command()
 def predict(
     spec_file: _Trial,
-    library_folder: _Library,
+    library_folder: Annotated[
+        Path, typer.Option("--design", metavar="LIB", help="Folder written by `mpra design`, which has the inserts.")
+    ],
     out: _Out,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
@@ -421,7 +423,7 @@ def analyze(
         print_average(fitted, level)
         store.save(fitted, folder / FIT)
         write_text(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
-        print_verdicts(decisions)
+        print_verdicts(decisions, fitted)
         print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
         echo(f"Next: causalgia mpra compare virtual {out}")

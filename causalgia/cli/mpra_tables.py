@@ -375,7 +375,7 @@ def draw_concordance(found: xr.Dataset, folder: Path) -> tuple[str, ...]:
 
 
 def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
-    """Return a table by element and contrast: effect, error, p, q and verdict."""
+    """Return a table by element and contrast: group of the element, effect, error, p, q and verdict."""
     import pandas as pd
 
     from causalgia.reporting import rows
@@ -384,7 +384,10 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     decided = decided[[c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]]
     table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
     table = table.drop(columns=[c for c in ("do", "placebo_word") if c in table])
-    return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
+    table = table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
+    groups = dict(zip(*(adjusted[name].to_numpy().astype(str).tolist() for name in ("contrast", "group")), strict=True))
+    table.insert(1, "group", [groups[element] for element in table["element"]])
+    return table
 
 
 def average_target(activities: xr.Dataset) -> Target:
@@ -434,15 +437,22 @@ def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
     echo(in_shell(report(counts)))
 
 
-def print_verdicts(decisions: xr.Dataset) -> None:
-    """Print the number of elements by verdict in each contrast, and the largest effects."""
+def print_verdicts(decisions: xr.Dataset, fitted: xr.Dataset) -> None:
+    """Print the number of elements by verdict in each contrast, those of controls apart, and the largest effects."""
+    import numpy as np
+
     from causalgia.experiments.kit.answer import largest_contrasts
+    from causalgia.mpra.counts.counts_table import CONTROLS
     from causalgia.reporting.verdict_sentences import verdict_method
 
+    groups = fitted["group"].sel(element=decisions["contrast"].to_numpy()).to_numpy().astype(str)
+    of_bench = np.isin(groups, CONTROLS)
     for arm in decisions["task"].to_numpy().astype(str):
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
-        counts = ", ".join(f"{(verdicts == v).sum():,} {v}" for v in VERDICTS)
-        echo(f"{arm}: {counts}")
+        for group in ["", *dict.fromkeys(groups[of_bench].tolist())]:
+            some = verdicts[groups == group if group else ~of_bench]
+            counts = ", ".join(f"{(some == v).sum():,} {v}" for v in VERDICTS)
+            echo(f"  {group} controls: {counts}" if group else f"{arm}: {counts}")
     echo(f"{verdict_method(decisions)}\n")
     if decisions.sizes["contrast"] > _MOST_ROWS:
         n = decisions.sizes["contrast"]
@@ -468,6 +478,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
     except Exception as error:  # the python engine raises whatever csv does
         raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
+    table = table.rename(columns={"ace": "effect"} if "effect" not in table.columns else {})
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")

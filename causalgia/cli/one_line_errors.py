@@ -41,6 +41,7 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "true_effect": ("effect",),
     "arm_names": ("arms",),
 }
+_KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}  # arguments that are several keys
 _FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
     r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"
 )
@@ -123,6 +124,8 @@ def _shell_argument(found: re.Match[str]) -> str:
     from causalgia.trial_file.trial_tables import MPRA, PREDICTOR, TOP
 
     name, value = found[1], found[2] or ""
+    if name in _KEYS:
+        return _KEYS[name]
     if _option_name(name) in _options.get():
         return _option_text(name, value)
     tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}

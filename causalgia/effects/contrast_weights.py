@@ -20,6 +20,7 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
+    backticked,
     check_distinct,
     differences,
     hypothesis_name,
@@ -135,7 +136,7 @@ def weights_as_given(contrasts: Contrasts, known: list[str], *, of: str = "arm")
     written = {name: _weights_of_text(row, known, of) if isinstance(row, str) else row for name, row in rows.items()}
     if not all(map(str.strip, names)):
         raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
-    found = {name: _as_contrast_weights(name, row, known, of) for name, row in written.items()}
+    found = {name: _as_contrast_weights(name, row, known, of, text=rows[name]) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
     return found
@@ -192,7 +193,9 @@ def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
     return found.terms
 
 
-def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[str], of: str) -> dict[str, float]:
+def _as_contrast_weights(
+    name: str, weights: Mapping[Any, float], known: list[str], of: str, *, text: object = None
+) -> dict[str, float]:
     if not isinstance(weights, Mapping):
         raise ContrastError(
             f'contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for example {{"A": 1, "B": -1}}'
@@ -220,13 +223,21 @@ def _as_contrast_weights(name: str, weights: Mapping[Any, float], known: list[st
     if size == 0:
         raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the {of}s it compares")
     if of != "task" and abs(total) > 1e-9 * size:
-        other = next((arm for arm in known if arm not in w), None)
-        cure = f"; say what it is compared with, such as {quoted(f'{next(iter(w))} - {other}')}"
-        cure = "" if len(w) > 1 or other is None else cure
         raise ContrastError(
-            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0{cure}"
+            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
+            f"{_cure_of_sum(text, w, known)}"
         )
     return {weighted: value for weighted, value in w.items() if value != 0}
+
+
+def _cure_of_sum(text: object, weights: Mapping[str, float], known: list[str]) -> str:
+    others = [arm for arm in known if arm not in weights]
+    apart = [arm for arm in others if isinstance(text, str) and arm in text and backticked(arm) not in text]
+    if apart:
+        return f"; the name {quoted(apart[0])} stands in backticks, {backticked(quoted(apart[0])[1:-1])}"
+    if len(weights) > 1 or not others:
+        return ""
+    return f"; say what it is compared with, such as {quoted(' - '.join(map(backticked, [*weights, others[0]])))}"
 
 
 def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:

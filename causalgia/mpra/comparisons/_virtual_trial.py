@@ -14,6 +14,7 @@ from causalgia.design.arms import Arm
 from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError, quoted
 from causalgia.inputs import parse_json
 from causalgia.long_text import unpack_text
+from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
@@ -57,7 +58,8 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     OutcomesError
         If it is not a library.
     LibraryError
-        If there are no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
+        If there are no test oligos, an element has two inserts in an arm or lacks one, or other inserts than those of
+        which its name has the fingerprint, or flanks are not bases.
     PredictorError
         If it is not a predictor, or a prediction is not finite (names the oligo), has the wrong shape, or depends on
         the rest of its batch.
@@ -84,6 +86,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
         raise LibraryError("the library has no oligo of group 'test'; a virtual trial asks for those")
     rows = test[np.sort(np.unique(names, return_index=True)[1])]
     arms = design_arms(library)
+    check_fingerprints(library, [one.name for one in arms])
     elements, element, arm = _element_and_arm_codes(library, rows, [one.name for one in arms])
     tokens = _add_flanks(library["insert"].to_numpy()[rows], flanks)
     answers = _predict_inserts(predictor, tokens, library["oligo_name"].to_numpy()[rows])

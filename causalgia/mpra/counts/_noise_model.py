@@ -53,10 +53,10 @@ class NoiseModel:
     sd_common
         Sd of a contrast between replicates, shared by all backgrounds; for planning.
     recovery
-        Share of the planned barcodes that remains after loss and filters; for planning.
+        Share of the planned barcodes that remains after loss and filters, each by itself; for planning.
     barcode_dispersion
-        For planning. None: synthesized barcodes, the same number for every oligo. 0: random barcodes, whose numbers
-        are Poisson; above 0: with variance ``m + dispersion m^2``.
+        For planning. None: synthesized barcodes, the same number planned for every oligo. 0: random barcodes, whose
+        numbers are Poisson; above 0: with variance ``m + dispersion m^2``.
 
     Raises
     ------

@@ -23,7 +23,10 @@ from causalgia.spreadsheet import from_cell
 from causalgia.types import Array, Ints
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
-_NUMBER = re.compile(r"[_.\- ]*(?:rep(?:licate)?|r|bio)?[_.\- ]*[0-9]+$", re.IGNORECASE)
+_REPLICATE = r"(?:rep(?:licate)?|r|bio)?"
+_NUMBER = re.compile(rf"[_.\- ]*{_REPLICATE}[_.\- ]*[0-9]+$", re.IGNORECASE)
+_FIRST = re.compile(rf"{_REPLICATE}[0-9]+[_.\- ]+(?!{_REPLICATE}[_.\- ]*[0-9]+$)(?=.*[^\W\d_])", re.IGNORECASE)
+_WITH_NUMBER = re.compile(r".*[^\W\d_](?<!rep)(?<!replicate)(?<!bio)(?<!(?<![^\W\d_])r)([0-9]{1,18})", re.IGNORECASE)
 _LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
@@ -59,8 +62,8 @@ def read_counts(
     CountsError
         If the table has no rows, unknown columns, lines of another number of cells, a barcode twice or with letters
         other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or a cell that
-        is negative, fractional or text; or if replicates are of several kinds, or a named one is absent. The message
-        gives file, line, oligo and cure.
+        is negative, fractional or text; or if replicates are of several kinds, a named one is absent, or `path` is no
+        path. The message gives file, line, oligo and cure.
 
     Examples
     --------
@@ -74,6 +77,11 @@ def read_counts(
     >>> counts["dna"].values.tolist(), counts["dna_observed"].values.tolist()
     ([[9, 0], [4, 7]], [[True, False], [True, True]])
     """
+    if not isinstance(path, str | Path):
+        raise CountsError(
+            f"read_counts reads a file, and {type(path).__name__} is none; arrays of counts go through "
+            "cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)"
+        )
     path, side = Path(path), as_side_table(side_table)
     text = read_table_bytes(path)
     header = parse_header(text, path)
@@ -180,17 +188,46 @@ def _select_replicates(names: list[str], chosen: Sequence[str] | None, path: Pat
 
 def _check_one_kind(names: list[str], path: Path) -> None:
     """Raise CountsError where names differ in more than their number: cell types are not replicates."""
-    kinds: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for name in names:
-        kinds.setdefault("" if len(name) == 1 else _NUMBER.sub("", name), []).append(name)
+        by_name.setdefault(_kind_of_replicate(name), []).append(name)
+    kinds = [kind for alike in by_name.values() for kind in ([[one] for one in alike] if _named(alike) else [alike])]
     if len(kinds) > 1:
-        listed = "; ".join(", ".join(of) for of in kinds.values())
-        first = next(iter(kinds.values()))
+        listed = "; ".join(map(", ".join, kinds))
+        first = kinds[0]
         raise CountsError(
             f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are not "
             f"replicates of one another; read one at a time, replicates={quoted(first)}, or, "
             "if they are replicates all the same, name them all there"
         )
+
+
+def _named(names: list[str]) -> bool:
+    """Return whether the numbers of these names belong to the names, as those of cell lines and days do.
+
+    They do not count: no word for a replicate or separator stands before them, and they are not in sequence.
+
+    Examples
+    --------
+    >>> _named(["SW480", "SW620"]), _named(["day0", "day7"]), _named(["S1", "S2"]), _named(["rep1", "rep3"])
+    (True, True, False, False)
+    """
+    found = [_WITH_NUMBER.fullmatch(name) for name in names]
+    numbers = {int(one[1]) for one in found if one}
+    return len(numbers) == len(names) and max(numbers) - min(numbers) >= len(numbers)
+
+
+def _kind_of_replicate(name: str) -> str:
+    """Return a name without the number of its replicate, last or first; empty for a letter or number alone.
+
+    Examples
+    --------
+    >>> [_kind_of_replicate(name) for name in ("K562_1", "HepG2 rep2", "1_K562", "rep1-HepG2", "1_rep2", "2", "b")]
+    ['K562', 'HepG2', 'K562', 'HepG2', '1', '', '']
+    """
+    if _FIRST.match(name):
+        return _FIRST.sub("", name, count=1)
+    return "" if len(name) == 1 else _NUMBER.sub("", name)
 
 
 def _select_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -13,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.inputs import parse_json, read_bytes
 from causalgia.schema import annotate, validate
 from causalgia.spreadsheet import from_column
@@ -23,7 +24,8 @@ SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 #: groups of oligos that are controls of the bench, not units of the design
 CONTROLS = ("negative", "positive", "promoter", "duplicate")
 _OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
-_PRINTED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{6}(?P<arm>_.+)?")
+_PRINTED = re.compile(r"(?P<stem>.+)\.(?P<print>[0-9a-f]{6})(?P<arm>_.+)?")
+_CODES = bytes.maketrans(b"ACGT", bytes(range(4)))
 
 
 def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
@@ -97,6 +99,56 @@ def other_library(name: str, known: Iterable[str]) -> str:
     same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
     other = next((one for one in known if same.fullmatch(one)), None)
     return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
+
+
+def insert_fingerprint(inserts: Sequence[str]) -> str:
+    """Return the fingerprint of a unit's inserts, in the order of the arms.
+
+    Examples
+    --------
+    >>> insert_fingerprint(["ACGT", "ACGA"])
+    '71765c'
+    """
+    return hashlib.blake2b("".join(inserts).encode().translate(_CODES), digest_size=3).hexdigest()
+
+
+def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
+    """Raise LibraryError where a unit has other inserts than those whose fingerprint is in its name.
+
+    Counts, fits and virtual trials are matched by names, so that a changed unit under its old name would be compared
+    with another sequence. Units with a name of the user's own, and those that lack an arm, have nothing to compare.
+
+    Parameters
+    ----------
+    library
+        Of kind ``library``.
+    arms
+        Arms of its design, in order.
+
+    Raises
+    ------
+    LibraryError
+        With the element and the name that would be right.
+    """
+    if library.attrs.get("assignment") == "parallel":  # the fingerprint is of all arms, and a unit is under one
+        return
+    rows = pd.DataFrame({name: library[name].to_numpy() for name in ("element", "arm", "insert")})
+    rows = rows[(library["group"].to_numpy() == "test") & rows["arm"].isin(arms)].drop_duplicates()
+    unit, names = pd.factorize(rows["element"])
+    place = pd.Categorical(rows["arm"], categories=list(arms)).codes
+    inserts = rows["insert"].to_numpy()[np.lexsort((place, unit))].tolist()
+    ends = np.cumsum(np.bincount(unit, minlength=len(names))).tolist()
+    for name, start, end in zip(names.tolist(), [0, *ends], ends, strict=False):
+        printed = _PRINTED.fullmatch(str(name))
+        if printed is None or printed["arm"] or end - start != len(arms):
+            continue
+        found = insert_fingerprint(inserts[start:end])
+        if found != printed["print"]:
+            raise LibraryError(
+                f"element {quoted(name)} has other inserts than those that its name is the fingerprint of; effects are "
+                "matched by name, and this is another sequence: give the element and its oligos another name, such as "
+                f"{quoted(printed['stem'] + '.' + found)}"
+            )
 
 
 def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:

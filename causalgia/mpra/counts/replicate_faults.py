@@ -204,6 +204,7 @@ READS, LEAST_CELLS, COPIED, SAME = 5, 20, 0.5, 0.95
 TOO_ALIKE, ALSO_DEEP, SUSPECT = -4.0, -2.0, -3.0
 SATURATED, AT_MOST, FALLS = 0.9, 0.01, 0.3
 RELIABLE, REPEATS, ALIKE = 0.75, 0.3, 0.5
+LOWEST, LEAST_PAIRS, NEXT = 10, 400, 0.1
 LEAST_OLIGOS, _NONE = 10, 1e-12
 
 
@@ -237,7 +238,9 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     a tenth of it if a tenth of all cells are) do not count as agreement.
 
     ``transformed``: more than half of the pairs are as alike, by three standard deviations at least and by four in one,
-    as counts are that were normalized, scaled or transformed, or that saturate. Then only pairs with more than 95 %
+    as counts are that were normalized, scaled or transformed, or that saturate. Or the reads of a column, from 10 on,
+    leave out the numbers between those that occur (cells with adjacent numbers are less than a tenth as many as cells
+    with equal ones), as counts times 2 or more do. Then only pairs with more than 95 %
     equal cells are called copied, and no replicate is called swapped.
 
     ``swapped``: DNA sums vary more between oligos than RNA sums, though RNA is DNA times activity, so that the log
@@ -276,6 +279,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     """
     names = [str(name) for name in counts["replicate"].to_numpy()]
     found = [*_find_copies(counts, names)]
+    found += _find_multiplied(counts, names, {name for finding in found for name in finding.replicates})
     raw = all(finding.verdict != "transformed" for finding in found)
     swapped = list(_find_swaps(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
     excluded = {name for finding in swapped for name in finding.replicates}
@@ -377,6 +381,27 @@ def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of
         "counts, check whether columns are copies of one library"
     )
     return Finding("transformed", tuple(names), says)
+
+
+def _find_multiplied(counts: xr.Dataset, names: list[str], known: set[str]) -> Iterator[Finding]:
+    """Find columns that leave out the numbers between those that occur."""
+    for kind in ("rna", "dna"):
+        cells = counts[kind].to_numpy().reshape(counts.sizes["barcode"], -1)
+        left_out = [name for name, column in zip(names, cells.T, strict=False) if _leaves_gaps(column)]
+        left_out = names if left_out and cells.shape[1] < len(names) else left_out  # one plasmid pool
+        if gaps := tuple(name for name in left_out if name not in known):
+            says = (
+                f"{kind.upper()} of replicate {', '.join(gaps)} seems to be no reads as they were counted: numbers "
+                "next to those that occur are left out, as in counts that were multiplied or counted twice; give the "
+                "raw counts"
+            )
+            yield Finding("transformed", gaps, says)
+
+
+def _leaves_gaps(cells: Ints) -> bool:
+    numbers, times = np.unique(cells[(cells >= LOWEST) & (cells < _ceiling(cells))], return_counts=True)
+    equal = int((times * (times - 1)).sum())
+    return equal >= LEAST_PAIRS and (times[:-1] * times[1:])[np.diff(numbers) == 1].sum() < NEXT * equal
 
 
 def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:

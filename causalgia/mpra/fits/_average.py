@@ -55,7 +55,8 @@ def average(
     fitted
         From `fit`: ``ace, se (element, contrast)``.
     by
-        Coordinate on element that defines the groups; None: one group, ``"all"``.
+        Coordinate on element that defines the groups; None: one group, ``"all"``. Control oligos are no backgrounds:
+        they have groups of their own by ``"group"``, and are left out otherwise, with a note.
     method
         See the table.
     ci_prob
@@ -73,7 +74,7 @@ def average(
     OutcomesError
         If `fitted` has no effects by element, or no such coordinate.
     EstimateError
-        If a group has one element, or the method is unknown.
+        If a group has one element, all are control oligos and `by` is not ``"group"``, or the method is unknown.
 
     References
     ----------
@@ -92,6 +93,7 @@ def average(
     if method not in get_args(Method):
         raise EstimateError(f"method={quoted(method)} is not one of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
+    fitted, left_out = _without_controls(fitted, by)
     codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
@@ -111,7 +113,22 @@ def average(
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
         attrs=_average_attrs(fitted, by, method, ci_prob),
     )
-    return validate(annotate(with_notes(found, *notes_of(fitted))), "estimates")
+    return validate(annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates")
+
+
+def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
+    """Return a fit without control oligos unless groups are asked for, and a note on them."""
+    if by == "group" or not isinstance(fitted, xr.Dataset) or "group" not in fitted.coords:
+        return fitted, []
+    groups = fitted["group"].to_numpy().astype(str)
+    if groups.ndim == 0 or not (of_bench := np.isin(groups, CONTROLS)).any():
+        return fitted, []
+    if of_bench.all():
+        raise EstimateError("average: all elements are control oligos; by='group' averages each kind of them")
+    names, n = np.unique(groups[of_bench], return_counts=True)
+    kinds = " and ".join(f"{k:,} {name}" for name, k in zip(names.tolist(), n.tolist(), strict=True))
+    note = f"{kinds} control{'s' if n.sum() > 1 else ''} are no backgrounds and were left out; by='group' averages them"
+    return fitted.isel(element=~of_bench), [note]
 
 
 def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:

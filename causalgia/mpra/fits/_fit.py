@@ -19,7 +19,7 @@ from causalgia.errors import BarcodeNoiseWarning, CountsError, EstimateError, qu
 from causalgia.estimation import moderate_unequal
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts.counts_table import library_attrs
-from causalgia.mpra.counts.log_ratios import group_sums, silence_notes
+from causalgia.mpra.counts.log_ratios import NOTED_SILENCE, group_sums, silence_notes, silent_share
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, fit_request, n_barcodes
 from causalgia.mpra.fits.hierarchical import hierarchical
@@ -159,7 +159,19 @@ def fit(
         check_client(client)
     fitted = _METHODS[method](counts, request, client)
     found = _fit_dataset(counts, request, fitted, method, control, ci_prob)
-    return with_notes(found, *silence_notes(counts, _SHRUNK)) if method == "two_way" else found
+    shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
+    return with_notes(found, *shrunk, *_unheard_notes(counts, request))
+
+
+def _unheard_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
+    """Return a note on oligos without RNA in any barcode, where barcodes fall silent."""
+    rna = counts["rna"].to_numpy().sum(axis=1)
+    heard = np.bincount(counts["oligo_index"].to_numpy(), weights=rna, minlength=counts.sizes["oligo"])
+    unheard = (heard[request.oligos] == 0).sum(axis=0).tolist()
+    if not any(unheard) or silent_share(counts) < NOTED_SILENCE:
+        return []
+    by_arm = ", ".join(f"{n:,} in {arm}" for n, arm in zip(unheard, request.arms, strict=True) if n)
+    return [f"oligos without RNA in any barcode ({by_arm}) {_UNHEARD}"]
 
 
 def _fit_dataset(
@@ -207,6 +219,10 @@ def _fit_dataset(
 _SHRUNK = (
     "method='two_way' counts silent barcodes as weak ones, which shrinks effects; 'hierarchical' tells them apart, and "
     "the mean reads that 'nb' compares do not shrink"
+)
+_UNHEARD = (
+    "count as inactive; by chance all barcodes of an oligo may be silent, and where that happens in one arm more than "
+    "in another, its effect and the averages move: plan more barcodes"
 )
 _METHODS: dict[str, _Method] = {
     "hierarchical": hierarchical,

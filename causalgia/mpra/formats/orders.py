@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError, quoted
+from causalgia.long_text import unpack_text
+from causalgia.mpra.comparisons._virtual_trial import design_arms
+from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
 from causalgia.mpra.formats.text_files import (
     check_distinguishable,
@@ -107,10 +110,13 @@ def check_orderable(library: xr.Dataset, place: str) -> None:
     Raises
     ------
     LibraryError
-        As `to_fasta`, for oligos and inserts; or if an oligo does not contain its insert and its barcode.
+        As `to_fasta`, for oligos and inserts; or if an oligo does not contain its insert and its barcode, or a unit has
+        other inserts than those of which its name has the fingerprint.
     """
     names, oligos = _names_and_oligos(library, place)
     construct_table(library, place)
+    if unpack_text(library, "design") is not None:
+        check_fingerprints(library, [arm.name for arm in design_arms(library)])
     for part in ("insert", "barcode"):
         carried = library[part].to_numpy().tolist() if part in library else []
         lacks = next((i for i, letters in enumerate(carried) if letters not in oligos[i]), None)
@@ -160,6 +166,7 @@ def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) 
 
 
 LIBRARY = "library.nc"
+_TEXT = (".tsv", ".csv", ".txt", ".fa", ".gz")
 _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
 _WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
     "oligos.fa": lambda library, path: to_fasta(library, path, overwrite=True),
@@ -247,7 +254,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     Raises
     ------
     LibraryError
-        If it is absent or damaged.
+        If it is absent or damaged, or a table.
     """
     place = Path(folder)
     try:
@@ -257,6 +264,11 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if not there:
         raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
+    if path.name != LIBRARY and path.suffix in _TEXT:
+        raise LibraryError(
+            f"{path}: is a table, and a library is read from the folder that cg.mpra.write_library(library, folder) "
+            "wrote"
+        )
     try:
         return store.load(path, "library")
     except OutcomesError as error:

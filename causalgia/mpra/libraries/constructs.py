@@ -452,7 +452,7 @@ def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
     known = f"the table's limit of {of.as_of}, {'verified' if of.verified else 'not verified: ask the vendor'}"
     if of.longest is not None and longest > of.longest:
         raise LibraryError(
-            f"oligos of {longest} nt are longer than {of.title} makes ({of.longest} nt; {known}); "
+            f"oligos of {longest} nt are longer than those of {of.title} ({of.longest} nt; {known}); "
             "order shorter inserts or choose another vendor"
         )
     if of.sizes and n_oligos > of.sizes[-1] and not of.larger:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from causalgia.checks import as_int
 from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
+from causalgia.mpra.counts.counts_table import insert_fingerprint
 from causalgia.mpra.libraries.backgrounds import Blocks
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
+from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.random import random_words
 from causalgia.sequences.shuffles import klet_shuffle
@@ -134,7 +135,7 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
     """
     found = []
     for i, (unit, name) in enumerate(zip(blocks.units.tolist(), names.tolist(), strict=True)):
-        digest = hashlib.blake2b(np.ascontiguousarray(blocks.inserts[:, i]).tobytes(), digest_size=3).hexdigest()
+        digest = insert_fingerprint(decode(blocks.inserts[:, i]))
         slug = _OTHER.sub("_", name) if 0 < len(name) <= _LONGEST else f"u{unit}"
         found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
     return found

@@ -136,15 +136,19 @@ class CandidateSplits:
             n = least_integer(self._reaches_target, start)
             n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
             return np.where(self._within_limits(n_or_least), n, np.inf)
-        over = least_integer(lambda at: ~self._within_limits(at), start, most=MOST)
-        return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
+        most = least_integer(lambda at: ~self._within_limits(at), start, most=MOST) - 1
+        return np.where((most >= _LEAST_BACKGROUNDS) & self._enough(most), most, np.inf)
 
     def _reaches_target(self, n: Array) -> Any:
         if "half_width" in self.target:
-            return self.half_width(n) <= self.target["half_width"]
+            return self._enough(n) & (self.half_width(n) <= self.target["half_width"])
         if "true_effect" in self.target:
-            return self.power(n) >= self.target["assurance"]
-        return np.ones(len(n), dtype=bool)
+            return self._enough(n) & (self.power(n) >= self.target["assurance"])
+        return self._enough(n)
+
+    def _enough(self, n: Array) -> Any:
+        """Return whether two backgrounds keep every arm, as an average needs."""
+        return n * self.complete.to_numpy() >= (0 if self.library.n_elements is not None else _LEAST_BACKGROUNDS)
 
     def _within_limits(self, n: Array) -> Any:
         return (self.price(n) <= self.target.get("budget", np.inf)) & (

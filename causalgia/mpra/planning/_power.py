@@ -145,7 +145,8 @@ def power(
     Raises
     ------
     EstimateError
-        If a number of the design is too small, or a layer of noise is not known; the message names it.
+        If a number of the design is too small (also after the loss of barcodes), or a layer of noise is not known; the
+        message names it.
 
     Notes
     -----
@@ -156,8 +157,8 @@ def power(
     Average effect over n backgrounds: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees
     of freedom for the first term, R - 1 for the second, and Satterthwaite's for their sum.
 
-    The formulas are those of averages of log ratios, and assume that the experiment works: lost barcodes, libraries of
-    unequal depth and heavier tails reduce the power. Plan from a pilot.
+    The formulas are those of averages of log ratios. Barcodes are lost independently of each other (``recovery`` of the
+    noise); libraries of unequal depth and heavier tails reduce the power. Plan from a pilot.
 
     References
     ----------
@@ -194,6 +195,7 @@ def power(
         if spread is None:
             check_tau_known(noise, pilot)
         n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(contrast.n_compared)
+        _check_backgrounds_left(n, n_backgrounds)
     error = design_error(layers, inverse, R, n)
     alpha = contrast.level(size, error)
     found = {
@@ -209,6 +211,14 @@ def power(
     out = xr.Dataset(found, attrs={"scale": "log2", "ci_prob": contrast.ci_prob, **of_q, "question": question})
     order = ("contrast", "task", "true_effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
+
+
+def _check_backgrounds_left(n: xr.DataArray, planned: Any) -> None:
+    if (n < 2).any():
+        raise EstimateError(
+            f"n_backgrounds={quoted(planned)}: {float(n.min()):.2g} of them would keep two barcodes in every arm, and "
+            "an average needs 2; plan more backgrounds, or more barcodes"
+        )
 
 
 def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
@@ -251,7 +261,7 @@ def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.D
         ]
         return StandardError([unit], [xr.DataArray(np.inf)], nodes)
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
-    found = StandardError(parts, [n - 1, R - 1], [])
+    found = StandardError(parts, [(n - 1).clip(min=0.5), R - 1], [])  # fewer than two are refused by the callers
     return StandardError(found.parts, found.dfs, [(1.0, found.se())])
 
 
@@ -269,8 +279,13 @@ def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | N
     recovery
         Share of them that remains after loss and filters.
     dispersion
-        None: every oligo has exactly ``recovery`` of its barcodes (synthesized); 0: Poisson; above 0: negative binomial
-        with variance ``m + dispersion m^2`` (random barcodes).
+        None: each planned barcode remains or is lost by itself (synthesized; binomial numbers, all of them at a
+        recovery of 1); 0: Poisson; above 0: negative binomial with variance ``m + dispersion m^2`` (random barcodes).
+
+    Raises
+    ------
+    EstimateError
+        If no oligo can have two barcodes.
 
     Examples
     --------
@@ -279,21 +294,52 @@ def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | N
     >>> inverse, lost = mean_inverse_barcodes(np.array([10.0]), 1.0, 0.0)
     >>> inverse.round(4), lost.round(5)
     (array([0.1126]), array([0.0005]))
+    >>> mean_inverse_barcodes(np.array([3.0]), 0.7, None)[1].round(3)
+    array([0.216])
     """
-    mean = planned * recovery
-    if dispersion is None:
-        return 1 / mean, np.zeros_like(mean)
-    found = [_random_barcode_numbers(float(m), dispersion) for m in mean]
-    return np.array([inverse for inverse, _ in found]), np.array([lost for _, lost in found])
+    if dispersion is None and recovery == 1:
+        return 1 / planned, np.zeros_like(planned)
+    inverse, lost = np.empty(len(planned)), np.empty(len(planned))
+    for i, n in enumerate(planned.tolist()):
+        numbers, share = (
+            _remaining_barcodes(n, recovery) if dispersion is None else _random_barcodes(n * recovery, dispersion)
+        )
+        enough = numbers >= LEAST
+        kept = share[enough].sum()
+        if kept == 0:
+            raise EstimateError(
+                f"n_barcodes={n:g} with recovery={recovery:g}: no oligo has the {LEAST} barcodes that it needs; plan "
+                "more of them"
+            )
+        inverse[i], lost[i] = (share[enough] / numbers[enough]).sum() / kept, share[~enough].sum()
+    return inverse, lost
 
 
-def _random_barcode_numbers(mean: float, dispersion: float) -> tuple[float, float]:
+def _remaining_barcodes(planned: float, recovery: float) -> tuple[Array, Array]:
+    """Return numbers of barcodes and their shares of oligos; between whole numbers planned, some oligos have one more.
+
+    Examples
+    --------
+    >>> _remaining_barcodes(2.0, 0.5)
+    (array([0., 1., 2., 3.]), array([0.25, 0.5 , 0.25, 0.  ]))
+    """
+    from scipy import stats  # imported here: slow to load
+
+    low = int(planned)
+    numbers = np.arange(low + 2.0)
+    one_more = planned - low
+    share = (1 - one_more) * stats.binom(low, recovery).pmf(numbers)
+    share += one_more * stats.binom(low + 1, recovery).pmf(numbers)
+    return numbers, share
+
+
+def _random_barcodes(mean: float, dispersion: float) -> tuple[Array, Array]:
+    """Return numbers of barcodes and their shares of oligos."""
     from scipy import stats  # imported here: slow to load
 
     law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
-    numbers = np.arange(LEAST, int(law.isf(_TAIL)) + LEAST + 1)
-    share = law.pmf(numbers)
-    return float((share / numbers).sum() / share.sum()), float(law.cdf(LEAST - 1))
+    numbers = np.arange(int(law.isf(_TAIL)) + LEAST + 1.0)
+    return numbers, law.pmf(numbers)
 
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
