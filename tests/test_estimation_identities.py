@@ -449,3 +449,16 @@ def test_adjusted_levels_are_kept_by_the_limits() -> None:
     np.testing.assert_allclose(table["upper"].values[:, 0], np.array([1.0, -2.0]) + half)
     np.testing.assert_allclose(table["lower"].values[:, 0], np.array([1.0, -2.0]) - half)
     assert cg.estimation.hypotheses(table, {"one": {0: 2.0}}).attrs["ci_prob"] == 0.8
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e200, 1e-200])
+@pytest.mark.parametrize("sds", [[2.0, 0.0, 1.0], [0.0, 0.0, 3.0], [1.0, 2.0, 4.0], [0.0, 0.0, 0.0]])
+def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(sds: list[float], unit: float) -> None:
+    """By the sizes of the weights, whatever their signs, and however large or small the numbers are."""
+    dims, own = ("contrast", "task"), np.array([sds, sds[::-1]]).T
+    table = from_effects([1.0, 2.0, 3.0], covariance=np.eye(3), names=["a", "b", "c"])
+    table = xr.concat([table, table], "task").assign_coords(task=["x", "y"]).transpose("contrast", "contrast_", "task")
+    table["control_sd"] = (dims, unit * own)
+    found = cg.estimation.hypotheses(table, {"ab": {"a": 1.0, "b": -1.0}, "all": {"a": 2.0, "b": 1.0, "c": -1.0}})
+    share = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]])
+    np.testing.assert_allclose(found["control_sd"], unit * np.sqrt(share @ own**2), rtol=1e-12)
