@@ -20,6 +20,7 @@ from causalgia.estimation.floating_point import rescale
 from causalgia.estimation.given_effects import check_correlations
 from causalgia.estimation.joint_tests import interaction_across_scales, randomization_test, sign_flip_test
 from causalgia.estimation.lines import errors_in_both
+from causalgia.estimation.mixed_model import reml
 
 # ---------------------------------------------------------------- lines
 
@@ -462,3 +463,91 @@ def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(sds: list[flo
     found = cg.estimation.hypotheses(table, {"ab": {"a": 1.0, "b": -1.0}, "all": {"a": 2.0, "b": 1.0, "c": -1.0}})
     share = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]])
     np.testing.assert_allclose(found["control_sd"], unit * np.sqrt(share @ own**2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("df", ["satterthwaite", "kenward_roger"])
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e6])
+def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least_squares(unit: float, df: Any) -> None:
+    """At the variances that were found, by dense matrices; Kenward and Roger's is larger, and its roots are the se."""
+    rng = np.random.default_rng(2)
+    unit_of, level_of = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
+    X = np.column_stack([np.ones(24), rng.normal(size=24)])
+    y = unit * (X @ [1.0, -2.0] + rng.normal(size=6)[unit_of] + rng.normal(size=4)[level_of] + rng.normal(size=24))
+    fit = reml(y, X, {"unit": unit_of, "level": level_of}, df=df)
+    blocks = [np.equal.outer(codes, codes) for codes in (unit_of, level_of)]
+    V = sum(v * block for v, block in zip(fit.variance, [*blocks, np.eye(24)], strict=True))
+    precision = X.T @ np.linalg.solve(V, X)
+    np.testing.assert_allclose(fit.beta, np.linalg.solve(precision, X.T @ np.linalg.solve(V, y)), rtol=1e-7)
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.covariance)), fit.se, rtol=1e-9)
+    if df == "satterthwaite":
+        np.testing.assert_allclose(fit.covariance, np.linalg.inv(precision), rtol=1e-7)
+    else:
+        assert (np.diag(fit.covariance) > np.diag(np.linalg.inv(precision)) * (1 - 1e-9)).all()
+    one = reml(y / unit, X, {"unit": unit_of, "level": level_of}, df=df)
+    np.testing.assert_allclose(fit.covariance, one.covariance * unit**2, rtol=1e-6)
+    np.testing.assert_allclose(fit.variance_se, one.variance_se * unit**2, rtol=1e-6)
+    np.testing.assert_allclose(fit.df, one.df, rtol=1e-6)
+    assert fit.criterion == pytest.approx(one.criterion + 22 * 2 * np.log(unit), rel=1e-6)
+
+
+# ---------------------------------------------------------------- shapes and incomplete tables
+
+
+@pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
+def test_the_change_of_a_shape_does_not_depend_on_sizes_order_or_which_is_the_control(divergence: Any) -> None:
+    """Counts of each arm in another unit, positions from the last to the first, and the arms exchanged."""
+    rng = np.random.default_rng(4)
+    y = rng.gamma(3.0, size=(12, 3, 9, 2)) * (1 + np.arange(9.0)[:, None] * np.array([0.0, 0.2, 0.5])[:, None, None])
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "position", "task"), y)},
+        {"arm": ["a", "b", "c"], "position": np.arange(9), "task": ["x", "y"], "unit": np.arange(12)},
+    )
+
+    def found(of: xr.Dataset, control: str = "a", **given: Any) -> xr.Dataset:
+        return cg.estimation.shape_change(of, control=control, divergence=divergence, **given)
+
+    here = found(outcomes)
+    sizes = xr.DataArray([1e3, 1.0, 1e-4], dims="arm", coords={"arm": ["a", "b", "c"]})
+    turned = outcomes.isel(position=slice(None, None, -1)).assign_coords(position=np.arange(9))
+    for other in (found(outcomes.assign(outcome=outcomes["outcome"] * sizes)), found(turned)):
+        for name in ("ace", "se", "lower", "upper"):
+            np.testing.assert_allclose(other[name], here[name], rtol=1e-9, err_msg=name)
+    back = found(outcomes, control="b")
+    for name in ("ace", "se", "lower", "upper"):
+        np.testing.assert_allclose(back[name].sel(contrast="a"), here[name].sel(contrast="b"), rtol=1e-9, err_msg=name)
+    shuffled = found(outcomes.isel(unit=rng.permutation(12), arm=[2, 0, 1], task=[1, 0]))
+    np.testing.assert_allclose(shuffled["se"].sel(here["se"].coords), here["se"], rtol=1e-9)
+    part = found(outcomes, between=(2, 7))
+    np.testing.assert_allclose(part["ace"], found(outcomes.isel(position=slice(2, 7)))["ace"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("parents", [False, True])
+def test_an_incomplete_table_may_have_its_rows_in_any_order_unit_and_sign(parents: bool) -> None:
+    rng = np.random.default_rng(6)
+    unit, net, arm = (x.ravel() for x in np.indices((12, 4, 3)))
+    y = rng.normal(size=12)[unit] + (arm > 0) * (arm + rng.normal(size=4)[net]) + rng.normal(size=len(unit))
+    y = y + (arm > 0) * rng.normal(size=4)[unit % 4]
+    table = pd.DataFrame({"unit": unit, "net": net, "arm": np.array(["c", "A", "B"])[arm], "y": y, "source": unit % 4})
+    table = table.drop(index=[3, 17, 40, 77, 100])
+
+    def found(of: pd.DataFrame, **given: Any) -> xr.Dataset:
+        given |= {"parent": "source"} if parents else {}
+        return cg.estimation.from_incomplete(of, outcome="y", arm="arm", unit="unit", model="net", control="c", **given)
+
+    here = found(table)
+    mixed = found(table.iloc[rng.permutation(len(table))]).sel(contrast=here["contrast"])
+    renamed = found(
+        table.assign(unit=[f"u{(7 * u) % 12}" for u in table["unit"]], net=["wxyz"[n] for n in table["net"]])
+    )
+    for other, size in ((mixed, 1.0), (renamed, 1.0), (found(table.assign(y=1e3 * table["y"])), 1e3)):
+        for name in ("ace", "se", "lower", "upper", "control_sd"):
+            np.testing.assert_allclose(other[name], size * here[name], rtol=1e-6, err_msg=name)
+        for name in ("df", "p", "n_units", "n_clusters"):
+            np.testing.assert_allclose(other[name], here[name], rtol=1e-5, err_msg=name)
+    mirrored = found(table.assign(y=-table["y"]))
+    np.testing.assert_allclose(mirrored["ace"], -here["ace"], rtol=1e-6)
+    np.testing.assert_allclose(mirrored["lower"], -here["upper"], rtol=1e-6)
+    assert sorted(mixed.attrs["notes"]) == sorted(here.attrs["notes"])
+    assert here["n_clusters"].values.ravel().tolist() == ([4, 4] if parents else [12, 12])
+    by_net = table[table["arm"] == "c"].groupby("net")["y"].var(ddof=1)
+    np.testing.assert_allclose(here["control_sd"], np.sqrt(by_net.mean()), rtol=1e-9)
