@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import causalgia as cg
@@ -554,3 +555,21 @@ def test_a_parallel_trial_is_measured_by_the_variances_of_its_arms():
     exact = np.random.default_rng(2).normal(size=(2, 8, 1))
     found = rounding_against_float64(exact + 0.01, exact, CONTRAST, n_units=500, dealt=2)
     assert found.sd.item() == pytest.approx(np.sqrt(2 * exact.var(axis=1, ddof=1).sum()), rel=1e-9)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_bias_in_either_direction_is_found_and_called_the_same(sign):
+    """One contrast of two has it; it is a fifth of a standard error, twice what is allowed."""
+    rng = np.random.default_rng(4)
+    exact = rng.normal(size=(2, 2_000, 2))
+    shift = sign * 0.2 * np.sqrt(2 / 400) * np.array([[[0.0, 1.0]], [[0.0, 0.0]]])
+    found = rounding_against_float64(exact + shift, exact, CONTRAST, n_units=400)
+    np.testing.assert_allclose(found.most, np.abs(found.bias) + 2 * found.mcse)
+    assert found.bias[0, 1] * sign == pytest.approx(0.2, rel=0.05)
+    dims = ("contrast", "task")
+    names = ("rms", "bias", "mcse", "most", "constant")
+    table = xr.Dataset({name: (dims, getattr(found, name)) for name in names}, {"contrast": ["A"], "task": ["x", "y"]})
+    said = findings.floor(table.assign_attrs(method="against float64"), 400)
+    assert said.state == "warn"
+    assert "(A, y)" in said.text
+    assert "; bias 0.2 standard errors at 400 units, at most 0.2; " in said.text

@@ -418,6 +418,10 @@ def hooked():
             lambda: Does(lambda m, x: m.c(x[:, None]).mean((1, 2)), c=nn.Conv2d(1, 2, (3, 5), padding="same")),
             "it slides over a second dim",
         ),
+        (
+            lambda: Does(lambda m, x: m.p(x[:, None]).mean((1, 2)), p=nn.MaxPool2d((1, 3), (2, 1), (0, 1))),
+            "it slides over a second dim",
+        ),
         (lambda: Does(lambda m, x: x[:, :, ::2].mean(2)), "some are left out"),
         (lambda: torch.jit.script(nn.Sequential(conv(), nn.Flatten())), "TorchScript"),
     ],

@@ -187,6 +187,22 @@ def test_sizes_far_from_1(size):
         np.testing.assert_allclose(cg.estimate(moments)["se"] / size, cg.estimate(other)["se"], rtol=1e-9)
 
 
+@pytest.mark.parametrize("sizes", [(1.0, 1e120), (1e-120, 1.0), (1e120, 1e-120)])
+def test_each_task_has_a_size_of_its_own(sizes):
+    def both(x):
+        return x[:, 1].sum(1)[:, None] * np.array(sizes)
+
+    moments = kept(design_of(), cg.FunctionPredictor(both, tasks=["x", "y"], scale="score"), "moments")
+    plain = cg.FunctionPredictor(lambda x: x[:, 1].sum(1).astype(float), tasks=["y"], scale="score")
+    other = kept(design_of(), plain, "moments")
+    for t, size in enumerate(sizes):
+        for name in ("ice_mean", "ice_sd", "control_sd", "ice_least"):
+            here, there = (found[name].isel(task=at) for found, at in ((moments, t), (other, 0)))
+            np.testing.assert_allclose(here / size, there, rtol=1e-9, atol=1e-12, err_msg=name)
+        se, expected = (cg.estimate(found)["se"].isel(task=at) for found, at in ((moments, t), (other, 0)))
+        np.testing.assert_allclose(se / size, expected, rtol=1e-9)
+
+
 def made(design: cg.Design, predictor: cg.Predictor) -> tuple[RunningMoments, list[dict[str, np.ndarray]]]:
     """An empty `RunningMoments`, and what it takes of each turn."""
     question = contrast_request(design, predictor, design.planned(), keep="moments")

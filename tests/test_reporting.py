@@ -25,6 +25,7 @@ from causalgia.reporting import (
     placebo_summary,
     rows,
 )
+from causalgia.reporting.table_formats import is_large
 
 EFFECT = ("contrast", "task")
 
@@ -604,3 +605,12 @@ def test_a_limit_on_an_end_of_the_rope_is_printed_as_that_end():
 def test_large_numbers_of_both_signs_are_short():
     assert format_number(1e8, 3e6) == "1.000e+08"
     assert format_number(-1e8, 3e6) == "-1.000e+08"
+
+
+@pytest.mark.parametrize("name", ["ace", "lower", "upper"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_large_effect_or_limit_of_either_sign_is_written_with_an_exponent(name, sign):
+    row = {"ace": 0.0, "se": 1e5, "lower": -1.0, "upper": 1.0}
+    assert is_large(row | {name: sign * 1e7})
+    assert not is_large(row | {name: sign * 9.9e6})
+    assert not is_large(row | {name: sign * math.inf})

@@ -28,7 +28,7 @@ ROPE = (-0.5, 1.0)
 EFFECT = ("contrast", "task")
 
 
-def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5) -> xr.Dataset:
+def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5, n_models: int = 0) -> xr.Dataset:
     """Skewed outcomes of three tasks, that share parents in a crossover; the last arm has a large effect."""
     rng = np.random.default_rng(7)
     parent = np.arange(n) % 24
@@ -49,7 +49,11 @@ def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5) -> xr.Dataset
         return xr.Dataset(
             {"outcome": (("unit", "task"), y[np.arange(n), given])}, coords | {"assigned": assigned}, attrs
         )
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords | {"parent": ("unit", parent)}, attrs)
+    dims: tuple[str, ...] = ("unit", "arm", "task")
+    if n_models:
+        y = y[..., None] + rng.normal(size=(n_arms, 3, n_models)) + rng.normal(size=(*y.shape, n_models))
+        dims, coords = (*dims, "model"), coords | {"model": [f"m{j}" for j in range(n_models)]}
+    return xr.Dataset({"outcome": (dims, y)}, coords | {"parent": ("unit", parent)}, attrs)
 
 
 def effects(outcomes: xr.Dataset) -> xr.Dataset:
@@ -81,6 +85,17 @@ Verb = tuple[Callable[..., Any], dict[str, Any]]
 
 def of_estimates(verb: Callable[..., Any]) -> Callable[..., Any]:
     return lambda effects, **given: verb(cg.estimate(effects), **given)
+
+
+def of_estimates_over(target: Any) -> Callable[..., Any]:
+    return lambda effects, **given: cg.decide(cg.estimate(effects, target=target), **given)
+
+
+def over_words(effects: xr.Dataset) -> xr.Dataset:
+    kinds = ["control", *["placebo_word"] * (effects.sizes["arm"] - 2), "embed"]
+    return cg.estimate(
+        effects.drop_vars("placebo_word").assign_coords(kind=("arm", kinds)), target="population x words"
+    )
 
 
 def of_selected(effects: xr.Dataset) -> xr.Dataset:
@@ -126,7 +141,19 @@ DRAWS: dict[str, Verb] = {
     "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6}),
     "rare": (cg.decide, {"rope": ROPE, "rare": 0.1}),
 }
-TABLES = {"crossover": CROSSOVER, "parallel": PARALLEL, "words": WORDS, "draws": DRAWS}
+ENSEMBLE: dict[str, Verb] = {
+    "each predictor": (cg.estimate, {}),
+    "over predictors": (cg.estimate, {"target": "population x predictors"}),
+    "over predictors, units": (cg.estimate, {"target": "population x predictors", "cluster": "none"}),
+    "moderated": (cg.estimate, {"target": "population x predictors", "moderate": True}),
+    "next predictor": (cg.estimate, {"target": "next predictor"}),
+    "next, moderated": (cg.estimate, {"target": "next predictor", "moderate": True}),
+    "heterogeneity": (heterogeneity, {"rope": ROPE}),
+    "modification": (modification, {}),
+    "decide next": (of_estimates_over("next predictor"), {"rope": ROPE, "error": "holm"}),
+}
+WORDS["over words"] = (over_words, {})
+TABLES = {"crossover": CROSSOVER, "parallel": PARALLEL, "words": WORDS, "draws": DRAWS, "ensemble": ENSEMBLE}
 EVERY = pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in TABLES.items() for name in table])
 MEASURED = {
     *("ace", "se", "lower", "upper", "control_sd", "largest_ice", "sd", "sd_se", "sd_lower", "sd_upper", "quantiles"),
@@ -161,13 +188,14 @@ def ask(
         given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
     if kind == "draws":
         return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
-    outcomes = change(trial(parallel=kind == "parallel", n_arms=44 if kind == "words" else 5))
+    n_arms, n_models = 44 if kind == "words" else 5, 4 if kind == "ensemble" else 0
+    outcomes = change(trial(parallel=kind == "parallel", n_arms=n_arms, n_models=n_models))
     of = effects(outcomes)
     found = verb(among_words(of) if kind == "words" else of, **given)
     return found.drop_vars(["mean", "sd"]) if name == "modification" else found  # those of the covariate
 
 
-def check_equal(found: xr.Dataset, expected: xr.Dataset) -> None:
+def check_equal(found: xr.Dataset, expected: xr.Dataset, rtol: float = 1e-9) -> None:
     """Hold the variables, but for a root of the covariance, which is not unique, and its second dim of contrasts."""
     assert set(found.data_vars) == set(expected.data_vars)
     for name in {*map(str, found.data_vars)} - {"factor", "covariance"}:
@@ -175,7 +203,7 @@ def check_equal(found: xr.Dataset, expected: xr.Dataset) -> None:
         if here.dtype.kind == "U":
             assert here.tolist() == there.tolist(), name
         else:
-            np.testing.assert_allclose(here, there, rtol=1e-9, atol=1e-13, err_msg=name)
+            np.testing.assert_allclose(here, there, rtol=rtol, atol=1e-13, err_msg=name)
 
 
 @EVERY
@@ -211,6 +239,27 @@ def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(kind: str, na
     for key, value in here.attrs.items():
         if "rope" not in key:  # which is written in numbers
             assert found.attrs[key] == (pytest.approx(value) if isinstance(value, float) else value), key
+
+
+BY_UNITS = [
+    (kind, name)
+    for kind, table in TABLES.items()
+    for name in table
+    if "bootstrap_t" not in name and "sign_flip" not in name and kind != "draws"
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), BY_UNITS)
+def test_the_order_of_units_says_nothing(kind: str, name: str) -> None:
+    """Units from the last to the first, with the parents that they have; random resampling takes them in order."""
+    check_equal(ask(kind, name, lambda y: y.isel(unit=slice(None, None, -1))), ask(kind, name), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ENSEMBLE)
+def test_the_order_of_predictors_says_nothing(name: str) -> None:
+    found = ask("ensemble", name, lambda y: y.isel(model=[2, 0, 3, 1]))
+    expected = ask("ensemble", name)
+    check_equal(found.sel(model=expected["model"]) if "model" in expected.dims else found, expected, rtol=1e-7)
 
 
 SHARED, LINE = np.array([[0.3], [0.2], [0.4], [0.3], [0.1], [0.3], [0.2], [0.3]] * 4), np.linspace(-1, 1, 32)[:, None]

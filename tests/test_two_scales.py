@@ -709,3 +709,18 @@ def test_the_spread_at_the_nodes_is_that_of_many_effects() -> None:
     effect = 40 * (2 + np.where(rng.random(600) < 0.3, rng.normal(0, 6, 600), rng.normal(0, 1, 600)))
     nodes = two_scales(effect + 40 * rng.normal(size=600), Noise(np.full(600, 1600.0))).nodes
     assert nodes.weight @ nodes.tau == pytest.approx(effect.std(), rel=0.05)
+
+
+@pytest.mark.parametrize("effect", [-2.0, 0.0, 3.0])
+def test_one_effect_is_a_normal_in_all_that_is_said_of_it(effect: float) -> None:
+    """Moments, probabilities, quantiles, draws, and the center of the law, which lies about the estimate."""
+    answer, law = two_scales(np.array([effect]), Noise(np.array([0.25]))), norm(effect, 0.5)
+    for x in (-2.5, 0.0, 1.0, 3.2):
+        assert answer.below(np.array([x])).item() == pytest.approx(law.cdf(x), rel=1e-9)
+    for p in (0.025, 0.6):
+        assert answer.quantile(p).item() == pytest.approx(law.ppf(p), rel=1e-9)
+    assert answer.lfsr.item() == pytest.approx(min(law.cdf(0), law.sf(0)))
+    drawn = answer.draw(4_000, np.random.default_rng(0))
+    assert abs(drawn.ace.mean() - effect) < 4 * 0.5 / np.sqrt(4_000)
+    assert np.median(drawn.mu) == pytest.approx(effect, abs=0.1)
+    assert answer.nodes.weight @ answer.nodes.coefficients[:, 0] == pytest.approx(effect, abs=1e-6)

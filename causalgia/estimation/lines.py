@@ -244,7 +244,7 @@ class _CorrelatedPoints:
         least = _EXACT if self.singular else 0.0
         if excess(least) <= 0:
             return 0.0
-        return float(optimize.brentq(excess, least, K / (K - 2), xtol=1e-12, rtol=1e-9))
+        return float(optimize.brentq(excess, least, K / (K - 2) + 1e-9, xtol=1e-12, rtol=1e-9))
 
     def fit(self, scatter: float) -> _Fit:
         """Return the line of least S at a variance of scatter."""
