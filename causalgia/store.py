@@ -318,7 +318,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     OutcomesError
-        If it is not a Dataset, an attribute cannot be stored, or the file cannot be written.
+        If it is not a Dataset, an attribute or a name cannot be stored, or the file cannot be written.
 
     Examples
     --------
@@ -335,8 +335,19 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         )
     target = Path(path)
     _check_attrs(dataset, target)
-    plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
-    return write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
+    try:
+        plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
+        return write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, OutcomesError):
+            raise
+        raise _not_held(target, error) from error
+
+
+def _not_held(path: str | Path, error: Exception) -> OutcomesError:
+    """Return the error for what HDF5 holds not: a zero byte, half a surrogate pair, names that differ in a slash."""
+    why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return OutcomesError(f"{path}: HDF5 does not hold a name or a value of it ({why}); rename or drop it")
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
@@ -432,9 +443,10 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
         raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is none of {known}; give what cg.decide returns")
     try:
         return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
-    except (TypeError, ValueError) as error:  # a name with a zero byte, or two that differ in a slash
-        why = str(error).splitlines()[0][:200]
-        raise OutcomesError(f"{path}: HDF5 does not hold a name or a value of it ({why}); rename or drop it") from error
+    except (TypeError, ValueError) as error:
+        if isinstance(error, OutcomesError):
+            raise
+        raise _not_held(path, error) from error
 
 
 def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
@@ -500,6 +512,8 @@ def _all_names(dataset: xr.Dataset) -> list[Any]:
 
 def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
+        if "\0" in str(name):  # after which HDF5 would cut it
+            raise _not_held(target, ValueError(f"a zero byte in attrs[{quoted(name)}]"))
         if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
             kind = type(value).__name__
             raise OutcomesError(
