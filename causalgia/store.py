@@ -338,9 +338,9 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     try:
         plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
         return write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
-    except (TypeError, ValueError) as error:
-        if isinstance(error, OutcomesError):
-            raise
+    except OutcomesError:
+        raise
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         raise _not_held(target, error) from error
 
 
@@ -443,9 +443,9 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
         raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is none of {known}; give what cg.decide returns")
     try:
         return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
+    except OutcomesError:
+        raise
     except (TypeError, ValueError) as error:
-        if isinstance(error, OutcomesError):
-            raise
         raise _not_held(path, error) from error
 
 
