@@ -7,6 +7,7 @@ schema is the only interface between trials, which write `outcomes`, and inferen
 from __future__ import annotations
 
 from itertools import pairwise
+from numbers import Number
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -280,6 +281,12 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
         raise OutcomesError(
             f"{kind}: {name} {int(absent.argmax())} has no name, but {values[absent][0]!s}; give it one"
         )
+    if values.dtype.kind == "O":
+        odd = next((i for i, value in enumerate(values) if not isinstance(value, str | bytes | Number)), None)
+        if odd is not None:
+            raise OutcomesError(
+                f"{kind}: {name} {odd} is {quoted(values[odd])}, and names are text or numbers; rename it"
+            )
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
     if values.dtype.kind in "iuU" and name in dataset.indexes and dataset.indexes[name].is_unique:

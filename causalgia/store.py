@@ -319,7 +319,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     OutcomesError
-        If it is not a Dataset, an attribute cannot be stored, or the file cannot be written.
+        If it is not a Dataset, an attribute or a name cannot be stored, or the file cannot be written.
 
     Examples
     --------
@@ -336,32 +336,30 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         )
     target = Path(path)
     _check_attrs(dataset, target)
-    plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
-    return write_netcdf(target, lambda place: _fill_netcdf(plain, place, of=target))
-
-
-def _fill_netcdf(dataset: xr.Dataset, path: Path, *, of: Path) -> None:
-    """Write the bytes of ``to_netcdf``, which would load `distributed` for a lock that numbers in memory do not need.
-
-    Raises
-    ------
-    OutcomesError
-        If a name, a value or an attribute is none that netCDF has.
-    """
     try:
-        if any(is_lazy(variable) for variable in dataset.variables.values()):
-            dataset.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
-            return
-        target = xr.backends.H5NetCDFStore.open(path, mode="w", format="NETCDF4", lock=False)
-        try:
-            dataset.dump_to_store(target)
-        finally:
-            target.close()
-    except (OSError, MemoryError):
+        plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
+        return write_netcdf(target, lambda place: _fill_netcdf(plain, place))
+    except (OutcomesError, OSError, MemoryError):
         raise
     except Exception as error:  # xarray, h5netcdf and h5py each have kinds of their own
-        msg = f"{of}: netCDF cannot hold this Dataset ({first_line(error)}); drop or convert it"
-        raise OutcomesError(msg) from error
+        raise _not_held(target, error) from error
+
+
+def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write the bytes of ``to_netcdf``, which would load `distributed` for a lock that numbers in memory do not need."""
+    if any(is_lazy(variable) for variable in dataset.variables.values()):
+        dataset.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
+        return
+    target = xr.backends.H5NetCDFStore.open(path, mode="w", format="NETCDF4", lock=False)
+    try:
+        dataset.dump_to_store(target)
+    finally:
+        target.close()
+
+
+def _not_held(path: str | Path, error: Exception) -> OutcomesError:
+    """Return the error for what HDF5 cannot store: a zero byte, half a surrogate pair, names that differ in a slash."""
+    return OutcomesError(f"{path}: HDF5 cannot store a name or a value of it ({first_line(error)}); rename or drop it")
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
@@ -457,9 +455,10 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
         raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is not one of {known}; give what cg.decide returns")
     try:
         return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
-    except (TypeError, ValueError) as error:  # a name with a zero byte, or two that differ in a slash
-        why = str(error).splitlines()[0][:200]
-        raise OutcomesError(f"{path}: HDF5 does not hold a name or a value of it ({why}); rename or drop it") from error
+    except OutcomesError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise _not_held(path, error) from error
 
 
 def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
@@ -525,6 +524,8 @@ def _all_names(dataset: xr.Dataset) -> list[Any]:
 
 def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
+        if "\0" in str(name):  # after which HDF5 would cut it
+            raise _not_held(target, ValueError(f"a zero byte in attrs[{quoted(name)}]"))
         if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
             kind = type(value).__name__
             raise OutcomesError(

@@ -98,7 +98,7 @@ def test_what_is_no_table_of_contrasts_and_tasks(estimates: xr.Dataset, tmp_path
     ("change", "message"),
     [
         (lambda x: x.assign_attrs(n=10**30), "attrs\\['n'\\] = 10+ is beyond 64 bits"),
-        (lambda x: x.assign_attrs(n="\ud800"), "HDF5 does not hold a name or a value"),
+        (lambda x: x.assign_attrs(n="\ud800"), "HDF5 cannot store a name or a value"),
         (lambda x: x.assign_attrs(n=[1]), "attrs\\['n'\\] is a list"),
         (
             lambda x: x.assign(verdict=x["verdict"].where(x["ace"] > 9, "enhances")),

@@ -28,6 +28,7 @@ from causalgia.errors import (
     EstimateError,
     InferenceError,
     OutcomesError,
+    PredictorError,
     RandomnessError,
     SequenceError,
     StoreError,
@@ -40,6 +41,7 @@ from causalgia.long_text import pack_text, unpack_text
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
 from causalgia.sequences.genome import Genome
 from causalgia.spreadsheet import as_cell, from_cell, to_csv
+from causalgia.trial.archive.files import encode_values
 from causalgia.trial.archive.files import parse_json as parse_stored_json
 from causalgia.trial_file import read_library_spec, read_spec
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
@@ -394,6 +396,41 @@ def test_a_task_without_a_name_is_refused():
     for names in ([np.nan], np.array([None], dtype=object)):
         with pytest.raises(OutcomesError, match="task 0 has no name"):
             cg.contrast(frame().assign_coords(task=names), control="c")
+
+
+@pytest.mark.parametrize("name", [("t",), ["t"], {"t"}, 3j, str], ids=repr)
+def test_a_name_that_is_no_text_and_no_number_is_refused(name):
+    names = np.empty(1, object)
+    names[0] = name
+    if isinstance(name, complex):
+        assert cg.contrast(frame().assign_coords(task=names), control="c").sizes["task"] == 1
+        return
+    with pytest.raises(OutcomesError, match="task 0 is .*, and names are text or numbers; rename it"):
+        cg.contrast(frame().assign_coords(task=names), control="c")
+
+
+@pytest.mark.parametrize("odd", ["a\ud800", "a\0b"])
+def test_text_that_no_file_holds_is_refused_where_it_is_saved(tmp_path, odd):
+    for made in (
+        frame().assign_coords(task=[odd]),
+        frame().assign_attrs(scale=odd),
+        frame().assign_attrs({odd: "x"}),
+        *([frame().assign({odd: 1.0})] if "\0" not in odd else []),  # which is escaped, and comes back
+    ):
+        with pytest.raises(
+            OutcomesError, match=r"x\.nc: HDF5 cannot store a name or a value of it .*; rename or drop"
+        ):
+            store.save(made, tmp_path / "x.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_a_surrogate_pair_in_a_task_is_refused(tmp_path):
+    with pytest.raises(
+        PredictorError, match=r"task 'a\\ud800' holds half a surrogate pair, which no file does; rename it"
+    ):
+        cg.FunctionPredictor(lambda x: x[:, 0, 0], tasks=["a\ud800"])
+    with pytest.raises(StoreError, match=r"'a\\ud800' holds half a surrogate pair, which no file does; rename it"):
+        encode_values(np.array(["b", "a\ud800"]))
 
 
 def test_reports_do_nothing_to_a_terminal():

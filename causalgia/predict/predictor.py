@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -21,6 +23,7 @@ from causalgia.types import Tokens
 Layout: TypeAlias = Literal["NCL", "NLC"]
 Scale: TypeAlias = str | Mapping[str, str] | Sequence[str]
 Progress: TypeAlias = Callable[[int], None]
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 LONG = 50_000
 """Bases above which sequences go through a network one at a time, unless a batch size is given."""
 
@@ -374,7 +377,11 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     if odd or not given:
         msg = f"{what} names are non-empty strings, at least one; got {quoted(odd[0] if odd else given)}"
         raise PredictorError(msg)
-    twice = next((name for name in given if given.count(name) > 1), None)
+    half = next((name for name in given if _HALF_PAIR.search(name)), None)
+    if half is not None:
+        msg = f"{what} {quoted(half)} holds half a surrogate pair, which no file does; rename it"
+        raise PredictorError(msg)
+    twice = next((name for name, n in Counter(given).items() if n > 1), None)
     if twice is not None:
         msg = f"{what} {quoted(twice)} is named twice in {quoted(list(given))}; give each {what} a name of its own"
         raise PredictorError(msg)

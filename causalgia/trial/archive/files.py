@@ -282,7 +282,12 @@ def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
     array([1, 0, 2, 0], dtype=uint8)
     """
     if values.dtype.kind == "U":
-        return np.frombuffer(_vlen().encode(values.reshape(-1).astype(object)), np.uint8)
+        try:
+            return np.frombuffer(_vlen().encode(values.reshape(-1).astype(object)), np.uint8)
+        except UnicodeEncodeError as error:
+            raise StoreError(
+                f"{quoted(error.object)} holds half a surrogate pair, which no file does; rename it"
+            ) from error
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
 
 
