@@ -191,7 +191,9 @@ def _check_one_kind(names: list[str], path: Path) -> None:
     by_name: dict[str, list[str]] = {}
     for name in names:
         by_name.setdefault(_kind_of_replicate(name), []).append(name)
-    kinds = [kind for alike in by_name.values() for kind in ([[one] for one in alike] if _named(alike) else [alike])]
+    kinds = [
+        kind for alike in by_name.values() for kind in ([[one] for one in alike] if _differ_in_name(alike) else [alike])
+    ]
     if len(kinds) > 1:
         listed = "; ".join(map(", ".join, kinds))
         first = kinds[0]
@@ -202,15 +204,15 @@ def _check_one_kind(names: list[str], path: Path) -> None:
         )
 
 
-def _named(names: list[str]) -> bool:
+def _differ_in_name(names: list[str]) -> bool:
     """Return whether the numbers of these names belong to the names, as those of cell lines and days do.
 
     They do not count: no word for a replicate or separator stands before them, and they are not in sequence.
 
     Examples
     --------
-    >>> _named(["SW480", "SW620"]), _named(["day0", "day7"]), _named(["S1", "S2"]), _named(["rep1", "rep3"])
-    (True, True, False, False)
+    >>> [_differ_in_name(names) for names in (["SW480", "SW620"], ["day0", "day7"], ["S1", "S2"], ["rep1", "rep3"])]
+    [True, True, False, False]
     """
     found = [_WITH_NUMBER.fullmatch(name) for name in names]
     numbers = {int(one[1]) for one in found if one}
