@@ -346,7 +346,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
 
 
 def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write the bytes of ``to_netcdf``, which would load `distributed` for a lock that numbers in memory do not need."""
+    """Write what ``to_netcdf`` does, without loading `distributed` for a lock that numbers in memory do not need."""
     if any(is_lazy(variable) for variable in dataset.variables.values()):
         dataset.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
         return
