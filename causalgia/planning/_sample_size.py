@@ -278,8 +278,7 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
         raise EstimateError(
             f"{plan.name(never)}: no number of units reaches a half width of {half_width:g}, because "
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
-            "(cg.planning.cheapest_split says how many), or restrict the claim to one predictor, by selecting "
-            "it on the dim 'model'"
+            "(cg.planning.cheapest_split says how many), or restrict the claim to one of the dim 'model'"
         )
     return _units_dataset(
         plan, clusters, {"half_width": reached(clusters)}, {"ci_prob": ci_prob, "question": "half width"}
