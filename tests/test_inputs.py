@@ -417,9 +417,7 @@ def test_text_that_no_file_holds_is_refused_where_it_is_saved(tmp_path, odd):
         frame().assign_attrs({odd: "x"}),
         *([frame().assign({odd: 1.0})] if "\0" not in odd else []),  # which is escaped, and comes back
     ):
-        with pytest.raises(
-            OutcomesError, match=r"x\.nc: HDF5 cannot store a name or a value of it .*; rename or drop"
-        ):
+        with pytest.raises(OutcomesError, match=r"x\.nc: HDF5 cannot store a name or a value of it .*; rename or drop"):
             store.save(made, tmp_path / "x.nc")
     assert not list(tmp_path.iterdir())
 
