@@ -13,9 +13,9 @@ _EDITS = (
 
 REASONS: dict[str, str] = {
     "startup: show": (
-        "xarray that reads one file of the trial takes 0.8 s by itself: pandas is most of `import xarray`, and "
-        "wherever dask is installed xarray loads `dask.array` and scipy with its first Dataset (0.3 s); of the time that "
-        "all imports take (`python -X importtime`) 6 % is this library's"
+        "xarray that reads one file of the trial takes 0.8 s by itself: pandas is most of `import xarray`, and where "
+        "dask is installed xarray loads `dask.array` and scipy with its first Dataset (0.3 s); of the time that all "
+        "imports take (`python -X importtime`) 6 % is this library's"
     ),
     "marginalize: tangermeme / run, ResidualBind": _FORWARDS.format(1.77),
     "marginalize: tangermeme / run, DeepSTARR": _FORWARDS.format(1.81),
