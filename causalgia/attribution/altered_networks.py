@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 By: TypeAlias = Literal["zero", "mean", "resample"]
 _PRIME = 2**31 - 1
@@ -92,7 +95,7 @@ class Nullified(TorchPredictor):
         *,
         names: Sequence[str] | None = None,
         by: By = "zero",
-        sequences: Source | Any = None,
+        sequences: Source | xr.Dataset | None = None,
         at: At = "output",
     ) -> None:
         whole = as_torch_predictor(predictor, "Nullified")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Rope
-from causalgia.design import Arm
+from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -25,6 +25,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +36,7 @@ MOST_TILES = 6
 
 
 def tile_interactions(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tiles: Sequence[Span],
     tss: Span | None = None,

@@ -26,6 +26,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _LEAST = {"uniform": 1, "shuffle": 2, "dinucleotide_shuffle": 4}
 
 
 def tile_search(
-    sequences: Any,
+    sequences: Source | Genomic,
     predictor: Predictor,
     *,
     rng: RNG,

@@ -14,6 +14,7 @@ import xarray as xr
 
 from causalgia._run import run
 from causalgia.analysis import Analysis, kept_analysis
+from causalgia.analysis_values import Contrasts
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
@@ -29,7 +30,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
-from causalgia.experiments._junctions import motifs_with_thresholds
+from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
@@ -130,9 +131,9 @@ class Claim:
     predictor: Predictor | None = None
     rng: RNG = field(kw_only=True)
     control: str | None = field(default=None, kw_only=True)
-    contrasts: Any = field(default=None, kw_only=True)
+    contrasts: Contrasts | None = field(default=None, kw_only=True)
     real: Source | None = field(default=None, kw_only=True)
-    motifs: Any = field(default=None, kw_only=True)
+    motifs: Motifs | None = field(default=None, kw_only=True)
     positive: str | Motif | None = field(default=None, kw_only=True)
     frugal: bool = field(default=False, kw_only=True)
     key: int = field(init=False, repr=False)

@@ -22,15 +22,15 @@ from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element,
 from causalgia.multiplicity import weighted_bh
 from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.planning.power_functions import as_probability
-from causalgia.types import Array, Codes, Mask
+from causalgia.types import Array, Codes, EstimateTable, Mask
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
 
 
 def concordance(
-    virtual: Any,
-    measured: Any,
+    virtual: EstimateTable,
+    measured: EstimateTable,
     *,
     contrasts: Mapping[str, str] | None = None,
     task: str | None = None,
