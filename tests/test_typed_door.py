@@ -42,6 +42,9 @@ cg.estimation.hypotheses(table, {"a": {"x": 1, "y": -1}})
 cg.refute(xr.Dataset(), None, rng=0, contrasts={"a": {"x": 1, "y": -1}}, motifs=["GATA"])
 cg.plot.sharing(cg.infer(table, rng=0))
 cg.tidy(xr.DataTree())
+cg.Decided(rope=0, contrasts="a - b")
+cg.from_effects([1.0], [0.1], names=table.index)
+print(cg.experiments.variants([], "genome.fa").notes)
 x = xr.Dataset()
 """
 WRONG = {

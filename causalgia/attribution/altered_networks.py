@@ -108,15 +108,15 @@ class Nullified(TorchPredictor):
         side = "out" if at == "output" else "in"
         found = [getattr(part, name, None) for name in (f"{side}_channels", f"{side}_features", "num_features")]
         n_channels = next((n for n in found if isinstance(n, int)), None)
-        kept = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
-        _check_channels(kept, n_channels, layer)
-        values = None if by == "zero" else _replacements(whole, layer, at, kept, sequences, mean=by == "mean")
-        self.layer, self.channels, self.by, self.at = layer, kept, by, at
+        nulled = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
+        _check_channels(nulled, n_channels, layer)
+        values = None if by == "zero" else _replacements(whole, layer, at, nulled, sequences, mean=by == "mean")
+        self.layer, self.channels, self.by, self.at = layer, nulled, by, at
         self._whole = whole
-        self._nulls = (layer, kept, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
+        self._nulls = (layer, nulled, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
         super().__init__(
             _WithoutChannels(
-                whole.module, layer, kept, at, values, whole.layout, None if names is None else len(names)
+                whole.module, layer, nulled, at, values, whole.layout, None if names is None else len(names)
             ),
             **same_options(whole),
         )

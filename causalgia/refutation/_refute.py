@@ -11,9 +11,9 @@ import xarray as xr
 from scipy import spatial
 
 from causalgia._run import run
-from causalgia.analysis_values import Contrasts
 from causalgia.checks import nearest
 from causalgia.design import Design
+from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
 from causalgia.experiments._junctions import Motifs
 from causalgia.predict import Predictor

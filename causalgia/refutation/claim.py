@@ -13,13 +13,13 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._run import run
-from causalgia.analysis import Analysis, kept_analysis
-from causalgia.analysis_values import Contrasts
+from causalgia.analysis import Analysis, stored_analysis
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
 from causalgia.design.patterns import as_pattern
 from causalgia.effects import contrast
+from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -182,7 +182,7 @@ class Claim:
     @cached_property
     def analysis(self) -> Analysis:
         """The analysis stored with the outcomes."""
-        return kept_analysis(self.outcomes) or Analysis()
+        return stored_analysis(self.outcomes) or Analysis()
 
     @cached_property
     def averaged(self) -> xr.Dataset:

@@ -216,8 +216,8 @@ def sentences_on_tasks(found: Sequence[str], shown: Sequence[str], every: Sequen
     def task_of(text: str) -> str | None:
         return next((name for name in longest_first if text.startswith((f"Task {name}:", f"Task {name},"))), None)
 
-    kept = {None, *shown}
-    return tuple(text for text in found if task_of(text) in kept)
+    shown_tasks = {None, *shown}
+    return tuple(text for text in found if task_of(text) in shown_tasks)
 
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
