@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis, kept_analysis
+from causalgia.analysis import Analysis, stored_analysis
 from causalgia.choices import Error, is_matched_rope, is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
@@ -146,13 +146,13 @@ def steps(
     """
     if not keeps_effects(outcomes):
         validate(outcomes, "outcomes")
-    asked = requested_analysis(outcomes, analysis)
-    check_rope(asked)
+    requested = requested_analysis(outcomes, analysis)
+    check_rope(requested)
     key = root_key(rng)
-    effects, estimates = estimate_effects(outcomes, asked, rng=derive(key, "adjust"))
+    effects, estimates = estimate_effects(outcomes, requested, rng=derive(key, "adjust"))
     check_has_errors(estimates)
     estimates = _with_placebo_class(estimates, placebo_class)
-    return infer_and_decide(outcomes, effects, estimates, asked, key, client=client)
+    return infer_and_decide(outcomes, effects, estimates, requested, key, client=client)
 
 
 def _with_placebo_class(estimates: xr.Dataset, classes: Mapping[str, int] | None) -> xr.Dataset:
@@ -211,10 +211,10 @@ def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
 
 
 def infer_and_decide(
-    kept: xr.Dataset,
+    stored: xr.Dataset,
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
-    asked: Analysis,
+    requested: Analysis,
     key: int,
     *,
     client: Client | None = None,
@@ -223,13 +223,13 @@ def infer_and_decide(
 
     Parameters
     ----------
-    kept
+    stored
         The Dataset whose attrs hold the preregistered analysis.
     effects
         Effects of units, or None.
     estimates
         Estimates of these effects.
-    asked
+    requested
         The analysis, with a region of practical equivalence.
     key
         Root key of the random streams.
@@ -238,10 +238,10 @@ def infer_and_decide(
     """
     from causalgia.verdicts.rope import left_out_sentence, tasks_that_vary, warn_of_left_out, with_note
 
-    tasks = tasks_that_vary(estimates, asked.rope)
-    note = left_out_sentence(estimates, tasks, asked.rope)
-    posterior, decisions = _posterior_and_decisions(kept, effects, estimates, tasks, asked, key, client)
-    attrs = analysis_attrs(kept, asked)  # may warn (exploratory), so after everything that may raise
+    tasks = tasks_that_vary(estimates, requested.rope)
+    note = left_out_sentence(estimates, tasks, requested.rope)
+    posterior, decisions = _posterior_and_decisions(stored, effects, estimates, tasks, requested, key, client)
+    attrs = analysis_attrs(stored, requested)  # may warn (exploratory), so after everything that may raise
     warn_of_left_out(note)
     return Steps(
         effects,
@@ -252,11 +252,11 @@ def infer_and_decide(
 
 
 def _posterior_and_decisions(
-    kept: xr.Dataset,
+    stored: xr.Dataset,
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
     tasks: list[Any],
-    asked: Analysis,
+    requested: Analysis,
     key: int,
     client: Client | None,
 ) -> tuple[Any, xr.Dataset]:
@@ -265,11 +265,11 @@ def _posterior_and_decisions(
 
     effects, estimates = None if effects is None else select_tasks(effects, tasks), select_tasks(estimates, tasks)
     posterior, exact = None, _has_no_spread(estimates)
-    if asked.error == "auto" and is_monitored(kept, estimates):
-        by_tests = _decide_effects(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
-        return None, by_sequence(by_tests, kept)
-    error, why = deciding_error(estimates, asked)
-    chosen = replace(asked, error=error, across=None if error in BY_TESTS else asked.across)
+    if requested.error == "auto" and is_monitored(stored, estimates):
+        by_tests = _decide_effects(effects, estimates, None, replace(requested, error="bh"), rng=derive(key, "decide"))
+        return None, by_sequence(by_tests, stored)
+    error, why = deciding_error(estimates, requested)
+    chosen = replace(requested, error=error, across=None if error in BY_TESTS else requested.across)
     if chosen.error not in BY_TESTS and not exact.all():
         from causalgia.posterior import infer
 
@@ -279,9 +279,9 @@ def _posterior_and_decisions(
     if posterior is not None and exact.any():
         decisions = _add_exact_contrasts(decisions, estimates, exact, chosen)
     if why:
-        alone = ", and tasks share nothing" if asked.across is not None else ""
+        alone = ", and tasks share nothing" if requested.across is not None else ""
         decisions = with_notes(decisions, f"tests decide, and no posterior of these effects{alone}: {why}")
-    if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
+    if chosen.error in BY_TESTS and (requested.law != Analysis().law or requested.prior is not None):
         decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
     return posterior, decisions
 
@@ -318,9 +318,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
     OutcomesError
         If there is neither.
     """
-    kept = kept_analysis(outcomes)
+    stored = stored_analysis(outcomes)
     if analysis is None:
-        analysis = kept
+        analysis = stored
     if analysis is None:
         raise OutcomesError(
             "these outcomes have no stored analysis; give one: cg.Analysis(control='...', rope=(lower, upper))"
@@ -331,7 +331,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         )
     analysis = analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
     if keeps_effects(outcomes):
-        of = kept if kept is not None and kept.asks else (kept or Analysis()).asking(_stored_question(outcomes))
+        of = stored if stored is not None and stored.asks else (stored or Analysis()).asking(_stored_question(outcomes))
         differ = [
             name for name in ("control", "contrasts", "interaction", "scale", "tasks") if name in analysis.differs(of)
         ]
@@ -387,10 +387,10 @@ def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Datase
 
 
 def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
-    kept = kept_analysis(outcomes)
-    if kept is None:
+    stored = stored_analysis(outcomes)
+    if stored is None:
         return "the whole analysis: none was kept with the outcomes"
-    if fields := ", ".join(analysis.differs(kept)):
+    if fields := ", ".join(analysis.differs(stored)):
         text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
         warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
     return ", ".join(filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields)))
@@ -518,9 +518,9 @@ def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     if "model" not in estimates.dims:
         return estimates
     n = estimates.sizes["model"]
-    kept = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
+    columns = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
     mean, spread = (
-        average_over_predictors(estimates[[name for name in kept if name in estimates]]),
+        average_over_predictors(estimates[[name for name in columns if name in estimates]]),
         estimates["ace"].var("model", ddof=1),
     )
     return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia._run import run
-from causalgia.analysis import Analysis, kept_analysis, placebo_word_contrasts
+from causalgia.analysis import Analysis, placebo_word_contrasts, stored_analysis
 from causalgia.checks import nearest
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS, LEAST_TO_SHARE, is_placebo_rope
 from causalgia.design import Design, Genomic, NullModel
@@ -113,17 +113,17 @@ def confirm(
     check_dataset(screen, "outcomes")
     whole = load_design(screen) if design is None else _check_screen(design, screen)
     _check_predictor(screen, predictor, other_predictor)
-    analysis = (kept_analysis(screen) or Analysis()).asking(whole.asked)
+    analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
     names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
     again = _confirmation_design(whole, null, arms, n_units)
-    kept = _confirmation_analysis(
+    planned = _confirmation_analysis(
         analysis,
         _analyzed_contrasts(again, analysis, names),
         of_parents=units == SAME and _has_two_units_per_parent(again),
     )
-    outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept, client=client)
+    outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=planned, client=client)
     confirms = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     return outcomes.assign_attrs(confirms=confirms, rng=seed)
@@ -226,11 +226,11 @@ def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
 
 def _confirmation_design(design: Design, null: NullModel, arms: list[str], n_units: int | None) -> Design:
     most = null.available if isinstance(null, Genomic) else design.n_units
-    kept = [arm for arm in design.named_arms if arm.name in arms]
+    remaining = [arm for arm in design.named_arms if arm.name in arms]
     if design.blocks not in (None, "parent"):
         raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
     n = min(most, design.n_units) if n_units is None else n_units
-    return Design(null=null, arms=kept, n_units=n, assignment=design.assignment, blocks=design.blocks)
+    return Design(null=null, arms=remaining, n_units=n, assignment=design.assignment, blocks=design.blocks)
 
 
 def _has_two_units_per_parent(design: Design) -> bool:

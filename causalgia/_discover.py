@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia._run import run
 from causalgia.attribution import match, propose
-from causalgia.attribution._propose import methods_asked
+from causalgia.attribution._propose import requested_methods
 from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
 from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
@@ -221,14 +221,14 @@ def discover(
     predictor = predictor.with_incremental_edits(fresh.length)
     settings: dict[str, str | int] = {
         "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
-        "method": method if isinstance(method, str) else ", ".join(methods_asked(method)),
+        "method": method if isinstance(method, str) else ", ".join(requested_methods(method)),
     }  # fmt: skip
 
     def proposing_words() -> xr.Dataset:
         of = proposing.parents_given
         return propose(sequences=of, predictor=predictor, method=method, rng=derive(key, "propose"))
 
-    proposed = _kept_proposals(folder, settings, proposing_words)
+    proposed = _retained_proposals(folder, settings, proposing_words)
     n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
     n_copies = len(given) - len(distinct)
     copies = [f"{n_copies:,} of {len(given):,} sequences are copies of others, on either strand, and are left out."]
@@ -273,7 +273,7 @@ def discover(
     return Discovery(table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh, sentences)
 
 
-def _kept_proposals(
+def _retained_proposals(
     folder: Path | None, settings: Mapping[str, str | int], make: Callable[[], xr.Dataset]
 ) -> xr.Dataset:
     """Return the proposals that a folder holds, if their settings are these, else make them and keep them there."""
@@ -344,8 +344,8 @@ def _without_copies(given: Sequences) -> Sequences:
     _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
     if len(first) == len(given):
         return given
-    kept = np.sort(first)
-    return Sequences(given.tokens[kept], tuple(str(given.names[row]) for row in kept))
+    retained = np.sort(first)
+    return Sequences(given.tokens[retained], tuple(str(given.names[row]) for row in retained))
 
 
 def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
@@ -400,7 +400,7 @@ def _table(
     import pandas as pd
 
     words, by = proposed["consensus"].to_numpy().tolist(), proposed["method"].to_numpy()
-    seen = dict(zip(words, proposed["n_units"].to_numpy().tolist(), strict=True))
+    counts = dict(zip(words, proposed["n_units"].to_numpy().tolist(), strict=True))
     methods = {word: ", ".join(by[row]) for word, row in zip(words, proposed["proposed_by"].to_numpy(), strict=True)}
     verdicts, q = decisions["verdict"], decisions["q"]
     if "model" not in verdicts.dims:
@@ -409,8 +409,10 @@ def _table(
     rows = []
     for word in dict.fromkeys(words):
         for task in decisions["task"].to_numpy().tolist():
-            said = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
-            verdict = next((one for one in ("increases", "decreases", "negligible") if said.count(one) >= majority), "")
+            labels = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
+            verdict = next(
+                (one for one in ("increases", "decreases", "negligible") if labels.count(one) >= majority), ""
+            )
             row = over.sel(contrast=word, task=task)
             if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "increases"):
                 verdict = ""  # the mean over members has the sign of the others
@@ -422,8 +424,8 @@ def _table(
                     **{column: float(row[column]) for column in ("ace", "lower", "upper")},
                     "q": float(np.sort(q.sel(contrast=word, task=task).to_numpy())[majority - 1]),
                     "verdict": verdict or "undecided",
-                    "members": max(said.count(one) for one in _DIRECTED),
-                    "sequences": seen[word],
+                    "members": max(labels.count(one) for one in _DIRECTED),
+                    "sequences": counts[word],
                     "methods": methods[word],
                 }
             )

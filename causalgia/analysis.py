@@ -491,30 +491,30 @@ def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
     return Analysis.from_json(text) if text.startswith("{") else Analysis()
 
 
-def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
+def stored_analysis(outcomes: xr.Dataset) -> Analysis | None:
     """Return the analysis stored with the outcomes before they were seen, or None.
 
     Examples
     --------
     >>> import xarray as xr
     >>> ask = Analysis(control="placebo", rope=0)
-    >>> kept_analysis(xr.Dataset(attrs={"analysis": ask.to_json()})) == ask, kept_analysis(xr.Dataset())
+    >>> stored_analysis(xr.Dataset(attrs={"analysis": ask.to_json()})) == ask, stored_analysis(xr.Dataset())
     (True, None)
     """
-    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    if kept == Analysis():
+    planned = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    if planned == Analysis():
         return None
-    return kept if kept.asks else kept.asking(design_question(outcomes))
+    return planned if planned.asks else planned.asking(design_question(outcomes))
 
 
-def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
+def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]:
     """Return the attribute ``exploratory`` of a result: arguments of a verb that differ from the stored analysis.
 
     Parameters
     ----------
     attrs
         Of the Dataset given to the verb; without a stored analysis nothing is marked.
-    **asked
+    **fields
         Fields of `Analysis`, as given to the verb.
 
     Examples
@@ -522,12 +522,14 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     >>> exploratory_attrs({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
     {'exploratory': 'control'}
     """
-    kept = analysis_in_attrs(attrs)
+    planned = analysis_in_attrs(attrs)
     other = [
-        name for name, value in asked.items() if as_comparable(name, getattr(kept, name)) != as_comparable(name, value)
+        name
+        for name, value in fields.items()
+        if as_comparable(name, getattr(planned, name)) != as_comparable(name, value)
     ]
     known = [name for name in str(attrs.get("exploratory", attrs.get("protocol_deviations", ""))).split(", ") if name]
-    marked = dict.fromkeys([*known, *(other if kept != Analysis() else [])])
+    marked = dict.fromkeys([*known, *(other if planned != Analysis() else [])])
     return {"exploratory": ", ".join(marked)} if marked else {}
 
 

@@ -226,10 +226,10 @@ def as_number(
 
 def as_positive(value: object, name: str, *, error: type[CausalgiaError] = PredictorError) -> float:
     """Return a finite number above 0, or raise `error` naming it."""
-    checked = as_number(value, name, error=error)
-    if checked <= 0:
+    number = as_number(value, name, error=error)
+    if number <= 0:
         raise error(f"{name}={quoted(value)} must be above 0")
-    return checked
+    return number
 
 
 def as_int(value: object, name: str, *, least: int = 1, error: type[CausalgiaError] = PredictorError) -> int:

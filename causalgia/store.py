@@ -392,8 +392,9 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
         raise OutcomesError(f"{source}: two variables or dims are both named {quoted(min(twice))}; rename one")
     read = read.rename(names)
-    read.attrs = {name: _as_python(value) for name, value in read.attrs.items()}
-    read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})
+    read.attrs = {name: value.item() if isinstance(value, np.generic) else value for name, value in read.attrs.items()}
+    objects = [array for array in read.coords.values() if array.dtype.kind == "O"]
+    read = read.assign_coords({array.name: array.copy(data=array.to_numpy().astype(np.str_)) for array in objects})
     try:
         return validate(read, kind, positions=True)
     except OutcomesError as error:
@@ -535,11 +536,3 @@ def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
             raise OutcomesError(
                 f"{target}: attrs[{quoted(name)}] = {quoted(value)} is beyond 64 bits, which no file holds; drop it"
             )
-
-
-def _as_python(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _as_text(array: xr.DataArray) -> xr.DataArray:
-    return array.copy(data=array.to_numpy().astype(np.str_))

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     import xarray as xr
 
@@ -25,6 +27,8 @@ Tokens: TypeAlias = NDArray[np.uint8]
 Units: TypeAlias = NDArray[np.uint64]
 #: estimates or effects, or a table with columns ``effect`` and ``se``
 EstimateTable: TypeAlias = "xr.Dataset | pd.DataFrame"
+#: a posterior in groups: that of `causalgia.infer`, or of another sampler
+PosteriorGroups: TypeAlias = "xr.DataTree | HasGroups | Mapping[str, xr.Dataset]"
 
 
 class HasGroups(Protocol):

@@ -17,7 +17,7 @@ rng = 7
 null = {kind = "uniform", length = 200}
 predictor = {zoo = "gata1_like"}
 analysis = {control = "placebo"}
-mpra = {oligo_length = 230, adapters = "lentimpra", scrambles = 20}
+mpra = {oligo_length = 230, adapters = "lentimpra", n_scrambles = 20}
 [arms]
 placebo = {placebo = "AGATAAG", at = 96}
 "GATA1, far" = {embed = "AGATAAG", at = 36}

@@ -23,7 +23,7 @@ null = {kind = "uniform", length = 200}
 predictor = {zoo = "gata1_like"}
 arms = {placebo = {placebo = "AGATAAG", at = 96}, GATA1 = {embed = "AGATAAG", at = 96}}
 analysis = {control = "placebo"}
-mpra = {oligo_length = 230, adapters = "lentimpra", scrambles = 20}
+mpra = {oligo_length = 230, adapters = "lentimpra", n_scrambles = 20}
 """
 
 

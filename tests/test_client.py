@@ -99,7 +99,7 @@ def fitted(method: Any, client: Any) -> xr.Dataset:
 def searched(client: Any) -> xr.Dataset:
     sequences = [s[:40] + "ATGCTGAGTCAT" + s[52:] for s in random(8, 80)]
     oracle = cg.zoo.oracle("long_range")
-    return tile_search(sequences, oracle, rng=0, rope=(-0.5, 0.5), n_draws=2, least=20, client=client)
+    return tile_search(sequences, oracle, rng=0, rope=(-0.5, 0.5), n_draws=2, min_width=20, client=client)
 
 
 def greedy(client: Any) -> xr.Dataset:

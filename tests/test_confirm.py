@@ -7,7 +7,7 @@ import pytest
 
 import causalgia as cg
 from causalgia import store
-from causalgia._analyze import kept_analysis
+from causalgia._analyze import stored_analysis
 from causalgia._confirm import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
 from causalgia.long_text import LONGEST_ATTRIBUTE
@@ -197,7 +197,7 @@ def test_placebo_words_come_along_where_they_judge():
     assert confirmed(screen(arms={**ARMS, **words}))["arm"].values.tolist() == ["placebo", "GATA1"]
     rows = {name: {name: 1, "placebo": -1} for name in ("GATA1", *words)}
     again = confirmed(screen(cg.Analysis(contrasts=rows, rope="placebo"), arms={**ARMS, **words}))
-    assert list(kept_analysis(again).weights_by_contrast) == ["GATA1", *words]
+    assert list(stored_analysis(again).weights_by_contrast) == ["GATA1", *words]
 
 
 # what the outcomes carry

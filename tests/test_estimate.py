@@ -27,7 +27,7 @@ from causalgia.estimation import (
     stratified_mean,
     wald_htz,
 )
-from causalgia.estimation.parallel_estimates import block_effects, settled_block_effects
+from causalgia.estimation.parallel_estimates import block_effects, rounded_block_effects
 from causalgia.numerics.moments import skewness
 
 COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "leverage")
@@ -1008,7 +1008,7 @@ def test_rounding_counts_in_the_arms_that_a_contrast_has() -> None:
     y = np.array([7.0, 0.3, 0.1 + 0.2, 8.0, 0.1 + 0.2, 0.3, 9.0, 0.3, 0.3])[:, None]
     rounding = np.where(arm[:, None] == 0, 0.0, np.spacing(y))
     for row in ([0.0, -1.0, 1.0], [0.0, 1.0, -1.0]):
-        inside = settled_block_effects(y, arm, block, np.array([row]), rounding)
+        inside = rounded_block_effects(y, arm, block, np.array([row]), rounding)
         np.testing.assert_array_equal(inside[:, 0, 0], np.zeros(3))
 
 

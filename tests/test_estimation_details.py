@@ -18,7 +18,7 @@ from causalgia.estimation.crossover_estimates import (
     words_as_levels,
 )
 from causalgia.estimation.parallel import _rounding_bounds, fit_arms_by_stratum
-from causalgia.estimation.parallel_estimates import _clusters_of_blocks, settled_block_effects
+from causalgia.estimation.parallel_estimates import _clusters_of_blocks, rounded_block_effects
 from causalgia.estimation.ratios import _check_equal_blocks, _single_arms, check_means_are_units
 from causalgia.estimation.request import Grouping, Request
 from causalgia.estimation.standard_errors import Moderated, _fit_prior, _orthonormal, wald_htz
@@ -161,7 +161,7 @@ def test_effects_of_blocks_are_settled_within_the_rounding_of_every_arm_that_any
     y = np.array([0.3, 0.3, 0.3, 0.1 + 0.2, 0.3, 0.3])[:, None]
     arm, block = np.array([0, 1, 2, 0, 1, 2]), np.array([0, 0, 0, 1, 1, 1])
     W = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
-    assert not settled_block_effects(y, arm, block, W, np.spacing(y)).any()
+    assert not rounded_block_effects(y, arm, block, W, np.spacing(y)).any()
 
 
 def test_clusters_that_cross_blocks_are_seen_however_their_numbers_combine() -> None:

@@ -280,7 +280,7 @@ def test_placebo_words_have_no_order_to_agree_on() -> None:
 def test_an_order_is_called_the_same_where_it_is() -> None:
     def said(b: list[float], se: float) -> str:
         tables = {"x": cg.from_effects([1.0, 2.0, 3.0, 4.0], se=se), "y": cg.from_effects(b, se=se)}
-        return str(agreement(tables, least=0.5).attrs["sentences"])
+        return str(agreement(tables, min_tau=0.5).attrs["sentences"])
 
     assert "every null model gives the same order (" in said([1.0, 2.0, 3.0, 4.0], 0.01)
     assert "the same order within error (" in said([1.0, 2.0, 4.0, 3.9], 0.1)

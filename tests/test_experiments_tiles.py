@@ -382,7 +382,7 @@ def test_a_search_finds_the_words_and_nothing_else() -> None:
 
 def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
     oracle, (given, *_) = gate("and"), sequences(1).values()
-    found = tile_search([given], oracle, rng=0, rope=(-1.0, 1.0), least=8).isel(task=0)
+    found = tile_search([given], oracle, rng=0, rope=(-1.0, 1.0), min_width=8).isel(task=0)
     finest = found.isel(contrast=found["finest"].values)
     assert {int(start) // 30 for start in finest["start"].values} <= {1, 4}
     assert finest.sizes["contrast"] >= 2
@@ -440,11 +440,11 @@ def test_bad_designs_are_refused_when_they_are_made(call: Any, says: str) -> Non
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"least": 0}, "least"),
-        ({"least": 2, "fill": "dinucleotide_shuffle"}, "changes nothing below 4"),
+        ({"min_width": 0}, "min_width"),
+        ({"min_width": 2, "fill": "dinucleotide_shuffle"}, "changes nothing below 4"),
         ({"fill": "A"}, "fill='A'"),
         ({"alpha": 1.5}, "alpha"),
-        ({"tiles": [(0, 5)]}, "narrower than least"),
+        ({"tiles": [(0, 5)]}, "narrower than min_width"),
         ({"tiles": [(0, 50), (40, 90)]}, "overlap"),
         ({"task": "K563"}, "task='K563'"),
         ({"rope": "placebo"}, "placebo"),

@@ -466,7 +466,7 @@ def test_variants_that_the_genome_lacks_are_counted(chosen, genome):
     wrong = [Variant("chr1", 300, "A" if genome[1][0][300] != "A" else "C", "G", "wrong"), *chosen]
     found = split_by_genome(wrong, genome[0])
     assert [x.name for x, _ in found.mismatched] == ["wrong"]
-    assert len(found.kept) == 60
+    assert len(found.matched) == 60
     with pytest.raises(SequenceError, match="none of 1 variants has its reference allele"):
         split_by_genome(wrong[:1], genome[0])
 

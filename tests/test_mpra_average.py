@@ -234,7 +234,7 @@ def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
 def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
     analysis = cg.Analysis(interaction=["A", "B"]).to_json()
     library = cg.mpra.library(
-        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(scrambles=10)
+        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(n_scrambles=10)
     )
     cg.mpra.write_library(library.assign_attrs(analysis=analysis), tmp_path / "LIB")
     cg.mpra.to_igvf(counts_of_factorial(library), tmp_path / "counts.tsv", "reporter_experiment_barcode")
@@ -253,7 +253,7 @@ def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
 
 def test_text_is_a_contrast_of_the_fit_too():
     library = cg.mpra.library(
-        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(scrambles=0)
+        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(n_scrambles=0)
     )
     counts = counts_of_factorial(library)
     written = cg.mpra.fit(counts, contrasts="(`A + B` - A) - (B - none)", method="two_way")

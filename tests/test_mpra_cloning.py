@@ -118,7 +118,7 @@ def test_oligos_of_other_lengths_are_a_pool_of_their_own(ordered, tmp_path):
 
 
 def test_adapters_of_ones_own_with_sites_that_are_meant():
-    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "scrambles": 20, "duplicates": 5}
+    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "n_scrambles": 20, "n_duplicates": 5}
     own = ("ACTGGCCGCTTCTAGA", "GGTACCACTAGT", "AGATCGGAAGAGCGTCG")  # XbaI | insert | KpnI SpeI | barcode
     with pytest.raises(LibraryError, match=r"left adapter .* carries XbaI .*avoid=\{'XbaI': 1\}"):
         library_of(design(), oligo_length=221, adapters=own, avoid=["XbaI"], **asked)
@@ -137,8 +137,8 @@ def test_adapters_of_ones_own_with_sites_that_are_meant():
     words = "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the protocol cuts there, give "
     assert words + "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1})" in said
     assert "the adapters carry SapI, and inserts may too" in cg.report(library)
-    with pytest.raises(LibraryError, match=r"promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid="):
-        library_of(design(), oligo_length=221, adapters=own, promoter_only=3, **asked)
+    with pytest.raises(LibraryError, match=r"n_promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid="):
+        library_of(design(), oligo_length=221, adapters=own, n_promoter_only=3, **asked)
 
 
 def test_a_junction_that_blocks_its_own_site_is_named():
@@ -175,7 +175,9 @@ def test_random_barcodes_are_not_synthesized(name):
     with pytest.raises(LibraryError, match=f"adapters='{name}': its barcodes are random and added by PCR"):
         cg.mpra.library(design(185), oligo_length=230, adapters=name, barcodes_per_oligo=4, rng=7)
     with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
-        cg.mpra.library(design(200), oligo_length=230, adapters=name, controls=cg.mpra.Controls(promoter_only=4), rng=7)
+        cg.mpra.library(
+            design(200), oligo_length=230, adapters=name, controls=cg.mpra.Controls(n_promoter_only=4), rng=7
+        )
     assert "barcodes_per_oligo" not in str(refused.value)
     with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 are there; correct the adapters") as refused:
         cg.mpra.library(
@@ -245,7 +247,7 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
     ],
 )
 def test_inserts_leave_a_site_of_the_adapter_open(enzyme, adapters, letters):
-    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "scrambles": 20}
+    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "n_scrambles": 20}
     library = library_of(design(), oligo_length=222, adapters=adapters, avoid={enzyme: 1}, **asked)
     one = site(enzyme)
     for oligo in library["oligo"].values:

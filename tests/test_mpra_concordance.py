@@ -171,7 +171,7 @@ def test_contrasts_of_several_arms_are_compared_by_name(rng):
     assert found["contrast"].values.tolist() == ["A", "B"]
     one = cg.mpra.concordance(*tables[1])
     assert found["slope"].sel(contrast="B").values == pytest.approx(one["slope"].values[0], rel=1e-12)
-    crossed = cg.mpra.concordance(virtual, measured, contrasts={"A": "B"})
+    crossed = cg.mpra.concordance(virtual, measured, pairs={"A": "B"})
     assert crossed["virtual_contrast"].values.tolist() == ["B"]
 
 
@@ -291,10 +291,10 @@ def test_a_level_is_no_error_rate_of_hits(rng):
         cg.mpra.concordance(*simulated(rng), alpha=0.95)
 
 
-@pytest.mark.parametrize("contrasts", [{}, "effect", ["effect"]])
-def test_refuses_contrasts_that_are_no_mapping(rng, contrasts):
+@pytest.mark.parametrize("pairs", [{}, "effect", ["effect"]])
+def test_refuses_pairs_that_are_no_mapping(rng, pairs):
     with pytest.raises(ContrastError, match="measured name -> virtual name: {'effect': 'effect'}"):
-        cg.mpra.concordance(*simulated(rng), contrasts=contrasts)
+        cg.mpra.concordance(*simulated(rng), pairs=pairs)
 
 
 def test_reads_one_selected_contrast_of_a_fit(rng):
@@ -323,7 +323,7 @@ def test_flanks_are_two():
     arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
     library = cg.mpra.library(
-        design, oligo_length=90, adapters="lentimpra", controls=cg.mpra.Controls(scrambles=0), rng=1
+        design, oligo_length=90, adapters="lentimpra", controls=cg.mpra.Controls(n_scrambles=0), rng=1
     )
     with pytest.raises(LibraryError, match="give two, the letters to the left and to the right"):
         cg.mpra.virtual_trial(library, cg.zoo.oracle("gata1_like"), flanks="AC")
@@ -461,7 +461,7 @@ def test_contrasts_of_different_elements_and_of_no_spread_are_named(rng):
     flat = virtual.assign(effect=virtual["effect"].where(virtual["contrast"] == "a", 0.0))
     with pytest.raises(EstimateError, match="contrast 'b': all virtual effects are 0, .* name the others"):
         cg.mpra.concordance(flat, measured)
-    assert cg.mpra.concordance(flat, measured, contrasts={"a": "a"}).sizes["contrast"] == 1
+    assert cg.mpra.concordance(flat, measured, pairs={"a": "a"}).sizes["contrast"] == 1
 
 
 @pytest.mark.parametrize("scatter", [False, True])

@@ -70,7 +70,7 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
         oligo_length=80,
         adapters=("ACGTTGCAAC", "TGCATTGCAT"),
         rng=1,
-        controls=cg.mpra.Controls(scrambles=6),
+        controls=cg.mpra.Controls(n_scrambles=6),
         rules=cg.mpra.OligoRules(gc=(0, 1), repeats=1.0),
     )
     path = cg.mpra.to_igvf(library, tmp_path / "reporter_sequence_design.tsv.gz", "reporter_sequence_design")

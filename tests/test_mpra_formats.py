@@ -95,7 +95,7 @@ def barcoded() -> xr.Dataset:
         adapters="melnikov",
         barcodes_per_oligo=3,
         rng=0,
-        controls=cg.mpra.Controls(scrambles=10, duplicates=3),
+        controls=cg.mpra.Controls(n_scrambles=10, n_duplicates=3),
         rules=cg.mpra.OligoRules(gc=(0.1, 0.9), repeats=0.9),
     )
 
@@ -652,7 +652,7 @@ def ordered(fasta):
         oligo_length=130,
         adapters="lentimpra",
         rng=0,
-        controls=cg.mpra.Controls(scrambles=12),
+        controls=cg.mpra.Controls(n_scrambles=12),
         rules=cg.mpra.OligoRules(gc=(0.1, 0.9), repeats=0.9),
     )
     return tiles, tiles.annotate(library)

@@ -37,7 +37,7 @@ def pair(n_units, *, length=60, motif="AGATAAG", at=20, **rest):
 def bare(design, *, rng=7, adapters=LENTI, **rest):
     """A library without controls; its rules are those that a test names."""
     ends = sum(map(len, adapters)) if not isinstance(adapters, str) else 30
-    asked = {"scrambles": 0, "duplicates": 0, "promoter_only": 0, "avoid": (), **LOOSE} | rest
+    asked = {"n_scrambles": 0, "n_duplicates": 0, "n_promoter_only": 0, "avoid": (), **LOOSE} | rest
     asked.setdefault("oligo_length", design.null.length + ends)
     return library_of(design, adapters=adapters, rng=rng, **asked)
 
@@ -124,8 +124,8 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"max_oligos": 100, "n": 80}, r"160 oligos \(160 test\) are more than max_oligos=100: 100 test oligos fit"),
         ({"max_oligos": 0}, "max_oligos=0 must be"),
         ({"n_replicates": 0}, "n_replicates=0 must be"),
-        ({"scrambles": -1}, "scrambles=-1 must be"),
-        ({"promoter_only": 5}, "Clone the promoter alone"),
+        ({"n_scrambles": -1}, "n_scrambles=-1 must be"),
+        ({"n_promoter_only": 5}, "Clone the promoter alone"),
         ({"barcodes_per_oligo": True}, "barcodes_per_oligo=True must be"),
         ({"barcodes_per_oligo": 0}, "barcodes_per_oligo=0 must be"),
         ({"barcodes_per_oligo": 2, "barcode_length": 12, "adapters": BARCODED}, "12 barcode"),
@@ -149,15 +149,21 @@ FOREIGN = (None, 0.5, float("nan"), True, b"EcoRI", object(), ("a", None), [[]],
 
 
 OPTIONS = (
-    "oligo_length adapters barcodes_per_oligo n_replicates max_oligos vendor scrambles duplicates promoter_only gc "
-    "homopolymer repeats avoid motifs positives negatives barcode_length min_distance seeds redraws"
+    "oligo_length adapters barcodes_per_oligo n_replicates max_oligos vendor n_scrambles n_duplicates n_promoter_only "
+    "gc homopolymer repeats avoid motifs positives negatives barcode_length min_distance seeds n_redraws"
 )
 
 
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
-    optional = {"vendor", "barcodes_per_oligo", "n_replicates", "max_oligos", "promoter_only", "duplicates"}
-    asked = {"barcodes_per_oligo": 1, "barcode_length": 10, "oligo_length": 100, "adapters": BARCODED, "duplicates": 1}
+    optional = {"vendor", "barcodes_per_oligo", "n_replicates", "max_oligos", "n_promoter_only", "n_duplicates"}
+    asked = {
+        "barcodes_per_oligo": 1,
+        "barcode_length": 10,
+        "oligo_length": 100,
+        "adapters": BARCODED,
+        "n_duplicates": 1,
+    }
     for value in FOREIGN:
         if (name in optional and value is None) or (name == "repeats" and value == 0.5):
             continue
@@ -169,7 +175,7 @@ def test_an_arm_does_not_have_the_name_of_controls():
     arms = {"scramble": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
     with pytest.raises(LibraryError, match="arm 'scramble' has the name under which 3 controls are ordered"):
-        bare(design, scrambles=3)
+        bare(design, n_scrambles=3)
     assert bare(design).sizes["row"] == 8
 
 
@@ -180,8 +186,8 @@ def test_vendors_limits_and_foreign_values():
         cg.mpra.library({}, oligo_length=90, adapters=LENTI, rng=0)
     with pytest.raises(RandomnessError):
         bare(pair(10), rng=None)
-    with pytest.raises(LibraryError, match="duplicates=20: the design has 10 oligos"):
-        bare(pair(5), adapters=BARCODED, barcodes_per_oligo=2, barcode_length=10, oligo_length=100, duplicates=20)
+    with pytest.raises(LibraryError, match="n_duplicates=20: the design has 10 oligos"):
+        bare(pair(5), adapters=BARCODED, barcodes_per_oligo=2, barcode_length=10, oligo_length=100, n_duplicates=20)
     arms = {"untreated": cg.Untreated(), "short": cg.Delete((3, 9))}
     with pytest.raises(LibraryError, match="arm 'short' makes inserts of 54 bp from backgrounds of 60"):
         bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5))
@@ -256,11 +262,11 @@ def test_a_unit_is_judged_under_every_arm_in_a_parallel_library_too():
 
 
 def test_a_shorter_library_is_the_first_part_of_a_longer_one():
-    short, long = (bare(pair(n), avoid=["EcoRI", "GGCC"], scrambles=20) for n in (100, 500))
+    short, long = (bare(pair(n), avoid=["EcoRI", "GGCC"], n_scrambles=20) for n in (100, 500))
     assert (short["draw"].values > 0).any()
     assert short["insert"].values[:200].tolist() == long["insert"].values[:200].tolist()
-    again = bare(pair(100), avoid=["EcoRI", "GGCC"], scrambles=20)
-    other = bare(pair(100), avoid=["EcoRI", "GGCC"], scrambles=20, rng=8)
+    again = bare(pair(100), avoid=["EcoRI", "GGCC"], n_scrambles=20)
+    other = bare(pair(100), avoid=["EcoRI", "GGCC"], n_scrambles=20, rng=8)
     prints = [library.attrs["library_fingerprint"] for library in (short, again, other)]
     assert prints[0] == prints[1] != prints[2]
 
@@ -286,7 +292,7 @@ def test_equal_arms_of_a_parallel_library_are_a_trial_of_a_against_a():
 
 
 def test_inserts_are_unique_in_both_orientations():
-    library = bare(pair(120, length=8, motif="ACA", at=1), scrambles=3)
+    library = bare(pair(120, length=8, motif="ACA", at=1), n_scrambles=3)
     seen = [min(insert, reverse(insert)) for insert in library["insert"].values]
     assert len(seen) == len(set(seen)) == 243
     assert int(library["broken"].sel(rule="repeated insert").sum()) > 0
@@ -349,7 +355,7 @@ def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_ar
     arms = pair(4).arms
     design = cg.Design(null=cg.DinucleotideShuffle(of=parents), arms=arms, n_units=20)
     with pytest.warns(CausalgiaWarning, match="10 of 20 units are in no arm"):
-        library = bare(design, gc=(0.3, 1.0), redraws=5)
+        library = bare(design, gc=(0.3, 1.0), n_redraws=5)
     assert set(column(library, "parent", group="test")) == {"fair"}
     assert Counter(library["arm"].values) == {"untreated": 10, "GATA1": 10}
     told = library["why"].to_series().to_dict()
@@ -391,7 +397,7 @@ def test_reserved_parents_stay_reserved():
     dice = np.random.default_rng(1)
     peaks = dict(zip([f"p{i}" for i in range(20)], decode(dice.integers(0, 4, (20, 60))), strict=True))
     design = cg.Design(null=cg.DinucleotideShuffle(of=peaks), arms=pair(5).arms, n_units=40, reserve=0.5)
-    library = bare(design, avoid=["GGCC", "TTAA"], adapters=("ACCA", "CAAC"), scrambles=30)
+    library = bare(design, avoid=["GGCC", "TTAA"], adapters=("ACCA", "CAAC"), n_scrambles=30)
     reserved = set(map(str, design.reserved.parents(np.arange(10, dtype=np.uint64), key=0, n_units=10)))
     parents = set(column(library, "parent", group="test"))
     assert len(parents) == 10
@@ -437,7 +443,7 @@ def test_a_rule_that_favors_a_composition_shows_as_a_shift():
 
 
 def test_scrambles_keep_the_dinucleotides_of_the_units_backgrounds():
-    library = bare(pair(30), avoid="GGCC", scrambles=100)
+    library = bare(pair(30), avoid="GGCC", n_scrambles=100)
     backgrounds = column(library, "insert", arm="untreated")
     made = column(library, "insert", arm="scramble")
     assert len(made) == len(set(made)) == 100
@@ -472,14 +478,14 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
 
 
 def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
-    with pytest.raises(LibraryError, match="duplicates=5: an oligo under two names needs synthesized barcodes"):
-        bare(pair(20), duplicates=5)
+    with pytest.raises(LibraryError, match="n_duplicates=5: an oligo under two names needs synthesized barcodes"):
+        bare(pair(20), n_duplicates=5)
     order = {"oligo_length": 230, "adapters": "lentimpra", "rng": 7}
     design = pair(5, length=200)
     with pytest.raises(LibraryError, match="barcode_rules= are of synthesized barcodes"):
         cg.mpra.library(design, barcode_rules=cg.mpra.BarcodeRules(length=15), **order)
     kept, zero = (
-        cg.mpra.library(design, controls=cg.mpra.Controls(scrambles=5, duplicates=n), **order) for n in (None, 0)
+        cg.mpra.library(design, controls=cg.mpra.Controls(n_scrambles=5, n_duplicates=n), **order) for n in (None, 0)
     )
     np.testing.assert_array_equal(kept["oligo"].values, zero["oligo"].values)
 
@@ -489,7 +495,7 @@ def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
     [
         (lambda: cg.mpra.Controls(positives=-1), "positives=-1 are not sequences"),
         (lambda: cg.mpra.Controls(negatives=b"ACGT"), "negatives=.* are not sequences"),
-        (lambda: cg.mpra.Controls(duplicates=-1), "duplicates=-1 must be a whole number"),
+        (lambda: cg.mpra.Controls(n_duplicates=-1), "n_duplicates=-1 must be a whole number"),
         (lambda: cg.mpra.OligoRules(motifs="zzz"), "motifs= has 'zzz': word 'zzz': letter 'z'"),
         (lambda: cg.mpra.OligoRules(motifs=["CACGTG", "AC-T"]), "motifs= has 'AC-T'"),
     ],
@@ -600,7 +606,7 @@ def test_the_library_says_how_it_was_made(barcoded):
 
 def test_a_report_of_many_arms_counts_them():
     arms = {f"at {i}": cg.Embed("AGATAAG", at=i) for i in range(30)}
-    library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), scrambles=4)
+    library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), n_scrambles=4)
     assert cg.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
 
 

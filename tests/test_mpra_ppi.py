@@ -258,10 +258,10 @@ def test_refuses_what_it_cannot_read(rng):
         cg.mpra.prediction_powered(virtual, measured.isel(unit=[]))
     with pytest.raises(OutcomesError, match="no effects of units"):
         cg.mpra.prediction_powered(virtual, measured["ice"])
-    with pytest.raises(ContrastError, match="contrasts={} names none"):
-        cg.mpra.prediction_powered(virtual, measured, contrasts={})
+    with pytest.raises(ContrastError, match="pairs={} names none"):
+        cg.mpra.prediction_powered(virtual, measured, pairs={})
     with pytest.raises(ContrastError, match="no contrast 'x'"):
-        cg.mpra.prediction_powered(virtual, measured, contrasts={"GATA1": "x"})
+        cg.mpra.prediction_powered(virtual, measured, pairs={"GATA1": "x"})
 
 
 # --- the random draw

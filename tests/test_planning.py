@@ -358,7 +358,7 @@ def test_no_split_is_cheaper_by_brute_force(
     least = 1 if max_members == 1 else 2
     sources = Sources(*variances) if least > 1 else Sources(*variances[:2], 0.0, 0.0, 0.0)
     prices = Prices(1.0, parent, level, 2.0, 0.0, max_parents, max_units, float(max_members))
-    found = cheapest(sources, prices, half_width, least_members=least)
+    found = cheapest(sources, prices, half_width, min_members=least)
     most = 400.0
     if found is not None and found[0] > most:  # as many parents as could be cheaper, with one unit each
         most = np.ceil(float(prices.price(*(np.array(float(x)) for x in found[:2]), found[2])) / (2 * least + parent))
@@ -531,10 +531,10 @@ def test_narrow_half_widths_are_split_as_cheaply() -> None:
     """Five predictors, twelve parents; the least price at .05 is by trying every number of predictors."""
     sources = Sources(0.35894224, 0.10092552, 1.02574352, 0.554428, 1.11206182)
     prices = Prices(1.0, 0.0, 0.0, 2.0, 0.0, np.inf, np.inf, np.inf)
-    found = cheapest(sources, prices, 0.05, least_members=2)
+    found = cheapest(sources, prices, 0.05, min_members=2)
     assert found is not None
     assert 8_931_480 <= prices.price(*map(np.float64, found)) <= 8_931_480 * 1.0001  # type: ignore[arg-type]
-    narrow = cheapest(sources, prices, 1e-3, least_members=2)
+    narrow = cheapest(sources, prices, 1e-3, min_members=2)
     assert narrow is not None
     # beyond small numbers the price grows as the half width ** -4: parents and predictors as ** -2 each
     assert prices.price(*map(np.float64, narrow)) == pytest.approx(8_931_480 * 50**4, rel=0.01)  # type: ignore[arg-type]

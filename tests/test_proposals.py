@@ -610,7 +610,7 @@ def test_sites_are_where_words_that_hold_stand():
 
 def test_words_are_compared_with_placebo_words_of_their_width():
     found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
-    trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=60, placebos=40)
+    trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=60, n_placebos=40)
     answer = trial.analyze(cg.run(trial, rbfox1, rng=3))
     decisions = answer.decisions
     for name, wide, word in zip(
@@ -647,7 +647,7 @@ def test_chosen_words_are_tested_however_many_there_are():
         },
         coords={"pattern": words, "unit": [0], "task": ["RBFOX1"], "base": list("ACGT")},
     )
-    experiment = cg.experiments.proposals(table, cg.Uniform(length=41), placebos=40, n_units=60, rope=(-0.3, 0.3))
+    experiment = cg.experiments.proposals(table, cg.Uniform(length=41), n_placebos=40, n_units=60, rope=(-0.3, 0.3))
     outcomes = cg.run(experiment, rbfox1, rng=0)
     flat = outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "untreated", 0.0))
     with warnings.catch_warnings():

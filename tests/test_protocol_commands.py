@@ -204,7 +204,10 @@ def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
     found = cg.Protocol.read(tmp_path / "locks" / "lock.toml")
     spec = read_spec(path)
     again = cg.Protocol(
-        spec.design, spec.analysis.asking(spec.design.asked), predictor=found.predictor_fingerprint, rng=spec.rng
+        spec.design,
+        spec.analysis.asking(spec.design.analysis_fields),
+        predictor=found.predictor_fingerprint,
+        rng=spec.rng,
     )
     assert dataclasses.replace(spec, name=spec.name).design.fingerprint == found.design_fingerprint
     assert found.differences(again) == []

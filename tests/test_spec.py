@@ -485,10 +485,10 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
     assert spec.design.analysis == Analysis(rope=(-0.3, 0.3), error="bayes_fdr", exchangeable=True)
     assert read_spec(written(folder, with_setting("rope = [-0.3, 0.3]"), "rope.toml")).analysis.rope == (-0.3, 0.3)
     kept = Analysis(control="untreated", rope="0.2 sd", level=0.9)
-    assert read_analysis(path, kept=kept) == Analysis(
+    assert read_analysis(path, stored=kept) == Analysis(
         control="untreated", rope=(-0.3, 0.3), error="bayes_fdr", exchangeable=True, level=0.9
     )
-    assert read_analysis(written(folder, MINIMAL, "arms.toml"), kept=kept) == Analysis()
+    assert read_analysis(written(folder, MINIMAL, "arms.toml"), stored=kept) == Analysis()
 
 
 @pytest.mark.parametrize(
@@ -572,11 +572,11 @@ def test_the_mpra_table_has_every_option_of_a_library():
 
 
 def test_the_mpra_table_is_grouped_as_the_arguments_of_a_library(tmp_path):
-    more = 'gc = [0.2, 0.8]\nmotifs = ["CACGTG"]\nscrambles = 5\nmin_distance = 2\nseeds = ["ACGTAC"]'
+    more = 'gc = [0.2, 0.8]\nmotifs = ["CACGTG"]\nn_scrambles = 5\nmin_distance = 2\nseeds = ["ACGTAC"]'
     (tmp_path / "trial.toml").write_text(BENCH + more)
     options = read_library_spec(tmp_path / "trial.toml").options
     assert options["rules"] == OligoRules(avoid=["EcoRI"], gc=(0.2, 0.8), motifs=["CACGTG"])
-    assert options["controls"] == Controls(scrambles=5)
+    assert options["controls"] == Controls(n_scrambles=5)
     assert options["barcode_rules"] == BarcodeRules(length=15, min_distance=2, seeds=["ACGTAC"])
 
 
@@ -650,4 +650,4 @@ def test_an_analysis_is_not_read_from_tables_of_another_kind(tmp_path, table):
     path = tmp_path / "trial.toml"
     path.write_text(table)
     with pytest.raises(DesignError, match=r"trial\.toml: .*(must be a table|no key 'no_such')"):
-        read_analysis(path, kept=Analysis())
+        read_analysis(path, stored=Analysis())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -35,6 +36,15 @@ cg.sample_size(table, half_width=0.1)
 cg.sample_size(sd=1.0, half_width=0.1)
 cg.from_frame(table, outcome="y", arm="a")
 printed: str = cg.table(xr.Dataset(), to="latex")
+cg.experiments.necessity(["ACGT"], tile_width=2)
+cg.mpra.concordance(table, cg.mpra.fit(xr.Dataset()))
+cg.estimation.hypotheses(table, {"a": {"x": 1, "y": -1}})
+cg.refute(xr.Dataset(), None, rng=0, contrasts={"a": {"x": 1, "y": -1}}, motifs=["GATA"])
+cg.plot.sharing(cg.infer(table, rng=0))
+cg.tidy(xr.DataTree())
+cg.Decided(rope=0, contrasts="a - b")
+cg.from_effects([1.0], [0.1], names=table.index)
+print(cg.experiments.variants([], "genome.fa").notes)
 x = xr.Dataset()
 """
 WRONG = {
@@ -51,6 +61,18 @@ WRONG = {
     "cg.sample_size(30)": 'Argument 1 to "sample_size" has incompatible type "int"',
     'cg.from_frame([[1]], outcome="y", arm="a")': 'Argument 1 to "from_frame" has incompatible type',
     'cg.calibrate(design, "net", n_trials=9, rng=0)': 'Argument 2 to "calibrate" has incompatible type "str"',
+    "cg.mpra.libary": 'Module has no attribute "libary"',
+    "cg.experiments.spacng": 'Module has no attribute "spacng"',
+    "cg.experiments.spacing(distance=(4,))": 'Unexpected keyword argument "distance"',
+    "cg.experiments.necessity(3)": 'Argument 1 to "necessity" has incompatible type "int"',
+    "cg.experiments.share_of_predictors(3, rope=0)": 'Argument 1 to "share_of_predictors" has incompatible type "int"',
+    "cg.mpra.concordance(x, 3)": 'Argument 2 to "concordance" has incompatible type "int"',
+    'cg.estimation.joint_test("effects")': 'Argument 1 to "joint_test" has incompatible type "str"',
+    'cg.multiplicity.placebo_region("x")': 'Argument 1 to "placebo_region" has incompatible type "str"',
+    'cg.posterior.profile("x", along="at", rng=0)': 'Argument 1 to "profile" has incompatible type "str"',
+    "cg.plot.sharing(3)": 'Argument 1 to "sharing" has incompatible type "int"',
+    "cg.tidy(3)": 'Argument 1 to "tidy" has incompatible type "int"',
+    "cg.refute(x, None, rng=0, motifs=3)": 'Argument "motifs" to "refute" has incompatible type "int"',
 }
 
 
@@ -92,6 +114,20 @@ def test_pyright_knows_the_public_names(mine):
     assert re.search(r"cg.estimate.*effects: Dataset.* -> Dataset", revealed[0])
 
 
+def test_no_public_argument_of_data_is_of_any_type():
+    """The first arguments of public functions, but for what a reader of JSON returns."""
+    rooms = [getattr(cg, name) for name in dir(cg)]
+    rooms = [cg, *(room for room in rooms if inspect.ismodule(room))]
+    functions = {getattr(room, name) for room in rooms for name in room.__all__ if name.islower()}
+    untyped = set()
+    for function in filter(inspect.isfunction, functions):
+        for argument in inspect.signature(function).parameters.values():
+            positional = argument.kind is argument.POSITIONAL_OR_KEYWORD
+            if positional and argument.annotation in ("Any", argument.empty):
+                untyped.add(f"{function.__name__}: {argument.name}")
+    assert untyped <= {"intervention_from_dict: plain", "null_from_dict: plain"}
+
+
 @pytest.mark.parametrize(
     ("room", "wrong", "right"),
     [
@@ -99,6 +135,8 @@ def test_pyright_knows_the_public_names(mine):
         (cg, "Desgn", "Design"),
         (cg.experiments, "hairpn", "hairpin"),
         (cg.mpra, "fitt", "fit"),
+        (cg.mpra, "libary", "library"),
+        (cg.experiments, "spacng", "spacing"),
     ],
 )
 def test_the_nearest_name_is_said(room, wrong, right):

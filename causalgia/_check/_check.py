@@ -145,15 +145,15 @@ class _CheckRun:
         n = 0 if sample is None else len(sample)
         about = _title(self.setup, n)
         if sample is not None and sample.probe is not None:
-            exact = f", {sample.n_asked['float64']} of them in float64" if sample.n_asked["float64"] else ""
-            about += f"; {sample.n_asked.total()} sequences were predicted{exact}"
+            exact = f", {sample.n_calls['float64']} of them in float64" if sample.n_calls["float64"] else ""
+            about += f"; {sample.n_calls.total()} sequences were predicted{exact}"
         return Check(about=about, findings=tuple(self.findings), n_units=n, **self.numbers)
 
     def _sampled(self) -> ProbeUnits:
         """Return as many units and contrasts as can be checked in some seconds; probes the predictor."""
         first = _first_answers(self.setup)
         seconds, trial, design = first.seconds_a_row, self.setup.trial, self.setup.trial.design
-        self.plan, self.refused = _meet_predictor(self.setup, slow=first.probe is not None or seconds > SLOW)
+        self.plan, self.refused = _open_predictor(self.setup, slow=first.probe is not None or seconds > SLOW)
         n, most = _affordable(seconds, 2) if first.probe is None else (_affordable_long(seconds), 1)
         weights = contrasts_to_check(design, most=most, most_arms=max(most + 1, 3))
         return replace(first, units=trial.draw(0, min(n, design.n_units)), weights=weights)
@@ -272,7 +272,7 @@ def _first_answers(setup: TrialSetup) -> ProbeUnits:
     return replace(few, seconds_a_row=seconds_per_sequence(ask, tokens))
 
 
-def _meet_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
+def _open_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
     """Return the plan of turns, and why a trial would refuse the predictor; a slow predictor is not probed."""
     trial = setup.trial
     try:

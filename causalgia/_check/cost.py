@@ -79,9 +79,9 @@ def _unit_records(setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | 
 
 def _build_outcomes(setup: TrialSetup, parts: list[NamedArrays]) -> None:
     """Build the outcomes Dataset as a trial does at its end."""
-    kept = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
+    outcomes_store = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    validate(outcomes_dataset(setup.frame, kept, whole), "outcomes", positions=True)
+    validate(outcomes_dataset(setup.frame, outcomes_store, whole), "outcomes", positions=True)
 
 
 def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
@@ -475,9 +475,9 @@ def measure_memory(do: Callable[[], object], *, at_once: bool = False) -> Memory
         return MemoryUse(_peak_host_bytes(do), 0, False, True)
     from causalgia.predict.torch_device import cuda_peak, tensors_used
 
-    seen: list[int] = []
-    used = tensors_used((lambda: seen.append(_peak_host_bytes(do))) if at_once else do)
-    host = seen[0] if at_once else _peak_host_bytes(do)
+    sizes: list[int] = []
+    used = tensors_used((lambda: sizes.append(_peak_host_bytes(do))) if at_once else do)
+    host = sizes[0] if at_once else _peak_host_bytes(do)
     peak = used.peak if used.on_cpu else max(used.peak, cuda_peak(do))
     return MemoryUse(host + peak, used.largest, used.operations > 0, used.on_cpu)
 

@@ -42,7 +42,7 @@ class ProbeUnits:
         Approximate time of an answer.
     probe
         The first passes of a sequence above 50 kb, where every pass counts; else None.
-    n_asked
+    n_calls
         Sequences asked so far, by precision: ``"float32"`` of the predictor itself, ``"float64"`` of its reference.
     """
 
@@ -51,7 +51,7 @@ class ProbeUnits:
     weights: Weights
     seconds_a_row: float = 0.0
     probe: LongProbe | None = None
-    n_asked: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
+    n_calls: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     _answered: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -102,7 +102,7 @@ class ProbeUnits:
 
     def named(self, predictor: Predictor, tokens: Tokens, arm: str, rows: Sequence[int] | None = None) -> NDArray[Any]:
         """Return the answers to tokens of units (the first ones) under an arm; an error names the arm and unit."""
-        self.n_asked[str(predictor.precision)] += len(tokens)
+        self.n_calls[str(predictor.precision)] += len(tokens)
         try:
             return predictor.predict(tokens)
         except NonFiniteError as error:
@@ -141,7 +141,7 @@ def reference_arm(design: Design) -> str:
     >>> reference_arm(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10))
     'as it is'
     """
-    control = design.asked.get("control")
+    control = design.analysis_fields.get("control")
     untreated = (arm.name for arm in design.named_arms if arm.intervention.kind == "untreated")
     called = (name for name in design.arm_names if name.lower() == "control")
     return str(control) if control is not None else next(untreated, next(called, design.arm_names[0]))
@@ -392,12 +392,12 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
 
 def _refusal_at_other_lengths(sample: ProbeUnits) -> str:
     """Return why `causalgia.run` would refuse the predictor for sequences of another length; else ""."""
-    seen = {sample.tokens(sample.arms[0], 1).shape[1]}
+    lengths = {sample.tokens(sample.arms[0], 1).shape[1]}
     for arm in sample.arms[1:]:
         tokens = sample.tokens(arm, _ALONE)
-        if tokens.shape[1] in seen:
+        if tokens.shape[1] in lengths:
             continue
-        seen.add(tokens.shape[1])
+        lengths.add(tokens.shape[1])
         try:
             check_batch_mates(sample.trial.predictor, tokens)
         except PredictorError as error:

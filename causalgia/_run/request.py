@@ -299,7 +299,7 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
             f"{prefix}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a "
             "unit"
         )
-    request = (analysis or Analysis()).asking(design.asked)
+    request = (analysis or Analysis()).asking(design.analysis_fields)
     if not request.asks:
         raise DesignError(
             f"{prefix}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
@@ -506,8 +506,8 @@ class ContrastTrialSetup(TrialSetup):
         if self.trial.floor is not None:
             floor = self._floor
             names["floor"] = (("contrast", *self.trial.predictor.dims), floor)
-        kept = store_design(names, self.trial.design)
-        return kept if self.sparing else kept.drop_vars("design", errors="ignore")
+        stored = store_design(names, self.trial.design)
+        return stored if self.sparing else stored.drop_vars("design", errors="ignore")
 
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:

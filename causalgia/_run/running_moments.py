@@ -344,30 +344,30 @@ def run_moments(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep the moments of the individual effects of its contrasts."""
     setup = set_up_contrasts(request)
     parents = shared_parents(request.design, setup.question.analysis, key=setup.trial.key)
-    kept = RunningMoments(setup.question, setup.reduction, parents=parents)
+    moments = RunningMoments(setup.question, setup.reduction, parents=parents)
     if request.path is None:
-        _take_turns(request, setup, kept, setup.probe())
-        found = moments_dataset(setup.frame, kept.moments())
+        _take_turns(request, setup, moments, setup.probe())
+        found = moments_dataset(setup.frame, moments.moments())
     else:
-        labels, state = _store_moments(request, setup, kept)
+        labels, state = _store_moments(request, setup, moments)
         with state_of_trial(request.path):
             found = moments_dataset(labels, state)
-    warn_constant_tasks(kept.constant_tasks, found)
+    warn_constant_tasks(moments.constant_tasks, found)
     return found
 
 
 def _store_moments(
-    request: RunRequest, setup: ContrastTrialSetup, kept: RunningMoments
+    request: RunRequest, setup: ContrastTrialSetup, moments: RunningMoments
 ) -> tuple[xr.Dataset, dict[str, NDArray[Any]]]:
     """Run the part of a trial that a store lacks; return the stored labels and the last state of the sums."""
     assert request.path is not None
-    archive, plan = open_or_create(setup, kept, request.path, same_answers=request.same_answers)
+    archive, plan = open_or_create(setup, moments, request.path, same_answers=request.same_answers)
     with archive, flush_on_interrupt(archive):
         before = archive.state()
         if before is not None:
             with state_of_trial(archive.path):
-                kept.restore(before[1])
-        _take_turns(request, setup, kept, plan, first=0 if before is None else before[0], archive=archive)
+                moments.restore(before[1])
+        _take_turns(request, setup, moments, plan, first=0 if before is None else before[0], archive=archive)
         after = archive.state()
         assert after is not None
     return annotate(open_archive(request.path)), after[1]
@@ -376,7 +376,7 @@ def _store_moments(
 def _take_turns(
     request: RunRequest,
     setup: ContrastTrialSetup,
-    kept: RunningMoments,
+    moments: RunningMoments,
     plan: TurnPlan,
     *,
     first: int = 0,
@@ -387,13 +387,13 @@ def _take_turns(
     with meter(plan.n_units * per_unit, show=request.progress) as advance:
         if first:
             advance(plan.bounds(first - 1)[1] * per_unit)
-        answers = run_turns(setup.trial, plan, turns, reduction=kept, client=request.client, advance=advance)
+        answers = run_turns(setup.trial, plan, turns, reduction=moments, client=request.client, advance=advance)
         saved, pause = time.monotonic(), _SECONDS
-        for turn, parts in _ordered_turns(answers, setup.trial, kept, first):
-            kept.take(parts)
+        for turn, parts in _ordered_turns(answers, setup.trial, moments, first):
+            moments.take(parts)
             started = time.monotonic()
             if archive is not None and (started - saved >= pause or turn == len(plan) - 1):
-                archive.put_state(kept.state(), turns=turn + 1)
+                archive.put_state(moments.state(), turns=turn + 1)
                 saved = time.monotonic()
                 pause = max(_SECONDS, _SPARING * (saved - started))
 
@@ -435,13 +435,13 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
         return None
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))
-    seen: dict[Any, None] = {}
+    distinct: dict[Any, None] = {}
     for start in range(0, n, _AT_ONCE):  # until every existing parent has appeared
         ids = np.arange(start, min(start + _AT_ONCE, n), dtype=np.uint64)
-        seen |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
-        if len(seen) == most:
+        distinct |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
+        if len(distinct) == most:
             break
-    parents = tuple(seen)
+    parents = tuple(distinct)
     if len(parents) == n:
         return None
     names = tuple(map(str, parents))

@@ -368,7 +368,7 @@ def _scores_of_one(
 def _of_incomplete(
     method: Method,
     incomplete: dict[str, ScoresOverBaselines],
-    n_seen: int,
+    n_used: int,
     tasks: Sequence[str],
     unruled: Sequence[str],
 ) -> str:
@@ -399,9 +399,9 @@ def _of_incomplete(
         why = f"and {most} is the most{points}; take method='ism', which needs answers alone"
     if others:
         listed = ", ".join(quoted(one) for one, _ in others)
-        why += f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first {n_seen:,} sequences miss it"
-    elif n_seen > 1:
-        why += f", or leave this one out: of {n_seen:,} sequences it alone misses it"
+        why += f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first {n_used:,} sequences miss it"
+    elif n_used > 1:
+        why += f", or leave this one out: of {n_used:,} sequences it alone misses it"
     return says + why
 
 

@@ -220,9 +220,9 @@ def _as_whole_numbers(values: Any, name: str) -> NDArray[np.int64]:
     return np.asarray(listed, np.int64)
 
 
-def _check_once(asked: Sequence[tuple[int, ...]], name: str) -> None:
+def _check_once(pairs: Sequence[tuple[int, ...]], name: str) -> None:
     seen: set[tuple[int, ...]] = set()
-    for one in asked:
+    for one in pairs:
         if one in seen:
             what = str(one[0]) if len(one) == 1 else f"{one} (in either order)"
             raise AttributionError(f"{name}: {what} appears twice; give each once")

@@ -146,7 +146,7 @@ def propose(
     'TGCATG'
     """
     check_predictor(predictor, "cg.propose")
-    methods = methods_asked(method)
+    methods = requested_methods(method)
     key, called = root_key(rng), seqlets is not None or not set(_OF_WINDOWS).intersection(methods)
     _check_settings(methods, method, seqlets, width=width, level=level)
     maps = _as_maps(attributions, sequences, predictor, called=called)
@@ -211,21 +211,21 @@ def propose(
     return validate(annotate(made), "proposals")
 
 
-def methods_asked(method: object) -> tuple[str, ...]:
+def requested_methods(method: object) -> tuple[str, ...]:
     """Return the methods that were asked for, each once."""
     if method == "all":
         return _ALL
-    asked = [method] if isinstance(method, str) or not isinstance(method, Sequence) else list(method)
+    names = [method] if isinstance(method, str) or not isinstance(method, Sequence) else list(method)
     known = list(get_args(Method))
-    if "all" in asked:
+    if "all" in names:
         raise AttributionError(f"method={quoted(method)}: 'all' is not combined with others; give method='all'")
-    wrong = [one for one in asked if one not in known]
-    if wrong or not asked:
+    wrong = [one for one in names if one not in known]
+    if wrong or not names:
         raise AttributionError(
             f"method={quoted(method)} is not a method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
             f"several of {', '.join(map(quoted, known))}, or 'all'"
         )
-    return tuple(dict.fromkeys(map(str, asked)))
+    return tuple(dict.fromkeys(map(str, names)))
 
 
 def _check_settings(methods: tuple[str, ...], method: object, seqlets: object, *, width: object, level: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 By: TypeAlias = Literal["zero", "mean", "resample"]
 _PRIME = 2**31 - 1
@@ -92,7 +95,7 @@ class Nullified(TorchPredictor):
         *,
         names: Sequence[str] | None = None,
         by: By = "zero",
-        sequences: Source | Any = None,
+        sequences: Source | xr.Dataset | None = None,
         at: At = "output",
     ) -> None:
         whole = as_torch_predictor(predictor, "Nullified")
@@ -105,15 +108,15 @@ class Nullified(TorchPredictor):
         side = "out" if at == "output" else "in"
         found = [getattr(part, name, None) for name in (f"{side}_channels", f"{side}_features", "num_features")]
         n_channels = next((n for n in found if isinstance(n, int)), None)
-        kept = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
-        _check_channels(kept, n_channels, layer)
-        values = None if by == "zero" else _replacements(whole, layer, at, kept, sequences, mean=by == "mean")
-        self.layer, self.channels, self.by, self.at = layer, kept, by, at
+        nulled = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
+        _check_channels(nulled, n_channels, layer)
+        values = None if by == "zero" else _replacements(whole, layer, at, nulled, sequences, mean=by == "mean")
+        self.layer, self.channels, self.by, self.at = layer, nulled, by, at
         self._whole = whole
-        self._nulls = (layer, kept, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
+        self._nulls = (layer, nulled, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
         super().__init__(
             _WithoutChannels(
-                whole.module, layer, kept, at, values, whole.layout, None if names is None else len(names)
+                whole.module, layer, nulled, at, values, whole.layout, None if names is None else len(names)
             ),
             **same_options(whole),
         )

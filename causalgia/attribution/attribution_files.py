@@ -83,15 +83,15 @@ def read_attributions(
     arrays = _hdf5_arrays(place) if is_hdf5 else load_arrays(place)
     name = _score_name(arrays, key, place)
     score = arrays[name]
-    said = f"{place}: {name}" if name else str(place)
+    where = f"{place}: {name}" if name else str(place)
     if score.dtype.kind not in "fiu" or score.ndim not in (2, 3) or not score.size:
         raise AttributionError(
-            f"{said}: an array of {score.dtype} and shape {score.shape}; scores are numbers (n, 4, length) or "
+            f"{where}: an array of {score.dtype} and shape {score.shape}; scores are numbers (n, 4, length) or "
             "(n, length, 4)"
         )
     if score.shape[1:] == (4, 4):
         raise AttributionError(
-            f"{said}: scores of shape {score.shape} fit both (n, 4, length) and (n, length, 4); give those of the "
+            f"{where}: scores of shape {score.shape} fit both (n, 4, length) and (n, length, 4); give those of the "
             "bases that are there, (n, length)"
         )
     of = _given(sequences, arrays, name, place)
@@ -100,14 +100,14 @@ def read_attributions(
         score = score.transpose(0, 2, 1)
     elif score.shape not in ((n, length, 4), (n, length)):
         raise AttributionError(
-            f"{said}: scores of shape {score.shape} beside {n:,} sequences of {length:,} bp; give (n, 4, length) or "
+            f"{where}: scores of shape {score.shape} beside {n:,} sequences of {length:,} bp; give (n, 4, length) or "
             "(n, length, 4) of the same sequences, in their order"
         )
     score = score.astype(np.float64)
     if not np.isfinite(score).all():
         at = tuple(int(k) for k in np.argwhere(~np.isfinite(score))[0])
         raise AttributionError(
-            f"{said}: sequence {at[0]}, position {at[1]} has the score {score[at]}; leave that sequence out"
+            f"{where}: sequence {at[0]}, position {at[1]} has the score {score[at]}; leave that sequence out"
         )
     return _dataset(score, of, {"method": "read", "source": place.name, "scale": scale, "sequences": of.digest}, task)
 

@@ -124,8 +124,8 @@ def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int]
         answers = _by_base(edited, final, at + first, at + places, task)
         each = np.sign(effect) * _carried(answers, frame[left + places])
         mean, se = each.mean(axis=1), each.std(axis=1) / np.sqrt(each.shape[1])
-        kept = (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
-        added = set(places[kept].tolist())
+        retained = (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
+        added = set(places[retained].tolist())
         while first - 1 in added:
             first -= 1
         while last in added:

@@ -190,15 +190,15 @@ def match(
     p = np.ones((len(queries), len(targets)))
     if informative:
         columns = [_columns(one) for one in queries.values()]
-        asked = [np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1]) for i in informative]
+        windows = [np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1]) for i in informative]
         # a motif's p-values do not depend on the motifs beside it: each has its own stream of the same seed
-        streams = [np.random.default_rng(0) for _ in asked]
-        random = [rng.permuted(one, axis=0) for _ in range(_RANDOM) for rng, one in zip(streams, asked, strict=True)]
+        streams = [np.random.default_rng(0) for _ in windows]
+        random = [rng.permuted(one, axis=0) for _ in range(_RANDOM) for rng, one in zip(streams, windows, strict=True)]
         with threads_of_torch():
-            found = np.clip(tomtom([*asked, *random], tables, n_jobs=1)[0][:, : len(targets)], 0.0, 1.0)
-        of_random = found[len(asked) :].reshape(_RANDOM, len(asked), -1)
+            found = np.clip(tomtom([*windows, *random], tables, n_jobs=1)[0][:, : len(targets)], 0.0, 1.0)
+        of_random = found[len(windows) :].reshape(_RANDOM, len(windows), -1)
         nats = -np.log(np.maximum(of_random, np.finfo(float).tiny)).mean(0)
-        p[informative] = found[: len(asked)] ** (1 / np.maximum(nats, 1.0))
+        p[informative] = found[: len(windows)] ** (1 / np.maximum(nats, 1.0))
     q = false_discovery_control(p, axis=None, method="bh").reshape(p.shape)
     return _matches_dataset(queries, targets, p, q, {"database": "JASPAR" if of_jaspar else "motifs as given"})
 

@@ -299,8 +299,8 @@ def filter_sites(
         parts.append((row + unit, channel, first[inside[place]], block[unit, channel, place]))
         row += len(block)
     unit, channel, begin, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    kept = value > maximum[channel] / 2
-    return FilterSites(unit[kept], channel[kept], begin[kept], width, maximum)
+    strong = value > maximum[channel] / 2
+    return FilterSites(unit[strong], channel[strong], begin[strong], width, maximum)
 
 
 def base_counts(tokens: Tokens, sites: FilterSites) -> NDArray[np.int64]:

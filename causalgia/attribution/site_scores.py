@@ -312,8 +312,10 @@ def against_trial(
         )
     names = [str(name) for name in estimates["contrast"].to_numpy()]
     if (contrast is None and len(names) != 1) or (contrast is not None and contrast not in names):
-        said = "the estimates have several contrasts" if contrast is None else f"contrast={quoted(contrast)} is not one"
-        raise AttributionError(f"{said}; say contrast= one of {', '.join(map(quoted, names[:8]))}")
+        problem = (
+            "the estimates have several contrasts" if contrast is None else f"contrast={quoted(contrast)} is not one"
+        )
+        raise AttributionError(f"{problem}; say contrast= one of {', '.join(map(quoted, names[:8]))}")
     effect = estimates.isel(contrast=0 if contrast is None else names.index(contrast))
     tasks = attributions["task"].to_numpy().tolist()
     if lacking := [task for task in tasks if task not in effect["task"].to_numpy().tolist()]:

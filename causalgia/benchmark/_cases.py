@@ -74,7 +74,7 @@ class Case:
     sites: tuple[Site, ...]
     read: NDArray[np.bool_]
     ignored: NDArray[np.bool_] | None = None
-    judged: NDArray[np.bool_] = field(init=False)
+    scored: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         label = f"case {quoted(self.name)}"
@@ -107,7 +107,7 @@ class Case:
             raise AttributionError(f"{label}: predictors= is empty; give one or more, such as {{'network': predictor}}")
         for name, predictor in self.predictors.items():
             _check_network(predictor, f"{label}, predictor {quoted(name)}", rows)
-        frozen = {"sequences": rows, "backgrounds": bare, "read": read & ~ignored, "judged": ~ignored}
+        frozen = {"sequences": rows, "backgrounds": bare, "read": read & ~ignored, "scored": ~ignored}
         for name, values in frozen.items():
             values = values.copy()
             values.flags.writeable = False

@@ -172,7 +172,7 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
             rows += [(case.name, name, *row) for row in _scores(found, predictor, case, scales)]
         for one, other in combinations(maps, 2):
             value = mean_with_se(
-                map_correlation(np.where(case.judged, maps[one], 0), np.where(case.judged, maps[other], 0))
+                map_correlation(np.where(case.scored, maps[one], 0), np.where(case.scored, maps[other], 0))
             )
             rows.append((case.name, f"{one} and {other}", "agreement", *value, len(case.sequences)))
     table = pd.DataFrame(rows, columns=["case", "network", "score", "value", "se", "n"])
@@ -320,13 +320,13 @@ def _scores(
     found: _Found, predictor: TorchPredictor, case: Case, scales: Scales
 ) -> Iterator[tuple[str, float, float, int]]:
     n, size = len(case.sequences), np.abs(found.scores)
-    with_truth = np.flatnonzero(case.read.any(1) & (~case.read & case.judged).any(1))
+    with_truth = np.flatnonzero(case.read.any(1) & (~case.read & case.scored).any(1))
     if len(with_truth) > 1:
-        judged = [(size[u, case.judged[u]], case.read[u, case.judged[u]]) for u in with_truth]
+        answers = [(size[u, case.scored[u]], case.read[u, case.scored[u]]) for u in with_truth]
         of_ranks = {
-            "auroc": [auroc(scores[~read], scores[read]) for scores, read in judged],
-            "average_precision": [average_precision(scores, read) for scores, read in judged],
-            "precision_at_k": [precision_at_k(scores, read) for scores, read in judged],
+            "auroc": [auroc(scores[~read], scores[read]) for scores, read in answers],
+            "average_precision": [average_precision(scores, read) for scores, read in answers],
+            "precision_at_k": [precision_at_k(scores, read) for scores, read in answers],
         }
         for name, values in of_ranks.items():
             yield name, *mean_with_se(np.array(values)), len(values)
@@ -343,7 +343,7 @@ def _scores(
             own = max(abs(scales[width][1] / scales[width][0]) for width in widths)
             yield "attenuation", ratio, float(np.hypot(se, ratio * own)), n
     calls = np.zeros(size.shape, dtype=bool)
-    calls[case.judged] = called(size[case.judged], np.abs(found.null)[case.judged], RATE)
+    calls[case.scored] = called(size[case.scored], np.abs(found.null)[case.scored], RATE)
     yield "fdp", *ratio_with_se((calls & ~case.read).sum(1).astype(float), calls.sum(1).astype(float)), n
     if case.read.any():
         yield "recall", *ratio_with_se((calls & case.read).sum(1).astype(float), case.read.sum(1).astype(float)), n

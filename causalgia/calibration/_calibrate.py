@@ -194,12 +194,12 @@ class _Repetition:
     key: int
     posterior: bool
     known: xr.DataArray | None
-    settled: list[dict[str, Any]] | None
+    trial_settings: list[dict[str, Any]] | None
 
     def __post_init__(self) -> None:
         """Apply the predictor settings of the main process, on which the last bits of predictions depend."""
-        if self.settled is not None:
-            Trial(self.design, self.predictor_or_simulator, self.key).apply_settings(self.settled)
+        if self.trial_settings is not None:
+            Trial(self.design, self.predictor_or_simulator, self.key).apply_settings(self.trial_settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Repetition, tuple(getattr(self, field.name) for field in fields(self))

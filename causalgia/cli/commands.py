@@ -96,8 +96,8 @@ app.command(name="refute")(refute_trial)
 app.command(name="report")(report_folder)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         echo(f"causalgia {causalgia.__version__}")
         raise typer.Exit
 
@@ -423,7 +423,7 @@ def show(
     Example:   causalgia show results
     """
     from causalgia import store
-    from causalgia.analysis import kept_analysis
+    from causalgia.analysis import stored_analysis
     from causalgia.effect_table import select_tasks, tasks_in_table
     from causalgia.reporting import trial_report
 
@@ -443,7 +443,7 @@ def show(
             echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
             echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
         else:
-            echo(f"No estimates yet. {next_step(kept_analysis(outcomes), folder)}")
+            echo(f"No estimates yet. {next_step(stored_analysis(outcomes), folder)}")
         return
     estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
     shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes

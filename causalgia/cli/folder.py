@@ -414,16 +414,16 @@ def run_in_folder(
     from causalgia._run import run
     from causalgia.protocol import machine_attrs
 
-    analysis = spec.analysis.asking(spec.design.asked)
+    analysis = spec.analysis.asking(spec.design.analysis_fields)
     verb = partial(run, analysis=analysis) if protocol is None else protocol.run
     if not stored:
         outcomes = verb(spec.design, predictor, rng=spec.rng, client=client)
         outcomes = outcomes.assign_attrs(machine_attrs() | spec.attrs if protocol is None else _about(spec))
         return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
-    store, kept = folder / STORE, folder / SPEC
+    store, trial_file = folder / STORE, folder / SPEC
     if protocol is None and not store.exists():
         (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
-    before = kept.read_text(encoding="utf-8") if store.exists() and is_written_by_causalgia(kept) else None
+    before = trial_file.read_text(encoding="utf-8") if store.exists() and is_written_by_causalgia(trial_file) else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:
         found = verb(
@@ -440,7 +440,7 @@ def run_in_folder(
     except StoreError as error:
         there = spec.to_dict()
         if before is not None and spec_files:
-            write_text(kept, before)  # that of the trial that is there
+            write_text(trial_file, before)  # that of the trial that is there
             there = tomllib.loads(before)
         raise as_other_trial(error, folder, there, spec.to_dict()) from error
     marks = () if protocol is None else (MARKS,)

@@ -402,21 +402,21 @@ def analyze(
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(counts_file, side_table=side, replicates=split_names(replicates))
-        asked = counts_question(side, counts, control=control, arms=arms, contrasts=contrasts)
+        question = counts_question(side, counts, control=control, arms=arms, contrasts=contrasts)
         quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
-        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=asked.used)
-        outcomes = mpra.activity(counts, arm_names=asked.used)
+        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=question.used)
+        outcomes = mpra.activity(counts, arm_names=question.used)
         crossover = "assigned" not in outcomes
         if crossover:
-            fitted = mpra.fit(counts, **vars(asked), method=method.value)
+            fitted = mpra.fit(counts, **vars(question), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
             decisions = decide(evidence, rope=region, error=error.value, level=level)
         remove_outdated(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
-        said = {"analysis": Analysis(**asked.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
-        store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
+        attrs = {"analysis": Analysis(**question.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
+        store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         figures = draw_quality(quality, folder)
         if not crossover:
-            print_parallel(folder, asked.contrast, level)
+            print_parallel(folder, question.contrast, level)
             print_quality(quality, counts)
             print_written(folder, OUTCOMES, *figures)
             return
@@ -463,7 +463,7 @@ def compare(
     with nullcontext() if out is None else output_folder(out) as folder:
         of_bench = measured_effects(measured)
         chosen = {name: name for name in contrast} if contrast else None
-        found = mpra.concordance(virtual_effects(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
+        found = mpra.concordance(virtual_effects(virtual, control, of_bench), of_bench, pairs=chosen, task=task)
         echo(in_shell(report(found)))
         if folder is None:
             return

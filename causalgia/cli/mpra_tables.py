@@ -141,15 +141,15 @@ def counts_question(
             raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
         return CountsQuestion(contrasts=requested_weights(counts, known, None, contrasts, None))
     if control is None and not isinstance(side, Path):
-        kept, factors = _library_question(side)
-        if arms is None and (kept.contrasts is not None or kept.interaction is not None):
+        analysis, factors = _library_question(side)
+        if arms is None and (analysis.contrasts is not None or analysis.interaction is not None):
             of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
             return CountsQuestion(
                 contrasts=requested_weights(
-                    factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction
+                    factors, of_design, None, dict(analysis.weights_by_contrast) or None, analysis.interaction
                 )
             )
-        control = None if kept.control is None else str(kept.control)
+        control = None if analysis.control is None else str(analysis.control)
     if control is None:
         raise ContrastError(
             f"which arm is the control? give --control, one of {comma_list(known)}; or --contrasts; or control, "
@@ -202,8 +202,8 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     from causalgia.mpra.comparisons._virtual_trial import design_arms
     from causalgia.trial.attributes import arm_coordinates
 
-    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(design_question(library))
-    return kept, xr.Dataset(coords=arm_coordinates(design_arms(library)))
+    analysis = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(design_question(library))
+    return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
 def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None:
@@ -417,14 +417,14 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
     print_answers(found, all_rows=True)
 
 
-def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
+def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None:
     """Print differences of means between arms of a parallel library, from the activities in a folder."""
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
 
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
-    found = estimate(contrast(load_outcomes(folder), **asked), ci_prob=level)
+    found = estimate(contrast(load_outcomes(folder), **question), ci_prob=level)
     print_answers(found, command=f"causalgia estimate {shlex.quote(str(folder))} --all")
 
 

@@ -28,7 +28,7 @@ def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -
     Without a file it is the analysis stored with the outcomes. If it defines no contrasts, those of the design are
     used.
     """
-    from causalgia.analysis import ANALYSIS, Analysis, kept_analysis
+    from causalgia.analysis import ANALYSIS, Analysis, stored_analysis
     from causalgia.checks import check_value
     from causalgia.long_text import design_question
     from causalgia.trial_file import read_analysis
@@ -36,9 +36,9 @@ def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -
     options = {key: value for key, value in given.items() if value is not None}
     for key, value in options.items():
         check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
-    found = kept_analysis(outcomes)
+    found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
-        found = read_analysis(folder / SPEC, kept=found).asking(design_question(outcomes))
+        found = read_analysis(folder / SPEC, stored=found).asking(design_question(outcomes))
     plain = {} if found is None else found.to_dict()
     if "control" in options:
         plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
@@ -129,7 +129,7 @@ def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
     from causalgia.trial.attributes import check_analysis, known_tasks
 
     try:
-        check_analysis(spec.analysis.asking(spec.design.asked), spec.design, known_tasks(predictor))
+        check_analysis(spec.analysis.asking(spec.design.analysis_fields), spec.design, known_tasks(predictor))
     except CausalgiaError as error:
         raise DesignError(f"{spec_file}: {error}") from error
 

@@ -95,11 +95,11 @@ def discover_words(
     with output_folder(place) as folder:
         if force:
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
-        asked = "all" if not method else method[0] if len(method) == 1 else tuple(method)
+        methods = "all" if not method else method[0] if len(method) == 1 else tuple(method)
         named = None if motifs is None else str(motifs)
         store_at = folder / UNFINISHED
         found = discover(
-            predictor, sequences, n_units=n_units, method=cast(Any, asked), motifs=named, store=store_at, rng=rng
+            predictor, sequences, n_units=n_units, method=cast(Any, methods), motifs=named, store=store_at, rng=rng
         )
         for name, table in ((WORDS, found.table), (PAIRS, found.pairs)):
             write_text(folder / name, to_csv(table, index=False))
@@ -238,7 +238,7 @@ def score_variants(
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
-    place, asked, vcf = out.absolute(), _settings(ctx), calls.absolute()  # a predictor may change the working folder
+    place, request, vcf = out.absolute(), _settings(ctx), calls.absolute()  # a predictor may change the working folder
     skipped: tuple[tuple[Variant, str], ...] = ()
     if calls.suffix.lower() == ".toml":
         _check_no_options(ctx, calls)
@@ -262,12 +262,11 @@ def score_variants(
         )
     n = experiment.n_units if not isinstance(experiment, MatchedTrial) else len(experiment.variants)
     echo(f"{n:,} variants of {calls}" + (f", {len(skipped):,} skipped" if skipped else "") + ".")
-    shown = experiment.notes if isinstance(experiment, MatchedTrial) else ()
-    for line in shown:
+    for line in experiment.notes:
         echo(in_shell(f"Note: {line}."))
     with output_folder(place) as folder, dask_client(dask, workers) as client:
-        answer = _answer(experiment, loaded, folder, asked, client=client, same_answers=same_answers)
-        written = _write(answer, folder, vcf if schema == "vcf" else None, skipped, shown)
+        answer = _answer(experiment, loaded, folder, request, client=client, same_answers=same_answers)
+        written = _write(answer, folder, vcf if schema == "vcf" else None, skipped, experiment.notes)
     print_written(out, STORE, *written)
 
 
@@ -342,7 +341,7 @@ def _variants_of(
             f"{genome}: {shown}{more}; is it the assembly that they are of, and are positions counted as --schema says "
             f"(bed from 0, the others from 1)?{cure}"
         )
-    return found.kept, found.mismatched
+    return found.matched, found.mismatched
 
 
 def _null_model(null: str, match: str, least: int, rng: int) -> Any:
@@ -376,9 +375,9 @@ def _answer(
     """Run the experiment on disk; the settings stand beside it, so that a rerun with others can name them."""
     from causalgia._run import run
 
-    kept = folder / SETTINGS
+    settings_file = folder / SETTINGS
     if not (folder / STORE).exists():
-        write_text(kept, json.dumps(settings, indent=1) + "\n")
+        write_text(settings_file, json.dumps(settings, indent=1) + "\n")
     try:
         effects = run(
             experiment,
@@ -392,8 +391,8 @@ def _answer(
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
     except StoreError as error:
-        text = read_bytes(kept, OutcomesError) if kept.is_file() else "{}"
-        there = parse_json(text, OutcomesError, source=str(kept))
+        text = read_bytes(settings_file, OutcomesError) if settings_file.is_file() else "{}"
+        there = parse_json(text, OutcomesError, source=str(settings_file))
         raise as_other_trial(error, folder, there if isinstance(there, dict) else {}, settings) from error
     return experiment.analyze(effects, rng=0)
 

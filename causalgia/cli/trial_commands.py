@@ -242,7 +242,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
     Example:   causalgia reproduce results
     """
     from causalgia._run import run
-    from causalgia.analysis import kept_analysis
+    from causalgia.analysis import stored_analysis
     from causalgia.protocol import compare_runs, machine_attrs
     from causalgia.trial_file import read_spec
 
@@ -253,7 +253,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
     if "outcome" not in first:
         raise OutcomesError(f"{folder} keeps no outcomes but effects or moments; run it with --keep outcomes")
     predictor = load_spec_predictor(spec, folder / SPEC, device)
-    again = run(spec.design, predictor, rng=spec.rng, analysis=kept_analysis(first))
+    again = run(spec.design, predictor, rng=spec.rng, analysis=stored_analysis(first))
     found = compare_runs(first, again.assign_attrs(machine_attrs()))
     echo(in_shell(str(found)))
     raise typer.Exit(0 if found.identical and found.differs is None else 1)
@@ -262,7 +262,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
 def _protocol_of(spec: TrialSpec, predictor: Any) -> Protocol:
     from causalgia.protocol import Protocol
 
-    return Protocol(spec.design, spec.analysis.asking(spec.design.asked), predictor=predictor, rng=spec.rng)
+    return Protocol(spec.design, spec.analysis.asking(spec.design.analysis_fields), predictor=predictor, rng=spec.rng)
 
 
 def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:

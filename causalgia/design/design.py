@@ -391,7 +391,7 @@ class Design(Choice):
         return self.contrasts  # type: ignore[return-value]  # made in __post_init__
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def analysis_fields(self) -> dict[str, Any]:
         """The contrasts as arguments of an `Analysis`: ``{"control": ...}``, ``{"contrasts": ...}``, or {}."""
         if self.named_contrasts is None:
             return {}
@@ -422,7 +422,7 @@ class Design(Choice):
         if self.reserve:
             plain["reserve"] = self.reserve
         if self.named_contrasts is not None:
-            plain["contrasts"] = next(iter(self.asked.values()))
+            plain["contrasts"] = next(iter(self.analysis_fields.values()))
         return plain
 
     @classmethod

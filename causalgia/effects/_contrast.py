@@ -227,9 +227,9 @@ def _as_question(
     over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
     question = (control, None if contrasts is None else weights, interaction)
     as_planned = from_plan or (stored and question == planned)
-    asked = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
-    asked["tasks"] = _tasks_for_plan(plan, over)
-    deviations = exploratory_attrs(outcomes.attrs, **asked, scale=scale)
+    requested = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    requested["tasks"] = _tasks_for_plan(plan, over)
+    deviations = exploratory_attrs(outcomes.attrs, **requested, scale=scale)
     return _Question(control, interaction, weights, over, as_planned, deviations)
 
 
@@ -390,8 +390,8 @@ def _parallel_effects(
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, on), {}
     if over is not None:
-        kept = {str(name): c for name, c in y.coords.items() if "task" not in c.dims}
-        y, bound = xr.DataArray(over.sums(y.to_numpy(), 1), kept, y.dims), over.bounds(bound, 1)
+        coords = {str(name): c for name, c in y.coords.items() if "task" not in c.dims}
+        y, bound = xr.DataArray(over.sums(y.to_numpy(), 1), coords, y.dims), over.bounds(bound, 1)
     spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], sd_of)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}

@@ -24,7 +24,7 @@ from causalgia.estimation.given_effects import (
 from causalgia.estimation.request import as_ci_prob
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable
 
 TASK = "effect"
 
@@ -40,7 +40,7 @@ def from_effects(
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
-    names: Sequence[Any] | npt.NDArray[Any] | None = None,
+    names: Sequence[Any] | npt.NDArray[Any] | pd.Index[Any] | None = None,
     *,
     ci_prob: float = 0.95,
     task_correlation: npt.ArrayLike | None = None,
@@ -165,7 +165,7 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
     return validate(annotate(xr.Dataset(data, coords=coords, attrs=attrs)), "estimates")
 
 
-def as_estimates(table: Any) -> xr.Dataset:
+def as_estimates(table: EstimateTable) -> xr.Dataset:
     """Return estimates as they are, or make them from a table with ``effect`` and ``se`` (or ``covariance``).
 
     Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in broom and marginaleffects, whose

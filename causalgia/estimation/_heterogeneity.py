@@ -378,7 +378,7 @@ def modification(
     return out.assign_coords(covariate=list(names), **coords).assign_attrs(dict(effects.attrs) | attrs)
 
 
-def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Array]:
+def slopes(x: Array, ice: Array, cluster: Codes | None, ci_prob: float) -> dict[str, Array]:
     """Return slope, se, df, p, lower and upper of each covariate for each effect.
 
     Parameters

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from scipy import sparse
@@ -35,9 +36,11 @@ from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.row_blocks import by_block, weights_of
 from causalgia.schema import annotate, validate
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable
 
 _ROUNDING = 1e-12  # relative rounding of a variance that is a difference of larger ones
+#: hypotheses as text, as weights by name, or as a matrix
+Hypothesis: TypeAlias = "str | Sequence[str] | Mapping[str, str | Mapping[str, float]] | pd.DataFrame | npt.ArrayLike"
 _OF_P = ("adjust", "adjust_alpha", "family", "n_draws", "n_flips", "seed", "band", "skewness", "null_value")
 
 
@@ -60,7 +63,7 @@ class System:
     r: Array
 
 
-def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None) -> xr.Dataset:
+def hypotheses(estimates: EstimateTable, hypothesis: Hypothesis, *, ci_prob: float | None = None) -> xr.Dataset:
     r"""Combine effects linearly: differences of contrasts, their averages, a contrast minus a number.
 
     Hypothesis j is :math:`\sum_k h_{jk} \delta_k = r_j`; the left side minus the right one is estimated. Prefer to give
@@ -139,7 +142,7 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
     return _combine_estimates(table, system, table.attrs.get("ci_prob", 0.95) if ci_prob is None else ci_prob)
 
 
-def as_system(hypothesis: Any, names: list[str]) -> System:
+def as_system(hypothesis: Hypothesis, names: list[str]) -> System:
     """Return hypotheses in any form as weights of named contrasts and right sides.
 
     Examples
@@ -263,7 +266,7 @@ def _distinct_labels(table: xr.Dataset) -> list[str]:
     return as_unique([str(name) for name in names], "contrasts")
 
 
-def _are_effects(dataset: Any) -> bool:
+def _are_effects(dataset: Any) -> TypeGuard[xr.Dataset]:
     if not isinstance(dataset, xr.Dataset) or "ace" in dataset or "contrast" not in dataset.dims:
         return False
     return "ice" in dataset or {"outcome", "assigned"} <= set(dataset.variables)

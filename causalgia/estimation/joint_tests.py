@@ -22,10 +22,10 @@ from causalgia.estimation.ratios import null_value
 from causalgia.estimation.request import contrast_labels
 from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import group_sums
-from causalgia.types import Array, Codes, Mask
+from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
-def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dataset:
+def joint_test(estimates: EstimateTable, contrasts: Sequence[str] | None = None) -> xr.Dataset:
     """Test that all of several average causal effects are zero, by Hotelling's T-squared (HTZ with clusters).
 
     Parameters

@@ -165,7 +165,7 @@ def _estimate_with_blocks(
         groups = _clusters_of_blocks(effects, block, request)
         require = check_two_clusters if groups.name == block.name != "parent" else check_clusters
         require(groups, len(groups.labels))
-        inside = settled_block_effects(trial.Y, trial.arm, block.codes, trial.W, trial.rounding)
+        inside = rounded_block_effects(trial.Y, trial.arm, block.codes, trial.W, trial.rounding)
         answer = mean_ice(inside, groups.codes)
         df = "t with G - 1 df" if groups.name == block.name else f"CR2 by {groups.name}, Satterthwaite df"
         method = f"mean of the effects inside each {block.name}, drawn from a population of them; {df}"
@@ -300,7 +300,7 @@ def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(np.tensordot(W[:, used], means - offset, axes=1), 1, 0))
 
 
-def settled_block_effects(Y: Array, arm: Codes, block: Codes, W: Array, rounding: Array) -> Array:
+def rounded_block_effects(Y: Array, arm: Codes, block: Codes, W: Array, rounding: Array) -> Array:
     """Return `block_effects` without rounding noise: equal effects within rounding are made equal, or 0 if possible.
 
     Parameters
@@ -314,7 +314,7 @@ def settled_block_effects(Y: Array, arm: Codes, block: Codes, W: Array, rounding
     --------
     >>> y, arm, block = np.array([[0.3], [0.1 + 0.2], [0.3], [0.3]]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
     >>> W = np.array([[-1.0, 1.0]])
-    >>> block_effects(y, arm, block, W)[:, 0, 0], settled_block_effects(y, arm, block, W, np.spacing(y))[:, 0, 0]
+    >>> block_effects(y, arm, block, W)[:, 0, 0], rounded_block_effects(y, arm, block, W, np.spacing(y))[:, 0, 0]
     (array([5.55111512e-17, 0.00000000e+00]), array([0., 0.]))
     """
     inside = block_effects(Y, arm, block, W)

@@ -12,6 +12,7 @@ from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
+from causalgia.types import EstimateTable, PosteriorGroups
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
@@ -97,7 +98,12 @@ def across_predictors(
 
 
 def share_of_predictors(
-    found: Any, *, rope: Rope, level: float = 0.95, ci_prob: float = 0.95, rng: RNG | None = None
+    found: EstimateTable | PosteriorGroups,
+    *,
+    rope: Rope,
+    level: float = 0.95,
+    ci_prob: float = 0.95,
+    rng: RNG | None = None,
 ) -> xr.Dataset:
     """Estimate the share of predictors whose effect lies beyond the region of practical equivalence.
 

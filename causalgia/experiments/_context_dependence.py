@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from causalgia.experiments.kit.tile_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import format_effect
+from causalgia.sequences.fasta import Source
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
 
 
 def context_dependence(
-    sequences: Any, *, element: Span, n_draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
+    sequences: Source | Genomic, *, element: Span, n_draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
 ) -> Experiment:
     """Return the experiment that tests whether an element needs its context, works without it, or is inhibited by it.
 

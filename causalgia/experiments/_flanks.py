@@ -280,10 +280,10 @@ def _draw_flank_components(answer: Answer) -> Axes:
         to: (("contrast", "task"), np.concatenate([cell[of].to_numpy() for cell in cells])[:, None])
         for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
     }
-    kept = {
+    attrs = {
         name: answer.decisions.attrs[name] for name in ("scale", "contrast_scale") if name in answer.decisions.attrs
     }
-    axes = forest(xr.Dataset(ends, {"contrast": names, "task": [answer.tasks[0]]}, kept | components.attrs))
+    axes = forest(xr.Dataset(ends, {"contrast": names, "task": [answer.tasks[0]]}, attrs | components.attrs))
     axes.set_xlabel(axes.get_xlabel().replace("ACE", "mean effect, or sd of effects,"))
     return axes
 

@@ -28,6 +28,7 @@ from causalgia.experiments.kit.tile_contexts import (
     span_name,
     tile_analysis,
 )
+from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _BEFORE, _AFTER = "before", "after"
 
 
 def greedy_round(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tiles: Sequence[Span],
     chosen: Sequence[Span] = (),
@@ -120,7 +121,7 @@ def _candidates(null: Genomic, tiles: Any, chosen: Any, k: int) -> tuple[list[Sp
 
 
 def greedy_tiles(
-    sequences: Any,
+    sequences: Source | Genomic,
     predictor: Predictor,
     *,
     tiles: Sequence[Span],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
     from causalgia.trial.turns import DrawnUnits
 
+#: words or motifs, by name or not
+Motifs: TypeAlias = "Sequence[str | Motif] | Mapping[str, str | Motif] | str | Motif"
+
 
 def junctions(
     design: Design,
-    motifs: Sequence[str | Motif] | Mapping[str, str | Motif] | str | Motif,
+    motifs: Motifs,
     *,
     rng: RNG,
     threshold: float | None = None,
@@ -105,7 +108,7 @@ def junctions(
     )
 
 
-def motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
+def motifs_with_thresholds(motifs: Motifs, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
     """Return each motif with its threshold, by name; the threshold of a word is None."""
     values = motifs.values() if isinstance(motifs, Mapping) else [motifs] if isinstance(motifs, str | Motif) else motifs
     patterns = [as_word_or_motif(one, "motifs") for one in values]

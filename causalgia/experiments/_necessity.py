@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
 from causalgia.choices import DIRECTIONS
@@ -24,6 +24,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +34,7 @@ _MOST_NAMED = 5
 
 
 def necessity(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
@@ -103,7 +104,7 @@ def necessity(
 
 
 def sufficiency(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,

@@ -86,7 +86,7 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
     return experiments
 
 
-def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
+def agreement(found: Mapping[str, Answer | xr.Dataset], *, min_tau: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
     """Measure the agreement of several null models: the order of the contrasts, and the size of each.
 
     Kendall's tau of two null models is the share of pairs of contrasts in the same order minus that in the opposite
@@ -104,7 +104,7 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     found
         Null model -> answer or estimates of the same contrasts. Contrasts of placebo words, whose order is noise, are
         left out.
-    least
+    min_tau
         Threshold of tau below which the order depends on the null model.
     ci_prob
         Probability of the intervals.
@@ -130,7 +130,7 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     Warns
     -----
     NullModelWarning
-        If a tau is below `least`; the message says whether errors of the estimates could explain that.
+        If a tau is below `min_tau`; the message says whether errors of the estimates could explain that.
 
     References
     ----------
@@ -153,12 +153,12 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     ci_prob = as_ci_prob(ci_prob)
     tables = _aligned_estimates(found)
     orders = _pairwise_taus(tables, ci_prob)
-    table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
+    table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, min_tau=min_tau)
     low = _least_agreeing(table)
-    table.attrs["sentences"] = "\n".join(_agreement_sentence(task, row, least) for task, row in low.items())
+    table.attrs["sentences"] = "\n".join(_agreement_sentence(task, row, min_tau) for task, row in low.items())
     for task, row in low.items():
-        if row["tau"] < least:
-            warnings.warn(_agreement_sentence(task, row, least), NullModelWarning, stacklevel=caller_stacklevel())
+        if row["tau"] < min_tau:
+            warnings.warn(_agreement_sentence(task, row, min_tau), NullModelWarning, stacklevel=caller_stacklevel())
     return table
 
 
@@ -306,16 +306,16 @@ def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _agreement_sentence(task: str, row: dict[str, Any], least: float) -> str:
+def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
     order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
     spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
-    if row["tau"] >= least:
+    if row["tau"] >= min_tau:
         same = "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"
         same = "the same order" if row["tau"] >= 1 - _ROUNDING else same
         return f"Task {task}: every null model gives {same} (least alike {row['pair']}, {order}); {spread}."
     why = (
         "the answer depends on the null model"
-        if row["tau_upper"] < least
+        if row["tau_upper"] < min_tau
         else f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts is not clear; use more units"
     )
     return f"Task {task}: {row['pair']} give different orders ({order}): {why}; {spread}."

@@ -207,8 +207,11 @@ def _effects_by_draw(ice: xr.DataArray, n_draws: int) -> xr.DataArray:
     import xarray as xr
 
     whole = ice.sizes["unit"] // n_draws
-    kept = ice.isel(unit=slice(whole * n_draws)).transpose("unit", ...)
-    return xr.DataArray(kept.to_numpy().reshape(whole, n_draws, *kept.shape[1:]), dims=("row", "draw", *kept.dims[1:]))
+    whole_sites = ice.isel(unit=slice(whole * n_draws)).transpose("unit", ...)
+    return xr.DataArray(
+        whole_sites.to_numpy().reshape(whole, n_draws, *whole_sites.shape[1:]),
+        dims=("row", "draw", *whole_sites.dims[1:]),
+    )
 
 
 def _mean_over_draws(effects: xr.Dataset, n_draws: int) -> xr.Dataset:
@@ -233,9 +236,9 @@ def _instance_table(sites: Sites, effects: xr.Dataset, n_draws: int) -> xr.Datas
         "strand": sites.found.strand,
         "score": sites.found.score,
     }
-    kept = {str(k): c for k, c in effects.coords.items() if set(c.dims) <= {"contrast", "task", "model"} and c.dims}
-    kept["placebo_start"] = (("instance", "draw"), sites.placebo[:n])
-    return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | kept, {"n_draws": n_draws})
+    coords = {str(k): c for k, c in effects.coords.items() if set(c.dims) <= {"contrast", "task", "model"} and c.dims}
+    coords["placebo_start"] = (("instance", "draw"), sites.placebo[:n])
+    return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | coords, {"n_draws": n_draws})
 
 
 def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:

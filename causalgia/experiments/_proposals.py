@@ -33,7 +33,7 @@ def proposals(
     proposals: xr.Dataset,
     null: NullModel,
     *,
-    placebos: int = 100,
+    n_placebos: int = 100,
     at: int | None = None,
     n_units: int | None = None,
     rope: Rope = "placebo outliers",
@@ -61,7 +61,7 @@ def proposals(
         From `causalgia.propose`.
     null
         The null model of backgrounds, not from sequences that proposed.
-    placebos
+    n_placebos
         Placebo words of each width, 40 or more.
     at
         0-based start; None: the center.
@@ -124,7 +124,7 @@ def proposals(
     strands = [*words, *map(reverse_complement_word, words)] if table.attrs.get("both_strands") else words
     for wide in sorted(set(classes.values())):
         others = [word for word in strands if len(word) >= min(_LEAST_HELD, wide)]
-        for word in random_placebos(wide, placebos, "ACGT", other_than=others):
+        for word in random_placebos(wide, n_placebos, "ACGT", other_than=others):
             arms.append(Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2)))
             classes[PLACEBO + word] = wide
     strength = table["strength"].to_numpy()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from causalgia.analysis import Rope
-from causalgia.design import Arm
+from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
 from causalgia.experiments.kit.answer import profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.tile_contexts import as_tile_sequences, tile_analysis, tile_context
+from causalgia.sequences.fasta import Source
 
 CONTEXT = "context alone"
 
 
 def tile_copies(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tile: Span,
     at: Sequence[int],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Rope
-from causalgia.design import Arm
+from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -25,6 +25,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +36,7 @@ MOST_TILES = 6
 
 
 def tile_interactions(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tiles: Sequence[Span],
     tss: Span | None = None,
@@ -117,17 +118,17 @@ def tile_interactions(
     terms = {_term_name(some): moebius_weights(some) for some in sets if some}
     arms = [
         Arm(
-            _kept_tiles_name(kept),
-            shuffle_spans([*around, *(span for span in spans if span not in kept)], k),
-            {span_name(span): int(span in kept) for span in spans},
+            _intact_tiles_name(intact),
+            shuffle_spans([*around, *(span for span in spans if span not in intact)], k),
+            {span_name(span): int(span in intact) for span in spans},
         )
-        for kept in sets
+        for intact in sets
     ]
     return Experiment(
         null=null,
         arms=arms,
         n_units=null.available,
-        contrasts={**terms, TOGETHER: {_kept_tiles_name(spans): 1.0, NONE: -1.0}},
+        contrasts={**terms, TOGETHER: {_intact_tiles_name(spans): 1.0, NONE: -1.0}},
         entry=TILE_INTERACTIONS,
         analysis=tile_analysis(null, rope),
         labels={"order": {_term_name(some): len(some) for some in sets if some}},
@@ -138,8 +139,8 @@ def _tile_subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
     return [some for size in range(len(spans) + 1) for some in combinations(spans, size)]
 
 
-def _kept_tiles_name(kept: Iterable[Span]) -> str:
-    return " + ".join(map(span_name, kept)) or NONE
+def _intact_tiles_name(intact: Iterable[Span]) -> str:
+    return " + ".join(map(span_name, intact)) or NONE
 
 
 def _term_name(tiles: Iterable[Span]) -> str:
@@ -154,7 +155,7 @@ def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
     >>> moebius_weights([(0, 5), (7, 9)])
     {'none': 1.0, '0-5': -1.0, '7-9': -1.0, '0-5 + 7-9': 1.0}
     """
-    return {_kept_tiles_name(some): float((-1) ** (len(tiles) - len(some))) for some in _tile_subsets(tiles)}
+    return {_intact_tiles_name(some): float((-1) ** (len(tiles) - len(some))) for some in _tile_subsets(tiles)}
 
 
 _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
-from causalgia.design import Arm
+from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, rise_weights
@@ -19,6 +19,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_context,
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit
+from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,7 +29,7 @@ _PER = 100  # bp; the slope is given for this distance
 
 
 def tile_placement(
-    sequences: Any,
+    sequences: Source | Genomic,
     *,
     tile: Span,
     at: Sequence[int],

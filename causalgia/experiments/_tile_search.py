@@ -26,6 +26,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ _LEAST = {"uniform": 1, "shuffle": 2, "dinucleotide_shuffle": 4}
 
 
 def tile_search(
-    sequences: Any,
+    sequences: Source | Genomic,
     predictor: Predictor,
     *,
     rng: RNG,
     tiles: Sequence[Span] | None = None,
-    least: int = 10,
+    min_width: int = 10,
     fill: str = "uniform",
     alpha: float = 0.05,
     task: str | None = None,
@@ -74,7 +75,7 @@ def tile_search(
         Seed (0 is a seed), Generator or SeedSequence.
     tiles
         (start, stop) of the initial spans, without overlap; None: the whole sequence.
-    least
+    min_width
         Smallest width of a span.
     fill
         Replacement of a span: ``"uniform"`` random bases, or a ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own
@@ -102,7 +103,7 @@ def tile_search(
     Raises
     ------
     DesignError
-        If tiles overlap or leave the sequence, `least` is too narrow for the fill or wider than a tile, there is no
+        If tiles overlap or leave the sequence, `min_width` is too narrow for the fill or wider than a tile, there is no
         such task, or one sequence is given with a single draw or a rope in sd.
     ClusterError
         As `causalgia.run`.
@@ -128,7 +129,7 @@ def tile_search(
 
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     roots = ((0, null.length),) if tiles is None else as_spans_inside(tiles, "tiles", null.length)
-    _check_search_arguments(roots, least, fill, alpha, rope)
+    _check_search_arguments(roots, min_width, fill, alpha, rope)
     check_task(predictor, task)
     search = _Search(null, predictor, fill, rope, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
@@ -142,7 +143,7 @@ def tile_search(
         for i in found:
             (start, stop), depth = nodes[i].span, nodes[i].depth + 1
             middle = (start + stop) // 2
-            if middle - start >= least:
+            if middle - start >= min_width:
                 new += [len(nodes), len(nodes) + 1]
                 nodes += [Node((start, middle), depth, i), Node((middle, stop), depth, i)]
     whole = xr.concat(tables, dim="contrast")
@@ -161,16 +162,20 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0]
 
 
-def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, alpha: float, rope: object) -> None:
+def _check_search_arguments(roots: Sequence[Span], min_width: int, fill: str, alpha: float, rope: object) -> None:
     if fill not in FILLS:
         raise DesignError(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
         )
-    if as_count(least, "least") < _LEAST[fill]:
-        raise DesignError(f"least={least}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
+    if as_count(min_width, "min_width") < _LEAST[fill]:
+        raise DesignError(
+            f"min_width={min_width}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'"
+        )
     narrow = min(roots, key=lambda span: span[1] - span[0])
-    if narrow[1] - narrow[0] < least:
-        raise DesignError(f"tile {span_name(narrow)} is narrower than least={least}; widen it, or lower least")
+    if narrow[1] - narrow[0] < min_width:
+        raise DesignError(
+            f"tile {span_name(narrow)} is narrower than min_width={min_width}; widen it, or lower min_width"
+        )
     if not is_real(alpha) or not 0 < alpha < 1:
         raise DesignError(f"alpha={quoted(alpha)} must be a number between 0 and 1")
     if is_placebo_rope(rope):

@@ -453,8 +453,8 @@ def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Varian
     """Return a row for each variant; its exact effect is compared with the ROPE."""
     import xarray as xr
 
-    judged = effects.sel(task=mean["task"].to_numpy())  # a task whose control does not vary has no verdict
-    effect = judged.reset_coords(drop=True).rename(unit="variant")
+    with_verdict = effects.sel(task=mean["task"].to_numpy())  # a task whose control does not vary has no verdict
+    effect = with_verdict.reset_coords(drop=True).rename(unit="variant")
     coords = {name: ("variant", list(row.values())) for name, row in _variant_labels(chosen).items()}
     low, high = (mean[side].reset_coords(drop=True) for side in ("rope_lower", "rope_upper"))
     verdict = xr.full_like(effect, "negligible", dtype="<U10").where(low < high, "undecided")

@@ -187,7 +187,7 @@ def _concordance_left_out_line(lost: dict[str, int | dict[str, int]]) -> list[st
 
 def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
     sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
-    seen, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
+    correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
     of_truth = (
         f" (ceiling with this noise: {ceiling:.2f}); correlation of the true effects "
         f"{_with_ci(one, 'pearson_disattenuated')}"
@@ -197,7 +197,7 @@ def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
         f"{one['spearman'].item():.2f}",
         f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability "
         f"{max(sides[2], 0):.2f} and {max(sides[3], 0):.2f}",
-        *([_AT_THE_BOUND] if seen > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
+        *([_AT_THE_BOUND] if correlation > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
     ]
 
 

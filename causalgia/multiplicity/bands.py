@@ -308,7 +308,10 @@ def _check_band_method(method: str) -> None:
 
 
 def selected_intervals(
-    estimates: Any, *, select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_], ci_prob: float = 0.95
+    estimates: EstimateTable,
+    *,
+    select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_],
+    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Return intervals of selected effects with a false coverage rate of at most ``1 - ci_prob``.
 

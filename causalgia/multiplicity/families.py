@@ -21,7 +21,7 @@ from causalgia.estimation.request import Request, clusters
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.schema import check_no_positions
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, EstimateTable
 
 
 def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> list[Codes]:
@@ -257,7 +257,7 @@ def _as_correlation(covariance: Array) -> Array:
     return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
 
 
-def estimates_of(given: Any, cluster: str = "auto") -> xr.Dataset:
+def estimates_of(given: EstimateTable, cluster: str = "auto") -> xr.Dataset:
     """Return estimates from estimates, a table, or effects, which are estimated first.
 
     Examples

@@ -20,7 +20,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.multiplicity.families import estimates_of
-from causalgia.types import Array, Mask
+from causalgia.types import Array, EstimateTable, Mask
 
 LEAST_WORDS = 40
 _FENCES = 5.0
@@ -38,7 +38,7 @@ _INVERSE_DF = np.linspace(1 / 200, 1 / 1.5, 24)
 _LOG_SCALE = np.linspace(-2.5, 2.5, 101)  # about the median excess
 
 
-def placebo_rank(estimates: Any) -> xr.Dataset:
+def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
     """Rank each effect among the placebo words: a p-value against "no larger than a placebo word".
 
     One side is ``(1 + #{words at least as extreme}) / (M + 1)``, exact if the contrast is exchangeable with the M words
@@ -108,7 +108,7 @@ def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
     return [np.flatnonzero(of == k) for k in range(int(of.max(initial=-1)) + 1)]
 
 
-def placebo_region(estimates: Any, *, share: float = _SHARE) -> xr.Dataset:
+def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dataset:
     """Estimate the region of the central share of the placebo words' true effects.
 
     Estimates vary more than true effects, so each word is shrunk towards their mean by the share of its own error; the
@@ -165,7 +165,7 @@ def placebo_region(estimates: Any, *, share: float = _SHARE) -> xr.Dataset:
     return _region_dataset(table, found)
 
 
-def placebo_fences(estimates: Any) -> xr.Dataset:
+def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     """Estimate the range of effects of random words: five sd of a normal law fitted to their central 80 %.
 
     Words selected by a search are extreme among random words for any network, and 5 % of all words lie outside

@@ -19,7 +19,7 @@ from causalgia.estimation.request import as_ci_prob
 from causalgia.multiplicity.families import estimates_of
 from causalgia.numerics.moments import transformed
 from causalgia.schema import annotate
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable
 
 _FARTHEST = 1e100
 """Bound on a t, whose cube is a float."""
@@ -116,7 +116,7 @@ def one_sided_p(
     return OneSidedP(*p_outside_floor(p, away, floor_of_estimates(estimates)))
 
 
-def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0.95) -> xr.Dataset:
+def equivalence(estimates: EstimateTable, *, rope: tuple[float, float], ci_prob: float = 0.95) -> xr.Dataset:
     """Test each effect against a region of practical equivalence: negligible, beyond it, or undecided.
 
     With ``alpha = 1 - ci_prob``: ``"negligible"`` where both one-sided tests reject at alpha (the interval at

@@ -191,11 +191,11 @@ def _refuted(refutation: Any) -> list[Item]:
     if not isinstance(refutation, xr.Dataset) or not {"status", "reason"} <= set(refutation.variables):
         raise OutcomesError("refutation= takes the checks of cg.refute(outcomes, predictor, rng=0)")
 
-    def said(text: str) -> Callable[[xr.Dataset], str]:
+    def stated(text: str) -> Callable[[xr.Dataset], str]:
         return lambda _: text
 
     texts = (refutation[name].to_numpy().astype(str) for name in ("check", "status", "reason"))
     return [
-        Item("Refutation", check, "`cg.refute`", said(f"{status}: {reason}"))
+        Item("Refutation", check, "`cg.refute`", stated(f"{status}: {reason}"))
         for check, status, reason in zip(*texts, strict=True)
     ]

@@ -464,7 +464,6 @@ def _same_in_every_unit(row: Row, attrs: Mapping[Any, Any]) -> str:
         return ", exactly"
     n = row.get("n_clusters") or row.get("n_units") or 0
     same = "without variation between units" if attrs.get("transform") in _SCALES else "the same in every unit"
-    said = n <= 3 or "missed_share" in row  # by the verdicts
-    return (
-        f", {same}{'' if said else f' (with 95 % confidence it differs in at most {300 / n:.2g} % of the population)'}"
-    )
+    if n <= 3 or "missed_share" in row:  # the verdicts say it
+        return f", {same}"
+    return f", {same} (with 95 % confidence it differs in at most {300 / n:.2g} % of the population)"

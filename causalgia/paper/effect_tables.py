@@ -23,7 +23,7 @@ from causalgia.reporting.table_formats import NAMES, html_table, latex_table, ma
 from causalgia.reporting.verdict_sentences import is_decided
 from causalgia.schema import keeps_effects
 from causalgia.spreadsheet import to_csv
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable, PosteriorGroups
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -42,7 +42,7 @@ _TAKES = (
 )
 
 
-def tidy(x: xr.Dataset | Answer | Any, *, task: str | Sequence[str] | None = None) -> pd.DataFrame:
+def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return effects as a tidy table: one row per effect, with the column names of broom.
 
     Use it to hand results to R, to a spreadsheet or to a plotting library. `causalgia.table` is the same for readers,

@@ -121,9 +121,9 @@ def _largest(effects: xr.Dataset) -> tuple[xr.Dataset, str]:
         return effects, ""
     size = np.abs(effects["ace"].transpose("contrast", ...).to_numpy() - null_value(effects))
     size = np.where(words, np.inf, size.reshape(len(words), -1).max(axis=1))
-    kept = np.sort(np.argsort(-size, kind="stable")[: int(words.sum()) + _MOST_ROWS])
+    shown = np.sort(np.argsort(-size, kind="stable")[: int(words.sum()) + _MOST_ROWS])
     pairs = [name for name, variable in effects.variables.items() if "contrast_" in variable.dims]
-    return effects.drop_vars(pairs).isel(contrast=kept), f", the {_MOST_ROWS} largest of {n:,}"
+    return effects.drop_vars(pairs).isel(contrast=shown), f", the {_MOST_ROWS} largest of {n:,}"
 
 
 def _coordinates(effects: xr.Dataset) -> dict[str, list[Any]]:

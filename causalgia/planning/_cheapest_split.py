@@ -170,7 +170,7 @@ def _split_of_cell(
     sources, shared = _sources_of_cell(components, where)
     prices = prices if shared else replace(prices, max_units=1.0)
     prices = prices if least > 1 else replace(prices, max_members=1.0)
-    found = cheapest(sources, prices, half_width, least_members=least, ci_prob=ci_prob)
+    found = cheapest(sources, prices, half_width, min_members=least, ci_prob=ci_prob)
     if found is None:
         limits = {"max_parents": prices.max_parents, "max_units_per_parent": prices.max_units}
         finite = [name for name, most in limits.items() if np.isfinite(most)]
@@ -309,7 +309,7 @@ class Prices:
 
 
 def cheapest(
-    sources: Sources, prices: Prices, half_width: float, *, least_members: int = 1, ci_prob: float = 0.95
+    sources: Sources, prices: Prices, half_width: float, *, min_members: int = 1, ci_prob: float = 0.95
 ) -> tuple[int, int, int] | None:
     """Find the cheapest numbers of parents, units of each and members that reach a half width; None if none do.
 
@@ -321,7 +321,7 @@ def cheapest(
         Prices and limits.
     half_width
         Required half width.
-    least_members
+    min_members
         1 if members are not drawn; else their smallest number.
     ci_prob
         Probability of the interval.
@@ -345,8 +345,8 @@ def cheapest(
     (105, 6, 1)
     """
     goal = (half_width / float(t_quantile(np.inf, 0.5 + ci_prob / 2))) ** 2
-    enough = least_members if least_members == 1 else 20 + 50 * sources.member / goal
-    tried = _search_grid(least_members, min(prices.max_members, enough), EACH_MEMBER)
+    enough = min_members if min_members == 1 else 20 + 50 * sources.member / goal
+    tried = _search_grid(min_members, min(prices.max_members, enough), EACH_MEMBER)
     best, price = _cheapest_over_members(sources, prices, half_width, tried, (None, np.inf), ci_prob)
     while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_MEMBER)).size:
         best, price = _cheapest_over_members(sources, prices, half_width, between, (best, price), ci_prob)

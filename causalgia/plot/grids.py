@@ -34,7 +34,7 @@ from causalgia.plot.style import (
 from causalgia.posterior.posterior_tree import tree_group
 from causalgia.reporting import format_effect, format_number
 from causalgia.reporting.effect_rows import as_reportable
-from causalgia.types import Array
+from causalgia.types import Array, PosteriorGroups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,9 @@ def heatmap(
     return axes
 
 
-def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None) -> Axes:
+def interaction_map(
+    table: xr.Dataset, *, task: str | None = None, model: str | int | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw interactions of pairs of positions as a triangle of colors, from those of pair mutagenesis.
 
     Rows are the first position of a pair and columns the second. Blue pairs need each other, brown ones replace each
@@ -205,7 +207,9 @@ def interaction_map(table: xr.Dataset, *, task: str | None = None, model: Any = 
     return axes
 
 
-def sharing(posterior: Any, *, by: Literal["size", "sign"] = "size", ax: Axes | None = None) -> Axes:
+def sharing(
+    posterior: xr.Dataset | PosteriorGroups, *, by: Literal["size", "sign"] = "size", ax: Axes | None = None
+) -> Axes:
     """Draw how many effects each pair of tasks shares, as a matrix of colors.
 
     Of the effects that are clear in one of two tasks (lfsr at most .05), the share whose posterior means agree. Pairs

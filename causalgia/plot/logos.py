@@ -215,11 +215,11 @@ _LETTERS = np.array(list("ACGT"))
 def map_logo(
     attributions: xr.Dataset,
     *,
-    unit: Any = None,
+    unit: str | int | None = None,
     task: str | None = None,
-    model: Any = None,
+    model: str | int | None = None,
     minus: xr.Dataset | None = None,
-    minus_model: Any = None,
+    minus_model: str | int | None = None,
     span: tuple[int, int] | None = None,
     ci_prob: float = 0.95,
     ax: Axes | None = None,
@@ -301,7 +301,9 @@ def map_logo(
     return axes
 
 
-def average_logo(average: xr.Dataset, *, task: str | None = None, model: Any = None, ax: Axes | None = None) -> Axes:
+def average_logo(
+    average: xr.Dataset, *, task: str | None = None, model: str | int | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw the average of maps at aligned instances: bases as letters of that height, with their intervals.
 
     Letters are stacked as in `logo`; the error bar of a letter is at its outer edge, next to those of the others.

@@ -197,8 +197,8 @@ def infer(
     table = as_labeled_estimates(estimates, names)
     _check_null_value(table)
     if across is not None:
-        asked = {"law": law, "prior": prior, "family": family, "covariates": covariates, "engine": engine}
-        _check_across(across, asked | {"log_likelihood": log_likelihood, "client": client})
+        requested = {"law": law, "prior": prior, "family": family, "covariates": covariates, "engine": engine}
+        _check_across(across, requested | {"log_likelihood": log_likelihood, "client": client})
         _check_kinds(table, [np.arange(table.sizes["contrast"])], exchangeable)
         return infer_across_tasks(with_notes(table, *_few_df_note(table)), n_draws, root_key(rng))
     labels, rows = group_rows(table, family)
@@ -379,11 +379,11 @@ def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None
 _WITHOUT_SHARING = {"law": "auto", "prior": Prior(), "engine": "auto", "log_likelihood": "auto"}
 
 
-def _check_across(across: object, asked: dict[str, Any]) -> None:
+def _check_across(across: object, requested: dict[str, Any]) -> None:
     """Raise for another dim than task, and for settings of laws within a task."""
     if across != "task":
         raise InferenceError(f"across={quoted(across)}: effects are shared across='task', or not (None)")
-    for name, value in asked.items():
+    for name, value in requested.items():
         if value != _WITHOUT_SHARING.get(name) and not (name == "engine" and value == "exact"):
             raise InferenceError(
                 f"{name}={quoted(value)} is for the law of effects in one task, and across='task' has a law of all "

@@ -31,13 +31,13 @@ from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable
 
 _BARE = ("chain", "draw")
 
 
 def profile(
-    estimates: Any,
+    estimates: EstimateTable,
     *,
     along: str,
     periods: npt.ArrayLike | None = None,

@@ -23,7 +23,7 @@ from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Array
+from causalgia.types import Array, EstimateTable
 
 _RARE = 0.01
 _NODES = 400
@@ -155,7 +155,7 @@ def _off_diagonal_squares(noise: Noise) -> float:
     return float((gram**2).sum() - ((noise.loadings**2).sum(axis=1) ** 2).sum())
 
 
-def prior_predictive(estimates: Any, *, prior: Prior = Prior(), n_draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
+def prior_predictive(estimates: EstimateTable, *, prior: Prior = Prior(), n_draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
     """Draw effects and estimates from the prior, to check that they have a plausible size.
 
     ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them

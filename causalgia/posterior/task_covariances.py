@@ -186,16 +186,16 @@ def _distinct(parts: list[_Analyzer]) -> list[_Analyzer]:
 
     Two parts that share the effects of one direction would fit the noise by their difference.
     """
-    kept: list[_Analyzer] = []
+    distinct: list[_Analyzer] = []
     for part in sorted(parts, key=lambda part: float(part.loading_variance.sum())):
         unit = part.loadings / np.sqrt((part.loadings**2).sum())
         if part.loadings.shape[1] > 1 or not any(
             other.loadings.shape[1] == 1
             and abs(float((other.loadings * unit).sum())) > _ALIKE * np.sqrt(float((other.loadings**2).sum()))
-            for other in kept
+            for other in distinct
         ):
-            kept.append(part)
-    return kept
+            distinct.append(part)
+    return distinct
 
 
 def _factor_analyzers(effect: Array, values: Array, vectors: Array, starts: list[Array]) -> list[_Analyzer]:
@@ -223,8 +223,8 @@ def _factor_analyzers(effect: Array, values: Array, vectors: Array, starts: list
         used[0] = True
         parts = [
             step.maximized(w, effect, errors)
-            for step, w, kept in zip(steps, weight.T[1:], used[1:], strict=True)
-            if kept
+            for step, w, in_use in zip(steps, weight.T[1:], used[1:], strict=True)
+            if in_use
         ]
         share = np.maximum(weight.sum(axis=0)[used], 1.0)
         share /= share.sum()
@@ -517,11 +517,11 @@ def _shared_error(effect: Array, parts: _Parts, shared: Array) -> tuple[Array, A
     counts = null_biased_counts(scale)
     weight, spread, error = np.full(len(scale), 1 / len(scale)), prior, np.zeros(size)
     rows = [np.arange(s, min(s + 512, len(effect))) for s in range(0, len(effect), 512)]
-    kept = [own.eigen(block) for block in rows] if effect.size * size <= _HELD else None
+    eigen = [own.eigen(block) for block in rows] if effect.size * size <= _HELD else None
     for _ in range(_TURNS):
         precision, pull, share = np.zeros((size, size)), np.zeros(size), counts - 1.0
         for i, block in enumerate(rows):
-            values, vectors = own.eigen(block) if kept is None else kept[i]
+            values, vectors = own.eigen(block) if eigen is None else eigen[i]
             total = values[:, None, :] + scale[:, None]
             rotated = np.einsum("nij,ni->nj", vectors, effect[block])
             moved = rotated - error @ vectors

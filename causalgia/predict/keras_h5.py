@@ -142,7 +142,9 @@ def _named_in_archive(layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> dic
     """Return the numbered arrays of a layer by name: the order is that in which Keras makes them."""
     names: tuple[str, ...] = ("kernel", "bias")
     if layer.kind in ("BatchNormalization", "LayerNormalization"):
-        names = tuple(name for name, asked in (("gamma", "scale"), ("beta", "center")) if layer.config.get(asked, True))
+        names = tuple(
+            name for name, switch in (("gamma", "scale"), ("beta", "center")) if layer.config.get(switch, True)
+        )
         names += ("moving_mean", "moving_variance") if layer.kind == "BatchNormalization" else ()
     elif any(path.split("/")[-3:-2] == ["cell"] for path in arrays):
         names = ("kernel", "recurrent_kernel", "bias")

@@ -97,10 +97,10 @@ class BatchSizes:
 
 
 def _as_fixed_batch_size(size: object) -> int:
-    checked = as_batch_size(size)
-    if checked == "auto":
+    size_or_auto = as_batch_size(size)
+    if size_or_auto == "auto":
         raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
-    return checked
+    return size_or_auto
 
 
 @cache

@@ -453,7 +453,7 @@ class _LiveStorages(OperationWatch):
                 self._alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())  # type: ignore[no-untyped-call]
                 self.largest = max(self.largest, storage.nbytes())
                 self.on_cpu = self.on_cpu and tensor.device.type == "cpu"
-        self._alive = {key: kept for key, kept in self._alive.items() if not kept[0].expired()}
+        self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
         self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
         self.operations += 1
         return result

@@ -205,8 +205,8 @@ class TorchPredictor(SinglePredictor):
         with lock_of(self.module):
             module = self.module if self.device.type == "cpu" else deepcopy(self.module).cpu()
         own = {"_run", "_ferry", "device", "_batches"}
-        kept = {name: value for name, value in vars(self).items() if name not in own}
-        return {**kept, "module": module, "_sizes": self._batches.known}
+        state = {name: value for name, value in vars(self).items() if name not in own}
+        return {**state, "module": module, "_sizes": self._batches.known}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Choose the device again: "auto" is the best of this machine, "cuda" this worker's own GPU."""

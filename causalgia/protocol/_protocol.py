@@ -157,13 +157,13 @@ class Protocol:
         until: Precision | Decided | None = None,
     ) -> None:
         check_design(design, predictor, "Protocol(design, analysis, predictor=)")
-        asked = _as_analysis(analysis, design)
+        requested = _as_analysis(analysis, design)
         facts = _predictor_facts(predictor)
-        check_analysis(asked, design, facts["tasks"])
+        check_analysis(requested, design, facts["tasks"])
         coords = xr.Dataset(coords=arm_coordinates(design.named_arms))
-        weights, control = _weights(asked, design, coords)
+        weights, control = _weights(requested, design, coords)
         on = facts["predictor_scale"] or measured_on(coords)
-        words = effect_attrs(on, weights, asked.scale, design.assignment, control, asked.interaction)
+        words = effect_attrs(on, weights, requested.scale, design.assignment, control, requested.interaction)
         fixed: dict[str, Any] = {
             "n_units": design.n_units,
             "assignment": design.assignment,
@@ -177,8 +177,10 @@ class Protocol:
             "contrasts": tuple(weights),
             "until": _as_rule_text(until),
         }
-        seed = _as_seed(rng, (design.fingerprint, asked.fingerprint, facts["predictor_fingerprint"], fixed["until"]))
-        self._set(**fixed, **facts, analysis=asked, rng=seed, sha256=None, locked=None, trial=None)
+        seed = _as_seed(
+            rng, (design.fingerprint, requested.fingerprint, facts["predictor_fingerprint"], fixed["until"])
+        )
+        self._set(**fixed, **facts, analysis=requested, rng=seed, sha256=None, locked=None, trial=None)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -485,13 +487,13 @@ def _as_analysis(analysis: object, design: Design) -> Analysis:
     if not isinstance(planned, Analysis):
         what = "none was given" if planned is None else f"not {type(planned).__name__}"
         raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
-    asked = planned.asking(design.asked)
-    if not asked.asks:
+    requested = planned.asking(design.analysis_fields)
+    if not requested.asks:
         raise DesignError(
             "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
             "cg.Analysis, or contrasts= in cg.Design"
         )
-    return asked
+    return requested
 
 
 def _predictor_facts(predictor: object) -> dict[str, Any]:
@@ -517,12 +519,12 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     }
 
 
-def _weights(asked: Analysis, design: Design, coords: xr.Dataset) -> tuple[dict[str, dict[str, float]], Any]:
+def _weights(requested: Analysis, design: Design, coords: xr.Dataset) -> tuple[dict[str, dict[str, float]], Any]:
     """Return the weights by contrast, and the control arm."""
     names = design.arm_names
-    control = None if asked.control is None else arm_name(asked.control, names)
-    rows = None if control is not None else asked.weights_by_contrast or None
-    over = list(asked.interaction) if asked.interaction else None
+    control = None if requested.control is None else arm_name(requested.control, names)
+    rows = None if control is not None else requested.weights_by_contrast or None
+    over = list(requested.interaction) if requested.interaction else None
     return requested_weights(coords, names, control, rows, over), control
 
 

@@ -75,8 +75,8 @@ def arm_differences(there: Mapping[str, str], here: Mapping[str, str], where: st
 
 def analysis_differences(there: Analysis, here: Analysis, where: str) -> list[Deviation]:
     """Return a deviation for each field in which two analyses differ; the order of contrasts is none."""
-    asked = {name: getattr(here, name) for name in Analysis.__dataclass_fields__}
-    names = exploratory_attrs({"analysis": there.to_json()}, **asked).get("exploratory", "")
+    fields = {name: getattr(here, name) for name in Analysis.__dataclass_fields__}
+    names = exploratory_attrs({"analysis": there.to_json()}, **fields).get("exploratory", "")
     return [
         Deviation(where=where, what=name, there=_field(there, name), here=_field(here, name))
         for name in names.split(", ")
@@ -89,9 +89,9 @@ def name_differences(
 ) -> list[Deviation]:
     """Return a deviation for each contrast or task that was added (exploratory) or left out (to be reported)."""
     found = list(here)
-    known, kept = set(there), set(found)
+    known, present = set(there), set(found)
     added = [name for name in found if name not in known] if added_counts else []
-    left_out = [name for name in there if name not in kept]
+    left_out = [name for name in there if name not in present]
     return [
         *(Deviation(where=where, what=f"{what} '{name}'", there=NOTHING, here="added") for name in added),
         *(

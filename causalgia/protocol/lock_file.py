@@ -199,12 +199,12 @@ def _damage(body: str) -> str:
         content = parse_toml(body, ProtocolError)
     except ProtocolError as error:
         return f"the lock is damaged: {error}"
-    kept = content.pop("digests", None)
-    if not isinstance(kept, dict) or not all(isinstance(rows, dict) for rows in content.values()):
+    digests = content.pop("digests", None)
+    if not isinstance(digests, dict) or not all(isinstance(rows, dict) for rows in content.values()):
         return "the lock is damaged: a table is no table any more, or [digests] is not there"
     there = _digests(content)
-    changed = [name for name in there if name in kept and kept[name] != there[name]]
-    added, gone = [name for name in there if name not in kept], [name for name in kept if name not in there]
+    changed = [name for name in there if name in digests and digests[name] != there[name]]
+    added, gone = [name for name in there if name not in digests], [name for name in digests if name not in there]
     parts = [
         *(f"{name} = {quoted(_value_of(content, name))} is not what was locked" for name in changed),
         *([f"{comma_list(added)} was added"] if added else []),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,9 @@ from scipy import spatial
 from causalgia._run import run
 from causalgia.checks import nearest
 from causalgia.design import Design
+from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
+from causalgia.experiments._junctions import Motifs
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim, NeededPredictions, NotApplicableError
 from causalgia.refutation.claim_limits import dose_reversal, other_null_models, tipping_shift
@@ -111,9 +113,9 @@ def refute(
     rng: RNG,
     checks: Iterable[str] | str | None = None,
     control: str | None = None,
-    contrasts: Any = None,
+    contrasts: Contrasts | None = None,
     real: Source | None = None,
-    motifs: Any = None,
+    motifs: Motifs | None = None,
     positive: str | Motif | None = None,
 ) -> xr.Dataset:
     """Try to refute the claims of a trial: controls that pass, warn or fail, each with its reason and cure.

@@ -13,12 +13,13 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._run import run
-from causalgia.analysis import Analysis, kept_analysis
+from causalgia.analysis import Analysis, stored_analysis
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
 from causalgia.design.patterns import as_pattern
 from causalgia.effects import contrast
+from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -29,7 +30,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
-from causalgia.experiments._junctions import motifs_with_thresholds
+from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
@@ -130,9 +131,9 @@ class Claim:
     predictor: Predictor | None = None
     rng: RNG = field(kw_only=True)
     control: str | None = field(default=None, kw_only=True)
-    contrasts: Any = field(default=None, kw_only=True)
+    contrasts: Contrasts | None = field(default=None, kw_only=True)
     real: Source | None = field(default=None, kw_only=True)
-    motifs: Any = field(default=None, kw_only=True)
+    motifs: Motifs | None = field(default=None, kw_only=True)
     positive: str | Motif | None = field(default=None, kw_only=True)
     frugal: bool = field(default=False, kw_only=True)
     key: int = field(init=False, repr=False)
@@ -181,7 +182,7 @@ class Claim:
     @cached_property
     def analysis(self) -> Analysis:
         """The analysis stored with the outcomes."""
-        return kept_analysis(self.outcomes) or Analysis()
+        return stored_analysis(self.outcomes) or Analysis()
 
     @cached_property
     def averaged(self) -> xr.Dataset:

@@ -184,7 +184,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
     shift, leaves, side, name, task = min(leaving or turns)
     status: Status = "pass" if not leaves or shift >= SHIFT_WARN else "fail" if shift < SHIFT_FAIL else "warn"
     way = "fewer" if side == "down" else "more"
-    said = (
+    sentence = (
         f"changes at {shift:.2f} sd of GC content, towards {way} G and C"
         if leaves
         else (f"holds as far as the units can tell, {shift:.2f} sd towards {way} G and C")
@@ -196,7 +196,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
             value=shift if leaves else max(shift, SHIFT_WARN),
             threshold=SHIFT_WARN,
             status=status,
-            reason=f"'{name}' on {task} {said}",
+            reason=f"'{name}' on {task} {sentence}",
             cure="" if status == "pass" else "restrict the claim to these backgrounds, and report the tipping point",
         )
     ]
@@ -339,7 +339,7 @@ def _order_finding(claim: Claim, tables: Mapping[str, xr.Dataset], names: list[s
     own = claim.estimates.sel(contrast=names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
-        found = agreement({"the trial": own, **tables}, least=ORDER, ci_prob=1 - 2 * FAIL_LEVEL)
+        found = agreement({"the trial": own, **tables}, min_tau=ORDER, ci_prob=1 - 2 * FAIL_LEVEL)
     tau, upper = found["tau"].to_numpy(), found["tau_upper"].to_numpy()
     i, j, t = np.unravel_index(np.argmin(tau), tau.shape)
     labels, task = found["null"].to_numpy(), str(found["task"].to_numpy()[t])

@@ -70,16 +70,16 @@ def _repeated(claim: Claim) -> list[Finding]:
     n = claim.n_units(0.05, a_unit=a_unit, least=min(4, n_own), most=min(_REPEATED, n_own))
     units = draw_backgrounds(design, 0, n, key=claim.trial_key if own is not None else key)
     tokens = {arm: claim.sequences(arm, units, key=claim.trial_key if own is not None else key) for arm in arms}
-    asked = {arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()}
+    by_arm = {arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()}
     again = {arm: _mean_over_models(predictor.predict(rows[::-1])[::-1]) for arm, rows in tokens.items()}
-    first, second = (np.stack(list(answers.values())) for answers in (asked, again))
+    first, second = (np.stack(list(answers.values())) for answers in (by_arm, again))
     scale = np.where((sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0)
     gap = float((np.sqrt(((second - first) ** 2).mean(axis=(0, 1))) / scale).max())
     beside = "predicted twice"
     if own is not None and "arm" in claim.averaged["outcome"].dims:
         stored = claim.averaged["outcome"].transpose("arm", "unit", "task").sel(arm=arms).isel(unit=slice(n)).to_numpy()
-        kept = float((np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max())
-        gap, beside = max(gap, kept), f"predicted twice ({gap:.2g}), and of the trial ({kept:.2g})"
+        error = float((np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max())
+        gap, beside = max(gap, error), f"predicted twice ({gap:.2g}), and of the trial ({error:.2g})"
     status: Status = "fail" if gap >= NOISE_FAIL else "warn" if gap >= NOISE_WARN else "pass"
     rows = [
         Finding(

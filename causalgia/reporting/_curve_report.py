@@ -164,9 +164,9 @@ def _ranges(which: NDArray[np.bool_], at: NDArray[Any], width: int) -> str:
     """Return the runs of positions as text, the longest four in order: "-12 to 24"."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], which, [False]])))
     runs = list(zip(edges[::2], edges[1::2] - 1, strict=True))
-    kept = sorted(sorted(runs, key=lambda run: run[0] - run[1])[:_MOST_RANGES])
-    words = [f"{at[a]} to {at[b] + width - 1}" if at[a] < at[b] + width - 1 else f"{at[a]}" for a, b in kept]
-    more = len(runs) - len(kept)
+    longest = sorted(sorted(runs, key=lambda run: run[0] - run[1])[:_MOST_RANGES])
+    words = [f"{at[a]} to {at[b] + width - 1}" if at[a] < at[b] + width - 1 else f"{at[a]}" for a, b in longest]
+    more = len(runs) - len(longest)
     return ", ".join(words) + (f" and {more} more range{'s' if more > 1 else ''}" if more else "")
 
 

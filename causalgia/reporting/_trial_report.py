@@ -171,9 +171,9 @@ def estimand(estimates: xr.Dataset) -> str:
     history = dict(attrs)
     if " could be missed." in verdicts and "stopped" in attrs:  # the share of the verdicts, not of the stopping rule
         history["stopped"] = without_missed_share(attrs["stopped"])
-    said = str(attrs.get("caution", "")).split("; ")
+    cautions = str(attrs.get("caution", "")).split("; ")
     notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if part not in said) for note in notes_of(estimates)
+        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions) for note in notes_of(estimates)
     ]
     sentences += [verdicts, *trial_history(history)]
     sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]

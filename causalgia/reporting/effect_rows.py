@@ -216,15 +216,15 @@ def sentences_on_tasks(found: Sequence[str], shown: Sequence[str], every: Sequen
     def task_of(text: str) -> str | None:
         return next((name for name in longest_first if text.startswith((f"Task {name}:", f"Task {name},"))), None)
 
-    kept = {None, *shown}
-    return tuple(text for text in found if task_of(text) in kept)
+    shown_tasks = {None, *shown}
+    return tuple(text for text in found if task_of(text) in shown_tasks)
 
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
     dims = estimates["ace"].dims
     columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]
     values = {name: estimates[name].transpose(*dims).to_numpy().ravel().tolist() for name in columns}
-    names = {dim: [str(x) for x in _dim_labels(estimates, str(dim))] for dim in dims}
+    names = {dim: [str(x) for x in estimates[dim].to_numpy().tolist()] for dim in dims}
     do = estimates["do"].to_numpy().tolist() if "do" in estimates.variables else [None] * estimates.sizes["contrast"]
     placebo = is_placebo_word(estimates)
     table = []
@@ -234,10 +234,6 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
         row |= {name: values[name][flat] for name in columns}
         table.append(row if truth is None else row | _truth_columns(row, truth))
     return table
-
-
-def _dim_labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
-    return estimates[dim].to_numpy().tolist() if dim in estimates.coords else range(estimates.sizes[dim])
 
 
 def _truth_columns(row: Row, truth: xr.DataArray) -> Row:

@@ -310,9 +310,9 @@ def find_instances(
         msg = f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
         raise SequenceError(msg)
     row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest, both_strands), strict=True))
-    kept = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
+    best = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
     strand = np.where(minus, "-", "+")
-    return Instances(row[kept], start[kept], strand[kept], score[kept] / per_bit, width)
+    return Instances(row[best], start[best], strand[best], score[best] / per_bit, width)
 
 
 def _check_pattern(pattern: object) -> None:
@@ -370,9 +370,9 @@ def _best(place: NDArray[np.int64], score: NDArray[np.int64], width: int) -> NDA
     before = np.searchsorted(place, place - width, side="right")
     behind = np.searchsorted(place, place + width, side="left")
     gone = np.zeros(len(place), bool)
-    kept = []
+    best = []
     for hit in np.lexsort((place, -score)).tolist():
         if not gone[hit]:
-            kept.append(hit)
+            best.append(hit)
             gone[before[hit] : behind[hit]] = True
-    return np.sort(np.array(kept, np.int64))
+    return np.sort(np.array(best, np.int64))

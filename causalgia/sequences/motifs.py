@@ -53,8 +53,8 @@ class Seqlets:
 
     def reverse_complement(self) -> Seqlets:
         """Return the seqlets as the opposite strand shows them."""
-        seen, could_be = (None if x is None else x[::-1, ::-1] for x in (self.contributions, self.hypothetical))
-        return Seqlets(self.n, self.width, self.width - self.stop, self.width - self.start, seen, could_be)
+        flipped, could_be = (None if x is None else x[::-1, ::-1] for x in (self.contributions, self.hypothetical))
+        return Seqlets(self.n, self.width, self.width - self.stop, self.width - self.start, flipped, could_be)
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ class Motif:
             )
             raise SequenceError(msg)
         rows = _as_motif_table(self.probabilities, f"motif {quoted(self.name)}: probabilities")
-        checked = tuple(
+        cleaned = tuple(
             _as_probabilities(row, f"motif {quoted(self.name)}: position {i}") for i, row in enumerate(rows.tolist())
         )
-        object.__setattr__(self, "probabilities", checked)
+        object.__setattr__(self, "probabilities", cleaned)
 
     @classmethod
     def from_counts(

@@ -252,8 +252,8 @@ def trimmed(contributions: Array, share: float) -> tuple[int, int]:
     (1, 4)
     """
     size = np.abs(contributions).sum(axis=1)
-    kept = np.flatnonzero(size >= share * size.max())
-    return int(kept[0]), int(kept[-1]) + 1
+    retained = np.flatnonzero(size >= share * size.max())
+    return int(retained[0]), int(retained[-1]) + 1
 
 
 def _frequencies(table: Array, place: str) -> Any:

@@ -102,8 +102,8 @@ def read_sequences(
         return read_fasta(path, ambiguous=ambiguous, rng=rng)
     if kind == "arrays":
         return _from_arrays(path, key, layout, ambiguous, rng)
-    said = {"genome": "genome= (its FASTA file)", "length": "length= (that of the network's input)"}
-    missing = [words for name, words in said.items() if of_bed[name] is None]
+    arguments = {"genome": "genome= (its FASTA file)", "length": "length= (that of the network's input)"}
+    missing = [words for name, words in arguments.items() if of_bed[name] is None]
     if genome is None or length is None:
         raise SequenceError(f"{path}: intervals have places and no bases; give {' and '.join(missing)}")
     return from_bed(path, genome, length=length, center=center, stranded=stranded, ambiguous=ambiguous, rng=rng)

@@ -130,13 +130,13 @@ class OfGenome(NamedTuple):
 
     Attributes
     ----------
-    kept
+    matched
         Variants whose reference allele is in the genome.
     mismatched
         The others, each with the letters that the genome has there.
     """
 
-    kept: tuple[Variant, ...]
+    matched: tuple[Variant, ...]
     mismatched: tuple[tuple[Variant, str], ...]
 
 
@@ -157,26 +157,26 @@ def split_by_genome(variants: Sequence[Variant], fasta: str | PathLike[str]) -> 
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
     >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
     >>> found = split_by_genome([Variant("chr1", 4, "G", "T", "right"), Variant("chr1", 5, "A", "T", "wrong")], path)
-    >>> [x.name for x in found.kept], [(x.name, letters) for x, letters in found.mismatched]
+    >>> [x.name for x in found.matched], [(x.name, letters) for x, letters in found.mismatched]
     (['right'], [('wrong', 'G')])
     """
     chosen = as_variants(variants)
-    kept, mismatched = [], []
+    matched, mismatched = [], []
     with Genome(fasta) as genome:
         for variant in chosen:
             stop = variant.position + len(variant.reference)
             place = f"variant {quoted(variant.name)}"
             letters = genome.letters(variant.chromosome, variant.position, stop, place=place).decode("latin-1").upper()
             if letters == variant.reference:
-                kept.append(variant)
+                matched.append(variant)
             else:
                 mismatched.append((variant, letters))
-    if not kept:
+    if not matched:
         raise SequenceError(
             f"none of {len(chosen):,} variants has its reference allele in {fasta}: is it another assembly than the "
             "variants are of, or are positions counted from another base (BED from 0, VCF from 1)?"
         )
-    return OfGenome(tuple(kept), tuple(mismatched))
+    return OfGenome(tuple(matched), tuple(mismatched))
 
 
 _HEAD = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -317,9 +317,9 @@ def _with_info(
     keys = [(row[0], position, row[3].upper(), alternate.upper()) for alternate in row[4].split(",")]
     which = [of.get(key) for key in keys]
     names = {field.name for field in fields}
-    kept = [part for part in row[7].split(";") if part not in ("", ".") and part.partition("=")[0] not in names]
+    info = [part for part in row[7].split(";") if part not in ("", ".") and part.partition("=")[0] not in names]
     for field in fields:
         values = ["." if i is None else info_value(field.values[i]) for i in which]
         if set(values) != {"."}:
-            kept.append(f"{field.name}={','.join(values)}")
-    return "\t".join([*row[:7], ";".join(kept) or ".", *row[8:]])
+            info.append(f"{field.name}={','.join(values)}")
+    return "\t".join([*row[:7], ";".join(info) or ".", *row[8:]])

@@ -100,9 +100,9 @@ def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how:
     """
     (most, length), n_starts = store[0].shape, store[3].shape[1]
     (compared, width, _, _, _), first = how, checks[0]
-    word, n_kept, turn = buffer[first : first + length], 0, _0
+    word, n_written, turn = buffer[first : first + length], 0, _0
     bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(n_starts, np.int64)
-    while n_kept < most and turn < tries:
+    while n_written < most and turn < tries:
         _spell(_scrambled(turn, key, 2 * length), word, count)
         turn += _1
         check = _first_failed_rule(buffer, length, count, checks)
@@ -114,9 +114,9 @@ def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how:
         if check >= 0:
             failed[check] += 1
             continue
-        add_to_index(word, codes, count, n_kept, store)
-        n_kept += 1
-    return n_kept, turn
+        add_to_index(word, codes, count, n_written, store)
+        n_written += 1
+    return n_written, turn
 
 
 def distant_words(

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.analysis import Analysis, Contrasts
+from causalgia.analysis import Analysis
+from causalgia.analysis_values import Contrasts, InText
 from causalgia.checks import is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
@@ -59,7 +60,7 @@ class Rule:
     """
 
     control: str | None = None
-    contrasts: Contrasts | None = None
+    contrasts: Contrasts | InText | None = None
     start: int = START
     every: int | None = None
 
@@ -97,7 +98,7 @@ class Rule:
         return self.start
 
     def _interim(self, outcomes: xr.Dataset) -> Interim:
-        contrasts = None if self.contrasts is None else {name: dict(row) for name, row in dict(self.contrasts).items()}
+        contrasts = Analysis(contrasts=self.contrasts).weights_by_contrast or None
         return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
 
     def _clusters_needed(self, now: Interim, *, start: int) -> int:

@@ -54,7 +54,7 @@ def n_known_answers(predictor: Predictor) -> int:
 
 def analysis_json(analysis: Analysis, design: Design) -> str:
     """Return the analysis as JSON, completed by the design's own contrasts if that is not too long."""
-    whole = analysis.asking(design.asked).to_json()
+    whole = analysis.asking(design.analysis_fields).to_json()
     return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 

@@ -174,14 +174,17 @@ def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Arch
         raise StoreError(f"{archive.path}: keeps no whole turn that could be compared; give another path as store=")
     chosen = [turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())]
     most = int(np.clip(_ROWS // outcomes_per_unit(setup.trial.design), _LEAST, _MOST))
-    asked = sum(_compare_turn(setup, reduction, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
+    n_compared = sum(
+        _compare_turn(setup, reduction, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen
+    )
     members = [model for model in archive.grid.models if model is not None]
     by_model = [turn for turn in lacking if not all(archive.lacks(turn, model=model) for model in members)]
     n = sum(last - first for first, last in map(plan.bounds, [*turns, *by_model]))
     moved = archive.moved(setup.parts)
     return (
         f"{n:,} of {plan.n_units:,} units were answered by another predictor ({archive.identity['predictor']}"
-        f"{moved and '; '}{moved}) and taken over: {asked:,} of them, asked again, had the same answers within rounding"
+        f"{moved and '; '}{moved}) and taken over: {n_compared:,} of them, asked again, had the same answers within "
+        "rounding"
     )
 
 

@@ -141,10 +141,16 @@ def set_up_trial(
     attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
     if analysis is not None:
         attrs["analysis"] = analysis_json(analysis, design)
-    edits, asked = edits_of_arms(design.named_arms), (analysis or Analysis()).asking(design.asked)
+    edits, requested = (
+        edits_of_arms(design.named_arms),
+        (analysis or Analysis()).asking(design.analysis_fields),
+    )
     trial = Trial(design, predictor, root_key(rng))
     with explain_memory_error(design):
-        notes = [*design.drawn.notes(design.n_units), *notes_of_design(design, asked, edits, key=trial.key)]
+        notes = [
+            *design.drawn.notes(design.n_units),
+            *notes_of_design(design, requested, edits, key=trial.key),
+        ]
     if notes:
         attrs["notes"] = "\n".join(notes)
     text = edits_to_json(edits)  # of hundreds of arms too long for an attribute

@@ -444,9 +444,9 @@ class _SequenceQueries:
         single = len(self.trial.predictor.parts) == 1
         known = self.trial.known(self.distinct.tokens)
         if known:
-            kept = np.stack([answer if single else answer[..., number] for answer in known.values()])
-            made = np.empty((len(self.distinct.tokens), *kept.shape[1:]), kept.dtype)
-            made[list(known)] = kept
+            columns = np.stack([answer if single else answer[..., number] for answer in known.values()])
+            made = np.empty((len(self.distinct.tokens), *columns.shape[1:]), columns.dtype)
+            made[list(known)] = columns
             self.trial._dtypes.setdefault(number, made.dtype)
             if advance is not None:
                 advance(len(known))

@@ -182,13 +182,13 @@ def _experiment_starter(kind: str) -> str:
 
 
 def _opening_comment(entry: Entry, zoo: str) -> str:
-    said = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
-    said += [
+    lines = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
+    lines += [
         "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
     ]
-    said += ["", f"This file runs as it is, on the oracle '{zoo}' of the zoo, whose true effects are known."]
-    said += ["Paths are relative to this file. An unknown key is an error."]
-    return "".join(_comment(line) for line in said)
+    lines += ["", f"This file runs as it is, on the oracle '{zoo}' of the zoo, whose true effects are known."]
+    lines += ["Paths are relative to this file. An unknown key is an error."]
+    return "".join(_comment(line) for line in lines)
 
 
 def _top_keys(kind: str, takes: Mapping[str, Parameter]) -> str:
@@ -218,15 +218,15 @@ def _rope_lines(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> s
     if "rope" not in takes:
         return ""
     rope = example.get("rope", takes["rope"].default)
-    said = "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone"
-    return f"{said}\nrope = {toml_value(rope)}\n"
+    lines = "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone"
+    return f"{lines}\nrope = {toml_value(rope)}\n"
 
 
 def _setting_text(setting: Setting) -> str:
-    said = _comment(setting.words) if setting.words else ""
+    lines = _comment(setting.words) if setting.words else ""
     if setting.value is None:
-        return f"{said}# {setting.name} =\n"
-    return f"{said}{_setting_line(setting.name, setting.value)}\n"
+        return f"{lines}# {setting.name} =\n"
+    return f"{lines}{_setting_line(setting.name, setting.value)}\n"
 
 
 def _setting_line(name: str, value: Any) -> str:

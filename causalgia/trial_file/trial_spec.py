@@ -219,14 +219,14 @@ def _errors_of_null() -> Iterator[None]:
         raise DesignError(re.sub(r"^(?:cg\.)?[A-Z]\w+\((\w+)=\.\.\.\)", r"[null]: \1", str(error))) from error
 
 
-def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis:
+def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analysis:
     """Read only the analysis of a `trial.toml`, without its sequences, predictor and arms.
 
     Parameters
     ----------
     path
         The file.
-    kept
+    stored
         The analysis stored with the outcomes; for a file of an experiment, the defaults.
 
     Raises
@@ -238,9 +238,9 @@ def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis
     try:
         check_table(plain, "", TOP)
         table = plain.get("analysis", {})
-        if kept is not None and "experiment" in plain:
+        if stored is not None and "experiment" in plain:
             rope = plain["experiment"].get("rope")  # an experiment's region of practical equivalence may stand there
-            table = {**kept.to_dict(), **table, **({} if rope is None else {"rope": rope})}
+            table = {**stored.to_dict(), **table, **({} if rope is None else {"rope": rope})}
         return Analysis.from_dict(table)
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error

@@ -42,7 +42,7 @@ from causalgia.experiments import Experiment, build, entries
 FILES = ("positives", "negatives")
 #: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the fields
 _RULES = ("avoid", "gc", "homopolymer", "repeats", "motifs")
-_CONTROLS = ("scrambles", "positives", "negatives", "duplicates", "promoter_only")
+_CONTROLS = ("n_scrambles", "positives", "negatives", "n_duplicates", "n_promoter_only")
 _BARCODES = {"barcode_length": "length", "min_distance": "min_distance", "seeds": "seeds"}
 
 
@@ -74,11 +74,11 @@ MPRA: Keys = {
     "n_replicates": (is_count, "a whole number of at least 1"),
     "max_oligos": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),
     "vendor": NAME,
-    "scrambles": _at_least(0),
+    "n_scrambles": _at_least(0),
     "positives": NAME,
     "negatives": NAME,
-    "duplicates": _at_least(0),
-    "promoter_only": _at_least(0),
+    "n_duplicates": _at_least(0),
+    "n_promoter_only": _at_least(0),
     "gc": (_is_range, "two shares, such as [0.25, 0.65]"),
     "homopolymer": (is_count, "a whole number of at least 1"),
     "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
@@ -86,7 +86,7 @@ MPRA: Keys = {
     "barcode_length": (is_count, "a whole number of at least 1"),
     "min_distance": (is_count, "a whole number of at least 1"),
     "seeds": (are_texts, "a list of miRNAs, or their seeds"),
-    "redraws": _at_least(0),
+    "n_redraws": _at_least(0),
 }
 
 
@@ -451,8 +451,8 @@ class ExperimentSpec:
         """Return the specification as TOML-ready data."""
         top = {key: getattr(self, key) for key in _TOP_KEYS if getattr(self, key) is not None}
         null = {} if self.null is None else {"null": self.null.to_dict()}
-        asked = {"analysis": dict(self.analysis)} if self.analysis else {}
-        return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **asked}
+        tables = {"analysis": dict(self.analysis)} if self.analysis else {}
+        return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **tables}
 
 
 def read_experiment(table: Table, null: NullModel | MatchedVariants | None) -> ExperimentSpec:

@@ -36,7 +36,7 @@ from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, Codes, EstimateTable, HasGroups
+from causalgia.types import Array, Codes, EstimateTable, PosteriorGroups
 from causalgia.verdicts.evidence import (
     CLAIMS,
     UNDECIDED,
@@ -55,7 +55,7 @@ _ROUNDING = 1e-9
 
 
 def decide(
-    x: EstimateTable | xr.DataTree | HasGroups | Mapping[str, xr.Dataset],
+    x: EstimateTable | PosteriorGroups,
     *,
     rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
     level: float = 0.95,

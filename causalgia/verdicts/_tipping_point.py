@@ -139,7 +139,7 @@ def tipping_point(
     """
     stored = analysis_in_attrs(outcomes.attrs) if isinstance(outcomes, xr.Dataset) else Analysis()
     scale = stored.scale if scale is None else scale
-    effects = _asked_effects(outcomes, contrast, scale, control)
+    effects = _requested_effects(outcomes, contrast, scale, control)
     if effects.attrs.get("model_is") == "replicates":
         raise EstimateError(
             "tipping_point weights predictions, and these activities were measured; use their estimates"
@@ -167,7 +167,7 @@ def tipping_point(
     return _tipping_dataset(base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd))
 
 
-def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale, control: str | None = None) -> xr.Dataset:
+def _requested_effects(outcomes: xr.Dataset, requested: Any, scale: Scale, control: str | None = None) -> xr.Dataset:
     """Return the effects of contrasts given by the names of stored ones, or as `causalgia.contrast` takes them."""
     if isinstance(outcomes, xr.Dataset) and "ace" in outcomes and "unit" not in outcomes.dims:
         raise OutcomesError(
@@ -180,31 +180,31 @@ def _asked_effects(outcomes: xr.Dataset, asked: Any, scale: Scale, control: str 
                 f"control={quoted(control)}: these are effects, whose contrasts are fixed; leave control= out, or give "
                 "the outcomes"
             )
-        return _selected(outcomes, asked)
+        return _selected(outcomes, requested)
     if control is not None:
-        return _selected(contrasted(outcomes, control=control, scale=scale), asked)
-    if asked is None:
+        return _selected(contrasted(outcomes, control=control, scale=scale), requested)
+    if requested is None:
         return contrasted(outcomes, scale=scale)
-    names = [asked] if isinstance(asked, str) else asked
+    names = [requested] if isinstance(requested, str) else requested
     if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         try:
             stored = contrasted(outcomes, scale=scale)
         except ContrastError:  # none is stored
-            return contrasted(outcomes, contrasts=asked, scale=scale)
+            return contrasted(outcomes, contrasts=requested, scale=scale)
         if set(names) <= set(map(str, stored["contrast"].to_numpy())):
             return stored.sel(contrast=names)
-    return contrasted(outcomes, contrasts=asked, scale=scale)
+    return contrasted(outcomes, contrasts=requested, scale=scale)
 
 
-def _selected(effects: xr.Dataset, asked: Any) -> xr.Dataset:
+def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
     """Return the effects of contrasts by their names."""
-    names = [asked] if isinstance(asked, str) else asked
+    names = [requested] if isinstance(requested, str) else requested
     there = [str(name) for name in effects["contrast"].to_numpy()] if "contrast" in effects.coords else []
     if names is None:
         return effects
     if not isinstance(names, list) or not set(map(str, names)) <= set(there):
         raise ContrastError(
-            f"contrast={quoted(asked)} is not one of these effects, of the contrasts {quoted(there[:20])}; name those"
+            f"contrast={quoted(requested)} is not one of these effects, of {quoted(there[:20])}; name those"
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
@@ -213,7 +213,7 @@ def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None)
     """Return the region as `causalgia.decide` takes it; that of placebo words in numbers by task."""
     if not is_placebo_rope(rope):
         return rope
-    found = placebo_region(estimate(_asked_effects(outcomes, None, scale, control)))
+    found = placebo_region(estimate(_requested_effects(outcomes, None, scale, control)))
     if "model" in found.dims:
         raise DecisionError(
             f"rope={quoted(rope)} differs between the members of an ensemble; give rope=(lower, upper), or the "
@@ -309,8 +309,8 @@ def _curve(base: xr.Dataset, ice: Array, z: Array, tilts: list[Tilt], cluster: C
     ]
     others = {name: base[name] for name in dims[1:] if name in base.coords}
     coords = {"contrast": names, _TILT: ("contrast", [f"tilt {step}" for step in steps]), **others}
-    kept = {k: v for k, v in base.attrs.items() if k != "analysis"}
-    curve = xr.Dataset(data, coords=coords, attrs=kept)
+    attrs = {k: v for k, v in base.attrs.items() if k != "analysis"}
+    curve = xr.Dataset(data, coords=coords, attrs=attrs)
     return curve.assign(below_floor=(dims, is_below_floor(curve))) if "floor" in curve else curve
 
 

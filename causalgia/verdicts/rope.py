@@ -256,8 +256,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
 
 def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     """Return the sentence that names the tasks without a verdict, those not chosen; "" for none."""
-    kept = set(chosen)
-    names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in kept]
+    members = set(chosen)
+    names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in members]
     if not names:
         return ""
     which = f"task {quoted(names[0])}" if len(names) == 1 else f"tasks {', '.join(map(quoted, names))}"
@@ -283,8 +283,8 @@ def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
     """Select these tasks from effects or estimates."""
     if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
-    kept = set(chosen)
-    index = np.flatnonzero([task in kept for task in dataset["task"].to_numpy().tolist()])
+    members = set(chosen)
+    index = np.flatnonzero([task in members for task in dataset["task"].to_numpy().tolist()])
     return dataset.isel(task=index)
 
 

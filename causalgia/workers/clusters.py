@@ -82,10 +82,10 @@ def _check_workers(client: Any) -> None:
     if n_threads(client):
         return
     wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers on demand
-    asked = time.monotonic()
+    start = time.monotonic()
     while not n_threads(client):
         planned = len(getattr(client.cluster, "plan", ()))
-        if time.monotonic() - asked > (TO_COME if planned else TO_START):
+        if time.monotonic() - start > (TO_COME if planned else TO_START):
             awaited = f"; {planned} are planned, and none has come within {TO_COME:.0f} s" if planned else ""
             address = "an unknown address" if client.scheduler is None else client.scheduler.address
             raise ClusterError(f"the cluster at {address} has no workers{awaited}; {_WORKERS}")

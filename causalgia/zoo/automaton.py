@@ -355,5 +355,5 @@ def _add_emissions(values: Array, mass: Array, added: Array) -> tuple[Array, Arr
     for i, at in enumerate(where.reshape(shifted.shape)):
         states = np.flatnonzero(group == i)
         grown[np.ix_(states, at)] = mass[states]
-    kept = grown.sum(axis=0).max(axis=1) > _NEGLIGIBLE
-    return shifted.reshape(-1)[first][kept], grown[:, kept]
+    probable = grown.sum(axis=0).max(axis=1) > _NEGLIGIBLE
+    return shifted.reshape(-1)[first][probable], grown[:, probable]

@@ -73,7 +73,7 @@ def variants(rng: Random, folder: Path) -> None:
     text = str(rng.choice([x for x in mutation.PLAIN if not isinstance(x, int)]))[:50]
     odd = InfoField(info_name(text), "String", text, [text] * len(found))
     annotated_vcf(found, [effect, odd], like=path if asked == "vcf" else None)
-    kept = split_by_genome(found, fasta).kept
+    kept = split_by_genome(found, fasta).matched
     variant_windows(kept, fasta, length=rng.choice((6, 10, 10**12)))
 
 

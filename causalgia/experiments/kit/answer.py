@@ -102,9 +102,9 @@ class Answer:
         from causalgia.effect_table import tasks_in_table
         from causalgia.reporting.effect_rows import largest_tasks, sentences_on_tasks
 
-        kept = sentences_on_tasks(self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks)
-        left = len(self.sentences) - len(kept)
-        return (*kept, *([f"{left:,} sentences on other tasks are in answer.sentences."] if left else []))
+        shown = sentences_on_tasks(self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks)
+        left = len(self.sentences) - len(shown)
+        return (*shown, *([f"{left:,} sentences on other tasks are in answer.sentences."] if left else []))
 
     @property
     def clearest_task(self) -> str:

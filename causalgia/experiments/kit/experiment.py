@@ -134,7 +134,7 @@ class Experiment(Design):
             raise DesignError(
                 f"experiment {quoted(self.entry.name)}: without a ROPE there is no verdict; give {ROPE_IN_WORDS}"
             )
-        check_analysis(self.analysis.asking(self.asked), self)
+        check_analysis(self.analysis.asking(self.analysis_fields), self)
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two or more, drawn or given; take "
@@ -147,6 +147,11 @@ class Experiment(Design):
                 "its draws carry no information about other sequences, to which the answer applies; give two "
                 "sequences or more"
             )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known before anything is predicted."""
+        return ()
 
     @property
     def question(self) -> str:
@@ -196,8 +201,8 @@ class Experiment(Design):
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
         classes: Any = self.labels.get("placebo_class")
-        asked = self.analysis.asking(self.asked)
-        done = apply_verbs(outcomes, asked, rng=derive(key, "steps"), placebo_class=classes)
+        requested = self.analysis.asking(self.analysis_fields)
+        done = apply_verbs(outcomes, requested, rng=derive(key, "steps"), placebo_class=classes)
         found = TrialResults(
             experiment=self,
             steps=replace(

@@ -106,7 +106,11 @@ class MatchedTrial(Experiment):
             )
         from causalgia.effects import contrast
 
-        effects = outcomes if "ice" in outcomes else contrast(outcomes, **self.analysis.asking(self.asked).contrasting)
+        effects = (
+            outcomes
+            if "ice" in outcomes
+            else contrast(outcomes, **self.analysis.asking(self.analysis_fields).contrasting)
+        )
         check_every_variant(effects, self.n_units)
         ice = effects["ice"].isel(contrast=0, drop=True).compute()
         estimates = self._estimates(ice, effects)

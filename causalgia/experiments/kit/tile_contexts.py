@@ -380,8 +380,8 @@ class TileContext:
         for at, strand in strands.items():
             if at != self.tile[0]:
                 copies = copies + Copy(self.tile, at=at, strand=strand)
-        kept = {self.tss, *map(self.place, strands)}
-        return copies + shuffle_spans([block for block in self._blocks if block not in kept], self.k)
+        places = {self.tss, *map(self.place, strands)}
+        return copies + shuffle_spans([block for block in self._blocks if block not in places], self.k)
 
 
 def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> TileContext:

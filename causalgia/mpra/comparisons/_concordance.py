@@ -22,17 +22,17 @@ from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element,
 from causalgia.multiplicity import weighted_bh
 from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.planning.power_functions import as_probability
-from causalgia.types import Array, Codes, Mask
+from causalgia.types import Array, Codes, EstimateTable, Mask
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
 
 
 def concordance(
-    virtual: Any,
-    measured: Any,
+    virtual: EstimateTable,
+    measured: EstimateTable,
     *,
-    contrasts: Mapping[str, str] | None = None,
+    pairs: Mapping[str, str] | None = None,
     task: str | None = None,
     n_bins: int = 10,
     alpha: float = 0.05,
@@ -53,7 +53,7 @@ def concordance(
     measured
         A fit (`causalgia.mpra.fit`): ``ace, se (element, contrast)``. Or a DataFrame ``element effect se`` with
         optional ``contrast df p q parent group``.
-    contrasts
+    pairs
         Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
         The task of the predictor that was measured; needed if there are several.
@@ -112,7 +112,7 @@ def concordance(
         raise EstimateError(f"alpha={alpha:g} is an error rate of 0.5 or more; alpha=0.05 goes with a level of 0.95")
     n_bins = as_int(n_bins, "n_bins", error=EstimateError)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
-    names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
+    names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], pairs)
     parts, lost = [], {}
     for name, of_virtual in names.items():
         predicted = sides[0][sides[0]["contrast"] == of_virtual]
@@ -222,7 +222,7 @@ def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
         if part.sizes["element"] != len(common):
             raise EstimateError(
                 f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, "
-                f"{len(common):,} are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
+                f"{len(common):,} are in every contrast); compare one at a time: pairs={{{quoted(name)}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts)
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]

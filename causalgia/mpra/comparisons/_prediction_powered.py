@@ -48,7 +48,7 @@ def prediction_powered(
     measured: xr.Dataset,
     *,
     library: xr.Dataset | None = None,
-    contrasts: Mapping[str, str] | None = None,
+    pairs: Mapping[str, str] | None = None,
     task: str | None = None,
     trained_on_measured: bool | None = None,
     ci_prob: float = 0.95,
@@ -78,7 +78,7 @@ def prediction_powered(
         models, whose shared noise is estimated and added.
     library
         The ordered library; its null model and rules must be those of the virtual trial.
-    contrasts
+    pairs
         Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
         The task of the predictor that was measured; needed if there are several.
@@ -141,7 +141,7 @@ def prediction_powered(
     f = ice.mean("model") if "model" in ice.dims else ice
     y, controls = _drop_control_units(_measured_effects(measured))
     noise = _replicate_noise(measured, y)
-    names = match_contrasts(_contrast_names(f), _contrast_names(y), contrasts)
+    names = match_contrasts(_contrast_names(f), _contrast_names(y), pairs)
     units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
     predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()

@@ -233,16 +233,14 @@ def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Serie
     return numbers
 
 
-def match_contrasts(
-    virtual: Iterable[str], measured: Iterable[str], contrasts: Mapping[str, str] | None
-) -> dict[str, str]:
+def match_contrasts(virtual: Iterable[str], measured: Iterable[str], pairs: Mapping[str, str] | None) -> dict[str, str]:
     """Return the measured contrasts to compare, each with its virtual one.
 
     Parameters
     ----------
     virtual, measured
         Names of contrasts, repeats allowed.
-    contrasts
+    pairs
         Measured name -> virtual name; None pairs equal names, or the only contrast of each side.
 
     Raises
@@ -256,19 +254,19 @@ def match_contrasts(
     {'effect': 'A'}
     """
     of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
-    if contrasts is not None:
-        if not isinstance(contrasts, Mapping) or not contrasts:
+    if pairs is not None:
+        if not isinstance(pairs, Mapping) or not pairs:
             raise ContrastError(
-                f"contrasts={quoted(contrasts)} names none; give measured name -> virtual name: "
+                f"pairs={quoted(pairs)} names none; give measured name -> virtual name: "
                 f"{{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
             )
         for name, known, side in (
-            *((str(m), of_measured, "measured") for m in contrasts),
-            *((str(v), of_virtual, "virtual") for v in contrasts.values()),
+            *((str(m), of_measured, "measured") for m in pairs),
+            *((str(v), of_virtual, "virtual") for v in pairs.values()),
         ):
             if name not in known:
                 raise ContrastError(f"{side}: there is no contrast {quoted(name)}; it has {', '.join(known)}")
-        return {str(m): str(v) for m, v in contrasts.items()}
+        return {str(m): str(v) for m, v in pairs.items()}
     shared = {name: name for name in of_measured if name in of_virtual}
     if shared:
         return shared
@@ -277,7 +275,7 @@ def match_contrasts(
     raise ContrastError(
         f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; "
         "name them alike, or say which belong together: "
-        f"contrasts={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
+        f"pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     )
 
 
@@ -408,8 +406,7 @@ def _check_enough_elements(
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
             raise EstimateError(
                 f"contrast {quoted(contrast)}: all {side} effects are {values[0]:g}, and elements that do not differ "
-                "cannot agree"
-                + ("; name the others: contrasts={...}" if others else "; compare elements that do differ")
+                "cannot agree" + ("; name the others: pairs={...}" if others else "; compare elements that do differ")
             )
 
 

@@ -69,10 +69,10 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     shape = counts["rna"].shape
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     dna, rna = (counts[name].to_numpy().reshape(len(of), -1) for name in ("dna", "rna"))
-    dna, seen = (np.broadcast_to(x, shape) for x in (dna, dna_observed(counts) & (dna > 0)))
+    dna, observed = (np.broadcast_to(x, shape) for x in (dna, dna_observed(counts) & (dna > 0)))
     sums = {
         name: np.rint(group_sums(x, of, (n,))).astype(np.int64)
-        for name, x in {"dna_counts": dna, "rna_counts": rna, "n_bc": seen}.items()
+        for name, x in {"dna_counts": dna, "rna_counts": rna, "n_bc": observed}.items()
     }
     totals = {name: counts[f"{name}_total"].to_numpy() for name in ("dna", "rna")}
     shares = {name: sums[f"{name}_counts"] / total for name, total in totals.items()}
@@ -95,7 +95,7 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
     return means.activity, means.n
 
 
-def check_oligos_seen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
+def check_oligos_observed(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
     """Raise CountsError where an oligo (place) has no barcode with DNA in some replicate."""
     empty = n[oligos] == 0
     if not empty.any():
@@ -148,7 +148,7 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     Name: q_normal, dtype: float64
     """
     activity, n = oligo_activity(validate(counts, "counts"), method)
-    check_oligos_seen(counts, n, np.arange(len(n)))
+    check_oligos_observed(counts, n, np.arange(len(n)))
     mean = activity.mean(axis=1)
     null = mean[counts["group"].to_numpy() == negative]
     if len(null) < 3:
@@ -248,10 +248,10 @@ def activity(
     values, n = oligo_activity(counts, method)
     alone = parallel_oligos(counts, arm_names)
     if alone is not None:
-        check_oligos_seen(counts, n, alone[:, None])
+        check_oligos_observed(counts, n, alone[:, None])
         return _parallel_outcomes(counts, values, alone, arm_names, method, task)
     names, elements, oligos, left_out = _select_oligos(counts, arm_names)
-    check_oligos_seen(counts, n, oligos)
+    check_oligos_observed(counts, n, oligos)
     chosen = values[oligos]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task", "model"), chosen[:, :, None, :])},

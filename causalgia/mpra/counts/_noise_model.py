@@ -228,8 +228,8 @@ def simulate(
         barcodes=letters,
         oligos=side["oligo_name"].to_numpy()[place],
         side_table=side,
-        dna_observed=drawn.seen[:, 0] if settings.noise.plasmid else drawn.seen,
-        rna_observed=drawn.seen,
+        dna_observed=drawn.observed[:, 0] if settings.noise.plasmid else drawn.observed,
+        rna_observed=drawn.observed,
     )
     truth = {
         "true_activity": ("oligo", side["log2"].to_numpy(np.float64)),
@@ -265,7 +265,7 @@ def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
 class _SimulatedCounts:
     dna: Ints
     rna: Ints
-    seen: NDArray[np.bool_]
+    observed: NDArray[np.bool_]
     noisiness: Array
     of_barcode: Array
     of_replicate: Array
@@ -291,9 +291,9 @@ def _draw_counts(
     lifted = np.exp2(activity[place] + of_barcode)[:, None] * np.exp2(of_replicate)[place]
     rna = _negative_binomial(stream("rna"), settings.depth_rna * abundance[:, None] * depths[1] * lifted, s.disp_rna)
     rna[stream("silent").random((n, R)) < s.p_silent] = 0
-    seen = stream("missing").random((n, 1 if s.plasmid else R)) >= settings.p_missing
-    seen = np.broadcast_to(seen, (n, R))
-    return _SimulatedCounts(dna[:, 0] if s.plasmid else dna, rna, seen, h, of_barcode, of_replicate)
+    observed = stream("missing").random((n, 1 if s.plasmid else R)) >= settings.p_missing
+    observed = np.broadcast_to(observed, (n, R))
+    return _SimulatedCounts(dna[:, 0] if s.plasmid else dna, rna, observed, h, of_barcode, of_replicate)
 
 
 def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float) -> Ints:

@@ -13,7 +13,7 @@ from causalgia.checks import as_number
 from causalgia.errors import CountsError
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._activity import aggregate
-from causalgia.mpra.counts.barcode_subsets import barcode_z, n_barcodes_seen, read_filters
+from causalgia.mpra.counts.barcode_subsets import barcode_z, n_barcodes_observed, read_filters
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, oligo_means
 from causalgia.mpra.counts.replicate_faults import as_records, findings
 from causalgia.reporting import format_share
@@ -78,8 +78,8 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)
-    seen = oligo_means(ratios, used, of, n).seen
-    of_oligo = _oligo_columns(counts, seen)
+    counted = oligo_means(ratios, used, of, n).observed
+    of_oligo = _oligo_columns(counts, counted)
     of_replicate = ("replicate",) if counts["dna"].ndim == 2 else ()
     found: dict[str, Any] = {name: ("oligo", x) for name, x in of_oligo.items()}
     found |= {"activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()), "robust_z": ("barcode", z)}
@@ -102,16 +102,16 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
 
 
-def _oligo_columns(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
+def _oligo_columns(counts: xr.Dataset, counted: Mask) -> dict[str, Any]:
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     dna, rna = (counts[k].to_numpy().reshape(len(of), -1).sum(axis=1).astype(np.float64) for k in ("dna", "rna"))
     total, squares = (np.bincount(of, weights=w, minlength=n) for w in (dna, dna**2))
-    count = np.bincount(of, weights=seen, minlength=n).astype(np.int64)
+    count = np.bincount(of, weights=counted, minlength=n).astype(np.int64)
     effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
     without = np.log2(np.bincount(of, weights=rna, minlength=n)[of] - rna + 1) - np.log2(total[of] - dna + 1)
     high, low = np.full(n, -np.inf), np.full(n, np.inf)
-    np.maximum.at(high, of[seen], without[seen])
-    np.minimum.at(low, of[seen], without[seen])
+    np.maximum.at(high, of[counted], without[counted])
+    np.minimum.at(low, of[counted], without[counted])
     moved = np.zeros(n)
     moved[count > 1] = high[count > 1] - low[count > 1]
     return {"n_barcodes": count, "effective_barcodes": effective, "loo_range": moved}
@@ -125,7 +125,7 @@ def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
     found = {
         "empty": 1 - n / len(observed),
         "below_floor": (observed & (dna < floor)).sum(axis=0) / np.maximum(n, 1),
-        "dropouts": (n_barcodes_seen(counts) == 0).mean(axis=0),
+        "dropouts": (n_barcodes_observed(counts) == 0).mean(axis=0),
     }
     return found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
 
@@ -342,8 +342,8 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     means = oligo_means(ratios, used, of, n)
     observed = dna_observed(counts)
     dna = counts["dna"].to_numpy().reshape(len(of), -1).sum(axis=1) / np.maximum(observed.sum(axis=1), 1)
-    seen = means.seen
-    x, of, dna = means.barcode[seen], of[seen], dna[seen]
+    counted = means.observed
+    x, of, dna = means.barcode[counted], of[counted], dna[counted]
     floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
     there = np.bincount(of, minlength=n) > 0
     mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]

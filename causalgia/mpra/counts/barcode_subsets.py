@@ -96,13 +96,13 @@ def barcode_z(counts: xr.Dataset) -> Any:
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
     means = oligo_means(ratios, used, of, counts.sizes["oligo"])
-    return robust_z(means.barcode, means.seen, of)
+    return robust_z(means.barcode, means.observed, of)
 
 
-def n_barcodes_seen(counts: xr.Dataset) -> Ints:
+def n_barcodes_observed(counts: xr.Dataset) -> Ints:
     """Return the barcodes with DNA above 0 of each oligo in each replicate; shape ``(n_oligos, 1 or R)``."""
-    seen = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
-    return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
+    observed = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
+    return group_sums(observed, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
 
 
 def _filter_few_barcodes(counts: xr.Dataset, least: int, arm_names: Sequence[str] | None) -> xr.Dataset:
@@ -112,7 +112,7 @@ def _filter_few_barcodes(counts: xr.Dataset, least: int, arm_names: Sequence[str
         what = "give a list of arms" if isinstance(arm_names, str) else f"no arm {quoted(unknown[0])}"
         raise CountsError(f"arm_names={quoted(arm_names)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
     compared = np.ones(len(arm), dtype=bool) if arm_names is None else np.isin(arm, list(arm_names))
-    few = compared & (n_barcodes_seen(counts).min(axis=1) < least)
+    few = compared & (n_barcodes_observed(counts).min(axis=1) < least)
     dropped = np.isin(element, element[few])
     if dropped[compared].all():
         raise CountsError(f"min_barcodes={least} leaves no element; ask for less")

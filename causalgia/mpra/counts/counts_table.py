@@ -350,8 +350,8 @@ def counts_of(
     """
     side, letters = as_side_table(side_table), np.asarray(barcodes).astype(str)
     place = _oligo_places(letters, np.asarray(oligos), side)
-    dna_cells, seen_dna = _as_count_cells(dna, dna_observed, "dna", letters)
-    rna_cells, seen_rna = _as_count_cells(rna, rna_observed, "rna", letters)
+    dna_cells, observed_dna = _as_count_cells(dna, dna_observed, "dna", letters)
+    rna_cells, observed_rna = _as_count_cells(rna, rna_observed, "rna", letters)
     if rna_cells.ndim != 2 or dna_cells.shape not in (rna_cells.shape, rna_cells.shape[:1]):
         raise CountsError(
             f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both (n_barcodes, n_replicates), or dna "
@@ -363,8 +363,8 @@ def counts_of(
         {
             "dna": (of_dna, dna_cells),
             "rna": (("barcode", "replicate"), rna_cells),
-            "dna_observed": (of_dna, seen_dna),
-            "rna_observed": (("barcode", "replicate"), seen_rna),
+            "dna_observed": (of_dna, observed_dna),
+            "rna_observed": (("barcode", "replicate"), observed_rna),
             "oligo_index": ("barcode", place),
             "dna_total": (of_dna[1:], dna_cells.sum(axis=0)),
             "rna_total": ("replicate", rna_cells.sum(axis=0)),

@@ -108,7 +108,7 @@ class OligoMeans:
         Barcodes of each, shape ``(n, R)``.
     barcode
         Mean of each barcode over the replicates that have it, shape ``(n_barcodes,)``; 0 without any.
-    seen
+    observed
         Whether a barcode is in any replicate.
     spread
         Contribution of counting noise of variance 1 in every cell to the variance over replicates, over R; shape
@@ -118,7 +118,7 @@ class OligoMeans:
     activity: Array
     n: Ints
     barcode: Array
-    seen: Mask
+    observed: Mask
     spread: Array
 
 
@@ -141,15 +141,15 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
     array([[2.25, 3.25]])
     """
     cells = used.sum(axis=1)
-    seen = cells > 0
+    observed = cells > 0
     barcode = np.where(used, ratios, 0.0).sum(axis=1) / np.maximum(cells, 1)
     within = np.where(used, ratios - barcode[:, None], 0.0)
     count = group_sums(used, of, (n,))
     shift, spread = _fit_replicates(within, used, of, count)
-    n_seen = np.bincount(of, weights=seen, minlength=n)
-    level = np.bincount(of, weights=barcode * seen, minlength=n) / np.maximum(n_seen, 1)
+    n_observed = np.bincount(of, weights=observed, minlength=n)
+    level = np.bincount(of, weights=barcode * observed, minlength=n) / np.maximum(n_observed, 1)
     activity = np.where(count > 0, level[:, None] + shift, 0.0)
-    return OligoMeans(activity, count.astype(np.int64), barcode, seen, spread)
+    return OligoMeans(activity, count.astype(np.int64), barcode, observed, spread)
 
 
 def _fit_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
@@ -194,9 +194,9 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     array([2.25, 4.5 ])
     """
     n, R = means.activity.shape
-    size = np.bincount(of, weights=means.seen, minlength=n)
+    size = np.bincount(of, weights=means.observed, minlength=n)
     level = means.activity.mean(axis=1)
-    squares = np.bincount(of, weights=np.where(means.seen, means.barcode - level[of], 0.0) ** 2, minlength=n)
+    squares = np.bincount(of, weights=np.where(means.observed, means.barcode - level[of], 0.0) ** 2, minlength=n)
     if not (size > 1).any():
         return None
     between = _moderated_mean_squares(squares, size - 1) / np.maximum(size, 1)
@@ -270,7 +270,7 @@ def group_medians(x: Array, of: Ints, n: int) -> Array:
     return np.asarray(np.where(size > 0, (ranked[low] + ranked[high]) / 2, 0.0))
 
 
-def robust_z(x: Array, seen: Mask, of: Ints) -> Array:
+def robust_z(x: Array, observed: Mask, of: Ints) -> Array:
     """Return robust z within groups: distance from the median in 1.4826 median absolute deviations; 0 if not seen.
 
     The deviation is the larger of that of the group and that of all groups of three or more, because that of a few
@@ -283,8 +283,8 @@ def robust_z(x: Array, seen: Mask, of: Ints) -> Array:
     array([-1. , -0.3,  0.3, 19.2, -0.7,  0. ,  0.7])
     """
     z, n = np.zeros(len(x)), int(of.max(initial=-1)) + 1
-    size = np.bincount(of[seen], minlength=n)
-    use = seen & (size[of] > 2)
+    size = np.bincount(of[observed], minlength=n)
+    use = observed & (size[of] > 2)
     if not use.any():
         return z
     group = of[use]

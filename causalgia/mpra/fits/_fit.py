@@ -266,14 +266,14 @@ def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
     y, log_dna = ratio_of_sums(counts, request)
     E, A, R = y.shape
     group = np.arange(E * A, dtype=np.int64)
-    rows, seen = y.reshape(-1, R), log_dna.reshape(-1, R) > 0
-    correlation = consensus_correlation(rows, seen, group, (E, A))
-    n_whole = np.equal(seen.reshape(E, A, R).sum(axis=1), A).sum(axis=1)
+    rows, observed = y.reshape(-1, R), log_dna.reshape(-1, R) > 0
+    correlation = consensus_correlation(rows, observed, group, (E, A))
+    n_whole = np.equal(observed.reshape(E, A, R).sum(axis=1), A).sum(axis=1)
     few = E < _LEAST_ELEMENTS and bool((n_whole > 0).all())
     if few:
-        found = fit_paired(y, seen.reshape(E, A, R)).unmoderated(request.weights)
+        found = fit_paired(y, observed.reshape(E, A, R)).unmoderated(request.weights)
     else:
-        weights = precision_weights(rows, log_dna.reshape(-1, R), seen, group, (E, A))
+        weights = precision_weights(rows, log_dna.reshape(-1, R), observed, group, (E, A))
         found = fit_blocked(rows, weights, group, (E, A), correlation).contrasts(request.weights)
     cells = ratio_cells(counts, request)
     noise, means = noise_sds(cells), barcode_means(cells)

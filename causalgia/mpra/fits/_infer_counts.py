@@ -145,15 +145,15 @@ def model_counts(counts: xr.Dataset, request: FitRequest) -> tuple[CellCounts, i
     if len(request.elements) < 2:
         raise CountsError("one element has no spread of effects to infer; infer_counts needs two or more")
     rna = counts["rna"].to_numpy()
-    dna, seen = counts["dna"].to_numpy().reshape(len(rna), -1), dna_observed(counts)
-    has_dna = (seen & (dna > 0)).any(axis=1)
+    dna, observed = counts["dna"].to_numpy().reshape(len(rna), -1), dna_observed(counts)
+    has_dna = (observed & (dna > 0)).any(axis=1)
     rows = np.flatnonzero((request.element >= 0) & has_dna)
     mean = float(counts["dna_total"].to_numpy().mean())
     data = CellCounts(
         dna=dna[rows],
         rna=rna[rows],
-        dna_observed=seen[rows],
-        rna_observed=(counts["rna_observed"].to_numpy() | seen)[rows],
+        dna_observed=observed[rows],
+        rna_observed=(counts["rna_observed"].to_numpy() | observed)[rows],
         dna_size=np.log2(np.atleast_1d(counts["dna_total"].to_numpy()) / mean),
         rna_size=np.log2(counts["rna_total"].to_numpy() / mean),
         element=request.element[rows],

@@ -176,7 +176,7 @@ def _sandwich(reads: _BarcodeReads, weights: Array) -> _Sandwich:
     n = np.bincount(reads.group, minlength=int(np.prod(reads.shape)))[reads.group]
     of_barcode = influence.sum(axis=1) / (1 - np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0))[:, None]
     of_replicate = group_sums(influence, element, (E,))
-    seen = group_sums(reads.used, reads.group, reads.shape)
+    observed = group_sums(reads.used, reads.group, reads.shape)
     return _Sandwich(
         effect=fit.arm @ weights.T,
         barcode=group_sums(of_barcode**2, reads.group, reads.shape),
@@ -186,8 +186,8 @@ def _sandwich(reads: _BarcodeReads, weights: Array) -> _Sandwich:
         theta=fit.theta,
         estimated=fit.converged,
         n=group_sums(np.ones(len(element)), reads.group, reads.shape),
-        n_cells=seen.sum(axis=2),
-        n_replicates=(np.min(seen, axis=1) > 0).sum(axis=1).astype(np.float64),
+        n_cells=observed.sum(axis=2),
+        n_replicates=(np.min(observed, axis=1) > 0).sum(axis=1).astype(np.float64),
         products=barcode_products(fit, reads.used, reads.group, reads.shape),
     )
 
@@ -300,8 +300,8 @@ def regress(
     n_theta = A if theta_by_arm else 1
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
-    seen: Mask = np.greater(group_sums(cells, group, shape), 0)
-    able = (reads.sum(axis=2) > 0).all(axis=1) & _comparable_arms(seen)
+    observed: Mask = np.greater(group_sums(cells, group, shape), 0)
+    able = (reads.sum(axis=2) > 0).all(axis=1) & _comparable_arms(observed)
     state = _RegressionState(
         np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full((shape[0], n_theta), 10.0)
     )
@@ -394,12 +394,12 @@ class _RegressionState:
         return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
 
 
-def _comparable_arms(seen: Mask) -> Mask:
+def _comparable_arms(observed: Mask) -> Mask:
     """Return the elements, of ``(E, A, R)``, whose arms are connected through shared replicates."""
-    edges = seen.astype(np.int64)
-    arms = np.zeros(seen.shape[:2], dtype=np.int64)
+    edges = observed.astype(np.int64)
+    arms = np.zeros(observed.shape[:2], dtype=np.int64)
     arms[:, 0] = 1
-    for _ in range(seen.shape[1]):
+    for _ in range(observed.shape[1]):
         replicates = (edges * arms[:, :, None]).max(axis=1)
         arms = np.maximum(arms, (edges * replicates[:, None, :]).max(axis=2))
     return np.asarray(arms.min(axis=1) > 0)
@@ -417,8 +417,8 @@ def _arm_replicate_information(weight: Array) -> Array:
     full[:, :A, A:], full[:, A:, :A] = weight, np.swapaxes(weight, 1, 2)
     full[:, np.arange(A + R), np.arange(A + R)] = np.where(diagonal > 0, diagonal, 1.0)
     size = np.maximum(weight.sum(axis=(1, 2)), 1e-8) / (A + R)
-    seen = np.where(diagonal > 0, np.repeat([1.0, -1.0], [A, R]), 0.0)
-    return np.asarray(full + size[:, None, None] / (A + R) * seen[:, :, None] * seen[:, None, :])
+    observed = np.where(diagonal > 0, np.repeat([1.0, -1.0], [A, R]), 0.0)
+    return np.asarray(full + size[:, None, None] / (A + R) * observed[:, :, None] * observed[:, None, :])
 
 
 SURE, MATERIAL = 1e-3, 0.25

@@ -70,7 +70,7 @@ def library(
     n_replicates: int | None = None,
     max_oligos: int | None = None,
     vendor: str | None = None,
-    redraws: int = 100,
+    n_redraws: int = 100,
 ) -> xr.Dataset:
     """Make the oligo library of a design.
 
@@ -115,7 +115,7 @@ def library(
         since it changes the question.
     vendor
         ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and pool size are checked.
-    redraws
+    n_redraws
         Draws of a unit or scramble after the first, before giving up.
 
     Returns
@@ -189,7 +189,9 @@ def library(
     pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, max_oligos=max_oligos)
     check_construct(of, oligo_rules, barcoded=synthesized)
     checker = RuleChecker(of, oligo_rules)
-    request = _LibraryRequest(design, checker, numbers, key, as_int(redraws, "redraws", least=0, error=LibraryError))
+    request = _LibraryRequest(
+        design, checker, numbers, key, as_int(n_redraws, "n_redraws", least=0, error=LibraryError)
+    )
     blocks, listed, broken = request.draw_inserts(plus, minus)
     alone = checker.for_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
     tags = None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
@@ -258,7 +260,7 @@ class _LibraryRequest:
     checker: RuleChecker
     numbers: OrderNumbers
     key: int
-    redraws: int
+    n_redraws: int
 
     def draw_inserts(self, plus: GivenControls, minus: GivenControls) -> tuple[Blocks, InsertList, dict[str, int]]:
         """Return the units, all inserts in library order, and the rules that scrambles broke, with counts."""
@@ -267,10 +269,10 @@ class _LibraryRequest:
             before.check_given(controls.tokens, controls.names, what)
         given = np.concatenate([plus.tokens, minus.tokens])
         check_distinct_controls(given, [*plus.names, *minus.names])
-        blocks = draw_units(self.design, before, key=self.key, redraws=self.redraws, controls=given)
+        blocks = draw_units(self.design, before, key=self.key, n_redraws=self.n_redraws, controls=given)
         taken = np.concatenate([given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])])
         made, broken = draw_scrambles(
-            self.numbers.scrambles, blocks.backgrounds, before, key=self.key, redraws=self.redraws, taken=taken
+            self.numbers.scrambles, blocks.backgrounds, before, key=self.key, n_redraws=self.n_redraws, taken=taken
         )
         names = tuple(f"scramble{i}" for i in range(len(made)))
         tests = unit_oligos(self.design, blocks, key=self.key)

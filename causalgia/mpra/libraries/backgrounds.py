@@ -66,7 +66,7 @@ class Blocks:
     dropped: dict[int, str]
 
 
-def draw_units(design: Design, checker: RuleChecker, *, key: int, redraws: int, controls: Tokens) -> Blocks:
+def draw_units(design: Design, checker: RuleChecker, *, key: int, n_redraws: int, controls: Tokens) -> Blocks:
     """Draw the units of a design until each meets the rules under every arm.
 
     Parameters
@@ -77,7 +77,7 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, redraws: int, 
         Checks inserts by rule.
     key
         Root key, as of the trial.
-    redraws
+    n_redraws
         Draws of a unit after the first, before giving up.
     controls
         Inserts (m, length) already in the library; a unit that repeats one is redrawn.
@@ -94,7 +94,7 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, redraws: int, 
     """
     drawing = _Drawing(design, checker, key, controls)
     while (bad := drawing.failing_units()).size:
-        again = drawing.redrawable(bad, redraws)
+        again = drawing.redrawable(bad, n_redraws)
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
         drawing.give_up(np.setdiff1d(bad, again))
@@ -159,9 +159,9 @@ class _Drawing:
         self._stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
         return np.flatnonzero((self._breaks | breaks_any(repeats, len(self._in))) & self._in)
 
-    def redrawable(self, units: Ints, redraws: int) -> Ints:
+    def redrawable(self, units: Ints, n_redraws: int) -> Ints:
         """Return the units that a redraw may help: not those that fail in an arm that never changes."""
-        return units[(self.draws[units] < redraws) & ~self._stuck[units]]
+        return units[(self.draws[units] < n_redraws) & ~self._stuck[units]]
 
     def _repeats(self) -> dict[str, Mask]:
         """Return which inserts occurred before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""

@@ -222,16 +222,16 @@ class Controls:
 
     Attributes
     ----------
-    scrambles
+    n_scrambles
         Negative controls: dinucleotide shuffles of the units' backgrounds.
     positives, negatives
         Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
         unchanged.
-    duplicates
+    n_duplicates
         A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
         ...; arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0:
         there `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
-    promoter_only
+    n_promoter_only
         Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
         of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
         None: six for each barcode of an oligo, or 0 where barcodes are random or the junction lacks two intended sites
@@ -244,19 +244,19 @@ class Controls:
 
     Examples
     --------
-    >>> Controls(scrambles=50, positives={"CMV": "ACGT" * 50}).scrambles
+    >>> Controls(n_scrambles=50, positives={"CMV": "ACGT" * 50}).n_scrambles
     50
     """
 
-    scrambles: int = 100
+    n_scrambles: int = 100
     positives: Source = ()
     negatives: Source = ()
-    duplicates: int | None = None
-    promoter_only: int | None = None
+    n_duplicates: int | None = None
+    n_promoter_only: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("scrambles", "duplicates", "promoter_only"):
-            if (value := getattr(self, name)) is not None or name == "scrambles":
+        for name in ("n_scrambles", "n_duplicates", "n_promoter_only"):
+            if (value := getattr(self, name)) is not None or name == "n_scrambles":
                 as_int(value, name, least=0, error=LibraryError)
         for name in ("positives", "negatives"):
             value = getattr(self, name)
@@ -298,7 +298,7 @@ def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
 
 
 def draw_scrambles(
-    n: int, backgrounds: Tokens, checker: RuleChecker, *, key: int, redraws: int, taken: Tokens
+    n: int, backgrounds: Tokens, checker: RuleChecker, *, key: int, n_redraws: int, taken: Tokens
 ) -> tuple[Tokens, dict[str, int]]:
     """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
 
@@ -315,7 +315,7 @@ def draw_scrambles(
         Checks the rules.
     key
         Root key of the library.
-    redraws
+    n_redraws
         Draws of a scramble after the first, before giving up.
     taken
         Inserts already in the library, (m, length).
@@ -335,8 +335,8 @@ def draw_scrambles(
     inserts = np.empty((n, backgrounds.shape[1]), np.uint8)
     counts: dict[str, int] = {}
     bad = np.arange(n)
-    for draw in range(redraws + 1):
-        further = max(draw - redraws // 2, 0)
+    for draw in range(n_redraws + 1):
+        further = max(draw - n_redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
         inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
         broken = _broken_rules(inserts, bad, checker, taken)
@@ -346,9 +346,9 @@ def draw_scrambles(
             return inserts, counts
     worst = max(counts, key=lambda rule: counts[rule])
     raise LibraryError(
-        f"scramble {bad[0]}: not one of {redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
+        f"scramble {bad[0]}: not one of {n_redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
         f"often: {worst}. Relax the rule, or give negative controls of your own: "
-        "controls=cg.mpra.Controls(scrambles=0, negatives=...)"
+        "controls=cg.mpra.Controls(n_scrambles=0, negatives=...)"
     )
 
 
@@ -370,8 +370,8 @@ def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
     """
     if n > n_oligos:
         raise LibraryError(
-            f"duplicates={n}: the design has {n_oligos} oligos to order twice; ask for at most that many, or for none: "
-            "duplicates=0"
+            f"n_duplicates={n}: the design has {n_oligos} oligos to order twice; ask for at most that many, or for "
+            "none: n_duplicates=0"
         )
     words = random_words(derive(key, "duplicate"), np.arange(n_oligos, dtype=np.uint64), 1)[:, 0]
     return np.sort(np.argsort(words, kind="stable")[:n])

@@ -109,13 +109,13 @@ def order_numbers(
     LibraryError
         If the promoter alone would be a short oligo, or A/A pairs were asked for without synthesized barcodes.
     """
-    if controls.duplicates and not barcodes:
+    if controls.n_duplicates and not barcodes:
         raise LibraryError(
-            f"duplicates={controls.duplicates}: an oligo under two names needs synthesized barcodes to tell them "
-            "apart; leave duplicates out, and split the barcodes of the counts at random (cg.mpra.split_duplicates)"
+            f"n_duplicates={controls.n_duplicates}: an oligo under two names needs synthesized barcodes to tell them "
+            "apart; leave n_duplicates= out, and split the barcodes of the counts at random (cg.mpra.split_duplicates)"
         )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
-    promoter = most if controls.promoter_only is None else int(controls.promoter_only)
+    promoter = most if controls.n_promoter_only is None else int(controls.n_promoter_only)
     if promoter and not fillable:
         cure = (
             "it is ordered where the junction carries two cloning sites, between which a filler is cut out: name them, "
@@ -124,16 +124,16 @@ def order_numbers(
             else "this construct adds barcodes by PCR, so no promoter-only oligo is ordered"
         )
         raise LibraryError(
-            f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
-            f"alone by itself, controls=cg.mpra.Controls(promoter_only=0); {cure}"
+            f"n_promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
+            f"alone by itself, controls=cg.mpra.Controls(n_promoter_only=0); {cure}"
         )
     arms = len(design.named_arms) if design.assignment == "crossover" else 1
     return OrderNumbers(
         test=design.n_units * arms,
-        scrambles=int(controls.scrambles),
+        scrambles=int(controls.n_scrambles),
         positives=given[0],
         negatives=given[1],
-        pairs=(_PAIRS if controls.duplicates is None else int(controls.duplicates)) if barcodes else 0,
+        pairs=(_PAIRS if controls.n_duplicates is None else int(controls.n_duplicates)) if barcodes else 0,
         barcodes=barcodes,
         promoter=promoter,
     )

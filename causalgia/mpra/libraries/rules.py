@@ -261,8 +261,8 @@ class OligoRules:
         """
         cut = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
         known = {site.word: site for site in cut}
-        for asked, n in intended_sites(self.avoid).items():
-            site = known.setdefault(asked.word, asked)
+        for intended, n in intended_sites(self.avoid).items():
+            site = known.setdefault(intended.word, intended)
             cut[site] = max(n, cut.get(site, 0))
         return (
             *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
@@ -460,9 +460,9 @@ class RuleChecker:
         if not good.size:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
             raise LibraryError(
-                f"promoter_only=: not one of {_FILLERS} fillers of {length} bases between {before} and {after} was "
+                f"n_promoter_only=: not one of {_FILLERS} fillers of {length} bases between {before} and {after} was "
                 f"good; broken most often: {rule.name}. Order no promoter alone, "
-                f"controls=cg.mpra.Controls(promoter_only=0), or {rule.cure}"
+                f"controls=cg.mpra.Controls(n_promoter_only=0), or {rule.cure}"
             )
         filled = replace(self.construct, junction=before + decode(fillers[good[0]])[0] + after)
         return RuleChecker(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))

@@ -53,8 +53,8 @@ class Runner:
         self.make: dict[str, Any] = {"dtype": dtype, "device": device}
         self._order = torch.tensor(order, dtype=torch.uint8, device=device)
         sizes = [n * c for n, c, used in zip(network.lengths, network.channels, network.used, strict=True) if used]
-        kept = sum(network.lengths[i] * network.channels[i] for i in network.kept)
-        fitting = (budget // max(sizes), _MOST_KEPT // max(kept, 1))
+        n_values = sum(network.lengths[i] * network.channels[i] for i in network.retained)
+        fitting = (budget // max(sizes), _MOST_KEPT // max(n_values, 1))
         n = min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize))
         self.units = n // 8 * 8 or n
         self._windows: dict[tuple[Span, int], Windows] = {}
@@ -112,7 +112,7 @@ class ControlBlock:
         """Whether the control agrees with full passes; None if that was not checked."""
         network, n = runner.network, len(tokens)
         values = {0: Stretch(runner.one_hot(tokens), (0, network.length))}
-        self._kept = {0: values[0]} if 0 in network.kept else {}
+        self._kept = {0: values[0]} if 0 in network.retained else {}
         for number, step in network.running:
             whole, sources = (0, step.length), [values[source] for source in step.sources]
             if isinstance(step, Linear):
@@ -121,7 +121,7 @@ class ControlBlock:
                 assert isinstance(step, Nonlinear)
                 made = step.compute(whole, sources)
             values[number] = Stretch(made, whole)
-            if number in network.kept:
+            if number in network.retained:
                 self._kept[number] = Stretch(made.contiguous(), whole)
             for done in network.last_uses.get(number, ()):
                 del values[done]

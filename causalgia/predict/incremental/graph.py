@@ -449,15 +449,15 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     order = _order(value.laid) if value is not None else None
     if order is None or value is None:
         raise NotLocalError("it mixes positions in parts")
-    laid_out = torch.empty_like(weight.t())
-    laid_out[order] = weight.t()
+    with_layout = torch.empty_like(weight.t())
+    with_layout[order] = weight.t()
     if value.number:
         length = reader.steps[value.number - 1].length
     else:
         first = next(one.laid for one in reader.values.values() if one.number == 0)
         assert isinstance(first, TensorLayout)
         length = first.length
-    shaped = laid_out.reshape(length, -1, len(weight)).contiguous()
+    shaped = with_layout.reshape(length, -1, len(weight)).contiguous()
     macs = float(shaped[0].numel())
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
 

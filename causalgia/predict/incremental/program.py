@@ -91,15 +91,15 @@ class Network:
         return frozenset(nonlinear | handed)
 
     @cached_property
-    def kept(self) -> frozenset[int]:
+    def retained(self) -> frozenset[int]:
         """Numbers of the values whose control is kept: what changes are added to, or are differences from."""
         linear = {0} | {i for i, step in self.running if isinstance(step, Linear)}
-        kept = {i for i in self.wanted_values if i in linear} | {i for i in self.wanted_changes if i not in linear}
+        controls = {i for i in self.wanted_values if i in linear} | {i for i in self.wanted_changes if i not in linear}
         several = {
             s for _, step in self.running if len(step.sources) > 1 and isinstance(step, Nonlinear) for s in step.sources
         }
         handed = {i.source if isinstance(i, End) else i.number for i in self.handed if not isinstance(i, Additive)}
-        return frozenset(kept | several | handed)
+        return frozenset(controls | several | handed)
 
     @cached_property
     def last_uses(self) -> dict[int, list[int]]:

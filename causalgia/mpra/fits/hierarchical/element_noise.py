@@ -143,8 +143,8 @@ def _normal_components(
                 for c in range(K):
                     at[c, i * J + j] += weights[c, a] * m
                     variance[c, i * J + j] += weights[c, a] ** 2 * v
-    kept = np.flatnonzero(share >= NEGLIGIBLE)
-    return share[kept] / share[kept].sum(), at[:, kept], variance[:, kept]
+    nodes = np.flatnonzero(share >= NEGLIGIBLE)
+    return share[nodes] / share[nodes].sum(), at[:, nodes], variance[:, nodes]
 
 
 @njit(nogil=True)

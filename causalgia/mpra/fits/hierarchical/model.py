@@ -279,8 +279,10 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
     """
     E, R = (len(cells.start) - 1) // cells.n_arms, cells.rna.shape[1]
     of = np.repeat(np.arange(E * cells.n_arms), np.diff(cells.start)).astype(np.int64)
-    seen = cells.used & (cells.rna > 0)
-    means = oligo_means(np.where(seen, np.log(cells.rna + PSEUDO) - cells.offset, 0.0), seen, of, E * cells.n_arms)
+    observed = cells.used & (cells.rna > 0)
+    means = oligo_means(
+        np.where(observed, np.log(cells.rna + PSEUDO) - cells.offset, 0.0), observed, of, E * cells.n_arms
+    )
     level = means.activity.reshape(E, cells.n_arms, R)
     whole: Mask = np.min(means.n.reshape(level.shape), axis=(1, 2)) > 0
     moved = np.where(whole[:, None, None], level - level.mean(axis=2, keepdims=True), 0.0)

@@ -68,8 +68,8 @@ def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
     rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
     paired = not np.array_equal(D, np.repeat(D[:, :1], R, axis=1), equal_nan=True)  # else they are one plasmid pool
     offset, own, shared, theta = _rna_offsets(D, rna, used, start[:-1], paired)
-    seen = used & (rna > 0)
-    offset = offset + library_levels(np.log(rna + PSEUDO) - offset, seen)
+    observed = used & (rna > 0)
+    offset = offset + library_levels(np.log(rna + PSEUDO) - offset, observed)
     return CountCells(rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta)
 
 
@@ -171,10 +171,10 @@ class Responses:
 
 def first_responses(cells: CountCells) -> Responses:
     """Return responses at each oligo's level, without zeros where most of its cells have reads."""
-    seen, first = cells.used & (cells.rna > 0), cells.start[:-1]
+    observed, first = cells.used & (cells.rna > 0), cells.start[:-1]
     n = np.diff(cells.start)
-    share = np.add.reduceat(seen.sum(1), first) / np.add.reduceat(cells.used.sum(1), first)
-    counted = np.where(np.repeat(share >= 0.5, n)[:, None], seen, cells.used)
+    share = np.add.reduceat(observed.sum(1), first) / np.add.reduceat(cells.used.sum(1), first)
+    counted = np.where(np.repeat(share >= 0.5, n)[:, None], observed, cells.used)
     reads = np.add.reduceat((cells.rna * counted).sum(1), first) + PSEUDO
     expected = np.add.reduceat((np.exp(cells.offset) * counted).sum(1), first)
     level = np.repeat(np.log(reads / expected), n)[:, None] + np.zeros(cells.rna.shape)
