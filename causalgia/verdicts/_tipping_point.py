@@ -204,7 +204,8 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
         return effects
     if not isinstance(names, list) or not set(map(str, names)) <= set(there):
         raise ContrastError(
-            f"contrast={quoted(requested)} is not one of these effects, of {quoted(there[:20])}; name those"
+            f"contrast={quoted(requested)} is not one of these effects, of the contrasts "
+            f"{quoted(there[:20])}; name those"
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
