@@ -209,3 +209,10 @@ def test_the_picture_of_the_house_is_the_list_of_rooms():
         for name in re.findall(r"`(\w+)`", line.split("|")[1])
     ]
     assert sorted(below) == sorted(name for floor in floors[len(drawn) :] for name in floor)
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how_it_is_built.md"])
+def test_the_maps_of_the_house_have_every_room(page):
+    words = set(re.findall(r"\w+", (house.ROOT / page).read_text(encoding="utf-8")))
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders <= words, folders - words
