@@ -305,13 +305,13 @@ def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | N
             _remaining_barcodes(n, recovery) if dispersion is None else _random_barcodes(n * recovery, dispersion)
         )
         enough = numbers >= LEAST
-        kept = share[enough].sum()
-        if kept == 0:
+        total = share[enough].sum()
+        if total == 0:
             raise EstimateError(
                 f"n_barcodes={n:g} with recovery={recovery:g}: no oligo has the {LEAST} barcodes that it needs; plan "
                 "more of them"
             )
-        inverse[i], lost[i] = (share[enough] / numbers[enough]).sum() / kept, share[~enough].sum()
+        inverse[i], lost[i] = (share[enough] / numbers[enough]).sum() / total, share[~enough].sum()
     return inverse, lost
 
 
