@@ -442,8 +442,8 @@ def preserve_state(network: torch.nn.Module) -> Iterator[None]:
     """Restore, after the context, what the code of a network reaches and may write into outside of the network.
 
     These are the globals that its methods name, and functions that these reach; variables of closures; attributes of
-    classes, functions and objects, in `__slots__` as well; and the contents of containers in all of these. What is installed with Python or a
-    package is skipped.
+    classes, functions and objects, in `__slots__` as well; and the contents of containers in all of these. What is
+    installed with Python or a package is skipped.
     """
     with ExitStack() as put_back:
         for restore in list(_reached_state(network)):
