@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any, TypeAlias, TypeGuard
 
-from causalgia.errors import CausalgiaError, DesignError, PredictorError, quoted
+from causalgia.errors import CausalgiaError, DesignError, InferenceError, PredictorError, quoted
 
 Table: TypeAlias = dict[str, Any]
 #: key -> (predicate for valid values, description of valid values)
@@ -57,6 +57,15 @@ MOST_DRAWS = 10**8
 def is_draws(value: object) -> TypeGuard[int]:
     """Return whether a value is a number of draws: whole, at least 1 and at most 10^8."""
     return is_whole(value) and 1 <= value <= MOST_DRAWS
+
+
+def check_draws(n_draws: object, *, usual: int) -> None:
+    """Raise InferenceError unless a value is a number of draws of a posterior; the message proposes the usual one."""
+    if not is_draws(n_draws):
+        raise InferenceError(
+            f"n_draws={quoted(n_draws)} is not a positive whole number of at most {MOST_DRAWS:,}; for example "
+            f"n_draws={usual}"
+        )
 
 
 def is_share(value: object) -> bool:

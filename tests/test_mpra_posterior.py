@@ -54,6 +54,8 @@ def test_the_door_says_what_is_wrong() -> None:
         cg.mpra.infer_counts(counts, control="control", prior=Prior(mu_sd=np.inf), rng=0)
     with pytest.raises(InferenceError, match="draws=0"):
         cg.mpra.infer_counts(counts, control="control", n_draws=0, rng=0)
+    with pytest.raises(InferenceError, match="n_draws=100000001 is not a positive whole number of at most 100,000,000"):
+        cg.mpra.infer_counts(counts, control="control", n_draws=10**8 + 1, rng=0)
     with pytest.raises(ConvergenceError, match="draws=100"):
         cg.mpra.infer_counts(counts, control="control", n_draws=100, rng=0)
     one, _ = counts_and_truth(1, 1)

@@ -41,6 +41,29 @@ class Held:
     """An object of the user's own, where a network leaves things."""
 
 
+class Slotted:
+    """The same in slots, which nothing sets but itself."""
+
+    __slots__ = ("first", "last")
+
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
+    def keep(self, value):
+        object.__setattr__(self, "last", value)
+
+
+class NotCompared:
+    def __eq__(self, other):
+        raise RuntimeError("not compared")
+
+
+class NotLookedAt:
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+SLOTTED, NOT_COMPARED = Slotted(), NotCompared()
 HELD, SPACE, QUEUE = Held(), types.SimpleNamespace(), collections.deque(maxlen=2)
 NESTED, BY_NAME = {"a": {"b": []}}, collections.defaultdict(list)
 HELPER = types.ModuleType("helper")
@@ -111,6 +134,28 @@ class InHiddenNetwork(Plain):
         return self.hidden[0](features)
 
 
+class InSlots(Plain):
+    def forward(self, x):
+        features = self.features(x)
+        SLOTTED.keep(features)
+        return self.head(features.mean(2))
+
+
+class WithoutEquality(Plain):
+    """Neither the network nor what it holds can be compared."""
+
+    __eq__ = NotCompared.__eq__
+    __hash__ = nn.Module.__hash__
+
+    def __init__(self):
+        super().__init__()
+        self.held = [NotCompared(), {"a": NotCompared()}, NotLookedAt()]
+
+    def forward(self, x):
+        NOT_COMPARED.last = features = self.features(x)
+        return self.head(features.mean(2))
+
+
 class Ending(Plain):
     def forward(self, x):
         if isinstance(x, torch.fx.Proxy):
@@ -158,7 +203,7 @@ def frozen():
 
 
 MAKERS = [InClosure, InDecorator, InDefault, InGlobals, InHiddenNetwork, Ending, Training, CopiedAsItself, NotCopied]
-MAKERS += [weight_normed, spectral_normed, frozen]
+MAKERS += [InSlots, WithoutEquality, weight_normed, spectral_normed, frozen]
 
 
 def made(maker):
@@ -182,6 +227,7 @@ def test_it_is_checked_and_run_and_left_as_it_was(maker, incremental):
     names = [(name, value.dtype, value.requires_grad) for name, value in network.named_parameters()]
     flags = [part.training for part in network.modules()]
     predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu", batch_size=8)
+    cg.run(DESIGN, predictor, rng=0, progress=False)
     assert cg.check(DESIGN, predictor).ok
     found = cg.run(DESIGN, predictor, rng=0, progress=False)["outcome"].values
     assert symbols() == 0
@@ -224,6 +270,24 @@ def test_what_a_traced_network_binds_is_bound_as_before(monkeypatch):
         assert cg.TorchPredictor(kept, device="cpu", incremental=True).backgrounds_at_once(30) == 0
     assert not any(isinstance(one, torch.fx.Proxy) for one in kept.forward.__defaults__[0])
     assert not any(isinstance(one, torch.fx.Proxy) for one in kept.forward.__kwdefaults__["named"].values())
+
+
+def test_slots_are_filled_and_empty_as_before(monkeypatch):
+    monkeypatch.setitem(globals(), "SLOTTED", Slotted())
+    network = made(InSlots)
+    assert cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(30) > 0
+    assert not hasattr(SLOTTED, "last")
+    SLOTTED.keep("mine")
+    assert cg.TorchPredictor(made(InSlots), device="cpu", incremental=True).backgrounds_at_once(30) > 0
+    assert SLOTTED.last == "mine"
+
+
+def test_a_network_without_a_hash_is_refused():
+    class Unhashed(Plain):
+        __eq__ = NotCompared.__eq__
+
+    with pytest.raises(PredictorError, match="the layers of Unhashed cannot be listed: .*needs __hash__"):
+        cg.TorchPredictor(Unhashed(), device="cpu")
 
 
 def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():

@@ -248,7 +248,7 @@ def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
     assert torch_device.lock_of(one) is torch_device.lock_of(two)
     lock = Watched(torch_device.lock_of(one), begun)
     for part in {*one.modules(), *two.modules()}:
-        monkeypatch.setitem(torch_device._LOCKS, part, lock)
+        monkeypatch.setitem(torch_device._LOCKS, id(part), lock)
     answers = {}
     first, second = (
         threading.Thread(target=lambda p=p, name=name: answers.__setitem__(name, p.predict(TOKENS[:1])), name=name)

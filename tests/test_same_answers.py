@@ -113,6 +113,13 @@ def test_other_tasks_and_scales_are_refused(tmp_path, options, why):
         cg.run(DESIGN, predictor(share, **options), rng=3, store=tmp_path / "trial.zarr", same_answers=True)
 
 
+@pytest.mark.parametrize("said", ["yes", 1, None])
+def test_what_is_neither_true_nor_false_takes_over_nothing(tmp_path, said):
+    with pytest.raises(DesignError, match=f"same_answers={said!r} is neither True nor False"):
+        cg.run(DESIGN, predictor(share), rng=3, store=tmp_path / "trial.zarr", same_answers=said)
+    assert not (tmp_path / "trial.zarr").exists()
+
+
 def test_another_design_or_seed_is_refused_as_before(tmp_path):
     interrupted(tmp_path / "trial.zarr")
     with pytest.raises(StoreError, match="the rng differs"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import causalgia as cg
@@ -49,6 +50,7 @@ def test_one_scale_for_all_is_one_text():
 @pytest.mark.parametrize(
     ("scale", "options", "message"),
     [
+        (SCALES | {pd.NA: "share"}, {}, "<NA> is not a task"),
         (SCALES | {"CTFC": "share"}, {}, "'CTFC' is not a task.* did you mean 'CTCF'"),
         ({"K562": "share"}, {}, "task 'HepG2' has none; give one for each task, or one text for all"),
         (["share", "counts"], {}, "2 for 3 tasks"),

@@ -189,6 +189,17 @@ def test_names_are_escaped_for_each_format():
     assert r"\<script\>" in markdown
 
 
+def test_names_with_line_ends_and_signs_of_formulas_are_one_cell():
+    estimates = hostile_estimates()[{"contrast": [0]}].assign_coords(contrast=["$x$ &lt;\nb\t\x1b[31m\u202e"])
+    shown = {
+        "markdown": r"| \$x\$ \&lt;\\nb\\t\\x1b\[31m\\u202e |",
+        "latex": r"\$x\$ \&lt;\textbackslash{}nb\textbackslash{}t\textbackslash{}x1b[31m\textbackslash{}u202e &",
+        "html": r">$x$ &amp;lt;\nb\t\x1b[31m\u202e</td>",
+    }
+    for to, cell in shown.items():
+        assert cell in cg.table(estimates, to=to)
+
+
 @pytest.mark.parametrize("to", ["markdown", "html", "latex"])
 def test_numbers_are_those_of_the_report(to, estimates):
     decided = cg.decide(estimates, rope=(-0.1, 0.1))

@@ -445,6 +445,21 @@ def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> 
         RELEASED.set()
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
+def test_a_worker_that_is_stopped_ends_in_an_error_at_the_limit_that_was_set() -> None:
+    with local_cluster(1) as client:
+        (stopped,) = pids(client)
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            with (
+                dask.config.set({"causalgia.time-limit": "200 ms"}),
+                pytest.raises(ClusterError, match=r"nothing came back within .*waiting for units 0 to .*hangs"),
+            ):
+                list(through(client, trial(weighted())))
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+
+
 @pytest.mark.parametrize("limit", ["soon", -1, 0, [3], "nan"])
 def test_a_limit_that_is_no_time_is_refused(client: Any, limit: object) -> None:
     with (

@@ -111,6 +111,9 @@ class RunRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.keep, str) or self.keep not in KEEPS:
             raise DesignError(f"keep={quoted(self.keep)} is not one of {', '.join(map(quoted, KEEPS))}")
+        for name in ("same_answers", "progress"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise DesignError(f"{name}={quoted(value)} is neither True nor False")
         if self.same_answers and self.path is None:
             raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
         check_design(self.design, self.predictor, "run(design, predictor)")

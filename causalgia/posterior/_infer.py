@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.checks import MOST_DRAWS, is_draws
+from causalgia.checks import check_draws
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
@@ -396,11 +396,7 @@ def _check_choices(law: object, engine: object, n_draws: object, accepted: objec
         raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is not one of True, False and 'auto'")
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
-    if not is_draws(n_draws):
-        raise InferenceError(
-            f"n_draws={quoted(n_draws)} is not a positive whole number of at most {MOST_DRAWS:,}; for example "
-            "n_draws=4000"
-        )
+    check_draws(n_draws, usual=4000)
     if not isinstance(accepted, bool):
         raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
 

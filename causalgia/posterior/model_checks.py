@@ -11,9 +11,9 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import Analysis
-from causalgia.checks import MOST_DRAWS, is_draws
+from causalgia.checks import check_draws
 from causalgia.choices import LEAST_DF, LEAST_FOR_A_LAW, Error
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import InferenceError
 from causalgia.estimation._from_effects import typical_df
 from causalgia.numerics.moments import ENOUGH
 from causalgia.posterior.engines import draw_errors
@@ -194,11 +194,7 @@ def prior_predictive(estimates: EstimateTable, *, prior: Prior = Prior(), n_draw
     >>> drawn["prior_predictive"]["effect"].sizes["draw"]
     1000
     """
-    if not is_draws(n_draws):
-        raise InferenceError(
-            f"n_draws={quoted(n_draws)} is not a positive whole number of at most {MOST_DRAWS:,}; for example "
-            "n_draws=1000"
-        )
+    check_draws(n_draws, usual=1000)
     table = as_labeled_estimates(estimates, [])
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")

@@ -169,8 +169,8 @@ def _ask_one_by_one(predictor: Predictor, rows: Tokens, first: NDArray[Any]) -> 
     return ProbeAnswers(rows[[0, *differs]], answers, limit, seconds)
 
 
-def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], limit: float) -> None:
-    """Raise PredictorError if the answer to a sequence (1, length) differs from `before`, (1, tasks[, models]).
+def check_unchanged(predictor: Predictor, rows: Tokens, before: NDArray[Any], limit: float) -> None:
+    """Raise PredictorError if the answers to sequences (n, length) differ from `before`, (n, tasks[, models]).
 
     Raises
     ------
@@ -185,7 +185,7 @@ def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], lim
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
     """
-    _compare(predictor, before, _predict_again(predictor, row, CHANGED), limit, CHANGED)
+    _compare(predictor, before, _predict_again(predictor, rows, CHANGED), limit, CHANGED)
 
 
 def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:

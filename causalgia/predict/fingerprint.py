@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from causalgia.errors import CausalgiaError
 from causalgia.provenance import is_installed
 
 UNREAD = "~"
@@ -128,6 +129,10 @@ class _Reader:
         self._open[key] = len(self._open)
         try:
             result = _blake2b(*self._parts(value))
+        except (CausalgiaError, RecursionError):
+            raise
+        except Exception:  # an object may raise anything when it is looked at
+            result = _blake2b(*self._unread(value))
         finally:
             del self._open[key]
         self._closed[key] = (value, result)
@@ -239,11 +244,14 @@ class _Reader:
                 yield name.encode()
                 yield self.read(item)
 
+    def _unread(self, value: object) -> Iterator[bytes]:
+        self.unread.append(type(value).__qualname__)
+        yield b"unread" + _qualified_name(type(value))
+
     def _object(self, value: object) -> Iterator[bytes]:
         state = _state(value)
         if state is None:
-            self.unread.append(type(value).__qualname__)
-            yield b"unread" + _qualified_name(type(value))
+            yield from self._unread(value)
             return
         yield b"object"
         yield self.read(type(value))

@@ -432,7 +432,7 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
             "scale for all"
         )
     if isinstance(scale, Mapping):
-        unknown = [task for task in scale if task not in tasks]
+        unknown = [task for task in scale if not isinstance(task, str) or task not in tasks]
         if unknown:
             raise PredictorError(f"scale: {quoted(unknown[0])} is not a task{nearest(str(unknown[0]), tasks)}")
         missing = [task for task in tasks if task not in scale]

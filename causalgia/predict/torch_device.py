@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import numpy as np
 import torch
@@ -342,19 +342,22 @@ class PendingCopy:
         return self._host
 
 
-_LOCKS: WeakKeyDictionary[torch.nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCKS: dict[int, threading.RLock] = {}
+"""By id while the network lives: one may compare as it likes."""
 _REGISTERING = threading.Lock()
 
 
 def lock_of(module: torch.nn.Module) -> threading.RLock:
     """Return the re-entrant lock of a network; networks with a common part share the lock."""
     with _REGISTERING:
-        if module in _LOCKS:
-            return _LOCKS[module]
+        if id(module) in _LOCKS:
+            return _LOCKS[id(module)]
         parts = list(module.modules())
-        lock = next((_LOCKS[part] for part in parts if part in _LOCKS), None) or threading.RLock()
+        lock = next((_LOCKS[id(part)] for part in parts if id(part) in _LOCKS), None) or threading.RLock()
         for part in parts:
-            _LOCKS[part] = lock
+            if id(part) not in _LOCKS:
+                finalize(part, _LOCKS.pop, id(part), None)
+            _LOCKS[id(part)] = lock
         return lock
 
 

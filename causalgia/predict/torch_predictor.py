@@ -516,6 +516,11 @@ class TorchPredictor(SinglePredictor):
 def _check_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         raise PredictorError(f"TorchPredictor takes a torch.nn.Module, not {what_instead_of_network(module)}")
+    try:
+        list(module.modules())
+    except Exception as error:  # a set of them is made, which calls what classes define
+        msg = f"the layers of {type(module).__name__} cannot be listed: {first_line(error)}"
+        raise PredictorError(f"{msg}; a layer that defines __eq__ needs __hash__ = torch.nn.Module.__hash__") from error
 
 
 class DeviceEdits:

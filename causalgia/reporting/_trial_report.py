@@ -125,7 +125,11 @@ def table_parts(
     left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
     parts = (estimand(effects), left_out, *shape_lines(effects))
     notes = [printable(line) for text in parts for line in text.split("\n") if line]
-    return [printable(name) for name in header], [[printable(cell) for cell in line] for line in lines], notes
+    return [_in_one_line(name) for name in header], [[_in_one_line(cell) for cell in line] for line in lines], notes
+
+
+def _in_one_line(text: str) -> str:
+    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
 
 
 def estimand(estimates: xr.Dataset) -> str:

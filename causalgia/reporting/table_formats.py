@@ -213,7 +213,7 @@ def p_clause(p: float, *, name: str = "p", exact: bool = False, below: float | N
 
 NAMES = {"contrast", "task", "model", "verdict", "exact"}
 _MINUS = re.compile(r"(?<![\w.])-(?=[\d.]|inf)")
-_MARKS = re.compile(r"([\\`*_{}\[\]<>|~#])")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
 _LATEX = {
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},

@@ -93,7 +93,7 @@ Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
 _FEW = 8
 _BETWEEN = 1_000
-"""Sequences between two checks that the answer to the first one is unchanged; the checks are 0.1 % of the work."""
+"""Sequences between two checks that the answers of the probe are unchanged; the checks are 0.2 % of the work."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Trial:
     _limits: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
     """By length, the largest difference between two answers to one sequence that counts as rounding, once checked."""
     _reference: tuple[Tokens, NDArray[Any], float] | None = field(default=None, repr=False, compare=False)
-    """The first sequence, (1, length), its answer when the trial began, and the tolerated difference."""
+    """One or two sequences, (n, length), their answers when the trial began, and the tolerated difference."""
     _dtypes: dict[int, np.dtype[Any]] = field(default_factory=dict, repr=False, compare=False)
     """dtype of the answers, by part of the predictor."""
     _known: dict[bytes, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
@@ -192,7 +192,7 @@ class Trial:
     announce: bool = field(default=False, repr=False, compare=False)
     """Whether to say, before a trial of long sequences, what it will take."""
     _since: int = field(default=0, repr=False, compare=False)
-    """Sequences answered since the last check of the first one."""
+    """Sequences answered since the last check of these."""
 
     def probe(self) -> None:
         """Predict eight units under the first arm, so that the tasks and `answer_like` (tasks[, models]) are known.
@@ -215,7 +215,8 @@ class Trial:
         self.remember(found.tokens, found.answers)
         if len(self.predictor.parts) == 1:
             self._dtypes[0] = self.answer_like.dtype
-        self._reference = edited[:1], self.answer_like[None], self._limits[edited.shape[1]]
+        some = slice(1 if asks_one_by_one(self.predictor, edited.shape[1]) else None)
+        self._reference = found.tokens[some], found.answers[some], found.limit
         self._fix_batches()
 
     def remember(self, tokens: Tokens, answers: NDArray[Any]) -> None:
@@ -233,12 +234,12 @@ class Trial:
         return {row: answer for row, answer in found if answer is not None}
 
     def check_unchanged(self) -> None:
-        """Ask for the first sequence of the trial again, if any others were answered since.
+        """Ask for the sequences of the probe again, in one batch and their order, if any others were answered since.
 
         Raises
         ------
         PredictorError
-            If the answer is another one than when the trial began.
+            If an answer is another one than when the trial began.
         """
         if self._reference is not None and self._since:
             self._since = 0

@@ -213,7 +213,7 @@ class _JobQueue:
         self._futures: dict[Key, Future] = {}
         self._done: SimpleQueue[Key] = SimpleQueue()
         self._n, self._room, self._looked, self._alive = 0, 0, -_A_LOOK, time.monotonic()
-        self._limit, self._heard, self._hangs = _time_limit(), time.monotonic(), False
+        self._limit, self._heard = _time_limit(), time.monotonic()
         self._sent = self._submit(_echo_bytes, data, key=f"causalgia-sent-{origin.run}")
 
     def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key) -> Future:
@@ -273,7 +273,6 @@ class _JobQueue:
                 return self._done.get(timeout=min(_A_LOOK, self._limit))
             self._look()
             if time.monotonic() - self._heard > self._limit:
-                self._hangs = True
                 waiting = "; ".join(self._named(*job) for job in list(self._jobs.values())[:_NAMED])
                 raise ClusterError(
                     f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; waiting for {waiting}: it hangs "
@@ -299,7 +298,8 @@ class _JobQueue:
         with suppress(Exception):  # errors of the cluster were reported, or no longer matter
             self._client.cancel(list(self._futures.values()), force=True)
             self._sent.release()
-            self._client.run(forget_run, self._origin.run, on_error="ignore", wait=not self._hangs)
+            within = min(self._limit, _TO_READ)  # a worker that is stopped, or held by its predictor, does not answer
+            self._client.run(forget_run, self._origin.run, on_error="ignore", callback_timeout=within)
 
 
 def _time_limit() -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from causalgia.checks import as_int
+from causalgia.checks import check_draws
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
@@ -77,7 +77,7 @@ def infer_counts(
     CountsError
         If there are fewer than two elements, or an oligo has no barcode whose DNA was read.
     InferenceError
-        If the prior is flat.
+        If the prior is flat, or `n_draws` is not a whole number from 1 to 10^8.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
 
@@ -110,7 +110,7 @@ def infer_counts(
         raise InferenceError(
             f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
         )
-    as_int(n_draws, "n_draws", error=InferenceError)
+    check_draws(n_draws, usual=4000)
     if not isinstance(silent, bool):
         raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
     n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)

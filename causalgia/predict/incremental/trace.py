@@ -7,7 +7,7 @@ import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -40,14 +40,16 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
     Raises
     ------
     NotLocalError
-        If control flow depends on a tensor's values, a tensor is written to and used again, the network has hooks or a
-        forward pass of its own, or it cannot be copied or traced for another reason.
+        If control flow depends on a tensor's values, a tensor is written to and used again, the network has hooks, a
+        forward pass of its own or layers that define ``__eq__``, or it cannot be copied or traced for another reason.
     """
     network = getattr(module, "_orig_mod", module)
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
     if network._forward_hooks or network._forward_pre_hooks or "forward" in vars(network):
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
+    if compared := [type(part).__name__ for part in network.modules() if type(part).__eq__ is not object.__eq__]:
+        raise NotLocalError(f"{compared[0]} defines __eq__, and torch counts the work of layers by comparing them")
     tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
         with preserve_state(copied):
@@ -440,15 +442,13 @@ def preserve_state(network: torch.nn.Module) -> Iterator[None]:
     """Restore, after the context, what the code of a network reaches and may write into outside of the network.
 
     These are the globals that its methods name, and functions that these reach; variables of closures; attributes of
-    classes, functions and objects; and the contents of containers in all of these. What is installed with Python or a
-    package is skipped.
+    classes, functions and objects, in `__slots__` as well; and the contents of containers in all of these. What is
+    installed with Python or a package is skipped.
     """
-    put_back = list(_reached_state(network))
-    try:
+    with ExitStack() as put_back:
+        for restore in list(_reached_state(network)):
+            put_back.callback(restore)
         yield
-    finally:
-        for restore in put_back:
-            restore()
 
 
 _ABSENT = object()
@@ -491,7 +491,32 @@ def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
         elif (parts := _parts_of_callable(value)) is not None:
             waiting += parts
         elif not is_installed(type(value).__module__) or isinstance(value, _HOLDERS):
-            waiting += [type(value), getattr(value, "__dict__", None)]
+            slots = _slots(value)
+            yield _slots_restored(value, slots)
+            waiting += [type(value), getattr(value, "__dict__", None), *slots.values()]
+
+
+def _slots(value: object) -> dict[types.MemberDescriptorType, Any]:
+    """Return what an object holds in the `__slots__` of its classes, by slot; no attribute of its own is read."""
+    kinds = [kind for kind in type(value).__mro__ if not is_installed(kind.__module__)]
+    members = [item for kind in kinds for item in vars(kind).values() if isinstance(item, types.MemberDescriptorType)]
+    found = {}
+    for slot in members:
+        with suppress(AttributeError):  # an empty one
+            found[slot] = slot.__get__(value, type(value))
+    return found
+
+
+def _slots_restored(value: object, before: Mapping[types.MemberDescriptorType, Any]) -> Callable[[], None]:
+    """Return a function that fills the slots of an object as before, and empties others."""
+
+    def restore() -> None:
+        for slot in _slots(value).keys() - before:
+            slot.__delete__(value)
+        for slot, held in before.items():
+            slot.__set__(value, held)
+
+    return restore
 
 
 def _parts_of_callable(value: Any) -> list[Any] | None:
