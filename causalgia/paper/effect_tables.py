@@ -46,7 +46,8 @@ def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[st
     """Return effects as a tidy table: one row per effect, with the column names of broom.
 
     Use it to hand results to R, to a spreadsheet or to a plotting library. `causalgia.table` is the same for readers,
-    with rounded numbers.
+    with rounded numbers. Names are as they were given: ``to_csv`` of pandas escapes none, and ``table(x, to="csv")``
+    writes the same rows with those that a spreadsheet would compute, or a terminal obey, escaped.
 
     Parameters
     ----------
