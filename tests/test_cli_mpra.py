@@ -433,7 +433,7 @@ def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
     places |= {"out": tmp_path / "out", "few": tmp_path / "few.tsv"}
     places["few"].write_text("oligo_name\telement\tarm\nfoo\te\ta\n")
     places["tags"] = tmp_path / "tags.toml"
-    places["tags"].write_text(places["trial"].read_text().replace("scrambles = 20", "min_distance = 2"))
+    places["tags"].write_text(places["trial"].read_text().replace("n_scrambles = 20", "min_distance = 2"))
     effects = pd.DataFrame({"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5})
     for name, contrasts in {
         "AB": "AB",

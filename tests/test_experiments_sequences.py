@@ -258,7 +258,7 @@ def test_occlusion_refuses_before_anything_is_predicted(sampled):
         occlusion(["CCCCAAAACCCC", "CCCCCCCCCCCC"], motif=motif)
     with pytest.raises(DesignError, match="one instance of AGATAAG, in 'a'.*; give more sequences$"):
         occlusion({"a": "CCAGATAAGCCCCCCCCCCC"}, motif="AGATAAG")
-    with pytest.raises(DesignError, match="sequence 'full' has nowhere 4 bases without"):
+    with pytest.raises(DesignError, match="sequence 'full' has no 4 bases without"):
         occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA")
     with pytest.raises(SequenceError, match="has 7 bases and the sequences 4"):
         occlusion(["AGAT", "CGAT"], motif="AGATAAG")

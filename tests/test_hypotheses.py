@@ -306,7 +306,7 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
             "the right side is to be 0; a contrast is compared with a number by cg.estimation.hypotheses",
         ),
         (["A - B", "2*A - 2*B"], "are one"),
-        (["A - B", "A - B"], "asks 'A - B' twice"),
+        (["A - B", "A - B"], "names 'A - B' twice"),
         ("", "the text is empty"),
     ],
 )

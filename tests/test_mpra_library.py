@@ -180,7 +180,7 @@ def test_an_arm_does_not_have_the_name_of_controls():
 
 
 def test_vendors_limits_and_foreign_values():
-    with pytest.raises(LibraryError, match="longer than Twist"):
+    with pytest.raises(LibraryError, match="longer than those of Twist"):
         bare(pair(10, length=290), vendor="twist")
     with pytest.raises(LibraryError, match="not from a dict"):
         cg.mpra.library({}, oligo_length=90, adapters=LENTI, rng=0)

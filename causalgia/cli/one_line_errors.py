@@ -38,6 +38,7 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
     "contrasts": ("contrasts", "contrast"),
+    "pairs": ("contrast",),
     "true_effect": ("effect",),
     "arm_names": ("arms",),
 }
@@ -45,7 +46,7 @@ _KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}  #
 _FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
     r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"
 )
-_TWO_NAMES = re.compile(r", or say which belong together: contrasts=\{[^{}]*\}")  # no option can
+_TWO_NAMES = re.compile(r", or say which belong together: pairs=\{[^{}]*\}")  # no option can
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
 
