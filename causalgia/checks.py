@@ -68,6 +68,12 @@ def check_draws(n_draws: object, *, usual: int) -> None:
         )
 
 
+def check_flag(value: object, name: str, *, error: type[CausalgiaError]) -> None:
+    """Raise an error of the given type unless a value is True or False."""
+    if not isinstance(value, bool):
+        raise error(f"{name}={quoted(value)} is neither True nor False")
+
+
 def is_share(value: object) -> bool:
     """Return whether a value is a number between 0 and 1."""
     return is_number(value) and 0 < value < 1  # type: ignore[operator]

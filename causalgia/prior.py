@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from causalgia.checks import is_real
+from causalgia.checks import check_flag, is_real
 from causalgia.errors import InferenceError, quoted
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
@@ -62,8 +62,7 @@ class Prior:
             raise InferenceError(f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}")
         if np.isinf(self.tau_scale) and self.tau != "uniform":
             raise InferenceError(f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' can be flat")
-        if not isinstance(self.standardized, bool):
-            raise InferenceError(f"Prior: standardized={quoted(self.standardized)} is neither True nor False")
+        check_flag(self.standardized, "Prior: standardized", error=InferenceError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""

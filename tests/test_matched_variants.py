@@ -437,7 +437,7 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
     matched = cg.MatchedVariants(of="genome")
     with pytest.raises(DesignError, match="rope='placebo' is of placebo words"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, rope="placebo")
-    with pytest.raises(DesignError, match="tail='no' is True or False"):
+    with pytest.raises(DesignError, match="tail='no' is neither True nor False"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, tail="no")
     with pytest.raises(DesignError, match="such as cg.MatchedVariants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, null="genome")

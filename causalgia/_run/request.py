@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
+from causalgia.checks import check_flag
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
@@ -112,8 +113,7 @@ class RunRequest:
         if not isinstance(self.keep, str) or self.keep not in KEEPS:
             raise DesignError(f"keep={quoted(self.keep)} is not one of {', '.join(map(quoted, KEEPS))}")
         for name in ("same_answers", "progress"):
-            if not isinstance(value := getattr(self, name), bool):
-                raise DesignError(f"{name}={quoted(value)} is neither True nor False")
+            check_flag(getattr(self, name), name, error=DesignError)
         if self.same_answers and self.path is None:
             raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
         check_design(self.design, self.predictor, "run(design, predictor)")

@@ -11,6 +11,7 @@ import scipy
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.checks import check_flag
 from causalgia.choices import Target
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
@@ -153,8 +154,7 @@ def estimate(
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError("the effects have no units; the selection before estimate left none")
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
-    if not isinstance(task_correlation, bool):
-        raise EstimateError(f"task_correlation={quoted(task_correlation)} is neither True nor False")
+    check_flag(task_correlation, "task_correlation", error=EstimateError)
     if task_correlation and with_positions:
         raise EstimateError(
             "task_correlation=True: the effects have the dim 'position'; select one, or read a cg.Window"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import as_position
+from causalgia.checks import as_position, check_flag
 from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, MatchedVariants, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
@@ -178,8 +178,7 @@ def variants(
         raise DesignError(f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
     if tail and not matched:
         raise DesignError("tail=True is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
-    if not isinstance(tail, bool):
-        raise DesignError(f"tail={quoted(tail)} is True or False")
+    check_flag(tail, "tail", error=DesignError)
     if matched and is_placebo_rope(rope):
         raise DesignError(
             f"rope={quoted(rope)} is of placebo words, which variants have none of: give rope='matched', the central "

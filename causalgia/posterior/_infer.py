@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.checks import check_draws
+from causalgia.checks import check_draws, check_flag
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
@@ -397,8 +397,7 @@ def _check_choices(law: object, engine: object, n_draws: object, accepted: objec
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     check_draws(n_draws, usual=4000)
-    if not isinstance(accepted, bool):
-        raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
+    check_flag(accepted, "accept_unconverged", error=InferenceError)
 
 
 def _model_attrs(

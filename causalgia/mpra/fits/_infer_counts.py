@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from causalgia.checks import check_draws
+from causalgia.checks import check_draws, check_flag
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
@@ -111,8 +111,7 @@ def infer_counts(
             f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
         )
     check_draws(n_draws, usual=4000)
-    if not isinstance(silent, bool):
-        raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
+    check_flag(silent, "silent", error=InferenceError)
     n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)
     check_n_draws(n, accept_unconverged)
     request = fit_request(counts, control=control, arm_names=arm_names, contrasts=contrasts)
