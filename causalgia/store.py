@@ -342,7 +342,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     except (OutcomesError, OSError, MemoryError):
         raise
     except Exception as error:  # xarray, h5netcdf and h5py each have kinds of their own
-        raise _not_held(target, error) from error
+        raise _storage_error(target, error) from error
 
 
 def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
@@ -357,7 +357,7 @@ def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
         target.close()
 
 
-def _not_held(path: str | Path, error: Exception) -> OutcomesError:
+def _storage_error(path: str | Path, error: Exception) -> OutcomesError:
     """Return the error for what HDF5 cannot store: a zero byte, half a surrogate pair, names that differ in a slash."""
     return OutcomesError(f"{path}: HDF5 cannot store a name or a value of it ({first_line(error)}); rename or drop it")
 
@@ -459,7 +459,7 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
     except OutcomesError:
         raise
     except (TypeError, ValueError) as error:
-        raise _not_held(path, error) from error
+        raise _storage_error(path, error) from error
 
 
 def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
@@ -526,7 +526,7 @@ def _all_names(dataset: xr.Dataset) -> list[Any]:
 def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
         if "\0" in str(name):  # after which HDF5 would cut it
-            raise _not_held(target, ValueError(f"a zero byte in attrs[{quoted(name)}]"))
+            raise _storage_error(target, ValueError(f"a zero byte in attrs[{quoted(name)}]"))
         if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
             kind = type(value).__name__
             raise OutcomesError(

@@ -424,10 +424,10 @@ def test_text_that_no_file_holds_is_refused_where_it_is_saved(tmp_path, odd):
 
 def test_half_a_surrogate_pair_in_a_task_is_refused(tmp_path):
     with pytest.raises(
-        PredictorError, match=r"task 'a\\ud800' holds half a surrogate pair, which no file does; rename it"
+        PredictorError, match=r"task 'a\\ud800' holds half a surrogate pair, which cannot be stored; rename it"
     ):
         cg.FunctionPredictor(lambda x: x[:, 0, 0], tasks=["a\ud800"])
-    with pytest.raises(StoreError, match=r"'a\\ud800' holds half a surrogate pair, which no file does; rename it"):
+    with pytest.raises(StoreError, match=r"'a\\ud800' holds half a surrogate pair, which cannot be stored; rename it"):
         encode_values(np.array(["b", "a\ud800"]))
 
 

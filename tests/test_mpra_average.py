@@ -177,7 +177,7 @@ def test_controls_are_in_no_average_but_their_own(by):
     found, own = cg.mpra.average(fitted, by=by), cg.mpra.average(fitted)
     for name in ("ace", "se", "lower", "n_units"):
         assert found[name].item() == own[name].sel(contrast="test").item()
-    assert notes_of(found)[-1].startswith("15 negative controls are no backgrounds and were left out; by='group'")
+    assert notes_of(found)[-1].startswith("15 negative controls are not backgrounds and were left out; by='group'")
     assert not any("controls" in note for note in notes_of(own))
     controls = fitted.isel(element=fitted["group"].values == "negative")
     with pytest.raises(EstimateError, match="all elements are control oligos; by='group'"):

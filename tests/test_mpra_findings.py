@@ -173,7 +173,7 @@ def test_transformed_counts_are_not_called_copies(how):
     found = again(counts, dna, TRANSFORMED[how](rna))
     assert verdicts(found) == [("transformed", ("1", "2", "3", "4"))]
     said = cg.report(cg.mpra.quality(found))
-    assert "seems to be no reads as they were counted: in 6 of 6 pairs" in said
+    assert "does not look like raw read counts: in 6 of 6 pairs" in said
     assert "give the raw counts" in said
     assert "leave one" not in said
 
@@ -186,7 +186,9 @@ def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
     of = {"dna": dna, "rna": rna}
     every = again(counts, **of | {kind: np.rint(of[kind] * factor)})
     assert verdicts(every) == [("transformed", ("1", "2", "3", "4"))]
-    assert f"{kind.upper()} of replicate 1, 2, 3, 4 seems to be no reads" in cg.report(cg.mpra.quality(every))
+    assert f"{kind.upper()} of replicate 1, 2, 3, 4 does not look like raw read counts" in cg.report(
+        cg.mpra.quality(every)
+    )
     of[kind] = of[kind].copy()
     of[kind][:, 2] = np.rint(of[kind][:, 2] * factor)
     assert verdicts(again(counts, **of)) == [("transformed", ("3",))]

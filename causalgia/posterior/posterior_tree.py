@@ -53,7 +53,7 @@ def import_quietly(name: str) -> Any:
     'arviz'
     """
     if name.startswith(("pymc", "pytensor")) and "pytensor" not in sys.modules:
-        _settle_compile_folder()
+        _choose_compile_folder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -63,7 +63,7 @@ def import_quietly(name: str) -> Any:
                 return import_module(name)
 
 
-def _settle_compile_folder() -> None:
+def _choose_compile_folder() -> None:
     """Let PyTensor, and the processes of chains, compile in a temporary folder where the home cannot be written."""
     given = os.environ.get("PYTENSOR_FLAGS", "")
     try:

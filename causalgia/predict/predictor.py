@@ -379,7 +379,7 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
         raise PredictorError(msg)
     half = next((name for name in given if _HALF_PAIR.search(name)), None)
     if half is not None:
-        msg = f"{what} {quoted(half)} holds half a surrogate pair, which no file does; rename it"
+        msg = f"{what} {quoted(half)} holds half a surrogate pair, which cannot be stored; rename it"
         raise PredictorError(msg)
     twice = next((name for name, n in Counter(given).items() if n > 1), None)
     if twice is not None:

@@ -343,7 +343,7 @@ class PendingCopy:
 
 
 _LOCKS: dict[int, threading.RLock] = {}
-"""By id while the network lives: one may compare as it likes."""
+"""By id, since a network may define ``__eq__``; dropped with the network."""
 _REGISTERING = threading.Lock()
 
 

@@ -374,7 +374,7 @@ def _saturated(reads: Ints) -> bool:
 def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
-        f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} seems to be no reads as they were counted: in "
+        f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} does not look like raw read counts: in "
         f"{len(pairs)} of {of} pairs replicates agree better than counting noise allows (the split of reads between "
         f"two varies {index:.2f} times as much as by chance, and independent libraries have 1 or more), as counts do "
         "that were normalized, scaled, transformed, or that saturate; give the raw counts, and if these are the raw "
@@ -391,9 +391,8 @@ def _find_multiplied(counts: xr.Dataset, names: list[str], known: set[str]) -> I
         left_out = names if left_out and cells.shape[1] < len(names) else left_out  # one plasmid pool
         if gaps := tuple(name for name in left_out if name not in known):
             says = (
-                f"{kind.upper()} of replicate {', '.join(gaps)} seems to be no reads as they were counted: numbers "
-                "next to those that occur are left out, as in counts that were multiplied or counted twice; give the "
-                "raw counts"
+                f"{kind.upper()} of replicate {', '.join(gaps)} does not look like raw read counts: its "
+                "values leave gaps, as counts do that were multiplied, or counted twice; give the raw counts"
             )
             yield Finding("transformed", gaps, says)
 

@@ -55,7 +55,7 @@ def average(
     fitted
         From `fit`: ``ace, se (element, contrast)``.
     by
-        Coordinate on element that defines the groups; None: one group, ``"all"``. Control oligos are no backgrounds:
+        Coordinate on element that defines the groups; None: one group, ``"all"``. Control oligos are not backgrounds:
         they have groups of their own by ``"group"``, and are left out otherwise, with a note.
     method
         See the table.
@@ -127,7 +127,9 @@ def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
         raise EstimateError("average: all elements are control oligos; by='group' averages each kind of them")
     names, n = np.unique(groups[of_bench], return_counts=True)
     kinds = " and ".join(f"{k:,} {name}" for name, k in zip(names.tolist(), n.tolist(), strict=True))
-    note = f"{kinds} control{'s' if n.sum() > 1 else ''} are no backgrounds and were left out; by='group' averages them"
+    note = (
+        f"{kinds} control{'s' if n.sum() > 1 else ''} are not backgrounds and were left out; by='group' averages them"
+    )
     return fitted.isel(element=~of_bench), [note]
 
 

@@ -160,18 +160,18 @@ def fit(
     fitted = _METHODS[method](counts, request, client)
     found = _fit_dataset(counts, request, fitted, method, control, ci_prob)
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    return with_notes(found, *shrunk, *_unheard_notes(counts, request))
+    return with_notes(found, *shrunk, *_silent_oligo_notes(counts, request))
 
 
-def _unheard_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
+def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
     """Return a note on oligos without RNA in any barcode, where barcodes fall silent."""
     rna = counts["rna"].to_numpy().sum(axis=1)
-    heard = np.bincount(counts["oligo_index"].to_numpy(), weights=rna, minlength=counts.sizes["oligo"])
-    unheard = (heard[request.oligos] == 0).sum(axis=0).tolist()
-    if not any(unheard) or silent_share(counts) < NOTED_SILENCE:
+    reads = np.bincount(counts["oligo_index"].to_numpy(), weights=rna, minlength=counts.sizes["oligo"])
+    n_silent = (reads[request.oligos] == 0).sum(axis=0).tolist()
+    if not any(n_silent) or silent_share(counts) < NOTED_SILENCE:
         return []
-    by_arm = ", ".join(f"{n:,} in {arm}" for n, arm in zip(unheard, request.arms, strict=True) if n)
-    return [f"oligos without RNA in any barcode ({by_arm}) {_UNHEARD}"]
+    by_arm = ", ".join(f"{n:,} in {arm}" for n, arm in zip(n_silent, request.arms, strict=True) if n)
+    return [f"oligos without RNA in any barcode ({by_arm}) {_SILENT_OLIGOS}"]
 
 
 def _fit_dataset(
@@ -220,7 +220,7 @@ _SHRUNK = (
     "method='two_way' counts silent barcodes as weak ones, which shrinks effects; 'hierarchical' tells them apart, and "
     "the mean reads that 'nb' compares do not shrink"
 )
-_UNHEARD = (
+_SILENT_OLIGOS = (
     "count as inactive; by chance all barcodes of an oligo may be silent, and where that happens in one arm more than "
     "in another, its effect and the averages move: plan more barcodes"
 )

@@ -286,7 +286,7 @@ def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
             return np.frombuffer(_vlen().encode(values.reshape(-1).astype(object)), np.uint8)
         except UnicodeEncodeError as error:
             raise StoreError(
-                f"{quoted(error.object)} holds half a surrogate pair, which no file does; rename it"
+                f"{quoted(error.object)} holds half a surrogate pair, which cannot be stored; rename it"
             ) from error
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
 
