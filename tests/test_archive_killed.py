@@ -65,5 +65,5 @@ def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undistu
 def test_without_power_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(folder, undisturbed):
     told = killed("power", folder)
     n_calls = int(told.split(" ")[0])
-    assert n_calls > 30
-    assert check(folder, undisturbed) == n_calls + 3
+    assert n_calls > 50
+    assert check(folder, undisturbed) == n_calls + 4

@@ -206,6 +206,15 @@ def replace_all(files: Mapping[Path, Data]) -> None:
         sync_folder(folder)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until the bytes of a file are on the disk."""
+    file = file_to_append(path)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
 def sync_folder(path: Path) -> None:
     """Wait until the names in a folder are on the disk."""
     folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,8 +1,8 @@
 """Log of a trial, with a hashed line for each commit; slabs of units that are committed; and the saved running sums.
 
-A line is written before the files that it describes are moved to their places. If the process dies between the two, the
-files are those of an earlier line, and the finished ones are still beside their places; in both cases everything that
-was committed is found.
+Files of a slab are written beside their places and made durable, then a line describes them; once lines are durable, of
+many slabs at once, their files are moved to their places. If the process dies or the power fails in between, what is in
+its place is of an earlier line, and what was finished is still beside it: everything that was committed is found.
 
 The hashes of lines and of sums begin with the origin of the trial, a digest of the identity that it was begun with:
 those of another trial's store are not taken for its own.
@@ -44,12 +44,13 @@ from causalgia.trial.archive.files import (
     read_small_file,
     replace,
     seal,
+    sync_file,
     unseal,
     unzip_stored,
     write_all,
     write_files,
 )
-from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 
 _LONGEST = 2**20
 """Largest length of a line in bytes; longer ones are not read whole."""
@@ -108,18 +109,28 @@ def read_log(path: Path, grid: Grid, origin: str) -> dict[Slab, list[Record]]:
 class Log:
     """The log of a store that is being written, by any number of threads."""
 
-    def __init__(self, path: Path, origin: str) -> None:
-        self.path, self._origin, self._turn = path, origin, Lock()
+    def __init__(self, store: Path, origin: str) -> None:
+        self.path, self._store, self._origin = control(store) / "log", store, origin
+        self._waiting, self._turn = list[Path](), Lock()
 
     def append(self, record: Record) -> None:
-        """Append a record, and wait until it is on the disk."""
+        """Append a record; its files wait beside their places until the next `sync`."""
         file = file_to_append(self.path)
         try:
             with self._turn:
                 write_all(file, record.line(self._origin))
-            os.fsync(file)
+                self._waiting += [self._store / name for name in record.files]
         finally:
             os.close(file)
+
+    def sync(self) -> None:
+        """Wait until every line is on the disk, and move the files that waited for that."""
+        with self._turn:
+            if self._waiting:
+                sync_file(self.path)
+            while self._waiting:
+                part_path(self._waiting[-1]).replace(self._waiting[-1])
+                self._waiting.pop()
 
     def compact(self, grid: Grid) -> None:
         """Rewrite the log of a finished trial with one line for each slab in order, whatever its history."""
@@ -243,12 +254,14 @@ class OpenSlab:
 
 
 def commit_slab(path: Path, grid: Grid, log: Log, filling: OpenSlab) -> None:
-    """Write the files of a slab beside their places, log their hashes, and move them.
+    """Write the files of a slab beside their places and log their hashes; `Log.sync` moves them.
 
-    All of it is durable before anything is moved, so that a file always has the bytes of some line of the log. A move
-    need not be durable: a file that was not moved is still beside its place. Slabs share no files and may be committed
-    at the same time.
+    The files are durable before their line is written, and the line before they are moved, so that a file in its place
+    always has the bytes of some line of the log. A move need not be durable: a file that was not moved is still beside
+    its place. Slabs share no files and may be committed at the same time.
     """
+    if filling.committed:
+        log.sync()  # the earlier files leave the places of these
     done, payloads = filling.done, filling.payloads(grid)
     sums = {name: checksum(data) for name, data in payloads.items()}
     for name in payloads:
@@ -256,8 +269,6 @@ def commit_slab(path: Path, grid: Grid, log: Log, filling: OpenSlab) -> None:
     write_files({part_path(path / name): [data.data, sums[name]] for name, data in payloads.items()})
     marks = {name: chunk_mark(len(data), sums[name]) for name, data in payloads.items()}
     log.append(Record(*filling.slab, done, marks))
-    for name in payloads:
-        part_path(path / name).replace(path / name)
     filling.committed = done
 
 

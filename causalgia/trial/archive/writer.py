@@ -90,7 +90,7 @@ class Archive:
         self._lock, self._done = lock, done
         self._open: dict[Slab, OpenSlab] = {}
         self._spent: list[OpenSlab] = []
-        self._log = Log(control(path) / "log", manifest.origin)
+        self._log = Log(path, manifest.origin)
         self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
         self._committed, self._cost = time.monotonic(), 0.0
 
@@ -245,6 +245,7 @@ class Archive:
         for model in grid.models:
             slab = Slab(grid.chunk(turn), model)
             with on_disk(self.path):
+                self._log.sync()
                 filling = OpenSlab.begin(self.path, grid, slab, self._done.get(slab, 0))
             for own, values in filling.values.items():
                 found.setdefault(own.name, []).append(values[rows])
@@ -388,6 +389,8 @@ class Archive:
     def _commit_all(self) -> None:
         start = time.monotonic()
         self._commit([filling for filling in self._open.values() if filling.committed != filling.done])
+        with on_disk(self.path):
+            self._log.sync()
         self._committed = time.monotonic()
         self._cost = min(self._committed - start, self.seconds)
 
