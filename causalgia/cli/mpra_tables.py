@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON, CONCORDANCE = "comparison.csv", "concordance.nc"
 _MOST_ROWS = 20
+_MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
 def parse_numbers(text: str, option: str) -> list[float] | float:
@@ -475,13 +476,21 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not text.strip():
         raise OutcomesError(f"{path}: is empty; give columns element effect se")
     try:
-        table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
+        lines = pd.read_csv(StringIO(text), sep=None, engine="python", dtype=str, keep_default_na=False, header=None)
     except Exception as error:  # the python engine raises whatever csv does
         raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
+    table = lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)  # names are text: no number and no missing value
     table = table.rename(columns={"ace": "effect"} if "effect" not in table.columns else {})
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
+    numbers = [name for name in ("effect", "se", "df", "p", "q") if name in table.columns]
+    used = ["element", *numbers, *(name for name in ("contrast", "parent", "group") if name in table.columns)]
+    table = table[used]
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise OutcomesError(f"{path}: has the column {quoted(twice)} twice; leave one of them out")
+    table[numbers] = table[numbers].mask(table[numbers].isin(_MISSING))
     return table.apply(from_column)
 
 

@@ -161,7 +161,7 @@ def describe_concordance(concordance: xr.Dataset) -> str:
             *_hits_line(one),
             *_outlying_elements_line(one),
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(concordance))])
 
 
 def _with_ci(one: xr.Dataset, name: str) -> str:

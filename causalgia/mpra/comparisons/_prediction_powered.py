@@ -29,6 +29,7 @@ from causalgia.mpra.comparisons.sides import (
     check_not_parallel,
     fit_replicate_noise,
     match_contrasts,
+    one_sided_contrasts,
     parent_codes,
     select_task,
     with_contrast_dim,
@@ -154,7 +155,8 @@ def prediction_powered(
     out = _estimates_dataset(answers, list(names), units, ci_prob)
     out = out.assign_attrs(_powered_attrs(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}
-    notes = (f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items())
+    notes = [f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items()]
+    notes += [] if pairs is not None else one_sided_contrasts(_contrast_names(f), _contrast_names(y), names)
     return with_notes(out.assign_attrs(fallback=json.dumps(fallback)), *notes)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import nearest
-from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, comma_list, quoted
 from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, excess_replicate_noise
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
@@ -23,6 +23,7 @@ from causalgia.types import Array, Codes
 Side: TypeAlias = Literal["virtual", "measured"]
 _OTHER_NAMES = {"ace": "effect", "unit": "element"}
 _OPTIONAL = ("df", "p", "q", "parent", "group")
+_LARGEST = 1e100  # squares of larger numbers leave the floats, and those of smaller ones than its inverse are 0
 
 
 def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
@@ -155,8 +156,16 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
     fit = with_contrast_dim(fit)
     if "replicate_shift" not in fit:
         return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
+    if set(fit["replicate_shift"].dims) != {"contrast", "replicate"} or "replicate_df" not in fit.attrs:
+        raise OutcomesError(
+            "measured: the fit was changed (its 'replicate_shift' has other dims than contrast and replicate, or "
+            "attrs['replicate_df'] is absent), so the noise that replicates share is not known; fit all counts "
+            "together, or use each fit as cg.mpra.fit returned it"
+        )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
+    if not np.isfinite([*shift.ravel(), *within.ravel(), df]).all():
+        raise OutcomesError("measured: 'replicate_shift' or 'replicate_within' of the fit is not finite; fit anew")
     return [excess_replicate_noise(row, float(own), df) for row, own in zip(shift, within, strict=True)]
 
 
@@ -190,8 +199,18 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
         table = table.assign(se=0.0)
     if "contrast" not in table.columns:
         table = table.assign(contrast="effect")
-    table = table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
-    return table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
+    table = table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise OutcomesError(f"{side}: the table has the column {quoted(twice)} twice; leave one of them out")
+    for name in ("element", "contrast"):
+        absent = (table[name].isna() | (table[name].astype(str) == "")).to_numpy(bool)
+        if absent.any():
+            raise OutcomesError(
+                f"{side}: row {int(absent.argmax()) + 1} of the table has no {name}; effects are matched by name: name "
+                "it, or leave the row out"
+            )
+    return table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
 
 
 def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
@@ -204,8 +223,12 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         )
     table = table.assign(**{c: _as_numeric_column(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
+        if table[column].dtype.kind == "c":
+            raise OutcomesError(f"{side}: column {quoted(column)} holds complex numbers; give real ones")
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
-        bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
+        bad = ~(np.abs(values) <= _LARGEST)
+        if column == "se":
+            bad |= (values < 0) | ((values > 0) & (values < 1 / _LARGEST))
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
             raise OutcomesError(
@@ -231,6 +254,29 @@ def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Serie
         row = table[bad].iloc[0]
         raise OutcomesError(f"{side}: {column} of element {quoted(row['element'])} is {row[column]}; correct it")
     return numbers
+
+
+def one_sided_contrasts(virtual: Iterable[str], measured: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Return a note on contrasts of one side only, which `match_contrasts` leaves out; none if all are compared.
+
+    Parameters
+    ----------
+    virtual, measured
+        Names of contrasts, repeats allowed.
+    names
+        Measured name -> virtual name of those that are compared.
+
+    Examples
+    --------
+    >>> one_sided_contrasts(["A", "B"], ["A", "C"], {"A": "A"})
+    ["not compared, because one side alone has them: virtual 'B'; measured 'C'"]
+    """
+    alone = {
+        "virtual": [name for name in dict.fromkeys(virtual) if name not in names.values()],
+        "measured": [name for name in dict.fromkeys(measured) if name not in names],
+    }
+    parts = [f"{side} {comma_list(map(quoted, some))}" for side, some in alone.items() if some]
+    return [f"not compared, because one side alone has them: {'; '.join(parts)}"] if parts else []
 
 
 def match_contrasts(virtual: Iterable[str], measured: Iterable[str], pairs: Mapping[str, str] | None) -> dict[str, str]:
@@ -389,6 +435,12 @@ def _check_enough_elements(
     both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, others: bool
 ) -> None:
     if len(both) < LEAST:
+        for side, some in (("virtual", virtual), ("measured", measured)):
+            if not len(some):
+                raise OutcomesError(
+                    f"{side}: every element is a control of the bench (group {comma_list(CONTROLS)}); give effects of "
+                    "test elements"
+                )
         names = [side["element"].iloc[0] if len(side) else "none" for side in (virtual, measured)]
         other = other_library(names[1], virtual["element"])
         if other:
