@@ -138,7 +138,7 @@ def concordance(
     attrs |= {
         k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
     }
-    alone = [] if pairs is not None else one_sided_contrasts(*(side["contrast"] for side in sides), names)
+    alone = [] if pairs is not None else one_sided_contrasts(sides[0]["contrast"], sides[1]["contrast"], names)
     return with_notes(combined.assign_attrs(attrs), *alone)
 
 
