@@ -169,3 +169,25 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
     call("report", folder)
     assert "Task HepG2:" in page(folder).text()
     assert len(page(folder).all("img")) == 2
+
+
+def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp_path):
+    """Verdicts of another seed, copied beside these outcomes, were shown and reported as theirs."""
+    places = [tmp_path / "one", tmp_path / "other"]
+    for place, seed in zip(places, (3, 4), strict=True):
+        place.mkdir()
+        (place / "trial.toml").write_text(QUICK.replace("rng = 3", f"rng = {seed}"))
+        call("run", place / "trial.toml", "--out", place / "results")
+        call("analyze", place / "results")
+    one, other = (place / "results" for place in places)
+    whole = (one / "decisions.nc").read_bytes()
+    said = "outcomes are of another seed (3) than the effects (4); make these anew: causalgia analyze"
+    for name in ("decisions.nc", "estimates.nc"):
+        (one / name).write_bytes((other / name).read_bytes())
+        refused("show", one, said=said)
+        if name == "decisions.nc":
+            for how in ("--markdown", "--latex", "--checklist", "--html"):
+                refused("report", one, how, said=said)
+            (one / name).write_bytes(whole)
+    (one / "decisions.nc").write_bytes(whole[: len(whole) // 3])
+    refused("show", one, said="decisions.nc: damaged or no netCDF file")  # before anything is printed

@@ -426,6 +426,7 @@ def show(
     from causalgia.analysis import stored_analysis
     from causalgia.effect_table import select_tasks, tasks_in_table
     from causalgia.reporting import trial_report
+    from causalgia.reporting._trial_report import check_same_trial
 
     task = task or None
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
@@ -446,11 +447,13 @@ def show(
             echo(f"No estimates yet. {next_step(stored_analysis(outcomes), folder)}")
         return
     estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
+    decided = (folder / DECISIONS).is_file()
+    decisions = store.load(folder / DECISIONS, "decisions") if decided else None
+    for part in (estimates, decisions):
+        check_same_trial(f"{folder}: outcomes", outcomes, part, cure=f"make these anew: causalgia analyze {folder}")
     shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes
     echo(trial_report(outcomes, rows=rows, task=[name for name in tasks_in_table(outcomes) if name in shown] or None))
     echo()
-    decided = (folder / DECISIONS).is_file()
-    decisions = store.load(folder / DECISIONS, "decisions") if decided else None
     if decisions is not None and (other := other_analysis(estimates, decisions)):
         print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
         echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")

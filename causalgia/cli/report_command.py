@@ -160,6 +160,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     """
     from causalgia import mpra, report, store
     from causalgia.paper.html_page import PageParts
+    from causalgia.reporting._trial_report import check_same_trial
 
     if not folder.is_dir():
         raise OutcomesError(f"{folder} is not a folder; give one that causalgia run, analyze or mpra wrote")
@@ -187,6 +188,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     if DECISIONS in there or ESTIMATES in there:
         kind: Literal["decisions", "estimates"] = "decisions" if DECISIONS in there else "estimates"
         result, text = store.load(folder / f"{kind}.nc", kind), ""
+        again = f"make these anew: causalgia analyze {shlex.quote(str(folder))}"
+        check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
+        check_same_trial(f"{folder}: the checks in {REFUTATION}", refutations, result, cure="run them anew")
     else:
         assert outcomes is not None
         result, text = outcomes, report(outcomes, task=task)
