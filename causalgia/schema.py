@@ -241,6 +241,14 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
+    if kind == "library" and row.dtype == "U" and array.dtype.kind == "O":
+        odd = next((i for i, value in enumerate(array.to_numpy().flat) if not isinstance(value, str)), None)
+        if odd is not None:
+            value = array.to_numpy().flat[odd]
+            raise OutcomesError(
+                f"library: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not text; fill it in, or leave the "
+                "row out"
+            )
     if row.dtype == "f" and not is_finite(array.data):
         value, where = first_where(array.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(

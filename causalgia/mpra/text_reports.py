@@ -273,7 +273,8 @@ def describe_library(library: xr.Dataset) -> str:
     200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
     ...
     """
-    validate(library, "library")
+    if not validate(library, "library").sizes["row"]:
+        raise OutcomesError("the library has no oligo to report; select rows that it has")
     parts = [
         _oligo_counts_lines(library),
         _oligo_parts_lines(library),
