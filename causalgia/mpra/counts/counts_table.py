@@ -93,9 +93,11 @@ def other_library(name: str, known: Iterable[str]) -> str:
     "; it has 'u0.77ab01_GATA1', which is another sequence: these are two libraries"
     >>> other_library("u0.3fa2c1_GATA1", ["u1.77ab01_GATA1"])
     ''
+    >>> other_library("peak.120500", ["peak.120700"])  # numbers, as positions, are hardly ever fingerprints
+    ''
     """
     found = _PRINTED.fullmatch(name)
-    if found is None:
+    if found is None or found["print"].isdigit():
         return ""
     same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
     other = next((one for one in known if same.fullmatch(one)), None)
