@@ -191,3 +191,16 @@ def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp
             (one / name).write_bytes(whole)
     (one / "decisions.nc").write_bytes(whole[: len(whole) // 3])
     refused("show", one, said="decisions.nc: damaged or no netCDF file")  # before anything is printed
+
+
+def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_path):
+    """Most said causalgia analyze my results, which is another folder."""
+    (tmp_path / "my trial.toml").write_text(QUICK)
+    folder = tmp_path / "my results"
+    word = f"'{folder}'"
+    refused("show", folder, said=f"causalgia run trial.toml --out {word}")
+    assert f"Next: causalgia analyze {word}\n" in call("run", tmp_path / "my trial.toml", "--out", folder).stdout
+    assert f"Next: causalgia analyze {word}\n" in call("show", folder).stdout
+    assert f"For verdicts: causalgia analyze {word}" in call("estimate", folder).stdout
+    assert f"No verdicts yet. Next: causalgia analyze {word}\n" in call("show", folder).stdout
+    refused("verify", tmp_path / "no such", "--protocol", tmp_path / "my lock.toml", said="my lock.toml")

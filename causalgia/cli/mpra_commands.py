@@ -49,7 +49,7 @@ from causalgia.cli.mpra_tables import (
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.tables import echo, print_written
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, shell_word
 from causalgia.spreadsheet import to_csv
 
 bench = LazyTyper(
@@ -146,7 +146,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     echo(in_shell(report(library)))
     echo()
     print_written(out, *(path.name for path in written))
-    echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
+    echo(f"Next: causalgia mpra predict {shell_word(spec_file)} --design {shell_word(out)} --out virtual")
 
 
 @bench.command()
@@ -182,7 +182,7 @@ def predict(
         store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), folder / OUTCOMES)
     echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
-    echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
+    echo(f"Next: causalgia mpra analyze counts.tsv --design {shell_word(library_folder)} --out measured")
 
 
 @bench.command()
@@ -426,7 +426,7 @@ def analyze(
         print_verdicts(decisions, fitted)
         print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-        echo(f"Next: causalgia mpra compare virtual {out}")
+        echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
 
 
 @bench.command()

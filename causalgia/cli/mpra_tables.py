@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import StringIO
@@ -25,6 +24,7 @@ from causalgia.errors import (
     comma_list,
     printable,
     quoted,
+    shell_word,
 )
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import from_column
@@ -268,7 +268,7 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         names = pilot["contrast"].to_numpy().astype(str)
         raise OutcomesError(
             f"the pilot has several treatments ({', '.join(map(quoted, names))}); choose one, --pilot-arms "
-            f"{shlex.quote(names[0])}"
+            f"{shell_word(names[0])}"
         )
 
 
@@ -426,7 +426,7 @@ def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
     found = estimate(contrast(load_outcomes(folder), **question), ci_prob=level)
-    print_answers(found, command=f"causalgia estimate {shlex.quote(str(folder))} --all")
+    print_answers(found, command=f"causalgia estimate {shell_word(folder)} --all")
 
 
 def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
