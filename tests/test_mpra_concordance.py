@@ -539,6 +539,16 @@ def test_rows_without_a_name_are_not_matched_with_each_other(rng, name, column):
         side.loc[row, column] = name
     with pytest.raises(OutcomesError, match=f"virtual: row 4 of the table has no {column}"):
         cg.mpra.concordance(*sides)
+    fitted = xr.Dataset(
+        {
+            name: (("element", "contrast"), sides[1][[old]].to_numpy())
+            for name, old in (("ace", "effect"), ("se", "se"))
+        },
+        coords={"element": sides[1]["element"].to_numpy().astype(object), "contrast": ["A"]},
+    )
+    if column == "element":
+        with pytest.raises(OutcomesError, match="measured: element 6 has no name"):
+            cg.mpra.concordance(simulated(rng)[0], fitted)
 
 
 def test_a_column_that_is_there_twice_and_complex_numbers_are_refused(rng):

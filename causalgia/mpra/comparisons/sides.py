@@ -65,9 +65,11 @@ def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> p
     if task is not None and not of_trial:
         raise ContrastError(f"{side}: these effects by element are of one task already; leave task={quoted(task)} out")
     if of_trial:
+        check_named(source["unit"].to_numpy(), f"{side}: unit {{}} has no name")
         table = _trial_table(source, side, task)
     elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
         fit = with_contrast_dim(source)
+        check_named(fit["element"].to_numpy(), f"{side}: element {{}} has no name")
         if "se" not in fit and side == "measured":
             raise EstimateError(
                 "measured: no 'se'; without standard errors noise cannot be separated from true effects"
@@ -182,6 +184,22 @@ def _long_table(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) ->
     )
 
 
+def check_named(names: Any, message: str) -> None:
+    """Raise OutcomesError where a name is empty or missing; `message` has a place for its number, counted from 1.
+
+    Examples
+    --------
+    >>> check_named(["a", ""], "virtual: element {} has no name")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: virtual: element 2 has no name; effects are matched by name: name it, ...it out
+    """
+    absent = [bool(pd.isna(name)) or str(name) == "" for name in names]
+    if any(absent):
+        where = message.format(absent.index(True) + 1)
+        raise OutcomesError(f"{where}; effects are matched by name: name it, or leave it out")
+
+
 def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     named = frame.index.name in ("element", "unit") and not {"element", "unit"} & set(frame.columns)
     table = frame.reset_index() if named else frame
@@ -204,12 +222,7 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
         twice = table.columns[table.columns.duplicated()][0]
         raise OutcomesError(f"{side}: the table has the column {quoted(twice)} twice; leave one of them out")
     for name in ("element", "contrast"):
-        absent = (table[name].isna() | (table[name].astype(str) == "")).to_numpy(bool)
-        if absent.any():
-            raise OutcomesError(
-                f"{side}: row {int(absent.argmax()) + 1} of the table has no {name}; effects are matched by name: name "
-                "it, or leave the row out"
-            )
+        check_named(table[name], f"{side}: row {{}} of the table has no {name}")
     return table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
 
 
@@ -300,6 +313,9 @@ def match_contrasts(virtual: Iterable[str], measured: Iterable[str], pairs: Mapp
     {'effect': 'A'}
     """
     of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
+    for side, found in (("virtual", of_virtual), ("measured", of_measured)):
+        if not found:
+            raise ContrastError(f"{side}: there is no contrast; the selection before left none: select at least one")
     if pairs is not None:
         if not isinstance(pairs, Mapping) or not pairs:
             raise ContrastError(
