@@ -92,8 +92,9 @@ def write_page(path: Path, parts: PageParts, *, task: str | Sequence[str] | None
     html = _render(_page(parts, task))
     try:
         path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise OutcomesError(f"{path}: the page cannot be written ({error.strerror}); choose another place") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise OutcomesError(f"{path}: the page cannot be written ({reason}); choose another place") from error
     return path
 
 
