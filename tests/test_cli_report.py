@@ -204,3 +204,23 @@ def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_
     assert f"For verdicts: causalgia analyze {word}" in call("estimate", folder).stdout
     assert f"No verdicts yet. Next: causalgia analyze {word}\n" in call("show", folder).stdout
     refused("verify", tmp_path / "no such", "--protocol", tmp_path / "my lock.toml", said="my lock.toml")
+
+
+def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
+    """After a run of another seed with --force the page reported the checks of the former trial as this one's."""
+    spec, folder = tmp_path / "trial.toml", tmp_path / "results"
+    spec.write_text(QUICK)
+    call("run", spec, "--out", folder)
+    call("analyze", folder)
+    call("refute", folder, "--check", "identical_arms")
+    call("report", folder)
+    checks_of_first = (folder / "refutation.nc").read_bytes()
+    spec.write_text(QUICK.replace("rng = 3", "rng = 4"))
+    refused("run", spec, "--out", folder, said="holds outcomes already")
+    said = call("run", spec, "--out", folder, "--force").stdout
+    assert "refutation.nc" in said
+    assert "report.html" in said
+    assert {path.name for path in folder.iterdir()} == {"outcomes.nc", "trial.toml"}
+    call("analyze", folder)
+    (folder / "refutation.nc").write_bytes(checks_of_first)
+    refused("report", folder, said="the checks in refutation.nc are of another seed (3) than the effects (4)")

@@ -33,6 +33,7 @@ DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.p
 SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
+PAGE, REFUTATION = "report.html", "refutation.nc"
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
@@ -57,6 +58,8 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
         POSTERIOR,
         FOREST,
         SHARING,
+        REFUTATION,
+        PAGE,
         *answer_figures(folder),
         *finding_tables(folder),
         SPEC,
@@ -131,6 +134,8 @@ def write_outcomes(
         POSTERIOR,
         FOREST,
         SHARING,
+        REFUTATION,
+        PAGE,
         *answer_figures(folder),
         *finding_tables(folder),
         rewritten=rewritten,

@@ -15,6 +15,7 @@ from causalgia.cli.folder import (
     ESTIMATES,
     FIT,
     OUTCOMES,
+    PAGE,
     output_folder,
     remove_outdated,
     write_text,
@@ -411,7 +412,8 @@ def analyze(
             fitted = mpra.fit(counts, **vars(question), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
             decisions = decide(evidence, rope=region, error=error.value, level=level)
-        remove_outdated(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
+        outdated = (ESTIMATES, DECISIONS, FIT, EFFECTS, PAGE)
+        remove_outdated(folder, *outdated, rewritten=(FIT, EFFECTS) if crossover else ())
         attrs = {"analysis": Analysis(**question.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         figures = draw_quality(quality, folder)

@@ -14,7 +14,9 @@ from causalgia.cli.folder import (
     FIT,
     LIBRARY,
     OUTCOMES,
+    PAGE,
     POSTERIOR,
+    REFUTATION,
     STORE,
     answer_figures,
     check_link,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from causalgia.paper.html_page import PageParts
 
 _Kind = Literal["html", "markdown", "latex", "checklist"]
-PAGE, REFUTATION = "report.html", "refutation.nc"
 _BENCH_PICTURES = {
     "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
     "replicates.png": "Activity of each oligo in two replicates.",

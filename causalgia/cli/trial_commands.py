@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from causalgia.cli.folder import (
+    REFUTATION,
     SPEC,
     Keep,
     KeepOption,
@@ -334,9 +335,6 @@ def _trial_file_deviations(locked: Protocol, folder: Path) -> tuple[list[Deviati
     except DesignError as error:
         return [], f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}"
     return locked.differences(here, where=SPEC), ""
-
-
-REFUTATION = "refutation.nc"
 
 
 def refute_trial(

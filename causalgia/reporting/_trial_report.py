@@ -535,7 +535,7 @@ def check_same_trial(
 ) -> None:
     """Raise OutcomesError unless outcomes or checks are of the trial of a result, as far as both say.
 
-    Design and predictor are compared, and of outcomes the seed; checks have seeds of their own.
+    Design, predictor and seed are compared.
 
     Examples
     --------
@@ -546,8 +546,6 @@ def check_same_trial(
     causalgia.errors.OutcomesError: outcomes are of another seed (3) than the effects (4); give those of this trial, ...
     """
     for key, what in _IDENTITY.items():
-        if key == "rng" and "check" in getattr(part, "dims", ()):
-            continue
         one, other = (str(getattr(x, "attrs", {}).get(key, "")) for x in (part, result))
         if one and other and one != other:
             raise OutcomesError(f"{name} are of another {what} ({one}) than the effects ({other}); {cure}")
