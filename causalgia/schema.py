@@ -241,12 +241,12 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
-    if kind == "library" and row.dtype == "U" and array.dtype.kind == "O":
+    if kind in ("library", "counts") and row.dtype == "U" and array.dtype.kind == "O":
         odd = next((i for i, value in enumerate(array.to_numpy().flat) if not isinstance(value, str)), None)
         if odd is not None:
             value = array.to_numpy().flat[odd]
             raise OutcomesError(
-                f"library: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not text; fill it in, or leave the "
+                f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not text; fill it in, or leave the "
                 "row out"
             )
     if row.dtype == "f" and not is_finite(array.data):
@@ -268,7 +268,7 @@ def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
 
 def _validate_counts(counts: xr.Dataset) -> None:
     """Raise OutcomesError for reads below 0, or barcodes of absent oligos, as after selecting oligos alone."""
-    for name in ("dna", "rna"):
+    for name in ("dna", "rna", "dna_total", "rna_total"):
         if name in counts and counts[name].dtype.kind == "i" and (counts[name].to_numpy() < 0).any():
             raise OutcomesError(
                 f"counts: {quoted(name)} has {counts[name].to_numpy().min()}, and reads are counted from 0; give the "

@@ -336,5 +336,23 @@ def test_reads_below_zero_and_counts_without_barcodes_are_refused():
     counts = counted(np.full(20, 2.0))
     with pytest.raises(OutcomesError, match="counts: 'rna' has -.*, and reads are counted from 0"):
         cg.mpra.fit(counts.assign(rna=counts["rna"] - 1_000), control="c")
+    for total in ("dna_total", "rna_total"):  # logarithms of these were nan, and so was every effect
+        with pytest.raises(OutcomesError, match=f"counts: '{total}' has -"):
+            cg.mpra.fit(counts.assign({total: -counts[total]}), control="c", method="two_way")
     with pytest.raises(OutcomesError, match="counts: no barcode at all"):
         cg.mpra.fit(counts.isel(barcode=[]), control="c")
+
+
+@pytest.mark.parametrize("name", ["element", "arm", "group"])
+def test_oligos_without_element_arm_or_group_are_named(name):
+    """An element that is none was left out without a word, and an arm ended in a raw TypeError."""
+    counts = counted(np.full(20, 2.0))
+    labels = counts[name].to_numpy().astype(object)
+    labels[3] = None
+    with pytest.raises(OutcomesError, match=rf"counts: '{name}' of oligo 3 is (None|nan), and not text"):
+        cg.mpra.fit(counts.assign_coords({name: ("oligo", labels)}), control="c", method="two_way")
+
+
+def test_a_contrast_of_a_fit_has_a_name():
+    with pytest.raises(ContrastError, match="a contrast has an empty name"):
+        cg.mpra.fit(counted(np.full(20, 2.0)), contrasts={" ": {"t": 1, "c": -1}}, method="two_way")
