@@ -224,3 +224,10 @@ def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
     call("analyze", folder)
     (folder / "refutation.nc").write_bytes(checks_of_first)
     refused("report", folder, said="the checks in refutation.nc are of another seed (3) than the effects (4)")
+
+
+def test_a_kept_trial_that_cannot_be_refuted_is_advised_an_option(tmp_path):
+    """It was advised to run the trial without keep=, which is Python's."""
+    (tmp_path / "trial.toml").write_text(QUICK)
+    call("run", tmp_path / "trial.toml", "--out", tmp_path / "kept", "--store", "--keep", "moments")
+    refused("refute", tmp_path / "kept", said="run the trial without --keep")
