@@ -320,6 +320,8 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
         cg.report(decided, to=tmp_path / "r.html", outcomes=other)
     with pytest.raises(cg.errors.OutcomesError, match=r"outcomes are of another seed \(77\) than the effects"):
         cg.report(decided, to=tmp_path / "r.html", outcomes=outcomes.assign_attrs(rng="77"))
+    with pytest.raises(cg.errors.OutcomesError, match="outcomes have 5 units, and the effects are of 40; give those"):
+        cg.report(decided, to=tmp_path / "r.html", outcomes=outcomes.isel(unit=slice(5)))
     with pytest.raises(cg.errors.OutcomesError, match="refutations are of another predictor"):
         cg.report(decided, to=tmp_path / "r.html", refutations=checks().assign_attrs(predictor_fingerprint="x"))
     assert not (tmp_path / "r.html").exists()

@@ -535,7 +535,7 @@ def check_same_trial(
 ) -> None:
     """Raise OutcomesError unless outcomes or checks are of the trial of a result, as far as both say.
 
-    Design, predictor and seed are compared.
+    Design, predictor and seed are compared, and outcomes have the units that the effects are of.
 
     Examples
     --------
@@ -549,3 +549,7 @@ def check_same_trial(
         one, other = (str(getattr(x, "attrs", {}).get(key, "")) for x in (part, result))
         if one and other and one != other:
             raise OutcomesError(f"{name} are of another {what} ({one}) than the effects ({other}); {cure}")
+    there = getattr(part, "sizes", {}).get("unit")
+    used = int(result["n_units"].max()) if "n_units" in getattr(result, "variables", ()) else 0
+    if there is not None and used > there:
+        raise OutcomesError(f"{name} have {there:,} units, and the effects are of {used:,}; {cure}")
