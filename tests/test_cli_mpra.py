@@ -549,10 +549,18 @@ def test_names_in_tables_of_effects_are_text(tmp_path):
     other.to_csv(tmp_path / "other.csv", index=False)
     refused("mpra", "compare", tmp_path / "virtual.csv", tmp_path / "other.csv", said="share no name")
     text = (tmp_path / "virtual.csv").read_text()
+    for separator in "\t; |":  # a table of one column, or with bars, was split at the letter e
+        (tmp_path / "split.csv").write_text("\n" + text.replace(",", separator))
+        assert call("mpra", "compare", tmp_path / "split.csv", tmp_path / "measured.csv").stdout == said
     wrong = {
         "twice": (text.replace("se,contrast", "effect,contrast"), "has the column 'effect' twice"),
         "longer": (text.replace("0.5,001", "0.5,001,7"), "Expected 4 fields in line 2, saw 5"),
         "nameless": (text.replace("007,", ","), "row 3 of the table has no element"),
+        "orphan": (
+            text.replace("contrast\n", "parent\n").replace("001\n", "\n"),
+            "the parent of element 'NA' is empty",
+        ),
+        "alone": ("element\nNA\n", "has columns element; a table of effects has element, effect and se"),
     }
     for name, (changed, words) in wrong.items():
         (tmp_path / f"{name}.csv").write_text(changed)

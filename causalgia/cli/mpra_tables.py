@@ -476,7 +476,11 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not text.strip():
         raise OutcomesError(f"{path}: is empty; give columns element effect se")
     try:
-        lines = pd.read_csv(StringIO(text), sep=None, engine="python", dtype=str, keep_default_na=False, header=None)
+        header = next(line for line in text.split("\n") if line.strip())
+        separator = max(",\t; |", key=header.count)
+        lines = pd.read_csv(
+            StringIO(text), sep=separator, engine="python", dtype=str, keep_default_na=False, header=None
+        )
     except Exception as error:  # the python engine raises whatever csv does
         raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
     table = lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)  # names are text: no number and no missing value

@@ -229,8 +229,8 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
 def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     if table.empty:
         raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
-    if "parent" in table and table["parent"].isna().any():
-        row = table[table["parent"].isna()].iloc[0]
+    if "parent" in table and (absent := table["parent"].isna() | (table["parent"].astype(str) == "")).any():
+        row = table[absent].iloc[0]
         raise OutcomesError(
             f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
         )
