@@ -112,6 +112,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
+def shell_word(value: object) -> str:
+    """Return a path or name as one word of a command that can be pasted into a shell.
+
+    Examples
+    --------
+    >>> shell_word("results"), shell_word("my results")
+    ('results', "'my results'")
+    """
+    import shlex
+
+    return shlex.quote(str(value))
+
+
 def quoted(value: object) -> str:
     r"""Return the repr of a value for a message: escaped, at most 80 characters; numpy scalars as Python numbers.
 

@@ -515,7 +515,12 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
     value = unpacked_texts(value)
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        value = {name_alone(text) if of == "task" else hypothesis_name(text): text for text in texts}
+        names = [name_alone(text) if of == "task" else hypothesis_name(text) for text in texts]
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            argument = "tasks" if of == "task" else "contrasts"
+            raise DesignError(f"Analysis: {argument} names {quoted(twice)} twice; leave one out")
+        value = dict(zip(names, texts, strict=True))
     if not isinstance(value, Mapping):
         return value
     return {name: _weights_in_hypothesis(row, of) if isinstance(row, str) else row for name, row in value.items()}

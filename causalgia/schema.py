@@ -90,8 +90,8 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
             raise OutcomesError(f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}")
     for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate", "check"):
         _validate_names(dataset, name, kind)
-    if kind == "counts" and "oligo_index" in dataset:
-        _validate_oligo_index(dataset)
+    if kind == "counts":
+        _validate_counts(dataset)
     if kind == "outcomes" and "outcome" not in dataset:
         raise OutcomesError(f"outcomes: no variable 'outcome'{_reason_and_cure(dataset, 'outcome', kind)}")
     if kind == "effects" and "ice" not in dataset and not {"outcome", "assigned"} <= set(dataset.variables):
@@ -241,6 +241,14 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
+    if kind in ("library", "counts") and row.dtype == "U" and array.dtype.kind == "O":
+        odd = next((i for i, value in enumerate(array.to_numpy().flat) if not isinstance(value, str)), None)
+        if odd is not None:
+            value = array.to_numpy().flat[odd]
+            raise OutcomesError(
+                f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not text; fill it in, or leave the "
+                "row out"
+            )
     if row.dtype == "f" and not is_finite(array.data):
         value, where = first_where(array.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(
@@ -258,9 +266,15 @@ def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
     return dtype.kind == kind
 
 
-def _validate_oligo_index(counts: xr.Dataset) -> None:
-    """Raise OutcomesError if barcodes refer to absent oligos, as after selecting oligos without their barcodes."""
-    place = counts["oligo_index"].to_numpy()
+def _validate_counts(counts: xr.Dataset) -> None:
+    """Raise OutcomesError for reads below 0, or barcodes of absent oligos, as after selecting oligos alone."""
+    for name in ("dna", "rna", "dna_total", "rna_total"):
+        if name in counts and counts[name].dtype.kind == "i" and (counts[name].to_numpy() < 0).any():
+            raise OutcomesError(
+                f"counts: {quoted(name)} has {counts[name].to_numpy().min()}, and reads are counted from 0; give the "
+                "counts as they were read"
+            )
+    place = counts["oligo_index"].to_numpy() if "oligo_index" in counts else np.zeros(0)
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
         raise OutcomesError(
             f"counts: 'oligo_index' has {place.max() if place.min() >= 0 else place.min()}, and there are "
@@ -269,7 +283,7 @@ def _validate_oligo_index(counts: xr.Dataset) -> None:
 
 
 def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
-    if dataset.sizes.get(name) == 0 and name in ("arm", "contrast", "task", "model"):
+    if dataset.sizes.get(name) == 0 and name in ("arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         raise OutcomesError(f"{kind}: no {name} at all; the selection before left none: select at least one")
     if name not in dataset.coords or dataset[name].dims != (name,):
         return

@@ -15,7 +15,8 @@ from causalgia.errors import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA = tuple("=+-@")
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the latter at full width, which Japanese spreadsheets read alike
+_BEFORE = "' "  # a spreadsheet may drop blanks before a formula
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -34,7 +35,7 @@ def as_cell(text: str) -> str:
     plain = _ESCAPE.sub(lambda found: rf"\x5c{found[0][1:]}", text)
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else _escape(ord(c)) for c in plain)
-    return f"'{plain}" if plain.lstrip("'").startswith(_FORMULA) else plain
+    return f"'{plain}" if plain.lstrip(_BEFORE).startswith(_FORMULA) else plain
 
 
 def from_cell(text: str) -> str:
@@ -47,7 +48,7 @@ def from_cell(text: str) -> str:
     >>> from_cell(r"\u202e"), from_cell(r"C:\x41")
     ('\u202e', 'C:\\x41')
     """
-    plain = text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+    plain = text[1:] if text.startswith("'") and text.lstrip(_BEFORE).startswith(_FORMULA) else text
     return _ESCAPE.sub(_unescaped_character, plain)
 
 

@@ -534,3 +534,34 @@ def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     asked = ("mpra", "cheapest", "--half-width", "0.3", *pilot)
     refused(*asked, said="the pilot has several treatments ('a', 'b'); choose one, --pilot-arms a")
     assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout
+
+
+def test_names_in_tables_of_effects_are_text(tmp_path):
+    """Names like NA were missing values, 001 and 1 one contrast, and of two columns one was taken without a word."""
+    names = ["NA", "null", "007", *(f"u{i}" for i in range(27))]
+    effects = np.arange(30.0)
+    table = pd.DataFrame({"element": names, "effect": effects, "se": 0.5, "contrast": "001"})
+    table.to_csv(tmp_path / "virtual.csv", index=False)
+    table.assign(effect=effects + np.sin(effects)).to_csv(tmp_path / "measured.csv")
+    said = call("mpra", "compare", tmp_path / "virtual.csv", tmp_path / "measured.csv").stdout
+    assert said.startswith("001: 30 elements")
+    other = pd.concat([table, table.assign(contrast="2")]).replace({"001": "1"})
+    other.to_csv(tmp_path / "other.csv", index=False)
+    refused("mpra", "compare", tmp_path / "virtual.csv", tmp_path / "other.csv", said="share no name")
+    text = (tmp_path / "virtual.csv").read_text()
+    for separator in "\t; |":  # a table of one column, or with bars, was split at the letter e
+        (tmp_path / "split.csv").write_text("\n" + text.replace(",", separator))
+        assert call("mpra", "compare", tmp_path / "split.csv", tmp_path / "measured.csv").stdout == said
+    wrong = {
+        "twice": (text.replace("se,contrast", "effect,contrast"), "has the column 'effect' twice"),
+        "longer": (text.replace("0.5,001", "0.5,001,7"), "Expected 4 fields in line 2, saw 5"),
+        "nameless": (text.replace("007,", ","), "row 3 of the table has no element"),
+        "orphan": (
+            text.replace("contrast\n", "parent\n").replace("001\n", "\n"),
+            "the parent of element 'NA' is empty",
+        ),
+        "alone": ("element\nNA\n", "has columns element; a table of effects has element, effect and se"),
+    }
+    for name, (changed, words) in wrong.items():
+        (tmp_path / f"{name}.csv").write_text(changed)
+        refused("mpra", "compare", tmp_path / f"{name}.csv", tmp_path / "measured.csv", said=words)

@@ -169,3 +169,65 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
     call("report", folder)
     assert "Task HepG2:" in page(folder).text()
     assert len(page(folder).all("img")) == 2
+
+
+def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp_path):
+    """Verdicts of another seed, copied beside these outcomes, were shown and reported as theirs."""
+    places = [tmp_path / "one", tmp_path / "other"]
+    for place, seed in zip(places, (3, 4), strict=True):
+        place.mkdir()
+        (place / "trial.toml").write_text(QUICK.replace("rng = 3", f"rng = {seed}"))
+        call("run", place / "trial.toml", "--out", place / "results")
+        call("analyze", place / "results")
+    one, other = (place / "results" for place in places)
+    whole = (one / "decisions.nc").read_bytes()
+    said = "outcomes are of another seed (3) than the effects (4); make these anew: causalgia analyze"
+    for name in ("decisions.nc", "estimates.nc"):
+        (one / name).write_bytes((other / name).read_bytes())
+        refused("show", one, said=said)
+        if name == "decisions.nc":
+            for how in ("--markdown", "--latex", "--checklist", "--html"):
+                refused("report", one, how, said=said)
+            (one / name).write_bytes(whole)
+    (one / "decisions.nc").write_bytes(whole[: len(whole) // 3])
+    refused("show", one, said="decisions.nc: damaged or no netCDF file")  # before anything is printed
+
+
+def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_path):
+    """Most said causalgia analyze my results, which is another folder."""
+    (tmp_path / "my trial.toml").write_text(QUICK)
+    folder = tmp_path / "my results"
+    word = f"'{folder}'"
+    refused("show", folder, said=f"causalgia run trial.toml --out {word}")
+    assert f"Next: causalgia analyze {word}\n" in call("run", tmp_path / "my trial.toml", "--out", folder).stdout
+    assert f"Next: causalgia analyze {word}\n" in call("show", folder).stdout
+    assert f"For verdicts: causalgia analyze {word}" in call("estimate", folder).stdout
+    assert f"No verdicts yet. Next: causalgia analyze {word}\n" in call("show", folder).stdout
+    refused("verify", tmp_path / "no such", "--protocol", tmp_path / "my lock.toml", said="my lock.toml")
+
+
+def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
+    """After a run of another seed with --force the page reported the checks of the former trial as this one's."""
+    spec, folder = tmp_path / "trial.toml", tmp_path / "results"
+    spec.write_text(QUICK)
+    call("run", spec, "--out", folder)
+    call("analyze", folder)
+    call("refute", folder, "--check", "identical_arms")
+    call("report", folder)
+    checks_of_first = (folder / "refutation.nc").read_bytes()
+    spec.write_text(QUICK.replace("rng = 3", "rng = 4"))
+    refused("run", spec, "--out", folder, said="holds outcomes already")
+    said = call("run", spec, "--out", folder, "--force").stdout
+    assert "refutation.nc" in said
+    assert "report.html" in said
+    assert {path.name for path in folder.iterdir()} == {"outcomes.nc", "trial.toml"}
+    call("analyze", folder)
+    (folder / "refutation.nc").write_bytes(checks_of_first)
+    refused("report", folder, said="the checks in refutation.nc are of another seed (3) than the effects (4)")
+
+
+def test_a_kept_trial_that_cannot_be_refuted_is_advised_an_option(tmp_path):
+    """It was advised to run the trial without keep=, which is Python's."""
+    (tmp_path / "trial.toml").write_text(QUICK)
+    call("run", tmp_path / "trial.toml", "--out", tmp_path / "kept", "--store", "--keep", "moments")
+    refused("refute", tmp_path / "kept", said="run the trial without --keep")

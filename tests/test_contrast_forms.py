@@ -133,3 +133,14 @@ def test_a_contrast_without_a_name_is_refused():
         cg.contrast(outcomes, contrasts=weights)
     with pytest.raises(DesignError, match="each with a name and finite weights"):
         cg.Analysis(contrasts=weights)
+
+
+@pytest.mark.parametrize(
+    ("key", "texts"),
+    [("contrasts", ["v - none", "v  -  none"]), ("tasks", ["a - c", "a - c"]), ("tasks", ["a", "`a`"])],
+)
+def test_a_contrast_that_an_analysis_lists_twice_is_refused(key, texts):
+    """One was dropped without a word; cg.contrast and the command line refuse it."""
+    question = {key: texts} | ({"control": "none"} if key == "tasks" else {})
+    with pytest.raises(DesignError, match=f"{key} names '.*' twice; leave one out"):
+        cg.Analysis(**question)

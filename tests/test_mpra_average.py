@@ -11,7 +11,7 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.choices import VERDICTS
-from causalgia.errors import ContrastError, EstimateError
+from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.notes import notes_of
@@ -286,3 +286,73 @@ def test_a_fit_is_told_in_words():
     assert "left out: 1 element without some arm; arms basal, which no element" in cg.report(
         cg.mpra.fit(more, control="c", method="two_way")
     )
+
+
+def fit_of_twenty() -> xr.Dataset:
+    return cg.mpra.fit(counted(np.full(20, 2.0)), control="c", method="two_way")
+
+
+@pytest.mark.parametrize("absent", [np.nan, None])
+def test_elements_without_a_group_are_named(absent):
+    """They ended in a raw ValueError, or where all others had a text in a group called nan."""
+    motifs = np.array(["x", "y"] * 10, object)
+    motifs[3] = absent
+    with pytest.raises(OutcomesError, match="element 'e3' has no motif, but (nan|None); give it one"):
+        cg.mpra.average(fit_of_twenty().assign_coords(motif=("element", motifs)), by="motif")
+
+
+@pytest.mark.parametrize("method", ["mean", "REML", "DL", "FE"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ace", np.nan), ("ace", np.inf), ("ace", 1e200), ("se", np.nan), ("se", np.inf), ("se", 0.0), ("se", -1.0)],
+)
+def test_effects_that_cannot_be_averaged_are_named(method, name, value):
+    """The mean took a se of nan or -1 without a word, and 1e200 ended in a singular matrix."""
+    fitted = fit_of_twenty().copy(deep=True)
+    fitted[name].values[2, 0] = value
+    with pytest.raises(EstimateError, match="element 'e2', contrast 't' has the effect .* with the standard error"):
+        cg.mpra.average(fitted, method=method)
+
+
+def test_selections_that_leave_nothing_are_named():
+    fitted = fit_of_twenty()
+    for dim, said in (("element", "no element is left"), ("contrast", "no contrast is left")):
+        with pytest.raises(EstimateError, match=said):
+            cg.mpra.average(fitted.isel({dim: []}))
+
+
+def test_fits_put_together_do_not_know_the_noise_of_replicates():
+    """Two libraries concatenated ended in a raw ValueError, lost attrs in a KeyError, and nan counted as no noise."""
+    fitted = fit_of_twenty()
+    for changed in (xr.concat([fitted, fitted], "element", data_vars="all"), fitted.drop_attrs()):
+        with pytest.raises(OutcomesError, match="the fit was changed .* fit all counts together"):
+            cg.mpra.average(changed)
+    with pytest.raises(OutcomesError, match="'replicate_shift' or 'replicate_within' of the fit is not finite"):
+        cg.mpra.average(fitted.assign(replicate_shift=fitted["replicate_shift"] * np.nan))
+
+
+def test_reads_below_zero_and_counts_without_barcodes_are_refused():
+    """Below 0 a fit warned of an invalid logarithm and returned effects."""
+    counts = counted(np.full(20, 2.0))
+    with pytest.raises(OutcomesError, match="counts: 'rna' has -.*, and reads are counted from 0"):
+        cg.mpra.fit(counts.assign(rna=counts["rna"] - 1_000), control="c")
+    for total in ("dna_total", "rna_total"):  # logarithms of these were nan, and so was every effect
+        with pytest.raises(OutcomesError, match=f"counts: '{total}' has -"):
+            cg.mpra.fit(counts.assign({total: -counts[total]}), control="c", method="two_way")
+    with pytest.raises(OutcomesError, match="counts: no barcode at all"):
+        cg.mpra.fit(counts.isel(barcode=[]), control="c")
+
+
+@pytest.mark.parametrize("name", ["element", "arm", "group"])
+def test_oligos_without_element_arm_or_group_are_named(name):
+    """An element that is none was left out without a word, and an arm ended in a raw TypeError."""
+    counts = counted(np.full(20, 2.0))
+    labels = counts[name].to_numpy().astype(object)
+    labels[3] = None
+    with pytest.raises(OutcomesError, match=rf"counts: '{name}' of oligo 3 is (None|nan), and not text"):
+        cg.mpra.fit(counts.assign_coords({name: ("oligo", labels)}), control="c", method="two_way")
+
+
+def test_a_contrast_of_a_fit_has_a_name():
+    with pytest.raises(ContrastError, match="a contrast has an empty name"):
+        cg.mpra.fit(counted(np.full(20, 2.0)), contrasts={" ": {"t": 1, "c": -1}}, method="two_way")

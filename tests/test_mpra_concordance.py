@@ -23,6 +23,7 @@ from causalgia.mpra.comparisons._concordance import (
     sign_agreement,
 )
 from causalgia.mpra.comparisons._concordance import reliability as reliability_of
+from causalgia.notes import notes_of
 
 FIT = {"ace": "effect", "se": "se"}
 
@@ -524,3 +525,70 @@ def test_the_covariance_of_a_line_is_its_sandwich_by_hand(rng, scatter, clustere
     inverse = np.linalg.inv(A)
     np.testing.assert_allclose(line.covariance, inverse @ B @ inverse.T, rtol=1e-5)
     assert line.df == (11 if clustered else n - 2)
+
+
+# --- tables of others
+
+
+@pytest.mark.parametrize("name", [np.nan, None, "", pd.NA])
+@pytest.mark.parametrize("column", ["element", "contrast"])
+def test_rows_without_a_name_are_not_matched_with_each_other(rng, name, column):
+    """An empty name was the element 'nan' on both sides: two different elements were compared as one."""
+    sides = [side.assign(contrast="A").astype({column: object}) for side in simulated(rng)]
+    for side, row in zip(sides, (3, 5), strict=True):
+        side.loc[row, column] = name
+    with pytest.raises(OutcomesError, match=f"virtual: row 4 of the table has no {column}"):
+        cg.mpra.concordance(*sides)
+    fitted = xr.Dataset(
+        {
+            name: (("element", "contrast"), sides[1][[old]].to_numpy())
+            for name, old in (("ace", "effect"), ("se", "se"))
+        },
+        coords={"element": sides[1]["element"].to_numpy().astype(object), "contrast": ["A"]},
+    )
+    if column == "element":
+        with pytest.raises(OutcomesError, match="measured: element 6 has no name"):
+            cg.mpra.concordance(simulated(rng)[0], fitted)
+
+
+def test_a_column_that_is_there_twice_and_complex_numbers_are_refused(rng):
+    virtual, measured = simulated(rng)
+    with pytest.raises(OutcomesError, match="measured: the table has the column 'effect' twice"):
+        cg.mpra.concordance(virtual, pd.concat([measured, measured[["effect"]]], axis=1))
+    with pytest.raises(OutcomesError, match="'effect' holds complex numbers"):
+        cg.mpra.concordance(virtual, measured.assign(effect=measured["effect"] + 1j))
+
+
+@pytest.mark.parametrize("column", ["effect", "se"])
+@pytest.mark.parametrize("value", [1e300, np.inf])
+def test_numbers_whose_squares_leave_the_floats_are_named(rng, column, value):
+    """A se of 1e300 was refused as 'all virtual effects are equal'."""
+    virtual, measured = simulated(rng)
+    measured.loc[7, column] = value
+    with pytest.raises(OutcomesError, match=f"{column} of element 'u7' in contrast 'effect' is "):
+        cg.mpra.concordance(virtual, measured)
+    tiny = measured.assign(effect=virtual["effect"], se=1e-300)
+    with pytest.raises(OutcomesError, match="se of element 'u0' in contrast 'effect' is 1e-300"):
+        cg.mpra.concordance(virtual, tiny)
+
+
+def test_contrasts_of_one_side_alone_are_named(rng):
+    """Of A and B against A and C only A was compared, without a word on B and C."""
+    virtual, measured = simulated(rng)
+    sides = [
+        pd.concat([side.assign(contrast=name) for name in names])
+        for side, names in ((virtual, ["A", "B"]), (measured, ["A", "C"]))
+    ]
+    found = cg.mpra.concordance(*sides)
+    assert found["contrast"].values.tolist() == ["A"]
+    said = "not compared, because one side alone has them: virtual 'B'; measured 'C'"
+    assert notes_of(found) == [said]
+    assert cg.report(found).endswith(f"Note: {said}.")
+    assert not notes_of(cg.mpra.concordance(*sides, pairs={"A": "A"}))  # those that were asked for
+    assert not notes_of(cg.mpra.concordance(virtual, measured))
+
+
+def test_a_side_of_controls_alone_is_named(rng):
+    virtual, measured = simulated(rng)
+    with pytest.raises(OutcomesError, match="measured: every element is a control of the bench"):
+        cg.mpra.concordance(virtual, measured.assign(group="negative"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import CountsError, DesignError, LibraryError, SequenceError
+from causalgia.errors import CountsError, DesignError, LibraryError, OutcomesError, SequenceError
 from causalgia.mpra.formats._variant_tiles import canonical_spdi
 from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
 from causalgia.mpra.formats.igvf_tables import LAYOUTS
@@ -787,3 +787,22 @@ def test_variants_of_the_example_design_have_their_spdi(shared, tmp_path):
         assert form.variant_class == row.variant_class[0]
         checked += 1
     assert checked >= 85
+
+
+@pytest.mark.parametrize("name", ["oligo", "barcode", "insert", "name", "oligo_name", "element", "arm", "parent"])
+@pytest.mark.parametrize("value", [None, np.nan, 7])
+def test_a_library_without_a_text_is_refused_by_its_row(barcoded, tmp_path, name, value):
+    """They ended in raw errors of text methods, and a parent that is none was written."""
+    cells = barcoded[name].values.astype(object).copy()
+    cells[3] = value
+    changed = barcoded.assign({name: ("row", cells)})
+    for use in (lambda x: cg.mpra.write_library(x, tmp_path / "LIB"), cg.report):
+        with pytest.raises(OutcomesError, match=rf"library: '{name}' of row 3 is (None|nan|7), and not text"):
+            use(changed)
+
+
+def test_a_library_without_rows_and_a_folder_without_a_name_are_refused(barcoded, tmp_path):
+    with pytest.raises(OutcomesError, match="the library has no oligo to report"):
+        cg.report(barcoded.isel(row=[]))
+    with pytest.raises(LibraryError, match="cannot be made a folder"):
+        cg.mpra.write_library(barcoded, str(tmp_path / "a\0b"))

@@ -72,6 +72,75 @@ def test_units_of_two_libraries_have_no_name_in_common():
     assert units(ordered(of=design(60)))[:30] == ours  # a shorter library has the first units of a longer one
 
 
+BARCODED = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
+
+
+def barcoded(rng: int, of: cg.Design | None = None, n_scrambles: int = 20) -> xr.Dataset:
+    """Return a library with every kind of control, two of them given without names."""
+    given = ["".join(np.random.default_rng([rng, i]).choice(list("ACGT"), 145)) for i in range(2)]
+    short = {"placebo": cg.Placebo("AGATAAG", at=60), "GATA1": cg.Embed("AGATAAG", at=60)}
+    return cg.mpra.library(
+        of or design(arms=short, null=cg.Uniform(length=145)),
+        oligo_length=203,
+        adapters=BARCODED,
+        barcodes_per_oligo=2,
+        barcode_rules=cg.mpra.BarcodeRules(length=13),
+        rules=cg.mpra.OligoRules(avoid={"KpnI": 1, "XbaI": 1}),
+        controls=cg.mpra.Controls(n_scrambles=n_scrambles, n_duplicates=4, positives=given[:1], negatives=given[1:]),
+        rng=rng,
+    )
+
+
+def elements_of(library: xr.Dataset, *groups: str) -> list[str]:
+    return list(dict.fromkeys(library["element"].values[np.isin(library["group"].values, groups)].tolist()))
+
+
+def test_controls_of_two_libraries_have_no_name_in_common():
+    """Both had scramble0, aa0, positive0 and promoter: duplicates removed by name were other sequences."""
+    one, other, again = barcoded(1), barcoded(2), barcoded(1, n_scrambles=25)
+    groups = ("negative", "positive", "promoter", "duplicate")
+    ours, theirs = elements_of(one, *groups), elements_of(other, *groups)
+    assert len(ours) == 20 + 1 + 1 + 4 + 1
+    assert not set(ours) & set(theirs)
+    assert [name.split(".")[0] for name in ours] == [name.split(".")[0] for name in theirs]
+    for name in ("oligo_name", "name"):
+        alone = one["group"].values != "test"
+        pairs = zip(one[name].values[alone], one["element"].values[alone], strict=True)
+        assert all(row.startswith(element) for row, element in pairs)
+    # one sequence has one name: the longer list of scrambles begins with the shorter one
+    assert elements_of(again, "negative")[:20] == elements_of(one, "negative")[:20]
+    assert elements_of(again, "promoter", "duplicate", "positive") == elements_of(
+        one, "promoter", "duplicate", "positive"
+    )
+
+
+def test_two_libraries_merged_by_name_keep_every_control(tmp_path):
+    one, other = barcoded(1), barcoded(2)
+    sides = []
+    for place, library in (("1", one), ("2", other)):
+        cg.mpra.write_library(library, tmp_path / place)
+        sides.append(pd.read_csv(tmp_path / place / "arms.tsv", sep="\t"))
+    merged = pd.concat(sides).drop_duplicates("oligo_name")
+    assert len(merged) == len(sides[0]) + len(sides[1])
+    assert merged.groupby("element")["group"].nunique().max() == 1
+    scramble = elements_of(one, "negative")[0]
+    with pytest.raises(CountsError, match=r"'scramble0\.\w{6}' is not .*; it has 'scramble0\.\w{6}', .* two libraries"):
+        cg.mpra.counts_of([[1]], [[1]], barcodes=["ACGT"], oligos=[scramble], side_table=other)
+
+
+def test_a_control_that_was_changed_by_hand_keeps_its_name_in_no_order(tmp_path):
+    library = barcoded(1)
+    for group, stem in (("negative", "scramble0"), ("duplicate", "aa0"), ("positive", "positive0")):
+        name = next(x for x in elements_of(library, group) if x.startswith(stem))
+        rows = np.flatnonzero(library["element"].values == name)
+        inserts, oligos = library["insert"].values.copy(), library["oligo"].values.copy()
+        for i in rows:
+            inserts[i] = inserts[i][:-1] + ("A" if inserts[i][-1] != "A" else "C")
+            oligos[i] = oligos[i].replace(library["insert"].values[i], inserts[i])
+        with pytest.raises(LibraryError, match=rf"element '{stem}\.\w{{6}}' has other inserts"):
+            cg.mpra.write_library(library.assign(insert=("row", inserts), oligo=("row", oligos)), tmp_path / "LIB")
+
+
 def test_counts_are_refused_with_the_side_table_of_another_library(tmp_path):
     ours, other = ordered(), ordered(2)
     cg.mpra.to_igvf(counts_of(ours), tmp_path / "counts.tsv", "reporter_experiment_barcode")

@@ -129,7 +129,7 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"barcodes_per_oligo": True}, "barcodes_per_oligo=True must be"),
         ({"barcodes_per_oligo": 0}, "barcodes_per_oligo=0 must be"),
         ({"barcodes_per_oligo": 2, "barcode_length": 12, "adapters": BARCODED}, "12 barcode"),
-        ({"positives": ["ACGT"]}, "'positive0' has 4 bp and every insert 60"),
+        ({"positives": ["ACGT"]}, r"'positive0\.\w{6}' has 4 bp and every insert 60"),
         ({"positives": {"a b": "ACGT" * 15}}, "'a b'"),
         ({"positives": {"one": "ACGGT" * 12, "two": reverse("ACGGT" * 12)}}, "'one' and 'two' are one sequence"),
         ({"positives": {"mine": "GAATTC" * 10}, "avoid": "EcoRI"}, "'mine' breaks a rule: site EcoRI"),
@@ -137,6 +137,7 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"positives": {"u0.3fa2c1": "ACGGT" * 12}}, "control 'u0.3fa2c1' has the name of an element"),
         ({"positives": {"u0": "ACGGT" * 12}}, "control 'u0' has the name of an element"),
         ({"negatives": {"aa0": "ACGGT" * 12}}, "control 'aa0' has the name of an element"),
+        ({"negatives": {"promoter.8c0a1e": "ACGGT" * 12}}, "control 'promoter.8c0a1e' has the name of an element"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused_early(changed, words):
@@ -459,15 +460,17 @@ def test_given_controls_stand_as_they_are_and_units_give_way():
     taken = decode(design.null.sample(20, rng=7)["sequence"].values)[4]
     library = bare(design, positives={"mine": reverse(taken)}, negatives=["ACGGT" * 12])
     assert column(library, "insert", arm="positive").tolist() == [reverse(taken)]
-    assert column(library, "oligo_name", arm="negative").tolist() == ["negative0"]
+    assert column(library, "oligo_name", arm="negative").tolist() == ["negative0.d14815"]
     assert sorted(set(column(library, "unit", draw=1))) == [4]
     assert column(library, "unit", group="positive").tolist() == [-1]
 
 
 def test_duplicates_are_one_oligo_under_two_names(barcoded):
     tests = set(column(barcoded, "insert", group="test"))
-    for i in range(20):
-        one, two = (column(barcoded, "insert", element=f"aa{i}", arm=f"duplicate {j}") for j in (1, 2))
+    names = sorted(set(column(barcoded, "element", group="duplicate")))
+    assert {name.split(".")[0] for name in names} == {f"aa{i}" for i in range(20)}
+    for name in names:
+        one, two = (column(barcoded, "insert", element=name, arm=f"duplicate {j}") for j in (1, 2))
         assert set(one) == set(two) <= tests
         assert len(set(one)) == 1
         assert len(one) == len(two) == 6
@@ -578,7 +581,7 @@ def test_elements_are_matched_by_name_from_the_order_to_the_comparison(barcoded)
     virtual = cg.mpra.virtual_trial(barcoded, content(145))
     assert set(fit["element"].values) == set(virtual["unit"].values) == set(column(barcoded, "element", group="test"))
     same = cg.mpra.fit(counts, control="duplicate 1", arm_names=["duplicate 2"], method="two_way")
-    assert set(same["element"].values) == {f"aa{i}" for i in range(20)}
+    assert set(same["element"].values) == set(column(barcoded, "element", group="duplicate"))
     assert abs(fit["ace"].mean() - 1) < 4 * fit["ace"].std() / np.sqrt(150)
 
 

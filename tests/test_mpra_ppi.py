@@ -23,6 +23,7 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     random_draw_test,
     shared_noise,
 )
+from causalgia.notes import notes_of
 
 REFERENCE = Path(__file__).parent / "reference" / "ppi"
 
@@ -522,3 +523,42 @@ def test_shuffles_of_the_measured_parents_do_not_cover():
     low, high = band(n_trials, 1)
     assert low <= np.mean(proper) <= high
     assert 0.68 < np.mean(bypassed) < 0.78
+
+
+def fit_of(measured: xr.Dataset) -> xr.Dataset:
+    ice = measured["ice"].isel(task=0, drop=True).rename(unit="element")
+    return xr.Dataset({"ace": ice, "se": xr.full_like(ice, 0.5)})
+
+
+def test_measured_units_are_named_once_and_in_numbers_that_can_be_squared(rng):
+    """One unit under two rows counted twice, 1e200 overflowed, and of 1e-200 a correlation of 0 was reported."""
+    virtual, measured = trial(rng)
+    fitted = fit_of(measured)
+    found = cg.mpra.prediction_powered(virtual, fitted, trained_on_measured=False)
+    assert found["n_units"].item() == 40
+    twice = np.arange(40)
+    twice[1] = 0
+    with pytest.raises(OutcomesError, match="measured: unit '0' appears twice"):
+        cg.mpra.prediction_powered(virtual, fitted.assign_coords(element=twice), trained_on_measured=False)
+    nameless = np.array(["", *map(str, range(1, 40))], object)
+    with pytest.raises(OutcomesError, match="measured: unit 1 has no name"):
+        cg.mpra.prediction_powered(virtual, fitted.assign_coords(element=nameless), trained_on_measured=False)
+    for scale in (1e200, 1e-200):
+        with pytest.raises(OutcomesError, match="virtual: effects of up to .* have squares beyond float64"):
+            cg.mpra.prediction_powered(virtual * scale, fitted, trained_on_measured=False)
+        with pytest.raises(OutcomesError, match="measured: effects of up to .* have squares beyond float64"):
+            cg.mpra.prediction_powered(virtual, fitted * scale, trained_on_measured=False)
+    with pytest.raises(ContrastError, match="measured: there is no contrast; the selection before left none"):
+        cg.mpra.prediction_powered(virtual, fitted.isel(contrast=[]), trained_on_measured=False)
+
+
+def test_contrasts_of_one_side_alone_are_noted(rng):
+    virtual, measured = trial(rng)
+    fitted = fit_of(measured)
+    sides = [
+        xr.concat([side, side.assign_coords(contrast=[name])], "contrast")
+        for side, name in ((virtual, "H"), (fitted, "K"))
+    ]
+    found = cg.mpra.prediction_powered(*sides, trained_on_measured=False)
+    assert found["contrast"].values.tolist() == ["GATA1"]
+    assert notes_of(found) == ["not compared, because one side alone has them: virtual 'H'; measured 'K'"]

@@ -32,7 +32,7 @@ def test_every_barcode_of_a_test_oligo_is_in_one_half_with_its_own_counts(plasmi
     same = counts.sel(barcode=halves["barcode"].values)
     for name in ("dna", "rna", "dna_observed", "rna_observed", "dna_total", "rna_total"):
         np.testing.assert_array_equal(halves[name], same[name])
-    assert halves["element"].values[:4].tolist() == ["aa0", "aa0", "aa1", "aa1"]
+    assert halves["element"].values[:4].tolist() == ["u0:control"] * 2 + ["u0:GATA1"] * 2
     assert set(halves["group"].values) == {"duplicate"}
     assert json.loads(halves.attrs["split"]) == {"oligos": 20, "too_few": 0, "not_chosen": 0}
 

@@ -318,6 +318,10 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
     other = outcomes.assign_attrs(design_fingerprint="another")
     with pytest.raises(cg.errors.OutcomesError, match="outcomes are of another design"):
         cg.report(decided, to=tmp_path / "r.html", outcomes=other)
+    with pytest.raises(cg.errors.OutcomesError, match=r"outcomes are of another seed \(77\) than the effects"):
+        cg.report(decided, to=tmp_path / "r.html", outcomes=outcomes.assign_attrs(rng="77"))
+    with pytest.raises(cg.errors.OutcomesError, match="outcomes have 5 units, and the effects are of 40; give those"):
+        cg.report(decided, to=tmp_path / "r.html", outcomes=outcomes.isel(unit=slice(5)))
     with pytest.raises(cg.errors.OutcomesError, match="refutations are of another predictor"):
         cg.report(decided, to=tmp_path / "r.html", refutations=checks().assign_attrs(predictor_fingerprint="x"))
     assert not (tmp_path / "r.html").exists()
@@ -458,3 +462,41 @@ class TestInABrowser:
         assert value[0] == pytest.approx(float(table["ace"].max()), abs=0.01)
         browser.value("document.getElementById('after').click()")
         assert "Rows 201–400 of 10,000" in browser.value("document.getElementById('status').textContent")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("se", -1.0, r"'se' is -1.0 at contrast \S+, task RBFOX1"),
+        ("p", 2.0, "'p' is 2.0"),
+        ("lower", 50.0, "'lower' is 50.0 .*at most 'upper'"),
+        ("verdict", "great", "'verdict' is great .*one of increases"),
+    ],
+)
+def test_numbers_that_no_estimate_has_are_not_printed(tmp_path, name, value, said):
+    """An interval of [5.00, 2.53] was printed, and a verdict of one's own ended in a KeyError."""
+    decided = cg.decide(cg.estimate(cg.contrast(trial(), control="untreated")), rope=(-0.1, 0.1)).copy(deep=True)
+    if name not in decided:
+        decided = cg.estimate(cg.contrast(trial(), control="untreated")).copy(deep=True)
+    cells = decided[name].to_numpy().astype(object if name == "verdict" else float)
+    cells[0, 0] = value
+    changed = decided.assign({name: (decided[name].dims, cells.astype(str) if name == "verdict" else cells)})
+    for use in (
+        cg.report,
+        cg.methods,
+        lambda x: cg.table(x, to="markdown"),
+        lambda x: cg.report(x, to=tmp_path / "r.html"),
+    ):
+        with pytest.raises(OutcomesError, match=said):
+            use(changed)
+
+
+@pytest.mark.parametrize("value", ["x", 2, 0.0, float("nan")])
+def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
+    estimates = cg.estimate(cg.contrast(trial(), control="untreated"))
+    with pytest.raises(OutcomesError, match=r"attrs\['ci_prob'\] is .* not a probability"):
+        cg.report(estimates.assign_attrs(ci_prob=value))
+    with pytest.raises(OutcomesError, match=r"attrs\['level'\] is .* not a probability"):
+        cg.report(cg.decide(estimates, rope=(-0.1, 0.1)).assign_attrs(level=value))
+    with pytest.raises(OutcomesError, match="the page cannot be written"):
+        cg.report(estimates, to=tmp_path / "a\0b.html")

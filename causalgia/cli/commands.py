@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import gc
 import inspect
-import shlex
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -66,7 +65,7 @@ from causalgia.cli.trial_commands import (
     run_trial,
     verify_results,
 )
-from causalgia.errors import DesignError, OutcomesError
+from causalgia.errors import DesignError, OutcomesError, shell_word
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -250,7 +249,7 @@ def init(
     for place, text in files.items():
         write_text(place, text)
     example_names = [place.name for place in files if place != path]
-    echo(f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run {path} --out results")
+    echo(f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run {shell_word(path)} --out results")
 
 
 @app.command()
@@ -336,7 +335,9 @@ def estimate(
         with suppress(OutcomesError):  # a damaged file is left as it is
             if other := other_analysis(estimates, store.load(folder / DECISIONS, "decisions")):
                 echo(f"Kept {DECISIONS}: its verdicts are of another analysis than these estimates: {other}.")
-    echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
+    echo(
+        f"For verdicts: causalgia analyze {shell_word(folder)}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}"
+    )
 
 
 @app.command(cls=RopeCommand)
@@ -426,13 +427,14 @@ def show(
     from causalgia.analysis import stored_analysis
     from causalgia.effect_table import select_tasks, tasks_in_table
     from causalgia.reporting import trial_report
+    from causalgia.reporting._trial_report import check_same_trial
 
     task = task or None
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
         from causalgia import mpra, report
 
         echo(in_shell(report(mpra.read_library(folder), task=task)))
-        echo(f"\nNext: causalgia mpra predict trial.toml --design {shlex.quote(str(folder))} --out virtual")
+        echo(f"\nNext: causalgia mpra predict trial.toml --design {shell_word(folder)} --out virtual")
         return
     outcomes = load_outcomes(folder)
     rows: Rows = "all" if all_rows else "summary"
@@ -441,23 +443,27 @@ def show(
         echo()
         if (folder / FIT).is_file():
             echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
-            echo(f"For the average over elements: causalgia estimate {shlex.quote(str(folder))}")
+            echo(f"For the average over elements: causalgia estimate {shell_word(folder)}")
         else:
             echo(f"No estimates yet. {next_step(stored_analysis(outcomes), folder)}")
         return
     estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
+    decided = (folder / DECISIONS).is_file()
+    decisions = store.load(folder / DECISIONS, "decisions") if decided else None
+    for part in (estimates, decisions):
+        check_same_trial(
+            f"{folder}: outcomes", outcomes, part, cure=f"make these anew: causalgia analyze {shell_word(folder)}"
+        )
     shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes
     echo(trial_report(outcomes, rows=rows, task=[name for name in tasks_in_table(outcomes) if name in shown] or None))
     echo()
-    decided = (folder / DECISIONS).is_file()
-    decisions = store.load(folder / DECISIONS, "decisions") if decided else None
     if decisions is not None and (other := other_analysis(estimates, decisions)):
         print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
         echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")
         estimates = decisions
     print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
     if not decided:
-        echo(f"No verdicts yet. Next: causalgia analyze {folder}")
+        echo(f"No verdicts yet. Next: causalgia analyze {shell_word(folder)}")
 
 
 app.add_group(bench)

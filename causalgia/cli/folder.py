@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ import typer
 
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
-from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, quoted
+from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, quoted, shell_word
 from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.spreadsheet import to_csv
 
@@ -34,6 +33,7 @@ DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.p
 SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
+PAGE, REFUTATION = "report.html", "refutation.nc"
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
@@ -58,6 +58,8 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
         POSTERIOR,
         FOREST,
         SHARING,
+        REFUTATION,
+        PAGE,
         *answer_figures(folder),
         *finding_tables(folder),
         SPEC,
@@ -132,6 +134,8 @@ def write_outcomes(
         POSTERIOR,
         FOREST,
         SHARING,
+        REFUTATION,
+        PAGE,
         *answer_figures(folder),
         *finding_tables(folder),
         rewritten=rewritten,
@@ -170,7 +174,9 @@ def load_outcomes(folder: Path) -> xr.Dataset:
                     f"trial.toml --design {folder} --out virtual"
                 )
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
-            raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
+            raise OutcomesError(
+                f"{folder} {missing}; make it with: causalgia run trial.toml --out {shell_word(folder)}"
+            )
         return store.load(folder / OUTCOMES, "outcomes")
     from causalgia._run._run import open_store
     from causalgia.trial_file import read_spec
@@ -283,7 +289,7 @@ def as_other_trial(error: StoreError, folder: Path, there: Mapping[str, Any], no
 
 def show_all_command(folder: Path) -> str:
     """Return the command that prints every contrast of a folder."""
-    return f"causalgia show {shlex.quote(str(folder))} --all"
+    return f"causalgia show {shell_word(folder)} --all"
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from causalgia.cli.folder import (
     ESTIMATES,
     FIT,
     OUTCOMES,
+    PAGE,
     output_folder,
     remove_outdated,
     write_text,
@@ -49,7 +50,7 @@ from causalgia.cli.mpra_tables import (
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.tables import echo, print_written
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, shell_word
 from causalgia.spreadsheet import to_csv
 
 bench = LazyTyper(
@@ -146,7 +147,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     echo(in_shell(report(library)))
     echo()
     print_written(out, *(path.name for path in written))
-    echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
+    echo(f"Next: causalgia mpra predict {shell_word(spec_file)} --design {shell_word(out)} --out virtual")
 
 
 @bench.command()
@@ -182,7 +183,7 @@ def predict(
         store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), folder / OUTCOMES)
     echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
-    echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
+    echo(f"Next: causalgia mpra analyze counts.tsv --design {shell_word(library_folder)} --out measured")
 
 
 @bench.command()
@@ -411,7 +412,8 @@ def analyze(
             fitted = mpra.fit(counts, **vars(question), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
             decisions = decide(evidence, rope=region, error=error.value, level=level)
-        remove_outdated(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
+        outdated = (ESTIMATES, DECISIONS, FIT, EFFECTS, PAGE)
+        remove_outdated(folder, *outdated, rewritten=(FIT, EFFECTS) if crossover else ())
         attrs = {"analysis": Analysis(**question.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         figures = draw_quality(quality, folder)
@@ -426,7 +428,7 @@ def analyze(
         print_verdicts(decisions, fitted)
         print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-        echo(f"Next: causalgia mpra compare virtual {out}")
+        echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
 
 
 @bench.command()

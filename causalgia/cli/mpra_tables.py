@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import StringIO
@@ -25,6 +24,7 @@ from causalgia.errors import (
     comma_list,
     printable,
     quoted,
+    shell_word,
 )
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import from_column
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON, CONCORDANCE = "comparison.csv", "concordance.nc"
 _MOST_ROWS = 20
+_MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
 def parse_numbers(text: str, option: str) -> list[float] | float:
@@ -267,7 +268,7 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         names = pilot["contrast"].to_numpy().astype(str)
         raise OutcomesError(
             f"the pilot has several treatments ({', '.join(map(quoted, names))}); choose one, --pilot-arms "
-            f"{shlex.quote(names[0])}"
+            f"{shell_word(names[0])}"
         )
 
 
@@ -425,7 +426,7 @@ def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
     found = estimate(contrast(load_outcomes(folder), **question), ci_prob=level)
-    print_answers(found, command=f"causalgia estimate {shlex.quote(str(folder))} --all")
+    print_answers(found, command=f"causalgia estimate {shell_word(folder)} --all")
 
 
 def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
@@ -475,13 +476,25 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not text.strip():
         raise OutcomesError(f"{path}: is empty; give columns element effect se")
     try:
-        table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
+        header = next(line for line in text.split("\n") if line.strip())
+        separator = max(",\t; |", key=header.count)
+        lines = pd.read_csv(
+            StringIO(text), sep=separator, engine="python", dtype=str, keep_default_na=False, header=None
+        )
     except Exception as error:  # the python engine raises whatever csv does
         raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
+    table = lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)  # names are text: no number and no missing value
     table = table.rename(columns={"ace": "effect"} if "effect" not in table.columns else {})
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
+    numbers = [name for name in ("effect", "se", "df", "p", "q") if name in table.columns]
+    used = ["element", *numbers, *(name for name in ("contrast", "parent", "group") if name in table.columns)]
+    table = table[used]
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise OutcomesError(f"{path}: has the column {quoted(twice)} twice; leave one of them out")
+    table[numbers] = table[numbers].mask(table[numbers].isin(_MISSING))
     return table.apply(from_column)
 
 

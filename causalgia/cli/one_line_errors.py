@@ -81,6 +81,8 @@ def in_shell(text: str) -> str:
     'the same causalgia run --store resumes it'
     >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
     'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
+    >>> in_shell("these are effects already; run the trial without keep=")
+    'these are effects already; run the trial without --keep'
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
     >>> in_shell("write a new lock with cg.Protocol(...).lock(path)")
@@ -127,7 +129,7 @@ def _shell_argument(found: re.Match[str]) -> str:
     name, value = found[1], found[2] or ""
     if name in _KEYS:
         return _KEYS[name]
-    if _option_name(name) in _options.get():
+    if _option_name(name) in _options.get() or name == "keep":  # an option of causalgia run, whose trials are read
         return _option_text(name, value)
     tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
     for place, keys in tables.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +14,9 @@ from causalgia.cli.folder import (
     FIT,
     LIBRARY,
     OUTCOMES,
+    PAGE,
     POSTERIOR,
+    REFUTATION,
     STORE,
     answer_figures,
     check_link,
@@ -25,13 +26,12 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_tables import CONCORDANCE
 from causalgia.cli.options import folder_experiment
 from causalgia.cli.tables import echo
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, shell_word
 
 if TYPE_CHECKING:
     from causalgia.paper.html_page import PageParts
 
 _Kind = Literal["html", "markdown", "latex", "checklist"]
-PAGE, REFUTATION = "report.html", "refutation.nc"
 _BENCH_PICTURES = {
     "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
     "replicates.png": "Activity of each oligo in two replicates.",
@@ -114,7 +114,7 @@ def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
 
 def _check_has_effects(parts: PageParts, folder: Path) -> None:
     if "ace" not in parts.result or parts.text:
-        place = shlex.quote(str(folder))
+        place = shell_word(folder)
         raise OutcomesError(
             f"{folder} holds no effects to tabulate; causalgia report {place} --html shows what there is, and of a "
             f"trial causalgia analyze {place} estimates them"
@@ -160,6 +160,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     """
     from causalgia import mpra, report, store
     from causalgia.paper.html_page import PageParts
+    from causalgia.reporting._trial_report import check_same_trial
 
     if not folder.is_dir():
         raise OutcomesError(f"{folder} is not a folder; give one that causalgia run, analyze or mpra wrote")
@@ -179,7 +180,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         return PageParts(result=library, text=report(library, task=task))
     if not there:
         raise OutcomesError(
-            f"{folder} holds no results; make them with: causalgia run trial.toml --out {shlex.quote(str(folder))}"
+            f"{folder} holds no results; make them with: causalgia run trial.toml --out {shell_word(folder)}"
         )
     outcomes = load_outcomes(folder) if {OUTCOMES, STORE} & there else None
     refutations = store.read_netcdf(folder / REFUTATION) if (folder / REFUTATION).is_file() else None
@@ -187,6 +188,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     if DECISIONS in there or ESTIMATES in there:
         kind: Literal["decisions", "estimates"] = "decisions" if DECISIONS in there else "estimates"
         result, text = store.load(folder / f"{kind}.nc", kind), ""
+        again = f"make these anew: causalgia analyze {shell_word(folder)}"
+        check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
+        check_same_trial(f"{folder}: the checks in {REFUTATION}", refutations, result, cure="run them anew")
     else:
         assert outcomes is not None
         result, text = outcomes, report(outcomes, task=task)

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia import store
 from causalgia._run._run import open_store
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, load_outcomes
-from causalgia.errors import OutcomesError, StoreError
+from causalgia.errors import OutcomesError, StoreError, shell_word
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
 from causalgia.trial.archive import place_of
 from causalgia.trial.archive.files import on_disk
@@ -137,7 +137,7 @@ def open(path: str | os.PathLike[str]) -> Any:
         if place.is_dir() and not is_store(place):
             raise StoreError(
                 f"{place}: holds no trial on disk, nor any of {', '.join(f for fs in _FILES.values() for f in fs)}; "
-                f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {place} the other"
+                f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {shell_word(place)} the other"
             )
     return open_store(path)
 

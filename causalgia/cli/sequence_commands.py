@@ -24,7 +24,7 @@ from causalgia.cli.folder import (
 from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.options import DaskOption, WorkersOption, dask_client, load_predictor_spec, parse_rope
 from causalgia.cli.tables import echo, print_answers, print_written
-from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError
+from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, shell_word
 from causalgia.inputs import parse_json, read_bytes
 from causalgia.notes import without_notes
 from causalgia.spreadsheet import to_csv
@@ -301,11 +301,13 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Pat
 
     spec = read_spec(path)
     if spec.experiment is None or spec.experiment.kind != "variants":
-        raise DesignError(f'{path}: has no [experiment] with kind = "variants"; causalgia run {path} runs other trials')
+        raise DesignError(
+            f'{path}: has no [experiment] with kind = "variants"; causalgia run {shell_word(path)} runs other trials'
+        )
     if isinstance(spec.experiment.null, NullModel):
         raise DesignError(
-            f"{path}: [null] is of sequences, so effects are averaged over them: causalgia run {path} does that; here "
-            "[null] is of kind 'matched_variants', or left out"
+            f"{path}: [null] is of sequences, so effects are averaged over them: causalgia run {shell_word(path)} "
+            "does that; here [null] is of kind 'matched_variants', or left out"
         )
     settings = spec.experiment.settings
     loaded = load_predictor_spec(spec.predictor, path, device)

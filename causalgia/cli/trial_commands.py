@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from causalgia.cli.folder import (
+    REFUTATION,
     SPEC,
     Keep,
     KeepOption,
@@ -32,7 +33,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.tables import echo, print_written
-from causalgia.errors import DesignError, OutcomesError, ProtocolError
+from causalgia.errors import DesignError, OutcomesError, ProtocolError, shell_word
 
 if TYPE_CHECKING:
     from causalgia.analysis import Analysis
@@ -119,7 +120,7 @@ def run_trial(
 def next_step(analysis: Analysis | None, folder: Path) -> str:
     """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
     verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
-    return f"Next: causalgia {verb} {folder}"
+    return f"Next: causalgia {verb} {shell_word(folder)}"
 
 
 def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
@@ -202,7 +203,7 @@ def lock_trial(
     protocol = _protocol_of(spec, predictor).lock(place, trial=text)
     echo(str(protocol))
     echo(f"\nWrote {out}, SHA-256 {protocol.sha256}")
-    echo(f"Next: causalgia run --protocol {out} --out results")
+    echo(f"Next: causalgia run --protocol {shell_word(out)} --out results")
 
 
 def verify_results(
@@ -222,7 +223,8 @@ def verify_results(
     locked = Protocol.read(protocol)
     if not folder.is_dir():
         raise OutcomesError(
-            f"{folder} is not a folder; make it with: causalgia run --protocol {protocol} --out {folder}"
+            f"{folder} is not a folder; make it with: causalgia run --protocol {shell_word(protocol)} "
+            f"--out {shell_word(folder)}"
         )
     found = verify(locked, folder)
     of_file, note = _trial_file_deviations(locked, folder)
@@ -333,9 +335,6 @@ def _trial_file_deviations(locked: Protocol, folder: Path) -> tuple[list[Deviati
     except DesignError as error:
         return [], f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}"
     return locked.differences(here, where=SPEC), ""
-
-
-REFUTATION = "refutation.nc"
 
 
 def refute_trial(

@@ -161,7 +161,7 @@ def describe_concordance(concordance: xr.Dataset) -> str:
             *_hits_line(one),
             *_outlying_elements_line(one),
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(concordance))])
 
 
 def _with_ci(one: xr.Dataset, name: str) -> str:
@@ -273,7 +273,8 @@ def describe_library(library: xr.Dataset) -> str:
     200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
     ...
     """
-    validate(library, "library")
+    if not validate(library, "library").sizes["row"]:
+        raise OutcomesError("the library has no oligo to report; select rows that it has")
     parts = [
         _oligo_counts_lines(library),
         _oligo_parts_lines(library),

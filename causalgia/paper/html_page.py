@@ -25,7 +25,7 @@ from causalgia.paper._methods import methods
 from causalgia.paper.page_pictures import bench_pictures, effect_pictures, outcome_pictures, saved_picture
 from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
-from causalgia.reporting._trial_report import estimand, shape_lines
+from causalgia.reporting._trial_report import check_same_trial, estimand, shape_lines
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
 from causalgia.reporting.refutation_table import check_value
 from causalgia.reporting.table_formats import NAMES, with_minus
@@ -92,8 +92,9 @@ def write_page(path: Path, parts: PageParts, *, task: str | Sequence[str] | None
     html = _render(_page(parts, task))
     try:
         path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise OutcomesError(f"{path}: the page cannot be written ({error.strerror}); choose another place") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise OutcomesError(f"{path}: the page cannot be written ({reason}); choose another place") from error
     return path
 
 
@@ -121,7 +122,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     import causalgia
 
     for name, part in (("outcomes", parts.outcomes), ("refutations", parts.refutations)):
-        _check_same_trial(name, part, parts.result)
+        check_same_trial(name, part, parts.result)
     curves = "ace" in parts.result and has_positions(parts.result)
     has_effects = "ace" in parts.result and not curves and not parts.text
     of_checks = {"check", *_CHECK} <= set(parts.result.variables)
@@ -178,17 +179,6 @@ def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
         outcomes = select_tasks(outcomes, there or None)
     about = sentences_on_tasks(parts.sentences, shown, tasks_in_table(parts.result))
     return replace(parts, result=result, outcomes=outcomes, sentences=about)
-
-
-def _check_same_trial(name: str, part: Any, result: xr.Dataset) -> None:
-    """Raise unless a part of a page is of the trial of its result, as far as both know their design and predictor."""
-    for key, what in (("design_fingerprint", "design"), ("predictor_fingerprint", "predictor")):
-        one, other = (str(x.attrs.get(key, "")) if isinstance(x, xr.Dataset) else "" for x in (part, result))
-        if one and other and one != other:
-            raise OutcomesError(
-                f"{name} are of another {what} ({one}) than the effects ({other}); give those of this trial, or leave "
-                "them out"
-            )
 
 
 def _cut(text: str, most: int = _LINE) -> str:

@@ -19,7 +19,7 @@ from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import as_plain
 from causalgia.design import Design
-from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError
+from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError, shell_word
 from causalgia.inputs import parse_json
 from causalgia.long_text import unpack_text
 from causalgia.protocol._protocol import Protocol, digest_of_values
@@ -193,7 +193,8 @@ def _of_folder(folder: Path) -> dict[str, xr.Dataset]:
         found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
     if "outcomes" not in found:
         raise OutcomesError(
-            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml --out {folder}"
+            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml "
+            f"--out {shell_word(folder)}"
         )
     return found
 

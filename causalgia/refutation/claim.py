@@ -389,7 +389,7 @@ def refutation(claim: Claim, check: str, find: Callable[[Claim], list[Finding]])
     table["n_predictions"] = ("check", np.array([row.n_predictions for row in rows], np.int64))
     attrs: dict[str, Any] = {
         name: claim.outcomes.attrs[name]
-        for name in ("null", "scale", "design_fingerprint", "predictor_fingerprint")
+        for name in ("null", "scale", "design_fingerprint", "predictor_fingerprint", "rng")  # rng: that of the trial
         if name in claim.outcomes.attrs
     }
     claimed = "; ".join(f"{name} on {task}" for name, task in claim.effects_claimed[:5])

@@ -525,3 +525,31 @@ def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[
     lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
     left = len(arms) - len(shown)
     return [f"{len(arms)} arms:", *lines, *([f"  and {left} placebo words"] if left else [])]
+
+
+_IDENTITY = {"design_fingerprint": "design", "predictor_fingerprint": "predictor", "rng": "seed"}
+
+
+def check_same_trial(
+    name: str, part: Any, result: Any, *, cure: str = "give those of this trial, or leave them out"
+) -> None:
+    """Raise OutcomesError unless outcomes or checks are of the trial of a result, as far as both say.
+
+    Design, predictor and seed are compared, and outcomes have the units that the effects are of.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> check_same_trial("outcomes", xr.Dataset(attrs={"rng": "3"}), xr.Dataset(attrs={"rng": "4"}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: outcomes are of another seed (3) than the effects (4); give those of this trial, ...
+    """
+    for key, what in _IDENTITY.items():
+        one, other = (str(getattr(x, "attrs", {}).get(key, "")) for x in (part, result))
+        if one and other and one != other:
+            raise OutcomesError(f"{name} are of another {what} ({one}) than the effects ({other}); {cure}")
+    there = getattr(part, "sizes", {}).get("unit")
+    used = int(result["n_units"].max()) if "n_units" in getattr(result, "variables", ()) else 0
+    if there is not None and used > there:
+        raise OutcomesError(f"{name} have {there:,} units, and the effects are of {used:,}; {cure}")

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import VERDICTS
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.reporting.table_formats import (
@@ -65,13 +65,23 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     return _table_rows(estimates, truth)
 
 
+_MEANT = {
+    "p": "a probability",
+    "p_adjusted": "a probability",
+    "se": "at least 0",
+    "lower": "at most 'upper'",
+    "verdict": f"one of {', '.join(VERDICTS)}",
+}
+
+
 def as_reportable(estimates: Any) -> xr.Dataset:
     """Return estimates or decisions; effects of elements are converted as by `as_estimates`.
 
     Raises
     ------
     OutcomesError
-        If they are neither; a posterior, or its group of draws, has to be decided first.
+        If they are neither; a posterior, or its group of draws, has to be decided first. If a number or verdict is one
+        that no estimate has.
 
     Examples
     --------
@@ -82,7 +92,35 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     """
     check_not_draws(estimates)
     of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
-    return validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
+    found = validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
+    _check_numbers(found)
+    return found
+
+
+def _check_numbers(estimates: xr.Dataset) -> None:
+    """Raise OutcomesError for numbers that no estimate has: they were changed by hand, and would be printed."""
+    for name in ("level", "ci_prob"):
+        value = estimates.attrs.get(name, 0.95)
+        if isinstance(value, str) or not 0 < value < 1:
+            raise OutcomesError(
+                f"estimates: attrs[{quoted(name)}] is {quoted(value)}, and not a probability between 0 and 1; take the "
+                "Dataset as cg.estimate or cg.decide returned it"
+            )
+    wrong = {name: (estimates[name] < 0) | (estimates[name] > 1) for name in ("p", "p_adjusted") if name in estimates}
+    wrong |= {"se": estimates["se"] < 0} if "se" in estimates else {}
+    wrong |= {"lower": estimates["lower"] > estimates["upper"]} if {"lower", "upper"} <= set(estimates) else {}
+    wrong |= {"verdict": ~estimates["verdict"].isin(VERDICTS)} if "verdict" in estimates else {}
+    for name, where in wrong.items():
+        if where.any():
+            place = [int(i[0]) for i in np.nonzero(where.to_numpy())]
+            labels = ", ".join(
+                f"{dim} {estimates[dim].to_numpy()[i]!s}" if dim in estimates.coords else f"{dim} {i}"
+                for dim, i in zip(where.dims, place, strict=True)
+            )
+            raise OutcomesError(
+                f"estimates: {quoted(name)} is {estimates[name].to_numpy()[tuple(place)]!s} at {labels}, which no "
+                f"estimate is ({_MEANT[name]}); repair it where it arose"
+            )
 
 
 def check_not_draws(given: Any) -> None:

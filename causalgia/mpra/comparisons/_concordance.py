@@ -18,8 +18,15 @@ from causalgia.errors import EstimateError, printable, quoted
 from causalgia.estimation import fieller
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
 from causalgia.estimation.request import as_ci_prob
-from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element, match_contrasts, match_elements
+from causalgia.mpra.comparisons.sides import (
+    MatchedEffects,
+    effects_by_element,
+    match_contrasts,
+    match_elements,
+    one_sided_contrasts,
+)
 from causalgia.multiplicity import weighted_bh
+from causalgia.notes import with_notes
 from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.planning.power_functions import as_probability
 from causalgia.types import Array, Codes, EstimateTable, Mask
@@ -131,7 +138,8 @@ def concordance(
     attrs |= {
         k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
     }
-    return combined.assign_attrs(attrs)
+    alone = [] if pairs is not None else one_sided_contrasts(sides[0]["contrast"], sides[1]["contrast"], names)
+    return with_notes(combined.assign_attrs(attrs), *alone)
 
 
 def _compare_effects(pair: MatchedEffects, n_bins: int, alpha: float, ci_prob: float) -> xr.Dataset:

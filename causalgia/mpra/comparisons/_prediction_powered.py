@@ -26,9 +26,11 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     shared_noise,
 )
 from causalgia.mpra.comparisons.sides import (
+    check_named,
     check_not_parallel,
     fit_replicate_noise,
     match_contrasts,
+    one_sided_contrasts,
     parent_codes,
     select_task,
     with_contrast_dim,
@@ -145,6 +147,8 @@ def prediction_powered(
     units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
     predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
+    for side, values in (("virtual", predicted), ("measured", y.to_numpy())):
+        _check_squares(values, side)
     few, many = predicted[units.places], predicted[~units.measured]
     conditions["draw"] = check_draw(few, many, units.cluster, units.cluster_rest, list(names))
     answers = []
@@ -154,7 +158,8 @@ def prediction_powered(
     out = _estimates_dataset(answers, list(names), units, ci_prob)
     out = out.assign_attrs(_powered_attrs(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}
-    notes = (f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items())
+    notes = [f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items()]
+    notes += [] if pairs is not None else one_sided_contrasts(_contrast_names(f), _contrast_names(y), names)
     return with_notes(out.assign_attrs(fallback=json.dumps(fallback)), *notes)
 
 
@@ -198,6 +203,15 @@ def _measured_effects(measured: Any) -> xr.DataArray:
     return found
 
 
+def _check_squares(effects: Array, side: str) -> None:
+    """Raise OutcomesError for effects whose squares leave the floats, and with them their correlation."""
+    largest = float(np.abs(effects).max(initial=0.0))
+    if largest > 1e100 or 0 < largest < 1e-100:
+        raise OutcomesError(
+            f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
+        )
+
+
 def _replicate_noise(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
     """Return the shared noise of replicates by contrast, from the fit or from the replicates of units."""
     if "ice" in measured:
@@ -221,7 +235,10 @@ def _drop_control_units(y: xr.DataArray) -> tuple[xr.DataArray, int]:
 
 
 def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
+    check_named(y["unit"].to_numpy(), "measured: unit {} has no name")
     predicted, names = (pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y))
+    if (twice := names.duplicated()).any():
+        raise OutcomesError(f"measured: unit {quoted(names[twice][0])} appears twice; leave one of them out")
     places = predicted.get_indexer(names)
     if (places < 0).any():
         other = other_library(str(names[places < 0][0]), predicted)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import nearest
-from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, comma_list, quoted
 from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, excess_replicate_noise
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
@@ -23,6 +23,7 @@ from causalgia.types import Array, Codes
 Side: TypeAlias = Literal["virtual", "measured"]
 _OTHER_NAMES = {"ace": "effect", "unit": "element"}
 _OPTIONAL = ("df", "p", "q", "parent", "group")
+_LARGEST = 1e100  # squares of larger numbers leave the floats, and those of smaller ones than its inverse are 0
 
 
 def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
@@ -64,9 +65,11 @@ def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> p
     if task is not None and not of_trial:
         raise ContrastError(f"{side}: these effects by element are of one task already; leave task={quoted(task)} out")
     if of_trial:
+        check_named(source["unit"].to_numpy(), f"{side}: unit {{}} has no name")
         table = _trial_table(source, side, task)
     elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
         fit = with_contrast_dim(source)
+        check_named(fit["element"].to_numpy(), f"{side}: element {{}} has no name")
         if "se" not in fit and side == "measured":
             raise EstimateError(
                 "measured: no 'se'; without standard errors noise cannot be separated from true effects"
@@ -155,8 +158,16 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
     fit = with_contrast_dim(fit)
     if "replicate_shift" not in fit:
         return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
+    if set(fit["replicate_shift"].dims) != {"contrast", "replicate"} or "replicate_df" not in fit.attrs:
+        raise OutcomesError(
+            "measured: the fit was changed (its 'replicate_shift' has other dims than contrast and replicate, or "
+            "attrs['replicate_df'] is absent), so the noise that replicates share is not known; fit all counts "
+            "together, or use each fit as cg.mpra.fit returned it"
+        )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
+    if not np.isfinite([*shift.ravel(), *within.ravel(), df]).all():
+        raise OutcomesError("measured: 'replicate_shift' or 'replicate_within' of the fit is not finite; fit anew")
     return [excess_replicate_noise(row, float(own), df) for row, own in zip(shift, within, strict=True)]
 
 
@@ -171,6 +182,22 @@ def _long_table(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) ->
         | columns
         | {name: np.tile(values, len(contrasts)) for name, values in known.items()}
     )
+
+
+def check_named(names: Any, message: str) -> None:
+    """Raise OutcomesError where a name is empty or missing; `message` has a place for its number, counted from 1.
+
+    Examples
+    --------
+    >>> check_named(["a", ""], "virtual: element {} has no name")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: virtual: element 2 has no name; effects are matched by name: name it, ...it out
+    """
+    absent = [bool(pd.isna(name)) or str(name) == "" for name in names]
+    if any(absent):
+        where = message.format(absent.index(True) + 1)
+        raise OutcomesError(f"{where}; effects are matched by name: name it, or leave it out")
 
 
 def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
@@ -190,22 +217,31 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
         table = table.assign(se=0.0)
     if "contrast" not in table.columns:
         table = table.assign(contrast="effect")
-    table = table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
-    return table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
+    table = table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise OutcomesError(f"{side}: the table has the column {quoted(twice)} twice; leave one of them out")
+    for name in ("element", "contrast"):
+        check_named(table[name], f"{side}: row {{}} of the table has no {name}")
+    return table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
 
 
 def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     if table.empty:
         raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
-    if "parent" in table and table["parent"].isna().any():
-        row = table[table["parent"].isna()].iloc[0]
+    if "parent" in table and (absent := table["parent"].isna() | (table["parent"].astype(str) == "")).any():
+        row = table[absent].iloc[0]
         raise OutcomesError(
             f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
         )
     table = table.assign(**{c: _as_numeric_column(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
+        if table[column].dtype.kind == "c":
+            raise OutcomesError(f"{side}: column {quoted(column)} holds complex numbers; give real ones")
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
-        bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
+        bad = ~(np.abs(values) <= _LARGEST)
+        if column == "se":
+            bad |= (values < 0) | ((values > 0) & (values < 1 / _LARGEST))
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
             raise OutcomesError(
@@ -233,6 +269,29 @@ def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Serie
     return numbers
 
 
+def one_sided_contrasts(virtual: Iterable[str], measured: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Return a note on contrasts of one side only, which `match_contrasts` leaves out; none if all are compared.
+
+    Parameters
+    ----------
+    virtual, measured
+        Names of contrasts, repeats allowed.
+    names
+        Measured name -> virtual name of those that are compared.
+
+    Examples
+    --------
+    >>> one_sided_contrasts(["A", "B"], ["A", "C"], {"A": "A"})
+    ["not compared, because one side alone has them: virtual 'B'; measured 'C'"]
+    """
+    alone = {
+        "virtual": [name for name in dict.fromkeys(virtual) if name not in names.values()],
+        "measured": [name for name in dict.fromkeys(measured) if name not in names],
+    }
+    parts = [f"{side} {comma_list(map(quoted, some))}" for side, some in alone.items() if some]
+    return [f"not compared, because one side alone has them: {'; '.join(parts)}"] if parts else []
+
+
 def match_contrasts(virtual: Iterable[str], measured: Iterable[str], pairs: Mapping[str, str] | None) -> dict[str, str]:
     """Return the measured contrasts to compare, each with its virtual one.
 
@@ -254,6 +313,9 @@ def match_contrasts(virtual: Iterable[str], measured: Iterable[str], pairs: Mapp
     {'effect': 'A'}
     """
     of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
+    for side, found in (("virtual", of_virtual), ("measured", of_measured)):
+        if not found:
+            raise ContrastError(f"{side}: there is no contrast; the selection before left none: select at least one")
     if pairs is not None:
         if not isinstance(pairs, Mapping) or not pairs:
             raise ContrastError(
@@ -389,6 +451,12 @@ def _check_enough_elements(
     both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, others: bool
 ) -> None:
     if len(both) < LEAST:
+        for side, some in (("virtual", virtual), ("measured", measured)):
+            if not len(some):
+                raise OutcomesError(
+                    f"{side}: every element is a control of the bench (group {comma_list(CONTROLS)}); give effects of "
+                    "test elements"
+                )
         names = [side["element"].iloc[0] if len(side) else "none" for side in (virtual, measured)]
         other = other_library(names[1], virtual["element"])
         if other:

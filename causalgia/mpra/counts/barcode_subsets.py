@@ -174,9 +174,9 @@ def split_duplicates(counts: xr.Dataset, *, n_oligos: int | None = None, min_bar
     """Split the barcodes of oligos at random into two arms, between which there is no difference.
 
     A library with synthesized barcodes has A/A pairs, one insert under two names; with random barcodes an insert has
-    one name. Its barcodes are then split at random into halves (the larger first if their number is odd): element
-    ``aa0`` under arms ``duplicate 1`` and ``duplicate 2``, and so on, as in `library`. The true effects of `fit` on
-    these, with ``control="duplicate 1"``, are 0: about 5 % should have p below 0.05.
+    one name. Its barcodes are then split at random into halves (the larger first if their number is odd): an element
+    with the name of the oligo, under arms ``duplicate 1`` and ``duplicate 2``. The true effects of `fit` on these, with
+    ``control="duplicate 1"``, are 0: about 5 % should have p below 0.05.
 
     The halves are one oligo, so noise that all its barcodes share in a replicate cancels between them. The comparison
     thus checks the noise of barcodes, but not the arm-by-replicate noise, which pairs ordered under two names have as
@@ -212,7 +212,7 @@ def split_duplicates(counts: xr.Dataset, *, n_oligos: int | None = None, min_bar
     >>> table = pd.DataFrame({"element": [f"u{i}" for i in range(50)], "arm": "GATA1", "log2": 1.0})
     >>> halves = split_duplicates(simulate(table, n_barcodes=20, rng=0), rng=0)
     >>> halves["element"].values[:2].tolist(), halves["arm"].values[:2].tolist()
-    (['aa0', 'aa0'], ['duplicate 1', 'duplicate 2'])
+    (['u0:GATA1', 'u0:GATA1'], ['duplicate 1', 'duplicate 2'])
     >>> bool((fit(halves, control="duplicate 1")["p"] < 0.05).mean() < 0.15)
     True
     """
@@ -251,9 +251,9 @@ def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
     half = np.empty(len(rows), np.int64)
     half[order] = (np.arange(len(rows)) - begins[mine[order]]) % 2
     both = np.repeat(chosen, 2)
-    element = np.array([f"aa{i}" for i in range(len(chosen))]).repeat(2)
+    element = counts["oligo"].to_numpy()[both].astype(str)
     halves = counts.isel(barcode=rows, oligo=both).assign_coords(
-        split_from=("oligo", counts["oligo"].to_numpy()[both]),
+        split_from=("oligo", element),
         oligo=np.array([f"{name}_{i % 2 + 1}" for i, name in enumerate(element.tolist())]),
         element=("oligo", element),
         arm=("oligo", np.tile(ARMS, len(chosen))),

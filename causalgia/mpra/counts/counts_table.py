@@ -25,6 +25,7 @@ SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 CONTROLS = ("negative", "positive", "promoter", "duplicate")
 _OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
 _PRINTED = re.compile(r"(?P<stem>.+)\.(?P<print>[0-9a-f]{6})(?P<arm>_.+)?")
+_OWN_CONTROL = re.compile(r"(scramble|aa|positive|negative)[0-9]+\.[0-9a-f]{6}")
 _CODES = bytes.maketrans(b"ACGT", bytes(range(4)))
 
 
@@ -83,8 +84,8 @@ def library_attrs(arms: object) -> dict[str, Any]:
 def other_library(name: str, known: Iterable[str]) -> str:
     """Return a hint if `name` is known with another fingerprint, else an empty string.
 
-    Units of a library are named ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``; after the point comes the
-    fingerprint of the unit's inserts.
+    Units of a library are named ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``, a scramble ``scramble0.6380f7``;
+    after the point comes the fingerprint of the inserts.
 
     Examples
     --------
@@ -92,9 +93,11 @@ def other_library(name: str, known: Iterable[str]) -> str:
     "; it has 'u0.77ab01_GATA1', which is another sequence: these are two libraries"
     >>> other_library("u0.3fa2c1_GATA1", ["u1.77ab01_GATA1"])
     ''
+    >>> other_library("peak.120500", ["peak.120700"])  # numbers, as positions, are hardly ever fingerprints
+    ''
     """
     found = _PRINTED.fullmatch(name)
-    if found is None:
+    if found is None or found["print"].isdigit():
         return ""
     same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
     other = next((one for one in known if same.fullmatch(one)), None)
@@ -102,7 +105,7 @@ def other_library(name: str, known: Iterable[str]) -> str:
 
 
 def insert_fingerprint(inserts: Sequence[str]) -> str:
-    """Return the fingerprint of a unit's inserts, in the order of the arms.
+    """Return the fingerprint of an element's inserts: of a unit, in the order of the arms; of a control, its one.
 
     Examples
     --------
@@ -113,10 +116,10 @@ def insert_fingerprint(inserts: Sequence[str]) -> str:
 
 
 def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
-    """Raise LibraryError where a unit has other inserts than those whose fingerprint is in its name.
+    """Raise LibraryError where a unit or control has other inserts than those whose fingerprint is in its name.
 
     Counts, fits and virtual trials are matched by names, so that a changed unit under its old name would be compared
-    with another sequence. Units with a name of the user's own, and those that lack an arm, have nothing to compare.
+    with another sequence. Elements with a name of the user's own, and units that lack an arm, have nothing to compare.
 
     Parameters
     ----------
@@ -130,25 +133,32 @@ def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
     LibraryError
         With the element and the name that would be right.
     """
+    every = pd.DataFrame({name: library[name].to_numpy() for name in ("element", "arm", "insert")})
+    test = library["group"].to_numpy() == "test"
+    controls = every[~test].drop_duplicates()
+    for name, insert in zip(controls["element"].tolist(), controls["insert"].tolist(), strict=True):
+        if _OWN_CONTROL.fullmatch(str(name)):
+            _check_fingerprint(str(name), [insert])
     if library.attrs.get("assignment") == "parallel":  # the fingerprint is of all arms, and a unit is under one
         return
-    rows = pd.DataFrame({name: library[name].to_numpy() for name in ("element", "arm", "insert")})
-    rows = rows[(library["group"].to_numpy() == "test") & rows["arm"].isin(arms)].drop_duplicates()
+    rows = every[test & every["arm"].isin(arms)].drop_duplicates()
     unit, names = pd.factorize(rows["element"])
     place = pd.Categorical(rows["arm"], categories=list(arms)).codes
     inserts = rows["insert"].to_numpy()[np.lexsort((place, unit))].tolist()
     ends = np.cumsum(np.bincount(unit, minlength=len(names))).tolist()
     for name, start, end in zip(names.tolist(), [0, *ends], ends, strict=False):
-        printed = _PRINTED.fullmatch(str(name))
-        if printed is None or printed["arm"] or end - start != len(arms):
-            continue
-        found = insert_fingerprint(inserts[start:end])
-        if found != printed["print"]:
-            raise LibraryError(
-                f"element {quoted(name)} has other inserts than those that its name is the fingerprint of; effects are "
-                "matched by name, and this is another sequence: give the element and its oligos another name, such as "
-                f"{quoted(printed['stem'] + '.' + found)}"
-            )
+        if end - start == len(arms):
+            _check_fingerprint(str(name), inserts[start:end])
+
+
+def _check_fingerprint(name: str, inserts: Sequence[str]) -> None:
+    printed, found = _PRINTED.fullmatch(name), insert_fingerprint(inserts)
+    if printed is not None and not printed["arm"] and found != printed["print"]:
+        raise LibraryError(
+            f"element {quoted(name)} has other inserts than those that its name is the fingerprint of; effects are "
+            "matched by name, and this is another sequence: give the element and its oligos another name, such as "
+            f"{quoted(printed['stem'] + '.' + found)}"
+        )
 
 
 def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:

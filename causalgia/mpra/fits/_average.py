@@ -26,6 +26,7 @@ from causalgia.types import Array
 
 Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
 _OWN = ("element", "contrast", "arm")
+_LARGEST = 1e100  # log2 of an activity is far below; squares of larger numbers leave the floats
 
 
 def average(
@@ -74,7 +75,8 @@ def average(
     OutcomesError
         If `fitted` has no effects by element, or no such coordinate.
     EstimateError
-        If a group has one element, all are control oligos and `by` is not ``"group"``, or the method is unknown.
+        If a group has one element, an effect is not finite or its error not above 0, all are control oligos and `by` is
+        not ``"group"``, or the method is unknown.
 
     References
     ----------
@@ -97,6 +99,7 @@ def average(
     codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
+    _check_effects(fitted, effect, se)
     ace, error, df, tau = (
         _plain_means(effect, se, codes) if method == "mean" else _random_effects_means(effect, se, codes, method)
     )
@@ -143,7 +146,14 @@ def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDA
             f"average: by={quoted(by)} is not a coordinate on element; there are {', '.join(known) or 'none'}; add one "
             "with fitted.assign_coords(motif=('element', names))"
         )
+    if not fitted.sizes["element"]:
+        raise EstimateError("average: no element is left; the selection before left none: select at least two")
     labels = np.full(fitted.sizes["element"], "all") if by is None else fitted[by].to_numpy()
+    if (absent := pd.isna(labels)).any():
+        raise OutcomesError(
+            f"average: element {_element_name(fitted, int(absent.argmax()))} has no {by}, but "
+            f"{labels[absent.argmax()]}; give it one, or leave the element out"
+        )
     codes, names = pd.factorize(labels)
     n = np.bincount(codes)
     if n.min() < 2:
@@ -152,6 +162,24 @@ def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDA
             "cannot be estimated from one; leave it out, or measure more backgrounds"
         )
     return codes.astype(np.int64), np.asarray(names)
+
+
+def _element_name(fitted: xr.Dataset, i: int) -> str:
+    return quoted(fitted["element"].to_numpy()[i]) if "element" in fitted.coords else str(i)
+
+
+def _check_effects(fitted: xr.Dataset, effect: Array, se: Array) -> None:
+    """Raise EstimateError for effects without contrast, that are not finite, or without a standard error above 0."""
+    if not effect.shape[1]:
+        raise EstimateError("average: no contrast is left; the selection before left none: select at least one")
+    wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
+    if wrong.any():
+        i, k = np.argwhere(wrong)[0]
+        raise EstimateError(
+            f"average: element {_element_name(fitted, i)}, contrast {quoted(fitted['contrast'].to_numpy()[k])} has "
+            f"the effect {effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element out, or take the fit "
+            "as cg.mpra.fit returned it"
+        )
 
 
 def _plain_means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:

@@ -123,6 +123,8 @@ def _contrast_weights(known: list[str], control: Any, arms: Any, contrasts: Any)
         treated = [a for a in known if a != control] if arms is None else [str(a) for a in arms if a != control]
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
     for name, row in weights.items():
+        if not str(name).strip():
+            raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
         for a in row:
             if a not in known:
                 raise ContrastError(f"contrast {quoted(name)}: no arm {quoted(a)}; the arms are {', '.join(known)}")

@@ -224,8 +224,9 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LibraryError(f"{place}: cannot be made a folder ({error.strerror}); choose another place") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise LibraryError(f"{place}: cannot be made a folder ({reason}); choose another place") from error
     for name in (*_WRITERS, LIBRARY):
         check_writable(place / name, overwrite=overwrite)
     (place / LIBRARY).unlink(missing_ok=True)

@@ -17,6 +17,7 @@ import causalgia
 from causalgia.checks import as_int
 from causalgia.design import Design
 from causalgia.errors import LibraryError, quoted
+from causalgia.mpra.counts.counts_table import insert_fingerprint
 from causalgia.mpra.libraries.backgrounds import Blocks, draw_units
 from causalgia.mpra.libraries.barcode_sets import (
     PRIMER_END,
@@ -39,6 +40,7 @@ from causalgia.mpra.libraries.oligos import (
     read_controls,
     sample_pairs,
     unit_oligos,
+    with_fingerprints,
 )
 from causalgia.mpra.libraries.order_plan import (
     OrderNumbers,
@@ -126,9 +128,10 @@ def library(
         ``parent, gc (row)`` of the background, and ``source_name`` of a given sequence (`Genomic`). Units are elements
         ``u0.3fa2c1``, ``u1.90bd77``, ... (or ``chr1:100-300.3fa2c1``, by the name of the sequence); after the point
         comes a fingerprint of the unit's inserts, so that units of two libraries cannot be confused in an order,
-        counts, a fit or a comparison. For `causalgia.report`: ``broken (rule, judged_arm)``, the draws that
-        broke a rule in an arm; ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the
-        Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from those drawn first, and
+        counts, a fit or a comparison. The names of controls that you did not name carry one as well:
+        ``scramble0.6380f7``, and ``promoter.8c0a1e`` (of adapters and filler). For `causalgia.report`: ``broken (rule,
+        judged_arm)``, the draws that broke a rule in an arm; ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift
+        (k)``, the Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from those drawn first, and
         ``shift_by_chance (k)`` of two independent samples.
 
     Raises
@@ -274,7 +277,7 @@ class _LibraryRequest:
         made, broken = draw_scrambles(
             self.numbers.scrambles, blocks.backgrounds, before, key=self.key, n_redraws=self.n_redraws, taken=taken
         )
-        names = tuple(f"scramble{i}" for i in range(len(made)))
+        names = with_fingerprints([f"scramble{i}" for i in range(len(made))], made)
         tests = unit_oligos(self.design, blocks, key=self.key)
         pairs = pair_oligos(tests, sample_pairs(self.numbers.pairs, len(tests), key=self.key))
         listed = (
@@ -410,14 +413,16 @@ def _row_variables(drawn: DrawnLibrary) -> tuple[dict[str, NDArray[Any]], NDArra
         if drawn.promoter is not None:
             parts.append(_oligo_strings(drawn, drawn.promoter, None, tags.promoter))
             n = len(tags.promoter)
-            words = dict.fromkeys(("element", "arm", "group", "oligo_name"), "promoter")
+            of = drawn.promoter
+            name = f"promoter.{insert_fingerprint([of.left, of.junction, of.right])}"
+            words = {"element": name, "oligo_name": name, "arm": "promoter", "group": "promoter"}
             words |= dict.fromkeys(("parent", "source_name", "insert"), "")
             alone = {
                 **{name: np.full(n, word, object) for name, word in words.items()},
                 "unit": np.full(n, -1),
                 "draw": np.full(n, -1),
                 "gc": np.zeros(n),
-                "name": np.array([f"promoter_b{i + 1}" for i in range(n)], object),
+                "name": np.array([f"{name}_b{i + 1}" for i in range(n)], object),
                 "barcode": np.array(decode(tags.promoter), object),
             }
             rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
@@ -446,7 +451,7 @@ def _check_unique_names(names: Names) -> None:
         if name in seen:
             raise LibraryError(
                 f"two oligos would be called {quoted(name)}; controls cannot have the names of units (u0.3fa2c1_...), "
-                "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
+                "scrambles, duplicates (aa0.6380f7_...), the promoter, or each other: rename the control"
             )
         seen.add(name)
 

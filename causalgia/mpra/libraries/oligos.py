@@ -148,6 +148,18 @@ def _arms_of_units(design: Design, key: int) -> Ints:
     return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
+def with_fingerprints(names: Sequence[str], inserts: Tokens) -> tuple[str, ...]:
+    """Return names of single inserts with the fingerprint of each, as names of units have it.
+
+    Examples
+    --------
+    >>> with_fingerprints(["scramble0"], np.array([[0, 1, 2, 3]], np.uint8))
+    ('scramble0.6380f7',)
+    """
+    made = zip(names, decode(inserts), strict=True)
+    return tuple(f"{name}.{insert_fingerprint([insert])}" for name, insert in made)
+
+
 def control_oligos(controls: GivenControls, *, arm: str, group: str) -> InsertList:
     """Return controls as rows, each an element of its own."""
     n = len(controls)
@@ -172,7 +184,7 @@ def pair_oligos(oligos: InsertList, rows: Ints) -> InsertList:
     """Return A/A pairs: each of these oligos under two more names, as one element in two arms."""
     twice = oligos.taken(np.repeat(rows, 2))
     pair = np.repeat(np.arange(len(rows)), 2)
-    element = np.array([f"aa{i}" for i in pair.tolist()], object)
+    element = np.array(with_fingerprints([f"aa{i}" for i in range(len(rows))], oligos.inserts[rows]), object)[pair]
     copy = np.tile(np.array(["1", "2"], object), len(rows))
     return InsertList(
         block=pair,
@@ -193,7 +205,7 @@ def _constant_column(value: str, n: int) -> NDArray[Any]:
     return np.full(n, value, object)
 
 
-_ELEMENT = re.compile(r"u[0-9]+(\.[0-9a-f]{6})?|(aa|scramble)[0-9]+|promoter")
+_ELEMENT = re.compile(r"((u|aa|scramble)[0-9]+|promoter)(\.[0-9a-f]{6})?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
@@ -228,9 +240,9 @@ class Controls:
         Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
         unchanged.
     n_duplicates
-        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
-        ...; arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0:
-        there `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
+        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0.6380f7``, ...;
+        arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0: there
+        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
     n_promoter_only
         Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
         of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
@@ -268,7 +280,7 @@ class Controls:
 
 
 def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
-    """Read given controls: strings (named `what` and a number), names -> strings, or a FASTA path.
+    """Read given controls: strings (named ``positive0.6380f7``, ...), names -> strings, or a FASTA path.
 
     Raises
     ------
@@ -281,7 +293,8 @@ def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
         read = as_sequences(source)
     except SequenceError as error:
         raise LibraryError(f"{what} controls: {error}") from error
-    names = tuple(name if isinstance(name, str) else f"{what}{name}" for name in read.names)
+    printed = with_fingerprints([f"{what}{name}" for name in read.names], read.tokens)
+    names = tuple(name if isinstance(name, str) else own for name, own in zip(read.names, printed, strict=True))
     if read.length != length:
         raise LibraryError(
             f"{what} control {quoted(names[0])} has {read.length} bp and every insert {length}: oligos of one pool "
