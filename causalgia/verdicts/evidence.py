@@ -12,8 +12,7 @@ import xarray as xr
 from causalgia.estimation.ratios import null_value
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.multiplicity.placebo import rank_errors, tail_errors
-from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
-from causalgia.numerics.moments import hall_coefficient
+from causalgia.multiplicity.tost import ace_se_df, hall_coefficient, one_sided_p, t_limits
 from causalgia.types import Array
 from causalgia.verdicts.rare_effects import missed_share, too_few_backgrounds, unseen
 from causalgia.verdicts.rope import Region, rope_region
@@ -85,10 +84,9 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
     array([1.   , 0.964, 0.072])
     """
-    _, se, _ = ace_se_df(estimates)
-    hall, null = hall_coefficient(estimates), null_value(estimates)
     missed, too_few = missed_share(estimates), too_few_backgrounds(estimates, rare, ci_prob)
     carried = carry_effects(estimates, estimates["ace"])
+    hall, (_, se, _), null = hall_coefficient(estimates), ace_se_df(estimates), null_value(estimates)
     could_add, found = unseen(estimates, hall), rope_region(rope, estimates, null)
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=could_add)
     signs = one_sided_p(estimates, null, null, ci_prob=ci_prob, hall=hall)

@@ -15,7 +15,7 @@ from scipy import special
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates, is_below_floor
 from causalgia.estimation.ratios import null_value
-from causalgia.numerics.moments import hall_coefficient
+from causalgia.multiplicity.tost import hall_coefficient
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
