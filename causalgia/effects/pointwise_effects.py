@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
@@ -14,7 +15,7 @@ from causalgia.effects.scales import agreement, agreement_of_blocks, check_scale
 from causalgia.errors import quoted
 from causalgia.numerics.moments import column_moments
 from causalgia.numerics.row_blocks import Rows, by_block, computed_if_small, is_lazy, row_blocks
-from causalgia.types import Array, Codes, Mask
+from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     from causalgia.effects.task_weights import TaskWeights
@@ -282,7 +283,9 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
     return np.stack(sds)
 
 
-def shared_arm_sds(y: Rows, arms: Sequence[int] | Codes, *, scale: str, over: TaskWeights | None = None) -> Array:
+def shared_arm_sds(
+    y: Rows, arms: Sequence[int] | npt.NDArray[np.integer], *, scale: str, over: TaskWeights | None = None
+) -> Array:
     """Return the sd over units of some arms of a crossover, as `arm_sds`.
 
     Parameters

@@ -41,7 +41,6 @@ from causalgia.verdicts.evidence import (
     CLAIMS,
     UNDECIDED,
     Evidence,
-    distance_to_rope,
     from_estimates,
     more_units,
     rule,
@@ -409,8 +408,9 @@ def _units_still_needed(
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
     of_rare = _units_lacking_for_rare(found, level)
-    more = more_units(distance_to_rope(found), found.sd, se, n.astype(np.int64), z=z)
     ace = effects["ace"].to_numpy()
+    distance = np.minimum(np.abs(ace - found.region.lower), np.abs(ace - found.region.upper))
+    more = more_units(distance, found.sd, se, n.astype(np.int64), z=z)
     within = (found.region.lower < ace) & (ace < found.region.upper)
     more = np.where(within & (more >= 0), np.maximum(more, of_rare), more)
     # 1: by its sd this trial would decide, and it does not, for few df or skewness, of which the sd knows nothing

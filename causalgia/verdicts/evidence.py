@@ -135,12 +135,6 @@ def union_interval(
     return lower, upper
 
 
-def distance_to_rope(evidence: Evidence) -> Array:
-    """Return the distance of each effect from the nearest end of its region."""
-    ace, found = evidence.effects["ace"].to_numpy(), evidence.region
-    return np.asarray(np.minimum(np.abs(ace - found.lower), np.abs(ace - found.upper)))
-
-
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
     source = source.drop_vars(_OF_DECISIONS, errors="ignore")
