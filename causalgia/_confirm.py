@@ -121,7 +121,9 @@ def confirm(
     planned = _confirmation_analysis(
         analysis,
         _analyzed_contrasts(again, analysis, names),
-        of_parents=units == SAME and _has_two_units_per_parent(again),
+        of_parents=units == SAME
+        and isinstance(again.null, FromParents)
+        and again.n_units >= 2 * len(again.null.parents_given),
     )
     outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=planned, client=client)
     confirms = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
@@ -231,10 +233,6 @@ def _confirmation_design(design: Design, null: NullModel, arms: list[str], n_uni
         raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
     n = min(most, design.n_units) if n_units is None else n_units
     return Design(null=null, arms=remaining, n_units=n, assignment=design.assignment, blocks=design.blocks)
-
-
-def _has_two_units_per_parent(design: Design) -> bool:
-    return isinstance(design.null, FromParents) and design.n_units >= 2 * len(design.null.parents_given)
 
 
 def _analyzed_contrasts(design: Design, analysis: Analysis, names: list[str]) -> list[str]:

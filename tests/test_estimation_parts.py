@@ -44,7 +44,8 @@ from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
 from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters
-from causalgia.numerics.moments import hall_coefficient, transformed, untransformed
+from causalgia.multiplicity.tost import hall_coefficient
+from causalgia.numerics.moments import transformed, untransformed
 from causalgia.types import Array
 
 EFFECT = ("contrast", "task")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import special
 
 import causalgia as cg
-from causalgia.estimation.floating_point import at_least_floor, is_below_floor, p_outside_floor, with_floor
+from causalgia.estimation.floating_point import at_least_floor, is_below_floor, with_floor
+from causalgia.multiplicity.tost import one_sided_p
 
 WORDS = ("CATGAGTCACC", "GGGGTCAAAGGTCA")
 CELLS = [f"{cell} {promoter}" for cell in ("K562", "HepG2") for promoter in ("minP", "SV40P")]
@@ -250,8 +252,10 @@ def test_effects_at_and_around_their_floor_are_told_apart():
     lower, upper = at_least_floor(some, np.array(ace) - 0.25, np.array(ace) + 0.25)
     reach = np.array([1, 1, 0.25, 1, 0.25, 0.25, 1])  # 0 and 2 are exact and above: their limits stay
     np.testing.assert_array_equal([lower, upper], [ace - reach, ace + reach])
-    found = p_outside_floor(np.full(5, 0.25), np.array([1.0, -1.0, -2.0, 2.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0, 0]))
-    assert found.tolist() == [1, 1, 0.25, 0.25, 0.25]
+    found = one_sided_p(some.assign(se=("contrast", np.ones(7))), 0.0, 0.0)
+    p = np.where([True, True, True, True, False, False, False], 1.0, special.ndtr(ace))
+    np.testing.assert_allclose([found.below, found.not_above], [p, p])
+    np.testing.assert_allclose(found.above, np.where(p == 1, 1.0, special.ndtr(-np.array(ace))))
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])

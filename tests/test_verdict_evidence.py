@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import ConvergenceError, DecisionError
+from causalgia.errors import ConvergenceError, DecisionError, DegenerateWarning, EstimateError
 from causalgia.verdicts import decide, more_units
 from causalgia.verdicts.posterior_evidence import from_posterior
 
@@ -51,6 +51,13 @@ def test_the_intervals_of_a_family_are_at_the_share_of_the_level_that_its_claims
     half = se * stats.norm.ppf((1 + level) / 2)
     np.testing.assert_allclose(lower, ace - half)
     np.testing.assert_allclose(upper, ace + half)
+
+
+def test_one_unit_gives_no_verdict() -> None:
+    with pytest.warns(DegenerateWarning):
+        one = cg.estimate(xr.Dataset({"ice": (("unit", *EFFECT), [[[1.0]]])}))
+    with pytest.raises(EstimateError, match="one unit gives no standard error; use more units"):
+        decide(one, rope=(-0.1, 0.1))
 
 
 def test_the_direction_alone_has_no_second_interval() -> None:

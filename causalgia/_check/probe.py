@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia._check.cost import LongProbe
-from causalgia.design import Arm, Design
+from causalgia.design import Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.answer_comparisons import MATES, SAME_TWICE, rounding_allowed
@@ -123,12 +123,8 @@ class ProbeUnits:
 
 def tokens_under(trial: Trial, units: DrawnUnits, arm: str, rows: slice) -> Tokens:
     """Return some units under an arm."""
-    return apply_arm(arm_of(trial.design, arm), units.tokens[rows], units.ids[rows], trial.key)
-
-
-def arm_of(design: Design, name: str) -> Arm:
-    """Return the arm of that name."""
-    return next(arm for arm in design.named_arms if arm.name == name)
+    named = next(one for one in trial.design.named_arms if one.name == arm)
+    return apply_arm(named, units.tokens[rows], units.ids[rows], trial.key)
 
 
 def reference_arm(design: Design) -> str:

@@ -19,10 +19,9 @@ from causalgia._run.request import (
     which_tasks,
 )
 from causalgia.effect_table import as_effect_table
-from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs, shared_arm_sds
-from causalgia.effects.task_weights import TaskWeights
+from causalgia.effects.pointwise_effects import sd_attrs, shared_arm_sds, shared_control_sd
 from causalgia.errors import StoreError
-from causalgia.numerics.row_blocks import by_block, is_lazy
+from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import annotate, validate
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
@@ -167,9 +166,10 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     effects["constant"], effects["zero"] = (dims, ends.constant), (dims, ends.zero)
     sd_of = _sd_weights(raw["measured"], question)
     if raw.sizes["unit"] > 1:
-        arms = np.unique(sd_of.indices[sd_of.data < 0])
-        sds = _sds(raw["measured"], question, arms, question.scale, over=question.over)
-        effects["control_sd"] = (dims, pooled_sd(sds, sd_of[:, arms]))
+        sd = shared_control_sd(
+            raw["measured"].data, sd_of[:, question.measured], scale=question.scale, over=question.over
+        )
+        effects["control_sd"] = (dims, sd)
     effects.attrs |= sd_attrs(sd_of, question.matrix)
     found = annotate(effects)
     if is_lazy(raw["ice"]):
@@ -203,23 +203,9 @@ def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr
     """Return weights of the arms whose sd is the unit of each contrast: the untreated arm, if it varies."""
     if question.sd_matrix is question.matrix:
         return question.matrix
-    sds = (
-        _sds(measured, question, question.sd_matrix.indices[:1], "identity")
-        if measured.sizes["unit"] > 1
-        else np.zeros(1)
-    )
-    return question.sd_matrix if (sds > 0).all() else question.matrix
-
-
-def _sds(
-    measured: xr.DataArray,
-    question: ContrastRequest,
-    arms: NDArray[Any],
-    scale: str,
-    over: TaskWeights | None = None,
-) -> NDArray[np.float64]:
-    columns = np.searchsorted(question.measured, arms)
-    return shared_arm_sds(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale, over=over)
+    untreated = np.searchsorted(question.measured, question.sd_matrix.indices[:1])
+    varies = measured.sizes["unit"] > 1 and (shared_arm_sds(measured.data, untreated, scale="identity") > 0).all()
+    return question.sd_matrix if varies else question.matrix
 
 
 def run_effects(request: RunRequest) -> xr.Dataset:

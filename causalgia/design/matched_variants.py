@@ -303,7 +303,7 @@ def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[
     for i, change in enumerate(changes):
         by_size[change.size].append(i)
     words = random_words(derive(key, "variant"), np.arange(n_null, dtype=np.uint64), 3)
-    u = _uniform(words)
+    u = (words >> np.uint64(11)) * 2.0**-53  # uniform between 0 and 1
     sizes = list(by_size.values())
     of_all = np.minimum((u[:, 2] * len(changes)).astype(np.int64), len(changes) - 1)
     size = np.minimum((u[:, 1] * len(sizes)).astype(np.int64), len(sizes) - 1)
@@ -311,10 +311,6 @@ def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[
         [sizes[s][min(int(x * len(sizes[s])), len(sizes[s]) - 1)] for s, x in zip(size, u[:, 2], strict=True)]
     )
     return np.where(u[:, 0] < 0.5, of_all, of_size)
-
-
-def _uniform(words: NDArray[np.uint64]) -> NDArray[np.float64]:
-    return np.asarray((words >> np.uint64(11)) * 2.0**-53, np.float64)
 
 
 @reads(MatchedVariants)

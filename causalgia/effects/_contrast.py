@@ -33,9 +33,8 @@ from causalgia.effects.functions_of_means import (
 from causalgia.effects.pointwise_effects import (
     control_sd,
     effects_of_units,
-    pooled_sd,
     sd_attrs,
-    shared_arm_sds,
+    shared_control_sd,
     skewed_control_note,
     varying_sd_weights,
 )
@@ -552,9 +551,7 @@ def floor_column(
     if scale not in OF_MEANS:
         floor = floor_of(W, by_scale, scale)
     elif scale == "sd" and sd_of is not None:
-        subtracted = np.unique(sd_of.indices[sd_of.data < 0])
-        y = by_block(outcomes["outcome"].data, np.take, indices=subtracted, axis=1)
-        sd = pooled_sd(shared_arm_sds(y, scale="identity"), sd_of[:, subtracted])
+        sd = shared_control_sd(outcomes["outcome"].data, sd_of, scale="identity")
         floor = floor_of(W, by_scale, "identity") / sd
     else:
         error, mean = by_scale.sel(transform="identity").to_numpy(), _arm_means(outcomes, arms)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
@@ -59,12 +60,9 @@ def effects_of_units(
     array([2., 3.])
     """
     check_scale(y, scale, measured_on)
+    sd = {"control_sd": shared_control_sd(y.data, sd_of, scale=scale, over=over)} if y.sizes["unit"] > 1 else {}
     ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over)
-    columns: dict[str, Any] = {"constant": constant, "zero": zero}
-    if y.sizes["unit"] > 1:
-        subtracted = np.unique(sd_of.indices[sd_of.data < 0])
-        sds = shared_arm_sds(by_block(y.data, np.take, indices=subtracted, axis=1), scale=scale, over=over)
-        columns["control_sd"] = pooled_sd(sds, sd_of[:, subtracted])
+    columns = {"constant": constant, "zero": zero, **sd}
     others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     coords |= {} if over is None else {"task": np.asarray(over.names)}
@@ -183,10 +181,10 @@ def varying_sd_weights(
         return W
     a, y = int(sd_of.indices[0]), outcomes["outcome"]
     if "arm" in y.dims:
-        rows = by_block(y.data, np.take, indices=[a], axis=1)
+        rows, column = y.data, a
     else:
-        rows = y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None]
-    return sd_of if len(rows) > 1 and (shared_arm_sds(rows, scale="identity") > 0).all() else W
+        rows, column = y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None], 0
+    return sd_of if len(rows) > 1 and (shared_arm_sds(rows, [column], scale="identity") > 0).all() else W
 
 
 def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
@@ -243,7 +241,7 @@ def skewed_control_note(y: xr.DataArray, sd_of: sparse.csr_array) -> list[str]:
         Weights of `sd_weights`, shape ``(K, A)``.
     """
     arms = np.unique(sd_of.indices[sd_of.data < 0])
-    values = np.asarray(by_block(y.data, np.take, indices=arms, axis=1)).astype(np.float64)
+    values = np.asarray(np.take(y.data, arms, axis=1)).astype(np.float64)
     n = len(values)
     away = values - values.mean(axis=0)
     square, cube = (away**2).mean(axis=0), (away**3).mean(axis=0)
@@ -285,13 +283,17 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
     return np.stack(sds)
 
 
-def shared_arm_sds(y: Rows, *, scale: str, over: TaskWeights | None = None) -> Array:
-    """Return the sd over units of each arm of a crossover, as `arm_sds`.
+def shared_arm_sds(
+    y: Rows, arms: Sequence[int] | npt.NDArray[np.integer], *, scale: str, over: TaskWeights | None = None
+) -> Array:
+    """Return the sd over units of some arms of a crossover, as `arm_sds`.
 
     Parameters
     ----------
     y
         Untransformed outcomes, in memory or lazy, shape ``(n, A, ...)``.
+    arms
+        The arms, columns of `y`.
     scale
         The scale of the sd: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
     over
@@ -300,17 +302,30 @@ def shared_arm_sds(y: Rows, *, scale: str, over: TaskWeights | None = None) -> A
     Returns
     -------
     array
-        Shape ``(A, ...)``, on that scale.
+        One row for each of `arms`, on that scale.
 
     Examples
     --------
-    >>> shared_arm_sds(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
+    >>> shared_arm_sds(np.array([[1.0, 4.0, 0.0], [3.0, 4.0, 9.0]]), [0, 1], scale="identity").round(4)
     array([1.4142, 0.    ])
     """
-    y = computed_if_small(y)
+    y = computed_if_small(by_block(y, np.take, indices=arms, axis=1))
     sds = column_moments(by_block(y, transform, scale=scale, over=over)).sd
     constant = agreement_of_blocks(transform_with_bound(block, scale=scale, over=over) for block in row_blocks(y))[0]
     return np.where(constant, 0.0, sds)
+
+
+def shared_control_sd(y: Rows, sd_of: sparse.csr_array, *, scale: str, over: TaskWeights | None = None) -> Array:
+    """Return the sd of the control of each contrast of a crossover, shape ``(K, ...)``; arguments as `shared_arm_sds`.
+
+    Examples
+    --------
+    >>> y, W = np.array([[1.0, 4.0], [3.0, 7.0]]), sparse.csr_array([[-1.0, 1.0]])
+    >>> shared_control_sd(y, W, scale="identity").round(4)
+    array([1.4142])
+    """
+    subtracted = np.unique(sd_of.indices[sd_of.data < 0])
+    return pooled_sd(shared_arm_sds(y, subtracted, scale=scale, over=over), sd_of[:, subtracted])
 
 
 def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:

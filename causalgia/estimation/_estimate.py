@@ -160,7 +160,7 @@ def estimate(
             "task_correlation=True: the effects have the dim 'position'; select one, or read a cg.Window"
         )
     request = Request(cluster, block, _as_covariate_names(covariates), target, weights, moderate)
-    limits, note = None, None
+    answer, limits, note = None, None, None
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
     else:
@@ -170,20 +170,22 @@ def estimate(
         if target == "population x words":
             effects = words_as_levels(effects)
         if crossover and effects.sizes["unit"] == 1 and target != "units":
-            one = _one_unit(effects, request, ci_prob)
-            return unfolded(one, given) if curves else one
-        effects = _load_unless_streamed(effects, request)
-        rescaled, exponents = rescale(effects)
-        estimator = estimate_crossover if crossover else estimate_parallel
-        answer = undo_rescale(estimator(rescaled, request), exponents, effects)
-        if of_means:
-            answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
-        elif crossover:
-            note = _size_note(effects, request)
-    estimates = _estimates_dataset(effects, answer, limits, request, ci_prob, curves=with_positions)
-    if task_correlation:
-        estimates = _with_task_columns(estimates, answer, given, request)
-    estimates = unfolded(estimates, given) if curves else estimates
+            check_one_unit(effects, request)
+        else:
+            effects = _load_unless_streamed(effects, request)
+            rescaled, exponents = rescale(effects)
+            estimator = estimate_crossover if crossover else estimate_parallel
+            answer = undo_rescale(estimator(rescaled, request), exponents, effects)
+            if of_means:
+                answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
+            elif crossover:
+                note = _size_note(effects, request)
+    columns = _one_unit(effects) if answer is None else _answer_columns(answer, limits, ci_prob, curves=with_positions)
+    estimates = _labeled(effects, *columns, request, ci_prob)
+    if answer is not None:
+        estimates = _with_covariance(estimates, answer.estimate.factor, curves=with_positions)
+        estimates = _with_task_columns(estimates, answer, given, request) if task_correlation else estimates
+    estimates = annotate(unfolded(estimates, given) if curves else estimates)
     return with_notes(estimates, note) if note else estimates
 
 
@@ -217,13 +219,14 @@ def _with_task_columns(estimates: xr.Dataset, answer: Answer, effects: xr.Datase
             warnings.simplefilter("ignore")  # the estimates themselves gave the warnings
             by_unit = estimate(each, cluster=_EACH, covariates=request.covariates, task_correlation=True)
         columns = by_unit[["task_correlation", "shared_covariance"]]
-        return annotate(
-            estimates.merge(columns.drop_attrs()).assign_attrs(task_correlation_df=by_unit.attrs["task_correlation_df"])
+        return estimates.merge(columns.drop_attrs()).assign_attrs(
+            task_correlation_df=by_unit.attrs["task_correlation_df"]
         )
+    labels = contrast_labels(estimates)
     tasks = estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
-    found = task_columns(answer.estimate.factor, contrast_labels(estimates), tasks)
+    found = task_columns(answer.estimate.factor, labels, tasks)
     df = min(int(answer.n_clusters.min()), len(answer.estimate.factor)) - 1
-    return annotate(estimates.assign(found).assign_attrs(task_correlation_df=df))
+    return estimates.assign(found).assign_attrs(task_correlation_df=df)
 
 
 def _as_covariate_names(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -242,8 +245,8 @@ def _load_unless_streamed(effects: xr.Dataset, request: Request) -> xr.Dataset:
     return in_memory(effects, but="unit")
 
 
-def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Dataset:
-    check_one_unit(effects, request)
+def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the columns and attrs of estimates from one unit, and warn."""
     # effects on these units need several draws of a random arm
     or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
     warnings.warn(
@@ -253,17 +256,14 @@ def _one_unit(effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Datas
     )
     ace = effects["ice"].to_numpy()[0].astype(np.float64)
     attrs = {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
-    columns = {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}
-    return _labeled(effects, columns, request, ci_prob, attrs)
+    return {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, attrs
 
 
-def _estimates_dataset(
-    effects: xr.Dataset, answer: Answer, limits: Limits | None, request: Request, ci_prob: float, *, curves: bool
-) -> xr.Dataset:
-    """Return the estimates of an answer, with t limits (None) or given ones, and labels and attrs of the effects."""
+def _answer_columns(
+    answer: Answer, limits: Limits | None, ci_prob: float, *, curves: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the columns and attrs of estimates from an answer, with t limits (None) or given ones."""
     e = answer.estimate
-    labels = contrast_labels(effects)
-    covariance = None if curves or len(labels) > MAX_COVARIANCE else _gram(e.factor)
     if limits is None:
         limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
     (p, lower, upper, others), exact = limits, e.se == 0
@@ -287,18 +287,20 @@ def _estimates_dataset(
     columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *trailing), e.ace.shape).astype(np.int64)
-    attrs = {"cluster": answer.cluster, "method": answer.method}
-    estimates = _labeled(effects, columns, request, ci_prob, attrs)
-    dims = estimates["ace"].dims
-    if covariance is None:
-        factor = _in_random_groups(e.factor) if curves else e.factor
-        return annotate(estimates.assign(factor=(("cluster", *dims), factor)))
-    estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), covariance))
-    return annotate(estimates.assign_coords(contrast_=labels))
+    return columns, {"cluster": answer.cluster, "method": answer.method}
+
+
+def _with_covariance(estimates: xr.Dataset, factor: Rows, *, curves: bool) -> xr.Dataset:
+    """Add the covariance of the estimates; of curves and of very many contrasts its factor."""
+    dims, labels = estimates["ace"].dims, contrast_labels(estimates)
+    if curves or len(labels) > MAX_COVARIANCE:
+        return estimates.assign(factor=(("cluster", *dims), _in_random_groups(factor) if curves else factor))
+    estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), _gram(factor)))
+    return estimates.assign_coords(contrast_=labels)
 
 
 def _labeled(
-    effects: xr.Dataset, columns: dict[str, Any], request: Request, ci_prob: float, attrs: dict[str, str]
+    effects: xr.Dataset, columns: dict[str, Any], attrs: dict[str, str], request: Request, ci_prob: float
 ) -> xr.Dataset:
     """Return columns of estimates with the labels and attrs of the effects, and what was requested."""
     source = effects["ice"] if "ice" in effects else effects["outcome"]

@@ -72,19 +72,6 @@ def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[A
     )
 
 
-def p_outside_floor(p: Array, distance: Array, floor: Array) -> Array:
-    """Return one-sided p of "the distance is at most 0", set to 1 where the distance is within the floor.
-
-    This is the test that belongs to intervals ``distance -+ max(half width, floor)`` at every level.
-
-    Examples
-    --------
-    >>> p_outside_floor(np.array([1e-9, 1e-9]), np.array([1e-8, 1e-3]), np.array([1e-7, 1e-7]))
-    array([1.e+00, 1.e-09])
-    """
-    return np.where((floor > 0) & (np.abs(distance) <= floor), 1.0, p)
-
-
 def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     r"""Add ``floor`` and ``below_floor`` to estimates; set p to 1 below it, and widen intervals to at least the floor.
 

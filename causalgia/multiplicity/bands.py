@@ -39,7 +39,7 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
-from causalgia.positions import folded, has_positions, is_folded, unfolded
+from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes, EstimateTable
@@ -170,14 +170,16 @@ def simultaneous(
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
     for members in sets:
-        half[members], critical[members] = _band_half_width(joint, members, used, se[members], ci_prob, n_draws, key)
+        half[members], critical[members] = _band_half_width(
+            joint, members, used, se[members], ci_prob, n_draws, key, curve=curves is not None
+        )
+    of_units = {} if curves is None else _rarity_columns(joint, sets)
     ace = table["ace"]
     open_ends, ends = open_ended(table, working, ci_prob), working.around(half.reshape(ace.shape))
     lower, upper = at_least_floor(table, *ends)
     limits = {"lower": np.where(open_ends, -np.inf, lower), "upper": np.where(open_ends, np.inf, upper)}
     limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ends} if open_ends.any() else {})
-    limits |= {} if curves is None else _rarity_columns(joint, sets)
-    out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
+    out = table.assign({name: (ace.dims, values) for name, values in (limits | of_units).items()})
     out.attrs |= {
         "band": used,
         "family": label,
@@ -186,7 +188,8 @@ def simultaneous(
     }
     out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
     out.attrs |= exploratory_attrs(out.attrs, family=family) if curves is None else {"over": "position"}
-    return annotate(with_notes(out if curves is None else unfolded(out, curves), *([why] if why else [])))
+    out = annotate(out if curves is None else unfolded(out, curves))
+    return with_notes(out, why) if why else out
 
 
 _CURVES = {None: "the positions of one curve", "all": "the positions of all curves"}
@@ -268,22 +271,29 @@ def _drawn_predictors(joint: JointEstimates) -> bool:
 
 
 def _band_half_width(
-    joint: JointEstimates, members: Codes, method: str, se: Array, ci_prob: float, n_draws: int, key: int
+    joint: JointEstimates,
+    members: Codes,
+    method: str,
+    se: Array,
+    ci_prob: float,
+    n_draws: int,
+    key: int,
+    *,
+    curve: bool,
 ) -> tuple[Array, Array]:
     """Return half-widths of a family's intervals, and the same in standard errors."""
     if method == "bonferroni":
         df = joint.working_scale(ci_prob).df.ravel()[members]
-        if is_folded(joint.estimates) and _drawn_predictors(joint):  # by chance predictors agree at some positions
+        if curve and _drawn_predictors(joint):  # by chance predictors agree at some positions
             df = np.full_like(df, df.min())
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
-        if is_folded(joint.estimates) and _arms_alone(joint):
+        if curve and _arms_alone(joint):
             return np.maximum(critical * se, rare_in_arms(joint, members, ci_prob=ci_prob)), critical
         return critical * se, critical
     if method == "sup_t":
         return sup_t(joint, members, ci_prob=ci_prob, n_draws=n_draws, key=key)
     if method == "bootstrap_t":
         units = units_to_resample(joint, method)
-        curve = is_folded(joint.estimates)
         result = by_bootstrap(units, members, se=se, ci_prob=ci_prob, n_draws=n_draws, key=key, curve=curve)
     else:
         result = by_multivariate_t(joint, members, ci_prob=ci_prob, key=key)

@@ -33,7 +33,8 @@ from causalgia.multiplicity.maxima import (
     scale_columns,
 )
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
-from causalgia.numerics.moments import ENOUGH, centered, cluster_sums, hall_coefficient, root_sum_squares, skewness
+from causalgia.multiplicity.tost import hall_coefficient
+from causalgia.numerics.moments import ENOUGH, centered, cluster_sums, root_sum_squares, skewness
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 

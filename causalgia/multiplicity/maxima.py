@@ -107,7 +107,7 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     single = len(maxima) - np.searchsorted(maxima, threshold.astype(block.dtype), side="left")
     shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
     shares[2] = np.maximum.accumulate(shares[2])
-    p_raw, p_single_step, p_step_down = (_restore_order(order, share) for share in shares)
+    p_raw, p_single_step, p_step_down = (share[np.argsort(order)] for share in shares)
     n_draws = len(maxima)
     rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
     if rank > n_draws:
@@ -127,12 +127,6 @@ def descending_order(observed: Array) -> npt.NDArray[np.intp]:
     array([1, 0, 2])
     """
     return np.argsort(-observed, kind="stable")
-
-
-def _restore_order(order: npt.NDArray[np.intp], values: Array) -> Array:
-    out = np.empty_like(values)
-    out[order] = values
-    return out
 
 
 _CHUNK_BYTES = 2**22

@@ -458,8 +458,8 @@ def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alph
     alpha
         Error rate of the directions.
     """
-    word = is_placebo_word(estimates)
-    m = min(int(word[rows].sum()) for rows in placebo_classes(estimates))
+    classes, word = placebo_classes(estimates), is_placebo_word(estimates)
+    m = min(int(word[rows].sum()) for rows in classes)
     k, beyond = int((~word).sum()), int(could_be[~word].sum(axis=0).max(initial=0))
     needed = words_needed(k, beyond, alpha) if beyond else 0
     if m >= needed:

@@ -13,7 +13,7 @@ from scipy import special
 from causalgia.analysis import exploratory_attrs
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates, p_outside_floor
+from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates
 from causalgia.estimation.ratios import null_value, unbounded, working_scale_of
 from causalgia.estimation.request import as_ci_prob
 from causalgia.multiplicity.families import estimates_of
@@ -23,6 +23,8 @@ from causalgia.types import Array, EstimateTable
 
 _FARTHEST = 1e100
 """Bound on a t, whose cube is a float."""
+_SAMPLED = ("population", "parents")
+"""Targets whose error comes from the sampled units alone, so that the skewness of the estimates applies."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def one_sided_p(
     >>> found.inside.round(4), found.above.round(4)
     (array([0.0228]), array([0.9772]))
     """
-    ace, se, df = ace_se_df(estimates)
+    (ace, se, df), floor = ace_se_df(estimates), floor_of_estimates(estimates)
     largest = np.maximum(np.maximum(np.abs(ace - lower), np.abs(ace - upper)), np.maximum(np.abs(ace), se))
     beyond = ~(largest < np.sqrt(np.finfo(float).max))
     if beyond.any():
@@ -113,7 +115,8 @@ def one_sided_p(
         t = np.clip(distance / np.where(error == 0, 1.0, error), -_FARTHEST, _FARTHEST)
         t = transformed(t, np.where(working.unclear, 0.0, hall))
     p = np.where(error == 0, np.where(sign * distance > 0, 0.0, 1.0), special.stdtr(df, -sign * t))
-    return OneSidedP(*p_outside_floor(p, away, floor_of_estimates(estimates)))
+    # 1 within the floor: the test that belongs to intervals of half width ``max(h, floor)`` at every level
+    return OneSidedP(*np.where((floor > 0) & (np.abs(away) <= floor), 1.0, p))
 
 
 def equivalence(estimates: EstimateTable, *, rope: tuple[float, float], ci_prob: float = 0.95) -> xr.Dataset:
@@ -346,3 +349,24 @@ def units_lacking_for_exact(estimates: xr.Dataset, level: float) -> Array:
     n, units, se = wide[0], wide[-2], wide[-1]
     lacks = np.ceil(round(3 / (1 - level), 9)) - n
     return np.where((se == 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
+
+
+def hall_coefficient(estimates: xr.Dataset) -> Array:
+    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where it is not known.
+
+    n is the number of independent contributions (``n_clusters``, else ``n_units``). The coefficient is also 0 for
+    targets with another source of variance (words, predictors, replicates), for which the skewness of units says
+    little.
+
+    Examples
+    --------
+    >>> one = {name: ("contrast", [x]) for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()}
+    >>> hall_coefficient(xr.Dataset(one)), hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])}))
+    (array([0.2]), array([0.]))
+    """
+    ace = estimates["ace"]
+    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
+    if "skewness" not in estimates or not counts or estimates.attrs.get("target", "population") not in _SAMPLED:
+        return np.zeros(ace.shape)
+    skewness, n = (estimates[name].broadcast_like(ace).transpose(*ace.dims) for name in ("skewness", counts[0]))
+    return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))

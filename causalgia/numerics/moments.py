@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +10,10 @@ import numpy.typing as npt
 from causalgia.numerics.row_blocks import Rows, extremes, first_row, mean_from, row_blocks, sum_in_order
 from causalgia.types import Array, Codes
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 _FAR = -650.0
 _LARGEST = 1e150  # its square is a float still
 ENOUGH = 25
 """Units per squared skewness below which a t interval covers less than its level."""
-_SAMPLED = ("population", "parents")
-"""Targets whose error comes from the sampled units alone, so that the skewness of the estimates applies."""
 
 
 def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
@@ -458,25 +452,3 @@ def untransformed(x: Array, a: Array) -> Array:
     near = inner > -0.5
     root = np.where(near, np.expm1(np.log1p(np.where(near, inner, 0.0)) / 3), np.cbrt(1 + inner) - 1)
     return np.where(still, y, 3 * root / safe)
-
-
-def hall_coefficient(estimates: xr.Dataset) -> Array:
-    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where it is not known.
-
-    n is the number of independent contributions (``n_clusters``, else ``n_units``). The coefficient is also 0 for
-    targets with another source of variance (words, predictors, replicates), for which the skewness of units says
-    little.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> one = {name: ("contrast", [x]) for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()}
-    >>> hall_coefficient(xr.Dataset(one)), hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])}))
-    (array([0.2]), array([0.]))
-    """
-    ace = estimates["ace"]
-    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
-    if "skewness" not in estimates or not counts or estimates.attrs.get("target", "population") not in _SAMPLED:
-        return np.zeros(ace.shape)
-    skewness, n = (estimates[name].broadcast_like(ace).transpose(*ace.dims) for name in ("skewness", counts[0]))
-    return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))

@@ -15,8 +15,9 @@ from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable
 from causalgia.estimation.ratios import null_value
 from causalgia.inputs import parse_json
+from causalgia.multiplicity.tost import hall_coefficient
 from causalgia.notes import notes_of
-from causalgia.numerics.moments import ENOUGH, hall_coefficient
+from causalgia.numerics.moments import ENOUGH
 from causalgia.paper.citations import Work, uses_skewness, works
 from causalgia.prior import Prior
 from causalgia.reporting._trial_report import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +39,10 @@ _COST = {True: 3.5, False: 3.0}
 """Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in another order."""
 
 
-def n_probe_rows(design: Design) -> int:
-    """Return the number of rows of the measurement: at most a hundredth of the trial, and 8 to 32."""
-    arms, units = _n_arms_and_units(design)
-    return arms * units
-
-
 def probe_cost(design: Design, predictor: Predictor) -> float:
     """Return the cost of the measurement, in answers of the predictor."""
     exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
-    return _COST[exact] * n_probe_rows(design)
+    return _COST[exact] * math.prod(_n_arms_and_units(design))
 
 
 def _n_arms_and_units(design: Design) -> tuple[int, int]:

@@ -44,7 +44,11 @@ def open_or_create(
     try:
         setup.trial.apply_settings(_as_part_settings(archive, len(setup.trial.predictor.parts)))
         plan = TurnPlan(setup.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
-        _check_units(archive, plan)
+        if list(archive.grid.turn_ends) != plan.ends.tolist():
+            raise StoreError(
+                f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); "
+                "give another path as store="
+            )
         other = archive.identity != identity
         if archive.missing or other:
             setup.probe(resumed=not other)
@@ -77,15 +81,6 @@ def _is_part_settings(part: object) -> bool:
             sizes = all(type(size) is int and 0 < size < 2**31 for size in batches.values())
             return not more and lengths and sizes and all(type(choice) is bool for choice in choices.values())
     return False
-
-
-def _check_units(archive: Archive, plan: TurnPlan) -> None:
-    """Raise StoreError if the store was made for other units."""
-    if list(archive.grid.turn_ends) != plan.ends.tolist():
-        raise StoreError(
-            f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); give "
-            "another path as store="
-        )
 
 
 def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:

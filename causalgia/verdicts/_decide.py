@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -32,7 +31,6 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.joint_methods import by_bootstrap
 from causalgia.multiplicity.placebo import TAIL_NOTE, resolution_note
-from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
@@ -41,7 +39,6 @@ from causalgia.verdicts.evidence import (
     CLAIMS,
     UNDECIDED,
     Evidence,
-    distance_to_rope,
     from_estimates,
     more_units,
     rule,
@@ -263,7 +260,7 @@ def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, fa
     if "placebo_word" in table and "placebo_word" not in estimates.variables:
         estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
     share, level = as_rare(rare, estimates), attrs["level"]
-    found = _with_unseen_error(from_estimates(estimates, rope, ci_prob=level, rare=share), level)
+    found = from_estimates(estimates, rope, ci_prob=level, rare=share)
     attrs = attrs | {"evidence": "tests", "rare": "none" if share is None else share}
     columns, attrs["families"] = _family_verdicts(found, attrs, family)
     columns |= _deciding_interval(estimates, found, columns, 1 - level)
@@ -301,16 +298,6 @@ def _deciding_interval(estimates: xr.Dataset, found: Evidence, columns: dict[str
     level = np.where(of_negligible, negligible, directional)
     level = np.where(open_to_both, np.maximum(directional, negligible), level)
     return {"lower": lower, "upper": upper, "interval_level": level}
-
-
-def _with_unseen_error(found: Evidence, level: float) -> Evidence:
-    """Set the error of exact effects with too few units for the level to at least 3/n."""
-    few = units_lacking_for_exact(found.effects, level)
-    if not few.any():
-        return found
-    n = found.effects["n_clusters" if "n_clusters" in found.effects else "n_units"]
-    unseen = np.where(few > 0, 3 / np.maximum(n.transpose(*found.effects["ace"].dims).to_numpy(), 1), 0.0)
-    return replace(found, errors=np.maximum(found.errors, np.minimum(unseen, 1.0)))
 
 
 def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
@@ -358,12 +345,12 @@ def _decide_by_band(
     key = root_key(deepcopy(rng))  # so that a Generator repeats the resamples of the band
     band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
     share = as_rare(rare, band)
-    found = _with_unseen_error(from_estimates(band, rope, ci_prob=level, rare=share), level)
+    found = from_estimates(band, rope, ci_prob=level, rare=share)
     dims = band["ace"].dims
     lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
     inside = (lower > found.region.lower) & (upper < found.region.upper) & (found.errors[1] <= 1 - level)
     claims = [
-        unbounded(band) | (units_lacking_for_exact(found.effects, level) > 0),
+        unbounded(band) | (found.lacking > 0),
         upper < found.region.lower,
         inside,
         lower > found.region.upper,
@@ -409,13 +396,14 @@ def _units_still_needed(
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
     of_rare = _units_lacking_for_rare(found, level)
-    more = more_units(distance_to_rope(found), found.sd, se, n.astype(np.int64), z=z)
     ace = effects["ace"].to_numpy()
+    distance = np.minimum(np.abs(ace - found.region.lower), np.abs(ace - found.region.upper))
+    more = more_units(distance, found.sd, se, n.astype(np.int64), z=z)
     within = (found.region.lower < ace) & (ace < found.region.upper)
     more = np.where(within & (more >= 0), np.maximum(more, of_rare), more)
     # 1: by its sd this trial would decide, and it does not, for few df or skewness, of which the sd knows nothing
     more = np.where(more == 1, -1, more)
-    few = np.maximum(units_lacking_for_exact(effects, level), np.where(found.too_few, of_rare, 0)).astype(np.int64)
+    few = np.maximum(found.lacking, np.where(found.too_few, of_rare, 0)).astype(np.int64)
     if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)

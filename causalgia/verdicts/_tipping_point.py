@@ -21,8 +21,8 @@ from causalgia.estimation.crossover import Estimate, from_factor
 from causalgia.estimation.floating_point import is_below_floor
 from causalgia.estimation.request import Request, clusters, unit_name
 from causalgia.multiplicity.placebo import placebo_region
-from causalgia.multiplicity.tost import t_limits
-from causalgia.numerics.moments import group_sums, hall_coefficient
+from causalgia.multiplicity.tost import hall_coefficient, t_limits
+from causalgia.numerics.moments import group_sums
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide

@@ -12,8 +12,13 @@ import xarray as xr
 from causalgia.estimation.ratios import null_value
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.multiplicity.placebo import rank_errors, tail_errors
-from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
-from causalgia.numerics.moments import hall_coefficient
+from causalgia.multiplicity.tost import (
+    ace_se_df,
+    hall_coefficient,
+    one_sided_p,
+    t_limits,
+    units_lacking_for_exact,
+)
 from causalgia.types import Array
 from causalgia.verdicts.rare_effects import missed_share, too_few_backgrounds, unseen
 from causalgia.verdicts.rope import Region, rope_region
@@ -54,6 +59,8 @@ class Evidence:
         Share of the backgrounds on which an effect must not be missed, None where no rare effects are assumed.
     too_few
         Which effects would be negligible, were there enough backgrounds for that share; of the shape of ``ace``.
+    lacking
+        Units that an effect without spread lacks for a verdict, 0 where none; of the shape of ``ace``.
     hall, unseen
         Of tests: the arguments of `causalgia.multiplicity.tost.one_sided_p`.
     """
@@ -65,6 +72,7 @@ class Evidence:
     sd: Array
     rare: float | None = None
     too_few: npt.NDArray[np.bool_] | bool = False
+    lacking: Array | float = 0.0
     hall: Array | float = 0.0
     unseen: Array | float = 0.0
 
@@ -85,11 +93,11 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
     array([1.   , 0.964, 0.072])
     """
-    _, se, _ = ace_se_df(estimates)
-    hall, null = hall_coefficient(estimates), null_value(estimates)
     missed, too_few = missed_share(estimates), too_few_backgrounds(estimates, rare, ci_prob)
     carried = carry_effects(estimates, estimates["ace"])
+    hall, (_, se, _), null = hall_coefficient(estimates), ace_se_df(estimates), null_value(estimates)
     could_add, found = unseen(estimates, hall), rope_region(rope, estimates, null)
+    lacking = units_lacking_for_exact(estimates, ci_prob)
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=could_add)
     signs = one_sided_p(estimates, null, null, ci_prob=ci_prob, hall=hall)
     unbounded = np.isinf(t_limits(estimates, ci_prob)[0])
@@ -102,11 +110,14 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
         above, below = (np.maximum(p, q) for p, q in zip((above, below), of_words(estimates), strict=True))
     errors = np.stack([below, inside, above])
     errors[:, unbounded] = 1.0
+    if lacking.any():  # of an effect without spread up to 3/n of the population may still differ
+        n = estimates["n_clusters" if "n_clusters" in estimates else "n_units"].transpose(*estimates["ace"].dims)
+        errors = np.maximum(errors, np.where(lacking > 0, np.minimum(3 / np.maximum(n.to_numpy(), 1), 1.0), 0.0))
     p_above, p_below = 1 - tests.above, 1 - tests.below
     columns = {"lfsr": np.minimum(signs.above, signs.below), "p_above": p_above, "p_below": p_below}
     columns |= {"p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
     columns |= {"missed_share": missed} if rare is not None else {}
-    return Evidence(carried, found, errors, columns, se, rare, would_be, hall, could_add)
+    return Evidence(carried, found, errors, columns, se, rare, would_be, lacking, hall, could_add)
 
 
 def union_interval(
@@ -135,12 +146,6 @@ def union_interval(
     lower = np.where(both, np.minimum(one[0], other[0]), np.where(directional > 0, one[0], other[0]))
     upper = np.where(both, np.maximum(one[1], other[1]), np.where(directional > 0, one[1], other[1]))
     return lower, upper
-
-
-def distance_to_rope(evidence: Evidence) -> Array:
-    """Return the distance of each effect from the nearest end of its region."""
-    ace, found = evidence.effects["ace"].to_numpy(), evidence.region
-    return np.asarray(np.minimum(np.abs(ace - found.lower), np.abs(ace - found.upper)))
 
 
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:

@@ -15,7 +15,7 @@ from scipy import special
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates, is_below_floor
 from causalgia.estimation.ratios import null_value
-from causalgia.numerics.moments import hall_coefficient
+from causalgia.multiplicity.tost import hall_coefficient, units_lacking_for_exact
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
@@ -66,6 +66,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     posterior = tree_group(groups, "posterior", "ace")
     draws = _as_draws(posterior["ace"], level)
     effects, moments = _posterior_context(groups, draws)
+    lacking = units_lacking_for_exact(effects, level) if "se" in effects else 0.0
     hall, null = hall_coefficient(effects), null_value(effects)
     found = rope_region(rope, effects, null)
     parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
@@ -101,7 +102,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     if "floor" in effects:
         errors, columns = _widen_to_floor(effects, found, errors, columns)
         carried = carried.assign(below_floor=(effects["ace"].dims, is_below_floor(effects)))
-    return Evidence(carried, found, errors, columns, summary["sd"], share, too_few & (outside <= 1 - level))
+    would_be = too_few & (outside <= 1 - level)
+    return Evidence(carried, found, errors, columns, summary["sd"], share, would_be, lacking)
 
 
 def _inside_with_unseen(

@@ -195,7 +195,11 @@ def power(
         if spread is None:
             check_tau_known(noise, pilot)
         n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(contrast.n_compared)
-        _check_backgrounds_left(n, n_backgrounds)
+        if (n < 2).any():
+            raise EstimateError(
+                f"n_backgrounds={quoted(n_backgrounds)}: {float(n.min()):.2g} of them would keep two barcodes in every "
+                "arm, and an average needs 2; plan more backgrounds, or more barcodes"
+            )
     error = design_error(layers, inverse, R, n)
     alpha = contrast.level(size, error)
     found = {
@@ -211,14 +215,6 @@ def power(
     out = xr.Dataset(found, attrs={"scale": "log2", "ci_prob": contrast.ci_prob, **of_q, "question": question})
     order = ("contrast", "task", "true_effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
-
-
-def _check_backgrounds_left(n: xr.DataArray, planned: Any) -> None:
-    if (n < 2).any():
-        raise EstimateError(
-            f"n_backgrounds={quoted(planned)}: {float(n.min()):.2g} of them would keep two barcodes in every arm, and "
-            "an average needs 2; plan more backgrounds, or more barcodes"
-        )
 
 
 def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
