@@ -64,7 +64,7 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If a variable has a dim position that is not followed by task, or a task without a position.
+        If there is no dim task, or a variable has a dim position that is not followed by task.
 
     Examples
     --------
@@ -73,6 +73,11 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
     >>> columns["task"].values.tolist(), columns["ace"].values
     (['a at 0', 'b at 0', 'a at 8', 'b at 8'], array([[0., 1., 2., 3.]]))
     """
+    if "task" not in curves.dims:
+        raise OutcomesError(
+            "no dim 'task' after 'position': .sel(task=[...]) keeps it where one task is selected, and "
+            ".expand_dims(task=['...'], axis=-1) adds it to effects of your own"
+        )
     positions, tasks = positions_of(curves), curves["task"].to_numpy()
     variables: dict[Any, Any] = {}
     for name, variable in curves.variables.items():

@@ -73,6 +73,14 @@ def test_a_fold_is_undone():
         folded(data.drop_vars("position"))
 
 
+def test_curves_without_tasks_say_how_to_have_one():
+    ice = xr.Dataset({"ice": (("unit", "contrast", "position"), RNG.normal(size=(5, 2, 3)))})
+    ice = ice.assign_coords(contrast=["a", "b"], position=range(3))
+    with pytest.raises(OutcomesError, match="no dim 'task' after 'position'.*expand_dims"):
+        cg.estimate(ice)
+    assert cg.estimate(ice.expand_dims(task=["K562"], axis=-1))["ace"].shape == (2, 3, 1)
+
+
 def test_critical_values_are_those_of_independent_and_of_equal_statistics():
     many = critical_values(np.eye(30), np.full(30, np.inf), ci_prob=0.95, n_draws=99_999, rng=0)
     assert abs(many[0] - special.ndtri((1 + 0.95 ** (1 / 30)) / 2)) < 0.02
