@@ -45,7 +45,7 @@ test: demo lint suite
 suite: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
-# Every file of tests compiled once, the kernels that most tests meet (11 s) and memelite's (100 s): in a new checkout
+# Every file of tests compiled once, the kernels that most tests meet (11 s) and memelite's (40 s): in a new checkout
 # pytest's processes would each compile all of them at the same time.
 KERNELS = import causalgia as cg; cg.infer(cg.from_effects([0.0] * 40, se=[1.0] * 40), rng=0); \
 	cg.KletShuffle(of=['ACGTTGCAACGGTACCATGCAT' * 3] * 4, k=3).sample(4, rng=0)
