@@ -185,7 +185,7 @@ def _line(row: xr.Dataset) -> str:
 _HEAD = """# Validation: is it calibrated?
 
 Written by `python benchmarks/validate.py`; the same code with fewer trials runs with every change and fails outside the
-band.
+band, or where a method that is shown failing here is nearer to the promise than to this page.
 
 Every line counts something over repeated trials whose truth is known. The *trial* is the replicate. The band is where
 the figure may lie if the promise holds: two-sided where exactness is promised, one-sided where the promise is "at most"

@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     found = {}
     with local_cluster(2) as client:
         for name, (verb, n) in VERBS.items():
-            size = n // 10 if quick else n
+            size = max(4, n // 40) if quick else n
             times = interleaved(
                 {
                     f"{name}: 2 bare processes": lambda seed, verb=verb, n=size: bare(client, verb, n, seed),

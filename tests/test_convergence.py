@@ -7,7 +7,14 @@ import pytest
 import xarray as xr
 
 from causalgia.errors import ConvergenceError, ConvergenceWarning
-from causalgia.posterior.posterior_tree import check_convergence, check_n_draws, convergence_failures, diagnose
+from causalgia.posterior.posterior_tree import (
+    MAX_RHAT,
+    MIN_ESS,
+    check_convergence,
+    check_n_draws,
+    convergence_failures,
+    diagnose,
+)
 
 GENERATOR = np.random.default_rng(0)
 GOOD = GENERATOR.normal(size=(4, 1000, 3))
@@ -91,3 +98,10 @@ def test_the_worst_rows_come_first() -> None:
     for line in convergence_failures(diagnostics):
         places = [line.index(f"contrast {name} ") for name in ("c1", "c5", "c3")]
         assert places == sorted(places)
+
+
+def test_the_limits_of_convergence_are_allowed() -> None:
+    at = xr.Dataset({"rhat_mu": MAX_RHAT, "ess_bulk_mu": float(MIN_ESS)}, attrs={"divergences": 0})
+    assert convergence_failures(at) == []
+    beyond = at.assign(rhat_mu=np.nextafter(MAX_RHAT, 2), ess_bulk_mu=np.nextafter(MIN_ESS, 0))
+    assert [line.partition(" of ")[0] for line in convergence_failures(beyond)] == ["rhat", "ess_bulk"]

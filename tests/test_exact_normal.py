@@ -21,6 +21,7 @@ from causalgia.posterior.density_grids import (
     _equal_strata,
     _has_converged,
     _level_crossings,
+    _narrow_support,
     gauss_rule,
     refine_by_spline,
     resolve_density,
@@ -719,3 +720,10 @@ def test_quantiles_of_0_and_1_are_the_ends_of_the_support(sd: float, middle: flo
     assert law.cdf(found[0]) < 1e-11
     assert law.sf(found[1:3]).max() < 1e-11
     np.testing.assert_allclose(found[3:], law.ppf([1e-6, 1 - 1e-6]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("at", [0.3, 2.0, 40.0])
+def test_a_density_as_narrow_as_rounding_has_a_support_all_the_same(at: float) -> None:
+    start, stop = _narrow_support(lambda v: -(((v - at) / (1e-14 * at)) ** 2), 0.0, 50.0)
+    assert start <= at <= stop
+    assert stop - start <= 1e-11 * at

@@ -496,3 +496,16 @@ def test_draws_say_the_density_of_each_effect_at_their_tau_and_mu() -> None:
     at = [int(draws.tau.argmin()), 3, 17]
     expected = [convolved(effect - draws.mu[i], se, float(draws.tau[i]), 4.0) for i in at]
     np.testing.assert_allclose(found[at], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_center_of_many_effects_ends_where_next_to_nothing_is_left_on_either_side(sign: int) -> None:
+    """A second group of effects holds the density of mu up on one side alone, farther out than 7 sd of its mode."""
+    effect, noise = sign * np.append(np.linspace(-0.03, 0.03, 14), 8 + np.linspace(-0.03, 0.03, 12)), np.full(26, 0.01)
+    prior = Prior(mu_sd=3, tau="half_normal", tau_scale=0.3)
+    shared = linear_part(fixed_effects_design(26, None, prior), Noise(noise))
+    surface = hyper_posterior(StudentModel(effect, noise, shared, prior, 4.0)).surface
+    density = surface.probability / np.outer(np.diff(surface.a), np.diff(surface.b))
+    assert density[:, [0, -1]].max() < np.exp(-15.5) * density.max()  # 16 nats at the points, and cells lie within
+    assert surface.b[-1] == pytest.approx(-surface.b[0])
+    assert surface.b[-1] > np.arcsinh(7.0)

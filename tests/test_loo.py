@@ -24,6 +24,7 @@ from causalgia.posterior.pointwise_likelihood import (
     _draw_in_turn,
     draw_weights,
     left_out_log_density,
+    normal_log_density,
 )
 from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
 from causalgia.posterior.spike_and_slab import spike_and_slab
@@ -383,3 +384,20 @@ def test_a_turn_of_components_leaves_the_inverse_of_the_new_covariance() -> None
     np.testing.assert_allclose(density, expected, rtol=1e-9)
     np.testing.assert_allclose(inverse, np.linalg.inv(whole + np.diag(variance[now])), atol=1e-10)
     np.testing.assert_allclose(product, inverse @ effect, atol=1e-10)
+
+
+@pytest.mark.parametrize("factors", [0, 1, 3])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_density_of_an_estimate_given_the_others_is_that_of_dense_matrices(factors: int, whole: bool) -> None:
+    generator = np.random.default_rng(4)
+    loadings, own = generator.normal(size=(5, factors)), generator.uniform(0.3, 2, 5)
+    sigma, tau = np.diag(own) + loadings @ loadings.T, np.array([0.0, 0.7, 3.0])
+    residual = generator.normal(size=(3, 5))
+    noise = Noise(np.diagonal(sigma).copy(), whole=sigma) if whole else Noise(own, loadings if factors else None)
+    found = normal_log_density(residual, noise, tau)
+    for row, t, r in zip(found, tau, residual, strict=True):
+        law = multivariate_normal(np.zeros(5), sigma + t**2 * np.eye(5))
+        for k in range(5):
+            others = np.arange(5) != k
+            rest = multivariate_normal(np.zeros(4), law.cov[np.ix_(others, others)])
+            np.testing.assert_allclose(row[k], law.logpdf(r) - rest.logpdf(r[others]), atol=1e-10)

@@ -37,7 +37,7 @@ def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement()
     gata1, ebox, ap1, ets, hnf4, repressor = WORDS
     pairs = [(ap1, repressor), (gata1, ebox), (ets, repressor), (ebox, gata1), (hnf4, repressor), (gata1, ebox)]
     oracle = cg.zoo.oracle("gata1_like")
-    found = cg.propose(sequences=planted(pairs, 900), predictor=oracle, method="modisco", rng=0)
+    found = cg.propose(sequences=planted(pairs, 600), predictor=oracle, method="modisco", rng=0)
     assert found.attrs["both_strands"]
     assert "threshold" not in found
     words = [spelled(word) for word in found["consensus"].values.tolist()]

@@ -261,6 +261,21 @@ def test_doors():
         noise_of(doubled.assign_coords(contrast_=["a", "b", "c"]).assign_attrs(errors="known"), "a")
 
 
+@pytest.mark.parametrize("n", [2, 6])
+def test_contrasts_are_sums_of_others_below_an_eigenvalue_of_a_trillionth_for_each(n):
+    for least, whole in ((0.8e-12 * n, False), (1.2e-12 * n, True)):
+        correlation = np.eye(n)
+        correlation[0, 1] = correlation[1, 0] = 1 - least
+        table = from_effects(np.ones(n), covariance=np.eye(n)).assign(
+            covariance=(("contrast", "contrast_"), correlation)
+        )
+        if whole:
+            assert noise_of(table, "effect").whole is not None
+        else:
+            with pytest.raises(InferenceError, match="is a sum of other contrasts"):
+                noise_of(table, "effect")
+
+
 def test_one_contrast_needs_no_covariance():
     noise = noise_of(screen(50, 1), "a")
     assert noise.variances.shape == (1,)

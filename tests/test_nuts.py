@@ -214,15 +214,16 @@ def test_too_few_draws_and_improper_priors_are_refused_before_sampling() -> None
 # ---------------------------------------------------------------- what becomes of draws, given exact ones
 
 
-def many_effects(*, correlation: float = 0.0) -> FamilyData:
-    """Return forty estimates on a line in one covariate, four of them far from it, with errors far from 1."""
+def many_effects(*, correlation: float = 0.0, covariates: int = 1) -> FamilyData:
+    """Return forty estimates on a line in the first covariate, four of them far from it, with errors far from 1."""
     rng = np.random.default_rng(12)
     x, se = np.linspace(-1, 2, 40), 8.0 * rng.uniform(0.6, 1.4, 40)
     effect = 16.0 * x + np.where(np.arange(40) % 10 == 3, 40.0, 0.0) + se * rng.normal(size=40)
     near = correlation ** np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
     table = from_effects(effect, covariance=np.outer(se, se) * near) if correlation else from_effects(effect, se=se)
     prior = Prior(mu_sd=80, tau_scale=40, standardized=False)
-    return next(family_data(table, [np.arange(40)], x[:, None], prior))
+    columns = np.column_stack([x, np.sin(5 * x), np.abs(x)])[:, :covariates]
+    return next(family_data(table, [np.arange(40)], columns, prior))
 
 
 def with_draws(monkeypatch: pytest.MonkeyPatch, values: dict[str, np.ndarray]) -> None:
@@ -234,11 +235,12 @@ def with_draws(monkeypatch: pytest.MonkeyPatch, values: dict[str, np.ndarray]) -
     monkeypatch.setattr("causalgia.posterior.nuts.sample_nuts", sample)
 
 
+@pytest.mark.parametrize("covariates", [1, 3])
 @pytest.mark.parametrize("law", ["normal", "student_t"])
 def test_of_exact_draws_the_moments_and_densities_are_those_of_the_exact_engine(
-    law: str, monkeypatch: pytest.MonkeyPatch
+    law: str, covariates: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    family = many_effects()
+    family = many_effects(covariates=covariates)
     exact = fit_family(family, law, "exact", n_draws=4_000, key=0)
     values = {name: exact.draws[name] / noise_unit(family.noise) for name in ("ace", "mu", "tau", "beta")}
     with_draws(monkeypatch, values)
@@ -278,10 +280,11 @@ def test_few_effects_of_a_normal_law_have_densities_by_either_engine(monkeypatch
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("covariates", [1, 2])
 def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(
-    monkeypatch: pytest.MonkeyPatch,
+    covariates: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    family = many_effects()
+    family = many_effects(covariates=covariates)
     exact = mixture(family.effect, family.noise, family.prior, covariates=family.covariates)
     unit, variances, generator = noise_unit(family.noise), family.noise.variances, np.random.default_rng(2)
     drawn = exact.draw(4_000, generator)
@@ -299,7 +302,7 @@ def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engi
     np.testing.assert_allclose(found.moments["sd"], exact.sd, rtol=0.1)
     for name in ("lfsr", "lfdr", "shrinkage"):  # the grids of scales differ a little
         np.testing.assert_allclose(found.moments[name], getattr(exact, name), atol=0.05, err_msg=name)
-    near = many_effects(correlation=1e-7)
+    near = many_effects(correlation=1e-7, covariates=covariates)
     assert near.noise.whole is not None
     with_draws(monkeypatch, {name: value[:, :200] for name, value in values.items()})
     again = fit_family(near, "spike_and_slab", "nuts", n_draws=800, key=1)

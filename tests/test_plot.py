@@ -12,11 +12,13 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 from test_reporting import EFFECT, estimates
 
 import causalgia as cg
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.plot import forest, save_forest
+from causalgia.plot.style import axes_or_new, fit_to_page
 
 
 def points(axes, label):
@@ -258,3 +260,15 @@ def test_ropes_that_differ_are_bars():
 def test_panels_of_decisions_are_saved(tmp_path):
     two = estimates(5, tasks=("K562", "HepG2"))
     assert save_forest(cg.decide(two, rope=(-0.02, 0.02)), tmp_path / "forest.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize(("label", "times"), [("ACE", 1), ("a label as long as this one, again " * 4, 3)])
+def test_a_page_is_laid_out_again_only_where_a_text_was_broken(monkeypatch, label, times):
+    """Laying out takes most of what a picture takes, and with nothing broken the next time would say the same."""
+    axes, laid = axes_or_new(None, 4.0, 3.0), []
+    axes.set_xlabel(label)
+    lay_out = Figure.draw_without_rendering
+    monkeypatch.setattr(Figure, "draw_without_rendering", lambda figure: (laid.append(figure), lay_out(figure)))
+    fit_to_page(axes)
+    assert 1 <= len(laid) <= times
+    assert ("\n" in axes.get_xlabel()) == (len(laid) > 1)

@@ -439,7 +439,7 @@ def test_random_answers_confirm_next_to_nothing(seed):
 
     def answer(x):
         views = np.lib.stride_tricks.sliding_window_view(x, 6, axis=2)
-        return np.maximum(np.einsum("nclw,kcw->nkl", views, kernels), 0).max(axis=2) @ head
+        return np.maximum(np.tensordot(views, kernels, axes=((1, 3), (1, 2))), 0).max(axis=1) @ head
 
     network = cg.FunctionPredictor(answer, tasks=["a"], scale="none")
     found = cg.discover(network, cg.Uniform(length=41).sample(60, rng=seed), n_units=100, rng=seed)
@@ -728,8 +728,10 @@ def reader(seed, *shares, weakly=0.05):
     weak = np.random.default_rng(seed).normal(size=(8, 4, 5))
 
     def answer(x):
-        seen = np.lib.stride_tricks.sliding_window_view(x, 5, axis=2)
-        out = weakly * np.maximum(np.einsum("ublk,fbk->ufl", seen, weak), 0).mean(axis=(1, 2))
+        out = np.zeros(len(x))
+        if weakly:
+            seen = np.lib.stride_tricks.sliding_window_view(x, 5, axis=2)
+            out += weakly * np.maximum(np.tensordot(seen, weak, axes=((1, 3), (1, 2))), 0).mean(axis=(1, 2))
         letters = decode(x.argmax(axis=1).astype(np.uint8))
         for share, word in zip(shares, ("GATTACA", "CCGTAAC"), strict=True):
             out += 2 * share * np.array([word in row for row in letters])

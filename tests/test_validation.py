@@ -7,7 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -33,6 +35,18 @@ def with_known_spread(row: Row) -> Row:
     return replace(row, mcse=sd / row.n_trials**0.5, n_trials=kept["n_trials"])
 
 
+def holds(row: Row) -> bool:
+    """Return whether a row of the gate says what that of the page says.
+
+    That a method fails, the page shows. With the fewer trials of the gate its figure may well lie inside of a band at
+    the level of the whole table, so that it has to lie nearer to the page's figure than to the nominal one.
+    """
+    kept = KEPT.get(row.name)
+    if row.claim != "fails" or kept is None:
+        return with_known_spread(row).passes(EACH)
+    return Row(**kept).passes(EACH) and abs(row.value - kept["value"]) < abs(row.value - row.nominal)
+
+
 def test_names_are_different() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
 
@@ -42,8 +56,27 @@ def test_what_is_promised_happens(check) -> None:
     n = REPORTED if check.claim == "reported" and check.quick > FEW else check.quick
     row = check.row(n)
     assert row.n_trials >= n
-    row = with_known_spread(row)
-    assert row.passes(EACH), f"{row.name}: {row.value:.4f}, band {row.band(EACH)}"
+    assert holds(row), f"{row.name}: {row.value:.4f}, band {with_known_spread(row).band(EACH)}"
+
+
+FAILING = [check for check in CHECKS if check.claim == "fails" and check.name in KEPT]
+
+
+@pytest.mark.parametrize("check", FAILING, ids=lambda check: check.name)
+def test_a_method_that_is_shown_failing_is_seen_where_it_fails_no_more(check) -> None:
+    page = Row(**KEPT[check.name])
+    assert holds(replace(page, n_trials=check.quick))
+    assert not holds(replace(page, value=page.nominal, n_trials=check.quick))
+
+
+def test_of_all_methods_shown_failing_other_draws_would_rarely_be_taken_for_sound() -> None:
+    """And as rarely one that became sound for failing: by the normal law, docs/testing.md names the sum."""
+    chances = []
+    for check in FAILING:
+        page = KEPT[check.name]
+        se = page["mcse"] * np.sqrt(page["n_trials"] / check.quick)
+        chances.append(stats.norm.sf(abs(page["value"] - page["nominal"]) / 2 / se) if se else 0.0)
+    assert sum(chances) < 0.03
 
 
 def test_the_page_says_yes_and_no() -> None:

@@ -275,20 +275,23 @@ def fit_to_page(*several: Axes) -> None:
     if figure is None or (len(several) == 1 and sum(axes.get_subplotspec() is not None for axes in figure.axes) > 1):
         return
     bars = [image.colorbar.ax for axes in several for image in axes.images if image.colorbar is not None]
+    _lay_out(figure)
     for _ in range(2):  # what is broken gives room to, or takes it from, the axes
-        _lay_out(figure)
-        page = figure.bbox
+        page, broken = figure.bbox, False
         for axes in several:
             inside, place = axes.get_window_extent(), axes.get_subplotspec()
             right = page.x1 if place is None or place.is_last_col() else inside.x1
-            _break_lines(axes._left_title, right - inside.x0, across=True, flowing=True)  # type: ignore[attr-defined]
+            heading: Any = axes._left_title  # type: ignore[attr-defined]
+            broken |= _break_lines(heading, right - inside.x0, across=True, flowing=True)
             middle = (inside.x0 + inside.x1) / 2
-            _break_lines(axes.xaxis.label, 2 * min(middle - page.x0, page.x1 - middle), across=True)
+            broken |= _break_lines(axes.xaxis.label, 2 * min(middle - page.x0, page.x1 - middle), across=True)
         for axes in (*several, *bars):
             inside = axes.get_window_extent()
             middle = (inside.y0 + inside.y1) / 2
-            _break_lines(axes.yaxis.label, 2 * min(middle - page.y0, page.y1 - middle), across=False)
-    _lay_out(figure)
+            broken |= _break_lines(axes.yaxis.label, 2 * min(middle - page.y0, page.y1 - middle), across=False)
+        if not broken:
+            break
+        _lay_out(figure)
     for axes in several:
         found, heading = axes.get_legend(), axes._left_title  # type: ignore[attr-defined]
         if found is not None and heading.get_text() and heading.get_window_extent().overlaps(found.get_window_extent()):
@@ -302,16 +305,23 @@ def _lay_out(figure: Figure) -> None:
         figure.draw_without_rendering()
 
 
-def _break_lines(text: Any, room: float, *, across: bool, flowing: bool = False) -> None:
-    """Break the lines of a text that is longer than its room in pixels; a flowing one is filled anew."""
-    box = text.get_window_extent()
+def _break_lines(text: Any, room: float, *, across: bool, flowing: bool = False) -> bool:
+    """Break the lines of a text that is longer than its room in pixels; a flowing one is filled anew.
+
+    Returns
+    -------
+    bool
+        Whether the text is another.
+    """
+    before, box = text.get_text(), text.get_window_extent()
     long = box.width if across else box.height
-    if not text.get_text() or long <= room:
-        return
-    lines = text.get_text().split("\n")
+    if not before or long <= room:
+        return False
+    lines = before.split("\n")
     most = max(8, int(0.97 * room / long * max(map(len, lines))))
     lines = [" ".join(lines)] if flowing else lines
     text.set_text("\n".join(fill(line, most) for line in lines))
+    return bool(text.get_text() != before)
 
 
 def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:

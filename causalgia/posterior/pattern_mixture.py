@@ -7,7 +7,7 @@ at 0. In the eigenvectors of V_j every ``V_j + w^2 U_k`` is diagonal plus rank r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,6 @@ _ROOT_HALF = 0.7071067811865476
 _NEGLIGIBLE = 1e-14  # posterior probability of a component that is left out
 _FIRST, _MORE = 60, 40  # columns of the convex programme at first, and added at each round
 _OPTIMAL = 1e-8  # excess of the gradient at which the programme is solved
-_UNUSED = 1e-12
 
 Rotation = tuple[Array, Array]
 """Eigenvalues (b, T) and eigenvectors (b, T, T) of the error covariances of a block of contrasts."""
@@ -41,12 +40,6 @@ class PatternLaw:
     """w of each component, (C,); 0 for the point mass."""
     weight: Array
     """pi, (C,); sums to 1."""
-
-    def used(self) -> PatternLaw:
-        """Return the law without components of weight 0."""
-        some = self.weight > _UNUSED
-        share = self.weight[some] / self.weight[some].sum()
-        return replace(self, pattern=self.pattern[some], scale=self.scale[some], weight=share)
 
 
 def pattern_grid(patterns: list[Pattern], scales: Array) -> PatternLaw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -195,15 +196,22 @@ def t_components(nu: float, farthest: float) -> Components:
     >>> round(float(density) * 1e9, 4)  # 12 (4 + 100^2)^-2.5
     1.1988
     """
-    depth = 2 * _NATS / nu
-    lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
-    upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
+    lower, upper = _ends_of_mixing(nu)
     lower -= min(float(np.log1p(farthest**2 / nu)), _DEEPEST)
     spacing = min(_SPACING * float(np.sqrt(2 / (nu + 1))), _WIDEST)
     n = max(24, int(np.ceil((upper - lower) / spacing)) + 1)
     x = np.linspace(upper, lower, n)
     weight = np.exp(nu / 2 * (x - np.expm1(x)))
     return Components(np.exp(-x), weight / weight.sum())
+
+
+@lru_cache(maxsize=64)
+def _ends_of_mixing(nu: float) -> tuple[float, float]:
+    """Return the log lambda below and above the peak of its density where it has fallen by exp(-20)."""
+    depth = 2 * _NATS / nu
+    lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
+    upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
+    return lower, upper
 
 
 @dataclass(frozen=True, eq=False)
