@@ -153,7 +153,9 @@ def test_factor_levels_are_coordinates():
     np.testing.assert_array_equal(outcomes["distance"], [np.nan, 3, 40])
     assert outcomes["strand"].values.tolist() == ["", "+", "-"]
     np.testing.assert_array_equal(outcomes["known"], [np.nan, 1, 0])
-    factorial = cg.run(design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, bases="C")})), predictor(), rng=0)
+    factorial = cg.run(
+        design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, bases="C")})), predictor(), rng=0
+    )
     assert factorial["A"].dtype.kind == "i"
 
 

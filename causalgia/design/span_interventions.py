@@ -225,7 +225,7 @@ class Mutate(Intervention):
         pattern = as_pattern("".join(map(str, bases)) if isinstance(bases, list | tuple) else bases)
         if len(pattern) != len(at):
             raise DesignError(
-                f"mutation: {len(at)} position(s) but {len(pattern)} base(s) in bases={quoted(self.bases)}; give one each"
+                f"mutation: {len(at)} position(s) but {len(pattern)} base(s), bases={quoted(self.bases)}; give one each"
             )
         if len(set(at)) < len(at):
             raise DesignError(f"mutation: a position is named twice in at={at}; name each once")
