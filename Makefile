@@ -58,10 +58,13 @@ compiled-bare: $(BARE)/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -c "$(KERNELS)"
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest --collect-only -qq -m 'not torch and not long and not once' $(ELSEWHERE)
 
-# While one works: what changed since a commit (SINCE=main), and a few tests of every room.
+# While one works: what changed since a commit (SINCE=main), and a few tests of every room; types are checked beside the tests,
+# and what they say is shown after them.
 quick: setup
-	$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE))
+	$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
+	@types=$$(mktemp); $(BIN)/mypy >"$$types" 2>&1 & typed=$$!; \
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE)); \
+	tested=$$?; wait $$typed; typed=$$?; cat "$$types"; rm "$$types"; exit $$((tested + typed))
 
 # The same tests, and which lines they reach; nothing hangs on the figure.
 coverage: setup

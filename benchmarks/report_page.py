@@ -33,14 +33,14 @@ def usual_trial(path: Path) -> Path:
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=1_000)
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan, progress=False)
-    return cg.report(cg.analyze(outcomes, rng=0), to=path, outcomes=outcomes)
+    return cg.report(cg.analyze(outcomes, rng=0), path=path, outcomes=outcomes)
 
 
 def many_effects(path: Path, n: int) -> Path:
     """Write the page of verdicts on `n` effects."""
     ace = np.random.default_rng(0).normal(size=n)
     names = [f"motif {i}" for i in range(n)]
-    return cg.report(cg.decide(cg.from_effects(ace, se=np.full(n, 0.3), names=names), rope=(-0.1, 0.1)), to=path)
+    return cg.report(cg.decide(cg.from_effects(ace, se=np.full(n, 0.3), names=names), rope=(-0.1, 0.1)), path=path)
 
 
 def opened(path: Path, browser: str, repeats: int) -> float:

@@ -71,7 +71,7 @@ def many(n: int, n_null: int, length: int = 249, n_timed: int = 20_000) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         files = write(Path(folder), n)
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-        null = cg.MatchedVariants(of="genome", least=50)
+        null = cg.MatchedVariants(of="genome", min_nulls=50)
         experiment = cg.experiments.variants(*files, length=length, null=null, n_null=n_null)
         experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False, keep="effects"))
         spent = time.process_time() - start
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     batch = predictor.resolve_batch_size(size.length)
 
     def scored(key: int) -> None:
-        null = cg.MatchedVariants(of="genome", least=50, seed=key)
+        null = cg.MatchedVariants(of="genome", min_nulls=50, seed=key)
         experiment = cg.experiments.variants(*files, length=size.length, null=null, n_null=n_null)
         experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False, keep="effects"))
 

@@ -18,7 +18,7 @@ project = "causalgia"
 author = "The causalgia developers"
 release = version = causalgia.__version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
-exclude_patterns = ["_build", "_templates", "conf.py", "api_pages.py", "_schema_table.md", "decisions/*"]
+exclude_patterns = ["_build", "_templates", "*.py", "_schema_table.md", "howto/_*.md", "decisions/*"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
 templates_path = ["_templates"]
@@ -63,5 +63,7 @@ def schema_table() -> str:
 (HERE / "_schema_table.md").write_text(schema_table())
 sys.path.insert(0, str(HERE))
 import api_pages  # noqa: E402
+import trial_file_tables  # noqa: E402
 
 api_pages.write()
+trial_file_tables.write()

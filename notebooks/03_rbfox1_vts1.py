@@ -311,7 +311,7 @@ print(table.attrs["sentences"])
 
 # %%
 exponential = cg.zoo.load("rbfox1_like", network="exponential", member=1)
-filters = cg.attribution.filters(exponential, "second", cg.Uniform(length=41).sample(5_000, rng=0), at="input")
+filters = cg.attribution.filters(exponential, "second", cg.Uniform(length=41).sample(5_000, rng=0), side="input")
 busiest = filters["n_sites"].argsort().values[::-1][:4]
 figure = Figure(figsize=(9, 3.6), layout="constrained")
 for axes, row in zip(figure.subplots(2, 2).ravel(), busiest, strict=True):
@@ -332,7 +332,7 @@ for row in busiest:
     members[f"without {channel}"] = cg.attribution.Nullified(exponential, "first.0", channel)
 word = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
 removal = cg.Design(null=cg.Uniform(length=41), arms=word, n_units=300)
-outcomes = cg.run(removal, cg.Ensemble(members, of="architectures"), rng=0, progress=False)
+outcomes = cg.run(removal, cg.Ensemble(members, differ_by="architectures"), rng=0, progress=False)
 lost = cg.contrast(outcomes, contrasts={"UGCAUG": "UGCAUG - placebo"}, over="model", control="intact")
 changes = cg.estimate(lost).isel(task=0)
 print(changes[columns[:3]].to_dataframe()[columns[:3]].round(2).to_string())

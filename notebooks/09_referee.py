@@ -150,9 +150,9 @@ if folder:
 
 # %%
 if folder:
-    page = cg.report(decisions, to=out / "report.html")
+    page = cg.report(decisions, path=out / "report.html")
     print(f"{page.name}: {page.stat().st_size / 2**20:.1f} MiB")
     print(cg.methods(decisions).methods)
     print()
     print(cg.paper.checklist(decisions, refutation=refutation))
-    display(HTML(cg.table(decisions, to="html")))
+    display(HTML(cg.table(decisions, format="html")))

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "causalgia"
+FILES = sorted(PACKAGE.rglob("*.py"))
 CONTRACTS = ROOT / ".importlinter"
 
 
@@ -68,6 +72,12 @@ HEAVY = {
     "numba": ("numba",),
     "pymc, arviz and nutpie": ("pymc", "arviz", "nutpie"),
 }
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """Return what a file of the package is parsed to, once in each process."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def contracts() -> str:

@@ -40,7 +40,7 @@ def design(**changes) -> Design:
         ({"arms": {**ARMS, "x": cg.Embed("ACGT", at=3) + cg.Insert("A", at=5)}}, "splits 'ACGT'"),
         ({"arms": {**ARMS, "x": cg.Insert("A", at=61)}}, "past the end"),
         ({"arms": {**ARMS, "again": cg.Embed("agataag", at=20)}}, "arms 'GATA' and 'again' are the same intervention"),
-        ({"arms": [cg.Arm("a", cg.Untreated()), cg.Arm("a", cg.Mutate(at=1, to="A"))]}, "name is taken"),
+        ({"arms": [cg.Arm("a", cg.Untreated()), cg.Arm("a", cg.Mutate(at=1, bases="A"))]}, "name is taken"),
         ({"arms": {"": cg.Untreated(), **ARMS}}, "printable"),
         ({"arms": {"bad\n": cg.Untreated(), **ARMS}}, "printable"),
         ({"arms": {"c": "GATA", **ARMS}}, "arm 'c': 'GATA' is not an intervention"),
@@ -88,13 +88,13 @@ def test_insertions_and_deletions_move_what_was_written():
 
 
 def test_few_distinct_sequences_are_warned_about():
-    arms = {"control": cg.Untreated(), "treated": cg.Mutate(at=0, to="T")}
+    arms = {"control": cg.Untreated(), "treated": cg.Mutate(at=0, bases="T")}
     with pytest.warns(DegenerateWarning, match="only about 4 distinct sequences for 12 units"):
         design(null=cg.Shuffle(of=["AAAC"]), arms=arms)
 
 
 def test_parents_that_are_shuffles_of_each_other_count_once():
-    arms = {"control": cg.Untreated(), "treated": cg.Mutate(at=0, to="T")}
+    arms = {"control": cg.Untreated(), "treated": cg.Mutate(at=0, bases="T")}
     with pytest.warns(DegenerateWarning, match="only about 4 distinct sequences for 20 units"):
         design(null=cg.Shuffle(of=["AAAC", "AACA", "ACAA", "CAAA"]), arms=arms, n_units=20)
 
@@ -110,7 +110,7 @@ LEVELS = st.one_of(st.integers(0, 9), st.floats(0, 1), st.text("ab", max_size=3)
 INTERVENTIONS = st.one_of(
     st.builds(cg.Embed, WORDS, at=st.integers(0, 50), strand=st.sampled_from("+-")),
     st.builds(lambda start, width: cg.Scramble((start, start + width)), st.integers(0, 40), st.integers(1, 15)),
-    st.builds(cg.Mutate, at=st.integers(0, 59), to=st.sampled_from("ACGT")),
+    st.builds(cg.Mutate, at=st.integers(0, 59), bases=st.sampled_from("ACGT")),
     st.builds(lambda at: cg.Ablate((at, at + 5), fill="uniform") + cg.Embed("ACG", at=at), st.integers(0, 50)),
 )
 NULLS = [NULL, cg.DinucleotideShuffle(of=["ACGTTGCA" * 8]), cg.Profile(of={"p": "ACGT" * 16, "q": "TTGA" * 16})]
@@ -199,7 +199,7 @@ def test_bad_text_names_the_key(text, message):
 
 
 def test_factorial_has_every_combination():
-    arms = cg.factorial({"A": cg.Embed("GATA", at=0), "B": cg.Embed("CACGTG", at=9), "C": cg.Mutate(at=30, to="A")})
+    arms = cg.factorial({"A": cg.Embed("GATA", at=0), "B": cg.Embed("CACGTG", at=9), "C": cg.Mutate(at=30, bases="A")})
     assert [arm.name for arm in arms] == ["untreated", "C", "B", "B + C", "A", "A + C", "A + B", "A + B + C"]
     assert arms[-1].factors == {"A": 1, "B": 1, "C": 1}
     assert str(arms[6].intervention) == "do(x[0:4] = GATA, x[9:15] = CACGTG)"

@@ -154,14 +154,16 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     near = zip(named["nearest"].values, named["nearest_q"].values, strict=True)
     names = ["FOX" if "FOX" in name.upper() and q <= 0.1 else "" for name, q in near]
     assert names.count("FOX") == 9
-    without = {"FOX": cg.attribution.Nullified(network, "final", "FOX", names=names, at="input")}
-    without |= {str(unit): cg.attribution.Nullified(network, "final", unit, at="input") for unit in (12, 78, 51)}
+    without = {"FOX": cg.attribution.Nullified(network, "final", "FOX", names=names, side="input")}
+    without |= {str(unit): cg.attribution.Nullified(network, "final", unit, side="input") for unit in (12, 78, 51)}
     design = cg.Design(
         null=cg.DinucleotideShuffle(of=sequences),
         arms={"untreated": cg.Untreated(), "site": cg.Embed("TGTTTACTT", at=95)},
         n_units=400,
     )
-    outcomes = cg.run(design, cg.Ensemble({"intact": network} | without, of="architectures"), rng=0, progress=False)
+    outcomes = cg.run(
+        design, cg.Ensemble({"intact": network} | without, differ_by="architectures"), rng=0, progress=False
+    )
     whole = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"].sel(task="FOXA1", model="intact").item()
     lost = cg.contrast(outcomes, contrasts={"site": "site - untreated"}, over="model", control="intact")
     found = cg.estimate(lost)["ace"].sel(task="FOXA1").values

@@ -100,18 +100,24 @@ def test_names_come_from_labels() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"effect": series(1, 2), "se": series(1, 2, index="ba")}, "effect and se name entry 0 differently, a and b"),
-        ({"effect": series(1, 2), "se": 1.0, "df": series(5, 5, index="ac")}, "effect and df name entry 1"),
-        ({"effect": [1, 2], "covariance": pd.DataFrame(np.eye(2), list("ab"), list("ba"))}, "name entry 0 differently"),
-        ({"effect": series(1, 2), "se": 1.0, "names": pd.Series(["x", "y"])}, "names and effect name entry 0"),
-        ({"effect": np.ma.masked_array([1.0, 9.0], [False, True]), "se": 1.0}, "effect has masked numbers"),
-        ({"effect": [1, 2], "se": np.ma.masked_array([1.0, 9.0], [False, True])}, "se has masked numbers"),
-        ({"effect": ["1", "2"], "se": 1.0}, "effect does not hold numbers alone"),
-        ({"effect": [1, 2], "se": 1.0, "names": [np.nan, 1]}, "name 0 is missing"),
-        ({"effect": [1, 2], "se": 1.0, "names": ["a", None]}, "name 1 is missing"),
-        ({"effect": [1, 2], "se": 1.0, "names": pd.MultiIndex.from_tuples([("a", "1"), ("b", "2")])}, r"map\(' '"),
-        ({"effect": [1, 2], "se": 1.0, "names": 3}, r"names has shape \(\)"),
-        ({"effect": [1, 2], "se": 1.0, "names": "ab"}, r"names has shape \(\)"),
+        (
+            {"estimates": series(1, 2), "se": series(1, 2, index="ba")},
+            "effect and se name entry 0 differently, a and b",
+        ),
+        ({"estimates": series(1, 2), "se": 1.0, "df": series(5, 5, index="ac")}, "effect and df name entry 1"),
+        (
+            {"estimates": [1, 2], "covariance": pd.DataFrame(np.eye(2), list("ab"), list("ba"))},
+            "name entry 0 differently",
+        ),
+        ({"estimates": series(1, 2), "se": 1.0, "names": pd.Series(["x", "y"])}, "names and effect name entry 0"),
+        ({"estimates": np.ma.masked_array([1.0, 9.0], [False, True]), "se": 1.0}, "effect has masked numbers"),
+        ({"estimates": [1, 2], "se": np.ma.masked_array([1.0, 9.0], [False, True])}, "se has masked numbers"),
+        ({"estimates": ["1", "2"], "se": 1.0}, "effect does not hold numbers alone"),
+        ({"estimates": [1, 2], "se": 1.0, "names": [np.nan, 1]}, "name 0 is missing"),
+        ({"estimates": [1, 2], "se": 1.0, "names": ["a", None]}, "name 1 is missing"),
+        ({"estimates": [1, 2], "se": 1.0, "names": pd.MultiIndex.from_tuples([("a", "1"), ("b", "2")])}, r"map\(' '"),
+        ({"estimates": [1, 2], "se": 1.0, "names": 3}, r"names has shape \(\)"),
+        ({"estimates": [1, 2], "se": 1.0, "names": "ab"}, r"names has shape \(\)"),
     ],
 )
 def test_names_that_are_none(given: dict[str, Any], message: str) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import house
 import pytest
+from house import FILES, PACKAGE, tree
 
 import causalgia as cg
 
-PACKAGE = Path(cg.__file__).parent
-FILES = sorted(PACKAGE.rglob("*.py"))
 #: most that the house may have of each; lower a number when the house has fewer
 MOST = {
     "files": 363,
@@ -35,10 +34,6 @@ OF_PYTHON = {"__getattr__", "__dir__", "main", "_"}
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def measures() -> dict[str, tuple[float, object]]:
     """Each measure with what it counted."""
     stems = Counter(path.stem.lstrip("_") for path in FILES if not path.stem.startswith("__"))

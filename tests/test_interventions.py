@@ -45,8 +45,8 @@ def applied(intervention: Intervention, tokens: np.ndarray, key: int = 7, start:
         (cg.Scramble((3, 9), k=2), "do(x[3:9] ~ scrambled (k = 2))"),
         (cg.Ablate((3, 9), fill="uniform"), "do(x[3:9] ~ uniform)"),
         (cg.Ablate((3, 9), fill="A"), "do(x[3:9] = A)"),
-        (cg.Mutate(at=17, to="A"), "do(x[17] = A)"),
-        (cg.Mutate(at=(17, 19), to="AN"), "do(x[17] = A, x[19] ~ N)"),
+        (cg.Mutate(at=17, bases="A"), "do(x[17] = A)"),
+        (cg.Mutate(at=(17, 19), bases="AN"), "do(x[17] = A, x[19] ~ N)"),
         (cg.Embed("GATA", at=3) + cg.Embed("CACGTG", at=20), "do(x[3:7] = GATA, x[20:26] = CACGTG)"),
     ],
 )
@@ -65,7 +65,7 @@ def test_notation_and_round_trip(intervention, notation):
         cg.Embed("AGATAAG", at=3, strand="-"),
         cg.Placebo("AGATAAG", at=3),
         cg.Ablate((3, 9), fill="shuffle"),
-        cg.Mutate(at=(1, 2), to="AC"),
+        cg.Mutate(at=(1, 2), bases="AC"),
         cg.Embed("GATA", at=3) + cg.Scramble((20, 30)),
         cg.Embed(GATA, at=2),
     ],
@@ -92,7 +92,7 @@ def test_strand_insert_delete_mutate():
     assert grown.shape == (20, 33)
     np.testing.assert_array_equal(grown[:, [0, 1, 2, 3, *range(7, 33)]], before)
     np.testing.assert_array_equal(applied(cg.Delete((4, 7)), grown), before)
-    mutated = applied(cg.Mutate(at=(5, 9), to="AC"), before)
+    mutated = applied(cg.Mutate(at=(5, 9), bases="AC"), before)
     np.testing.assert_array_equal(mutated[:, [5, 9]], np.tile([0, 1], (20, 1)))
 
 
@@ -232,8 +232,8 @@ def test_equal_random_steps_draw_anew_and_the_first_as_it_does_alone():
         (cg.Embed("AGAUAAG", at=3), cg.Embed("AGATAAG", at=3)),
         (cg.Embed("GATA", at=5, instance="consensus"), cg.Embed("GATA", at=5)),
         (cg.Placebo("UGCAUG", at=5), cg.Placebo("TGCATG", at=5)),
-        (cg.Mutate(at=(3, 5), to="AC"), cg.Mutate(at=(5, 3), to="CA")),
-        (cg.Mutate(at=(3, 5), to="AC"), cg.Mutate(at=[3, 5], to=["A", "C"])),
+        (cg.Mutate(at=(3, 5), bases="AC"), cg.Mutate(at=(5, 3), bases="CA")),
+        (cg.Mutate(at=(3, 5), bases="AC"), cg.Mutate(at=[3, 5], bases=["A", "C"])),
         (cg.Ablate((1, 5), fill="U"), cg.Ablate((1, 5), fill="TTTT")),
         (cg.Embed("U", at=1) + cg.Scramble((4, 9)), cg.Embed("T", at=1) + cg.Scramble((4, 9))),
     ],
@@ -281,12 +281,12 @@ def test_a_fill_may_draw():
         (lambda: cg.Ablate((0, 5), fill="zeros"), "must be one of"),
         (lambda: cg.Ablate((0, 5), fill="ACG"), "a word of 5 bases"),
         (lambda: cg.Ablate((0, 5), fill=None), "must be one of"),
-        (lambda: cg.Mutate(at=(1, 2), to="A"), "2 position"),
-        (lambda: cg.Mutate(at=(1, 1), to="AC"), "named twice"),
+        (lambda: cg.Mutate(at=(1, 2), bases="A"), "2 position"),
+        (lambda: cg.Mutate(at=(1, 1), bases="AC"), "named twice"),
         (lambda: cg.Placebo(Motif.from_word("AAAA"), at=3), "every rearrangement reads as the pattern"),
         (lambda: cg.Embed.from_toml("placebo = 'AC'\nat = 1"), "this is Placebo, not Embed"),
         (lambda: cg.Embed.from_json("[1]"), "an intervention is a table"),
-        (lambda: cg.Mutate(at=1, to=7), "a word or a Motif"),
+        (lambda: cg.Mutate(at=1, bases=7), "a word or a Motif"),
         (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
         (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
         (lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}), "strnd"),

@@ -393,7 +393,7 @@ class Counted(str):
 
 def test_names_of_many_arms_are_checked_in_linear_time():
     n = 3_000
-    arms = [cg.Arm(Counted(f"arm {i}"), cg.Mutate(at=i % 41, to="ACGT"[i // 41 % 4])) for i in range(n)]
+    arms = [cg.Arm(Counted(f"arm {i}"), cg.Mutate(at=i % 41, bases="ACGT"[i // 41 % 4])) for i in range(n)]
     Counted.comparisons = 0
     cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=2 * n, assignment="parallel")
     assert Counted.comparisons < 20 * n

@@ -83,7 +83,7 @@ def test_filters_are_the_frequencies_over_sites_above_half_of_the_maximum(sample
 
 def test_the_input_of_a_layer_is_the_output_of_the_one_before(sample):
     net = cg.TorchPredictor(Scan())
-    after, before = filters(net, "scan", sample), filters(net, "act", sample, at="input")
+    after, before = filters(net, "scan", sample), filters(net, "act", sample, side="input")
     np.testing.assert_array_equal(after["frequency"], before["frequency"])
     module = filters(net, "act", sample)
     function = filters(net, "scan", sample, activation=lambda x: np.maximum(x, 0))
@@ -228,7 +228,7 @@ def test_fingerprints_name_the_layer_the_channels_and_what_takes_their_place(sam
     made = [
         Nullified(predictor, "scan", 1),
         Nullified(predictor, "act", 1),
-        Nullified(predictor, "act", 1, at="input"),
+        Nullified(predictor, "act", 1, side="input"),
         Nullified(predictor, "scan", 2),
         Nullified(predictor, "scan", [1, 2]),
         Nullified(predictor, "scan", 1, by="mean", sequences=sample),
@@ -257,7 +257,7 @@ def test_contrasts_over_models_are_paired_differences(sample):
         arms={"placebo": cg.Placebo("TGCA", at=4), "TGCA": cg.Embed("TGCA", at=4)},
         n_units=30,
     )
-    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
     y = outcomes["outcome"].to_numpy().astype(float)
     effects = cg.contrast(outcomes, over="model", control="intact")
     assert effects["contrast"].values.tolist() == [
@@ -313,7 +313,7 @@ def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
     }
     arms = {"placebo": cg.Placebo("GGGGAAAA", at=2), "G": cg.Embed("GGGG", at=4), "none": cg.Untreated()}
     design = cg.Design(null=cg.Uniform(length=16), arms=arms, n_units=40)
-    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
     models = {"a with b": {"a, b": 1, "a": -1, "b": -1, "intact": 1}, "a with c": "`a, c` - a - c + intact"}
     found = cg.contrast(outcomes, contrasts={"G": "G - none"}, over="model", models=models)
     assert found["contrast"].values.tolist() == ["G: a with b", "G: a with c"]
@@ -419,7 +419,7 @@ def test_a_network_that_cannot_be_copied_is_named():
         (lambda p, s: filters(p, "scam", s), AttributionError, "did you mean 'scan'.*'act', 'spare', 'read'"),
         (lambda p, s: filters(p, "read", s), AttributionError, "read the whole sequence"),
         (lambda p, s: filters(p, "spare", s), AttributionError, "takes no part"),
-        (lambda p, s: filters(p, "scan", s, at="middle"), AttributionError, "use 'output'"),
+        (lambda p, s: filters(p, "scan", s, side="middle"), AttributionError, "use 'output'"),
         (lambda p, s: filters(cg.Ensemble([p, Nullified(p, "scan", 0)]), "scan", s), PredictorError, "members"),
         (lambda p, s: filters(cg.FunctionPredictor(lambda x: x[:, 0].mean(1)), "scan", s), PredictorError, "no layers"),
         (lambda p, s: Nullified(p, "conv", 0), AttributionError, "not a layer of Scan"),
@@ -490,7 +490,7 @@ def test_one_exponential_filter_carries_the_word():
     arms = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
     members = {"intact": intact} | {f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)}
-    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
     lost = cg.contrast(outcomes, contrasts="UGCAUG - placebo", over="model", control="intact")
     found = cg.estimate(lost)
     np.testing.assert_allclose(found["ace"][:, 0], [0, -3.80], atol=0.06)

@@ -173,7 +173,7 @@ def test_ten_null_variants_in_a_sequence_lie_at_different_places(genome, chosen)
         ({"of": "genome", "match": ("length", "gc")}, "match: 'gc' is not one of"),
         ({"of": "genome", "match": ("length", "length")}, "name different keys"),
         ({"of": "genome", "match": 3}, "name different keys"),
-        ({"of": "genome", "least": 38}, "least=38: the central 95 %"),
+        ({"of": "genome", "min_nulls": 38}, "min_nulls=38: the central 95 %"),
         ({"of": "genome", "seed": -1}, "seed=-1"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
     assert re.fullmatch(r"variants, C, network \S+(, n = .*)?: the 20 largest of 60; task 2 of 3", flat(axes))
     assert len(axes.get_yticks()) == 20
     assert "largest" not in flat(answer_of(chosen[:10]).draw(task="C"))
-    nulls = cg.MatchedVariants(of="genome", match=("substitution",), least=40)
+    nulls = cg.MatchedVariants(of="genome", match=("substitution",), min_nulls=40)
     assert ": the 20 largest of 60; " in flat(answer_of(chosen, null=nulls, n_null=100).draw())
 
 
@@ -233,11 +233,12 @@ def test_a_genome_without_room_is_refused(genome, chosen, tmp_path):
 def test_the_choice_survives_text():
     for null in (
         cg.MatchedVariants(of="genome"),
-        cg.MatchedVariants(of=cg.Uniform(length=9), match=("length",), least=50, seed=3),
+        cg.MatchedVariants(of=cg.Uniform(length=9), match=("length",), min_nulls=50, seed=3),
         cg.MatchedVariants(of=["ACGT", "TTTT"]),
     ):
         assert cg.MatchedVariants.from_toml(null.to_toml()) == null
         assert cg.MatchedVariants.from_json(null.to_json()).fingerprint == null.fingerprint
+    assert cg.MatchedVariants(of="genome", min_nulls=50).fingerprint == "d4c19286d8357ccf"  # as in stored results
     with pytest.raises(DesignError, match="matched variants are a table with"):
         cg.MatchedVariants.from_dict({"of": "genome", "odd": 1})
 
@@ -328,7 +329,7 @@ def test_the_local_rate_is_the_slope_of_the_majorant():
 
 @pytest.fixture(scope="module")
 def experiment(genome, chosen):
-    null = cg.MatchedVariants(of="genome", match=("length",), least=100)
+    null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
     return cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600)
 
 
@@ -379,7 +380,7 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
 
 
 def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
-    null = cg.MatchedVariants(of="genome", match=("length",), least=100)
+    null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
     one = cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600, rope=(-1, 1))
     d = one.analyze(cg.run(one, predictor, rng=0, progress=False)).decisions
     assert (d["rope_lower"] == -1).all()
@@ -387,7 +388,7 @@ def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
 
 
 def test_a_region_in_sd_is_of_the_reference_windows(chosen, genome, predictor):
-    null = cg.MatchedVariants(of="genome", match=("length",), least=100)
+    null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
     one = cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600, rope="0.2 sd")
     outcomes = cg.run(one, predictor, rng=0, progress=False)
     answer = one.analyze(outcomes)

@@ -303,7 +303,7 @@ def test_a_library_that_cannot_be_ordered_leaves_what_was_there(tmp_path):
 
 
 def test_the_inserts_that_reads_are_mapped_to_are_each_there_once(barcoded, tmp_path):
-    text = cg.mpra.to_fasta(barcoded, tmp_path / "inserts.fa", of="insert").read_text()
+    text = cg.mpra.to_fasta(barcoded, tmp_path / "inserts.fa", sequence="insert").read_text()
     names = [line[1:] for line in text.splitlines() if line.startswith(">")]
     tests = barcoded["group"].isin(["test", "negative"]).values
     assert names == list(dict.fromkeys(barcoded["oligo_name"].values[tests]))
@@ -351,7 +351,7 @@ def test_sequences_that_cannot_be_told_apart_are_refused_by_name(tmp_path, minus
     library = with_cell("insert", 2, other)
     found = "'u2:control' is the reverse complement of 'u1:GATA1'" if minus else "'u1:GATA1' and 'u2:control' are one"
     for write in (
-        lambda: cg.mpra.to_fasta(library, tmp_path / "x", of="insert"),
+        lambda: cg.mpra.to_fasta(library, tmp_path / "x", sequence="insert"),
         lambda: cg.mpra.to_igvf(library, tmp_path / "x", "reporter_sequence_design"),
     ):
         with refused(found):
@@ -393,7 +393,7 @@ def test_a_library_that_does_not_hold_together_is_refused_before_a_file_is_writt
 
 
 def test_a_palindrome_is_one_sequence(tmp_path):
-    assert cg.mpra.to_fasta(with_cell("insert", 2, "GGAATTCC"), tmp_path / "x", of="insert").exists()
+    assert cg.mpra.to_fasta(with_cell("insert", 2, "GGAATTCC"), tmp_path / "x", sequence="insert").exists()
 
 
 def test_oligos_of_one_construct_differ_in_their_barcode_alone(tmp_path):

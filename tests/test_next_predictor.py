@@ -96,15 +96,15 @@ def test_what_the_members_are_is_kept_and_said():
     design = cg.Design(
         null=cg.Uniform(length=30), arms={"none": cg.Untreated(), "w": cg.Embed("ACAGA", at=10)}, n_units=40
     )
-    with pytest.raises(PredictorError, match="of='runs' is not one of 'seeds', 'folds', 'architectures'"):
-        cg.Ensemble([A, C], of="runs")
+    with pytest.raises(PredictorError, match="differ_by='runs' is not one of 'seeds', 'folds', 'architectures'"):
+        cg.Ensemble([A, C], differ_by="runs")
     said = {
         "seeds": ("retrainings of the predictor", "in the next retraining of the predictor"),
         "folds": ("trainings on other folds of the data", "in the next training on another fold of the data"),
         "architectures": ("networks of other architectures", "in a network of the next architecture"),
     }
     for of, (over, one) in said.items():
-        outcomes = cg.run(design, cg.Ensemble([A, C], of=of), rng=0, progress=False)
+        outcomes = cg.run(design, cg.Ensemble([A, C], differ_by=of), rng=0, progress=False)
         assert outcomes.attrs["model_is"] == of
         effects = cg.contrast(outcomes, control="none")
         assert f"and {over}" in cg.report(cg.estimate(effects, target="population x predictors"))

@@ -223,7 +223,7 @@ def test_a_word_that_is_part_of_the_longer_one_is_shared():
 
 
 def test_two_mutations_are_no_sites():
-    assert against(cg.Untreated(), cg.Mutate(at=(17, 19), to="AC")) == []
+    assert against(cg.Untreated(), cg.Mutate(at=(17, 19), bases="AC")) == []
 
 
 def test_an_insertion_against_an_overwriting_placebo_is_noted():

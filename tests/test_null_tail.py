@@ -128,7 +128,7 @@ def test_an_experiment_gives_tail_p_beside_the_ranks(tmp_path):
     ]
     weights = np.random.default_rng(0).normal(size=(4, 40))
     network = cg.FunctionPredictor(lambda x: np.exp((x * weights).sum((1, 2)) / 2), tasks=["a"], scale="counts")
-    null = cg.MatchedVariants(of=cg.Uniform(length=50), match=("length",), least=39)
+    null = cg.MatchedVariants(of=cg.Uniform(length=50), match=("length",), min_nulls=39)
     settings = {"length": 40, "null": null, "n_null": 2_500}
     plain, tailed = (
         (experiment := cg.experiments.variants(chosen, tmp_path / "g.fa", tail=tail, **settings)).analyze(

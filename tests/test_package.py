@@ -12,9 +12,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
+from house import FILES, tree
 
 import causalgia as cg
 from causalgia import errors
@@ -194,11 +196,12 @@ def test_help_says_what_is_done_and_what_is_taken():
     assert "Series" in taken and "Dataset" in taken, "the signature in help is that behind the overloads"  # noqa: PT018
 
 
+@cache
 def imported() -> set[str]:
     """The top-level modules outside the standard library that some file of the package imports, or names for import."""
     found = set()
-    for path in Path(cg.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in FILES:
+        for node in ast.walk(tree(path)):
             match node:
                 case ast.Import(names=names):
                     found |= {alias.name.partition(".")[0] for alias in names}

@@ -180,7 +180,10 @@ def test_a_predictor_prints_in_one_short_line():
     assert repr(many) == "FunctionPredictor(Scanner, tasks=['t0', 't1', 't2', 't3', ... 2,000 in all], scale='log')"
     other = FunctionPredictor(Scanner(-W), tasks=many.tasks, scale="log")
     assert repr(Ensemble([many, other])) == "Ensemble(['model 0', 'model 1'], scale='log')"
-    assert repr(Ensemble([many, other], of="folds")) == "Ensemble(['model 0', 'model 1'], scale='log', of='folds')"
+    assert (
+        repr(Ensemble([many, other], differ_by="folds"))
+        == "Ensemble(['model 0', 'model 1'], scale='log', differ_by='folds')"
+    )
 
 
 def test_a_function_is_needed():
@@ -633,7 +636,7 @@ def test_masked_answers_are_refused():
 
 def test_a_folder_in_place_of_predictors_names_the_cure():
     with pytest.raises(PredictorError, match=r"an Ensemble takes predictors, and 'folds' is a path; make one of each"):
-        cg.Ensemble("folds", of="folds")
+        cg.Ensemble("folds", differ_by="folds")
 
 
 @pytest.mark.parametrize("rc_average", [False, True])

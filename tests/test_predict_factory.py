@@ -58,8 +58,8 @@ def test_it_is_what_it_makes():
     assert made.backgrounds_at_once(12) == 0
     assert made.parts == (made,)
     other = cg.FunctionPredictor(lambda x: x[:, 1].sum(-1), tasks=plain.tasks, scale=plain.scale)
-    pair = cg.predict.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": other}, of="folds"))
-    assert pair.of == "folds"
+    pair = cg.predict.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": other}, differ_by="folds"))
+    assert pair.differ_by == "folds"
     assert (pair.models, len(pair.parts)) == (("one", "two"), 2)
 
 

@@ -157,7 +157,7 @@ def test_units_of_explainn_are_nulled_by_name_and_add_up():
     names = [f"unit {k}" for k in range(100)]
     one, other = (int(k) for k in np.argsort(-(activation.std(0) * abs(weight[1])))[:2])
     members = {"intact": network} | {
-        name: cg.attribution.Nullified(network, "final", units, names=names, at="input")
+        name: cg.attribution.Nullified(network, "final", units, names=names, side="input")
         for name, units in {
             "first": f"unit {one}",
             "second": f"unit {other}",
@@ -169,7 +169,7 @@ def test_units_of_explainn_are_nulled_by_name_and_add_up():
         np.testing.assert_allclose(lost, activation[:, units] @ weight[:, units].T, rtol=0, atol=1e-6)
     arms = {"as it is": cg.Untreated(), "FOXA1": cg.Embed("TGTTTACTT", at=96)}
     design = cg.Design(null=cg.Genomic(of=tokens), arms=arms, n_units=50)
-    outcomes = cg.run(design, cg.Ensemble(members, of="architectures"), rng=0)
+    outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
     together = cg.contrast(outcomes, over="model", models={"redundancy": "both - first - second + intact"})
     np.testing.assert_allclose(together["ice"], 0, atol=1e-6)
 

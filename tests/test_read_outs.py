@@ -143,7 +143,7 @@ def test_effects_that_fall_with_distance_are_ranked_among_their_own(genome, chos
     near = cg.FunctionPredictor(answer, tasks=["near"], scale="counts")
     smallest = {}
     for match in (("length",), ("distance", "length")):
-        null = cg.MatchedVariants(of=cg.Uniform(length=LENGTH + 10), match=match, least=39)
+        null = cg.MatchedVariants(of=cg.Uniform(length=LENGTH + 10), match=match, min_nulls=39)
         snvs = [x for x in chosen if len(x.reference) == len(x.alternate)]
         experiment = cg.experiments.variants(
             snvs, genome[0], length=LENGTH, read_out=sites, null=null, n_null=4_000, rope="matched"
@@ -157,7 +157,7 @@ def test_effects_that_fall_with_distance_are_ranked_among_their_own(genome, chos
 
 def test_distances_are_in_the_answer_with_and_without_null_variants(genome, chosen, sites):
     expected = [change.at - LENGTH // 2 for change in variant_changes(placed(chosen, genome, sites, LENGTH), flank=0)]
-    null = cg.MatchedVariants(of="genome", match=("length",), least=39)
+    null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=39)
     for settings in ({}, {"null": null, "n_null": 400}):
         experiment = cg.experiments.variants(chosen, genome[0], length=LENGTH, read_out=sites, **settings)
         answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)

@@ -445,7 +445,7 @@ def test_errors_and_covariance_are_given_together_only_where_they_agree() -> Non
     assert both.identical(one)
     with pytest.raises(EstimateError, match="is not the root of its variance"):
         from_effects([1.0, 2.0], se=[1.0, 2.0], covariance=np.eye(2))
-    with pytest.raises(EstimateError, match="from_effects: effect=None; give the effects"):
+    with pytest.raises(EstimateError, match="from_effects: estimates=None; give the effects"):
         from_effects(None)  # type: ignore[arg-type]
 
 

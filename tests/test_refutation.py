@@ -318,7 +318,7 @@ def test_stored_outcomes_of_another_state_of_the_predictor_are_found():
 
 def test_members_of_opposite_signs_disagree():
     up, down, other = (Oracle(Word(WORD, effect)) for effect in (1.0, -3.0, -2.0))
-    both = cg.Ensemble({"a": up, "b": down, "c": other}, of="architectures")
+    both = cg.Ensemble({"a": up, "b": down, "c": other}, differ_by="architectures")
     found = cg.refutation.predictor_disagreement(claim_of(design(), both))
     assert status(found, "predictor disagreement") == "fail"
     assert found["value"].item() == pytest.approx(2 / 3)

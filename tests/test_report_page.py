@@ -88,7 +88,7 @@ def trial(n_units=40):
 
 
 def written(x, folder, **options):
-    path = cg.report(x, to=folder / "report.html", **options)
+    path = cg.report(x, path=folder / "report.html", **options)
     return path.read_text(encoding="utf-8")
 
 
@@ -247,7 +247,7 @@ def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=40, assignment="parallel")
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
-    page = Page(cg.report(cg.analyze(outcomes, rng=0), to=tmp_path / "r.html", outcomes=outcomes).read_text("utf-8"))
+    page = Page(cg.report(cg.analyze(outcomes, rng=0), path=tmp_path / "r.html", outcomes=outcomes).read_text("utf-8"))
     assert "Predictions of each arm over sequences; task K562" in page.text()
     axes = cg.plot.boxes(outcomes, task="K562")
     rows = [text.get_text() for text in axes.get_yticklabels()]
@@ -258,7 +258,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     word = {"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=word, n_units=60, contrasts="placebo")
     band = cg.simultaneous(cg.contrast(cg.run(design, cg.zoo.footprint(), rng=7)), over="position", rng=7)
-    html = cg.report(band, to=tmp_path / "r.html").read_text("utf-8")
+    html = cg.report(band, path=tmp_path / "r.html").read_text("utf-8")
     page, text = Page(html), cg.report(band)
     found = html.partition('id="finding"')[2].partition("</section>")[0]
     assert "GATA1: differs at " in found
@@ -275,7 +275,7 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
     tipping = cg.tipping_point(outcomes)
-    html = cg.report(tipping, to=tmp_path / "r.html").read_text("utf-8")
+    html = cg.report(tipping, path=tmp_path / "r.html").read_text("utf-8")
     found = html.partition('id="finding"')[2].partition("</section>")[0]
     assert "GATA1, K562: increases, ACE 1." in found
     assert found.index("GATA1, K562") < found.index("Range: ")
@@ -304,12 +304,12 @@ def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
         assert "HepG2" not in cg.report(found, task="K562")
         for to in (None, tmp_path / "r.html"):
             with pytest.raises(ContrastError, match="HeLa"):
-                cg.report(found, task="HeLa", to=to)
+                cg.report(found, task="HeLa", path=to)
     decisions = cg.analyze(outcomes, rng=0)
     assert "HepG2" not in Page(written(decisions, tmp_path, task="K562", outcomes=outcomes)).text()
     for to in (None, tmp_path / "r.html"):
         with pytest.raises(OutcomesError, match="checks of a claim; leave it out"):
-            cg.report(checks().assign(figure=checks()["value"]), task="K562", to=to)
+            cg.report(checks().assign(figure=checks()["value"]), task="K562", path=to)
 
 
 def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
@@ -317,13 +317,13 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
     decided = cg.decide(cg.estimate(cg.contrast(outcomes, control="untreated")), rope=(-0.1, 0.1))
     other = outcomes.assign_attrs(design_fingerprint="another")
     with pytest.raises(cg.errors.OutcomesError, match="outcomes are of another design"):
-        cg.report(decided, to=tmp_path / "r.html", outcomes=other)
+        cg.report(decided, path=tmp_path / "r.html", outcomes=other)
     with pytest.raises(cg.errors.OutcomesError, match=r"outcomes are of another seed \(77\) than the effects"):
-        cg.report(decided, to=tmp_path / "r.html", outcomes=outcomes.assign_attrs(rng="77"))
+        cg.report(decided, path=tmp_path / "r.html", outcomes=outcomes.assign_attrs(rng="77"))
     with pytest.raises(cg.errors.OutcomesError, match="outcomes have 5 units, and the effects are of 40; give those"):
-        cg.report(decided, to=tmp_path / "r.html", outcomes=outcomes.isel(unit=slice(5)))
+        cg.report(decided, path=tmp_path / "r.html", outcomes=outcomes.isel(unit=slice(5)))
     with pytest.raises(cg.errors.OutcomesError, match="refutations are of another predictor"):
-        cg.report(decided, to=tmp_path / "r.html", refutations=checks().assign_attrs(predictor_fingerprint="x"))
+        cg.report(decided, path=tmp_path / "r.html", refutations=checks().assign_attrs(predictor_fingerprint="x"))
     assert not (tmp_path / "r.html").exists()
 
 
@@ -340,7 +340,7 @@ def test_many_contrasts_of_an_analysis_are_counted_and_kept_in_full(tmp_path):
 
 def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
     decided = cg.decide(cg.from_effects([3.0, -4.0, 0.0], se=[0.1] * 3, names=["up", "down", "none"]), rope=(-0.1, 0.1))
-    text = Page(cg.report(decided, to=tmp_path / "r.html").read_text("utf-8")).text()
+    text = Page(cg.report(decided, path=tmp_path / "r.html").read_text("utf-8")).text()
     assert "from the highest to the lowest" in text
     assert "largest first" not in text
 
@@ -348,16 +348,16 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"to": "report.pdf"}, "a page ends in .html"),
-        ({"to": "no/such/folder/report.html"}, "cannot be written"),
+        ({"path": "report.pdf"}, "a page ends in .html"),
+        ({"path": "no/such/folder/report.html"}, "cannot be written"),
         ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
-        ({"to": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
-        ({"to": "report.html", "rows": "all"}, "a page has the summary, and cg.tidy every row"),
-        ({"to": 5}, "to=5 is not a path"),
-        ({"to": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
-        ({"to": "report.html", "diagnostics": 5}, "diagnostics=5 is not a Dataset"),
-        ({"to": "report.html", "refutations": xr.Dataset()}, "are not checks"),
-        ({"to": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
+        ({"path": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
+        ({"path": "report.html", "rows": "all"}, "a page has the summary, and cg.tidy every row"),
+        ({"path": 5}, "path=5 is not a path"),
+        ({"path": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
+        ({"path": "report.html", "diagnostics": 5}, "diagnostics=5 is not a Dataset"),
+        ({"path": "report.html", "refutations": xr.Dataset()}, "are not checks"),
+        ({"path": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
     ],
 )
 def test_what_is_no_page_is_said(options, says, tmp_path, monkeypatch):
@@ -396,14 +396,14 @@ class TestInABrowser:
 
     def test_all_pictures_are_there_and_the_table_sorts_and_filters(self, browser, tmp_path):
         outcomes = trial()
-        path = cg.report(cg.analyze(outcomes, rng=0), to=tmp_path / "a.html", outcomes=outcomes, refutations=checks())
+        path = cg.report(cg.analyze(outcomes, rng=0), path=tmp_path / "a.html", outcomes=outcomes, refutations=checks())
         self.load(browser, path)
         sizes = browser.value(
             "[...document.querySelectorAll('figure svg, figure img')].map(e => e.getBoundingClientRect().width)"
         )
         assert len(sizes) == 4
         assert min(sizes) > 200
-        self.load(browser, cg.report(decided(5), to=tmp_path / "b.html"))
+        self.load(browser, cg.report(decided(5), path=tmp_path / "b.html"))
         button = "document.querySelectorAll('#effects thead button')[{}]"
         browser.value(button.format(1) + ".click()")
         first = self.cells(browser)
@@ -423,7 +423,7 @@ class TestInABrowser:
         assert set(self.cells(browser, 4)) == {"negligible"}
 
     def test_the_keyboard_reaches_the_table(self, browser, tmp_path):
-        self.load(browser, cg.report(decided(), to=tmp_path / "a.html"))
+        self.load(browser, cg.report(decided(), path=tmp_path / "a.html"))
         browser.press("Tab")
         assert browser.value("document.activeElement.textContent") == "Skip to the finding"
         browser.value("document.querySelectorAll('#effects thead button')[0].focus()")
@@ -434,12 +434,12 @@ class TestInABrowser:
 
     def test_hostile_names_do_nothing(self, browser, tmp_path):
         table = decided(names=HOSTILE).assign_attrs(predictor=HOSTILE[1], notes=HOSTILE[2])
-        self.load(browser, cg.report(table, to=tmp_path / "a.html"))
+        self.load(browser, cg.report(table, path=tmp_path / "a.html"))
         assert browser.value("window.hacked") is None
         assert self.cells(browser)[:2] == list(HOSTILE[:2])
 
     def test_it_fits_a_phone_the_dark_and_paper(self, browser, tmp_path):
-        path = cg.report(decided(), to=tmp_path / "a.html", refutations=checks())
+        path = cg.report(decided(), path=tmp_path / "a.html", refutations=checks())
         self.load(browser, path)
         browser.screen(390, 844, mobile=True)
         assert browser.value("document.documentElement.scrollWidth") <= 390
@@ -454,7 +454,7 @@ class TestInABrowser:
     def test_ten_thousand_effects_page_by_page(self, browser, tmp_path):
         rng = np.random.default_rng(0)
         table = cg.decide(cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)), rope=(-0.1, 0.1))
-        self.load(browser, cg.report(table, to=tmp_path / "a.html"))
+        self.load(browser, cg.report(table, path=tmp_path / "a.html"))
         assert len(self.cells(browser)) == 200
         browser.value("document.querySelectorAll('#effects thead button')[1].click()")
         value = [float(cell.replace("−", "-")) for cell in self.cells(browser, 1)]
@@ -484,8 +484,8 @@ def test_numbers_that_no_estimate_has_are_not_printed(tmp_path, name, value, sai
     for use in (
         cg.report,
         cg.methods,
-        lambda x: cg.table(x, to="markdown"),
-        lambda x: cg.report(x, to=tmp_path / "r.html"),
+        lambda x: cg.table(x, format="markdown"),
+        lambda x: cg.report(x, path=tmp_path / "r.html"),
     ):
         with pytest.raises(OutcomesError, match=said):
             use(changed)
@@ -499,4 +499,4 @@ def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
     with pytest.raises(OutcomesError, match=r"attrs\['level'\] is .* not a probability"):
         cg.report(cg.decide(estimates, rope=(-0.1, 0.1)).assign_attrs(level=value))
     with pytest.raises(OutcomesError, match="the page cannot be written"):
-        cg.report(estimates, to=tmp_path / "a\0b.html")
+        cg.report(estimates, path=tmp_path / "a\0b.html")

@@ -102,7 +102,7 @@ def test_results_do_not_depend_on_batch_size_or_other_arms_and_a_short_trial_sta
 
 def test_each_distinct_sequence_is_predicted_once():
     recorder = Recorder()
-    arms = {**ARMS, "same as GATA where G": cg.Embed("AGATAAG", at=20) + cg.Mutate(at=50, to="G")}
+    arms = {**ARMS, "same as GATA where G": cg.Embed("AGATAAG", at=20) + cg.Mutate(at=50, bases="G")}
     cg.run(design(arms=arms, n_units=1_500), recorder, rng=0)
     checks = sum(len(rows) for rows in recorder.asked[:4])  # the batch-mate check asks 8 + 1 + 8 + 8 rows
     alone = np.concatenate([rows for rows in recorder.asked[:4] if len(rows) == 1])
@@ -146,14 +146,16 @@ def test_a_longer_trial_in_blocks_starts_with_the_shorter_one():
 def test_factor_levels_are_coordinates():
     arms = [
         cg.Arm("control", cg.Untreated()),
-        cg.Arm("near", cg.Mutate(at=3, to="A"), levels={"distance": 3, "strand": "+", "known": True}),
-        cg.Arm("far", cg.Mutate(at=40, to="A"), levels={"distance": 40, "strand": "-", "known": False}),
+        cg.Arm("near", cg.Mutate(at=3, bases="A"), levels={"distance": 3, "strand": "+", "known": True}),
+        cg.Arm("far", cg.Mutate(at=40, bases="A"), levels={"distance": 40, "strand": "-", "known": False}),
     ]
     outcomes = cg.run(design(arms=arms), predictor(), rng=0)
     np.testing.assert_array_equal(outcomes["distance"], [np.nan, 3, 40])
     assert outcomes["strand"].values.tolist() == ["", "+", "-"]
     np.testing.assert_array_equal(outcomes["known"], [np.nan, 1, 0])
-    factorial = cg.run(design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, to="C")})), predictor(), rng=0)
+    factorial = cg.run(
+        design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, bases="C")})), predictor(), rng=0
+    )
     assert factorial["A"].dtype.kind == "i"
 
 
@@ -196,7 +198,7 @@ def test_a_non_finite_answer_names_arm_unit_and_task():
 def test_a_non_finite_answer_names_its_unit_wherever_it_is_found(unit, assignment):
     backgrounds = NULL.sample(30, rng=0)["sequence"].values
     marked = np.eye(4)[backgrounds[unit]].T
-    arms = {"control": cg.Untreated(), "other": cg.Mutate(at=0, to="A"), "same": cg.Mutate(at=0, to="C")}
+    arms = {"control": cg.Untreated(), "other": cg.Mutate(at=0, bases="A"), "same": cg.Mutate(at=0, bases="C")}
     broken = cg.FunctionPredictor(
         lambda x: np.where((x[:, :, 1:] == marked[:, 1:]).all((1, 2)), np.inf, x[:, 0].sum(1)), tasks=["A count"]
     )
@@ -265,7 +267,7 @@ def test_one_sequence_drawn_many_times_is_a_trial_where_an_arm_draws():
 
 def test_two_units_alike_by_chance_are_two_units():
     one_base = cg.Design(
-        null=cg.Uniform(length=1), arms={"a": cg.Mutate(at=0, to="A"), "g": cg.Mutate(at=0, to="G")}, n_units=2
+        null=cg.Uniform(length=1), arms={"a": cg.Mutate(at=0, bases="A"), "g": cg.Mutate(at=0, bases="G")}, n_units=2
     )
     twins = [seed for seed in range(40) if np.ptp(one_base.null.sample(2, rng=seed)["sequence"].values) == 0]
     is_g = cg.FunctionPredictor(lambda x: x[:, 2, 0])
@@ -378,7 +380,7 @@ def test_a_trial_at_a_terminal_shows_a_rate(monkeypatch, capfd):
 
 def test_every_outcome_is_counted_once():
     done = []
-    trial = Trial(design(arms={**ARMS, "G": cg.Mutate(at=50, to="G")}), predictor(), key=0)
+    trial = Trial(design(arms={**ARMS, "G": cg.Mutate(at=50, bases="G")}), predictor(), key=0)
     turn = trial.prepare(0, 30)
     trial.answer(turn, advance=done.append)
     assert turn.n_distinct < turn.n_rows == sum(done) == 5 * 30

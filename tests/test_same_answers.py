@@ -192,7 +192,7 @@ def _line(slope: float):
 
 def test_an_ensemble_names_the_member_that_moved(tmp_path):
     def ensemble(fn: object) -> cg.Ensemble:
-        return cg.Ensemble({"one": predictor(_line(1.0)), "two": predictor(fn)}, of="seeds")
+        return cg.Ensemble({"one": predictor(_line(1.0)), "two": predictor(fn)}, differ_by="seeds")
 
     path = tmp_path / "trial.zarr"
     cg.run(DESIGN, ensemble(share), rng=3, store=path)
@@ -207,7 +207,7 @@ def test_turns_that_some_members_answered_are_counted(tmp_path):
     path = tmp_path / "trial.zarr"
 
     def ensemble(fn: object) -> cg.Ensemble:
-        return cg.Ensemble({"one": predictor(share), "two": predictor(fn, fingerprint=fn.__name__)}, of="seeds")
+        return cg.Ensemble({"one": predictor(share), "two": predictor(fn, fingerprint=fn.__name__)}, differ_by="seeds")
 
     with pytest.raises(TrialInterruptedError):
         cg.run(DESIGN, ensemble(until_ctrl_c(mended)), rng=3, store=path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import fields
 from inspect import signature
 from pathlib import Path
@@ -24,6 +25,9 @@ from causalgia.mpra import BarcodeRules, Controls, OligoRules, library
 from causalgia.trial_file import TrialSpec, read_analysis, read_library_spec, read_spec, starter
 from causalgia.trial_file.trial_spec import PredictorSpec
 from causalgia.trial_file.trial_tables import MPRA, PLACEBOS, PREDICTOR, TOP, _arm_keys
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+import trial_file_tables
 
 MINIMAL = """
 n_units = 20
@@ -404,16 +408,18 @@ def test_the_page_has_every_key_and_no_other(section, keys):
 
 
 def test_the_page_has_every_null_model_and_intervention():
-    null = sections()["[null]"]
-    assert cells_of(null, 1) == set(NULL_MODELS)
+    assert all(f"```{{include}} {name}\n" in "".join(sections().values()) for name in trial_file_tables.tables())
+    null = trial_file_tables.tables()["_null_models.md"]
+    assert cells_of(null, 0) == set(NULL_MODELS)
     options = {field.name for kind in NULL_MODELS.values() for field in fields(kind) if field.init}
-    assert cells_of(null, 2) == options
-    keys = {key for verb in INTERVENTIONS for key in _arm_keys({verb: 1})} | {"steps", "levels"}
-    assert keys <= cells_of(sections()["[arms.<name>]"], 1)
+    assert cells_of(null, 1) == options
+    arms = trial_file_tables.tables()["_arms.md"]
+    assert {key for verb in INTERVENTIONS for key in _arm_keys({verb: 1})} == cells_of(arms, 0)
+    assert all(f"`{key} = " in sections()["[arms.<name>]"] for key in ("steps", "levels"))
 
 
 def test_the_page_has_every_value_that_is_one_of_a_few():
-    page = sections()["[analysis]"]
+    page = sections()["[analysis]"] + trial_file_tables.tables()["_targets_and_methods.md"]
     assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *METHODS, *LAWS, *ERRORS))
 
 

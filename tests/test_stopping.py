@@ -52,7 +52,7 @@ def test_the_sequence_is_as_much_wider_as_is_said():
     one_look = stats.norm.ppf(0.975)
     assert sequence_critical(100, alpha=0.05) / one_look == pytest.approx(1.549, abs=5e-4)
     assert sequence_critical(1_000, alpha=0.05) / one_look == pytest.approx(1.654, abs=5e-4)
-    lower, upper = confidence_sequence([1.0, -2.0], [2.0, 0.0], 400, alpha=0.05)
+    lower, upper = confidence_sequence([1.0, -2.0], [2.0, 0.0], 400, ci_prob=0.95)
     np.testing.assert_allclose(upper - lower, 2 * sequence_critical(400, alpha=0.05) * np.array([0.1, 0.0]))
     np.testing.assert_allclose((upper + lower) / 2, [1.0, -2.0])
 
@@ -150,7 +150,7 @@ def test_a_look_reports_the_intervals_of_its_rule():
 
 def assert_sequence(rule: cg.Decided, ice: np.ndarray, largest: float) -> None:
     unseen = -np.log(0.05) / 400 * largest
-    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, alpha=0.05, start=368, unseen=unseen)
+    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, ci_prob=0.95, start=368, unseen=unseen)
     look = rule.look(outcomes_of(ice))
     np.testing.assert_allclose([look.record["lower"].item(), look.record["upper"].item()], [lower, upper])
 
@@ -551,6 +551,7 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (lambda: clusters_for_rare(1.0, alpha=0.05), EstimateError, "rare and alpha between 0 and 1"),
         (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and start of 1 or more"),
         (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
+        (lambda: confidence_sequence(0, 1, 10, ci_prob=0.05), EstimateError, "ci_prob=0.05 is below 0.5"),
     ],
 )
 def test_impossible_rules_are_refused(make, error, said):

@@ -163,27 +163,27 @@ def test_effects_of_single_units_are_to_be_estimated_first(outcomes):
 
 def test_an_unknown_format_is_refused(estimates):
     with pytest.raises(OutcomesError, match="'docx' is not one of 'markdown'"):
-        cg.table(estimates, to="docx")
+        cg.table(estimates, format="docx")
     with pytest.raises(OutcomesError, match="neither 'summary' nor 'all'"):
         cg.table(estimates, rows="some")
 
 
 def test_csv_has_every_digit_and_no_formulas():
     given = hostile_estimates()
-    frame = pd.read_csv(io.StringIO(cg.table(given, to="csv")))
+    frame = pd.read_csv(io.StringIO(cg.table(given, format="csv")))
     np.testing.assert_allclose(frame["p_value"], cg.tidy(given)["p_value"], rtol=1e-15)
     assert frame["term"][0] == f"'{HOSTILE}"  # a spreadsheet does not compute it
 
 
 def test_names_are_escaped_for_each_format():
     decided = cg.decide(hostile_estimates(), rope=(-0.1, 0.1))
-    page = cg.table(decided, to="html")
+    page = cg.table(decided, format="html")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
-    latex = cg.table(decided, to="latex")
+    latex = cg.table(decided, format="latex")
     assert r"=1+1|\textless{}script\textgreater{}" in latex
     assert r"\& 50\%\_\{a\}\textbackslash{}" in latex
-    markdown = cg.table(decided, to="markdown")
+    markdown = cg.table(decided, format="markdown")
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
     assert {line.replace(r"\|", "").count("|") for line in lines} == {6}  # no cell breaks its row
     assert r"\<script\>" in markdown
@@ -197,13 +197,13 @@ def test_names_with_line_ends_and_signs_of_formulas_are_one_cell():
         "html": r">$x$ &amp;lt;\nb\t\x1b[31m\u202e</td>",
     }
     for to, cell in shown.items():
-        assert cell in cg.table(estimates, to=to)
+        assert cell in cg.table(estimates, format=to)
 
 
 @pytest.mark.parametrize("to", ["markdown", "html", "latex"])
 def test_numbers_are_those_of_the_report(to, estimates):
     decided = cg.decide(estimates, rope=(-0.1, 0.1))
-    text, report = cg.table(decided, to=to), cg.report(decided)
+    text, report = cg.table(decided, format=to), cg.report(decided)
     for line in report.splitlines():
         if line.startswith("GATA1 "):
             for cell in line.split()[2:5]:
@@ -214,7 +214,7 @@ def test_numbers_are_those_of_the_report(to, estimates):
 def test_negative_numbers_have_the_sign_for_minus_and_names_keep_their_hyphens():
     given = cg.from_effects([-1.5], se=[0.1], names=["HLA-A -1"])
     for to, sign in (("markdown", "−"), ("html", "−"), ("latex", "$-$")):
-        text = cg.table(given, to=to)
+        text = cg.table(given, format=to)
         assert f"{sign}1.5" in text
         assert "HLA-A -1" in text
 
@@ -231,5 +231,5 @@ def test_of_many_tasks_the_table_says_which_are_shown():
 
 def test_a_great_table_has_the_same_cells(estimates):
     pytest.importorskip("great_tables")
-    made = cg.table(cg.decide(estimates, rope=(-0.1, 0.1)), to="great_tables")
+    made = cg.table(cg.decide(estimates, rope=(-0.1, 0.1)), format="great_tables")
     assert "increases" in made.as_raw_html()

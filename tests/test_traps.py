@@ -179,7 +179,7 @@ def test_the_null_array_overwritten_in_place():
     arms = {"TTTTT": cg.Embed("TTTTT", at=4), "scramble": cg.Scramble((0, 30)), "untreated": cg.Untreated()}
     outcomes = cg.run(cg.Design(null=cg.Genomic(of=own), arms=arms, n_units=50), last_base, rng=0, progress=False)
     np.testing.assert_array_equal(own, kept)
-    for arm in [*arms.values(), cg.Placebo("AGATAAG", at=3), cg.Mutate(at=5, to="A"), cg.Ablate((2, 9), fill="A")]:
+    for arm in [*arms.values(), cg.Placebo("AGATAAG", at=3), cg.Mutate(at=5, bases="A"), cg.Ablate((2, 9), fill="A")]:
         arm.apply(own, units=np.arange(50, dtype=np.uint64), key=1)
         np.testing.assert_array_equal(own, kept)
     untreated = outcomes["outcome"].sel(arm="untreated").to_numpy().ravel()

@@ -37,7 +37,9 @@ def folder(tmp_path_factory):
 
 def command(folder, out, *more):
     given = ("--genome", folder / "genome.fa", "--predictor", folder / "net.toml", "--length", LENGTH, "--out", out)
-    return call("variants", folder / "calls.vcf", *given, "--n-null", 300, "--match", "length", "--least", 50, *more)
+    return call(
+        "variants", folder / "calls.vcf", *given, "--n-null", 300, "--match", "length", "--min-nulls", 50, *more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +88,14 @@ def test_the_same_command_resumes_and_says_the_same(scored, folder):
     assert (out / "variants.tsv").read_bytes() == before
     other = call(
         *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
-        *("--length", LENGTH + 2, "--out", out, "--n-null", 300, "--match", "length", "--least", 50),
+        *("--length", LENGTH + 2, "--out", out, "--n-null", 300, "--match", "length", "--min-nulls", 50),
         code=2,
     )
     said = f"holds a trial with other settings (--length {LENGTH} there, {LENGTH + 2} now); choose another --out"
     assert said in other.stderr
     rope = call(
         *("variants", folder / "calls.vcf", "--genome", folder / "genome.fa", "--predictor", folder / "net.toml"),
-        *("--length", LENGTH, "--out", out, "--n-null", 300, "--match", "length", "--least", 50, "--rope=-1,1"),
+        *("--length", LENGTH, "--out", out, "--n-null", 300, "--match", "length", "--min-nulls", 50, "--rope=-1,1"),
         code=2,
     )
     assert "(--rope not given there, '-1,1' now)" in rope.stderr
@@ -106,7 +108,7 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
     row[3] = next(x for x in "ACGT" if x not in (row[3], row[4]))
     (tmp_path / "calls.vcf").write_text("\n".join([*lines[:5], "\t".join(row), *lines[6:]]) + "\n")
     given = ("--genome", folder / "genome.fa", "--predictor", folder / "net.toml", "--length", LENGTH)
-    few = ("--n-null", 100, "--match", "length", "--least", 50, "--out", tmp_path / "out")
+    few = ("--n-null", 100, "--match", "length", "--min-nulls", 50, "--out", tmp_path / "out")
     refused = call("variants", tmp_path / "calls.vcf", *given, *few, code=2)
     assert "1 of 41 variants have another reference allele" in refused.stderr
     assert "rs2 has" in refused.stderr
@@ -184,7 +186,7 @@ n_null = 300
 kind = "matched_variants"
 of = "genome"
 match = ["length"]
-least = 50
+min_nulls = 50
 [predictor]
 zoo = "gata1_like"
 """

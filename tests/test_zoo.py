@@ -243,13 +243,13 @@ ARMS = {
     "consensus": cg.Embed(Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))), at=3, instance="consensus"),
     "placebo": cg.Placebo("GATA", at=1),
     "two placebos": cg.Placebo("GAT", at=0) + cg.Placebo("CCA", at=3),
-    "mutate": cg.Mutate(at=(4, 1), to="CR"),
+    "mutate": cg.Mutate(at=(4, 1), bases="CR"),
     "uniform": cg.Ablate((1, 4), fill="uniform"),
     "letter": cg.Ablate((1, 4), fill="T"),
     "letters": cg.Ablate((1, 4), fill="TCG"),
     "insert": cg.Insert("GAT", at=2),
     "delete": cg.Delete((1, 4)),
-    "sequence": cg.Embed("GAT", at=0) + cg.Insert("R", at=3) + cg.Mutate(at=6, to="C"),
+    "sequence": cg.Embed("GAT", at=0) + cg.Insert("R", at=3) + cg.Mutate(at=6, bases="C"),
 }
 GRAMMAR = Oracle(
     Word("GAT", 1.0, "both", gain=Slope(0.1)),

@@ -75,7 +75,7 @@ def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
         unseen = unseen_share(now.n, alpha=alpha) * largest if rare else 0.0
         n = np.maximum(now.n, start)  # the clock, whose first looks do not count
         lower, upper = confidence_sequence(
-            now.mean, now.sd * np.sqrt(n / now.n), n, alpha=alpha, start=start, unseen=unseen
+            now.mean, now.sd * np.sqrt(n / now.n), n, ci_prob=1 - alpha, start=start, unseen=unseen
         )
         return lower, upper, now.n >= np.ceil(least_clusters(now.skewness, start=start))
 
@@ -246,7 +246,7 @@ def clustered_limits(ice: Array, n_parents: int, rule: Decided) -> tuple[Array, 
     clock = max(n / min(start, n), 1.0) * start
     largest = np.maximum(np.abs(ice).max(axis=0), np.abs(sums).max(axis=0) * groups / n)
     unseen = unseen_share(groups, alpha=alpha) * largest
-    lower, upper = confidence_sequence(mean, se * np.sqrt(clock), clock, alpha=alpha, start=start, unseen=unseen)
+    lower, upper = confidence_sequence(mean, se * np.sqrt(clock), clock, ci_prob=1 - alpha, start=start, unseen=unseen)
     return lower, upper, groups >= np.ceil(least_clusters(skewness_of(residuals), start=start))
 
 

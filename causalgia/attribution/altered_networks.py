@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from causalgia.attribution.layers import (
-    At,
+    Side,
     activations,
     as_layer,
     as_torch_predictor,
@@ -42,9 +42,9 @@ _PRIME = 2**31 - 1
 class Nullified(TorchPredictor):
     """A predictor without some channels of a layer: an intervention on the network, whose effect a contrast estimates.
 
-    ``cg.Ensemble({"intact": predictor, "without 3": Nullified(predictor, "conv1", [3])}, of="architectures")`` runs
-    both on the same units, and ``cg.contrast(outcomes, over="model", control="intact")`` compares them. The network is
-    shared with the predictor and as before after every call.
+    ``cg.Ensemble({"intact": predictor, "without 3": Nullified(predictor, "conv1", [3])}, differ_by="architectures")``
+    runs both on the same units, and ``cg.contrast(outcomes, over="model", control="intact")`` compares them. The
+    network is shared with the predictor and as before after every call.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Nullified(TorchPredictor):
         input. Zero may be far from anything that the network meets.
     sequences
         For ``"mean"`` and ``"resample"``: sequences as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
-    at
+    side
         ``"output"`` of the layer, or its ``"input"``: an activation that is no module, as in ``conv(x).exp()``, is the
         input of the layer that follows.
 
@@ -96,27 +96,27 @@ class Nullified(TorchPredictor):
         names: Sequence[str] | None = None,
         by: By = "zero",
         sequences: Source | xr.Dataset | None = None,
-        at: At = "output",
+        side: Side = "output",
     ) -> None:
         whole = as_torch_predictor(predictor, "Nullified")
-        part = as_layer(whole.module, layer, at)
+        part = as_layer(whole.module, layer, side)
         if by not in get_args(By):
             raise AttributionError(f"by={quoted(by)}; use 'zero', 'mean' or 'resample'")
         if (by == "zero") != (sequences is None):
             cure = "leave sequences= out" if by == "zero" else "give sequences=, such as null.sample(200, rng=0)"
             raise AttributionError(f"by={quoted(by)}: {cure}")
-        side = "out" if at == "output" else "in"
-        found = [getattr(part, name, None) for name in (f"{side}_channels", f"{side}_features", "num_features")]
+        end = "out" if side == "output" else "in"
+        found = [getattr(part, name, None) for name in (f"{end}_channels", f"{end}_features", "num_features")]
         n_channels = next((n for n in found if isinstance(n, int)), None)
         nulled = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
         _check_channels(nulled, n_channels, layer)
-        values = None if by == "zero" else _replacements(whole, layer, at, nulled, sequences, mean=by == "mean")
-        self.layer, self.channels, self.by, self.at = layer, nulled, by, at
+        values = None if by == "zero" else _replacements(whole, layer, side, nulled, sequences, mean=by == "mean")
+        self.layer, self.channels, self.by, self.side = layer, nulled, by, side
         self._whole = whole
-        self._nulls = (layer, nulled, by, at, *(() if values is None else (fingerprint_of(values.numpy()),)))
+        self._nulls = (layer, nulled, by, side, *(() if values is None else (fingerprint_of(values.numpy()),)))
         super().__init__(
             _WithoutChannels(
-                whole.module, layer, nulled, at, values, whole.layout, None if names is None else len(names)
+                whole.module, layer, nulled, side, values, whole.layout, None if names is None else len(names)
             ),
             **same_options(whole),
         )
@@ -192,11 +192,11 @@ def _check_channels(channels: tuple[int, ...], n: int | None, layer: str) -> Non
 
 
 def _replacements(
-    predictor: TorchPredictor, layer: str, at: At, channels: tuple[int, ...], sequences: Any, *, mean: bool
+    predictor: TorchPredictor, layer: str, side: Side, channels: tuple[int, ...], sequences: Any, *, mean: bool
 ) -> torch.Tensor:
     """Return the mean of each channel, (channels,), or their answers to each sequence, (n, channels, places)."""
     parts = []
-    for block in activations(predictor, layer, at, as_explained(sequences).tokens):
+    for block in activations(predictor, layer, side, as_explained(sequences).tokens):
         _check_channels(channels, block.shape[1], layer)
         parts.append(block[:, list(channels)])
     answers = np.concatenate(parts)
@@ -211,14 +211,14 @@ class _WithoutChannels(nn.Module):
         network: nn.Module,
         layer: str,
         channels: tuple[int, ...],
-        at: At,
+        side: Side,
         values: torch.Tensor | None,
         layout: str,
         n_names: int | None,
     ) -> None:
         super().__init__()
         self.n_names = n_names
-        self.network, self.layer, self.channels, self.at, self.layout = network, layer, channels, at, layout
+        self.network, self.layer, self.channels, self.side, self.layout = network, layer, channels, side, layout
         self.register_buffer("values", values)
 
     def forward(self, x: torch.Tensor) -> Any:
@@ -237,7 +237,7 @@ class _WithoutChannels(nn.Module):
             by_channel[:, list(self.channels)] = self._values(by_channel, x)
             return made
 
-        with met_at(part, self.at, change):
+        with met_at(part, self.side, change):
             answer = self.network(x)
         check_met(n_calls if next(part.parameters(), None) is None else min(n_calls, 1), self.layer)
         return answer
@@ -324,7 +324,7 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
         )
         raise AttributionError(
             f"{type(whole.module).__name__} {why}; weights are torch.nn.Parameter (a buffer is not shuffled), or "
-            "compare with a network of your own: cg.Ensemble({'intact': ..., 'other': ...}, of='architectures')"
+            "compare with a network of your own: cg.Ensemble({'intact': ..., 'other': ...}, differ_by='architectures')"
         )
     members: dict[str, Predictor] = {"intact": whole}
     for draw in range(1, n_draws + 1):
@@ -337,7 +337,7 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
             compile=whole.compile,
             incremental=whole.incremental,
         )
-    return Ensemble(members, of="architectures")
+    return Ensemble(members, differ_by="architectures")
 
 
 def _shuffled(network: nn.Module, key: int) -> nn.Module:

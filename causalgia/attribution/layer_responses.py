@@ -35,7 +35,7 @@ def filters(
     layer: str,
     sequences: Source | xr.Dataset,
     *,
-    at: Literal["output", "input"] = "output",
+    side: Literal["output", "input"] = "output",
     activation: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
 ) -> xr.Dataset:
     """Return what each channel of a layer responds to: base frequencies over the sites that excite it.
@@ -51,7 +51,7 @@ def filters(
         Name of a layer, as in ``predictor.module.named_modules()``.
     sequences
         Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
-    at
+    side
         ``"output"`` of the layer, or its ``"input"``: an activation that is no module, as in ``conv(x).exp()``, is the
         input of the layer that follows.
     activation
@@ -84,7 +84,7 @@ def filters(
     >>> import causalgia as cg
     >>> predictor = cg.zoo.load("rbfox1_like", network="exponential")
     >>> sample = cg.Uniform(length=41).sample(500, rng=0)
-    >>> found = filters(predictor, "second", sample, at="input")
+    >>> found = filters(predictor, "second", sample, side="input")
     >>> dict(found.sizes)
     {'channel': 32, 'motif_position': 19, 'base': 4}
     """
@@ -92,8 +92,8 @@ def filters(
 
     network = as_torch_predictor(predictor, "filters")
     of = as_explained(sequences)
-    sites = filter_sites(network, layer, of, at, activation)
-    attrs = {"layer": layer, "at": at, "predictor": network.fingerprint, "sequences": of.digest}
+    sites = filter_sites(network, layer, of, side, activation)
+    attrs = {"layer": layer, "side": side, "predictor": network.fingerprint, "sequences": of.digest}
     return _filters_dataset(base_counts(of.tokens, sites), sites.maximum, attrs)
 
 

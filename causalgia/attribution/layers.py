@@ -24,7 +24,7 @@ from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Sequences
 from causalgia.types import Tokens
 
-At: TypeAlias = Literal["output", "input"]
+Side: TypeAlias = Literal["output", "input"]
 _PROBES, _DIFFERS, _SHORT = 8, 1e-9, 1_000
 
 
@@ -59,16 +59,16 @@ def same_options(whole: TorchPredictor) -> dict[str, Any]:
     }
 
 
-def as_layer(network: nn.Module, layer: str, at: str) -> nn.Module:
+def as_layer(network: nn.Module, layer: str, side: str) -> nn.Module:
     """Return the layer of that name.
 
     Raises
     ------
     AttributionError
-        If the network has no layer of that name, which lists those that it has, or `at` is no side of a layer.
+        If the network has no layer of that name, which lists those that it has, or `side` is neither of its sides.
     """
-    if at not in get_args(At):
-        raise AttributionError(f"at={quoted(at)}; use 'output', or 'input' for what the layer is given")
+    if side not in get_args(Side):
+        raise AttributionError(f"side={quoted(side)}; use 'output', or 'input' for what the layer is given")
     known: dict[str, nn.Module] = {name: part for name, part in network.named_modules() if name}
     if layer not in known:
         listed = ", ".join(map(quoted, list(known)[:40])) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
@@ -84,7 +84,7 @@ def channel_axis(part: nn.Module, x: torch.Tensor) -> int:
 
 
 @contextmanager
-def met_at(part: nn.Module, at: At, change: Callable[[torch.Tensor], torch.Tensor | None]) -> Iterator[None]:
+def met_at(part: nn.Module, side: Side, change: Callable[[torch.Tensor], torch.Tensor | None]) -> Iterator[None]:
     """Call `change` with what a layer returns, or is given, and go on with what it returns, within the context."""
 
     def tensor(value: object) -> torch.Tensor:
@@ -92,7 +92,7 @@ def met_at(part: nn.Module, at: At, change: Callable[[torch.Tensor], torch.Tenso
             return value
         what = f"a tensor {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
         raise AttributionError(
-            f"the {at} of the {type(part).__name__} is {what}, not a tensor (n, channels[, positions]); take a layer "
+            f"the {side} of the {type(part).__name__} is {what}, not a tensor (n, channels[, positions]); take a layer "
             "before or after it"
         )
 
@@ -107,7 +107,7 @@ def met_at(part: nn.Module, at: At, change: Callable[[torch.Tensor], torch.Tenso
     def after(_: nn.Module, __: object, output: object) -> torch.Tensor | None:
         return change(tensor(output))
 
-    at_input = at == "input"
+    at_input = side == "input"
     hook = part.register_forward_pre_hook(before, with_kwargs=True) if at_input else part.register_forward_hook(after)
     try:
         yield
@@ -115,7 +115,7 @@ def met_at(part: nn.Module, at: At, change: Callable[[torch.Tensor], torch.Tenso
         hook.remove()
 
 
-def activations(predictor: TorchPredictor, layer: str, at: At, tokens: Tokens) -> Iterator[NDArray[np.float64]]:
+def activations(predictor: TorchPredictor, layer: str, side: Side, tokens: Tokens) -> Iterator[NDArray[np.float64]]:
     """Yield what a layer answers to tokens (n, length), batch by batch: (b, channels, places).
 
     Raises
@@ -123,12 +123,12 @@ def activations(predictor: TorchPredictor, layer: str, at: At, tokens: Tokens) -
     AttributionError
         If there is no such layer, it takes no part in the forward pass or several times, or has two axes of places.
     """
-    part = as_layer(predictor.module, layer, at)
+    part = as_layer(predictor.module, layer, side)
     size = predictor.resolve_batch_size(tokens.shape[1])
     predictor.predict(tokens[:1])  # the network's own errors come with their cures
     for start in range(0, len(tokens), size):
         met: list[torch.Tensor] = []
-        with met_at(part, at, met.append):
+        with met_at(part, side, met.append):
             call_network(predictor, tokens[start : start + size])
         check_met(len(met), layer)
         yield _by_channel(part, met[0], layer).double().cpu().numpy()
@@ -174,7 +174,7 @@ def _by_channel(part: nn.Module, x: torch.Tensor, layer: str) -> torch.Tensor:
     return first.reshape(len(x), first.shape[1], -1)
 
 
-def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) -> tuple[int, int, int]:
+def receptive_field(predictor: TorchPredictor, layer: str, side: Side, length: int) -> tuple[int, int, int]:
     """Return where a place of a layer reads: the first base of place 0, the bases between places, and the width.
 
     In float64, on random sequences: a base is read by a place if a substitution changes any channel of it, or if the
@@ -188,16 +188,16 @@ def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) 
     """
     exact = predictor.reference()
     probes = Uniform(length=length).sample(_PROBES, rng=0)["sequence"].to_numpy()
-    before = np.concatenate(list(activations(exact, layer, at, probes)))
+    before = np.concatenate(list(activations(exact, layer, side, probes)))
 
     def changed(bases: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = np.zeros((len(bases), before.shape[2]), bool)
         for row, base in enumerate(bases):
             edited = probes.copy()
             edited[:, base] = (edited[:, base] + 1 + row % 3) % 4
-            after = np.concatenate(list(activations(exact, layer, at, edited)))
+            after = np.concatenate(list(activations(exact, layer, side, edited)))
             found[row] = (np.abs(after - before) > _DIFFERS * (np.abs(after) + np.abs(before))).any((0, 1))
-            found[row] |= _without_a_number(exact, layer, at, probes[:1], int(base), before.shape[2])
+            found[row] |= _without_a_number(exact, layer, side, probes[:1], int(base), before.shape[2])
         return found
 
     whole = AttributionError(
@@ -233,11 +233,14 @@ def receptive_field(predictor: TorchPredictor, layer: str, at: At, length: int) 
 
 
 def _without_a_number(
-    predictor: TorchPredictor, layer: str, at: At, tokens: Tokens, base: int, n_places: int
+    predictor: TorchPredictor, layer: str, side: Side, tokens: Tokens, base: int, n_places: int
 ) -> NDArray[np.bool_]:
     """Return which places of a layer are NaN, (places,), where a base is; none if the network refuses it before."""
-    part, met = as_layer(predictor.module, layer, at), list[torch.Tensor]()
-    with met_at(part, at, met.append), suppress(RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError):
+    part, met = as_layer(predictor.module, layer, side), list[torch.Tensor]()
+    with (
+        met_at(part, side, met.append),
+        suppress(RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError),
+    ):
         call_network(predictor, tokens, nan_at=base)
     if not met:
         return np.zeros(n_places, bool)
@@ -272,7 +275,7 @@ def filter_sites(
     network: TorchPredictor,
     layer: str,
     of: Sequences,
-    at: At,
+    side: Side,
     activation: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
 ) -> FilterSites:
     """Return the sites of each channel of a layer, those that leave a sequence left out.
@@ -282,9 +285,9 @@ def filter_sites(
     AttributionError
         As `causalgia.attribution.filters`.
     """
-    start, step, width = receptive_field(network, layer, at, of.length)
+    start, step, width = receptive_field(network, layer, side, of.length)
     parts, maximum, row = [], np.zeros(0), 0
-    for block in activations(network, layer, at, of.tokens):
+    for block in activations(network, layer, side, of.tokens):
         first = start + step * np.arange(block.shape[2])
         inside = np.flatnonzero((first >= 0) & (first + width <= of.length))
         if not len(inside):
@@ -338,8 +341,8 @@ def filter_groups(
     AttributionError
         If the network has no convolution, or places behind it read the whole sequence.
     """
-    layer, at = first_activation(network, of.tokens[:1])
-    sites = filter_sites(network, layer, of, at)
+    layer, side = first_activation(network, of.tokens[:1])
+    sites = filter_sites(network, layer, of, side)
     counts = base_counts(of.tokens, sites)
     spread = np.maximum(contributions.std(axis=(0, 1)), np.finfo(float).tiny)
     found = []
@@ -361,7 +364,7 @@ def filter_groups(
     return found
 
 
-def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, At]:
+def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side]:
     """Return the layer, and its side, at which the first convolution has passed normalization and activation.
 
     That is the input of the first module behind it that is another kind of layer: one that has a matrix of weights, or
@@ -396,7 +399,7 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, At]:
             f"{type(network.module).__name__} calls no nn.Conv1d or nn.Conv2d, whose channels would be filters; leave "
             "'filters' out of method="
         )
-    at: tuple[str, At] = (called[first][0], "output")
+    at: tuple[str, Side] = (called[first][0], "output")
     channels = called[first][3][:2]
     for name, part, given, made in called[first + 1 :]:
         if len(given) < len(called[first][3]) or given[:2] != channels:

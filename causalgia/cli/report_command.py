@@ -131,7 +131,7 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
     _check_has_effects(parts, folder)
     found = methods(parts.result, task=task)
     works = [escaped(str(work), kind) for work in found.works]
-    paragraphs = [escaped(found.results, kind), table(parts.result, to=kind, task=task).rstrip("\n")]
+    paragraphs = [escaped(found.results, kind), table(parts.result, format=kind, task=task).rstrip("\n")]
     paragraphs += [escaped(found.methods, kind)]
     paragraphs += ["\n".join(f"- {work}" for work in works) if kind == "markdown" else "; ".join(works) + "."]
     return "\n\n".join(paragraphs) + "\n"

@@ -172,7 +172,7 @@ def score_variants(
         str, typer.Option(metavar="KEYS", help="Keys in which null variants match theirs, separated by commas.")
     ] = "substitution,context:3,distance,length",
     n_null: Annotated[int, typer.Option(metavar="N", min=39, help="Null variants.")] = 10_000,
-    least: Annotated[
+    min_nulls: Annotated[
         int, typer.Option(metavar="N", min=39, help="Fewest null variants of a stratum; below that, keys are dropped.")
     ] = 2_000,
     tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
@@ -251,9 +251,9 @@ def score_variants(
     else:
         _check_own_files(out, calls, force=force)
         chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
-        if null == "none" and (given := _options_set(ctx, ["match", "n_null", "least", "tail", "rng"])):
+        if null == "none" and (given := _options_set(ctx, ["match", "n_null", "min_nulls", "tail", "rng"])):
             raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
-        matched = _null_model(null, match, least, rng)
+        matched = _null_model(null, match, min_nulls, rng)
         settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
         region, at = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region, genome.absolute()
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
@@ -346,7 +346,7 @@ def _variants_of(
     return found.matched, found.mismatched
 
 
-def _null_model(null: str, match: str, least: int, rng: int) -> Any:
+def _null_model(null: str, match: str, min_nulls: int, rng: int) -> Any:
     from causalgia.design import MatchedVariants
 
     if null == "none":
@@ -354,7 +354,7 @@ def _null_model(null: str, match: str, least: int, rng: int) -> Any:
     if null not in _NOT_SEQUENCES and not Path(null).is_file():
         raise DesignError(f"--null {null} is neither a file nor one of genome, variants, none")
     keys = tuple(key.strip() for key in match.split(",") if key.strip())
-    return MatchedVariants(of=null, match=keys, least=least, seed=rng)
+    return MatchedVariants(of=null, match=keys, min_nulls=min_nulls, seed=rng)
 
 
 def _settings(ctx: typer.Context) -> dict[str, Any]:

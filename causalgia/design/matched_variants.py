@@ -62,7 +62,7 @@ class MatchedVariants(Choice):
           (0, 1, 2 to 3, 4 to 7, ... bases);
         - ``"length"``: how many bases are removed and added. Null variants have the length of theirs in any case;
           without this key they serve variants of other lengths as well.
-    least
+    min_nulls
         Null variants that a stratum needs. Where there are fewer, strata are pooled: context is dropped first, then
         the substitution, then the distance; the length never. By default 2,000, which resolve the p-values of variants
         of which 5 % are real.
@@ -72,7 +72,7 @@ class MatchedVariants(Choice):
     Raises
     ------
     DesignError
-        If `of` is no population, a key is unknown or given twice, or `least` or `seed` is no whole number.
+        If `of` is no population, a key is unknown or given twice, or `min_nulls` or `seed` is no whole number.
 
     References
     ----------
@@ -89,18 +89,18 @@ class MatchedVariants(Choice):
 
     of: Population
     match: Sequence[str] = MATCH
-    least: int = 2_000
+    min_nulls: int = 2_000
     seed: int = 0
     kind: ClassVar[str] = "matched_variants"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "of", _as_population(self.of))
         object.__setattr__(self, "match", _as_keys(self.match))
-        object.__setattr__(self, "least", as_count(self.least, "least"))
-        if self.least < LEAST_MATCHED_NULLS:
+        object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
+        if self.min_nulls < LEAST_MATCHED_NULLS:
             raise DesignError(
-                f"least={self.least}: the central 95 % of a stratum need {LEAST_MATCHED_NULLS} null variants; give "
-                f"least={LEAST_MATCHED_NULLS} or more"
+                f"min_nulls={self.min_nulls}: the central 95 % of a stratum need {LEAST_MATCHED_NULLS} null variants; "
+                f"give min_nulls={LEAST_MATCHED_NULLS} or more"
             )
         if not is_whole(self.seed) or self.seed < 0:
             raise DesignError(f"seed={quoted(self.seed)} is not a whole number of at least 0")
@@ -127,14 +127,15 @@ class MatchedVariants(Choice):
 
     def to_dict(self) -> dict[str, Any]:
         of = self.of if isinstance(self.of, str) else self.of.to_dict()  # type: ignore[union-attr]
-        return {"kind": self.kind, "of": of, "match": list(self.match), "least": self.least, "seed": self.seed}
+        return {"kind": self.kind, "of": of, "match": list(self.match), "min_nulls": self.min_nulls, "seed": self.seed}
 
     def identity(self) -> dict[str, Any]:
         of = self.of if isinstance(self.of, str) else self.of.identity()  # type: ignore[union-attr]
-        return {**self.to_dict(), "of": of}
+        # "least" is the key of `min_nulls` in the fingerprints of stored results
+        return {"kind": self.kind, "of": of, "match": list(self.match), "least": self.min_nulls, "seed": self.seed}
 
     def __repr__(self) -> str:
-        given = {"match": MATCH, "least": 2_000, "seed": 0}
+        given = {"match": MATCH, "min_nulls": 2_000, "seed": 0}
         more = "".join(f", {name}={getattr(self, name)!r}" for name, x in given.items() if getattr(self, name) != x)
         return f"MatchedVariants(of={self.of!r}{more})"
 
@@ -315,7 +316,7 @@ def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[
 
 @reads(MatchedVariants)
 def _matched_variants_from(plain: Any) -> MatchedVariants:
-    known = ("kind", "of", "match", "least", "seed")
+    known = ("kind", "of", "match", "min_nulls", "seed")
     if not isinstance(plain, Mapping) or "of" not in plain or any(key not in known for key in plain):
         raise DesignError(f"matched variants are a table with {', '.join(known)}, not {quoted(plain)}")
     of = null_from_dict(plain["of"]) if isinstance(plain["of"], Mapping) and "kind" in plain["of"] else plain["of"]

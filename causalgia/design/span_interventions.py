@@ -196,24 +196,24 @@ class Mutate(Intervention):
     ----------
     at
         A position, or several.
-    to
+    bases
         The new base at each position, one letter for each; an IUPAC letter draws a base for each unit.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> print(cg.Mutate(at=(17, 19), to="AC"))
+    >>> print(cg.Mutate(at=(17, 19), bases="AC"))
     do(x[17] = A, x[19] = C)
     """
 
     at: int | tuple[int, ...]
-    to: str
+    bases: str
     kind: ClassVar[str] = "mutate"
-    main_field: ClassVar[str] = "to"
+    main_field: ClassVar[str] = "bases"
 
     @classmethod
     def _from_main(cls, main: Any, options: dict[str, Any]) -> Intervention:
-        return cls(to=main, **options)
+        return cls(bases=main, **options)
 
     def edit(self) -> Edit:
         return Edit(self.kind, sites=tuple((at, 1) for at in self.positions))
@@ -221,17 +221,17 @@ class Mutate(Intervention):
     def __post_init__(self) -> None:
         positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
         at = tuple(as_position(p, "at") for p in positions)
-        to: object = self.to
-        pattern = as_pattern("".join(map(str, to)) if isinstance(to, list | tuple) else to)
+        bases: object = self.bases
+        pattern = as_pattern("".join(map(str, bases)) if isinstance(bases, list | tuple) else bases)
         if len(pattern) != len(at):
             raise DesignError(
-                f"mutation: {len(at)} position(s) but {len(pattern)} base(s) in to={quoted(self.to)}; give one each"
+                f"mutation: {len(at)} position(s) but {len(pattern)} base(s), bases={quoted(self.bases)}; give one each"
             )
         if len(set(at)) < len(at):
             raise DesignError(f"mutation: a position is named twice in at={at}; name each once")
         pairs = sorted(zip(at, str(pattern.reads), strict=True))
         object.__setattr__(self, "at", at[0] if len(at) == 1 else tuple(place for place, _ in pairs))
-        object.__setattr__(self, "to", "".join(base for _, base in pairs))
+        object.__setattr__(self, "bases", "".join(base for _, base in pairs))
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -240,23 +240,23 @@ class Mutate(Intervention):
 
     @property
     def random(self) -> bool:
-        return as_pattern(self.to).random
+        return as_pattern(self.bases).random
 
     @property
     def terms(self) -> tuple[str, ...]:
-        pairs = zip(self.positions, self.to, strict=True)
+        pairs = zip(self.positions, self.bases, strict=True)
         return tuple(f"x[{p}] {'=' if base in 'ACGTU' else '~'} {base}" for p, base in pairs)
 
     def lay(self, layout: Layout) -> Layout:
-        for at, base in zip(self.positions, self.to, strict=True):
+        for at, base in zip(self.positions, self.bases, strict=True):
             layout = layout.write(at, 1, base)
         return layout
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return substitute(tokens, as_pattern(self.to).instances(units, self._stream(key)), at=self.positions)
+        return substitute(tokens, as_pattern(self.bases).instances(units, self._stream(key)), at=self.positions)
 
     def to_dict(self) -> dict[str, Any]:
-        return {self.kind: self.to, "at": list(self.positions) if isinstance(self.at, tuple) else self.at}
+        return {self.kind: self.bases, "at": list(self.positions) if isinstance(self.at, tuple) else self.at}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ _NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast
 
 
 def from_effects(
-    effect: npt.ArrayLike | pd.DataFrame | xr.Dataset,
+    estimates: npt.ArrayLike | pd.DataFrame | xr.Dataset,
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
@@ -51,7 +51,7 @@ def from_effects(
 
     Parameters
     ----------
-    effect
+    estimates
         Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the names of the contrasts; all
         arguments with names must have the same ones in the same order. Or a table with the columns ``effect`` and
         ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` and `task_correlation` may
@@ -90,8 +90,8 @@ def from_effects(
     >>> estimates["p"].values.ravel().round(4)
     array([0.0619, 0.4237])
     """
-    if isinstance(effect, pd.DataFrame | xr.Dataset):
-        check_not_shrunken(effect)
+    if isinstance(estimates, pd.DataFrame | xr.Dataset):
+        check_not_shrunken(estimates)
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         named = [name for name, value in beside.items() if value is not None]
         if named:
@@ -99,23 +99,23 @@ def from_effects(
                 f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {quoted(named[0])}, or "
                 "give arrays"
             )
-        if isinstance(effect, xr.Dataset) and "ace" in effect:
+        if isinstance(estimates, xr.Dataset) and "ace" in estimates:
             raise EstimateError(
                 "from_effects: these are estimates already (they have 'ace'); give them to the verb itself"
             )
-        estimates = _estimates_of_columns(effect, as_ci_prob(ci_prob))
-        return estimates if task_correlation is None else with_given_correlation(estimates, task_correlation)
+        made = _estimates_of_columns(estimates, as_ci_prob(ci_prob))
+        return made if task_correlation is None else with_given_correlation(made, task_correlation)
     if task_correlation is not None:
         raise EstimateError(
             "from_effects: task_correlation= is for a table with several tasks; give a DataFrame with the columns "
             "contrast, task, effect and se, or a Dataset with effect and se (contrast, task)"
         )
-    if effect is None:
+    if estimates is None:
         raise EstimateError(
-            "from_effects: effect=None; give the effects and their standard errors, from_effects([1.2, 0.1], se=[0.3, "
-            "0.2]), or a table with columns 'effect' and 'se'"
+            "from_effects: estimates=None; give the effects and their standard errors, from_effects([1.2, 0.1], "
+            "se=[0.3, 0.2]), or a table with columns 'effect' and 'se'"
         )
-    return _estimates_of_tasks({TASK: _as_given_effects(effect, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
+    return _estimates_of_tasks({TASK: _as_given_effects(estimates, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
 
 
 def _as_given_effects(

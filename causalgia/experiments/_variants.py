@@ -163,7 +163,7 @@ def variants(
 
     Beside matched variants, in random sequences:
 
-    >>> null = cg.MatchedVariants(of=cg.Uniform(length=40), match=("substitution", "length"), least=39)
+    >>> null = cg.MatchedVariants(of=cg.Uniform(length=40), match=("substitution", "length"), min_nulls=39)
     >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40, null=null, n_null=500)
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0))
     >>> answer.estimates["p_matched"].sel(task="K562").values < 0.01
@@ -273,7 +273,7 @@ def _matched_experiment(
 ) -> MatchedTrial:
     nulls = null.draw(windows, n_null=n_null, genome=fasta)
     keys, names = null.keys_of(windows)
-    strata = match_strata(keys, names, nulls.matched, least=null.least)
+    strata = match_strata(keys, names, nulls.matched, least=null.min_nulls)
     reference = np.concatenate([windows.reference, nulls.reference])
     alternate = np.concatenate([windows.alternate, nulls.alternate])
     words, starts = replaced_letters(reference, alternate)

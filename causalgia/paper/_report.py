@@ -50,7 +50,7 @@ _INSTEAD = {
 
 @overload
 def report(
-    dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None, to: None = None
+    dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None, path: None = None
 ) -> str: ...
 
 
@@ -60,7 +60,7 @@ def report(
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
-    to: str | PathLike[str],
+    path: str | PathLike[str],
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
     diagnostics: xr.Dataset | xr.DataTree | None = None,
@@ -72,7 +72,7 @@ def report(
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
-    to: str | PathLike[str] | None = None,
+    path: str | PathLike[str] | None = None,
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
     diagnostics: xr.Dataset | xr.DataTree | None = None,
@@ -102,7 +102,7 @@ def report(
         a line for each (else the 20 with the largest effects), of a fit also the table of its elements.
     task
         The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a list of them. None: all.
-    to
+    path
         A file ending in ``.html``: one self-contained page with the finding, pictures, a table to sort and filter, the
         checks, the provenance and what to cite. A page also takes the `~causalgia.experiments.Answer` of an experiment.
     outcomes
@@ -116,13 +116,13 @@ def report(
     Returns
     -------
     str or Path
-        Text for a terminal or a notebook, no wider than the names need; with `to` the path of the page.
+        Text for a terminal or a notebook, no wider than the names need; with `path` that of the page.
 
     Raises
     ------
     OutcomesError
-        If it is anything else (a posterior goes through `causalgia.decide` first), `to` has another ending or cannot be
-        written, a part of a page is given without `to`, or `rows` with it.
+        If it is anything else (a posterior goes through `causalgia.decide` first), `path` has another ending or cannot
+        be written, a part of a page is given without `path`, or `rows` with it.
     ContrastError
         If there is no such task.
 
@@ -147,16 +147,16 @@ def report(
     >>> import tempfile
     >>> estimates = cg.from_effects([1.4, 0.02], se=[0.1, 0.02], names=["GATA1", "mutant"])
     >>> decided = cg.decide(estimates, rope=(-0.1, 0.1))
-    >>> report(decided, to=tempfile.mkdtemp() + "/report.html").name
+    >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
-    if to is not None:
+    if path is not None:
         if rows != "summary":
             raise OutcomesError(f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy every row")
-        return _page(dataset, to, task, outcomes=outcomes, refutations=refutations, diagnostics=diagnostics)
+        return _page(dataset, path, task, outcomes=outcomes, refutations=refutations, diagnostics=diagnostics)
     for name, part in (("outcomes", outcomes), ("refutations", refutations), ("diagnostics", diagnostics)):
         if part is not None:
-            raise OutcomesError(f"{name}= is a part of a page; say where to write it: to='report.html'")
+            raise OutcomesError(f"{name}= is a part of a page; say where to write it: path='report.html'")
     return _text(dataset, rows, task)
 
 
@@ -188,16 +188,16 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
 
 
 def _page(
-    given: Any, to: str | PathLike[str], task: str | Sequence[str] | None, **parts: xr.Dataset | xr.DataTree | None
+    given: Any, path: str | PathLike[str], task: str | Sequence[str] | None, **parts: xr.Dataset | xr.DataTree | None
 ) -> Path:
     """Write a page of a result, and return its path."""
     from causalgia.paper.html_page import PageParts, write_page
 
-    if not isinstance(to, str | PathLike):
-        raise OutcomesError(f"to={quoted(to)} is not a path; give one that ends in .html: to='report.html'")
-    path = Path(to)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise OutcomesError(f"to={quoted(str(to))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
+    if not isinstance(path, str | PathLike):
+        raise OutcomesError(f"path={quoted(path)} is not a path; give one that ends in .html: path='report.html'")
+    page = Path(path)
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise OutcomesError(f"path={quoted(str(path))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
     about: dict[str, Any] = {
         name: part.to_dataset() if isinstance(part, xr.DataTree) else part for name, part in parts.items()
     }
@@ -218,7 +218,7 @@ def _page(
         _check_reportable(given)
     else:
         about["text"] = _text(given, "summary", task)
-    return write_page(path, PageParts(result=given, **about), task=task)
+    return write_page(page, PageParts(result=given, **about), task=task)
 
 
 def _check_reportable(given: Any) -> None:

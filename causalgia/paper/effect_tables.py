@@ -46,8 +46,9 @@ def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[st
     """Return effects as a tidy table: one row per effect, with the column names of broom.
 
     Use it to hand results to R, to a spreadsheet or to a plotting library. `causalgia.table` is the same for readers,
-    with rounded numbers. Names are as they were given: ``to_csv`` of pandas escapes none, and ``table(x, to="csv")``
-    writes the same rows with those that a spreadsheet would compute, or a terminal obey, escaped.
+    with rounded numbers. Names are as they were given: ``to_csv`` of pandas escapes none, and
+    ``table(x, format="csv")`` writes the same rows with those that a spreadsheet would compute, or a terminal obey,
+    escaped.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
 def table(
     x: xr.Dataset | Answer,
     *,
-    to: Literal["markdown", "latex", "html", "csv"] = "markdown",
+    format: Literal["markdown", "latex", "html", "csv"] = "markdown",
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
 ) -> str: ...
@@ -203,12 +204,16 @@ def table(
 
 @overload
 def table(
-    x: xr.Dataset | Answer, *, to: Format, rows: Rows = "summary", task: str | Sequence[str] | None = None
+    x: xr.Dataset | Answer, *, format: Format, rows: Rows = "summary", task: str | Sequence[str] | None = None
 ) -> Any: ...
 
 
 def table(
-    x: xr.Dataset | Answer, *, to: Format = "markdown", rows: Rows = "summary", task: str | Sequence[str] | None = None
+    x: xr.Dataset | Answer,
+    *,
+    format: Format = "markdown",
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
 ) -> Any:
     r"""Return effects as a table to print: the one of `causalgia.report`, with its estimand and notes.
 
@@ -219,7 +224,7 @@ def table(
     ----------
     x
         Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment.
-    to
+    format
         ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the package booktabs, in a ``table``
         with a caption) are text; ``"csv"`` is that of `causalgia.tidy`, with every digit; ``"great_tables"`` is a
         ``great_tables.GT`` to be styled further (the extra ``tables``).
@@ -256,14 +261,14 @@ def table(
     Effects and standard errors as given.
     ...
     """
-    if to not in get_args(Format):
-        raise OutcomesError(f"to={quoted(to)} is not one of {', '.join(map(quoted, get_args(Format)))}")
+    if format not in get_args(Format):
+        raise OutcomesError(f"format={quoted(format)} is not one of {', '.join(map(quoted, get_args(Format)))}")
     if rows not in get_args(Rows):
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
-    if to == "csv":
+    if format == "csv":
         return to_csv(tidy(effects, task=task), index=False)
-    return _WRITERS[to](*table_parts(effects, rows=rows, task=task))
+    return _WRITERS[format](*table_parts(effects, rows=rows, task=task))
 
 
 _Writer = Callable[[list[str], list[list[str]], list[str]], Any]
@@ -274,7 +279,9 @@ def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -
         from great_tables import GT
         from great_tables import html as as_html
     except ImportError as missing:
-        raise MissingExtraError("to='great_tables' needs great_tables: pip install 'causalgia[tables]'") from missing
+        raise MissingExtraError(
+            "format='great_tables' needs great_tables: pip install 'causalgia[tables]'"
+        ) from missing
     shown = [[with_minus(c) if n not in NAMES else c for n, c in zip(header, line, strict=True)] for line in lines]
     made = GT(pd.DataFrame(shown, columns=header)).cols_align("right", [n for n in header if n not in NAMES])
     for note in notes:
@@ -314,7 +321,7 @@ class View:
         curve = isinstance(given, xr.Dataset) and has_positions(given)
         if isinstance(given, xr.Dataset) and (curve or "ace" not in given):  # of which there is no table
             return f"<pre>{html.escape(report(given))}</pre>"
-        return str(table(given, to="html"))
+        return str(table(given, format="html"))
 
     def __repr__(self) -> str:
         return report(self.effects) if isinstance(self.effects, xr.Dataset) else str(self.effects)

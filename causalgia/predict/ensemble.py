@@ -38,7 +38,7 @@ class Ensemble(Predictor):
         At least two, each with the same tasks on the same scale; or a dict, name -> predictor.
     names
         A name for each; by default the keys of the dict, else "model 0", "model 1", ...
-    of
+    differ_by
         The population of which the members are a sample: ``"seeds"``, retrainings of one
         architecture on one data set; ``"folds"``, trainings on other parts of the data (they are not exchangeable with
         retrainings: each lacks other data); ``"architectures"``, other networks. Stored as attrs["model_is"] of the
@@ -68,12 +68,12 @@ class Ensemble(Predictor):
         predictors: Sequence[Predictor] | Mapping[str, Predictor],
         *,
         names: Sequence[str] | None = None,
-        of: Members = "seeds",
+        differ_by: Members = "seeds",
     ) -> None:
-        if of not in get_args(Members):
+        if differ_by not in get_args(Members):
             msg = (
-                f"of={quoted(of)} is not one of {', '.join(map(quoted, get_args(Members)))}: say what another "
-                "member would be"
+                f"differ_by={quoted(differ_by)} is not one of {', '.join(map(quoted, get_args(Members)))}: say what "
+                "another member would be"
             )
             raise PredictorError(msg)
         if isinstance(predictors, str | PathLike):
@@ -82,7 +82,7 @@ class Ensemble(Predictor):
                 "cg.Ensemble({path.stem: load(path) for path in sorted(folder.glob('*'))}), where load builds the "
                 "network and gives it the weights of the file"
             )
-        self.of: Members = of
+        self.differ_by: Members = differ_by
         if isinstance(predictors, Mapping):
             predictors, names = _split_mapping(predictors, names)
         self.members = _as_members(predictors)
@@ -110,8 +110,8 @@ class Ensemble(Predictor):
         self._unread = tuple(alike)
 
     def __repr__(self) -> str:
-        of = "" if self.of == "seeds" else f", of={self.of!r}"
-        return f"Ensemble({abridged(self.models)}, scale={self.scale!r}{of})"
+        differ_by = "" if self.differ_by == "seeds" else f", differ_by={self.differ_by!r}"
+        return f"Ensemble({abridged(self.models)}, scale={self.scale!r}{differ_by})"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ class Ensemble(Predictor):
         """Return an ensemble of the members with edits recomputed in part, itself where that is no gain for any."""
         made = [member.with_incremental_edits(length) for member in self.members]
         same = all(one is other for one, other in zip(made, self.members, strict=True))
-        return self if same else Ensemble(made, names=self.models, of=self.of)
+        return self if same else Ensemble(made, names=self.models, differ_by=self.differ_by)
 
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks, models).
@@ -328,4 +328,8 @@ def reference_of(predictor: Predictor) -> Predictor | None:
         parts = [make() for make in makers if make is not None]
     except PredictorError:
         return None
-    return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models, of=predictor.of or "seeds")
+    return (
+        parts[0]
+        if predictor.models is None
+        else Ensemble(parts, names=predictor.models, differ_by=predictor.differ_by or "seeds")
+    )

@@ -358,9 +358,9 @@ class PredictorFactory(Predictor):
         return self.made.models
 
     @property
-    def of(self) -> Literal["seeds", "folds", "architectures"] | None:  # type: ignore[override]
+    def differ_by(self) -> Literal["seeds", "folds", "architectures"] | None:  # type: ignore[override]
         """What population an ensemble's members are drawn from."""
-        return self.made.of
+        return self.made.differ_by
 
     @property
     def fingerprint(self) -> str:

@@ -79,7 +79,7 @@ class Predictor(ABC):
     """The scale of each task, where they differ; outcomes carry it as the coordinate ``task_scale``."""
     models: tuple[str, ...] | None = None
     """Names of an ensemble's members; None without the model dim."""
-    of: Literal["seeds", "folds", "architectures"] | None = None
+    differ_by: Literal["seeds", "folds", "architectures"] | None = None
     """The population of which an ensemble's members are a sample; None without the model dim."""
     incremental: bool = False
     """Whether edits may be recomputed in part, so that an answer's last bits depend on the path taken."""

@@ -332,7 +332,8 @@ def predictor_disagreement(claim: Claim) -> xr.Dataset:
     >>> import causalgia as cg
     >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
     >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control")
-    >>> both = cg.Ensemble({"one": cg.zoo.oracle("additive"), "other": cg.zoo.oracle("saturating")}, of="architectures")
+    >>> networks = {"one": cg.zoo.oracle("additive"), "other": cg.zoo.oracle("saturating")}
+    >>> both = cg.Ensemble(networks, differ_by="architectures")
     >>> cg.refutation.predictor_disagreement(cg.refutation.Claim(cg.run(design, both, rng=0), rng=1))["status"].item()
     'pass'
     """

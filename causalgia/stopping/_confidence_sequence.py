@@ -7,6 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.request import as_ci_prob
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -59,14 +60,14 @@ def confidence_sequence(
     sd: npt.ArrayLike,
     n_clusters: npt.ArrayLike,
     *,
-    alpha: float,
+    ci_prob: float = 0.95,
     start: float = START,
     unseen: npt.ArrayLike = 0.0,
 ) -> tuple[Array, Array]:
-    """Return the asymptotic interval of a mean that holds at all looks from `start` on with probability 1 - alpha.
+    """Return the asymptotic interval of a mean that holds at all looks from `start` on with probability `ci_prob`.
 
     ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is 1.55
-    times the interval for one look at the start (alpha = .05), and 1.65 times at ten times as many clusters.
+    times the interval for one look at the start (``ci_prob=0.95``), and 1.65 times at ten times as many clusters.
 
     Parameters
     ----------
@@ -74,8 +75,8 @@ def confidence_sequence(
         Mean and standard deviation of the values of the independent clusters so far, any shape.
     n_clusters
         Number of clusters.
-    alpha
-        Error over all looks together.
+    ci_prob
+        Probability with which all looks together hold.
     start
         Clusters at the first look.
     unseen
@@ -93,14 +94,13 @@ def confidence_sequence(
 
     Examples
     --------
-    >>> lower, upper = confidence_sequence(1.0, 2.0, 100, alpha=0.05)
+    >>> lower, upper = confidence_sequence(1.0, 2.0, 100, ci_prob=0.95)
     >>> lower.round(3), upper.round(3)
     (np.float64(0.393), np.float64(1.607))
     """
     center = np.asarray(mean, dtype=np.float64)
-    half = (
-        np.asarray(sd, dtype=np.float64) / np.sqrt(n_clusters) * sequence_critical(n_clusters, alpha=alpha, start=start)
-    )
+    critical = sequence_critical(n_clusters, alpha=1 - as_ci_prob(ci_prob), start=start)
+    half = np.asarray(sd, dtype=np.float64) / np.sqrt(n_clusters) * critical
     half = half + np.asarray(unseen, dtype=np.float64)
     return center - half, center + half
 

@@ -82,8 +82,8 @@ def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng
     optional: dict[str, Any] = (
         {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
     )
-    if predictor.models is not None and predictor.of is not None:
-        optional["model_is"] = predictor.of
+    if predictor.models is not None and predictor.differ_by is not None:
+        optional["model_is"] = predictor.differ_by
     if predictor.bin is not None:
         optional["bin"] = predictor.bin
     return {

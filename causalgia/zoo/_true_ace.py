@@ -443,7 +443,7 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
             return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
         case Mutate():
             mutated = before.columns.copy()
-            mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
+            mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.bases))
             return Mixture(mutated)
         case Scramble() | Ablate(fill="shuffle" | "dinucleotide_shuffle"):
             if np.ptp(before.columns[:, slice(*intervention.span)], axis=1).max() > 0:

@@ -80,7 +80,7 @@ class TrialMachine(RuleBasedStateMachine):
         if not self.models:
             return one
         other = cg.FunctionPredictor(answers(self.tasks, reverse=True), fingerprint="other", **options)
-        return cg.Ensemble({"one": one, "other": other}, of="seeds")
+        return cg.Ensemble({"one": one, "other": other}, differ_by="seeds")
 
     def carry_out(self, keep: str, path: Path | None, rows: int | None = None) -> xr.Dataset:
         """Run the trial, or what a store lacks of it."""

@@ -251,7 +251,7 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
             what = " and ".join([", ".join(dropped[:-1]), dropped[-1]] if len(dropped) > 1 else dropped)
             lines.append(
                 f"{count:,} of {len(trial.variants):,} variants are ranked in strata pooled over {what}, since fewer "
-                f"than {trial.matched.least:,} null variants (or none but these) share it with them; more null "
+                f"than {trial.matched.min_nulls:,} null variants (or none but these) share it with them; more null "
                 "variants (n_null=) keep these keys apart"
             )
     keys = [key for key in trial.matched.matched if key != "length"]

@@ -297,7 +297,7 @@ def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
     if "barcode" not in library:
         raise LibraryError(
             "the oligos carry no barcodes: random ones are known only from association sequencing. Write the inserts "
-            "to map reads to: to_fasta(library, path, of='insert')"
+            "to map reads to: to_fasta(library, path, sequence='insert')"
         )
     return pd.DataFrame({"barcode": library["barcode"].to_numpy(), "oligoName": library["oligo_name"].to_numpy()})
 

@@ -36,7 +36,7 @@ def to_fasta(
     library: xr.Dataset,
     path: str | PathLike[str],
     *,
-    of: Literal["oligo", "insert"] = "oligo",
+    sequence: Literal["oligo", "insert"] = "oligo",
     overwrite: bool = False,
 ) -> Path:
     """Write a library as FASTA: whole oligos for the order, or inserts for mapping reads.
@@ -47,7 +47,7 @@ def to_fasta(
         From `causalgia.mpra.library`.
     path
         Output file; ``.gz`` is compressed. One line of sequence a record.
-    of
+    sequence
         ``"oligo"``: a record for each oligo with adapters and barcode, under its name, for the vendor. ``"insert"``: a
         record for each construct without adapters, under its ``oligo_name``: the design file of an association
         (MPRAsnakeflow). Declared duplicates (repeated inserts) and promoters alone (no insert) have no record.
@@ -69,7 +69,9 @@ def to_fasta(
     >>> print(path.read_text().splitlines()[0])
     >u1:control
     """
-    names, sequences = _names_and_oligos(library, path) if of == "oligo" else _names_and_inserts(library, of, path)
+    names, sequences = (
+        _names_and_oligos(library, path) if sequence == "oligo" else _names_and_inserts(library, sequence, path)
+    )
     text = "".join(f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True))
     return write_text(path, text, overwrite=overwrite)
 
@@ -157,9 +159,11 @@ def _check_unique_barcodes(barcodes: NDArray[Any], names: list[str], place: str)
         )
 
 
-def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
-    if of != "insert":
-        raise LibraryError(f"of={quoted(of)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)")
+def _names_and_inserts(library: xr.Dataset, sequence: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+    if sequence != "insert":
+        raise LibraryError(
+            f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)"
+        )
     rows = construct_table(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()
@@ -171,7 +175,7 @@ _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
 _WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
     "oligos.fa": lambda library, path: to_fasta(library, path, overwrite=True),
     "oligos.csv": lambda library, path: to_csv(library, path, overwrite=True),
-    "inserts.fa": lambda library, path: to_fasta(library, path, of="insert", overwrite=True),
+    "inserts.fa": lambda library, path: to_fasta(library, path, sequence="insert", overwrite=True),
     "arms.tsv": lambda library, path: to_igvf(library, path, "side_table", overwrite=True),
     "labels.tsv": lambda library, path: to_igvf(library, path, "labels", overwrite=True),
     "reporter_sequence_design.tsv.gz": lambda library, path: to_igvf(

@@ -250,7 +250,7 @@ class OligoRules:
         as_number(self.repeats, "repeats", least=0, most=1, error=LibraryError)
         object.__setattr__(self, "motifs", _as_words_or_motifs(self.motifs))
 
-    def of_construct(self, of: Construct) -> tuple[Rule, ...]:
+    def of_construct(self, construct: Construct) -> tuple[Rule, ...]:
         """Return these rules and those of a construct, whose intended sites are counted, not refused.
 
         Examples
@@ -259,7 +259,7 @@ class OligoRules:
         >>> [rule.name for rule in OligoRules().of_construct(construct("lentimpra"))][:3]
         ['site EcoRI', 'site SbfI', 'homopolymer above 10']
         """
-        cut = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
+        cut = intended_sites({name: dict(construct.intended).get(name, 0) for name in construct.avoid})
         known = {site.word: site for site in cut}
         for intended, n in intended_sites(self.avoid).items():
             site = known.setdefault(intended.word, intended)
