@@ -104,10 +104,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratio and the rates in GB a second."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a quarter of the units, five repeats")
-    parser.add_argument("--repeats", type=int, default=None, help="interleaved repeats (default 9; 5 when quick)")
+    parser.add_argument("--repeats", type=int, default=None, help="interleaved repeats (default 25; 5 when quick)")
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to measure (default: a temporary one)")
     options = parser.parse_args(argv)
-    repeats, n = options.repeats or (5 if options.quick else 9), 2_441 // (4 if options.quick else 1)
+    repeats, n = options.repeats or (5 if options.quick else 25), 2_441 // (4 if options.quick else 1)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         answers = np.random.default_rng(0).random((n, N_ARMS, 1), np.float32)
         best = smallest_times(Trial(answers, Path(folder)), repeats)

@@ -295,9 +295,9 @@ PARTS: dict[str, tuple[Target, ...]] = {
     ),
     "workers": (
         Target(
-            "2 local workers on 2 cores",
-            "1 worker, share of linear",
-            "2 workers / 1 worker, share of linear",
+            "2 local workers on 2 cores, against 1",
+            "2 bare processes against 1",
+            "share of what the machine gives to two processes",
             AT_LEAST,
             0.85,
         ),

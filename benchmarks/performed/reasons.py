@@ -11,6 +11,10 @@ _EDITS = (
     "all measurements"
 )
 
+_CLIENT = (
+    "the process that asks, with the scheduler in it, shares the two cores with the workers: sending, collecting and "
+    "putting results together takes it {} of the time of the call, a share that does not shrink with the call"
+)
 REASONS: dict[str, str] = {
     "startup: show": (
         "xarray that reads one file of the trial takes 0.8 s by itself: pandas is most of `import xarray`, and where "
@@ -22,14 +26,10 @@ REASONS: dict[str, str] = {
     "marginalize: tangermeme / run, BPNet": _FORWARDS.format(1.73),
     "incremental: incremental run / bare forwards, DeepSTARR": _EDITS,
     "incremental: incremental run / bare forwards, BPNet": _EDITS,
-    "store: store / raw": (
-        "every file of about 4 MiB is made durable with a checksum and a line of the log, each waited for, where the "
-        "raw file is synced once: 2.0 to 2.2 x on an idle machine, 2.5 to 5 x beside other work"
-    ),
-    "workers: 2 workers / 1 worker, share of linear": (
-        "two bare processes that share nothing but this machine's memory reach 0.89 of linear on it; the workers have "
-        "0.90 of what these have"
-    ),
+    "verbs: calibrate, trials, share of linear": _CLIENT.format("an eighth"),
+    "verbs: infer, tasks, share of linear": _CLIENT.format("a fifth to a third"),
+    "verbs: across_predictors, predictors, share of linear": _CLIENT.format("a third"),
+    "verbs: mpra.fit nb, elements, share of linear": _CLIENT.format("a fifth"),
     "variant_scores: variants / bare forwards": (
         "measured at a load of 9 on 4 cores, where it read 1.09 on a quieter day with the same passes"
     ),
