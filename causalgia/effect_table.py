@@ -11,6 +11,7 @@ import xarray as xr
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, quoted
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,3 +169,28 @@ def select_tasks(table: xr.Dataset, task: str | Sequence[str] | None, *, place: 
     known = tasks_in_table(table)
     at = {name: i for i, name in enumerate(known)}
     return table.isel(task=[at[name] for name in selected_tasks(known, task, place=place)])
+
+
+_SAMPLED = ("population", "parents")
+"""Targets whose error comes from the sampled units alone, so that the skewness of the estimates applies."""
+
+
+def hall_coefficient(estimates: xr.Dataset) -> Array:
+    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where it is not known.
+
+    n is the number of independent contributions (``n_clusters``, else ``n_units``). The coefficient is also 0 for
+    targets with another source of variance (words, predictors, replicates), for which the skewness of units says
+    little.
+
+    Examples
+    --------
+    >>> one = {name: ("contrast", [x]) for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()}
+    >>> hall_coefficient(xr.Dataset(one)), hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])}))
+    (array([0.2]), array([0.]))
+    """
+    ace = estimates["ace"]
+    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
+    if "skewness" not in estimates or not counts or estimates.attrs.get("target", "population") not in _SAMPLED:
+        return np.zeros(ace.shape)
+    skewness, n = (estimates[name].broadcast_like(ace).transpose(*ace.dims) for name in ("skewness", counts[0]))
+    return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy import optimize, stats
 
 from causalgia import from_frame
+from causalgia.effect_table import hall_coefficient
 from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning
 from causalgia.estimation import covariance, estimate
@@ -44,7 +45,6 @@ from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
 from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters
-from causalgia.multiplicity.tost import hall_coefficient
 from causalgia.numerics.moments import transformed, untransformed
 from causalgia.types import Array
 

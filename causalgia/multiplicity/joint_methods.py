@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.effect_table import hall_coefficient
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, SkewnessWarning, quoted
 from causalgia.estimation.request import FEW_CLUSTERS, caller_stacklevel
@@ -33,7 +34,6 @@ from causalgia.multiplicity.maxima import (
     scale_columns,
 )
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
-from causalgia.multiplicity.tost import hall_coefficient
 from causalgia.numerics.moments import ENOUGH, centered, cluster_sums, root_sum_squares, skewness
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes

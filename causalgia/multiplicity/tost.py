@@ -23,8 +23,6 @@ from causalgia.types import Array, EstimateTable
 
 _FARTHEST = 1e100
 """Bound on a t, whose cube is a float."""
-_SAMPLED = ("population", "parents")
-"""Targets whose error comes from the sampled units alone, so that the skewness of the estimates applies."""
 
 
 @dataclass(frozen=True)
@@ -349,24 +347,3 @@ def units_lacking_for_exact(estimates: xr.Dataset, level: float) -> Array:
     n, units, se = wide[0], wide[-2], wide[-1]
     lacks = np.ceil(round(3 / (1 - level), 9)) - n
     return np.where((se == 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
-
-
-def hall_coefficient(estimates: xr.Dataset) -> Array:
-    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where it is not known.
-
-    n is the number of independent contributions (``n_clusters``, else ``n_units``). The coefficient is also 0 for
-    targets with another source of variance (words, predictors, replicates), for which the skewness of units says
-    little.
-
-    Examples
-    --------
-    >>> one = {name: ("contrast", [x]) for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()}
-    >>> hall_coefficient(xr.Dataset(one)), hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])}))
-    (array([0.2]), array([0.]))
-    """
-    ace = estimates["ace"]
-    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
-    if "skewness" not in estimates or not counts or estimates.attrs.get("target", "population") not in _SAMPLED:
-        return np.zeros(ace.shape)
-    skewness, n = (estimates[name].broadcast_like(ace).transpose(*ace.dims) for name in ("skewness", counts[0]))
-    return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))

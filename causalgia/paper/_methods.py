@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
-from causalgia.effect_table import select_tasks
+from causalgia.effect_table import hall_coefficient, select_tasks
 from causalgia.errors import OutcomesError, printable
 from causalgia.estimation.ratios import null_value
 from causalgia.inputs import parse_json
-from causalgia.multiplicity.tost import hall_coefficient
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH
 from causalgia.paper.citations import Work, uses_skewness, works

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
-from causalgia.multiplicity.tost import hall_coefficient
+from causalgia.effect_table import hall_coefficient
 from causalgia.reporting.verdict_sentences import is_decided
 
 if TYPE_CHECKING:

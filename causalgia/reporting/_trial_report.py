@@ -11,11 +11,10 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from causalgia.choices import TARGET_MEANINGS
-from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.effect_table import hall_coefficient, select_tasks, tasks_in_table
 from causalgia.effects.task_weights import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.inputs import parse_json
-from causalgia.multiplicity.tost import hall_coefficient
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH
 from causalgia.reporting.effect_rows import (

@@ -13,6 +13,7 @@ import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.choices import Error, Scale, is_placebo_rope
+from causalgia.effect_table import hall_coefficient
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import ContrastError, DecisionError, EstimateError, OutcomesError, quoted
 from causalgia.estimation._estimate import estimate
@@ -21,7 +22,7 @@ from causalgia.estimation.crossover import Estimate, from_factor
 from causalgia.estimation.floating_point import is_below_floor
 from causalgia.estimation.request import Request, clusters, unit_name
 from causalgia.multiplicity.placebo import placebo_region
-from causalgia.multiplicity.tost import hall_coefficient, t_limits
+from causalgia.multiplicity.tost import t_limits
 from causalgia.numerics.moments import group_sums
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.effect_table import hall_coefficient
 from causalgia.estimation.ratios import null_value
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.multiplicity.placebo import rank_errors, tail_errors
 from causalgia.multiplicity.tost import (
     ace_se_df,
-    hall_coefficient,
     one_sided_p,
     t_limits,
     units_lacking_for_exact,

@@ -133,7 +133,7 @@ def unseen(estimates: xr.Dataset, hall: Array) -> Array:
     estimates
         With ``largest_ice``; 0 where it is not known.
     hall
-        Their `causalgia.multiplicity.tost.hall_coefficient`.
+        Their `causalgia.effect_table.hall_coefficient`.
 
     Examples
     --------
