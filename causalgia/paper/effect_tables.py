@@ -46,9 +46,9 @@ def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[st
     """Return effects as a tidy table: one row per effect, with the column names of broom.
 
     Use it to hand results to R, to a spreadsheet or to a plotting library. `causalgia.table` is the same for readers,
-    with rounded numbers. Names are as they were given: ``to_csv`` of pandas escapes none, and
-    ``table(x, format="csv")`` writes the same rows with those that a spreadsheet would compute, or a terminal obey,
-    escaped.
+    with rounded numbers. Names are as they were given, also in a file that pandas' ``to_csv``
+    writes; ``table(x, format="csv")`` has the same rows, and escapes names that a spreadsheet would take for formulas
+    or a terminal for commands.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """Log of a trial, with a hashed line for each commit; slabs of units that are committed; and the saved running sums.
 
 Files of a slab are written beside their places and made durable, then a line describes them; once lines are durable, of
-many slabs at once, their files are moved to their places. If the process dies or the power fails in between, what is in
-its place is of an earlier line, and what was finished is still beside it: everything that was committed is found.
+many slabs at once, their files are moved to their places. If the process dies in between, what is in its place is of an
+earlier line, and what was finished is still beside it: everything that was committed is found. If the power fails, that
+holds of the lines that were durable; the slabs of later ones are made again.
 
 The hashes of lines and of sums begin with the origin of the trial, a digest of the identity that it was begun with:
 those of another trial's store are not taken for its own.
@@ -261,7 +262,7 @@ def commit_slab(path: Path, grid: Grid, log: Log, filling: OpenSlab) -> None:
     its place. Slabs share no files and may be committed at the same time.
     """
     if filling.committed:
-        log.sync()  # the earlier files leave the places of these
+        log.sync()  # moves its earlier files, which may still wait where the new ones are written
     done, payloads = filling.done, filling.payloads(grid)
     sums = {name: checksum(data) for name, data in payloads.items()}
     for name in payloads:
