@@ -112,6 +112,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
+def reason_of(error: BaseException) -> object:
+    """Return why a file cannot be used: the system's words, without the number and the path, or the error itself.
+
+    Examples
+    --------
+    >>> reason_of(OSError(28, "No space left on device", "x.nc")), str(reason_of(ValueError("embedded null byte")))
+    ('No space left on device', 'embedded null byte')
+    """
+    return getattr(error, "strerror", None) or error
+
+
 def shell_word(value: object) -> str:
     """Return a path or name as one word of a command that can be pasted into a shell.
 

@@ -20,7 +20,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from causalgia.errors import CausalgiaError, quoted
+from causalgia.errors import CausalgiaError, quoted, reason_of
 
 LARGEST = 2**33
 """Most bytes of a file read whole: 8 GiB, twice the human genome."""
@@ -53,8 +53,7 @@ def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) ->
     except FileNotFoundError as reason:
         raise error(f"{path}: no such file; check the path (the working folder is {Path.cwd()})") from reason
     except (OSError, ValueError) as reason:
-        why = getattr(reason, "strerror", None) or reason
-        raise error(f"{path}: cannot be read ({why}); check the path and its permissions") from reason
+        raise error(f"{path}: cannot be read ({reason_of(reason)}); check the path and its permissions") from reason
     mode = os.fstat(number).st_mode
     if stat.S_ISDIR(mode):
         os.close(number)
@@ -65,8 +64,7 @@ def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) ->
                 raise error(f"{path}: is a pipe or a device, not a file; write its contents into a file first")
             yield file
         except OSError as reason:
-            why = reason.strerror or reason
-            raise error(f"{path}: cannot be read ({why}); check the path and its permissions") from reason
+            raise error(f"{path}: cannot be read ({reason_of(reason)}); check the path and its permissions") from reason
 
 
 def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:

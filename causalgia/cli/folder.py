@@ -34,6 +34,7 @@ SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
 PAGE, REFUTATION = "report.html", "refutation.nc"
+_OF_OUTCOMES = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, REFUTATION, PAGE)  # outdated by other outcomes
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
@@ -53,13 +54,7 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
         )
     for name in (
         OUTCOMES,
-        ESTIMATES,
-        DECISIONS,
-        POSTERIOR,
-        FOREST,
-        SHARING,
-        REFUTATION,
-        PAGE,
+        *_OF_OUTCOMES,
         *answer_figures(folder),
         *finding_tables(folder),
         SPEC,
@@ -127,19 +122,7 @@ def write_outcomes(
     """
     from causalgia import store
 
-    remove_outdated(
-        folder,
-        ESTIMATES,
-        DECISIONS,
-        POSTERIOR,
-        FOREST,
-        SHARING,
-        REFUTATION,
-        PAGE,
-        *answer_figures(folder),
-        *finding_tables(folder),
-        rewritten=rewritten,
-    )
+    remove_outdated(folder, *_OF_OUTCOMES, *answer_figures(folder), *finding_tables(folder), rewritten=rewritten)
     spec_files = write_spec(folder, spec, command=command, spec_file=spec_file)
     store.save(outcomes, folder / OUTCOMES)
     return OUTCOMES, *spec_files
@@ -171,7 +154,7 @@ def load_outcomes(folder: Path) -> xr.Dataset:
             if (folder / LIBRARY).is_file():
                 raise OutcomesError(
                     f"{folder} holds an oligo library without outcomes; predict them with: causalgia mpra predict "
-                    f"trial.toml --design {folder} --out virtual"
+                    f"trial.toml --design {shell_word(folder)} --out virtual"
                 )
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
             raise OutcomesError(

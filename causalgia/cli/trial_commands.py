@@ -173,7 +173,7 @@ def plan_trial(spec_file: _Trial) -> None:
     spec = read_spec(spec_file)
     protocol = _protocol_of(spec, predictor="unknown")
     echo(in_shell("\n".join(_plan_lines(spec, protocol))))
-    echo(f"\nNext: causalgia lock {spec_file} --out lock.toml")
+    echo(f"\nNext: causalgia lock {shell_word(spec_file)} --out lock.toml")
 
 
 def lock_trial(

@@ -173,13 +173,13 @@ def simultaneous(
         half[members], critical[members] = _band_half_width(
             joint, members, used, se[members], ci_prob, n_draws, key, curve=curves is not None
         )
-    of_units = {} if curves is None else _rarity_columns(joint, sets)
+    rarity = {} if curves is None else _rarity_columns(joint, sets)
     ace = table["ace"]
     open_ends, ends = open_ended(table, working, ci_prob), working.around(half.reshape(ace.shape))
     lower, upper = at_least_floor(table, *ends)
     limits = {"lower": np.where(open_ends, -np.inf, lower), "upper": np.where(open_ends, np.inf, upper)}
     limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ends} if open_ends.any() else {})
-    out = table.assign({name: (ace.dims, values) for name, values in (limits | of_units).items()})
+    out = table.assign({name: (ace.dims, values) for name, values in (limits | rarity).items()})
     out.attrs |= {
         "band": used,
         "family": label,

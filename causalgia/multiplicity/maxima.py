@@ -107,7 +107,8 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     single = len(maxima) - np.searchsorted(maxima, threshold.astype(block.dtype), side="left")
     shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
     shares[2] = np.maximum.accumulate(shares[2])
-    p_raw, p_single_step, p_step_down = (share[np.argsort(order)] for share in shares)
+    back = np.argsort(order)
+    p_raw, p_single_step, p_step_down = (share[back] for share in shares)
     n_draws = len(maxima)
     rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
     if rank > n_draws:

@@ -17,7 +17,7 @@ import xarray as xr
 
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import OutcomesError, printable, quoted, reason_of
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.inputs import check_no_pipe, parse_json
 from causalgia.notes import notes_of
@@ -93,8 +93,7 @@ def write_page(path: Path, parts: PageParts, *, task: str | Sequence[str] | None
     try:
         path.write_text(html, encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise OutcomesError(f"{path}: the page cannot be written ({reason}); choose another place") from error
+        raise OutcomesError(f"{path}: the page cannot be written ({reason_of(error)}); choose another place") from error
     return path
 
 

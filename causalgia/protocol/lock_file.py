@@ -23,7 +23,7 @@ from causalgia.checks import (
     is_table,
     is_text,
 )
-from causalgia.errors import CausalgiaError, ProtocolError, comma_list, quoted
+from causalgia.errors import CausalgiaError, ProtocolError, comma_list, quoted, reason_of
 from causalgia.inputs import check_no_pipe, parse_toml, read_text
 
 FORMAT = 1
@@ -104,8 +104,7 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
                     place.unlink()
                 raise
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise ProtocolError(f"{place}: cannot be written ({why}); choose another place") from error
+        raise ProtocolError(f"{place}: cannot be written ({reason_of(error)}); choose another place") from error
     return _sha256(text.partition("\n")[2])
 
 

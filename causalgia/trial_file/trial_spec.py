@@ -13,7 +13,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import Table, check_key, check_table
 from causalgia.design import Arm, Design, MatchedVariants, NullModel, null_from_dict, placebos
 from causalgia.design.patterns import pattern_from_plain
-from causalgia.errors import CausalgiaError, DesignError, quoted
+from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.attributes import analysis_json, check_analysis
@@ -169,7 +169,9 @@ def _read_file(path: str | Path) -> str:
         return read_text(path, DesignError)
     except DesignError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
+            raise DesignError(
+                f"{path}: no such file; `causalgia init {shell_word(path)}` writes one to begin with"
+            ) from error
         raise
 
 

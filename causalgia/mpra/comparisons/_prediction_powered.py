@@ -26,6 +26,7 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     shared_noise,
 )
 from causalgia.mpra.comparisons.sides import (
+    LARGEST,
     check_named,
     check_not_parallel,
     fit_replicate_noise,
@@ -206,7 +207,7 @@ def _measured_effects(measured: Any) -> xr.DataArray:
 def _check_squares(effects: Array, side: str) -> None:
     """Raise OutcomesError for effects whose squares leave the floats, and with them their correlation."""
     largest = float(np.abs(effects).max(initial=0.0))
-    if largest > 1e100 or 0 < largest < 1e-100:
+    if largest > LARGEST or 0 < largest < 1 / LARGEST:
         raise OutcomesError(
             f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
         )

@@ -23,7 +23,7 @@ from causalgia.types import Array, Codes
 Side: TypeAlias = Literal["virtual", "measured"]
 _OTHER_NAMES = {"ace": "effect", "unit": "element"}
 _OPTIONAL = ("df", "p", "q", "parent", "group")
-_LARGEST = 1e100  # squares of larger numbers leave the floats, and those of smaller ones than its inverse are 0
+LARGEST = 1e100  # squares of larger numbers leave the floats, and those of smaller ones than its inverse are 0
 
 
 def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
@@ -239,9 +239,9 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         if table[column].dtype.kind == "c":
             raise OutcomesError(f"{side}: column {quoted(column)} holds complex numbers; give real ones")
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
-        bad = ~(np.abs(values) <= _LARGEST)
+        bad = ~(np.abs(values) <= LARGEST)
         if column == "se":
-            bad |= (values < 0) | ((values > 0) & (values < 1 / _LARGEST))
+            bad |= (values < 0) | ((values > 0) & (values < 1 / LARGEST))
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
             raise OutcomesError(

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia import store
-from causalgia.errors import LibraryError, OutcomesError, quoted
+from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of
 from causalgia.long_text import unpack_text
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
@@ -229,8 +229,7 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     try:
         place.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise LibraryError(f"{place}: cannot be made a folder ({reason}); choose another place") from error
+        raise LibraryError(f"{place}: cannot be made a folder ({reason_of(error)}); choose another place") from error
     for name in (*_WRITERS, LIBRARY):
         check_writable(place / name, overwrite=overwrite)
     (place / LIBRARY).unlink(missing_ok=True)
