@@ -27,7 +27,8 @@ from causalgia.mpra.fits import negative_binomial_fit
 from causalgia.mpra.fits.hierarchical import model as hierarchical_model
 from causalgia.sequences import decode
 from causalgia.workers import local_cluster, mapped
-from causalgia.workers.pieces import _Bundles
+from causalgia.workers.jobs import do_job
+from causalgia.workers.pieces import _Bundles, _Packed
 from causalgia.zoo import EndGC, Oracle, Word
 
 dask = pytest.importorskip("dask")
@@ -218,7 +219,7 @@ class Sized(cg.predict.Predictor):
 
 def test_small_pieces_travel_together_and_are_made_when_there_is_room() -> None:
     made: list[int] = []
-    bundles = _Bundles((made.append(i) or i for i in range(10)), [f"piece {i}" for i in range(10)])
+    bundles = _Bundles((made.append(i) or i for i in range(20)), [f"piece {i}" for i in range(20)], n_threads=1)
     jobs = bundles.jobs()
     first, names, data = next(jobs)
     assert (first, names, pickle.loads(data), made) == (0, ["piece 0"], [0], [0])
@@ -227,7 +228,40 @@ def test_small_pieces_travel_together_and_are_made_when_there_is_room() -> None:
     assert (job[0], pickle.loads(job[2]), made) == (1, [1, 2], [0, 1, 2])
     assert bundles.named(*job) == "piece 1 to piece 2"
     bundles.seconds_each = 0.0
-    assert [pickle.loads(data) for _, _, data in jobs] == [[*range(3, 10)]]
+    shares = [pickle.loads(data) for _, _, data in jobs]
+    assert [piece for share in shares for piece in share] == [*range(3, 20)]
+    assert [len(share) for share in shares] == [8, 4, 2, 1, 1, 1]  # half of what is left: no thread waits long
+
+
+def test_first_jobs_are_spread_over_all_threads(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent, submit = [], two.submit
+
+    def note(function: Any, *given: Any, **where: Any) -> Any:
+        if function is do_job:
+            sent.append((where.get("workers"), where.get("allow_other_workers")))
+        return submit(function, *given, **where)
+
+    monkeypatch.setattr(two, "submit", note)
+    assert mapped(abs, range(-9, 0), what="abs", names="abcdefghi", client=two) == [*range(9, 0, -1)]
+    both = list(two.nthreads())
+    assert [where for where, _ in sent[:4]] == [[both[0]], [both[1]]] * 2
+    assert all(others for _, others in sent[:4])  # a lost worker's jobs go elsewhere
+    assert set(sent[4:]) == {(None, None)}
+
+
+def test_large_arrays_of_results_are_sent_apart_and_stay_as_they_were() -> None:
+    large = np.asfortranarray(np.random.default_rng(0).normal(size=(200, 300)))
+    results = [{"large": large, "small": large[0], "view": large[::2, ::2], "text": "ACGT"}, lambda: large]
+    packed = _Packed.of(results)
+    assert [array.nbytes for array in packed.arrays] == [large.nbytes]
+    assert len(packed.data) < large.nbytes
+    found, function = packed.unpack()
+    for name in ("large", "small", "view"):
+        np.testing.assert_array_equal(found[name], results[0][name])
+    assert found["text"] == "ACGT"
+    assert function() is found["large"]
+    assert found["large"].flags.writeable
+    assert found["large"].flags.f_contiguous
 
 
 # --- errors

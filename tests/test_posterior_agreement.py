@@ -12,7 +12,7 @@ from scipy import special, stats
 
 from causalgia.errors import InferenceError
 from causalgia.estimation import from_effects
-from causalgia.posterior import _infer, infer, labeled_data, model_checks
+from causalgia.posterior import _infer, engines, infer, labeled_data, model_checks
 from causalgia.posterior._profile import ProfileDraws, _profile_draws_group, gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.labeled_data import shared_patterns
@@ -297,7 +297,7 @@ def test_tasks_whose_effects_grow_with_their_errors_are_named(
     gains: list[float], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = iter(gains)
-    monkeypatch.setattr(labeled_data, "effect_se_dependence", lambda *_: SimpleNamespace(gain=next(given)))
+    monkeypatch.setattr(engines, "effect_se_dependence", lambda *_: SimpleNamespace(gain=next(given)))
     rng, dims = np.random.default_rng(0), ("contrast", "task")
     table = xr.Dataset({"ace": (dims, rng.normal(size=(20, 2))), "se": (dims, rng.uniform(0.5, 1, (20, 2)))})
     table = table.assign_coords(contrast=np.arange(20), task=["x", "y"])

@@ -171,7 +171,11 @@ def calibrate(
 
 @dataclass(frozen=True)
 class _TrialResult:
-    """Results of one trial: estimates, simultaneous band, discoveries, truth, decisions and posterior summaries."""
+    """Results of one trial, as far as the table needs them: workers send them back.
+
+    Estimates and simultaneous band have their limits alone; with them discoveries, truth, decisions and summaries of
+    the posterior.
+    """
 
     estimates: xr.Dataset
     band: xr.Dataset
@@ -225,9 +229,8 @@ class _Repetition:
         true = own if own is not None else self.known
         at = None if true is None else _truth_of_estimates(true, estimates)
         discovered = (estimates["p_adjusted"] <= 1 - analysis.ci_prob).transpose("contrast", "task").to_numpy()
-        found = _TrialResult(
-            estimates, _simultaneous_band(effects, estimates, analysis, rng), discovered.astype(float), at
-        )
+        band = _simultaneous_band(effects, estimates, analysis, rng)[["lower", "upper"]]
+        found = _TrialResult(estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at)
         if analysis.rope is not None and at is not None:
             steps = infer_and_decide(outcomes, effects, estimates, analysis, derive(self.key, "decisions", trial))
             found = replace(found, decisions=steps.decisions)
@@ -311,8 +314,8 @@ def _calibration_table(
     known: xr.DataArray | None,
     alpha: float,
 ) -> xr.Dataset:
-    estimates = xr.concat([result.estimates[["ace", "lower", "upper"]] for result in results], dim="trial")
-    bands = xr.concat([result.band[["lower", "upper"]] for result in results], dim="trial")
+    estimates = xr.concat([result.estimates for result in results], dim="trial")
+    bands = xr.concat([result.band for result in results], dim="trial")
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
     truths = [result.truth for result in results if result.truth is not None]
     truth = np.stack(truths) if truths else centered_truth(ace)

@@ -28,7 +28,15 @@ from causalgia.posterior.exact import (
     log_prior_tau,
 )
 from causalgia.posterior.labeled_data import FamilyData
-from causalgia.posterior.mixture import lfsr_of, mixture, mixture_weights, null_biased_counts, scale_grid
+from causalgia.posterior.mixture import (
+    LEAST_FOR_DEPENDENCE,
+    effect_se_dependence,
+    lfsr_of,
+    mixture,
+    mixture_weights,
+    null_biased_counts,
+    scale_grid,
+)
 from causalgia.posterior.normal import normal, normal_log_likelihood
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
 from causalgia.posterior.pointwise_likelihood import deferred_mixture_density, draw_weights, left_out_log_density
@@ -67,6 +75,9 @@ class FamilyPosterior:
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given what all effects share, (n, K); None for predictors as a level,
     and for the Student-t, or an atom among few effects, where shared errors were sampled."""
+    dependence_gain: float | None = None
+    """Gain, in nats, of exchangeable effect / se over exchangeable effects (`effect_se_dependence`); None for fewer
+    than `LEAST_FOR_DEPENDENCE` effects."""
 
 
 def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
@@ -328,6 +339,14 @@ def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: 
     key
         Seed of this call; that of each family is derived from it.
     """
+    found = _fit_family(family, law, engine, n_draws=n_draws, key=key)
+    if len(family.rows) < LEAST_FOR_DEPENDENCE:
+        return found
+    centered = family.effect - float(found.draws["mu"].mean())
+    return replace(found, dependence_gain=effect_se_dependence(centered, np.sqrt(family.noise.marginal)).gain)
+
+
+def _fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: int) -> FamilyPosterior:
     own = derive(key, "infer", family.task, family.group)
     if choose_engine(engine, law, family.noise) == "exact":
         # the posterior of a family by quadrature and independent draws

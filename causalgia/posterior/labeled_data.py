@@ -17,7 +17,7 @@ from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.exact import rescale_prior
-from causalgia.posterior.mixture import effect_se_dependence
+from causalgia.posterior.mixture import LEAST_FOR_DEPENDENCE
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes
@@ -46,7 +46,6 @@ _DIMS = {
     "ace_model": ("contrast", "task", "model"),
 }
 _KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "largest_ice", "leverage", "floor")
-_LEAST_FOR_DEPENDENCE = 20
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0
 _HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p
@@ -466,18 +465,17 @@ def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior]
     }
     out = xr.Dataset(columns, coords_on(coords, {"contrast", "task"}))
     # attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead
-    large = [(q, a) for q, a in zip(families, posteriors, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
     gains = [
-        effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
+        (coords["task"].to_numpy()[q.task], a.dependence_gain)
+        for q, a in zip(families, posteriors, strict=True)
+        if a.dependence_gain is not None
     ]
     if not gains:
-        out.attrs = {"effect_se_dependence": f"not tested: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+        out.attrs = {"effect_se_dependence": f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"}
     else:
-        names = ", ".join(
-            str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
-        )
+        names = ", ".join(str(task) for task, gain in gains if gain > _NATS)
         dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
-        out.attrs = {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
+        out.attrs = {"effect_se_dependence": dependence, "effect_se_gain": float(max(gain for _, gain in gains))}
     return out
 
 

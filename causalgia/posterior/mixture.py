@@ -40,6 +40,8 @@ from causalgia.posterior.scale_mixture import (
 from causalgia.prior import Prior
 from causalgia.types import Array
 
+LEAST_FOR_DEPENDENCE = 20
+"""Effects from which on it is tested whether they grow with their standard errors."""
 _ROUNDS = 1_000
 _GAIN = 1e-9
 _BLOCK = 1 << 20

@@ -79,11 +79,11 @@ def check_client(client: object) -> None:
 
 
 def _check_workers(client: Any) -> None:
-    if n_threads(client):
+    if threads_by_worker(client):
         return
     wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers on demand
     start = time.monotonic()
-    while not n_threads(client):
+    while not threads_by_worker(client):
         planned = len(getattr(client.cluster, "plan", ()))
         if time.monotonic() - start > (TO_COME if planned else TO_START):
             awaited = f"; {planned} are planned, and none has come within {TO_COME:.0f} s" if planned else ""
@@ -93,8 +93,8 @@ def _check_workers(client: Any) -> None:
     wanted.release()
 
 
-def n_threads(client: Any) -> int:
-    """Return the current number of threads of all workers.
+def threads_by_worker(client: Any) -> dict[str, int]:
+    """Return the current number of threads of each worker, by its address.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def n_threads(client: Any) -> int:
     """
     if client.status == "running":
         try:
-            return sum(client.nthreads().values())
+            return dict(client.nthreads())
         except (OSError, AttributeError):  # it was lost meanwhile
             pass
     raise lost_cluster_error()

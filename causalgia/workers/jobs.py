@@ -22,7 +22,7 @@ from uuid import uuid4
 import causalgia
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
 from causalgia.provenance import is_installed
-from causalgia.workers.clusters import GO_ON, TO_COME, keep_freed_memory, lost_cluster_error, n_threads
+from causalgia.workers.clusters import GO_ON, TO_COME, keep_freed_memory, lost_cluster_error, threads_by_worker
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,11 +98,14 @@ def pickle_with_code(value: object) -> bytes:
         return cloudpickle_bytes(value)
 
 
-def cloudpickle_bytes(value: object) -> bytes:
-    """Pickle a value; code of the user's own files is included within `shipping_user_code`."""
+def cloudpickle_bytes(value: object, **buffers: Any) -> bytes:
+    """Pickle a value; code of the user's own files is included within `shipping_user_code`.
+
+    ``buffer_callback=`` keeps large arrays apart, as in `pickle.dumps`.
+    """
     import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
 
-    return bytes(cloudpickle.dumps(value))
+    return bytes(cloudpickle.dumps(value, **buffers))
 
 
 @contextmanager
@@ -212,15 +215,16 @@ class _JobQueue:
         self._jobs: dict[Key, Job] = {}
         self._futures: dict[Key, Future] = {}
         self._done: SimpleQueue[Key] = SimpleQueue()
-        self._n, self._room, self._looked, self._alive = 0, 0, -_A_LOOK, time.monotonic()
+        self._n, self._looked, self._alive = 0, -_A_LOOK, time.monotonic()
+        self._threads = list[str]()
         self._limit, self._heard = _time_limit(), time.monotonic()
         self._sent = self._submit(_echo_bytes, data, key=f"causalgia-sent-{origin.run}")
 
-    def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key) -> Future:
+    def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key, **where: Any) -> Future:
         from dask import config
 
         with config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
-            return self._client.submit(function, *given, key=key)
+            return self._client.submit(function, *given, key=key, **where)
 
     @property
     def n_waiting(self) -> int:
@@ -230,14 +234,17 @@ class _JobQueue:
     def fill(self, jobs: Iterator[Job]) -> None:
         """Submit jobs while the current workers have room for them."""
         self._look()
-        while len(self._futures) < max(self._room, 1) and (job := next(jobs, None)) is not None:
+        while len(self._futures) < max(_A_THREAD * len(self._threads), 1) and (job := next(jobs, None)) is not None:
             self._send(job)
 
     def _send(self, job: Job) -> None:
         key: Key = (f"causalgia-job-{self._origin.run}", self._n)
+        first: dict[str, Any] = {}
+        if self._n < _A_THREAD * len(self._threads):  # Dask would give all of them to the worker that has the work
+            first = {"workers": [self._threads[self._n % len(self._threads)]], "allow_other_workers": True}
         self._n += 1
         with _explain_failures(self._client, self._named(*job)):
-            future = self._submit(do_job, self._sent, self._origin, *job, key=key)
+            future = self._submit(do_job, self._sent, self._origin, *job, key=key, **first)
         self._jobs[key], self._futures[key] = job, future
         self._tell(future)
 
@@ -284,8 +291,8 @@ class _JobQueue:
         now = time.monotonic()
         if now - self._looked < _A_LOOK:
             return
-        self._looked, threads = now, n_threads(self._client)
-        self._room = _A_THREAD * threads
+        threads = threads_by_worker(self._client)
+        self._looked, self._threads = now, [worker for worker, n in threads.items() for _ in range(n)]
         if threads:
             self._alive = now
         elif now - self._alive > TO_COME:
