@@ -101,7 +101,7 @@ def pickle_with_code(value: object) -> bytes:
 def cloudpickle_bytes(value: object, **buffers: Any) -> bytes:
     """Pickle a value; code of the user's own files is included within `shipping_user_code`.
 
-    ``buffer_callback=`` keeps large arrays apart, as in `pickle.dumps`.
+    With ``buffer_callback=`` large arrays are kept apart, as by ``pickle.dumps``.
     """
     import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
 
