@@ -145,7 +145,10 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
     if not is_whole(n_workers) or n_workers < 1:
         raise ClusterError(f"{quoted(n_workers)} workers answer nothing; ask for at least 1")
     distributed = import_distributed()
+    from dask import config
+
     with (
+        config.set(_UNWATCHED),
         distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -191,6 +194,13 @@ def connected(address: str) -> Iterator[Client]:
         yield client
 
 
+_UNWATCHED = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+}
+"""What Dask records for its dashboard, which a `local_cluster` does not have: up to 100 times a second, each time with a
+turn of the interpreter lock."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 _TO_KEEP, _ONE_BLOCK = 2**26, 2**25
 ENVIRONMENT = {
