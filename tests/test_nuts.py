@@ -20,7 +20,14 @@ from causalgia.posterior import infer
 from causalgia.posterior.engines import fit_family, has_log_likelihood
 from causalgia.posterior.error_covariance import Noise, noise_unit
 from causalgia.posterior.exact import fixed_effects_design
-from causalgia.posterior.labeled_data import FamilyData, family_data, group_rows, posterior_groups, result_coordinates
+from causalgia.posterior.labeled_data import (
+    FamilyData,
+    MergedDraws,
+    family_data,
+    group_rows,
+    posterior_groups,
+    result_coordinates,
+)
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.nuts import (
     Sampled,
@@ -410,7 +417,10 @@ def test_sampler_statistics_of_several_families_are_named() -> None:
     asked = list(family_data(table, rows, None, Prior()))
     exact = [fit_family(question, "normal", "exact", n_draws=8, key=0) for question in asked]
     answers = [replace(a, stats={"diverging": np.zeros((4, 2), dtype=bool)}) for a in exact]
-    found = posterior_groups(table, asked, answers, result_coordinates(table, labels, ()))["sample_stats"]
+    coords = result_coordinates(table, labels, ())
+    draws = MergedDraws(asked, coords)
+    kept = [draws.take(i, answer) for i, answer in enumerate(answers)]
+    found = posterior_groups(table, asked, kept, draws, coords)["sample_stats"]
     assert found["diverging"].dims == ("chain", "draw", "family")
     assert list(found["family"].to_numpy()) == ["effect, a", "effect, b"]
 

@@ -35,6 +35,7 @@ from causalgia.posterior.engines import (
 )
 from causalgia.posterior.labeled_data import (
     FamilyData,
+    MergedDraws,
     as_labeled_estimates,
     average_over_predictors,
     covariate_values,
@@ -179,19 +180,7 @@ def infer(
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
     _check_choices(law, engine, n_draws, accept_unconverged, log_likelihood)
-    check_no_average_map(estimates, "cg.infer")
-    if "divergence" in getattr(estimates, "attrs", {}):
-        raise InferenceError(
-            "these are distances between shapes (shape_change), never negative, and a law of effects about a mean does "
-            "not hold for them; rank them among placebo words: cg.multiplicity.placebo_rank(estimates)"
-        )
-    if not isinstance(prior, Prior):
-        raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
-    if isinstance(family, str) and family in LAWS and family not in estimates:
-        raise InferenceError(
-            f"family={quoted(family)} is a law, and family= is a coordinate on contrast; did you mean "
-            f"law={quoted(family)}?"
-        )
+    _check_estimates(estimates, prior, family)
     names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
     names = [name for name in [family, *names_of_x] if isinstance(name, str)]
     table = as_labeled_estimates(estimates, names)
@@ -218,14 +207,15 @@ def infer(
     pointwise = _wants_log_likelihood(log_likelihood, families, law, engine, n)
     if "nuts" in [choose_engine(engine, law, family.noise) for family in families]:
         check_n_draws(n, accept_unconverged)
-    tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
-    names_of_families = [f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families]
+    coords = result_coordinates(table, labels, names_of_x)
+    draws = MergedDraws(families, coords)
     posteriors = mapped(
         partial(fit_family, law=law, engine=engine, n_draws=n, key=key),
         families,
         what="infer",
-        names=names_of_families,
+        names=_family_names(table, labels, families),
         client=client,
+        keep=draws.take,
     )
     _warn_of_conflict(table, families, law)
     attrs = _model_attrs(table, families, posteriors, law, prior) | {
@@ -233,9 +223,7 @@ def infer(
         "covariates": ", ".join(names_of_x),
     }
     attrs |= planned
-    tree = posterior_groups(
-        table, families, posteriors, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise
-    )
+    tree = posterior_groups(table, families, posteriors, draws, coords, with_log_likelihood=pointwise)
     if "sample_stats" in tree:
         divergences = int(tree["sample_stats"]["diverging"].sum())
         tree["diagnostics"] = diagnose(tree["posterior"], divergences)
@@ -243,6 +231,27 @@ def infer(
     for name in ("posterior", "constant_data"):
         tree[name].attrs = dict(with_notes(table, *notes).attrs) | attrs
     return as_tree(tree)
+
+
+def _check_estimates(estimates: EstimateTable, prior: object, family: object) -> None:
+    check_no_average_map(estimates, "cg.infer")
+    if "divergence" in getattr(estimates, "attrs", {}):
+        raise InferenceError(
+            "these are distances between shapes (shape_change), never negative, and a law of effects about a mean does "
+            "not hold for them; rank them among placebo words: cg.multiplicity.placebo_rank(estimates)"
+        )
+    if not isinstance(prior, Prior):
+        raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
+    if isinstance(family, str) and family in LAWS and family not in estimates:
+        raise InferenceError(
+            f"family={quoted(family)} is a law, and family= is a coordinate on contrast; did you mean "
+            f"law={quoted(family)}?"
+        )
+
+
+def _family_names(table: xr.Dataset, labels: Any, families: list[FamilyData]) -> list[str]:
+    tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
+    return [f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families]
 
 
 def _wants_log_likelihood(choice: bool | str, families: list[FamilyData], law: str, engine: str, n: int) -> bool:

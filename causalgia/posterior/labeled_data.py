@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -389,10 +389,55 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     return np.asarray((columns * signs)[:, used]) if used.any() else None
 
 
+class MergedDraws:
+    """Draws of all families in one array for each variable, filled family by family; a single family's are not copied.
+
+    Parameters
+    ----------
+    families
+        All families.
+    coords
+        Coordinates of the result, from `result_coordinates`.
+    """
+
+    def __init__(self, families: list[FamilyData], coords: dict[str, Any]) -> None:
+        self._families, self._coords = families, coords
+        self._alone = len(families) == 1 and "group" not in coords
+        self._arrays: dict[str, Array] = {}
+
+    def take(self, i: int, found: FamilyPosterior) -> FamilyPosterior:
+        """Take the draws of family i, and return its posterior without them."""
+        if not self._arrays:
+            self._arrays = {name: self._empty(name, draws) for name, draws in found.draws.items()}
+        family = self._families[i]
+        at = {"contrast": family.rows, "task": family.task, "group": family.group}
+        for name in () if self._alone else self._arrays:
+            index: Any = tuple(at.get(dim, slice(None)) for dim in self._dims(name))
+            self._arrays[name][index] = np.moveaxis(found.draws[name], (0, 1), (-2, -1))
+        return replace(found, draws={})
+
+    def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
+        """Return dims and draws of each variable: chain and draw first."""
+        return {
+            name: (("chain", "draw", *self._dims(name)), a if self._alone else np.moveaxis(a, (-2, -1), (0, 1)))
+            for name, a in self._arrays.items()
+        }
+
+    def _empty(self, name: str, draws: Array) -> Array:
+        dims = self._dims(name)
+        if self._alone:
+            return np.expand_dims(draws, 2 + dims.index("task"))
+        return np.empty((*(len(self._coords[d]) for d in dims), *draws.shape[:2]))  # those of an effect are contiguous
+
+    def _dims(self, name: str) -> tuple[str, ...]:
+        return tuple(d for d in _DIMS[name] if d != "group" or "group" in self._coords)
+
+
 def posterior_groups(
     table: xr.Dataset,
     families: list[FamilyData],
     posteriors: list[FamilyPosterior],
+    draws: MergedDraws,
     coords: dict[str, Any],
     *,
     with_log_likelihood: bool = False,
@@ -405,6 +450,8 @@ def posterior_groups(
         The estimates.
     families, posteriors
         Each family and its posterior, in the same order.
+    draws
+        The draws of all families.
     coords
         Coordinates of the result, from `result_coordinates`.
     with_log_likelihood
@@ -412,45 +459,26 @@ def posterior_groups(
     """
     observed = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
     observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
-    variables = {name: _draws_variable(name, families, posteriors, coords) for name in posteriors[0].draws}
-    shape = posteriors[0].draws["mu"].shape
+    variables = draws.variables()
+    n_chains, n_draws = variables["mu"][1].shape[:2]
     used = {dim for dims, _ in variables.values() for dim in dims}
-    posterior_group = xr.Dataset(
-        variables, coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
-    )
+    numbered = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     groups = {
-        "posterior": posterior_group,
+        "posterior": xr.Dataset(variables, coords_on(coords, used) | numbered),
         "moments": _moments_group(families, posteriors, coords),
         "observed_data": on_contrasts(observed, coords),
         "constant_data": constant_group(table, families, coords),
     }
     if with_log_likelihood:
         # `effect (chain, draw, contrast, task)`, under the name of what was observed
-        chains, draws = posteriors[0].draws["mu"].shape
-        out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
+        out = np.empty((n_chains, n_draws, len(coords["contrast"]), len(coords["task"])))
         for family, found in zip(families, posteriors, strict=True):
             assert found.log_likelihood is not None  # for mypy: `infer` has checked
-            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(chains, draws, -1)
-        names = coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
+            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(n_chains, n_draws, -1)
+        names = coords_on(coords, {"contrast", "task"}) | numbered
         groups["log_likelihood"] = xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
     stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
-
-
-def _draws_variable(
-    name: str, families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
-) -> tuple[tuple[str, ...], Array]:
-    """Return the draws of all families in one array; those of a single family are not copied."""
-    dims = tuple(d for d in _DIMS[name] if d != "group" or "group" in coords)
-    first = posteriors[0].draws[name]
-    if len(families) == 1 and "group" not in coords:
-        return ("chain", "draw", *dims), np.expand_dims(first, 2 + dims.index("task"))
-    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # the draws of an effect are contiguous
-    for family, found in zip(families, posteriors, strict=True):
-        at = {"contrast": family.rows, "task": family.task, "group": family.group}
-        index: Any = tuple(at.get(d, slice(None)) for d in dims)
-        places[index] = np.moveaxis(found.draws[name], (0, 1), (-2, -1))
-    return ("chain", "draw", *dims), np.moveaxis(places, (-2, -1), (0, 1))
 
 
 def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:

@@ -34,7 +34,13 @@ _APART = 1 << 16
 
 
 def mapped(
-    work: Callable[[P], R], pieces: Iterable[P], *, what: str, names: Sequence[str], client: Client | None
+    work: Callable[[P], R],
+    pieces: Iterable[P],
+    *,
+    what: str,
+    names: Sequence[str],
+    client: Client | None,
+    keep: Callable[[int, R], R] = lambda _, found: found,
 ) -> list[R]:
     """Return the result of a function for each piece: here, one after the other, or by the workers of a cluster.
 
@@ -54,6 +60,8 @@ def mapped(
         Name of each piece, for errors.
     client
         A `distributed.Client`; None: this process.
+    keep
+        Called here with the index and the result of each piece as it comes, in any order; returns what is kept of it.
 
     Raises
     ------
@@ -69,7 +77,8 @@ def mapped(
     [1, 2, 3]
     """
     if client is None:
-        return [_do_piece(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
+        each = zip(pieces, names, strict=True)
+        return [keep(i, _do_piece(work, piece, name)) for i, (piece, name) in enumerate(each)]
     from causalgia.workers.clusters import check_client, threads_by_worker
     from causalgia.workers.jobs import run_jobs
 
@@ -85,7 +94,7 @@ def mapped(
         for (first, _, _), (packed, seconds) in sent:
             results = packed.unpack()
             bundles.seconds_each = seconds / len(results)
-            found.update(enumerate(results, first))
+            found |= {i: keep(i, result) for i, result in enumerate(results, first)}
     return [found[i] for i in range(len(names))]
 
 
