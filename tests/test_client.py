@@ -221,14 +221,14 @@ def test_small_pieces_travel_together_and_are_made_when_there_is_room() -> None:
     made: list[int] = []
     bundles = _Bundles((made.append(i) or i for i in range(20)), [f"piece {i}" for i in range(20)], n_threads=1)
     jobs = bundles.jobs()
-    first, names, data = next(jobs)
-    assert (first, names, pickle.loads(data), made) == (0, ["piece 0"], [0], [0])
+    first, names, packed = next(jobs)
+    assert (first, names, packed.unpack(), made) == (0, ["piece 0"], [0], [0])
     bundles.seconds_each = 0.1
     job = next(jobs)
-    assert (job[0], pickle.loads(job[2]), made) == (1, [1, 2], [0, 1, 2])
+    assert (job[0], job[2].unpack(), made) == (1, [1, 2], [0, 1, 2])
     assert bundles.named(*job) == "piece 1 to piece 2"
     bundles.seconds_each = 0.0
-    shares = [pickle.loads(data) for _, _, data in jobs]
+    shares = [packed.unpack() for _, _, packed in jobs]
     assert [piece for share in shares for piece in share] == [*range(3, 20)]
     assert [len(share) for share in shares] == [8, 4, 2, 1, 1, 1]  # half of what is left: no thread waits long
 
@@ -249,7 +249,7 @@ def test_first_jobs_are_spread_over_all_threads(two: Any, monkeypatch: pytest.Mo
     assert set(sent[4:]) == {(None, None)}
 
 
-def test_large_arrays_of_results_are_sent_apart_and_stay_as_they_were() -> None:
+def test_large_arrays_are_sent_apart_and_stay_as_they_were() -> None:
     large = np.asfortranarray(np.random.default_rng(0).normal(size=(200, 300)))
     results = [{"large": large, "small": large[0], "view": large[::2, ::2], "text": "ACGT"}, lambda: large]
     packed = _Packed.of(results)

@@ -199,8 +199,8 @@ _UNWATCHED = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
 }
-"""What Dask records for its dashboard, which a `local_cluster` does not have: up to 100 times a second, each with a turn
-of the interpreter lock."""
+"""What Dask records for its dashboard, which a `local_cluster` does not have: up to 100 times a second, each time with
+a turn of the interpreter lock."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 _TO_KEEP, _ONE_BLOCK = 2**26, 2**25
 ENVIRONMENT = {

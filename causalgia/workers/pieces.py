@@ -100,14 +100,14 @@ def mapped(
 
 @dataclass(frozen=True)
 class _Packed:
-    """Results as Dask sends them fastest: pickled once, with large arrays apart, which are not copied."""
+    """Pieces, or results, as Dask sends them fastest: pickled once, with large arrays apart, which are not copied."""
 
     data: bytes
     arrays: list[npt.NDArray[np.uint8]]
 
     @classmethod
-    def of(cls, results: list[Any]) -> _Packed:
-        """Pack results."""
+    def of(cls, values: list[Any]) -> _Packed:
+        """Pack values."""
         arrays = list[npt.NDArray[np.uint8]]()
 
         def keep_together(buffer: pickle.PickleBuffer) -> bool:
@@ -117,11 +117,11 @@ class _Packed:
             arrays.append(raw)
             return False
 
-        return cls(cloudpickle_bytes(results, buffer_callback=keep_together), arrays)
+        return cls(cloudpickle_bytes(values, buffer_callback=keep_together), arrays)
 
     def unpack(self) -> list[Any]:
-        """Return the results."""
-        return list(pickle.loads(self.data, buffers=self.arrays))  # trusted: packed by a worker
+        """Return the values."""
+        return list(pickle.loads(self.data, buffers=self.arrays))  # trusted: packed here, or by a worker of ours
 
 
 class _Bundles:
@@ -134,20 +134,16 @@ class _Bundles:
         self._pieces, self._names, self._n_shares = pieces, names, _SHARES * max(n_threads, 1)
         self.seconds_each = _A_JOB
 
-    def jobs(self) -> Iterator[tuple[int, list[str], npt.NDArray[np.uint8]]]:
-        """Yield the first piece of each job, the names of its pieces, and the pieces, pickled.
-
-        An array of bytes, because Dask copies `bytes` at each step between here and the worker, and arrays at none.
-        """
+    def jobs(self) -> Iterator[tuple[int, list[str], _Packed]]:
+        """Yield the first piece of each job, the names of its pieces, and the pieces."""
         first = 0
         while first < len(self._names):
             n = min(int(_A_JOB / max(self.seconds_each, 1e-6)), (len(self._names) - first) // self._n_shares)
             names = list(self._names[first : first + max(1, n)])
-            data = cloudpickle_bytes(list(islice(self._pieces, len(names))))
-            yield first, names, np.frombuffer(data, np.uint8)
+            yield first, names, _Packed.of(list(islice(self._pieces, len(names))))
             first += len(names)
 
-    def named(self, _first: int, names: list[str], _data: object) -> str:
+    def named(self, _first: int, names: list[str], _pieces: object) -> str:
         """Return the name of a job."""
         return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
@@ -158,9 +154,9 @@ class _Pieces:
 
     work: Callable[[Any], Any]
 
-    def prepare(self, _first: int, names: list[str], data: npt.NDArray[np.uint8]) -> list[tuple[str, Any]]:
+    def prepare(self, _first: int, names: list[str], pieces: _Packed) -> list[tuple[str, Any]]:
         """Return the pieces of a job by name."""
-        return list(zip(names, pickle.loads(data.data), strict=True))
+        return list(zip(names, pieces.unpack(), strict=True))
 
     def do(self, ready: list[tuple[str, Any]]) -> tuple[_Packed, float]:
         """Return the results of the pieces, and the seconds that they took."""
