@@ -107,10 +107,10 @@ def elements_together(n: int, seed: int, client: Client | None) -> object:
 
 
 VERBS: dict[str, tuple[Verb, int]] = {
-    "calibrate, trials": (trials, 40),
-    "infer, tasks": (tasks, 40),
-    "across_predictors, predictors": (predictors, 40),
-    "mpra.fit nb, elements": (elements, 4_000),
+    "calibrate, trials": (trials, 100),
+    "infer, tasks": (tasks, 100),
+    "across_predictors, predictors": (predictors, 160),
+    "mpra.fit nb, elements": (elements, 20_000),
     "mpra.fit hierarchical, elements": (elements_together, 1_500),
 }
 
