@@ -13,8 +13,9 @@ from scipy import sparse
 
 from causalgia.checks import is_real
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
-from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
+from causalgia.effects.scales import OF_MEANS, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
+from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array
 
 if TYPE_CHECKING:
