@@ -176,8 +176,8 @@ def simultaneous(
     rarity = {} if curves is None else _rarity_columns(joint, sets)
     ace = table["ace"]
     lower, upper, open_ends = band_limits(table, working, half.reshape(ace.shape), ci_prob)
-    columns = {"lower": lower, "upper": upper, "critical": critical.reshape(ace.shape)}
-    columns = columns | ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
+    columns: dict[str, Any] = {"lower": lower, "upper": upper, "critical": critical.reshape(ace.shape)}
+    columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
     out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
     out.attrs |= {
         "band": used,
