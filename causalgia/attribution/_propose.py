@@ -397,17 +397,12 @@ def _words_beyond(
     tokens: Tokens, scores: NDArray[np.float64], width: int, below: NDArray[np.float64], above: NDArray[np.float64]
 ) -> list[tuple[Windows, Group]]:
     """Return the words of two sequences or more whose mean contribution in a task lies beyond its limits."""
-    every = all_windows(tokens, scores, width=width)
-    return [
-        (every, group)
-        for group in groups_of_words(every)
-        if _is_beyond(float(every.total[group.members].mean()), every.task[group.members[0]], below, above)
-        and len(set(every.unit[group.members].tolist())) > 1
-    ]
-
-
-def _is_beyond(value: float, task: int, below: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
-    return bool(value > above[task] or value < below[task])
+    every, found = all_windows(tokens, scores, width=width), []
+    for group in groups_of_words(every):
+        mean, task = every.total[group.members].mean(), every.task[group.members[0]]
+        if (mean > above[task] or mean < below[task]) and len(set(every.unit[group.members].tolist())) > 1:
+            found.append((every, group))
+    return found
 
 
 def _ranked(listed: list[tuple[Windows, Group]]) -> list[tuple[Windows, Group]]:

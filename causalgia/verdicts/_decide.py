@@ -29,7 +29,7 @@ from causalgia.multiplicity.families import (
     has_effects,
     units_to_resample,
 )
-from causalgia.multiplicity.joint_methods import by_bootstrap
+from causalgia.multiplicity.joint_methods import bootstrap_by_family
 from causalgia.multiplicity.placebo import TAIL_NOTE, resolution_note
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
@@ -344,8 +344,8 @@ def _decide_by_band(
         raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
     joint = as_joint_estimates(effects, cluster, level)
     units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
-    half, critical, _ = _bootstrap_by_family(joint, units, family, level, key)
-    lower, upper, open_ends = band_limits(joint.estimates, joint.working_scale(level), half, level)
+    tested = bootstrap_by_family(joint, units, family, ci_prob=level, n_draws=_N_DRAWS, key=key)
+    lower, upper, open_ends = band_limits(joint.estimates, joint.working_scale(level), tested.half_width, level)
     band = joint.estimates.assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
     band = band.assign(unbounded=(band["ace"].dims, open_ends)) if open_ends.any() else band
     share = as_rare(rare, band)
@@ -366,7 +366,7 @@ def _decide_by_band(
     attrs = attrs | {"evidence": "simultaneous band", "families": family_label(family, band["ace"])}
     attrs |= {"rare": "none" if share is None else share}
     columns["interval_level"] = np.full(verdict.shape, level)
-    return _decisions_dataset(found, columns, critical, attrs | {"ci_prob": level})
+    return _decisions_dataset(found, columns, tested.critical, attrs | {"ci_prob": level})
 
 
 def _decisions_dataset(
@@ -425,19 +425,6 @@ def _units_lacking_for_rare(found: Evidence, level: float) -> npt.NDArray[np.int
 _N_DRAWS = 9_999
 
 
-def _bootstrap_by_family(
-    joint: JointEstimates, units: Units, family: str | None, level: float, key: int
-) -> tuple[Array, Array, Array]:
-    """Return half widths and critical values of the bands, and single-step p, in the shape of the effects."""
-    se = joint.working_scale(level).error
-    flat = np.empty((3, se.size))
-    for members in families(joint.estimates, family, se.shape):
-        found = by_bootstrap(units, members, se=se.ravel()[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
-        flat[:, members] = found.half_width, found.critical, found.p_single_step
-    half, critical, p = flat.reshape(3, *se.shape)
-    return half, critical, p
-
-
 def band_error(joint: JointEstimates, region: Region, *, level: float, family: str | None, key: int) -> Array:
     """Return the least ``1 - level`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
 
@@ -477,5 +464,5 @@ def band_error(joint: JointEstimates, region: Region, *, level: float, family: s
     lower, upper = working.put(region.lower), working.put(region.upper)
     nearest = np.where(np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper)
     from_end = Units(units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(), units.cluster)
-    _, _, error = _bootstrap_by_family(joint, from_end, family, level, key)
-    return np.where(open_ended(joint.estimates, working, level), 1.0, error)
+    tested = bootstrap_by_family(joint, from_end, family, ci_prob=level, n_draws=_N_DRAWS, key=key)
+    return np.where(open_ended(joint.estimates, working, level), 1.0, tested.p_single_step)
