@@ -36,8 +36,8 @@ from causalgia.estimation.request import (
     as_ci_prob,
     as_target,
     caller_stacklevel,
-    clusters,
     contrast_labels,
+    with_clusters,
 )
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
@@ -172,6 +172,7 @@ def estimate(
         if crossover and effects.sizes["unit"] == 1 and target != "units":
             check_one_unit(effects, request)
         else:
+            request = with_clusters(effects, request) if crossover else request
             effects = _load_unless_streamed(effects, request)
             rescaled, exponents = rescale(effects)
             estimator = estimate_crossover if crossover else estimate_parallel
@@ -467,7 +468,7 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
     """
     if request.weights == "clusters" or not (request.target == "population" or request.is_crossed):
         return None
-    groups = clusters(effects, request)
+    groups = request.groups
     if groups is None or np.ptp(groups.sizes) == 0:
         return None
     ice = ice_without_rounding(effects)

@@ -81,7 +81,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
 
 def is_unclustered_population(effects: xr.Dataset, request: Request) -> bool:
     """Return whether the units of a crossover are independent draws, so that their ICE can be streamed in blocks."""
-    return "ice" in effects and request.target == "population" and clusters(effects, request) is None
+    return "ice" in effects and request.target == "population" and request.groups is None
 
 
 def _estimate_unclustered(effects: xr.Dataset) -> Answer:
@@ -140,8 +140,12 @@ def _replace_constant(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]
     return np.where(constant, one, ice)
 
 
-def _estimate_population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    groups = clusters(effects, request)
+def _estimate_population(
+    effects: xr.Dataset,  # noqa: ARG001 - the signature of every target
+    ice: Array,
+    request: Request,
+) -> tuple[Estimate, int, str, str]:
+    groups = request.groups
     assert groups is not None  # else `_estimate_unclustered` answers
     check_clusters(groups, len(groups.labels))
     n_clusters, name = len(groups.labels), groups.name
@@ -218,7 +222,7 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
             f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: there is no predictive interval "
             "for a ratio; use scale='log_of_means', whose limits are those of the logarithm"
         )
-    by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
+    by_level, groups = np.moveaxis(ice, -1, 1), request.groups
     by, n_clusters, name, codes = "", len(ice), "unit", None
     if groups is not None:
         check_clusters(groups, len(groups.labels))
