@@ -14,7 +14,14 @@ import xarray as xr
 from causalgia.analysis import Analysis, stored_analysis
 from causalgia.choices import Error, is_matched_rope, is_placebo_rope
 from causalgia.effects import contrast
-from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
+from causalgia.errors import (
+    ContrastError,
+    DecisionError,
+    DegenerateWarning,
+    ExploratoryWarning,
+    OutcomesError,
+    quoted,
+)
 from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import placebo_words
@@ -236,13 +243,14 @@ def infer_and_decide(
     client
         As `analyze`.
     """
-    from causalgia.verdicts.rope import left_out_sentence, tasks_that_vary, warn_of_left_out, with_note
+    from causalgia.verdicts.rope import left_out_sentence, tasks_that_vary, with_note
 
     tasks = tasks_that_vary(estimates, requested.rope)
     note = left_out_sentence(estimates, tasks, requested.rope)
     posterior, decisions = _posterior_and_decisions(stored, effects, estimates, tasks, requested, key, client)
     attrs = analysis_attrs(stored, requested)  # may warn (exploratory), so after everything that may raise
-    warn_of_left_out(note)
+    if note:
+        warnings.warn(note, DegenerateWarning, stacklevel=caller_stacklevel())
     return Steps(
         effects,
         _with_analysis_attrs(estimates, attrs),

@@ -249,17 +249,11 @@ def discover(
     largest, left_out = _largest(table, both_strands=both_strands)
     pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder)
     apart = overlap_notes(trial, predictor, "parents")
-    n_words = proposed.sizes["pattern"]
     sites = _sites([proposing.parents_given, fresh.parents_given], table, both_strands=both_strands)
-    n_held = table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique()
-    rate = 1 - float(answer.decisions.attrs["level"])
-    says = (
-        f"Maps of {n_proposing:,} sequences propose {n_words:,} word{'s' * (n_words != 1)}; {n_held:,} of them "
-        f"{'holds' if n_held == 1 else 'hold'} beyond placebo words in the middle of {n_units:,} dinucleotide shuffles "
-        f"of {n_fresh:,} other sequences (false discovery rate {rate:.2g} over the words)."
-    )
     sentences = (
-        says,
+        f"Maps of {n_proposing:,} sequences propose {_words_that_hold(table, proposed)} beyond placebo words in the "
+        f"middle of {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false discovery rate "
+        f"{1 - float(answer.decisions.attrs['level']):.2g} over the words).",
         *_member_sentences(predictor),
         *_other_words(table, answer.decisions),
         *placebo_sentences(answer.decisions),
@@ -306,6 +300,12 @@ def _run_in(
     store = None if folder is None else folder / f"{name}.zarr"
     outcomes = run(design, predictor, rng=key, real=real, store=store)
     return outcomes if store is None else outcomes.load()
+
+
+def _words_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
+    """Return the number of words that were proposed, and of those that hold, in words."""
+    n, n_held = proposed.sizes["pattern"], table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique()
+    return f"{n:,} word{'s' * (n != 1)}; {n_held:,} of them {'holds' if n_held == 1 else 'hold'}"
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:

@@ -12,7 +12,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ClusterSizeWarning
-from causalgia.estimation import _estimate
+from causalgia.estimation import _estimate, request
 from causalgia.estimation._estimate import size_dependence
 
 
@@ -148,3 +148,16 @@ def test_effects_that_are_the_sizes_correlate_perfectly(n: int) -> None:
         correlation, p = size_dependence(sign * ice, cluster)
         assert correlation == pytest.approx(sign, abs=1e-12)
         assert p < 0.02
+
+
+@pytest.mark.parametrize("scale", ["identity", "ratio"])
+def test_units_are_grouped_once_in_a_call(scale: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorting many units by the names of their parents takes longer than their means."""
+    y = np.random.default_rng(0).gamma(3.0, size=(60, 2, 1)) + 1
+    names = {"arm": ["0", "A"], "task": ["K562"], "parent": ("unit", [f"p{i // 2}" for i in range(60)])}
+    effects = cg.contrast(xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, names), control="0", scale=scale)
+    calls = []
+    group = request.grouping
+    monkeypatch.setattr(request, "grouping", lambda *given: calls.append(given) or group(*given))
+    assert cg.estimate(effects)["n_clusters"].item() == 30
+    assert len(calls) == 1

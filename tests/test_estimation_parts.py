@@ -18,7 +18,6 @@ from causalgia.effect_table import hall_coefficient
 from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning
 from causalgia.estimation import covariance, estimate
-from causalgia.estimation._estimate import _in_random_groups
 from causalgia.estimation._helical_phase import _wave_of_pair, permuted_wave, trend_basis, unitwise_wave
 from causalgia.estimation._heterogeneity import check_rank
 from causalgia.estimation._hypotheses import _hypothesis_errors
@@ -46,6 +45,7 @@ from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
 from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters
 from causalgia.numerics.moments import transformed, untransformed
+from causalgia.numerics.row_blocks import sums_in_random_groups
 from causalgia.types import Array
 
 EFFECT = ("contrast", "task")
@@ -404,14 +404,14 @@ def test_a_root_of_a_share_is_0_where_there_is_nothing_to_share() -> None:
 
 def test_rows_of_a_factor_are_dealt_out_to_groups_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     factor = np.random.default_rng(0).normal(size=(17, 3, 2))
-    monkeypatch.setattr("causalgia.estimation._estimate._LEAST_GROUPS", 4)
+    monkeypatch.setattr("causalgia.numerics.row_blocks._LEAST_GROUPS", 4)
     for n_bytes, n in ((8 * 6 * 5, 5), (8 * 6 * 2, 4), (8 * 6 * 16, 16)):
-        monkeypatch.setattr("causalgia.estimation._estimate._BYTES_OF_GROUPS", n_bytes)
-        found = _in_random_groups(factor)
+        monkeypatch.setattr("causalgia.numerics.row_blocks._BYTES_OF_GROUPS", n_bytes)
+        found = sums_in_random_groups(factor)
         np.testing.assert_allclose(found, [factor[g::n].sum(axis=0) for g in range(n)])
     for n_bytes in (8 * 6 * 17, 8 * 6 * 18):
-        monkeypatch.setattr("causalgia.estimation._estimate._BYTES_OF_GROUPS", n_bytes)
-        np.testing.assert_array_equal(_in_random_groups(factor), factor)
+        monkeypatch.setattr("causalgia.numerics.row_blocks._BYTES_OF_GROUPS", n_bytes)
+        np.testing.assert_array_equal(sums_in_random_groups(factor), factor)
 
 
 def test_covariances_from_a_factor_are_those_of_the_matrix_in_the_order_that_was_asked() -> None:

@@ -19,8 +19,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
+from causalgia.errors import (
+    ConvergenceError,
+    DecisionError,
+    EstimateError,
+    FewClustersWarning,
+    InferenceError,
+    OutcomesError,
+)
 from causalgia.multiplicity import equivalence, placebo_region
+from causalgia.multiplicity.families import as_joint_estimates
 from causalgia.multiplicity.placebo import resolution_note
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
@@ -947,11 +955,10 @@ def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
     about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
     one, other = (
         band_error(
-            e,
+            as_joint_estimates(e, "none"),
             Region(np.full((2, 1), at - 0.5), np.full((2, 1), at + 0.5), ""),
             level=0.95,
             family=None,
-            cluster="none",
             key=0,
         )
         for e, at in ((about_0, 0.0), (about_1, 1.0))
@@ -1280,16 +1287,37 @@ def test_a_floor_as_wide_as_the_region_leaves_room_and_a_wider_one_does_not(side
         assert drawn["lfsr"].item() == 1
 
 
+def test_effects_are_estimated_once_for_their_band_and_its_error() -> None:
+    """A warning of the estimates comes once, and a Generator goes on as after one draw of a key."""
+    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
+    effects = xr.Dataset({"ice": (("unit", *EFFECT), ice)}, coords={"parent": ("unit", np.arange(60) // 4)})
+    rng, other = np.random.default_rng(3), np.random.default_rng(3)
+    with pytest.warns(FewClustersWarning) as caught:
+        found = decide(effects, rope=(-0.2, 0.2), error="bootstrap_t", rng=rng)
+    assert len(caught) == 1
+    with pytest.warns(FewClustersWarning):
+        band = cg.simultaneous(effects, method="bootstrap_t", rng=other)
+    assert rng.integers(2**40) == other.integers(2**40)
+    np.testing.assert_array_equal(found["lower"], band["lower"])
+    np.testing.assert_array_equal(found["upper"], band["upper"])
+
+
+def test_curves_have_no_verdicts_and_the_error_says_what_takes_them() -> None:
+    ice = np.random.default_rng(4).normal(size=(30, 1, 3, 1))
+    curves = xr.Dataset({"ice": (("unit", "contrast", "position", "task"), ice)}, coords={"position": [0, 1, 2]})
+    with pytest.raises(OutcomesError, match=r"one number for each task .* cg\.simultaneous\(over='position'\)"):
+        decide(curves, rope=(-1, 1), error="bootstrap_t", rng=0)
+
+
 def test_both_signs_of_the_nearest_end_give_a_band_its_error() -> None:
     """Mirrored effects have mirrored regions and one error each: what lies above one end lies below the other."""
     ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None] - [[0.2], [1.0], [2.2]]
     one, other = (
         band_error(
-            xr.Dataset({"ice": (("unit", *EFFECT), sign * ice)}),
+            as_joint_estimates(xr.Dataset({"ice": (("unit", *EFFECT), sign * ice)}), "none"),
             Region(np.full((3, 1), min(sign * -0.3, sign * 0.9)), np.full((3, 1), max(sign * -0.3, sign * 0.9)), ""),
             level=0.95,
             family=None,
-            cluster="none",
             key=3,
         )
         for sign in (1, -1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -192,13 +192,7 @@ def propose(
     columns = [list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()]
     backgrounds = drawn["sequence"].to_numpy()
     edited = EditedBackgrounds(predictor.with_incremental_edits(backgrounds.shape[1]), backgrounds[:_BACKGROUNDS])
-    patterns: list[Pattern] = []
-    for name, found in lists.items():
-        if not patterns:
-            patterns = distinct_patterns(name, found, edited, n_patterns, strands, columns)
-        else:
-            patterns = with_others(patterns, name, found, edited, n_patterns, strands, columns)
-    patterns = each_word_once(sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands)
+    patterns = _patterns_of_methods(lists, edited, n_patterns, strands, columns)
     made = _proposals_dataset(patterns, list(lists), maps, scores)
     if not called:
         made["threshold"] = (("side", "task"), np.stack([below, above]))
@@ -226,6 +220,23 @@ def requested_methods(method: object) -> tuple[str, ...]:
             f"several of {', '.join(map(quoted, known))}, or 'all'"
         )
     return tuple(dict.fromkeys(map(str, names)))
+
+
+def _patterns_of_methods(
+    lists: Mapping[str, list[tuple[Windows, Group]]],
+    edited: EditedBackgrounds,
+    n_patterns: int,
+    strands: bool,
+    columns: list[int],
+) -> list[Pattern]:
+    """Return the distinct patterns of all methods, the largest effect on backgrounds first, and each word once."""
+    patterns: list[Pattern] = []
+    for name, found in lists.items():
+        if not patterns:
+            patterns = distinct_patterns(name, found, edited, n_patterns, strands, columns)
+        else:
+            patterns = with_others(patterns, name, found, edited, n_patterns, strands, columns)
+    return each_word_once(sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands)
 
 
 def _check_settings(methods: tuple[str, ...], method: object, seqlets: object, *, width: object, level: object) -> None:
@@ -386,17 +397,12 @@ def _words_beyond(
     tokens: Tokens, scores: NDArray[np.float64], width: int, below: NDArray[np.float64], above: NDArray[np.float64]
 ) -> list[tuple[Windows, Group]]:
     """Return the words of two sequences or more whose mean contribution in a task lies beyond its limits."""
-    every = all_windows(tokens, scores, width=width)
-    return [
-        (every, group)
-        for group in groups_of_words(every)
-        if _is_beyond(float(every.total[group.members].mean()), every.task[group.members[0]], below, above)
-        and len(set(every.unit[group.members].tolist())) > 1
-    ]
-
-
-def _is_beyond(value: float, task: int, below: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
-    return bool(value > above[task] or value < below[task])
+    every, found = all_windows(tokens, scores, width=width), []
+    for group in groups_of_words(every):
+        mean, task = every.total[group.members].mean(), every.task[group.members[0]]
+        if (mean > above[task] or mean < below[task]) and len(set(every.unit[group.members].tolist())) > 1:
+            found.append((every, group))
+    return found
 
 
 def _ranked(listed: list[tuple[Windows, Group]]) -> list[tuple[Windows, Group]]:

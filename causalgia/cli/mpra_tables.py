@@ -525,12 +525,8 @@ def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.
     outcomes = load_outcomes(place)
     if control is not None:
         return contrast(outcomes, control=control)
-    if isinstance(measured, xr.Dataset):
-        return contrast(outcomes, contrasts=_fit_weights(measured))
-    return contrast(outcomes)
-
-
-def _fit_weights(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Return the weights of the arms in each contrast of a fit."""
-    table = fitted["weight"].transpose("contrast", "arm").to_pandas()
-    return {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in table.iterrows()}
+    if not isinstance(measured, xr.Dataset):
+        return contrast(outcomes)
+    rows = measured["weight"].transpose("contrast", "arm").to_pandas().iterrows()
+    weights = {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in rows}
+    return contrast(outcomes, contrasts=weights)

@@ -13,8 +13,9 @@ from scipy import sparse
 
 from causalgia.checks import is_real
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
-from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
+from causalgia.effects.scales import OF_MEANS, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
+from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -395,13 +396,11 @@ def _in_sd(
 
 def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
     """Return the function of the means of arms 0, B, A and AB for a scale."""
-    return bliss(_as_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
-
-
-def _as_ceiling(ceiling: Any) -> float:
+    if scale != "bliss":
+        return _OF_FOUR[scale]
     if not is_real(ceiling) or not np.isfinite(ceiling):
         raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
-    return float(ceiling)
+    return bliss(float(ceiling))
 
 
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:

@@ -11,10 +11,18 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.scales import agreement, agreement_of_blocks, check_scale, transform, transform_with_bound
+from causalgia.effects.scales import check_scale, transform, transform_with_bound
 from causalgia.errors import quoted
 from causalgia.numerics.moments import column_moments
-from causalgia.numerics.row_blocks import Rows, by_block, computed_if_small, is_lazy, row_blocks
+from causalgia.numerics.row_blocks import (
+    Rows,
+    agreement,
+    agreement_of_blocks,
+    by_block,
+    computed_if_small,
+    is_lazy,
+    row_blocks,
+)
 from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import reduce
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from causalgia.errors import ContrastError, quoted
 from causalgia.numerics.row_blocks import extremes, first_where
-from causalgia.types import Array, Mask
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -166,41 +165,3 @@ def _check_values(y: xr.DataArray, scale: str) -> None:
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
     raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
-
-
-def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
-    """Return where the rows are equal within their rounding, and where they may be 0.
-
-    Rows are equal where the intervals ``value +- bound`` of all rows have a common point, so that one large row with a
-    wide bound does not hide differences between the others.
-
-    Parameters
-    ----------
-    values, bound
-        Shape ``(n, ...)``.
-
-    Returns
-    -------
-    constant, zero
-        Shape ``(...)``; zero only where constant.
-
-    Examples
-    --------
-    >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
-    (array([ True, False,  True]), array([False, False,  True]))
-    """
-    return agreement_of_blocks([(values, bound)])
-
-
-def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
-    """Return `agreement` of values and bounds given in blocks of rows.
-
-    Examples
-    --------
-    >>> agreement_of_blocks([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
-    (array([ True]), array([False]))
-    """
-    ends = (((values - bound).max(axis=0), (values + bound).min(axis=0)) for values, bound in parts)
-    low, high = reduce(lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends)
-    constant: Any = low <= high
-    return constant, constant & (low <= 0) & (high >= 0)

@@ -36,12 +36,12 @@ from causalgia.estimation.request import (
     as_ci_prob,
     as_target,
     caller_stacklevel,
-    clusters,
     contrast_labels,
+    with_clusters,
 )
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
-from causalgia.numerics.row_blocks import HELD, Rows, by_block, in_memory, row_blocks, sum_in_order
+from causalgia.numerics.row_blocks import HELD, Rows, by_block, gram, in_memory, sums_in_random_groups
 from causalgia.positions import folded, has_positions, is_folded, unfolded
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array, Codes
@@ -172,6 +172,7 @@ def estimate(
         if crossover and effects.sizes["unit"] == 1 and target != "units":
             check_one_unit(effects, request)
         else:
+            request = with_clusters(effects, request) if crossover else request
             effects = _load_unless_streamed(effects, request)
             rescaled, exponents = rescale(effects)
             estimator = estimate_crossover if crossover else estimate_parallel
@@ -180,11 +181,15 @@ def estimate(
                 answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
             elif crossover:
                 note = _size_note(effects, request)
-    columns = _one_unit(effects) if answer is None else _answer_columns(answer, limits, ci_prob, curves=with_positions)
-    estimates = _labeled(effects, *columns, request, ci_prob)
     if answer is not None:
+        if limits is None:
+            t = answer.estimate.ace, answer.estimate.se, answer.estimate.df
+            limits = (*p_and_limits(*t, ci_prob), {"log_p": log_p(*t)})
+        estimates = _labeled(effects, *_answer_columns(answer, limits, curves=with_positions), request, ci_prob)
         estimates = _with_covariance(estimates, answer.estimate.factor, curves=with_positions)
         estimates = _with_task_columns(estimates, answer, given, request) if task_correlation else estimates
+    else:
+        estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
     return with_notes(estimates, note) if note else estimates
 
@@ -259,13 +264,9 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     return {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, attrs
 
 
-def _answer_columns(
-    answer: Answer, limits: Limits | None, ci_prob: float, *, curves: bool
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the columns and attrs of estimates from an answer, with t limits (None) or given ones."""
+def _answer_columns(answer: Answer, limits: Limits, *, curves: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
-    if limits is None:
-        limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
     (p, lower, upper, others), exact = limits, e.se == 0
     if (exact.all() if curves else exact.any()) and not answer.by_definition:
         of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
@@ -294,8 +295,8 @@ def _with_covariance(estimates: xr.Dataset, factor: Rows, *, curves: bool) -> xr
     """Add the covariance of the estimates; of curves and of very many contrasts its factor."""
     dims, labels = estimates["ace"].dims, contrast_labels(estimates)
     if curves or len(labels) > MAX_COVARIANCE:
-        return estimates.assign(factor=(("cluster", *dims), _in_random_groups(factor) if curves else factor))
-    estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), _gram(factor)))
+        return estimates.assign(factor=(("cluster", *dims), sums_in_random_groups(factor) if curves else factor))
+    estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), gram(factor)))
     return estimates.assign_coords(contrast_=labels)
 
 
@@ -323,34 +324,6 @@ def _labeled(
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
     estimates.attrs = dict(effects.attrs) | chosen | attrs
     return with_floor(validate(annotate(estimates), "estimates"), effects)
-
-
-_LEAST_GROUPS = 256
-_BYTES_OF_GROUPS = 2**25
-
-
-def _in_random_groups(factor: Rows) -> Array:
-    """Return sums of a factor's rows over random groups of clusters, so many that they take 32 MiB, and 256 at least.
-
-    Clusters are exchangeable, so that they are dealt out in turn. The sums have the covariance of the rows, estimated
-    on fewer degrees of freedom (Wolter 2007, chapter 2).
-    """
-    n = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * max(1, int(np.prod(factor.shape[1:])))))
-    if len(factor) <= n:
-        return np.asarray(factor)
-    groups, first = np.zeros((n, *factor.shape[1:])), 0
-    for block in row_blocks(factor):
-        for row in block:
-            groups[first % n] += row
-            first += 1
-    return groups
-
-
-def _gram(factor: Rows) -> Array:
-    """Return factor' factor for each task (and model), summed by blocks of rows: (G, K, ...) -> (K, K, ...)."""
-    flat = (block.reshape(*block.shape[:2], -1) for block in row_blocks(factor))
-    whole = sum_in_order(np.stack([rows[..., r].T @ rows[..., r] for r in range(rows.shape[2])], -1) for rows in flat)
-    return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
 
 
 def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = None) -> xr.DataArray:
@@ -405,7 +378,7 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
         "contrast": names,
         "contrast_": names,
     }
-    return xr.DataArray(_gram(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)
+    return xr.DataArray(gram(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)
 
 
 LEVEL = 0.01
@@ -495,7 +468,7 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
     """
     if request.weights == "clusters" or not (request.target == "population" or request.is_crossed):
         return None
-    groups = clusters(effects, request)
+    groups = request.groups
     if groups is None or np.ptp(groups.sizes) == 0:
         return None
     ice = ice_without_rounding(effects)

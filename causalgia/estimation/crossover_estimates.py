@@ -81,7 +81,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
 
 def is_unclustered_population(effects: xr.Dataset, request: Request) -> bool:
     """Return whether the units of a crossover are independent draws, so that their ICE can be streamed in blocks."""
-    return "ice" in effects and request.target == "population" and clusters(effects, request) is None
+    return "ice" in effects and request.target == "population" and request.groups is None
 
 
 def _estimate_unclustered(effects: xr.Dataset) -> Answer:
@@ -140,8 +140,12 @@ def _replace_constant(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]
     return np.where(constant, one, ice)
 
 
-def _estimate_population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    groups = clusters(effects, request)
+def _estimate_population(
+    effects: xr.Dataset,  # noqa: ARG001 - the signature of every target
+    ice: Array,
+    request: Request,
+) -> tuple[Estimate, int, str, str]:
+    groups = request.groups
     assert groups is not None  # else `_estimate_unclustered` answers
     check_clusters(groups, len(groups.labels))
     n_clusters, name = len(groups.labels), groups.name
@@ -218,7 +222,7 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
             f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: there is no predictive interval "
             "for a ratio; use scale='log_of_means', whose limits are those of the logarithm"
         )
-    by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
+    by_level, groups = np.moveaxis(ice, -1, 1), request.groups
     by, n_clusters, name, codes = "", len(ice), "unit", None
     if groups is not None:
         check_clusters(groups, len(groups.labels))
@@ -434,11 +438,7 @@ def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[xr.Dat
         raise OutcomesError("moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep all variables")
     n, by = int(moments["n_units"].to_numpy().max()), str(moments.attrs.get("cluster", "unit"))
     clustered = by != "unit"
-    estimate, rows = (
-        _estimate_from_sums(moments, n, clustered)
-        if "ice_sum" in moments
-        else (_estimate_from_correlation(moments, n), n)
-    )
+    estimate, rows = _estimate_of_moments(moments, n, clustered=clustered)
     check_squares(estimate.se, moments)
     K = moments.sizes["contrast"]
     dealt = f", covariance by {rows} random groups" if rows < n else ""
@@ -473,21 +473,20 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
 
 
-def _estimate_from_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:
-    """Return the estimate with a factor row for each parent or random group, and their number."""
-    sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
-    found = mean_of_sums(moments["ice_mean"].to_numpy(), sums, sizes)
-    return found if clustered else _unclustered_estimate(moments, n, found.factor), len(sizes)
-
-
-def _estimate_from_correlation(moments: xr.Dataset, n: int) -> Estimate:
-    correlation = aligned_covariance(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
-    return _unclustered_estimate(moments, n, root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)))
-
-
-def _unclustered_estimate(moments: xr.Dataset, n: int, factor: Array) -> Estimate:
-    mean, sd, leverage = (moments[f"ice_{name}"].to_numpy() for name in ("mean", "sd", "leverage"))
-    return Estimate(mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage)
+def _estimate_of_moments(moments: xr.Dataset, n: int, *, clustered: bool) -> tuple[Estimate, int]:
+    """Return the estimate, and the number of parents or random groups whose sums there are, else of units."""
+    mean = moments["ice_mean"].to_numpy()
+    if "ice_sum" in moments:
+        sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
+        found, rows = mean_of_sums(mean, sums, sizes), len(sizes)
+        if clustered:
+            return found, rows
+        factor = found.factor
+    else:
+        correlation = aligned_covariance(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
+        factor, rows = root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)), n
+    sd, leverage = moments["ice_sd"].to_numpy(), moments["ice_leverage"].to_numpy()
+    return Estimate(mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage), rows
 
 
 def root_of(correlation: Array) -> Array:

@@ -225,13 +225,20 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     sums = ice if cluster is None else group_sums(ice, _as_codes(cluster, "cluster", len(ice)))
     _check_enumerable(2 ** len(sums), "flips")
     observed = float(sums.sum() / len(ice))
-    return _tail_shares(observed, (signs @ sums / len(ice) for signs in _sign_flips(len(sums))))
+    return _tail_shares(observed, (signs @ sums / len(ice) for signs in all_signs(len(sums), _ROWS)))
 
 
-def _sign_flips(n: int) -> Iterator[Array]:
-    for start in range(0, 2**n, _ROWS):
-        which = np.arange(start, min(start + _ROWS, 2**n), dtype=np.int64)[:, None]
-        yield 1.0 - 2.0 * ((which >> np.arange(n)) & 1).astype(np.float64)
+def all_signs(n: int, size: int) -> Iterator[Array]:
+    """Yield all 2^n vectors of n signs, at most `size` of them at a time, shape ``(b, n)``.
+
+    Examples
+    --------
+    >>> [signs.tolist() for signs in all_signs(2, 3)]
+    [[[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]], [[-1.0, -1.0]]]
+    """
+    for start in range(0, 2**n, size):
+        which = np.arange(start, min(start + size, 2**n), dtype=np.int64)[:, None]
+        yield np.where((which >> np.arange(n)) & 1, -1.0, 1.0)
 
 
 def _assignments(n: int, n_treated: int) -> Iterator[Mask]:

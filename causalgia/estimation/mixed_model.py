@@ -472,7 +472,8 @@ def mixed_layout(X: Array, groups: Mapping[str, Codes]) -> Layout:
     indicators = [sparse.csr_array((np.ones(n), (np.arange(n), codes))) for codes in groups.values()]
     Z = sparse.csr_array(sparse.hstack(indicators, format="csr"))
     owner = np.concatenate([np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]).astype(np.intp)
-    order = _elimination_order(Z)
+    M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
+    order = np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)  # little fill-in; costs more than one factorization
     layout = Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups))
     _check_identifiable(layout)
     return layout
@@ -511,12 +512,6 @@ def respond(layout: Layout, y: Array) -> Table:
     scale = 0.0 if scale <= 1e-14 * np.abs(shifted).max() else scale
     start = np.linalg.solve(layout.R, layout.Q.T @ shifted) + np.linalg.solve(layout.R, layout.Q.T @ np.full(n, y[0]))
     return Table(layout, residuals / scale if scale > 0 else np.zeros(n), start, scale)
-
-
-def _elimination_order(Z: sparse.csr_array) -> npt.NDArray[Any]:
-    """Return an order of the random effects with little fill-in; finding it costs more than a factorization."""
-    M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
-    return np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)
 
 
 def factorize(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:

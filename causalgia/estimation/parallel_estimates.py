@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.effects.scales import agreement
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._heterogeneity import check_rank, unit_covariate
 from causalgia.estimation.crossover import Estimate, mean_ice
@@ -33,6 +32,7 @@ from causalgia.estimation.request import (
     parents_as_strata,
 )
 from causalgia.numerics.moments import centered, skewness
+from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array, Codes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """Validated arguments of one call of `estimate`."""
+    """Validated arguments of one call of `estimate`; `groups` are the clusters of a crossover (`with_clusters`)."""
 
     cluster: str
     block: str | None
@@ -48,6 +48,7 @@ class Request:
     target: str
     weights: str
     moderate: bool | None = None
+    groups: Grouping | None = None
 
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
@@ -176,6 +177,20 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     if request.cluster == "auto":
         return parents_if_shared(effects)
     return grouping(effects, request.cluster, f"cluster={quoted(request.cluster)}")
+
+
+def with_clusters(effects: xr.Dataset, request: Request) -> Request:
+    """Return a request with its clusters, found once, where the target has units drawn with them.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(coords={"unit": [0, 1, 2], "parent": ("unit", ["a", "b", "a"])})
+    >>> request = with_clusters(effects, Request("auto", None, (), "population", "units"))
+    >>> request.groups.labels, with_clusters(effects, Request("auto", None, (), "units", "units")).groups
+    (('a', 'b'), None)
+    """
+    drawn = request.target == "population" or request.is_crossed
+    return replace(request, groups=clusters(effects, request)) if drawn else request
 
 
 def check_clusters(groups: Grouping, n_clusters: int) -> None:

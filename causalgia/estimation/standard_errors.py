@@ -102,7 +102,8 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind:
     beta[0] += Y[0]
     direction: Array = np.asarray(np.linalg.solve(R.T, c), dtype=np.float64)
     if cluster is None:
-        score, delta, loading = _unit_scores(Q, direction, kind)
+        score = (Q @ direction) * _leverage_power(1 - (Q**2).sum(axis=1), kind)  # HC0, HC2, HC3
+        delta, loading = score**2, Q * score[:, None]
         influence = score[:, None] * residuals
     else:
         score, delta, loading = _cluster_scores(Q, direction, cluster, kind)
@@ -130,12 +131,6 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
     if len(X) < X.shape[1] or (np.abs(np.diag(R)) < 1e-10 * np.sqrt(len(X))).any():
         raise EstimateError("the design X has not full column rank; drop the columns that others determine")
     return Q, R * scale
-
-
-def _unit_scores(Q: Array, direction: Array, kind: Kind) -> tuple[Array, Array, Array]:
-    """Return weight of the residual, delta and loading of each unit, each being a cluster: HC0, HC2, HC3."""
-    score = (Q @ direction) * _leverage_power(1 - (Q**2).sum(axis=1), kind)
-    return score, score**2, Q * score[:, None]
 
 
 def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tuple[Array, Array, Array]:

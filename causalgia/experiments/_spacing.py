@@ -249,7 +249,9 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
     alone = f"one site alone {DOES[one['verdict'].item()]}, {effect_in_words(one)}"
     compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
     beside = f"compared with the sum of each site's effect alone, the pair is {compared}"
-    text = f"two sites {_pair_text(rows)}; {alone}; {beside}"
+    together = _distances_by_verdict(rows, _PAIR, _TOGETHER)
+    nowhere = "" if _TOGETHER["increases"] in together else "increase the outcome at no distance, and "
+    text = f"two sites {nowhere}{together}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
@@ -258,11 +260,6 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
         f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance to the farthest, by "
         f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
     )
-
-
-def _pair_text(rows: xr.Dataset) -> str:
-    text = _distances_by_verdict(rows, _PAIR, _TOGETHER)
-    return text if _TOGETHER["increases"] in text else f"increase the outcome at no distance, and {text}"
 
 
 def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:

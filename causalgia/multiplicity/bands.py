@@ -15,7 +15,7 @@ from causalgia.checks import is_real
 from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.floating_point import at_least_floor
-from causalgia.estimation.ratios import open_ended
+from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, check_cluster_name
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
@@ -42,7 +42,7 @@ from causalgia.notes import with_notes
 from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, Codes, EstimateTable
+from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
 def simultaneous(
@@ -175,11 +175,10 @@ def simultaneous(
         )
     rarity = {} if curves is None else _rarity_columns(joint, sets)
     ace = table["ace"]
-    open_ends, ends = open_ended(table, working, ci_prob), working.around(half.reshape(ace.shape))
-    lower, upper = at_least_floor(table, *ends)
-    limits = {"lower": np.where(open_ends, -np.inf, lower), "upper": np.where(open_ends, np.inf, upper)}
-    limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ends} if open_ends.any() else {})
-    out = table.assign({name: (ace.dims, values) for name, values in (limits | rarity).items()})
+    lower, upper, open_ends = band_limits(table, working, half.reshape(ace.shape), ci_prob)
+    columns: dict[str, Any] = {"lower": lower, "upper": upper, "critical": critical.reshape(ace.shape)}
+    columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
+    out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
     out.attrs |= {
         "band": used,
         "family": label,
@@ -298,6 +297,22 @@ def _band_half_width(
     else:
         result = by_multivariate_t(joint, members, ci_prob=ci_prob, key=key)
     return result.half_width, result.critical
+
+
+def band_limits(estimates: xr.Dataset, working: WorkingScale, half: Array, ci_prob: float) -> tuple[Array, Array, Mask]:
+    """Return the limits of a band of half widths on the working scales, infinite where unbounded, and where that is.
+
+    Examples
+    --------
+    >>> from causalgia.estimation.ratios import working_scale_of
+    >>> one = xr.Dataset({"ace": ("contrast", [1.0]), "unbounded": ("contrast", [True])})
+    >>> working = working_scale_of(one, np.array([1.0]), np.array([0.5]), np.array([np.inf]), 0.95)
+    >>> band_limits(one, working, np.array([1.2]), 0.95)
+    (array([-inf]), array([inf]), array([ True]))
+    """
+    open_ends = open_ended(estimates, working, ci_prob)
+    lower, upper = at_least_floor(estimates, *working.around(half))
+    return np.where(open_ends, -np.inf, lower), np.where(open_ends, np.inf, upper), open_ends
 
 
 def seed_label(rng: RNG | None) -> str:

@@ -15,9 +15,10 @@ from scipy import special
 from causalgia.effect_table import hall_coefficient
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, SkewnessWarning, quoted
+from causalgia.estimation.joint_tests import all_signs
 from causalgia.estimation.request import FEW_CLUSTERS, caller_stacklevel
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share, rare_reach
-from causalgia.multiplicity.families import JointEstimates, Units
+from causalgia.multiplicity.families import JointEstimates, Units, families
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
     SLACK,
@@ -75,6 +76,18 @@ def by_bootstrap(
     own = found.rare & (se > 0)
     critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)
     return JointResult(found.p_single_step, found.p_step_down, found.half_width, critical)
+
+
+def bootstrap_by_family(
+    joint: JointEstimates, units: Units, family: str | None, *, ci_prob: float, n_draws: int, key: int
+) -> JointResult:
+    """Test every family of the estimates by the bootstrap-t of their units; each array in the shape of ``ace``."""
+    se = joint.working_scale(ci_prob).error
+    flat = np.empty((4, se.size))
+    for members in families(joint.estimates, family, se.shape):
+        found = by_bootstrap(units, members, se=se.ravel()[members], ci_prob=ci_prob, n_draws=n_draws, key=key)
+        flat[:, members] = found.p_single_step, found.p_step_down, found.half_width, found.critical
+    return JointResult(*flat.reshape(4, *se.shape))
 
 
 def by_multivariate_t(joint: JointEstimates, members: Codes, *, ci_prob: float, key: int) -> JointResult:
@@ -235,7 +248,7 @@ def sign_flip_max_t(
     sums = sums[descending_order(observed)]
     n_draws = 2**n_clusters if exact else n_flips
     size = rows_per_block(n_clusters, len(sums), n_draws)
-    signs = _all_signs(n_clusters, size) if exact else _random_signs(n_clusters, n_flips, size, rng)
+    signs = all_signs(n_clusters, size) if exact else _random_signs(n_clusters, n_flips, size, rng)
     blocks = _flipped_statistics(sums, signs, alternative)
     answer = against_maxima(observed, blocks, ci_prob=ci_prob, exact=exact, slack=SLACK if exact else FLOAT32_SLACK)
     return _on_statistic_scale(answer, scale, n_clusters, statistic)
@@ -275,12 +288,6 @@ def _flipped_statistics(sums: Block, signs: Iterator[Block], alternative: Altern
         drawn = sums @ block.T
         refine_maxima(drawn, sums, block, alternative == "two-sided")
         yield drawn
-
-
-def _all_signs(n_clusters: int, size: int) -> Iterator[Block]:
-    for start in range(0, 2**n_clusters, size):
-        which = np.arange(start, min(start + size, 2**n_clusters), dtype=np.int64)[:, None]
-        yield 1.0 - 2.0 * ((which >> np.arange(n_clusters)) & 1)
 
 
 def _random_signs(n_clusters: int, n_flips: int, size: int, rng: RNG | None) -> Iterator[Block]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.types import Array
+from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -235,6 +236,72 @@ def mean_from(rows: Rows, first: Array) -> Array:
     """
     blocks = _blocks_with_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
     return np.asarray(sum_in_order((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
+
+
+def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
+    """Return where the rows are equal within their rounding, and where they may be 0.
+
+    Rows are equal where the intervals ``value +- bound`` of all rows have a common point, so that one large row with a
+    wide bound does not hide differences between the others.
+
+    Parameters
+    ----------
+    values, bound
+        Shape ``(n, ...)``.
+
+    Returns
+    -------
+    constant, zero
+        Shape ``(...)``; zero only where constant.
+
+    Examples
+    --------
+    >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
+    (array([ True, False,  True]), array([False, False,  True]))
+    """
+    return agreement_of_blocks([(values, bound)])
+
+
+def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
+    """Return `agreement` of values and bounds given in blocks of rows.
+
+    Examples
+    --------
+    >>> agreement_of_blocks([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
+    (array([ True]), array([False]))
+    """
+    ends = (((values - bound).max(axis=0), (values + bound).min(axis=0)) for values, bound in parts)
+    low, high = reduce(lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends)
+    constant: Any = low <= high
+    return constant, constant & (low <= 0) & (high >= 0)
+
+
+_LEAST_GROUPS = 256
+_BYTES_OF_GROUPS = 2**25
+
+
+def sums_in_random_groups(factor: Rows) -> Array:
+    """Return sums of a factor's rows over random groups of clusters, so many that they take 32 MiB, and 256 at least.
+
+    Clusters are exchangeable, so that they are dealt out in turn. The sums have the covariance of the rows, estimated
+    on fewer degrees of freedom (Wolter 2007, chapter 2).
+    """
+    n = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * max(1, int(np.prod(factor.shape[1:])))))
+    if len(factor) <= n:
+        return np.asarray(factor)
+    groups, first = np.zeros((n, *factor.shape[1:])), 0
+    for block in row_blocks(factor):
+        for row in block:
+            groups[first % n] += row
+            first += 1
+    return groups
+
+
+def gram(factor: Rows) -> Array:
+    """Return factor' factor for each task (and model), summed by blocks of rows: (G, K, ...) -> (K, K, ...)."""
+    flat = (block.reshape(*block.shape[:2], -1) for block in row_blocks(factor))
+    whole = sum_in_order(np.stack([rows[..., r].T @ rows[..., r] for r in range(rows.shape[2])], -1) for rows in flat)
+    return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
 
 
 _WEIGHTS_BLOCK = 2**21

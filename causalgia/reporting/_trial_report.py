@@ -371,7 +371,8 @@ def _skewness_line(estimates: xr.Dataset) -> str:
     worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
     if not ENOUGH * a[worst] ** 2 > 1:
         return ""
-    n = int(_sample_size(estimates)[worst])
+    counts = estimates["n_clusters" if "n_clusters" in estimates else "n_units"]
+    n = int(counts.broadcast_like(estimates["ace"]).transpose(*estimates["ace"].dims).to_numpy()[worst])
     skewness = abs(float(a[worst])) * np.sqrt(n)
     if estimates.attrs.get("evidence") == "tests":
         beware = "verdicts are by Hall's transformed t"
@@ -398,12 +399,6 @@ def _leverage_line(estimates: xr.Dataset) -> str:
     if np.count_nonzero(leverage > _HALF) == 1:
         return f"One {one} carries {most} of the variance of {effects}."
     return f"In each of {effects}, one {one} carries at least half of the variance, up to {most}."
-
-
-def _sample_size(estimates: xr.Dataset) -> npt.NDArray[np.int64]:
-    name = "n_clusters" if "n_clusters" in estimates else "n_units"
-    counts = estimates[name].broadcast_like(estimates["ace"]).transpose(*estimates["ace"].dims).to_numpy()
-    return np.asarray(counts, dtype=np.int64)
 
 
 def _unit_noun(estimates: xr.Dataset) -> str:

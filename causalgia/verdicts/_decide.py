@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,8 +19,9 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.estimation.ratios import null_value, open_ended, unbounded
 from causalgia.estimation.request import check_cluster_name
-from causalgia.multiplicity.bands import simultaneous
+from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
+    JointEstimates,
     Units,
     as_joint_estimates,
     families,
@@ -29,7 +29,7 @@ from causalgia.multiplicity.families import (
     has_effects,
     units_to_resample,
 )
-from causalgia.multiplicity.joint_methods import by_bootstrap
+from causalgia.multiplicity.joint_methods import bootstrap_by_family
 from causalgia.multiplicity.placebo import TAIL_NOTE, resolution_note
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
@@ -342,12 +342,14 @@ def _decide_by_band(
     level = attrs["level"]
     if rng is None:
         raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
-    key = root_key(deepcopy(rng))  # so that a Generator repeats the resamples of the band
-    band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
+    joint = as_joint_estimates(effects, cluster, level)
+    units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
+    tested = bootstrap_by_family(joint, units, family, ci_prob=level, n_draws=_N_DRAWS, key=key)
+    lower, upper, open_ends = band_limits(joint.estimates, joint.working_scale(level), tested.half_width, level)
+    band = joint.estimates.assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
+    band = band.assign(unbounded=(band["ace"].dims, open_ends)) if open_ends.any() else band
     share = as_rare(rare, band)
     found = from_estimates(band, rope, ci_prob=level, rare=share)
-    dims = band["ace"].dims
-    lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
     inside = (lower > found.region.lower) & (upper < found.region.upper) & (found.errors[1] <= 1 - level)
     claims = [
         unbounded(band) | (found.lacking > 0),
@@ -357,14 +359,14 @@ def _decide_by_band(
     ]
     verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
-    q = band_error(effects, found.region, level=level, family=family, cluster=cluster, key=key)
+    q = band_error(joint, found.region, level=level, family=family, key=key)
     # band and p of rare effects come from different bounds; the band decides
     q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
     columns = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
-    attrs = attrs | {"evidence": "simultaneous band", "families": band.attrs["family"]}
+    attrs = attrs | {"evidence": "simultaneous band", "families": family_label(family, band["ace"])}
     attrs |= {"rare": "none" if share is None else share}
     columns["interval_level"] = np.full(verdict.shape, level)
-    return _decisions_dataset(found, columns, critical, attrs | {"ci_prob": level})
+    return _decisions_dataset(found, columns, tested.critical, attrs | {"ci_prob": level})
 
 
 def _decisions_dataset(
@@ -423,9 +425,7 @@ def _units_lacking_for_rare(found: Evidence, level: float) -> npt.NDArray[np.int
 _N_DRAWS = 9_999
 
 
-def band_error(
-    effects: xr.Dataset, region: Region, *, level: float, family: str | None, cluster: str, key: int
-) -> Array:
+def band_error(joint: JointEstimates, region: Region, *, level: float, family: str | None, key: int) -> Array:
     """Return the least ``1 - level`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
 
     That is the single-step p of the largest |t| of ICE minus the nearest end of the region, since the band lies on one
@@ -434,11 +434,11 @@ def band_error(
 
     Parameters
     ----------
-    effects
-        With ``ice (unit, contrast, task[, model])``.
+    joint
+        Effects with their units.
     region
         On the scale of the contrast.
-    level, family, cluster
+    level, family
         As for the band.
     key
         Key of the resamples of the band.
@@ -457,16 +457,12 @@ def band_error(
     >>> ice = np.random.default_rng(0).normal([0.0, 1.0], 1.0, size=(50, 2))[..., None]
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
     >>> region = Region(np.full((2, 1), -0.5), np.full((2, 1), 0.5), "-0.5 to 0.5")
-    >>> band_error(effects, region, level=0.95, family=None, cluster="none", key=0).ravel() <= 0.05
+    >>> band_error(as_joint_estimates(effects, "none"), region, level=0.95, family=None, key=0).ravel() <= 0.05
     array([ True,  True])
     """
-    joint = as_joint_estimates(effects, cluster, level)
     units, working = units_to_resample(joint, "bootstrap_t"), joint.working_scale(level)
     lower, upper = working.put(region.lower), working.put(region.upper)
     nearest = np.where(np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper)
     from_end = Units(units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(), units.cluster)
-    se, error = working.error.ravel(), np.empty(nearest.size)
-    for members in families(joint.estimates, family, nearest.shape):
-        result = by_bootstrap(from_end, members, se=se[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
-        error[members] = result.p_single_step
-    return np.where(open_ended(joint.estimates, working, level), 1.0, error.reshape(nearest.shape))
+    tested = bootstrap_by_family(joint, from_end, family, ci_prob=level, n_draws=_N_DRAWS, key=key)
+    return np.where(open_ended(joint.estimates, working, level), 1.0, tested.p_single_step)

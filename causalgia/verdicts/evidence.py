@@ -95,7 +95,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     """
     missed, too_few = missed_share(estimates), too_few_backgrounds(estimates, rare, ci_prob)
     carried = carry_effects(estimates, estimates["ace"])
-    hall, (_, se, _), null = hall_coefficient(estimates), ace_se_df(estimates), null_value(estimates)
+    (_, se, _), null, hall = ace_se_df(estimates), null_value(estimates), hall_coefficient(estimates)
     could_add, found = unseen(estimates, hall), rope_region(rope, estimates, null)
     lacking = units_lacking_for_exact(estimates, ci_prob)
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=could_add)

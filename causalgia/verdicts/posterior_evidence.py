@@ -68,7 +68,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     draws = _as_draws(posterior["ace"], level)
     effects, moments = _posterior_context(groups, draws)
     lacking = units_lacking_for_exact(effects, level) if "se" in effects else 0.0
-    hall, null = hall_coefficient(effects), null_value(effects)
+    null, hall = null_value(effects), hall_coefficient(effects)
     found = rope_region(rope, effects, null)
     parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
     summary = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}

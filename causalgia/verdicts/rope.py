@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,9 +12,8 @@ import xarray as xr
 
 from causalgia.checks import four_digits, is_real
 from causalgia.choices import is_matched_rope, is_placebo_rope
-from causalgia.errors import DecisionError, DegenerateWarning, quoted
+from causalgia.errors import DecisionError, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
-from causalgia.estimation.request import caller_stacklevel
 from causalgia.multiplicity.placebo import placebo_classes, placebo_fences, placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
@@ -271,12 +269,6 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
     else:
         why = "the control's outcomes do not vary there"
     return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"
-
-
-def warn_of_left_out(sentence: str) -> None:
-    """Warn of tasks that are left out, at the line of the user's call."""
-    if sentence:
-        warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
 
 
 def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:

@@ -62,7 +62,8 @@ def open_archive(path: str | Path) -> xr.Dataset:
         manifest, log = _read_manifest_and_log(place)
         _check_finished(place, manifest.grid, log)
         marks = {name: mark for record in log.values() for name, mark in record.files.items()}
-        hurt = [name for name, mark in marks.items() if _file_size(place / name) != size_of(mark)]
+        files = {name: place / name for name in marks}
+        hurt = [n for n, file in files.items() if not file.exists() or file.stat().st_size != size_of(marks[n])]
         hurt += damaged_static(place, manifest)
         check_no_folders(place, hurt)
         if hurt:
@@ -118,10 +119,6 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     raise StoreError(
         f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same cg.run(..., store=) resumes it"
     )
-
-
-def _file_size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else -1
 
 
 def _open_lazily(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr.Dataset:
