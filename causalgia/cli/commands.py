@@ -27,7 +27,6 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SHARING,
     SPEC,
-    answer_figures,
     answer_files,
     check_folder_free,
     check_link,
@@ -35,8 +34,11 @@ from causalgia.cli.folder import (
     is_written_by_causalgia,
     load_outcomes,
     make_folder,
+    marked_as,
+    of_analysis,
     other_analysis,
     remove_outdated,
+    results_of_page,
     show_all_command,
     write_answer,
     write_outcomes,
@@ -328,7 +330,8 @@ def estimate(
     analysis = folder_analysis(folder, outcomes, {**given, "family": family, "tasks": tasks})
     _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
-    store.save(estimates, folder / ESTIMATES)
+    with results_of_page(folder, ESTIMATES):
+        store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task)
     print_written(folder, ESTIMATES, FOREST)
     if (folder / DECISIONS).is_file():
@@ -397,9 +400,10 @@ def analyze(
     shares = analysis.across is not None and found.posterior is not None
     more = (*((SHARING,) if shares else ()), *(() if draws is None else (POSTERIOR,)))
     written = (ESTIMATES, DECISIONS, FOREST, *more)
-    remove_outdated(folder, DECISIONS, POSTERIOR, SHARING, *answer_figures(folder), rewritten=written)
-    store.save(found.estimates, folder / ESTIMATES)
-    store.save(found.decisions, folder / DECISIONS)
+    with results_of_page(folder, ESTIMATES, DECISIONS):
+        remove_outdated(folder, *of_analysis(folder), rewritten=written)
+        store.save(found.estimates, folder / ESTIMATES)
+        store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
         store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
     if shares:
@@ -454,6 +458,8 @@ def show(
         check_same_trial(
             f"{folder}: outcomes", outcomes, part, cure=f"make these anew: causalgia analyze {shell_word(folder)}"
         )
+    estimates = marked_as(outcomes, estimates)
+    decisions = None if decisions is None else marked_as(outcomes, decisions)
     shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes
     echo(trial_report(outcomes, rows=rows, task=[name for name in tasks_in_table(outcomes) if name in shown] or None))
     echo()
@@ -526,9 +532,10 @@ def _answer_again(
     """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
-    outdated = (DECISIONS, POSTERIOR, FOREST, SHARING, *answer_figures(folder))
-    remove_outdated(folder, *outdated, rewritten=answer_files(answer))
-    print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task))
+    with results_of_page(folder, ESTIMATES, DECISIONS):
+        remove_outdated(folder, *of_analysis(folder), rewritten=answer_files(answer))
+        written = write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task)
+    print_written(folder, *written)
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from causalgia.cli.folder import (
+    DECISIONS,
+    ESTIMATES,
     REFUTATION,
     SPEC,
     Keep,
@@ -19,6 +21,7 @@ from causalgia.cli.folder import (
     check_run_folder,
     load_outcomes,
     output_folder,
+    results_of_page,
     run_in_folder,
     write_answer,
 )
@@ -111,7 +114,9 @@ def run_trial(
     echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
         echo()
-        print_written(out, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
+        with results_of_page(folder, ESTIMATES, DECISIONS):
+            answered = write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder)
+        print_written(out, *written, *answered)
         return
     print_written(out, *written)
     echo(next_step(spec.analysis, out))
@@ -399,7 +404,7 @@ def refute_trial(
         motifs=motifs or None,
         positive=positive,
     )
-    with output_folder(place):
+    with output_folder(place), results_of_page(place, REFUTATION):
         store.save(found, place / REFUTATION)
     echo(in_shell(report(found)))
     echo()
