@@ -33,6 +33,7 @@ DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.p
 SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
+WORDS, CONCORDANCE = "words.csv", "concordance.nc"  # of discover and of mpra compare
 PAGE, REFUTATION = "report.html", "refutation.nc"
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING)
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
@@ -151,6 +152,18 @@ def load_outcomes(folder: Path) -> xr.Dataset:
                     f"{folder} holds an oligo library without outcomes; predict them with: causalgia mpra predict "
                     f"trial.toml --design {shell_word(folder)} --out virtual"
                 )
+            if folder.is_file():
+                raise OutcomesError(
+                    f"{folder} is a file; give the folder of its results, such as: causalgia run "
+                    f"{shell_word(folder)} --out results"
+                    if folder.suffix.lower() == ".toml"
+                    else f"{folder} is a file; give the folder that it lies in, {shell_word(folder.parent)}"
+                )
+            for name, what in ((WORDS, "the words that a network reads"), (CONCORDANCE, "a comparison of two trials")):
+                if (folder / name).is_file():
+                    raise OutcomesError(
+                        f"{folder} holds {what}, and no trial; see it with: causalgia report {shell_word(folder)}"
+                    )
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
             raise OutcomesError(
                 f"{folder} {missing}; make it with: causalgia run trial.toml --out {shell_word(folder)}"

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from causalgia.cli.folder import (
+    CONCORDANCE,
     EFFECTS,
     FIT,
     LIBRARY,
@@ -22,7 +23,6 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.mpra_tables import (
     COMPARISON,
-    CONCORDANCE,
     QUALITY_FIGURES,
     assumed_noise,
     average_target,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
-COMPARISON, CONCORDANCE = "comparison.csv", "concordance.nc"
+COMPARISON = "comparison.csv"
 QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MOST_ROWS = 20
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from causalgia.cli.folder import (
+    CONCORDANCE,
     DECISIONS,
     EFFECTS,
     ESTIMATES,
@@ -24,7 +25,6 @@ from causalgia.cli.folder import (
     marked_as,
     write_text,
 )
-from causalgia.cli.mpra_tables import CONCORDANCE
 from causalgia.cli.options import folder_experiment
 from causalgia.cli.tables import echo
 from causalgia.errors import OutcomesError, shell_word

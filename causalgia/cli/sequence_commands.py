@@ -16,6 +16,7 @@ from causalgia.cli.folder import (
     ESTIMATES,
     EXPERIMENT,
     STORE,
+    WORDS,
     as_other_trial,
     check_usable,
     of_analysis,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from causalgia.sequences import Variant
 
 
-WORDS, PAIRS, SITES, PROPOSALS = "words.csv", "pairs.csv", "sites.bed", "proposals.nc"
+PAIRS, SITES, PROPOSALS = "pairs.csv", "sites.bed", "proposals.nc"
 UNFINISHED = "discovery"
 
 

@@ -286,11 +286,14 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
     weights = spec.predictor.weights
     members = len(weights) if isinstance(weights, tuple) else 1
     names = ", ".join(protocol.contrasts[:_MOST_ARMS])
+    estimand, scale = protocol.estimand.removesuffix(", on outcome"), spec.predictor.scale  # known if the file says it
+    if isinstance(scale, str) and estimand != protocol.estimand:
+        estimand = f"{estimand}, on {scale}"
     rest = f", ... ({len(protocol.contrasts):,})" if len(protocol.contrasts) > _MOST_ARMS else ""
     lines = [
         f"{spec.name}: a trial that is planned, and not run",
         *question,
-        f"Estimand: {protocol.estimand}",
+        f"Estimand: {estimand}",
         f"Null model: {protocol.null}",
         f"Units: {design.n_units:,}, {design.assignment}, seed {protocol.rng}",
         f"Arms ({len(protocol.arms):,}):",
