@@ -307,7 +307,8 @@ def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     call("report", out)
     assert "Removed" not in call("run", trial, "--out", out, "--store").stdout  # complete already
     shutil.rmtree(out / "trial.zarr")
-    said = call("run", trial, "--out", out, "--store").stdout
+    refused("run", trial, "--out", out, "--store", said="holds another estimates.nc already; choose another --out")
+    said = call("run", trial, "--out", out, "--store", "--force").stdout
     assert "Removed estimates.nc, decisions.nc, forest.png, report.html: " in said
 
 

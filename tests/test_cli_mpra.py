@@ -560,6 +560,9 @@ def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp
     call("estimate", virtual)
     call("report", virtual)
     assert "Removed estimates.nc, forest.png, report.html: " in call(*predict, "--force").stdout
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "report.html").write_text("of something else")
+    refused(*predict[:-1], tmp_path / "page", said="holds report.html already; choose another --out, or --force")
     analyze = ("mpra", "analyze", folder / "counts.tsv.gz", *design, "--out", out)
     call(*analyze)
     call("estimate", out)

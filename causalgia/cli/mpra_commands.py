@@ -179,7 +179,7 @@ def predict(
 
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
-    check_files_free(out, force, OUTCOMES)
+    check_files_free(out, force, OUTCOMES, *of_outcomes(out))
     with output_folder(out.absolute()) as folder:  # a predictor may change the working folder
         outcomes = mpra.virtual_trial(
             library, load_spec_predictor(spec, spec_file, device), flanks=parse_flanks(flanks)
@@ -404,7 +404,7 @@ def analyze(
     from causalgia import Analysis, adjust, decide, infer, mpra, store
 
     region = parse_log2_rope(rope)
-    check_files_free(out, force, OUTCOMES, FIT, EFFECTS)
+    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(counts_file, side_table=side, replicates=split_names(replicates))
