@@ -85,7 +85,7 @@ def memory(n_units: int, network: str) -> str:
 def peak(n_units: int, network: str) -> None:
     """Run one whole screen and print the peak resident size of this process."""
     torch.set_num_threads(1)
-    estimates(screen(words(6), n_units), cg.zoo.load("rbfox1_like", member=0, network=network))
+    estimates(screen(words(6), n_units), cg.zoo.load("rbfox1_like", member=0, architecture=network))
     print(f"4,096 words x {n_units:,} units: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB")
 
 
@@ -137,7 +137,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     if options.pairs:
         pairs(*((3, 4) if options.quick else (11, 16)))
         return {}
-    predictor = cg.zoo.load("rbfox1_like", member=0, network=options.network)
+    predictor = cg.zoo.load("rbfox1_like", member=0, architecture=options.network)
     net = predictor.module.eval()
     n_pool = 1_024 if options.quick else POOL
     pool = torch.from_numpy(one_hot(cg.Uniform(length=LENGTH).sample(n_pool, rng=0)["sequence"].values))

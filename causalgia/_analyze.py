@@ -369,8 +369,8 @@ def check_rope(analysis: Analysis) -> None:
     if is_matched_rope(analysis.rope):
         raise DecisionError(
             "rope='matched' ranks each variant among matched null variants, which belong to the experiment, not "
-            "to its outcomes: experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
-            "given (of a folder: causalgia analyze DIR)"
+            "to its outcomes: use experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
+            "given (of a folder: the command that wrote it, again), or another rope="
         )
     if analysis.rope is None:
         raise DecisionError(

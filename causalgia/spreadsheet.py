@@ -1,8 +1,9 @@
 r"""Escaping of text in tables against spreadsheet formulas, terminal control sequences and HTML.
 
-A text that a spreadsheet would read as a formula gets an apostrophe. Unprintable characters (terminal escapes, changes
-of writing direction, line ends) are written as Python escapes, ``\x1b`` or ``\u202e``, and a backslash that would start
-such an escape as ``\x5c``. Reading a table with this library restores the original text.
+A text that a spreadsheet would read as a formula gets an apostrophe. A spreadsheet whose list separator is a semicolon
+splits a comma-separated file there, so a semicolon before a formula is written as ``\x3b``. Unprintable characters
+(terminal escapes, changes of writing direction, line ends) are written as Python escapes, ``\x1b`` or ``\u202e``, and a
+backslash that would start such an escape as ``\x5c``. Reading a table with this library restores the original text.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the latter at full width, which Japanese spreadsheets read alike
 _BEFORE = "' "  # a spreadsheet may drop blanks before a formula
+_INNER_FORMULA = re.compile(rf";(?=[\s'\"]*[{re.escape(''.join(_FORMULA))}])")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def as_cell(text: str) -> str:
-    r"""Return a text as a table cell: an apostrophe before formulas, escapes for unprintable characters.
+    r"""Return a text as a table cell: an apostrophe before formulas, escapes of unprintable characters and of ``;=``.
 
     `from_cell` restores any text.
 
@@ -31,10 +33,13 @@ def as_cell(text: str) -> str:
     ("'=1+1", 'GATA1', "''=1+1")
     >>> print(as_cell("\x1b[31mred\u202e"), as_cell(r"a\b"), as_cell(r"\x1b"))
     \x1b[31mred\u202e a\b \x5cx1b
+    >>> print(as_cell("a;=1"), as_cell("a; -1"), as_cell("a;b"))
+    a\x3b=1 a\x3b -1 a;b
     """
     plain = _ESCAPE.sub(lambda found: rf"\x5c{found[0][1:]}", text)
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else _escape(ord(c)) for c in plain)
+    plain = _INNER_FORMULA.sub(r"\\x3b", plain)
     return f"'{plain}" if plain.lstrip(_BEFORE).startswith(_FORMULA) else plain
 
 
@@ -64,10 +69,10 @@ def _escape(code: int) -> str:
 
 
 def _unescaped_character(found: re.Match[str]) -> str:
-    """Return the character of an escape, or the escape itself if `as_cell` would not have escaped the character."""
+    """Return the character of an escape, or the escape itself if `as_cell` never escapes the character."""
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
-    return letter if letter == "\\" or not letter.isprintable() else found[0]
+    return letter if letter in "\\;" or not letter.isprintable() else found[0]
 
 
 def as_html(text: object) -> str:

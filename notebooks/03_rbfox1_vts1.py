@@ -310,7 +310,7 @@ print(table.attrs["sentences"])
 # four filters with the most sites, in bits. (Thirty sites look informative by chance alone; these have more.)
 
 # %%
-exponential = cg.zoo.load("rbfox1_like", network="exponential", member=1)
+exponential = cg.zoo.load("rbfox1_like", architecture="exponential", member=1)
 filters = cg.attribution.filters(exponential, "second", cg.Uniform(length=41).sample(5_000, rng=0), side="input")
 busiest = filters["n_sites"].argsort().values[::-1][:4]
 figure = Figure(figsize=(9, 3.6), layout="constrained")

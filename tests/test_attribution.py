@@ -316,7 +316,9 @@ def test_an_operation_without_a_rule_is_named():
 @pytest.mark.parametrize("network", ["residual", "exponential"])
 def test_deeplift_adds_up_on_the_networks_of_the_zoo(network):
     sequences = cg.Uniform(length=41).sample(2, rng=1)
-    maps = cg.attribute(sequences, cg.zoo.load("vts1_like", network=network), method="deeplift", n_baselines=5, rng=0)
+    maps = cg.attribute(
+        sequences, cg.zoo.load("vts1_like", architecture=network), method="deeplift", n_baselines=5, rng=0
+    )
     assert np.abs(maps["completeness"]).max() < 1e-9
 
 
@@ -578,7 +580,7 @@ def test_maps_of_trained_networks_find_the_planted_word(network):
     planted = [f"{word[:17]}TGCATG{word[23:]}" for word in words if "GCATG" not in word and "GCACG" not in word][:12]
     truth = (np.arange(41) >= 17) & (np.arange(41) < 23)
     for member in range(5):
-        predictor = cg.zoo.load("rbfox1_like", network=network, member=member)
+        predictor = cg.zoo.load("rbfox1_like", architecture=network, member=member)
         for method in ("ism", "integrated_gradients", "deeplift", "gradient"):
             options = {} if method in ("ism", "gradient") else {"n_baselines": 16, "rng": 0}
             maps = cg.attribute(planted, predictor, method=method, progress=False, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -279,6 +280,48 @@ def test_removed_results_are_named(trial, results):
     call("analyze", results, "--error", "local", "--keep-draws")
     assert "Removed posterior.nc: " in call("analyze", results).stdout
     assert not (results / "posterior.nc").exists()
+
+
+@pytest.mark.once
+def test_a_page_of_other_results_is_removed_and_one_of_the_same_results_kept(trial, results):
+    call("analyze", results, "--error", "bh")
+    call("report", results)
+    assert "Removed" not in call("analyze", results, "--error", "bh").stdout
+    assert (results / "report.html").exists()
+    for other in (
+        ("analyze", results, "--error", "bh", "--level", "0.8"),
+        ("estimate", results, "--ci-prob", "0.5"),
+        ("refute", results, "--check", "degenerate_draws"),
+    ):
+        assert "Removed report.html: not of these results." in call(*other).stdout
+        assert not (results / "report.html").exists()
+        call("report", results)
+        assert "Removed" not in call(*other).stdout
+
+
+@pytest.mark.once
+def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
+    out = tmp_path / "stored"
+    call("run", trial, "--out", out, "--store")
+    call("analyze", out)
+    call("report", out)
+    assert "Removed" not in call("run", trial, "--out", out, "--store").stdout  # complete already
+    shutil.rmtree(out / "trial.zarr")
+    refused("run", trial, "--out", out, "--store", said="holds another estimates.nc already; choose another --out")
+    said = call("run", trial, "--out", out, "--store", "--force").stdout
+    assert "Removed estimates.nc, decisions.nc, forest.png, report.html: " in said
+
+
+@pytest.mark.once
+def test_findings_of_an_experiment_go_with_its_answer(tmp_path):
+    call("init", "--experiment", "flanks", tmp_path / "flanks.toml")
+    out = tmp_path / "out"
+    call("run", tmp_path / "flanks.toml", "--out", out)
+    before = sorted(path.name for path in out.glob("finding_*.csv"))
+    said = call("analyze", out, "--keep-draws").stdout  # of the contrasts alone
+    assert before
+    assert f"Removed experiment.png, {', '.join(before)}: " in said
+    assert not list(out.glob("finding_*.csv"))
 
 
 @pytest.mark.once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -240,3 +241,89 @@ def test_the_parts_of_a_measured_report_are_one_line_apart(analyzed):
     before, _, _ = analyzed[1].partition("Quality of the counts:")
     assert before.endswith("\n\n")
     assert not before.endswith("\n\n\n")
+
+
+def test_a_file_in_the_place_of_a_folder_is_named_with_the_folder_to_give(tmp_path, monkeypatch):
+    """`analyze trial.toml` advised `run trial.toml --out trial.toml`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my trial.toml").write_text(QUICK)
+    call("run", "my trial.toml", "--out", "my results")
+    for command in ("analyze", "estimate", "show", "refute", "reproduce"):
+        refused(command, "my trial.toml", said="such as: causalgia run 'my trial.toml' --out results")
+        refused(command, "my results/outcomes.nc", said="is a file; give the folder that it lies in, 'my results'")
+
+
+@pytest.mark.parametrize(("file", "what"), [("words.csv", "the words that"), ("concordance.nc", "a comparison of")])
+def test_a_folder_without_a_trial_is_not_advised_to_run_one_in_it(tmp_path, file, what):
+    (tmp_path / file).write_text("")
+    for command in ("show", "analyze"):
+        refused(command, tmp_path, said=[f"holds {what}", f"and no trial; see it with: causalgia report {tmp_path}"])
+
+
+def test_a_check_that_is_none_is_named_as_an_option(tmp_path):
+    (tmp_path / "trial.toml").write_text(QUICK)
+    call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
+    refused(
+        "refute", tmp_path / "results", "--check", "nosuch", said="--check nosuch is not a check; use one of positive"
+    )
+
+
+def test_an_empty_table_of_counts_is_said_to_be_empty(bench, tmp_path):
+    (tmp_path / "counts.tsv").write_text("")
+    said = "counts.tsv: line 1 is empty; the table is tab-separated, with a header barcode oligo_name"
+    refused("mpra", "analyze", tmp_path / "counts.tsv", "--design", bench / "LIB", "--out", tmp_path / "out", said=said)
+
+
+def test_the_price_list_to_copy_is_where_the_error_says(tmp_path):
+    (tmp_path / "prices.toml").write_text("")
+    error = call("mpra", "cheapest", "--half-width", "0.1", "--price", tmp_path / "prices.toml", code=2).stderr
+    packaged = error.partition("copy the packaged one (")[2].partition(")")[0]
+    shutil.copy(packaged, tmp_path / "prices.toml")
+    assert "Prices in " in call("mpra", "cheapest", "--half-width", "0.1", "--price", tmp_path / "prices.toml").stdout
+
+
+OWN = """
+n_units = 60
+rng = 1
+null = {kind = "dinucleotide_shuffle", of = "peaks.fa"}
+predictor = {factory = "net.py:load", tasks = ["gc"], scale = "share"}
+arms = {none = {}, GC = {embed = "GCGCGC", at = 10}}
+analysis = {control = "none"}
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A trial of a network of one's own, on shuffles of sequences that have a run of A in their middle."""
+    rows = np.random.default_rng(0).choice(list("ACGT"), (60, 30))
+    rows[:, 10:20] = "A"
+    (tmp_path / "peaks.fa").write_text("".join(f">{i}\n{''.join(row)}\n" for i, row in enumerate(rows)))
+    (tmp_path / "net.py").write_text("def load():\n    return lambda x: x[:, 1:3].mean((1, 2))\n")
+    (tmp_path / "trial.toml").write_text(OWN)
+    return tmp_path
+
+
+def test_tasks_of_a_network_are_a_key_of_its_own_table(own):
+    """`tasks` are in two tables, and the error named the other one."""
+    (own / "trial.toml").write_text(OWN.replace('["gc"]', '["gc", "at"]'))
+    said = "the network has 1 output and tasks in [predictor] names 2: ['gc', 'at']; name each output"
+    found = call("run", own / "trial.toml", "--out", own / "results", code=2)
+    assert said in found.stderr
+
+
+def test_cures_of_checks_can_be_followed(own):
+    """A trial on shuffles was advised to repeat on shuffles, and a check that was left out to be `checks=[...]`."""
+    call("run", own / "trial.toml", "--out", own / "results")
+    found = call("refute", own / "results").stdout
+    assert "ask for it by name: --check\n" in found
+    found = call("refute", own / "results", "--check", "classifier", "--check", "kernel_distance").stdout
+    assert 'repeat the trial on the sequences themselves, which it shuffled: [null] kind = "genomic"' in found
+    assert "dinucleotide_shuffle" not in found
+
+
+def test_a_plan_is_on_the_scale_that_the_file_says(own, tmp_path):
+    """The plan loads no predictor, and called every scale "outcome"."""
+    said = "Estimand: mean over units of outcome under 'GC' minus outcome under 'none'"
+    assert f"{said}, on share\n" in call("plan", own / "trial.toml").stdout
+    (tmp_path / "zoo.toml").write_text(QUICK)
+    assert ", on outcome" not in call("plan", tmp_path / "zoo.toml").stdout

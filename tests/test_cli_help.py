@@ -42,6 +42,20 @@ def test_help_prints_every_word_that_was_written_for_it(path):
             assert " ".join(part.split()) in printed
 
 
+def test_commands_are_listed_in_the_order_of_use():
+    listed = re.findall(
+        r"^  (\w+)  ", CliRunner().invoke(cli.app, ["--help"], env=WIDE).output.partition("Commands:")[2], re.M
+    )
+    assert listed[:7] == ["demo", "experiments", "init", "check", "plan", "lock", "run"]
+    assert listed == list(typer.main.get_command(cli.app).commands)
+
+
+@pytest.mark.parametrize("group", [(), ("mpra",)])
+def test_a_group_without_a_command_prints_its_help(group):
+    found, help_text = (CliRunner().invoke(cli.app, [*group, *more], env=WIDE) for more in ((), ("--help",)))
+    assert (found.exit_code, found.stdout.rstrip()) == (0, help_text.stdout.rstrip())
+
+
 def test_all_commands_are_looked_at():
     assert {(), ("run",), ("mpra",), ("mpra", "design"), ("mpra", "compare")} <= set(ALL)
     assert any("[mpra]" in text for text in written(ALL["mpra", "design"]))

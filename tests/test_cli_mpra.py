@@ -536,6 +536,40 @@ def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout
 
 
+def test_what_a_former_comparison_left_is_removed_and_named(tmp_path):
+    effects = np.arange(30.0)
+    table = pd.DataFrame({"element": [f"u{i}" for i in range(30)], "effect": effects, "se": 0.5, "contrast": "A"})
+    both = pd.concat([table, table.assign(contrast="B")])
+    both.to_csv(tmp_path / "virtual.csv", index=False)
+    both.assign(effect=both["effect"] + np.sin(both["effect"])).to_csv(tmp_path / "measured.csv", index=False)
+    asked = ("mpra", "compare", tmp_path / "virtual.csv", tmp_path / "measured.csv", "--out", tmp_path / "out")
+    call(*asked)
+    call("report", tmp_path / "out")
+    assert "Removed" not in call(*asked).stdout  # the same again
+    said = call(*asked, "--contrast", "A").stdout
+    assert "Removed concordance_2.png: not of these results." in said
+    assert "Removed report.html: not of these results." in said
+    assert not {"concordance_2.png", "report.html"} & {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp_path):
+    design = ("--design", folder / "LIB")
+    virtual, out = tmp_path / "virtual", tmp_path / "measured"
+    predict = ("mpra", "predict", folder / "trial.toml", *design, "--out", virtual)
+    call(*predict)
+    call("estimate", virtual)
+    call("report", virtual)
+    assert "Removed estimates.nc, forest.png, report.html: " in call(*predict, "--force").stdout
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "report.html").write_text("of something else")
+    refused(*predict[:-1], tmp_path / "page", said="holds report.html already; choose another --out, or --force")
+    analyze = ("mpra", "analyze", folder / "counts.tsv.gz", *design, "--out", out)
+    call(*analyze)
+    call("estimate", out)
+    found = call(*analyze, "--replicates", "1", "--force")
+    assert "Removed estimates.nc, forest.png, replicates.png: " in found.stdout
+
+
 def test_names_in_tables_of_effects_are_text(tmp_path):
     """Names like NA were missing values, 001 and 1 one contrast, and of two columns one was taken without a word."""
     names = ["NA", "null", "007", *(f"u{i}" for i in range(27))]

@@ -53,7 +53,7 @@ def problem(file: str, model: str) -> tuple[np.ndarray, np.ndarray, dict[str, np
 @pytest.mark.parametrize("model", ["ice_crossed", "outcome_arm_specific", "outcome_random_intercepts"])
 @pytest.mark.parametrize(("df", "se_tol", "df_tol"), [("satterthwaite", 1e-6, 1e-3), ("kenward_roger", 1e-6, 1e-4)])
 def test_reml_is_lme4(file: str, model: str, df: Any, se_tol: float, df_tol: float) -> None:
-    fit, theirs = reml(*problem(file, model), df=df), EXPECTED[file][model]
+    fit, theirs = reml(*problem(file, model), ddf=df), EXPECTED[file][model]
     assert fit.beta[-1] == pytest.approx(theirs[df]["estimate"], rel=1e-6)
     assert fit.se[-1] == pytest.approx(theirs[df]["se"], rel=se_tol)
     assert fit.df[-1] == pytest.approx(theirs[df]["df"], abs=df_tol)
@@ -293,9 +293,9 @@ def test_kenward_roger_is_for_small_problems() -> None:
     u = np.repeat(np.arange(3_001), 2)
     y = np.random.default_rng(0).normal(size=len(u))
     with pytest.raises(EstimateError, match="satterthwaite"):
-        reml(y, np.ones((len(u), 1)), {"u": u}, df="kenward_roger")
+        reml(y, np.ones((len(u), 1)), {"u": u}, ddf="kenward_roger")
     with pytest.raises(EstimateError, match="neither"):
-        reml(Y, X, {"u": U}, df="wald")  # type: ignore[arg-type]
+        reml(Y, X, {"u": U}, ddf="wald")  # type: ignore[arg-type]
 
 
 def test_values_beyond_double_precision_are_refused() -> None:

@@ -271,18 +271,26 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         np.testing.assert_array_equal(file["ace"], band["ace"])
         np.testing.assert_array_equal(file["position"], band["position"])
         assert (file["bin"], file["task"].tolist()) == (4, ["t0", "t1"])
-    place = {"chromosome": "chr1", "origin": 1_000, "sizes": {"chr1": 5_000}}
+    place = {"chromosome": "chr1", "origin": 1_000, "chrom_sizes": {"chr1": 5_000}}
     path = tmp_path / "band.bw"
     for wrong, error, message in (
         ({}, cg.errors.ContrastError, "say contrast= one of 'c0'"),
         ({"contrast": "c0"}, cg.errors.ContrastError, "say task= one of 't0'"),
-        ({"contrast": "c0", "task": "t0", "chromosome": "chr2"}, cg.errors.ContrastError, "'chr2' is not in sizes="),
         (
-            {"contrast": "c0", "task": "t0", "sizes": "hg38.chrom.sizes"},
+            {"contrast": "c0", "task": "t0", "chromosome": "chr2"},
             cg.errors.ContrastError,
-            r"sizes='hg38\.chrom\.sizes' is not a mapping .* of a file: dict\(\(c, int\(n\)\) for c, n in",
+            "'chr2' is not in chrom_sizes=",
         ),
-        ({"contrast": "c0", "task": "t0", "sizes": {"chr1": "5000"}}, cg.errors.ContrastError, "is not a mapping"),
+        (
+            {"contrast": "c0", "task": "t0", "chrom_sizes": "hg38.chrom.sizes"},
+            cg.errors.ContrastError,
+            r"chrom_sizes='hg38\.chrom\.sizes' is not a mapping .* of a file: dict\(\(c, int\(n\)\) for c, n in",
+        ),
+        (
+            {"contrast": "c0", "task": "t0", "chrom_sizes": {"chr1": "5000"}},
+            cg.errors.ContrastError,
+            "is not a mapping",
+        ),
         ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
         ({"column": "p"}, OutcomesError, "not one of the curves' columns"),
     ):

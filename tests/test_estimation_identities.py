@@ -473,7 +473,7 @@ def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least
     unit_of, level_of = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
     X = np.column_stack([np.ones(24), rng.normal(size=24)])
     y = unit * (X @ [1.0, -2.0] + rng.normal(size=6)[unit_of] + rng.normal(size=4)[level_of] + rng.normal(size=24))
-    fit = reml(y, X, {"unit": unit_of, "level": level_of}, df=df)
+    fit = reml(y, X, {"unit": unit_of, "level": level_of}, ddf=df)
     blocks = [np.equal.outer(codes, codes) for codes in (unit_of, level_of)]
     V = sum(v * block for v, block in zip(fit.variance, [*blocks, np.eye(24)], strict=True))
     precision = X.T @ np.linalg.solve(V, X)
@@ -483,7 +483,7 @@ def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least
         np.testing.assert_allclose(fit.covariance, np.linalg.inv(precision), rtol=1e-7)
     else:
         assert (np.diag(fit.covariance) > np.diag(np.linalg.inv(precision)) * (1 - 1e-9)).all()
-    one = reml(y / unit, X, {"unit": unit_of, "level": level_of}, df=df)
+    one = reml(y / unit, X, {"unit": unit_of, "level": level_of}, ddf=df)
     np.testing.assert_allclose(fit.covariance, one.covariance * unit**2, rtol=1e-6)
     np.testing.assert_allclose(fit.variance_se, one.variance_se * unit**2, rtol=1e-6)
     np.testing.assert_allclose(fit.df, one.df, rtol=1e-6)

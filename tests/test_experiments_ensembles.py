@@ -308,7 +308,7 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
 @pytest.mark.torch
 def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> None:
     experiment = cg.experiments.hairpin(n_units=120)
-    outcomes = cg.run(experiment, cg.zoo.ensemble("vts1_like", network="exponential"), rng=0, progress=False)
+    outcomes = cg.run(experiment, cg.zoo.ensemble("vts1_like", architecture="exponential"), rng=0, progress=False)
     own = [said for said in experiment.analyze(outcomes, rng=0).sentences if ", model member" in said]
     assert len(own) == 5
     assert all("loop > open > stem: " in said for said in own)

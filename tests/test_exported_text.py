@@ -25,15 +25,18 @@ from causalgia.spreadsheet import as_cell, from_cell, to_csv
 _PACKAGE = Path(cg.__file__).parent
 _WRITERS = ("to_csv", "to_markdown", "to_html", "to_excel", "writer", "DictWriter")
 STEERING = ("\x1b[31m", "\x07", "\x9b2J", "\u202e", "\u2028", "\u2029", "\u0085", "\ufeff", "\U000e0001")
+_FORMULA = tuple("=+-@＝＋－＠")
 HOSTILE = "GA\u202eTA\x1b[31m\u2028\\x1b"
 
 
-@given(st.text(st.characters() | st.sampled_from("\\xuU0157bce'=+-@ ＝＋－＠\t\n\x1b\u202e"), max_size=12))
+@given(st.text(st.characters() | st.sampled_from("\\xuU0157bce'\";=+-@ ＝＋－＠\t\n\x1b\u202e"), max_size=12))
 def test_any_text_comes_back_from_a_cell_that_prints(text):
     cell = as_cell(text)
     assert from_cell(cell) == text
     assert cell.isprintable()
-    assert not cell.lstrip(" ").startswith(tuple("=+-@＝＋－＠"))
+    first, *others = cell.split(";")  # where a semicolon is the list separator, it ends a cell
+    assert not first.lstrip(" ").startswith(_FORMULA)
+    assert not any(piece.lstrip(" '\"").startswith(_FORMULA) for piece in others)
 
 
 @pytest.mark.parametrize("steering", STEERING)

@@ -133,7 +133,7 @@ def test_aligned_positions_are_read_along_the_motif_on_either_strand():
     predictor = _random_function(20, tasks=("y",))
     plain = "CCCCGATAACCTTCCCCCCC"
     turned = decode(reverse_complement(encode([plain])))[0]
-    found = interactions([plain, turned, "C" * 20], predictor, align="GATAA", positions=[-2, 1, 7])
+    found = interactions([plain, turned, "C" * 20], predictor, anchor="GATAA", positions=[-2, 1, 7])
     assert found["strand"].values.tolist() == ["+", "-"]
     assert found["parent"].values.tolist() == [0, 1]
     tokens = encode([plain, turned])
@@ -144,13 +144,13 @@ def test_aligned_positions_are_read_along_the_motif_on_either_strand():
     again = interactions(
         [plain, turned, "C" * 20],
         predictor,
-        align=find_instances(encode([plain, turned]), "GATAA"),
+        anchor=find_instances(encode([plain, turned]), "GATAA"),
         positions=[-2, 1, 7],
     )
     assert again["ice"].equals(found["ice"])
-    of_starts = interactions([plain], predictor, align=[4], positions=[-2, 1, 7])
+    of_starts = interactions([plain], predictor, anchor=[4], positions=[-2, 1, 7])
     np.testing.assert_allclose(of_starts["ice"][0], found["ice"][0])
-    assert interactions([plain], predictor, align="GATAA").sizes["contrast"] == 10  # positions of the motif
+    assert interactions([plain], predictor, anchor="GATAA").sizes["contrast"] == 10  # positions of the motif
 
 
 @pytest.mark.torch
@@ -236,9 +236,13 @@ def test_requests_that_cannot_be_met_are_refused():
         (lambda: interactions(rows, f, positions="all"), AttributionError, "is not a list"),
         (lambda: interactions(rows, f, positions=[1, 2], pairs=[(1, 2)]), AttributionError, "give one of them"),
         (lambda: interactions(many, f), AttributionError, "44,850 pairs, 404,551 answers .* 20,000 pairs"),
-        (lambda: interactions(rows, f, align="AAAAAAAA"), AttributionError, "no instance of 'AAAAAAAA' in 3"),
-        (lambda: interactions(rows, f, align=[0, 4, 2]), AttributionError, "starts without positions="),
-        (lambda: interactions(rows, f, align=[0, 4, 2], positions=[-1, 6]), AttributionError, "have those from 0 to 4"),
+        (lambda: interactions(rows, f, anchor="AAAAAAAA"), AttributionError, "no instance of 'AAAAAAAA' in 3"),
+        (lambda: interactions(rows, f, anchor=[0, 4, 2]), AttributionError, "starts without positions="),
+        (
+            lambda: interactions(rows, f, anchor=[0, 4, 2], positions=[-1, 6]),
+            AttributionError,
+            "have those from 0 to 4",
+        ),
         (lambda: interactions([*rows, "ACGT"], f), SequenceError, "length"),
         (lambda: interactions(rows, f.predict), PredictorError, "is not a predictor"),
         (lambda: interactions(rows, f, tasks="c"), ContrastError, "'c'"),
@@ -246,7 +250,7 @@ def test_requests_that_cannot_be_met_are_refused():
     ):
         with pytest.raises(error, match=said):
             call()
-    given = interactions(rows, f, align=[0, 4, 2], positions=range(5))  # the cure
+    given = interactions(rows, f, anchor=[0, 4, 2], positions=range(5))  # the cure
     assert given.sizes["contrast"] == 10
 
 

@@ -202,7 +202,7 @@ def test_a_nulled_channel_is_a_network_with_weights_of_0(sample, channels):
 def test_a_mean_is_that_over_sequences_and_places(sample):
     net, tokens = Scan(), sample["sequence"].to_numpy()
     scores = _scores(net, tokens)
-    without = Nullified(cg.TorchPredictor(net), "act", [2], by="mean", sequences=sample)
+    without = Nullified(cg.TorchPredictor(net), "act", [2], ablation="mean", sequences=sample)
     expected = scores.sum(-1)
     expected[:, 2] = 9 * scores[:, 2].mean()
     read = net.read.weight.detach().numpy().T
@@ -213,7 +213,7 @@ def test_resampled_channels_are_those_of_a_donor_and_the_same_in_every_batch(sam
     net, tokens = Scan(), sample["sequence"].to_numpy()
     donors = cg.Uniform(length=12).sample(5, rng=1)
     of_donors = _scores(net, donors["sequence"].to_numpy()).sum(-1)[:, 2]
-    without = Nullified(cg.TorchPredictor(net), "act", 2, by="resample", sequences=donors)
+    without = Nullified(cg.TorchPredictor(net), "act", 2, ablation="resample", sequences=donors)
     answers = without.predict(tokens)
     np.testing.assert_allclose(np.concatenate([without.predict(one[None]) for one in tokens]), answers, atol=1e-6)
     read = net.read.weight.detach().double().numpy()[0]
@@ -231,8 +231,8 @@ def test_fingerprints_name_the_layer_the_channels_and_what_takes_their_place(sam
         Nullified(predictor, "act", 1, side="input"),
         Nullified(predictor, "scan", 2),
         Nullified(predictor, "scan", [1, 2]),
-        Nullified(predictor, "scan", 1, by="mean", sequences=sample),
-        Nullified(predictor, "scan", 1, by="resample", sequences=sample),
+        Nullified(predictor, "scan", 1, ablation="mean", sequences=sample),
+        Nullified(predictor, "scan", 1, ablation="resample", sequences=sample),
         predictor,
     ]
     assert len({one.fingerprint for one in made}) == len(made)
@@ -441,12 +441,12 @@ def test_a_network_that_cannot_be_copied_is_named():
         (lambda p, s: Nullified(p, "scan", "a", names=["a", "b"]), AttributionError, "2 names.*'scan' has 3"),
         (lambda p, s: Nullified(p, "scan", "a", names="abc"), AttributionError, "one name for each channel"),
         (lambda p, s: Nullified(p, "scan", ["a", 0], names=["a", "b", "c"]), AttributionError, "different ones"),
-        (lambda p, s: Nullified(p, "scan", 0, by="noise"), AttributionError, "'resample'"),
-        (lambda p, s: Nullified(p, "scan", 0, by="mean"), AttributionError, "give sequences="),
+        (lambda p, s: Nullified(p, "scan", 0, ablation="noise"), AttributionError, "'resample'"),
+        (lambda p, s: Nullified(p, "scan", 0, ablation="mean"), AttributionError, "give sequences="),
         (lambda p, s: Nullified(p, "scan", 0, sequences=s), AttributionError, "leave sequences= out"),
         (lambda p, s: Nullified(p, "spare", 0).predict(s["sequence"].to_numpy()), AttributionError, "takes no part"),
         (
-            lambda p, s: Nullified(p, "scan", 0, by="resample", sequences=["ACGTACGT"]).predict(
+            lambda p, s: Nullified(p, "scan", 0, ablation="resample", sequences=["ACGTACGT"]).predict(
                 s["sequence"].to_numpy()
             ),
             AttributionError,
@@ -486,7 +486,7 @@ def test_mistakes_of_contrasts_over_models(options, says):
 @pytest.mark.long
 def test_one_exponential_filter_carries_the_word():
     """The prototype's figure: -3.80 (.02)."""
-    intact = cg.zoo.load("rbfox1_like", network="exponential", member=1)
+    intact = cg.zoo.load("rbfox1_like", architecture="exponential", member=1)
     arms = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
     members = {"intact": intact} | {f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)}

@@ -202,7 +202,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[CausalgiaError], str]] = {
         *(EstimateError, "weights 'parents' is neither 'units'"),
     ),
     "degrees of freedom": (
-        lambda: reml(numbers(6), np.ones((6, 1)), {"unit": groups_of(3)}, df="containment"),  # type: ignore[arg-type]
+        lambda: reml(numbers(6), np.ones((6, 1)), {"unit": groups_of(3)}, ddf="containment"),  # type: ignore[arg-type]
         *(EstimateError, "df='containment' is neither 'satterthwaite' nor 'kenward_roger'"),
     ),
     "codes that are no integers": (

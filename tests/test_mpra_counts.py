@@ -130,7 +130,7 @@ BAD_TABLES = {
     "no names": (bad("barcode\toligo_name", "tag\tname"), r"no column 'barcode' and 'oligo_name' among tag, name"),
     "commas": (bad(HEADER, HEADER.replace("\t", ",")), r"the table is tab-separated"),
     "no rows": (HEADER + "\n", r"counts.tsv: no row below the header"),
-    "empty file": ("", r"no column 'barcode' and 'oligo_name' among none"),
+    "empty file": ("", r"line 1 is empty; the table is tab-separated"),
     "no DNA read": (HEADER + "\nAAA\ta\t0\t1\t2\t3\nCCC\tb\t0\t1\t2\t3\n", r"DNA of replicate 1 has no read at all"),
     "no RNA read": (HEADER + "\nAAA\ta\t1\t1\t2\t\nCCC\tb\t4\t1\t2\t\n", r"RNA of replicate 2 has no read at all"),
     "long twice": (

@@ -186,14 +186,14 @@ def test_a_power_curve_is_the_power_of_each_plan():
 
 def test_rows_in_the_given_order():
     table = decided([0.1, 1.0, 0.5])
-    assert [t.get_text() for t in plot.forest(table, order="given").get_yticklabels()] == [
+    assert [t.get_text() for t in plot.forest(table, sort="given").get_yticklabels()] == [
         "motif 0",
         "motif 1",
         "motif 2",
     ]
     assert [t.get_text() for t in plot.forest(table).get_yticklabels()] == ["motif 1", "motif 2", "motif 0"]
-    with pytest.raises(ContrastError, match="order='p' is neither"):
-        plot.forest(table, order="p")
+    with pytest.raises(ContrastError, match="sort='p' is neither"):
+        plot.forest(table, sort="p")
 
 
 def test_the_picture_of_a_hairpin_goes_place_by_place():

@@ -127,6 +127,20 @@ def test_a_stopping_rule_is_locked_and_run(tmp_path):
     assert what(cg.verify(protocol, outcomes.assign_attrs(until="Precision(half_width=0.3)"))) == ["until"]
 
 
+def test_the_least_number_of_clusters_keeps_its_name_in_files(tmp_path):
+    """A seed is made of the text of the rule, so that a renamed argument must not change the text."""
+    until = cg.Precision(half_width=0.2, min_clusters=150)
+    design = dataclasses.replace(DESIGN, n_units=400)
+    protocol = cg.Protocol(design, ASK, predictor=net(), until=until).lock(tmp_path / "lock.toml")
+    locked = cg.Protocol.read(tmp_path / "lock.toml")
+    assert protocol.until == locked.until == "Precision(start=150, half_width=0.2)"
+    assert (locked.stopping_rule(), locked.rng) == (until, protocol.rng)
+    assert "until Precision(min_clusters=150, half_width=0.2)" in str(locked)
+    outcomes = locked.run(design, net())
+    assert outcomes.attrs["until"] == protocol.until
+    assert cg.verify(locked, outcomes).ok
+
+
 def test_deviations_of_a_run_are_exploratory_in_every_result(locked):
     protocol, path = locked
     fewer = dataclasses.replace(DESIGN, n_units=40)

@@ -61,6 +61,30 @@ def test_from_a_plan_to_a_reproduction(own):
     assert "exploratory" not in call("show", out).output.lower()
 
 
+@pytest.mark.parametrize("stored", [(), ("--store", "--keep", "effects")])
+def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_protocol_is(own, stored):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out, *stored)
+    call("analyze", out)
+    changed = "The outcomes are not those that this run recorded"
+    for command in (("analyze", out), ("show", out), ("report", out, "--checklist")):
+        assert "changed" not in call(*command).output
+    if stored:
+        marks = out / "trial.zarr.protocol.json"
+        marks.write_text(marks.read_text().replace('"protocol_kept": "', '"protocol_kept": "0'))
+    else:
+        outcomes = cg.store.load(out / "outcomes.nc", "outcomes").load()
+        outcomes["outcome"][0, 0, 0] += 1
+        cg.store.save(outcomes, out / "outcomes.nc")
+    text = call("show", out).output
+    assert text.index("Protocol ") < text.index(changed)
+    assert changed in call("analyze", out).output
+    call("report", out)
+    assert changed in (out / "report.html").read_text()
+    assert "the outcomes were changed after the run" in call("report", out, "--checklist").output
+    assert "values: locked" in call("verify", out, "--protocol", lock, code=1).output
+
+
 def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)

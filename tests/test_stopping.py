@@ -58,7 +58,7 @@ def test_the_sequence_is_as_much_wider_as_is_said():
 
 
 def test_the_sequence_is_shortest_where_it_starts():
-    """Its width at `start`, among all mixtures: the derivative in rho is 0 there."""
+    """Its width at `min_clusters`, among all mixtures: the derivative in rho is 0 there."""
 
     def critical(r):
         return np.sqrt(2 * (r + 1) / r * np.log(np.sqrt(r + 1) / 0.05))
@@ -150,7 +150,7 @@ def test_a_look_reports_the_intervals_of_its_rule():
 
 def assert_sequence(rule: cg.Decided, ice: np.ndarray, largest: float) -> None:
     unseen = -np.log(0.05) / 400 * largest
-    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, ci_prob=0.95, start=368, unseen=unseen)
+    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, ci_prob=0.95, min_clusters=368, unseen=unseen)
     look = rule.look(outcomes_of(ice))
     np.testing.assert_allclose([look.record["lower"].item(), look.record["upper"].item()], [lower, upper])
 
@@ -167,7 +167,7 @@ def test_the_error_is_shared_over_contrasts_and_tasks_but_not_over_placebo_words
     effects = cg.contrast(outcomes, control="a")
     unseen = unseen_share(200, alpha=0.05 / 4) * np.abs(effects["ice"]).max(["unit", "contrast"])
     critical = ((record["upper"] - record["lower"]) / 2 - unseen) / cg.estimate(effects)["se"]
-    np.testing.assert_allclose(critical, sequence_critical(200, alpha=0.05 / 4, start=100))
+    np.testing.assert_allclose(critical, sequence_critical(200, alpha=0.05 / 4, min_clusters=100))
     far = outcomes.assign(outcome=outcomes["outcome"] + [0, 9, -9, 0] * xr.ones_like(outcomes["arm"], int))
     assert cg.Decided(rope=0, rare=0.05).look(far).stop  # the word is nowhere near decided
 
@@ -213,7 +213,7 @@ def test_the_share_that_is_named_is_the_one_that_the_first_look_rules_out():
     for rule, n, share in [
         (cg.Decided(rope=(-1, 1), rare=0.02), 183, "2 %"),
         (cg.Decided(rope=(-1, 1), rare=0.5), 100, "3.6 %"),
-        (cg.Decided(rope=(-1, 1), start=1_000), 1_000, "0.37 %"),
+        (cg.Decided(rope=(-1, 1), min_clusters=1_000), 1_000, "0.37 %"),
     ]:
         assert rule.schedule(9_999)[0] == n
         assert rule.look(outcomes_of(np.zeros(n))).words.endswith(f"fewer than {share} of backgrounds could be missed")
@@ -245,7 +245,9 @@ def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
     half = (record["upper"] - record["lower"]).item() / 2
     se = cg.estimate(cg.contrast(outcomes, control="control"))["se"].item()
     unseen = -np.log(0.05) / 400 * 41 / 1.1
-    assert half == pytest.approx(sequence_critical(440, alpha=0.05, start=368) * se + unseen)  # 368 met by 368 units
+    assert half == pytest.approx(
+        sequence_critical(440, alpha=0.05, min_clusters=368) * se + unseen
+    )  # 368 met by 368 units
 
 
 @pytest.mark.parametrize("share", [0.01, 0.02])
@@ -518,7 +520,11 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (lambda: cg.Precision(half_width=np.inf), EstimateError, "half_width=inf"),
         (lambda: cg.Precision(half_width="0.1"), EstimateError, "half_width='0.1'"),
         (lambda: cg.Precision(half_width=0.1, ci_prob=95), EstimateError, "ci_prob=95 is not between 0 and 1"),
-        (lambda: cg.Precision(half_width=0.1, start=10), EstimateError, "start=10 must be 100 clusters or more"),
+        (
+            lambda: cg.Precision(half_width=0.1, min_clusters=10),
+            EstimateError,
+            "min_clusters=10 must be 100 clusters or more",
+        ),
         (lambda: cg.Precision(half_width=0.1, every=0), EstimateError, "every=0 must be a number of units"),
         (
             lambda: cg.Precision(half_width=1, control="a", contrasts={"b": {"a": 1, "c": -1}}),
@@ -549,7 +555,7 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (lambda: cg.Decided(rope=0, largest=0), EstimateError, "largest=0 must be a positive number"),
         (lambda: cg.Decided(rope=0, largest=np.nan), EstimateError, "largest=nan must be a positive number"),
         (lambda: clusters_for_rare(1.0, alpha=0.05), EstimateError, "rare and alpha between 0 and 1"),
-        (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and start of 1 or more"),
+        (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and min_clusters of 1 or more"),
         (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
         (lambda: confidence_sequence(0, 1, 10, ci_prob=0.05), EstimateError, "ci_prob=0.05 is below 0.5"),
     ],

@@ -40,7 +40,7 @@ def _one_thread():
 
 @cache
 def five(name: str, network: str) -> cg.Ensemble:
-    return cg.zoo.ensemble(name, network=network)
+    return cg.zoo.ensemble(name, architecture=network)
 
 
 def embedded(*sites: tuple[str, int]) -> np.ndarray:
@@ -65,12 +65,12 @@ def difference(predictor: cg.Ensemble, treated: np.ndarray, control: np.ndarray 
 
 @ALL
 def test_a_member_is_a_predictor_of_the_oracles_task_on_its_scale(name: str, network: str) -> None:
-    oracle, loaded = cg.zoo.oracle(name), cg.zoo.load(name, member=0, network=network)
+    oracle, loaded = cg.zoo.oracle(name), cg.zoo.load(name, member=0, architecture=network)
     assert isinstance(loaded, cg.TorchPredictor)
     assert (loaded.tasks, loaded.scale) == (oracle.tasks, oracle.scale)
     assert loaded.predict(BACKGROUNDS).shape == (250, 1)
     cg.predict.check_batch_mates(loaded, BACKGROUNDS)
-    assert loaded.fingerprint == cg.zoo.load(name, member=np.int64(0), network=network).fingerprint
+    assert loaded.fingerprint == cg.zoo.load(name, member=np.int64(0), architecture=network).fingerprint
     assert five(name, network).models == tuple(f"member {i}" for i in range(5))
     assert len({member.fingerprint for member in five(name, network).members}) == 5
 
@@ -84,13 +84,13 @@ def test_all_weights_together_are_less_than_five_megabytes_and_those_of_the_card
     files = sorted(WEIGHTS.glob("*.safetensors"))
     assert len(files) == len(STORIES) * len(ARCHITECTURES) * MEMBERS
     assert sum(file.stat().st_size for file in files) < 5_000_000
-    cards = [cg.zoo.card(name, network=network) for name in STORIES for network in ARCHITECTURES]
+    cards = [cg.zoo.card(name, architecture=network) for name in STORIES for network in ARCHITECTURES]
     assert {file_digest(file) for file in files} == {digest for card in cards for digest in card.digests}
 
 
 @ALL
 def test_the_cards_r2_comes_out_on_sequences_simulated_anew(name: str, network: str) -> None:
-    known = cg.zoo.card(name, network=network)
+    known = cg.zoo.card(name, architecture=network)
     fresh = simulate(name, 3_000, noise=known.noise, key=2026)
     answers = five(name, network).predict(fresh.tokens)[:, 0].T
     for y, written in ((fresh.labels, known.test_r2), (fresh.truth, known.test_r2_noise_free)):
@@ -175,7 +175,7 @@ def test_vts1_prefers_a_loop_to_the_open_and_the_open_to_a_stem(network: str) ->
         (lambda: cg.zoo.load("rbfox_like", member=0), "did you mean 'rbfox1_like'?"),
         (lambda: cg.zoo.load("gata1_like", member=0), "no trained networks of 'gata1_like'"),
         (lambda: cg.zoo.ensemble("zzz"), "there are rbfox1_like, vts1_like"),
-        (lambda: cg.zoo.load("rbfox1_like", member=0, network="residal"), "did you mean 'residual'?"),
+        (lambda: cg.zoo.load("rbfox1_like", member=0, architecture="residal"), "did you mean 'residual'?"),
         (lambda: cg.zoo.card(None), "no trained networks of None"),
         *[(lambda x=x: cg.zoo.load("rbfox1_like", member=x), "from 0 to 4") for x in (5, -1, 1.0, True, "0", None)],
         (lambda: cg.zoo.load("rbfox1_like", member=0).predict(np.zeros((1, 40), np.uint8)), "41 bases"),

@@ -39,7 +39,7 @@ def of_network(network: str, member: int, *, n: int = _SEQUENCES) -> tuple[list[
 
     A word is found if one that holds contains it: words that share five letters are not taken for each other.
     """
-    predictor = cg.zoo.load("rbfox1_like", network=network, member=member)
+    predictor = cg.zoo.load("rbfox1_like", architecture=network, member=member)
     generator = np.random.default_rng(member)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)

@@ -123,7 +123,7 @@ def small(network: Literal["residual", "exponential"]) -> np.ndarray:
     arms = {"untreated": cg.Untreated()}
     arms |= {f"{word} at {at}": cg.Embed(word, at=at) for word in words for at in (8, 17, 26)}
     null = cg.Uniform(length=41)
-    return _ice(null, arms, cg.zoo.ensemble("rbfox1_like", network=network), n_units=1_000)
+    return _ice(null, arms, cg.zoo.ensemble("rbfox1_like", architecture=network), n_units=1_000)
 
 
 def left_out(ice: np.ndarray, truth: np.ndarray, n_networks: int, *, moderated: bool) -> tuple[np.ndarray, np.ndarray]:

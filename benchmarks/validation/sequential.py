@@ -70,14 +70,14 @@ def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
 
     def limits(now: Interim) -> tuple[Array, Array, Array]:
         alpha = (1 - rule.level) / now.mean.shape[-1]
-        start = max(rule.start, clusters_for_rare(rule.rare, alpha=alpha)) if rare else rule.start
+        start = max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha)) if rare else rule.min_clusters
         largest = np.maximum(now.largest.max(axis=-1, keepdims=True), rule.largest or 0.0)
         unseen = unseen_share(now.n, alpha=alpha) * largest if rare else 0.0
         n = np.maximum(now.n, start)  # the clock, whose first looks do not count
         lower, upper = confidence_sequence(
-            now.mean, now.sd * np.sqrt(n / now.n), n, ci_prob=1 - alpha, start=start, unseen=unseen
+            now.mean, now.sd * np.sqrt(n / now.n), n, ci_prob=1 - alpha, min_clusters=start, unseen=unseen
         )
-        return lower, upper, now.n >= np.ceil(least_clusters(now.skewness, start=start))
+        return lower, upper, now.n >= np.ceil(least_clusters(now.skewness, min_clusters=start))
 
     return limits
 
@@ -242,12 +242,14 @@ def clustered_limits(ice: Array, n_parents: int, rule: Decided) -> tuple[Array, 
     mean, groups = ice.mean(axis=0), len(sums)
     residuals = sums - sizes[:, None] * mean
     se = np.sqrt((residuals**2 / (1 - sizes / n)[:, None]).sum(axis=0)) / n  # CR2
-    start = max(rule.start, clusters_for_rare(rule.rare, alpha=alpha))
+    start = max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha))
     clock = max(n / min(start, n), 1.0) * start
     largest = np.maximum(np.abs(ice).max(axis=0), np.abs(sums).max(axis=0) * groups / n)
     unseen = unseen_share(groups, alpha=alpha) * largest
-    lower, upper = confidence_sequence(mean, se * np.sqrt(clock), clock, ci_prob=1 - alpha, start=start, unseen=unseen)
-    return lower, upper, groups >= np.ceil(least_clusters(skewness_of(residuals), start=start))
+    lower, upper = confidence_sequence(
+        mean, se * np.sqrt(clock), clock, ci_prob=1 - alpha, min_clusters=start, unseen=unseen
+    )
+    return lower, upper, groups >= np.ceil(least_clusters(skewness_of(residuals), min_clusters=start))
 
 
 def covered_when_short(draw: Draw, half_width: float) -> Trials:

@@ -298,7 +298,9 @@ def _with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, mo
     n, last = outcomes.sizes["unit"], looks[-1]
     where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
     sentence = f"{where}, look {len(looks)}: {last.words}"
-    attrs = {"until": repr(until), "stopped": sentence} | {f"until_{name}": x for name, x in last.record.attrs.items()}
+    attrs = {"until": until.stored_text(), "stopped": sentence} | {
+        f"until_{name}": x for name, x in last.record.attrs.items()
+    }
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
 
 

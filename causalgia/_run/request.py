@@ -80,6 +80,9 @@ class Until(Protocol):
     def look(self, outcomes: xr.Dataset) -> Look:
         """Analyze the outcomes of the first units."""
 
+    def stored_text(self) -> str:
+        """Return the rule as the outcomes' attribute ``until``."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunRequest:

@@ -41,7 +41,7 @@ def interactions(
     *,
     positions: Iterable[int] | None = None,
     pairs: Iterable[Sequence[int]] | None = None,
-    align: str | Motif | Instances | ArrayLike | None = None,
+    anchor: str | Motif | Instances | ArrayLike | None = None,
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -56,14 +56,14 @@ def interactions(
     ----------
     sequences
         Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``. A position means the
-        same in all of them, unless they are aligned by `align`.
+        same in all of them, unless they are aligned by `anchor`.
     predictor
         The network.
     positions
         Positions (from 0) of which all pairs are measured; by default all, of a motif those of the motif.
     pairs
         Instead of `positions`: pairs such as ``[(8, 28), (9, 28)]``.
-    align
+    anchor
         What positions are counted from: a word of IUPAC letters or a motif, on either strand, as in
         `causalgia.sequences.find_instances`; its instances; or one start for each sequence. Units are then instances,
         and positions beside the motif are allowed: -1 is the base before it.
@@ -134,8 +134,8 @@ def interactions(
     check_predictor(predictor, "interactions(sequences, predictor)")
     check_no_track(predictor)
     of = as_explained(sequences)
-    units = _units(of, align)
-    names, table = _requested(positions, pairs, of.length if align is None else units.width)
+    units = _units(of, anchor)
+    names, table = _requested(positions, pairs, of.length if anchor is None else units.width)
     places = _places_in(of, units, names)
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     columns = columns_of_tasks(predictor, of, tasks)
@@ -153,7 +153,7 @@ def interactions(
             pair_mutagenesis(part, of.tokens[units.row], places, table, progress=done, tasks=columns)
             for part in predictor.parts
         ]
-    return _effects(found, of, units, names, table, predictor, known, sequences, aligned=align is not None)
+    return _effects(found, of, units, names, table, predictor, known, sequences, aligned=anchor is not None)
 
 
 class _Units(NamedTuple):
@@ -165,15 +165,15 @@ class _Units(NamedTuple):
     width: int
 
 
-def _units(of: Sequences, align: Any) -> _Units:
+def _units(of: Sequences, anchor: Any) -> _Units:
     n = len(of)
-    if align is None:
+    if anchor is None:
         return _Units(np.arange(n), np.zeros(n, np.int64), np.full(n, "+"), of.length)
-    by_width = isinstance(align, str | Motif | Instances)
+    by_width = isinstance(anchor, str | Motif | Instances)
     observed = xr.Dataset({"observed": (("unit", "position"), of.tokens)})
-    found = find_aligned(observed, align, width=None if by_width else 1, threshold=None, both_strands=True)
+    found = find_aligned(observed, anchor, width=None if by_width else 1, threshold=None, both_strands=True)
     if not len(found):
-        what = quoted(align) if isinstance(align, str) else "the motif"
+        what = quoted(anchor) if isinstance(anchor, str) else "the motif"
         raise AttributionError(f"no instance of {what} in {n:,} sequences; give sequences that have one")
     return _Units(found.row, found.start, found.strand, found.width if by_width else 0)
 

@@ -35,7 +35,7 @@ from causalgia.streams import RNG, derive, root_key
 if TYPE_CHECKING:
     import xarray as xr
 
-By: TypeAlias = Literal["zero", "mean", "resample"]
+Ablation: TypeAlias = Literal["zero", "mean", "resample"]
 _PRIME = 2**31 - 1
 
 
@@ -57,7 +57,7 @@ class Nullified(TorchPredictor):
     names
         Names of the channels, one for each in their order, as of the units of a transparent network by the motifs of
         their filters. A name may belong to several channels, which it then nulls together, and "" to none.
-    by
+    ablation
         What takes their place: ``"zero"``; ``"mean"``, the mean of each channel over `sequences` and places;
         ``"resample"``, what the channel answers to another sequence, one of `sequences`, always the same for the same
         input. Zero may be far from anything that the network meets.
@@ -80,7 +80,7 @@ class Nullified(TorchPredictor):
     Examples
     --------
     >>> import causalgia as cg
-    >>> predictor = cg.zoo.load("rbfox1_like", network="exponential")
+    >>> predictor = cg.zoo.load("rbfox1_like", architecture="exponential")
     >>> without = Nullified(predictor, "first.0", 20)
     >>> site = cg.sequences.encode("A" * 17 + "UGCAUG" + "A" * 18)
     >>> bool(predictor.predict(site)[0, 0] - without.predict(site)[0, 0] > 3)
@@ -94,26 +94,30 @@ class Nullified(TorchPredictor):
         channels: int | str | Sequence[int | str],
         *,
         names: Sequence[str] | None = None,
-        by: By = "zero",
+        ablation: Ablation = "zero",
         sequences: Source | xr.Dataset | None = None,
         side: Side = "output",
     ) -> None:
         whole = as_torch_predictor(predictor, "Nullified")
         part = as_layer(whole.module, layer, side)
-        if by not in get_args(By):
-            raise AttributionError(f"by={quoted(by)}; use 'zero', 'mean' or 'resample'")
-        if (by == "zero") != (sequences is None):
-            cure = "leave sequences= out" if by == "zero" else "give sequences=, such as null.sample(200, rng=0)"
-            raise AttributionError(f"by={quoted(by)}: {cure}")
+        if ablation not in get_args(Ablation):
+            raise AttributionError(f"ablation={quoted(ablation)}; use 'zero', 'mean' or 'resample'")
+        if (ablation == "zero") != (sequences is None):
+            cure = "leave sequences= out" if ablation == "zero" else "give sequences=, such as null.sample(200, rng=0)"
+            raise AttributionError(f"ablation={quoted(ablation)}: {cure}")
         end = "out" if side == "output" else "in"
         found = [getattr(part, name, None) for name in (f"{end}_channels", f"{end}_features", "num_features")]
         n_channels = next((n for n in found if isinstance(n, int)), None)
         nulled = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
         _check_channels(nulled, n_channels, layer)
-        values = None if by == "zero" else _replacements(whole, layer, side, nulled, sequences, mean=by == "mean")
-        self.layer, self.channels, self.by, self.side = layer, nulled, by, side
+        values = (
+            None
+            if ablation == "zero"
+            else _replacements(whole, layer, side, nulled, sequences, mean=ablation == "mean")
+        )
+        self.layer, self.channels, self.ablation, self.side = layer, nulled, ablation, side
         self._whole = whole
-        self._nulls = (layer, nulled, by, side, *(() if values is None else (fingerprint_of(values.numpy()),)))
+        self._nulls = (layer, nulled, ablation, side, *(() if values is None else (fingerprint_of(values.numpy()),)))
         super().__init__(
             _WithoutChannels(
                 whole.module, layer, nulled, side, values, whole.layout, None if names is None else len(names)
@@ -251,7 +255,7 @@ class _WithoutChannels(nn.Module):
         shape = (len(x), len(self.channels), *by_channel.shape[2:])
         if by_channel[0, 0].numel() != values.shape[2]:
             raise AttributionError(
-                f"by='resample': layer {quoted(self.layer)} answers at {by_channel[0, 0].numel()} places, and to "
+                f"ablation='resample': layer {quoted(self.layer)} answers at {by_channel[0, 0].numel()} places, and to "
                 f"sequences= at {values.shape[2]}; give sequences of the length of the units"
             )
         tokens = x.argmax(1 if self.layout == "NCL" else 2)

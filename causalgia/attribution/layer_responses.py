@@ -82,7 +82,7 @@ def filters(
     Examples
     --------
     >>> import causalgia as cg
-    >>> predictor = cg.zoo.load("rbfox1_like", network="exponential")
+    >>> predictor = cg.zoo.load("rbfox1_like", architecture="exponential")
     >>> sample = cg.Uniform(length=41).sample(500, rng=0)
     >>> found = filters(predictor, "second", sample, side="input")
     >>> dict(found.sizes)

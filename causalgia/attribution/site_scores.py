@@ -61,7 +61,7 @@ _MOST_SCORES = 2**27
 
 def average(
     attributions: xr.Dataset,
-    align: str | Motif | Instances | ArrayLike,
+    anchor: str | Motif | Instances | ArrayLike,
     *,
     width: int | None = None,
     threshold: float | None = None,
@@ -79,7 +79,7 @@ def average(
     ----------
     attributions
         From `causalgia.attribute`.
-    align
+    anchor
         What the scores are aligned by: a word of IUPAC letters or a motif, found as by
         `causalgia.sequences.find_instances`; its instances; or one start for each sequence, with `width`. Those
         on the minus strand are turned.
@@ -104,7 +104,7 @@ def average(
     ------
     AttributionError
         If there are fewer than two instances, all are in one parent, starts leave the sequence, or an option does not
-        go with `align`.
+        go with `anchor`.
     OutcomesError
         If it is no Dataset of `causalgia.attribute`.
     SequenceError
@@ -134,46 +134,48 @@ def average(
     (8, True)
     """
     validate(attributions, "attributions")
-    found = find_aligned(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
+    found = find_aligned(attributions, anchor, width=width, threshold=threshold, both_strands=both_strands)
     n = len(np.unique(attributions["parent"].to_numpy()[found.row])) if "parent" in attributions else len(found)
     if len(found) < 2 or n < 2:
         what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (f" in {n} parent" if len(found) > 1 else "")
         raise AttributionError(
-            f"{what} of {_named(align)} in {attributions.sizes['unit']:,} sequences; an average needs two or more, of "
+            f"{what} of {_named(anchor)} in {attributions.sizes['unit']:,} sequences; an average needs two or more, of "
             "different parents: give maps of more sequences"
         )
     return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(["p", "log_p"])
 
 
 def find_aligned(
-    maps: xr.Dataset, align: Any, *, width: int | None, threshold: float | None, both_strands: bool
+    maps: xr.Dataset, anchor: Any, *, width: int | None, threshold: float | None, both_strands: bool
 ) -> Instances:
-    """Return the instances that `average` and `against_trial` are given by `align`.
+    """Return the instances that `average` and `against_trial` are given by `anchor`.
 
     Raises
     ------
     AttributionError
         If they leave the sequences, or an option does not go with them.
     """
-    if isinstance(align, str | Motif):
+    if isinstance(anchor, str | Motif):
         if width is not None:
-            raise AttributionError(f"width={quoted(width)} goes with starts, and {_named(align)} has its own: leave it")
-        return find_instances(maps["observed"].to_numpy(), align, threshold=threshold, both_strands=both_strands)
+            raise AttributionError(
+                f"width={quoted(width)} goes with starts, and {_named(anchor)} has its own: leave it"
+            )
+        return find_instances(maps["observed"].to_numpy(), anchor, threshold=threshold, both_strands=both_strands)
     if threshold is not None:
         raise AttributionError(f"threshold={quoted(threshold)} is for a motif's score; leave it out")
     n, length = maps.sizes["unit"], maps.sizes["position"]
-    if isinstance(align, Instances):
-        found = align
+    if isinstance(anchor, Instances):
+        found = anchor
         if width is not None:
             raise AttributionError(f"width={quoted(width)} goes with starts; instances have width {found.width}")
         if not both_strands:
             plus = found.strand == "+"
             found = Instances(found.row[plus], found.start[plus], found.strand[plus], found.score[plus], found.width)
     else:
-        starts = np.asarray(align)
+        starts = np.asarray(anchor)
         if starts.shape != (n,) or starts.dtype.kind not in "iu":
             raise AttributionError(
-                f"align= is an array of {starts.dtype} and shape {starts.shape}; give a word, a motif, or one whole "
+                f"anchor= is an array of {starts.dtype} and shape {starts.shape}; give a word, a motif, or one whole "
                 f"number for each of {n:,} sequences: where it starts"
             )
         if width is None:
@@ -190,10 +192,10 @@ def find_aligned(
     return found
 
 
-def _named(align: Any) -> str:
-    if isinstance(align, Motif):
-        return f"motif {quoted(align.name)}"
-    return quoted(align) if isinstance(align, str) else "the given alignment"
+def _named(anchor: Any) -> str:
+    if isinstance(anchor, Motif):
+        return f"motif {quoted(anchor.name)}"
+    return quoted(anchor) if isinstance(anchor, str) else "the given alignment"
 
 
 def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
@@ -244,7 +246,7 @@ SATURATED, REDUNDANT = 0.25, 0.05
 def against_trial(
     attributions: xr.Dataset,
     estimates: xr.Dataset,
-    align: str | Motif | Instances | ArrayLike,
+    anchor: str | Motif | Instances | ArrayLike,
     *,
     contrast: str | None = None,
     width: int | None = None,
@@ -264,7 +266,7 @@ def against_trial(
     estimates
         From `causalgia.estimate` or `causalgia.decide`: the effect of the site alone, such as of an arm that embeds it
         in backgrounds.
-    align, width, threshold, both_strands
+    anchor, width, threshold, both_strands
         Where the sites are, as in `causalgia.attribution.average`.
     contrast
         The contrast of that effect; by default the only one.
@@ -322,7 +324,7 @@ def against_trial(
         raise AttributionError(f"task {quoted(lacking[0])} of the maps is not in the estimates; run the trial on it")
     if not {"lower", "upper"} <= set(effect.variables):
         raise AttributionError("the estimates have no intervals (one unit, or target='units'); run more units")
-    found = find_aligned(attributions, align, width=width, threshold=threshold, both_strands=both_strands)
+    found = find_aligned(attributions, anchor, width=width, threshold=threshold, both_strands=both_strands)
     if not len(found):
         raise AttributionError("no site in these sequences; give maps of sequences that have one")
     of_position = contributions(attributions).to_numpy()

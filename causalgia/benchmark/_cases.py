@@ -19,7 +19,7 @@ from causalgia.sequences.alphabet import encode, reverse_complement_word
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Tokens
 from causalgia.zoo import EndGC, Linear, Oracle, Saturating, Term, load, oracle, read_by
-from causalgia.zoo.trained import MEMBERS, Network
+from causalgia.zoo.trained import MEMBERS, Architecture
 
 if TYPE_CHECKING:
     from causalgia.predict import TorchPredictor
@@ -264,10 +264,10 @@ def _on_oracle(story: str, task: str, name: str, length: int, words: Sequence[Se
     return planted_case(name, of_task(oracle(story), task), words, n, key, length=length)
 
 
-def _on_networks(story: str, network: Network, words: Sequence[Sequence[str]], n: int, key: int) -> Case:
-    predictors = {f"member {i}": load(story, member=i, network=network) for i in range(MEMBERS)}
+def _on_networks(story: str, architecture: Architecture, words: Sequence[Sequence[str]], n: int, key: int) -> Case:
+    predictors = {f"member {i}": load(story, member=i, architecture=architecture) for i in range(MEMBERS)}
     of = of_task(oracle(story), oracle(story).tasks[0])
-    return planted_case(f"{story}, {network}", of, words, n, key, length=41, predictors=predictors)
+    return planted_case(f"{story}, {architecture}", of, words, n, key, length=41, predictors=predictors)
 
 
 _BOTH = [(_GATA, _CACCC)]

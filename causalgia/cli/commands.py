@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import inspect
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +26,6 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SHARING,
     SPEC,
-    answer_figures,
     answer_files,
     check_folder_free,
     check_link,
@@ -35,8 +33,11 @@ from causalgia.cli.folder import (
     is_written_by_causalgia,
     load_outcomes,
     make_folder,
+    marked_as,
+    of_analysis,
     other_analysis,
     remove_outdated,
+    results_of_page,
     show_all_command,
     write_answer,
     write_outcomes,
@@ -55,7 +56,7 @@ from causalgia.cli.options import (
 )
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_words, score_variants
-from causalgia.cli.tables import echo, print_answers, print_written
+from causalgia.cli.tables import echo, print_answers, print_catalogue, print_entry, print_written
 from causalgia.cli.trial_commands import (
     lock_trial,
     next_step,
@@ -128,6 +129,8 @@ def _top(
 
         causalgia refute results
 
+        causalgia report results
+
     Pre-registered, for a paper:
 
         causalgia plan trial.toml
@@ -158,7 +161,11 @@ def _top(
 
         causalgia mpra design trial.toml --out library
 
+        causalgia mpra predict trial.toml --design library --out virtual
+
         causalgia mpra analyze counts.tsv --design library --control untreated --out measured
+
+        causalgia mpra compare virtual measured --out compared
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
@@ -328,7 +335,8 @@ def estimate(
     analysis = folder_analysis(folder, outcomes, {**given, "family": family, "tasks": tasks})
     _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
-    store.save(estimates, folder / ESTIMATES)
+    with results_of_page(folder, ESTIMATES):
+        store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task)
     print_written(folder, ESTIMATES, FOREST)
     if (folder / DECISIONS).is_file():
@@ -348,7 +356,7 @@ def analyze(
     across: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"task: tasks borrow strength from each other; draws {SHARING}.")
     ] = None,
-    error: Annotated[str | None, typer.Option(metavar="KIND", help=f"Kind of claim: {', '.join(ERRORS)}.")] = None,
+    error: Annotated[str | None, typer.Option(metavar="RATE", help=f"Error of verdicts: {', '.join(ERRORS)}.")] = None,
     rare: Annotated[
         str | None,
         typer.Option(
@@ -397,9 +405,10 @@ def analyze(
     shares = analysis.across is not None and found.posterior is not None
     more = (*((SHARING,) if shares else ()), *(() if draws is None else (POSTERIOR,)))
     written = (ESTIMATES, DECISIONS, FOREST, *more)
-    remove_outdated(folder, DECISIONS, POSTERIOR, SHARING, *answer_figures(folder), rewritten=written)
-    store.save(found.estimates, folder / ESTIMATES)
-    store.save(found.decisions, folder / DECISIONS)
+    with results_of_page(folder, ESTIMATES, DECISIONS):
+        remove_outdated(folder, *of_analysis(folder), rewritten=written)
+        store.save(found.estimates, folder / ESTIMATES)
+        store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
         store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
     if shares:
@@ -415,7 +424,9 @@ def analyze(
 @app.command()
 def show(
     folder: _Folder,
-    task: _Task = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Print these tasks: a name or a pattern such as 'DNASE:*'.")
+    ] = None,
     all_rows: Annotated[bool, typer.Option("--all", help="Print a line for each arm and placebo word.")] = False,
     sentences: _Sentences = False,
 ) -> None:
@@ -454,6 +465,8 @@ def show(
         check_same_trial(
             f"{folder}: outcomes", outcomes, part, cure=f"make these anew: causalgia analyze {shell_word(folder)}"
         )
+    estimates = marked_as(outcomes, estimates)
+    decisions = None if decisions is None else marked_as(outcomes, decisions)
     shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes
     echo(trial_report(outcomes, rows=rows, task=[name for name in tasks_in_table(outcomes) if name in shown] or None))
     echo()
@@ -467,6 +480,10 @@ def show(
 
 
 app.add_group(bench)
+app.list_in_order(
+    *("demo", "experiments", "init", "check", "plan", "lock", "run", "estimate", "analyze", "show"),
+    *("refute", "report", "verify", "reproduce", "variants", "discover", "mpra"),
+)
 
 
 def main() -> None:
@@ -526,9 +543,10 @@ def _answer_again(
     """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
-    outdated = (DECISIONS, POSTERIOR, FOREST, SHARING, *answer_figures(folder))
-    remove_outdated(folder, *outdated, rewritten=answer_files(answer))
-    print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task))
+    with results_of_page(folder, ESTIMATES, DECISIONS):
+        remove_outdated(folder, *of_analysis(folder), rewritten=answer_files(answer))
+        written = write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task)
+    print_written(folder, *written)
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:
@@ -548,45 +566,3 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     found = check(design, predictor)
     echo(in_shell(str(found)))
     return 0 if found.ok else 1
-
-
-_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions")
-
-
-def print_catalogue() -> None:
-    """Print the name and question of each experiment, and the functions available only in Python."""
-    from causalgia import experiments
-
-    found = experiments.entries()
-    wide = max(map(len, (*found, *_IN_PYTHON)))
-    for name, entry in found.items():
-        typer.echo(f"{name:<{wide}}  {entry.question}")
-    typer.echo("\nIn Python, as causalgia.experiments.<name>:")
-    for name in _IN_PYTHON:
-        doc = inspect.getdoc(getattr(experiments, name)) or ""
-        typer.echo(f"{name:<{wide}}  {doc.splitlines()[0]}")
-
-
-def print_entry(name: str) -> None:
-    """Print one experiment: question, estimand, paper, and settings with their defaults.
-
-    Raises
-    ------
-    DesignError
-        If there is no such experiment; suggests the nearest.
-    """
-    from causalgia import experiments
-    from causalgia.experiments import entries
-    from causalgia.trial_file import settings_of, toml_value
-
-    if name in _IN_PYTHON:
-        summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]
-        typer.echo(f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})")
-        return
-    settings = settings_of(name)
-    entry = entries()[name]
-    typer.echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")
-    for setting in settings:
-        value = "needed" if setting.required else "left out" if setting.default is None else toml_value(setting.default)
-        typer.echo(f"  {setting.name} ({value})\n      {setting.words}")
-    typer.echo(f"\nA file to begin with: causalgia init --experiment {name}")

@@ -33,8 +33,10 @@ DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.p
 SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
+WORDS, CONCORDANCE = "words.csv", "concordance.nc"  # of discover and of mpra compare
 PAGE, REFUTATION = "report.html", "refutation.nc"
-_OF_OUTCOMES = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, REFUTATION, PAGE)  # outdated by other outcomes
+_OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING)
+_OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
 _OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
 _MARK = "# Written by `causalgia "
 
@@ -52,13 +54,7 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
         raise OutcomesError(
             f"{folder} holds {STORE}, a trial on disk; --store resumes it. Or choose another --out, or delete it"
         )
-    for name in (
-        OUTCOMES,
-        *_OF_OUTCOMES,
-        *answer_figures(folder),
-        *finding_tables(folder),
-        SPEC,
-    ):
+    for name in (OUTCOMES, *of_outcomes(folder), SPEC):
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
@@ -72,8 +68,8 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
 
 
-def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
-    """Raise if a folder for a trial on disk has an outcomes file or a user's `trial.toml`.
+def check_store_free(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
+    """Raise if a folder for a trial on disk has an outcomes file or a user's `trial.toml`, or results without a trial.
 
     Raises
     ------
@@ -90,6 +86,9 @@ def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
         path = folder / name
         if path.exists() and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))):
             raise OutcomesError(f"{path} exists already; choose another --out for a trial with --store")
+    for name in of_outcomes(folder) if not (folder / STORE).exists() and not force else ():
+        if (folder / name).exists():
+            raise OutcomesError(f"{folder} holds another {name} already; choose another --out, or --force to remove it")
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
@@ -122,7 +121,7 @@ def write_outcomes(
     """
     from causalgia import store
 
-    remove_outdated(folder, *_OF_OUTCOMES, *answer_figures(folder), *finding_tables(folder), rewritten=rewritten)
+    remove_outdated(folder, *of_outcomes(folder), rewritten=rewritten)
     spec_files = write_spec(folder, spec, command=command, spec_file=spec_file)
     store.save(outcomes, folder / OUTCOMES)
     return OUTCOMES, *spec_files
@@ -156,19 +155,48 @@ def load_outcomes(folder: Path) -> xr.Dataset:
                     f"{folder} holds an oligo library without outcomes; predict them with: causalgia mpra predict "
                     f"trial.toml --design {shell_word(folder)} --out virtual"
                 )
+            if folder.is_file():
+                raise OutcomesError(
+                    f"{folder} is a file; give the folder of its results, such as: causalgia run "
+                    f"{shell_word(folder)} --out results"
+                    if folder.suffix.lower() == ".toml"
+                    else f"{folder} is a file; give the folder that it lies in, {shell_word(folder.parent)}"
+                )
+            for name, what in ((WORDS, "the words that a network reads"), (CONCORDANCE, "a comparison of two trials")):
+                if (folder / name).is_file():
+                    raise OutcomesError(
+                        f"{folder} holds {what}, and no trial; see it with: causalgia report {shell_word(folder)}"
+                    )
             missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
             raise OutcomesError(
                 f"{folder} {missing}; make it with: causalgia run trial.toml --out {shell_word(folder)}"
             )
-        return store.load(folder / OUTCOMES, "outcomes")
+        return _marked_if_changed(store.load(folder / OUTCOMES, "outcomes"))
     from causalgia._run._run import open_store
     from causalgia.trial_file import read_spec
 
-    found = open_store(folder / STORE)
+    found = _marked_if_changed(open_store(folder / STORE))
     if not (folder / SPEC).is_file():
         return found
     spec = read_spec(folder / SPEC)
     return found.assign_attrs(_about(spec) if "protocol" in found.attrs else spec.attrs)  # a lock fixed the analysis
+
+
+def marked_as(outcomes: xr.Dataset | None, result: xr.Dataset) -> xr.Dataset:
+    """Return a result with the mark of changed outcomes that lie beside it."""
+    changed = outcomes is not None and "protocol_changed" in outcomes.attrs
+    return result.assign_attrs(protocol_changed="values") if changed else result
+
+
+def _marked_if_changed(outcomes: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset of a trial, marked if its values are not those that its run under a lock recorded."""
+    attrs = outcomes.attrs
+    recorded = attrs.get("protocol_values" if "outcome" in outcomes else "protocol_kept")
+    if "protocol" not in attrs or (recorded is None and "outcome" not in outcomes):
+        return outcomes
+    from causalgia.protocol._protocol import digest_of_values
+
+    return outcomes if digest_of_values(outcomes) == recorded else outcomes.assign_attrs(protocol_changed="values")
 
 
 def figure_file(number: int) -> str:
@@ -202,6 +230,40 @@ def finding_file(finding: str) -> str:
 def finding_tables(folder: Path) -> tuple[str, ...]:
     """Return the names of the tables of findings in a folder."""
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
+
+
+def of_analysis(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that another analysis of the same outcomes outdates, apart from the page."""
+    return *_OF_ANALYSIS, *answer_figures(folder), *finding_tables(folder)
+
+
+def of_outcomes(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that other outcomes outdate."""
+    return *_OF_OUTCOMES, *answer_figures(folder), *finding_tables(folder)
+
+
+@contextmanager
+def results_of_page(folder: Path, *names: str) -> Iterator[None]:
+    """Remove the page of a folder, and print so, if the body of the context changes one of these results."""
+    if not (folder / PAGE).exists():
+        yield
+        return
+    before = [_as_read(folder / name) for name in names]
+    yield
+    after = [_as_read(folder / name) for name in names]
+    if not all(
+        a is b or (a is not None and b is not None and a.identical(b)) for a, b in zip(before, after, strict=True)
+    ):
+        remove_outdated(folder, PAGE)
+
+
+def _as_read(path: Path) -> xr.Dataset | None:
+    """Return a result in a file; None without one, or if it is damaged."""
+    from causalgia import store
+
+    with suppress(OutcomesError):
+        return store.read_netcdf(path) if path.is_file() else None
+    return None
 
 
 def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
@@ -379,7 +441,7 @@ def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, fo
     if not stored and same_answers:
         raise DesignError("--same-answers is for a trial on disk; add --store")
     if stored:
-        check_store_free(out, spec_file=spec_file)
+        check_store_free(out, spec_file=spec_file, force=force)
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
 
@@ -412,6 +474,8 @@ def run_in_folder(
     store, trial_file = folder / STORE, folder / SPEC
     if protocol is None and not store.exists():
         (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
+    if not store.exists():
+        remove_outdated(folder, *of_outcomes(folder))
     before = trial_file.read_text(encoding="utf-8") if store.exists() and is_written_by_causalgia(trial_file) else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:

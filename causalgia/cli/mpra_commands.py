@@ -10,26 +10,29 @@ from typing import Annotated
 import typer
 
 from causalgia.cli.folder import (
-    DECISIONS,
+    CONCORDANCE,
     EFFECTS,
-    ESTIMATES,
     FIT,
+    LIBRARY,
     OUTCOMES,
-    PAGE,
+    of_outcomes,
     output_folder,
     remove_outdated,
+    results_of_page,
     write_text,
 )
 from causalgia.cli.mpra_tables import (
     COMPARISON,
-    CONCORDANCE,
+    QUALITY_FIGURES,
     assumed_noise,
     average_target,
     check_files_free,
     check_one_treatment,
+    concordance_figures,
     counts_question,
     draw_concordance,
     draw_quality,
+    drawn_concordances,
     effects_table,
     measured_effects,
     parse_flanks,
@@ -43,6 +46,7 @@ from causalgia.cli.mpra_tables import (
     print_parallel,
     print_quality,
     print_verdicts,
+    quality_figures,
     read_library_or_side_table,
     split_names,
     virtual_attrs,
@@ -140,7 +144,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
 
     spec = read_library_spec(spec_file)
     check_files_free(out, force, *FILES)
-    with output_folder(out):
+    with output_folder(out), results_of_page(out, LIBRARY):
         library = mpra.library(spec.design, rng=spec.rng, **spec.options)
         library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
         written = mpra.write_library(library, out, overwrite=force)
@@ -175,11 +179,12 @@ def predict(
 
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
-    check_files_free(out, force, OUTCOMES)
+    check_files_free(out, force, OUTCOMES, *of_outcomes(out))
     with output_folder(out.absolute()) as folder:  # a predictor may change the working folder
         outcomes = mpra.virtual_trial(
             library, load_spec_predictor(spec, spec_file, device), flanks=parse_flanks(flanks)
         )
+        remove_outdated(folder, *of_outcomes(folder))
         store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), folder / OUTCOMES)
     echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
@@ -399,7 +404,7 @@ def analyze(
     from causalgia import Analysis, adjust, decide, infer, mpra, store
 
     region = parse_log2_rope(rope)
-    check_files_free(out, force, OUTCOMES, FIT, EFFECTS)
+    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(counts_file, side_table=side, replicates=split_names(replicates))
@@ -412,11 +417,12 @@ def analyze(
             fitted = mpra.fit(counts, **vars(question), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
             decisions = decide(evidence, rope=region, error=error.value, level=level)
-        outdated = (ESTIMATES, DECISIONS, FIT, EFFECTS, PAGE)
-        remove_outdated(folder, *outdated, rewritten=(FIT, EFFECTS) if crossover else ())
+        outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
+        figures = quality_figures(quality)
+        remove_outdated(folder, *outdated, rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())))
         attrs = {"analysis": Analysis(**question.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
-        figures = draw_quality(quality, folder)
+        draw_quality(quality, folder)
         if not crossover:
             print_parallel(folder, question.contrast, level)
             print_quality(quality, counts)
@@ -470,6 +476,10 @@ def compare(
         if folder is None:
             return
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
-        write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
-        store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
-        print_written(folder, COMPARISON, CONCORDANCE, *draw_concordance(found, folder))
+        figures = concordance_figures(found)
+        with results_of_page(folder, CONCORDANCE):
+            remove_outdated(folder, *drawn_concordances(folder), rewritten=figures)
+            write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
+            store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
+        draw_concordance(found, folder)
+        print_written(folder, COMPARISON, CONCORDANCE, *figures)

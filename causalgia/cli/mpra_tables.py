@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
-COMPARISON, CONCORDANCE = "comparison.csv", "concordance.nc"
+COMPARISON = "comparison.csv"
+QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MOST_ROWS = 20
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
@@ -353,26 +354,36 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
             raise OutcomesError(f"{folder} holds {name} already; choose another --out, or --force to write over it")
 
 
-def draw_quality(quality: xr.Dataset, folder: Path) -> tuple[str, ...]:
-    """Draw barcodes per oligo and, with two or more, replicates against each other; return the file names."""
+def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
+    """Return the names of the figures of `draw_quality`: of barcodes, and of replicates if there are two or more."""
+    return QUALITY_FIGURES if quality.sizes["replicate"] > 1 else QUALITY_FIGURES[:1]
+
+
+def draw_quality(quality: xr.Dataset, folder: Path) -> None:
+    """Draw barcodes per oligo and, with two or more, replicates against each other."""
     from causalgia import plot
 
-    drawn = {"barcodes.png": plot.barcodes(quality)}
-    if quality.sizes["replicate"] > 1:
-        drawn["replicates.png"] = plot.replicates(quality)
-    for name, axes in drawn.items():
-        plot.save_figure(axes, folder / name)
-    return tuple(drawn)
+    for name, draw in zip(quality_figures(quality), (plot.barcodes, plot.replicates), strict=False):
+        plot.save_figure(draw(quality), folder / name)
 
 
-def draw_concordance(found: xr.Dataset, folder: Path) -> tuple[str, ...]:
-    """Draw measured against virtual effects, one figure per contrast; return the file names."""
+def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
+    """Return the names of the figures of `draw_concordance`, one for each contrast."""
+    return tuple(f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1))
+
+
+def drawn_concordances(folder: Path) -> tuple[str, ...]:
+    """Return the names of the figures of concordance in a folder."""
+    numbered = (p.name for p in folder.glob("concordance_*.png") if p.stem.removeprefix("concordance_").isdecimal())
+    return "concordance.png", *sorted(numbered)
+
+
+def draw_concordance(found: xr.Dataset, folder: Path) -> None:
+    """Draw measured against virtual effects, one figure per contrast."""
     from causalgia import plot
 
-    names = [f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1)]
-    for name, contrast in zip(names, found["contrast"].to_numpy().astype(str), strict=True):
+    for name, contrast in zip(concordance_figures(found), found["contrast"].to_numpy().astype(str), strict=True):
         plot.save_figure(plot.concordance(found, contrast=str(contrast)), folder / name)
-    return tuple(names)
 
 
 def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message, quoted
+from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, PredictorError, as_message, quoted
 
 _NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
 _VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
@@ -41,6 +41,7 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "pairs": ("contrast",),
     "true_effect": ("effect",),
     "arm_names": ("arms",),
+    "checks": ("check",),
 }
 _KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}  # arguments that are several keys
 _FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
@@ -57,6 +58,9 @@ def set_options(options: frozenset[str]) -> None:
 
 
 _command: ContextVar[str] = ContextVar("command", default="causalgia")
+
+
+_of_predictor: ContextVar[bool] = ContextVar("of_predictor", default=False)
 
 
 def in_shell(text: str) -> str:
@@ -132,6 +136,8 @@ def _shell_argument(found: re.Match[str]) -> str:
     if _option_name(name) in _options.get() or name == "keep":  # an option of causalgia run, whose trials are read
         return _option_text(name, value)
     tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
+    if _of_predictor.get():  # which has tasks, a scale and weights, too
+        tables = {" in [predictor]": PREDICTOR} | tables
     for place, keys in tables.items():
         if name in keys:
             if value in ("", "..."):
@@ -155,7 +161,11 @@ def _option_text(name: str, value: str) -> str:
     --------
     >>> _option_text("rope", "(-0.1, 0.1)"), _option_text("target", "'next predictor'"), _option_text("store", "")
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
+    >>> _option_text("checks", "[...]")
+    '--check'
     """
+    if value in ("", "...", "{...}", "[...]", "True"):
+        return _option_name(name)
     plain = _literal(value)
     if isinstance(plain, dict):
         plain = list(plain)
@@ -163,7 +173,7 @@ def _option_text(name: str, value: str) -> str:
         return f"{_option_name(name)}={','.join(map(str, plain))}"
     if re.fullmatch("-?(nan|inf)", value):
         return f"{_option_name(name)} {value}"
-    if value in ("", "...", "{...}", "True") or plain is None:
+    if plain is None:
         return _option_name(name)
     word = str(plain)
     return f"{_option_name(name)} '{word}'" if " " in word else f"{_option_name(name)} {word}"
@@ -194,10 +204,16 @@ class Commands(Mapping[str, Any]):
     def __init__(self) -> None:
         self._apps: dict[str, typer.Typer] = {}
         self._made: dict[str, Any] = {}
-        self.helps: dict[str, str] = {}
+        self._helps: dict[str, str] = {}
 
     def add(self, name: str, app: typer.Typer, text: str) -> None:
-        self._apps[name], self.helps[name] = app, inspect.cleandoc(text)
+        self._apps[name], self._helps[name] = app, inspect.cleandoc(text)
+
+    def sort(self, names: tuple[str, ...]) -> None:
+        self._apps = {name: self._apps.pop(name) for name in names} | self._apps
+
+    def helps_in_order(self) -> list[tuple[str, str]]:
+        return [(name, self._helps[name]) for name in self._apps]
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
@@ -238,6 +254,10 @@ class LazyTyper(typer.Typer):
     def add_group(self, app: typer.Typer) -> None:
         self._lazy.add(str(app.info.name), app, str(app.info.help))
 
+    def list_in_order(self, *names: str) -> None:
+        """Set the order in which the help lists all commands."""
+        self._lazy.sort(names)
+
 
 class OneLineGroup(TyperGroup):
     """Group of commands with one-line errors and no traceback: exit code 2, or 130 if interrupted."""
@@ -261,6 +281,7 @@ class OneLineGroup(TyperGroup):
         except StoppedError as error:
             sys.exit(_print_error(in_shell(str(error)), 130))
         except CausalgiaError as error:
+            _of_predictor.set(isinstance(error, PredictorError))
             code = _print_error(in_shell(str(error)), 2)
         except (MemoryError, OSError) as error:
             code = _print_error(_system_message(error), 2)
@@ -269,6 +290,9 @@ class OneLineGroup(TyperGroup):
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise
+            if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+                typer.echo(error.format_message())
+                sys.exit(0)
             code = _print_error(_usage_message(error), 2)
         if code == 130:
             _print_error("interrupted", 130)
@@ -292,7 +316,7 @@ class OneLineGroup(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with the first paragraph of their help."""
         del ctx
-        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in self.lazy.helps.items()]
+        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in self.lazy.helps_in_order()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from causalgia.cli.folder import (
+    CONCORDANCE,
     DECISIONS,
     EFFECTS,
     ESTIMATES,
@@ -21,9 +22,9 @@ from causalgia.cli.folder import (
     answer_figures,
     check_link,
     load_outcomes,
+    marked_as,
     write_text,
 )
-from causalgia.cli.mpra_tables import CONCORDANCE
 from causalgia.cli.options import folder_experiment
 from causalgia.cli.tables import echo
 from causalgia.errors import OutcomesError, shell_word
@@ -191,6 +192,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         again = f"make these anew: causalgia analyze {shell_word(folder)}"
         check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
         check_same_trial(f"{folder}: the checks in {REFUTATION}", refutations, result, cure="run them anew")
+        result = marked_as(outcomes, result)
     else:
         assert outcomes is not None
         result, text = outcomes, report(outcomes, task=task)

@@ -16,9 +16,13 @@ from causalgia.cli.folder import (
     ESTIMATES,
     EXPERIMENT,
     STORE,
+    WORDS,
     as_other_trial,
     check_usable,
+    of_analysis,
     output_folder,
+    remove_outdated,
+    results_of_page,
     write_text,
 )
 from causalgia.cli.one_line_errors import StoppedError, in_shell
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from causalgia.sequences import Variant
 
 
-WORDS, PAIRS, SITES, PROPOSALS = "words.csv", "pairs.csv", "sites.bed", "proposals.nc"
+PAIRS, SITES, PROPOSALS = "pairs.csv", "sites.bed", "proposals.nc"
 UNFINISHED = "discovery"
 
 
@@ -92,7 +96,7 @@ def discover_words(
     place, sequences = out.absolute(), sequences.absolute()  # a predictor may change the working folder
     motifs = motifs if motifs is None or motifs == Path("JASPAR") else motifs.absolute()
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
-    with output_folder(place) as folder:
+    with output_folder(place) as folder, results_of_page(place, DECISIONS):
         if force:
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
         methods = "all" if not method else method[0] if len(method) == 1 else tuple(method)
@@ -407,8 +411,10 @@ def _write(
     from causalgia.experiments import write_variants
 
     decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
-    store.save(answer.estimates, folder / ESTIMATES)
-    store.save(decisions, folder / DECISIONS)
+    with results_of_page(folder, ESTIMATES, DECISIONS):
+        remove_outdated(folder, *of_analysis(folder), rewritten=(ESTIMATES, DECISIONS, EXPERIMENT))
+        store.save(answer.estimates, folder / ESTIMATES)
+        store.save(decisions, folder / DECISIONS)
     write_variants(answer, folder / TABLE)
     write_variants(answer, folder / ANNOTATED, like=like)
     (folder / SKIPPED).unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Printed output of the commands: tables of effects and verdicts, and names of written files."""
+"""Printed output of the commands: tables of effects and verdicts, the catalogue, and names of written files."""
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -169,3 +170,45 @@ def echo(text: str = "") -> None:
 def print_written(folder: Path, *names: str) -> None:
     """Print the names of the files written to a folder."""
     echo(f"Wrote {', '.join(names)} in {folder}.")
+
+
+_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions")
+
+
+def print_catalogue() -> None:
+    """Print the name and question of each experiment, and the functions available only in Python."""
+    from causalgia import experiments
+
+    found = experiments.entries()
+    wide = max(map(len, (*found, *_IN_PYTHON)))
+    for name, entry in found.items():
+        typer.echo(f"{name:<{wide}}  {entry.question}")
+    typer.echo("\nIn Python, as causalgia.experiments.<name>:")
+    for name in _IN_PYTHON:
+        doc = inspect.getdoc(getattr(experiments, name)) or ""
+        typer.echo(f"{name:<{wide}}  {doc.splitlines()[0]}")
+
+
+def print_entry(name: str) -> None:
+    """Print one experiment: question, estimand, paper, and settings with their defaults.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+    """
+    from causalgia import experiments
+    from causalgia.experiments import entries
+    from causalgia.trial_file import settings_of, toml_value
+
+    if name in _IN_PYTHON:
+        summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]
+        typer.echo(f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})")
+        return
+    settings = settings_of(name)
+    entry = entries()[name]
+    typer.echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")
+    for setting in settings:
+        value = "needed" if setting.required else "left out" if setting.default is None else toml_value(setting.default)
+        typer.echo(f"  {setting.name} ({value})\n      {setting.words}")
+    typer.echo(f"\nA file to begin with: causalgia init --experiment {name}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from causalgia.cli.folder import (
+    DECISIONS,
+    ESTIMATES,
     REFUTATION,
     SPEC,
     Keep,
@@ -19,6 +21,7 @@ from causalgia.cli.folder import (
     check_run_folder,
     load_outcomes,
     output_folder,
+    results_of_page,
     run_in_folder,
     write_answer,
 )
@@ -111,7 +114,9 @@ def run_trial(
     echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
         echo()
-        print_written(out, *written, *write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder))
+        with results_of_page(folder, ESTIMATES, DECISIONS):
+            answered = write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder)
+        print_written(out, *written, *answered)
         return
     print_written(out, *written)
     echo(next_step(spec.analysis, out))
@@ -281,11 +286,14 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
     weights = spec.predictor.weights
     members = len(weights) if isinstance(weights, tuple) else 1
     names = ", ".join(protocol.contrasts[:_MOST_ARMS])
+    estimand, scale = protocol.estimand.removesuffix(", on outcome"), spec.predictor.scale  # known if the file says it
+    if isinstance(scale, str) and estimand != protocol.estimand:
+        estimand = f"{estimand}, on {scale}"
     rest = f", ... ({len(protocol.contrasts):,})" if len(protocol.contrasts) > _MOST_ARMS else ""
     lines = [
         f"{spec.name}: a trial that is planned, and not run",
         *question,
-        f"Estimand: {protocol.estimand}",
+        f"Estimand: {estimand}",
         f"Null model: {protocol.null}",
         f"Units: {design.n_units:,}, {design.assignment}, seed {protocol.rng}",
         f"Arms ({len(protocol.arms):,}):",
@@ -399,7 +407,7 @@ def refute_trial(
         motifs=motifs or None,
         positive=positive,
     )
-    with output_folder(place):
+    with output_folder(place), results_of_page(place, REFUTATION):
         store.save(found, place / REFUTATION)
     echo(in_shell(report(found)))
     echo()

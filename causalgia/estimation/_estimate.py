@@ -326,14 +326,14 @@ def _labeled(
     return with_floor(validate(annotate(estimates), "estimates"), effects)
 
 
-def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = None) -> xr.DataArray:
+def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = None) -> xr.DataArray:
     """Return the covariance of ACEs, stored as a matrix or as a factor.
 
     Parameters
     ----------
     estimates
         From `estimate`, with ``covariance`` or ``factor``.
-    contrasts
+    contrast
         Names of contrasts, one or several; None: all. From a factor only this block is formed.
 
     Returns
@@ -360,7 +360,7 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     estimates = with_aligned_covariance(estimates)
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
-    wanted = [contrasts] if isinstance(contrasts, str) else contrasts
+    wanted = [contrast] if isinstance(contrast, str) else contrast
     names = list(contrast_labels(estimates)) if wanted is None else list(wanted)
     place = {name: k for k, name in enumerate(contrast_labels(estimates))}
     unknown = [name for name in names if name not in place]

@@ -25,14 +25,14 @@ from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
-def joint_test(estimates: EstimateTable, contrasts: Sequence[str] | None = None) -> xr.Dataset:
+def joint_test(estimates: EstimateTable, contrast: Sequence[str] | None = None) -> xr.Dataset:
     """Test that all of several average causal effects are zero, by Hotelling's T-squared (HTZ with clusters).
 
     Parameters
     ----------
     estimates
         From `estimate` or `from_effects`, or a table that `from_effects` takes.
-    contrasts
+    contrast
         Their names; None: all.
 
     Returns
@@ -61,9 +61,9 @@ def joint_test(estimates: EstimateTable, contrasts: Sequence[str] | None = None)
     table = as_estimates(estimates)
     check_has_errors(table)
     null = null_value(table)
-    if contrasts is not None and len(contrasts) == 0:
-        raise EstimateError("no contrast is named; give one or more, or leave contrasts= out for all")
-    V = _selected_covariance(table, contrasts)
+    if contrast is not None and len(contrast) == 0:
+        raise EstimateError("no contrast is named; give one or more, or leave contrast= out for all")
+    V = _selected_covariance(table, contrast)
     names = list(V["contrast"].to_numpy())
     at = [list(contrast_labels(table)).index(name) for name in names]
     chosen = table.isel(contrast=at)
@@ -81,15 +81,15 @@ def joint_test(estimates: EstimateTable, contrasts: Sequence[str] | None = None)
     return out.assign_attrs(dict(table.attrs) | {"hypothesis": f"{', '.join(map(str, names))} all {null:g}"})
 
 
-def _selected_covariance(table: xr.Dataset, contrasts: Sequence[str] | None) -> xr.DataArray:
+def _selected_covariance(table: xr.Dataset, contrast: Sequence[str] | None) -> xr.DataArray:
     """Return the covariance of the selected contrasts; standard errors without one are taken as independent."""
     if "covariance" in table or "factor" in table or "errors" not in table.attrs:
-        return covariance(table, contrasts)
+        return covariance(table, contrast)
     whole = np.einsum("k...,kl->kl...", table["se"].to_numpy() ** 2, np.eye(table.sizes["contrast"]))
     dims = ("contrast", "contrast_", *table["se"].dims[1:])
     names = contrast_labels(table)
     full = table.assign(covariance=(dims, whole)).assign_coords(contrast=names, contrast_=names)
-    return covariance(full, contrasts)
+    return covariance(full, contrast)
 
 
 def _wald_test(ace: Array, V: Array, df: float | None) -> dict[str, float]:

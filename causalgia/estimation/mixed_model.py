@@ -241,7 +241,7 @@ def reml(
     X: Array,
     groups: Mapping[str, Codes],
     *,
-    df: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
+    ddf: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
 ) -> MixedFit:
     """Fit crossed or nested random intercepts by restricted maximum likelihood (REML), bounded at 0.
 
@@ -253,7 +253,7 @@ def reml(
         Fixed effects, shape ``(N, p)``, of full rank.
     groups
         Grouping name -> level of each row, 0 to q_j - 1, shape ``(N,)``.
-    df
+    ddf
         Method for the degrees of freedom (and standard errors) of the fixed effects. ``"kenward_roger"`` forms dense
         matrices of the size of the random effects, 3,000 at most.
 
@@ -285,8 +285,8 @@ def reml(
     >>> fit.beta.round(4), fit.se.round(4), fit.df.round(4)
     (array([3.8333]), array([1.6415]), array([2.]))
     """
-    if df not in ("satterthwaite", "kenward_roger"):
-        raise EstimateError(f"df={quoted(df)} is neither 'satterthwaite' nor 'kenward_roger'")
+    if ddf not in ("satterthwaite", "kenward_roger"):
+        raise EstimateError(f"ddf={quoted(ddf)} is neither 'satterthwaite' nor 'kenward_roger'")
     table = respond(mixed_layout(X, groups), y)
     if table.scale == 0:
         raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
@@ -294,7 +294,7 @@ def reml(
     at = Point(table, theta)
     inverse: Array = np.asarray(np.linalg.inv(at.layout.R))
     plain, beta = inverse @ at.fixed @ inverse.T, table.start + table.scale * (inverse @ at.shift)
-    covariance, spread = (plain, _observed_covariance(at)) if df == "satterthwaite" else _kenward_roger(at, inverse)
+    covariance, spread = (plain, _observed_covariance(at)) if ddf == "satterthwaite" else _kenward_roger(at, inverse)
     slopes = _variance_slopes(at, inverse)
     dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
     units, n = table.scale**2, len(table.y) - len(beta)
@@ -310,7 +310,7 @@ def reml(
         df=dfs,
         covariance=covariance * units,
         criterion=criterion,
-        method=df,
+        method=ddf,
     )
 
 
@@ -345,7 +345,7 @@ def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
     """Return the fixed effects' adjusted covariance, and the variances' covariance by the expected information."""
     q = len(at.ratio)
     if q > 3_000:
-        raise EstimateError(f"{q} random effects are too many for df='kenward_roger'; use df='satterthwaite'")
+        raise EstimateError(f"{q} random effects are too many for ddf='kenward_roger'; use ddf='satterthwaite'")
     P, Q = _moment_matrices(at)
     traces = _traces(at)
     F = at.fixed

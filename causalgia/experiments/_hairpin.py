@@ -283,7 +283,7 @@ def _draw_hairpin(answer: Answer) -> Axes:
     order = [_WORD[OPEN], _WORD[LOOP], "loop - open", "word x loop"]
     order += [_WORD[BESIDE], COMPLEMENT, _WORD[STEM], "open - stem", "word x stem", FOLDED]
     known = answer.decisions["contrast"].to_numpy().tolist()
-    return forest(answer.decisions.sel(contrast=[name for name in order if name in known]), order="given")
+    return forest(answer.decisions.sel(contrast=[name for name in order if name in known]), sort="given")
 
 
 # relation of loop to open by the verdict on word x loop, and of open to stem by that on word x stem

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.checks import is_real
-from causalgia.choices import Stepwise
+from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Codes
 
@@ -42,6 +42,11 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     array
         Shape ``(K,)``, at most 1.
 
+    Raises
+    ------
+    EstimateError
+        If the method is none of these.
+
     References
     ----------
     Holm (1979), doi:10.2307/4615733. Hochberg (1988), doi:10.1093/biomet/75.4.800. Benjamini & Hochberg (1995),
@@ -53,6 +58,8 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     >>> stepwise(p, "bh").round(3).tolist(), stepwise(p, "holm").round(3).tolist()
     ([0.03, 0.04, 0.04], [0.03, 0.06, 0.06])
     """
+    if method not in STEPWISE:
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(STEPWISE)}")
     count = len(p)
     if method == "bonferroni":
         return np.minimum(p * float(count), 1.0)

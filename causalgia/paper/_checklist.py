@@ -53,6 +53,8 @@ def _number(effects: xr.Dataset) -> str:
 
 def _plan(effects: xr.Dataset) -> str:
     locked, planned = effects.attrs.get("protocol"), effects.attrs.get("analysis")
+    if locked and effects.attrs.get("protocol_changed"):
+        return f"locked: {locked}; the outcomes were changed after the run"
     return f"locked: {locked}" if locked else "stored with the outcomes" if planned else ""
 
 

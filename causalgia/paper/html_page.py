@@ -29,7 +29,7 @@ from causalgia.reporting._trial_report import check_same_trial, estimand, shape_
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
 from causalgia.reporting.refutation_table import check_value
 from causalgia.reporting.table_formats import NAMES, with_minus
-from causalgia.reporting.verdict_sentences import is_decided
+from causalgia.reporting.verdict_sentences import CHANGED_OUTCOMES, is_decided
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -263,6 +263,7 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     lines = []
     if attrs.get("protocol"):
         lines.append(f"A protocol was locked before the trial: {attrs['protocol']}.")
+        lines += [CHANGED_OUTCOMES] if attrs.get("protocol_changed") else []
     else:
         lines.append("No locked protocol is recorded.")
     if attrs.get("analysis"):

@@ -62,7 +62,7 @@ def forest(
     *,
     task: str | Sequence[str] | None = None,
     truth: xr.DataArray | None = None,
-    order: Literal["size", "given"] = "size",
+    sort: Literal["size", "given"] = "size",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals, largest first, with the line of no effect, the ROPE and the placebo words.
@@ -86,7 +86,7 @@ def forest(
         row, named after the task where there is one contrast. Required if there are several.
     truth
         True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
-    order
+    sort
         ``"size"``: the largest effect first; ``"given"``: in the order of the contrasts.
     ax
         Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the rows.
@@ -99,7 +99,7 @@ def forest(
     Raises
     ------
     ContrastError
-        If `task` does not exist, or is required and not given, several make more than 200 rows, or `order` is neither.
+        If `task` does not exist, or is required and not given, several make more than 200 rows, or `sort` is neither.
     OutcomesError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
 
@@ -110,8 +110,8 @@ def forest(
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
-    if order not in ("size", "given"):
-        raise ContrastError(f"forest: order={quoted(order)} is neither 'size' nor 'given'")
+    if sort not in ("size", "given"):
+        raise ContrastError(f"forest: sort={quoted(sort)} is neither 'size' nor 'given'")
     estimates = as_reportable(estimates)
     if task is not None and len(found := selected_tasks(tasks_in_table(estimates), task, place="forest: ")) > 1:
         estimates = select_tasks(estimates, found)
@@ -121,7 +121,7 @@ def forest(
         estimates = select_tasks(estimates, [name])
         table = task_rows(estimates, name, truth)
     axes = axes_or_new(ax, 6.4, _figure_height(table))
-    return _draw_forest(table, estimates, axes, _row_of_contrasts(table, by_size=order == "size"))
+    return _draw_forest(table, estimates, axes, _row_of_contrasts(table, by_size=sort == "size"))
 
 
 def _rows_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None, heading: str) -> list[Row]:

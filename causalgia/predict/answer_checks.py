@@ -80,8 +80,9 @@ def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) ->
         )
     table = answers.reshape(n_rows, -1)
     if tasks is not None and table.shape[1] != len(tasks):
+        n = table.shape[1]
         msg = (
-            f"the network has {table.shape[1]} outputs and tasks= names {len(tasks)}: {quoted(list(tasks))}; "
+            f"the network has {n} output{'s' * (n != 1)} and tasks= names {len(tasks)}: {quoted(list(tasks))}; "
             "name each output"
         )
         raise PredictorError(msg)

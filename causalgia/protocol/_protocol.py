@@ -41,6 +41,7 @@ from causalgia.predict import Predictor
 from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences, machine_attrs
 from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
 from causalgia.stopping import Decided, Precision
+from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive
 from causalgia.trial.archive.files import place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from causalgia._run.request import Keep
 
 _UNITS_AT_ONCE = 65_536
+_ARGUMENTS = {stored: name for name, stored in STORED_NAMES.items()}
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -440,7 +442,7 @@ class Protocol:
         lock = "not locked" if self.sha256 is None else f"locked {self.locked}, SHA-256 {self.sha256[:16]}..."
         plan, shown_contrasts = self.analysis, ", ".join(self.contrasts[:6])
         more = f", ... ({len(self.contrasts):,})" if len(self.contrasts) > 6 else ""
-        until = "" if self.until is None else f" at most, until {self.until}"
+        until = "" if self.until is None else f" at most, until {self.stopping_rule()}"
         return "\n".join(
             [
                 f"Protocol ({lock})",
@@ -544,13 +546,13 @@ def _as_rule_text(until: object) -> str | None:
         return None
     if not isinstance(until, Precision | Decided):
         raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
-    text = repr(until)
+    text = until.stored_text()
     _rule_of_text(text)
     return text
 
 
 def _rule_of_text(text: str | None) -> Precision | Decided | None:
-    """Return the stopping rule of the text that `repr` gave, reading literals alone."""
+    """Return the stopping rule of a stored text, reading literals alone."""
     if text is None:
         return None
     rules: dict[str, type[Precision | Decided]] = {"Precision": Precision, "Decided": Decided}
@@ -559,6 +561,7 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
             raise ValueError("no call")
         given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        given = {_ARGUMENTS.get(name, name): value for name, value in given.items()}
         return rules[call.func.id](**given)
     except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise ProtocolError(

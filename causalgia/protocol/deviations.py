@@ -184,12 +184,12 @@ def machine_attrs() -> dict[str, str]:
     return {"threads": os.environ.get("OMP_NUM_THREADS", "") or str(os.cpu_count())}
 
 
-def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
+def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
     """Compare outcomes with those of a second run: equal bit for bit, or the first difference.
 
     Parameters
     ----------
-    first, again
+    first, second
         Outcomes of `causalgia.run`, with the same design.
 
     Raises
@@ -209,16 +209,16 @@ def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
     >>> print(compare_runs(one, other))  # doctest: +ELLIPSIS
     Not reproduced: first difference: seed, 0 then and 1 now; ... outcomes differ, by at most ...
     """
-    for outcomes in (first, again):
+    for outcomes in (first, second):
         if "outcome" not in outcomes:
             raise OutcomesError("bits of outcomes are compared, and these results have no variable 'outcome'")
-    differs = _first_difference(first, again)
+    differs = _first_difference(first, second)
     versions = tuple(
-        f"{name} {first.attrs.get(name, 'unknown')} then, {again.attrs.get(name, 'unknown')} now"
+        f"{name} {first.attrs.get(name, 'unknown')} then, {second.attrs.get(name, 'unknown')} now"
         for name in (*_VERSIONS, *(name for name in _OF_MACHINES if name in first.attrs))
-        if first.attrs.get(name) != again.attrs.get(name)
+        if first.attrs.get(name) != second.attrs.get(name)
     )
-    one, other = (x["outcome"].to_numpy() for x in (first, again))
+    one, other = (x["outcome"].to_numpy() for x in (first, second))
     if one.shape != other.shape or one.dtype != other.dtype:
         differs = differs or f"shape or type, {one.shape} {one.dtype} then and {other.shape} {other.dtype} now"
         return Reproduction(
@@ -244,14 +244,14 @@ def compare_runs(first: xr.Dataset, again: xr.Dataset) -> Reproduction:
     )
 
 
-def _first_difference(first: xr.Dataset, again: xr.Dataset) -> str | None:
+def _first_difference(first: xr.Dataset, second: xr.Dataset) -> str | None:
     for attr, what in _MADE_OF.items():
-        then, now = first.attrs.get(attr), again.attrs.get(attr)
+        then, now = first.attrs.get(attr), second.attrs.get(attr)
         if then != now:
             return f"{what}, {then} then and {now} now"
     for name in _COORDINATES:
-        if (name in first.variables) != (name in again.variables):
+        if (name in first.variables) != (name in second.variables):
             return f"coordinate {name}, which one run has and the other has not"
-        if name in first.variables and not np.array_equal(first[name].to_numpy(), again[name].to_numpy()):
+        if name in first.variables and not np.array_equal(first[name].to_numpy(), second[name].to_numpy()):
             return f"coordinate {name}"
     return None

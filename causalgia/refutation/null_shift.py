@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy import optimize, spatial
 
-from causalgia.design import Genomic
+from causalgia.design import Genomic, KletShuffle
 from causalgia.design.null_model import FromSequences
 from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicableError, Status, refutation, upper_tail
 from causalgia.streams import derive
@@ -180,14 +180,19 @@ def _divergence(claim: Claim) -> list[Finding]:
             status=status,
             reason=f"{len(samples.units):,} backgrounds and {len(samples.real):,} real sequences; by chance "
             f"{chance.mean():.2g}, p {p:.2g}",
-            cure="" if status == "pass" else _CURE,
+            cure="" if status == "pass" else _cure(claim),
         )
     ]
 
 
-_CURE = (
-    "repeat the trial on shuffles of real sequences, cg.DinucleotideShuffle(of=...), or on these: cg.Genomic(of=...)"
-)
+def _cure(claim: Claim) -> str:
+    """Return on what to repeat the trial; its own real sequences were shuffled already."""
+    if claim.real is None and claim.design is not None and isinstance(claim.design.null, KletShuffle):
+        return "repeat the trial on the sequences themselves, which it shuffled: cg.Genomic(of=...)"
+    return (
+        "repeat the trial on shuffles of real sequences, cg.DinucleotideShuffle(of=...), or on these: "
+        "cg.Genomic(of=...)"
+    )
 
 
 def log_odds(x: Array, y: Array, new: Array) -> Array:
@@ -311,7 +316,7 @@ def _area(claim: Claim) -> list[Finding]:
             status=status,
             reason=f"{auc:.2f} [{low:.2f}, {high:.2f}] by words of {K} letters, {n:,} backgrounds and {m:,} real "
             "sequences",
-            cure="" if status == "pass" else _CURE,
+            cure="" if status == "pass" else _cure(claim),
         )
     ]
 
@@ -380,7 +385,7 @@ def _discrepancy(claim: Claim) -> list[Finding]:
             status=status,
             reason=f"squared discrepancy {value:.2g} between {len(samples.units):,} backgrounds and "
             f"{len(samples.real):,} real sequences",
-            cure="" if status == "pass" else _CURE,
+            cure="" if status == "pass" else _cure(claim),
         )
     ]
 
@@ -563,6 +568,6 @@ def _weighted(claim: Claim) -> list[Finding]:
             status=status,
             reason=f"'{name}' on {task}: {ace:.3g} weighted, {claim.ace(name, task):.3g} in the trial; "
             f"{effective:,.0f} effective units{', too few to tell' if few else ''}",
-            cure="" if status == "pass" else _CURE,
+            cure="" if status == "pass" else _cure(claim),
         )
     ]

@@ -233,7 +233,7 @@ def write_bigwig(
     *,
     chromosome: str,
     origin: int,
-    sizes: Mapping[str, int],
+    chrom_sizes: Mapping[str, int],
     contrast: str | None = None,
     task: str | None = None,
     column: str = "ace",
@@ -250,7 +250,7 @@ def write_bigwig(
         Name of the chromosome.
     origin
         Base of the chromosome, counted from 0, that is position 0.
-    sizes
+    chrom_sizes
         Chromosome -> length, of the genome.
     contrast, task
         The curve; may be left out where there is one.
@@ -275,23 +275,23 @@ def write_bigwig(
     values = curves[column]
     for dim, name in (("contrast", contrast), ("task", task)):
         values = values.sel({dim: _chosen(dim, name, values[dim].to_numpy().tolist())})
-    if not isinstance(sizes, Mapping) or not all(is_whole(size) and size > 0 for size in sizes.values()):
+    if not isinstance(chrom_sizes, Mapping) or not all(is_whole(size) and size > 0 for size in chrom_sizes.values()):
         raise ContrastError(
-            f"sizes={quoted(sizes)} is not a mapping of chromosomes to their lengths, such as "
+            f"chrom_sizes={quoted(chrom_sizes)} is not a mapping of chromosomes to their lengths, such as "
             f"{{'chr1': 248_956_422}}; of "
             "a file: dict((c, int(n)) for c, n in (line.split()[:2] for line in open('hg38.chrom.sizes')))"
         )
-    if chromosome not in sizes:
-        raise ContrastError(f"chromosome {quoted(chromosome)} is not in sizes=, which has {_few(sizes)}")
+    if chromosome not in chrom_sizes:
+        raise ContrastError(f"chromosome {quoted(chromosome)} is not in chrom_sizes=, which has {_few(chrom_sizes)}")
     if not is_whole(origin):
         raise ContrastError(f"origin={quoted(origin)} is not a base of the chromosome, a whole number from 0 on")
     if (np.diff(positions_of(curves)) <= 0).any():
         raise OutcomesError("positions do not increase, as those of a bigWig file do; sort them: .sortby('position')")
     starts, width = positions_of(curves).astype(np.int64) + origin, int(curves.attrs.get("bin", 1))
-    if starts[0] < 0 or starts[-1] + width > sizes[chromosome]:
+    if starts[0] < 0 or starts[-1] + width > chrom_sizes[chromosome]:
         raise ContrastError(
             f"origin={origin:,}: the curve would go from {starts[0]:,} to {starts[-1] + width:,}, outside {chromosome} "
-            f"of {sizes[chromosome]:,} bp"
+            f"of {chrom_sizes[chromosome]:,} bp"
         )
     try:
         import pyBigWig
@@ -302,7 +302,7 @@ def write_bigwig(
     _check_folder(target)
     file = pyBigWig.open(str(target), "w")
     try:
-        file.addHeader(list(sizes.items()))
+        file.addHeader(list(chrom_sizes.items()))
         ends = (starts + width).tolist()
         numbers = values.to_numpy().astype(np.float64).tolist()
         file.addEntries([chromosome] * len(starts), starts.tolist(), ends=ends, values=numbers)

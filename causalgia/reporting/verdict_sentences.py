@@ -173,6 +173,11 @@ def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
     return lines
 
 
+CHANGED_OUTCOMES = (
+    "The outcomes are not those that this run recorded: their values were changed afterwards, which no protocol covers."
+)
+
+
 def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     """Return sentences on confirmation, stopping, protocol and exploratory choices of a trial.
 
@@ -189,6 +194,7 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     if attrs.get("protocol"):
         times = f"locked {attrs.get('protocol_locked')}, run from {attrs.get('protocol_started')}"
         lines.append(f"Protocol {str(attrs['protocol'])[:16]}..., {times}.")
+        lines += [CHANGED_OUTCOMES] if attrs.get("protocol_changed") else []
     if attrs.get("exploratory"):
         lines.append(f"Exploratory, chosen after the outcomes were seen: {attrs['exploratory']}.")
     return lines

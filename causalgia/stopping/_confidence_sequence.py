@@ -15,11 +15,11 @@ START = 100
 """Clusters before the first look that may stop a trial; with skewed effects earlier looks have .24-.41 false alarms."""
 
 
-def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, start: float = START) -> Array:
+def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, min_clusters: float = START) -> Array:
     """Return the critical value, in standard errors, of a confidence sequence at each size.
 
     ``sqrt(2 (r + 1) / r log(sqrt(r + 1) / alpha))`` with ``r = n rho^2``, and rho such that the interval is shortest at
-    `start`: ``start rho^2 = -2 log(alpha) + log(1 - 2 log(alpha))``.
+    `min_clusters`: ``min_clusters rho^2 = -2 log(alpha) + log(1 - 2 log(alpha))``.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, start: float =
         Independent clusters so far, any shape.
     alpha
         Error over all looks together.
-    start
+    min_clusters
         Clusters at the first look.
 
     Returns
@@ -45,13 +45,13 @@ def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, start: float =
     array([3.035, 3.242])
     """
     size = np.asarray(n_clusters, dtype=np.float64)
-    if not 0 < alpha < 1 or not start >= 1 or not (size >= 1).all():
+    if not 0 < alpha < 1 or not min_clusters >= 1 or not (size >= 1).all():
         raise EstimateError(
-            f"a confidence sequence needs 0 < alpha < 1, and n and start of 1 or more; not alpha={quoted(alpha)}, "
-            f"start={quoted(start)}"
+            f"a confidence sequence needs 0 < alpha < 1, and n and min_clusters of 1 or more; not "
+            f"alpha={quoted(alpha)}, min_clusters={quoted(min_clusters)}"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
-    r = size / start * spread
+    r = size / min_clusters * spread
     return np.asarray(np.sqrt(2 * (r + 1) / r * (0.5 * np.log1p(r) - np.log(alpha))))
 
 
@@ -61,13 +61,13 @@ def confidence_sequence(
     n_clusters: npt.ArrayLike,
     *,
     ci_prob: float = 0.95,
-    start: float = START,
+    min_clusters: float = START,
     unseen: npt.ArrayLike = 0.0,
 ) -> tuple[Array, Array]:
-    """Return the asymptotic interval of a mean that holds at all looks from `start` on with probability `ci_prob`.
+    """Return the asymptotic interval of a mean that holds at all looks from `min_clusters` on, with a probability.
 
     ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is 1.55
-    times the interval for one look at the start (``ci_prob=0.95``), and 1.65 times at ten times as many clusters.
+    times the interval for one look at `min_clusters` (``ci_prob=0.95``), and 1.65 times at ten times as many clusters.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def confidence_sequence(
         Number of clusters.
     ci_prob
         Probability with which all looks together hold.
-    start
+    min_clusters
         Clusters at the first look.
     unseen
         What backgrounds that were not drawn could add to the mean, at each end (`unseen_share` times the largest
@@ -99,21 +99,21 @@ def confidence_sequence(
     (np.float64(0.393), np.float64(1.607))
     """
     center = np.asarray(mean, dtype=np.float64)
-    critical = sequence_critical(n_clusters, alpha=1 - as_ci_prob(ci_prob), start=start)
+    critical = sequence_critical(n_clusters, alpha=1 - as_ci_prob(ci_prob), min_clusters=min_clusters)
     half = np.asarray(sd, dtype=np.float64) / np.sqrt(n_clusters) * critical
     half = half + np.asarray(unseen, dtype=np.float64)
     return center - half, center + half
 
 
-def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
-    """Return the number of clusters from which a look may stop a trial: ``max(start, 25 skewness^2)``.
+def least_clusters(skewness: npt.ArrayLike, *, min_clusters: float = START) -> Array:
+    """Return the number of clusters from which a look may stop a trial: ``max(min_clusters, 25 skewness^2)``.
 
     Examples
     --------
     >>> least_clusters([0.0, 2.0, -4.0])
     array([100., 100., 400.])
     """
-    return np.asarray(np.maximum(start, 25 * np.asarray(skewness, dtype=np.float64) ** 2))
+    return np.asarray(np.maximum(min_clusters, 25 * np.asarray(skewness, dtype=np.float64) ** 2))
 
 
 def clusters_for_rare(rare: float, *, alpha: float) -> int:

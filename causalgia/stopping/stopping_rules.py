@@ -34,6 +34,9 @@ from causalgia.types import Array, Codes
 
 _GROWTH = 1.25
 
+#: argument of a rule -> its name in the text that outcomes and locks store, which fingerprints and seeds are made of
+STORED_NAMES = {"min_clusters": "start"}
+
 
 @dataclass(frozen=True)
 class Look:
@@ -53,7 +56,7 @@ class Rule:
     control, contrasts
         Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
         without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
-    start
+    min_clusters
         Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
     every
         Units between looks; None: each look has a quarter more units than the one before.
@@ -61,7 +64,7 @@ class Rule:
 
     control: str | None = None
     contrasts: Contrasts | InText | None = None
-    start: int = START
+    min_clusters: int = START
     every: int | None = None
 
     def __post_init__(self) -> None:
@@ -71,10 +74,10 @@ class Rule:
         except DesignError as error:
             raise EstimateError(str(error).replace("Analysis", name, 1)) from error
         object.__setattr__(self, "contrasts", analysis.contrasts)
-        if not is_whole(self.start) or self.start < START:
+        if not is_whole(self.min_clusters) or self.min_clusters < START:
             raise EstimateError(
-                f"{name}: start={quoted(self.start)} must be {START} clusters or more; earlier looks inflate the "
-                "error rate"
+                f"{name}: min_clusters={quoted(self.min_clusters)} must be {START} clusters or more; earlier looks "
+                "inflate the error rate"
             )
         if self.every is not None and (not is_whole(self.every) or self.every < 1):
             raise EstimateError(f"{name}: every={quoted(self.every)} must be a number of units, or None")
@@ -95,26 +98,38 @@ class Rule:
 
     @property
     def _first_look(self) -> int:
-        return self.start
+        return self.min_clusters
 
     def _interim(self, outcomes: xr.Dataset) -> Interim:
         contrasts = Analysis(contrasts=self.contrasts).weights_by_contrast or None
         return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
 
-    def _clusters_needed(self, now: Interim, *, start: int) -> int:
+    def _clusters_needed(self, now: Interim, *, min_clusters: int) -> int:
         """Return the number of clusters that the most skewed effect needs."""
-        return int(np.ceil(least_clusters(now.skewness, start=start)[now.awaited].max()))
+        return int(np.ceil(least_clusters(now.skewness, min_clusters=min_clusters)[now.awaited].max()))
 
     def __repr__(self) -> str:
         changed = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed)})"
+
+    def stored_text(self) -> str:
+        """Return the rule as it is stored with outcomes and in a lock.
+
+        Examples
+        --------
+        >>> Precision(half_width=0.1, min_clusters=200).stored_text()
+        'Precision(start=200, half_width=0.1)'
+        """
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        text = ", ".join(f"{STORED_NAMES.get(name, name)}={value!r}" for name, value in given.items())
+        return f"{type(self).__name__}({text})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
     """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
 
-    The trial ends at the first look at which ``t se <= half_width`` for every contrast and task, from `start`
+    The trial ends at the first look at which ``t se <= half_width`` for every contrast and task, from `min_clusters`
     independent clusters on. Report the ordinary interval of `causalgia.estimate`: the rule depends on its width, not on
     its position. Do not use the rule for verdicts.
 
@@ -127,7 +142,7 @@ class Precision(Rule):
     control, contrasts
         Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
         without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
-    start
+    min_clusters
         Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
     every
         Units between looks; None: each look has a quarter more units than the one before.
@@ -135,7 +150,7 @@ class Precision(Rule):
     Raises
     ------
     EstimateError
-        If `half_width` is not positive, or `start` is below 100.
+        If `half_width` is not positive, or `min_clusters` is below 100.
 
     Notes
     -----
@@ -172,14 +187,14 @@ class Precision(Rule):
         now = self._interim(outcomes)
         half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
         record = now.record(now.ace - half, now.ace + half)
-        if now.n_clusters < self.start:
-            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.start:,} needed", record)
+        if now.n_clusters < self.min_clusters:
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.min_clusters:,} needed", record)
         if (wide := (half > self.half_width) & now.awaited).any():
             return Look(
                 False, f"intervals are still wider than {self.half_width:g} to each side: {now.named(wide)}", record
             )
         reason = f"every interval {now.control_phrase}is at most {self.half_width:g} to each side"
-        if now.n_clusters < self._clusters_needed(now, start=self.start):
+        if now.n_clusters < self._clusters_needed(now, min_clusters=self.min_clusters):
             reason += "; effects are so skewed that intervals of this many clusters may cover less than they say"
         return Look(True, reason, record)
 
@@ -209,7 +224,7 @@ class Decided(Rule):
         contrast of the task.
     control, contrasts
         Contrasts to monitor, as in `Precision`.
-    start
+    min_clusters
         Independent clusters before a look may stop the trial: 100 or more, and in any case what `rare` and the
         skewness of the sums over clusters ask.
     every
@@ -221,7 +236,7 @@ class Decided(Rule):
         If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd); or `rare` is not
         between 0 and 1.
     EstimateError
-        If `level` is not between 0.5 and 1, `largest` is not positive, or `start` is below 100.
+        If `level` is not between 0.5 and 1, `largest` is not positive, or `min_clusters` is below 100.
 
     Notes
     -----
@@ -233,10 +248,10 @@ class Decided(Rule):
     For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K`` and G clusters, the interval is
     ``ace -+ (c se + L (-log a) / G)``: c is `causalgia.stopping.sequence_critical` at error a, from the first look that
     counts on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at .95. The first look has
-    ``max(start, 25 skewness^2, log(a / 2) / log(1 - rare))`` clusters: an effect on a share `rare` is then absent from
-    all of them with probability a / 2. The other half of a is the sequence's on the side on which a verdict is false.
-    A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`. Where sizes
-    differ much, the large effects, which make the mean, are on fewer backgrounds than all effects together: with
+    ``max(min_clusters, 25 skewness^2, log(a / 2) / log(1 - rare))`` clusters: an effect on a share `rare` is then
+    absent from all of them with probability a / 2. The other half of a is the sequence's on the side on which a verdict
+    is false. A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`. Where
+    sizes differ much, the large effects, which make the mean, are on fewer backgrounds than all effects together: with
     exponential sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=`` four times their mean.
 
     The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L adds; they are the ones to
@@ -303,34 +318,34 @@ class Decided(Rule):
         if n_units < self._first_look:
             raise DecisionError(
                 f"Decided: no verdict is possible with {n_units:,} units: rare={self.rare:g} at level={self.level:g} "
-                f"takes {self._first_look:,} clusters, and looks start at {self.start}; plan more units, or give a "
-                "larger share, rare=0.05"
+                f"takes {self._first_look:,} clusters, and looks start at {self.min_clusters}; plan more units, or "
+                "give a larger share, rare=0.05"
             )
         return super().schedule(n_units)
 
     @property
     def _first_look(self) -> int:
-        return max(self.start, clusters_for_rare(self.rare, alpha=1 - self.level))
+        return max(self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.level))
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._interim(outcomes)
         alpha = (1 - self.level) / int(now.awaited.sum())
-        start = max(self.start, clusters_for_rare(self.rare, alpha=alpha))
-        # time in units, from the number that contains `start` clusters: information on a mean of clusters grows at most
-        # as fast as the units, and a faster clock only widens the interval
-        clock = max(now.n_units / now.units_at(start), 1.0) * start
-        critical = sequence_critical(clock, alpha=alpha, start=start)
+        min_clusters = max(self.min_clusters, clusters_for_rare(self.rare, alpha=alpha))
+        # time in units, from the number that contains `min_clusters` clusters: information on a mean of clusters
+        # grows at most as fast as the units, and a faster clock only widens the interval
+        clock = max(now.n_units / now.units_at(min_clusters), 1.0) * min_clusters
+        critical = sequence_critical(clock, alpha=alpha, min_clusters=min_clusters)
         half = critical * now.se + self._unseen(now, alpha=alpha)
         lower, upper = now.ace - half, now.ace + half
         null = now.null_value
         low, high = rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
-        needed, missed = self._clusters_needed(now, start=start), missed_by(start, alpha=alpha)
+        needed, missed = self._clusters_needed(now, min_clusters=min_clusters), missed_by(min_clusters, alpha=alpha)
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
-            why = self._clusters_reason(now, needed, start)
+            why = self._clusters_reason(now, needed, min_clusters)
             return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
@@ -343,11 +358,15 @@ class Decided(Rule):
         """Return what backgrounds that were not drawn could add to each effect, on either side."""
         return unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
 
-    def _clusters_reason(self, now: Interim, needed: int, start: int) -> str:
-        """Return why this many clusters are needed: skewness, a rare effect, or the start of the rule."""
-        if needed > start:
+    def _clusters_reason(self, now: Interim, needed: int, min_clusters: int) -> str:
+        """Return why this many clusters are needed: skewness, a rare effect, or the least number of the rule."""
+        if needed > min_clusters:
             return f"needed because of the skewness of {now.most_skewed()}"
-        return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
+        return (
+            "needed"
+            if min_clusters == self.min_clusters
+            else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
+        )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from causalgia.zoo.oracles import oracle
 if TYPE_CHECKING:
     from causalgia.predict import Ensemble, TorchPredictor
 
-Network: TypeAlias = Literal["residual", "exponential"]
+Architecture: TypeAlias = Literal["residual", "exponential"]
 
 STORIES = ("rbfox1_like", "vts1_like")
 ARCHITECTURES = ("residual", "exponential")
@@ -87,7 +87,7 @@ class Card:
         )
 
 
-def card(name: str, *, network: Network = "residual") -> Card:
+def card(name: str, *, architecture: Architecture = "residual") -> Card:
     """Return the model card of the five networks of a name.
 
     Raises
@@ -102,11 +102,11 @@ def card(name: str, *, network: Network = "residual") -> Card:
     ('mean squared error', 5, True)
     """
     _check_known(name, STORIES, "no trained networks of")
-    _check_known(network, ARCHITECTURES, "no architecture")
-    return read_card(card_path(WEIGHTS, name, network))
+    _check_known(architecture, ARCHITECTURES, "no architecture")
+    return read_card(card_path(WEIGHTS, name, architecture))
 
 
-def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual") -> TorchPredictor:
+def load(name: str, *, member: SupportsIndex = 0, architecture: Architecture = "residual") -> TorchPredictor:
     """Return one network as a predictor of 41-nt sequences, trained on labels from the `oracle` of that name.
 
     Parameters
@@ -115,7 +115,7 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
         ``"rbfox1_like"`` or ``"vts1_like"``.
     member
         Index of the network, 0 to 4; `ensemble` has all five.
-    network
+    architecture
         ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small convolutional network with
         exponential activations.
 
@@ -141,7 +141,7 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     >>> bool(2.5 < strong - without < 4.5)
     True
     """
-    known = card(name, network=network)
+    known = card(name, architecture=architecture)
     try:
         which = -1 if isinstance(member, bool) else index(member)
     except TypeError:
@@ -151,7 +151,7 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
 
-    path, trained_on, made = weights_path(WEIGHTS, name, network, which), oracle(name), NETWORKS[network]()
+    path, trained_on, made = weights_path(WEIGHTS, name, architecture, which), oracle(name), NETWORKS[architecture]()
     if not path.is_file() or file_digest(path) != known.digests[which]:
         msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
         raise PredictorError(msg)
@@ -159,7 +159,7 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
 
-def ensemble(name: str, *, network: Network = "residual") -> Ensemble:
+def ensemble(name: str, *, architecture: Architecture = "residual") -> Ensemble:
     """Return the five trained networks of a name as an ensemble, with members "member 0" to "member 4".
 
     Raises
@@ -172,22 +172,22 @@ def ensemble(name: str, *, network: Network = "residual") -> Ensemble:
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> ensemble("vts1_like", network="exponential").predict(encode("A" * 41)).shape
+    >>> ensemble("vts1_like", architecture="exponential").predict(encode("A" * 41)).shape
     (1, 1, 5)
     """
     from causalgia.predict import Ensemble
 
-    return Ensemble({f"member {i}": load(name, member=i, network=network) for i in range(MEMBERS)})
+    return Ensemble({f"member {i}": load(name, member=i, architecture=architecture) for i in range(MEMBERS)})
 
 
-def weights_path(folder: Path, name: str, network: str, member: int) -> Path:
+def weights_path(folder: Path, name: str, architecture: str, member: int) -> Path:
     """Return the path of the weights of a member in a folder."""
-    return folder / f"{name}_{network}_{member}.safetensors"
+    return folder / f"{name}_{architecture}_{member}.safetensors"
 
 
-def card_path(folder: Path, name: str, network: str) -> Path:
+def card_path(folder: Path, name: str, architecture: str) -> Path:
     """Return the path of a card in a folder."""
-    return folder / f"{name}_{network}.json"
+    return folder / f"{name}_{architecture}.json"
 
 
 def read_card(path: Path) -> Card:

@@ -343,8 +343,9 @@ def parse_header(text: bytes, path: Path) -> list[str]:
     names = text.partition(b"\n")[0].decode(errors="replace").rstrip("\r").removeprefix("\ufeff").split("\t")
     absent = [name for name in NAMES if name not in names]
     if absent:
+        found = f", line 1: no column {' and '.join(map(quoted, absent))} among {', '.join(names)[:200]}"
         raise CountsError(
-            f"{path}, line 1: no column {' and '.join(map(quoted, absent))} among {', '.join(names)[:200] or 'none'}; "
+            f"{path}{found if any(names) else ': line 1 is empty'}; "
             "the table is tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 ..."
         )
     twice = next((name for name, n in Counter(names).items() if n > 1), None)

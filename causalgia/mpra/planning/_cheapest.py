@@ -420,7 +420,8 @@ def read_prices(path: str | Path | None = None) -> PriceList:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         wrong = f"it has no {quoted(error.args[0])}" if isinstance(error, KeyError) else str(error)
-        raise EstimateError(f"price list {source}: {wrong}; copy the packaged one ({PACKAGED}) and edit it") from error
+        packaged = files("causalgia.mpra").joinpath("data", PACKAGED)
+        raise EstimateError(f"price list {source}: {wrong}; copy the packaged one ({packaged}) and edit it") from error
     if not pools or min(size for _, size, _ in pools) < 1:
         raise EstimateError(f"price list {source}: it needs [[pool]] rows that hold one oligo or more")
     return prices
