@@ -210,7 +210,7 @@ def infer(
     coords = result_coordinates(table, labels, names_of_x)
     draws = MergedDraws(families, coords)
     posteriors = mapped(
-        partial(fit_family, law=law, engine=engine, n_draws=n, key=key),
+        partial(fit_family, law=law, engine=engine, n_draws=n, key=key, with_log_likelihood=pointwise),
         families,
         what="infer",
         names=_family_names(table, labels, families),

@@ -327,7 +327,9 @@ def _marginal_components(family: FamilyData) -> Components:
     return Components(sd**2, mixture_weights(terms, null_biased_counts(sd)).weight)
 
 
-def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: int) -> FamilyPosterior:
+def fit_family(
+    family: FamilyData, law: str, engine: str, *, n_draws: int, key: int, with_log_likelihood: bool = True
+) -> FamilyPosterior:
     """Return the posterior of a family by the requested engine or, for ``"auto"``, by the exact one if it exists.
 
     Parameters
@@ -338,8 +340,12 @@ def fit_family(family: FamilyData, law: str, engine: str, *, n_draws: int, key: 
         In all; a multiple of four.
     key
         Seed of this call; that of each family is derived from it.
+    with_log_likelihood
+        Keep what computes it, which has arrays of n draws.
     """
     found = _fit_family(family, law, engine, n_draws=n_draws, key=key)
+    if not with_log_likelihood:
+        found = replace(found, log_likelihood=None)
     if len(family.rows) < LEAST_FOR_DEPENDENCE:
         return found
     centered = family.effect - float(found.draws["mu"].mean())
