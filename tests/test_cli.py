@@ -19,6 +19,7 @@ import causalgia as cg
 from causalgia import cli, store
 from causalgia.analysis import Analysis
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
+from causalgia.cli.folder import results_of_page
 from causalgia.errors import ExploratoryWarning, OutcomesError, StoreError
 from causalgia.plot import save_figure
 from causalgia.trial_file import read_spec
@@ -297,6 +298,21 @@ def test_a_page_of_other_results_is_removed_and_one_of_the_same_results_kept(tri
         assert not (results / "report.html").exists()
         call("report", results)
         assert "Removed" not in call(*other).stdout
+
+
+@pytest.mark.once
+def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(results):
+    call("analyze", results, "--error", "bh")
+    call("report", results)
+
+    def fill_the_disk() -> None:
+        with results_of_page(results, "estimates.nc", "decisions.nc"):
+            (results / "estimates.nc").unlink()
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        fill_the_disk()
+    assert not (results / "report.html").exists()
 
 
 @pytest.mark.once

@@ -249,12 +249,13 @@ def results_of_page(folder: Path, *names: str) -> Iterator[None]:
         yield
         return
     before = [_as_read(folder / name) for name in names]
-    yield
-    after = [_as_read(folder / name) for name in names]
-    if not all(
-        a is b or (a is not None and b is not None and a.identical(b)) for a, b in zip(before, after, strict=True)
-    ):
-        remove_outdated(folder, PAGE)
+    try:
+        yield
+    finally:  # also where a second result could not be written
+        after = [_as_read(folder / name) for name in names]
+        pairs = zip(before, after, strict=True)
+        if not all(a is b or (a is not None and b is not None and a.identical(b)) for a, b in pairs):
+            remove_outdated(folder, PAGE)
 
 
 def _as_read(path: Path) -> xr.Dataset | None:
