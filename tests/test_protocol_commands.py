@@ -85,6 +85,12 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
     assert "values: locked" in call("verify", out, "--protocol", lock, code=1).output
 
 
+def test_opening_a_locked_trial_reads_no_outcomes(own, monkeypatch):
+    call("run", "--protocol", own / "locks" / "lock.toml", "--out", own / "results", "--store")
+    monkeypatch.setattr("causalgia.protocol._protocol.digest_of_values", lambda _: pytest.fail("all values are read"))
+    assert cg.open(own / "results").outcomes["outcome"].chunks
+
+
 def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)

@@ -31,7 +31,7 @@ from causalgia.cli.folder import (
     check_link,
     check_usable,
     is_written_by_causalgia,
-    load_outcomes,
+    load_marked_outcomes,
     make_folder,
     marked_as,
     of_analysis,
@@ -329,7 +329,7 @@ def estimate(
     from causalgia import store
     from causalgia._analyze import analysis_attrs, estimate_effects
 
-    outcomes = load_outcomes(folder)
+    outcomes = load_marked_outcomes(folder)
     check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
     analysis = folder_analysis(folder, outcomes, {**given, "family": family, "tasks": tasks})
@@ -387,7 +387,7 @@ def analyze(
     from causalgia._analyze import steps
     from causalgia.plot import save_figure, sharing
 
-    outcomes = load_outcomes(folder)
+    outcomes = load_marked_outcomes(folder)
     check_usable(folder)
     given = {"rope": parse_rope(rope), "rare": parse_share(rare), "law": law, "error": error, "level": level}
     given["across"] = across
@@ -447,7 +447,7 @@ def show(
         echo(in_shell(report(mpra.read_library(folder), task=task)))
         echo(f"\nNext: causalgia mpra predict trial.toml --design {shell_word(folder)} --out virtual")
         return
-    outcomes = load_outcomes(folder)
+    outcomes = load_marked_outcomes(folder)
     rows: Rows = "all" if all_rows else "summary"
     if not (folder / ESTIMATES).is_file():
         echo(trial_report(outcomes, rows=rows, task=task))

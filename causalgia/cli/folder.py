@@ -171,32 +171,33 @@ def load_outcomes(folder: Path) -> xr.Dataset:
             raise OutcomesError(
                 f"{folder} {missing}; make it with: causalgia run trial.toml --out {shell_word(folder)}"
             )
-        return _marked_if_changed(store.load(folder / OUTCOMES, "outcomes"))
+        return store.load(folder / OUTCOMES, "outcomes")
     from causalgia._run._run import open_store
     from causalgia.trial_file import read_spec
 
-    found = _marked_if_changed(open_store(folder / STORE))
+    found = open_store(folder / STORE)
     if not (folder / SPEC).is_file():
         return found
     spec = read_spec(folder / SPEC)
     return found.assign_attrs(_about(spec) if "protocol" in found.attrs else spec.attrs)  # a lock fixed the analysis
 
 
+def load_marked_outcomes(folder: Path) -> xr.Dataset:
+    """Return `load_outcomes`, marked if the values are not those that its run under a lock recorded: all are read."""
+    outcomes = load_outcomes(folder)
+    if "protocol" not in outcomes.attrs:
+        return outcomes
+    from causalgia.protocol._protocol import digests_of_run
+
+    digests = digests_of_run(outcomes)
+    changed = digests is not None and digests[0] != digests[1]
+    return outcomes.assign_attrs(protocol_changed="values") if changed else outcomes
+
+
 def marked_as(outcomes: xr.Dataset | None, result: xr.Dataset) -> xr.Dataset:
     """Return a result with the mark of changed outcomes that lie beside it."""
     changed = outcomes is not None and "protocol_changed" in outcomes.attrs
     return result.assign_attrs(protocol_changed="values") if changed else result
-
-
-def _marked_if_changed(outcomes: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset of a trial, marked if its values are not those that its run under a lock recorded."""
-    attrs = outcomes.attrs
-    recorded = attrs.get("protocol_values" if "outcome" in outcomes else "protocol_kept")
-    if "protocol" not in attrs or (recorded is None and "outcome" not in outcomes):
-        return outcomes
-    from causalgia.protocol._protocol import digest_of_values
-
-    return outcomes if digest_of_values(outcomes) == recorded else outcomes.assign_attrs(protocol_changed="values")
 
 
 def figure_file(number: int) -> str:

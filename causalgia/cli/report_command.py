@@ -21,7 +21,7 @@ from causalgia.cli.folder import (
     STORE,
     answer_figures,
     check_link,
-    load_outcomes,
+    load_marked_outcomes,
     marked_as,
     write_text,
 )
@@ -183,7 +183,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         raise OutcomesError(
             f"{folder} holds no results; make them with: causalgia run trial.toml --out {shell_word(folder)}"
         )
-    outcomes = load_outcomes(folder) if {OUTCOMES, STORE} & there else None
+    outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
     refutations = store.read_netcdf(folder / REFUTATION) if (folder / REFUTATION).is_file() else None
     draws = store.read_tree(folder / POSTERIOR).children if (folder / POSTERIOR).is_file() else {}
     if DECISIONS in there or ESTIMATES in there:

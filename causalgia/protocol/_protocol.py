@@ -479,6 +479,18 @@ def digest_of_values(outcomes: xr.Dataset) -> str:
     return found.hexdigest()
 
 
+def digests_of_run(results: xr.Dataset) -> tuple[str | None, str] | None:
+    """Return the digest that a locked run recorded of its outcomes, effects or moments, and that of the values now.
+
+    None for results that no lock covers, and for effects or moments of a run that recorded none.
+    """
+    of_outcomes = "outcome" in results
+    recorded = results.attrs.get("protocol_values" if of_outcomes else "protocol_kept")
+    if not results.attrs.get("protocol") or (recorded is None and not of_outcomes):
+        return None
+    return recorded, digest_of_values(results)
+
+
 def utc_now() -> str:
     """Return the time in UTC to the second, such as ``2026-11-22T20:50:00Z``."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -22,7 +22,7 @@ from causalgia.design import Design
 from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError, shell_word
 from causalgia.inputs import parse_json
 from causalgia.long_text import unpack_text
-from causalgia.protocol._protocol import Protocol, digest_of_values
+from causalgia.protocol._protocol import Protocol, digests_of_run
 from causalgia.protocol.deviations import (
     Deviation,
     analysis_differences,
@@ -218,10 +218,9 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
         yield from name_differences("contrast", protocol.contrasts, contrasts, where)
     if where == "outcomes":
         yield from differences({"scale": protocol.predictor_scale}, {"scale": attrs.get("scale")}, where)
-    of_run = "protocol_values" if where == "outcomes" else "protocol_kept"
-    if attrs.get("protocol") and (where == "outcomes" or (where in ("effects", "moments") and of_run in attrs)):
-        values = {"values": digest_of_values(results)}
-        yield from differences({"values": attrs.get(of_run, "no digest of them is kept")}, values, where)
+    if where in ("outcomes", "effects", "moments") and (digests := digests_of_run(results)) is not None:
+        recorded, now = digests
+        yield from differences({"values": recorded or "no digest of them is kept"}, {"values": now}, where)
 
 
 def _locked_tasks(protocol: Protocol, where: str) -> tuple[str, ...] | None:
