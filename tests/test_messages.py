@@ -23,7 +23,7 @@ _BOUNDED = {
     "_run/_run.py": {"_with_looks"},
     "lazy_names.py": {"unknown_name"},
     "predict/fingerprint.py": {"read", "_array"},
-    "stopping/stopping_rules.py": {"stored_text"},  # read again as literals
+    "stopping/stopping_rules.py": {"_as_text"},  # read again as literals
 }
 
 

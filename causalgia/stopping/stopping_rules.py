@@ -109,8 +109,7 @@ class Rule:
         return int(np.ceil(least_clusters(now.skewness, min_clusters=min_clusters)[now.awaited].max()))
 
     def __repr__(self) -> str:
-        changed = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed)})"
+        return self._as_text({})
 
     def stored_text(self) -> str:
         """Return the rule as it is stored with outcomes and in a lock.
@@ -120,9 +119,13 @@ class Rule:
         >>> Precision(half_width=0.1, min_clusters=200).stored_text()
         'Precision(start=200, half_width=0.1)'
         """
+        return self._as_text(STORED_NAMES)
+
+    def _as_text(self, names: Mapping[str, str]) -> str:
+        """Return the call that makes this rule, with other names of some arguments."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        text = ", ".join(f"{STORED_NAMES.get(name, name)}={value!r}" for name, value in given.items())
-        return f"{type(self).__name__}({text})"
+        arguments = ", ".join(f"{names.get(name, name)}={value!r}" for name, value in given.items())
+        return f"{type(self).__name__}({arguments})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
