@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, ClassVar
 
 import typer
@@ -60,11 +61,10 @@ def set_options(options: frozenset[str]) -> None:
 _command: ContextVar[str] = ContextVar("command", default="causalgia")
 
 
-_of_predictor: ContextVar[bool] = ContextVar("of_predictor", default=False)
-
-
-def in_shell(text: str) -> str:
+def in_shell(text: str, *, of_predictor: bool = False) -> str:
     """Return a message with Python arguments and functions replaced by options, trial-file keys and commands.
+
+    Keys that several tables of the trial file have (tasks, scale, weights) are those of the predictor in its errors.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def in_shell(text: str) -> str:
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
-    return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, text))
+    return _ARGUMENT.sub(partial(_shell_argument, of_predictor=of_predictor), _CALL.sub(_shell_call, text))
 
 
 def _shell_call(found: re.Match[str]) -> str:
@@ -124,7 +124,7 @@ def _trial_file_key(name: str) -> str | None:
     return (kinds | verbs | {"Analysis": "[analysis]"}).get(name)
 
 
-def _shell_argument(found: re.Match[str]) -> str:
+def _shell_argument(found: re.Match[str], *, of_predictor: bool) -> str:
     """Return an argument as an option of the running command, as a trial-file key, or unchanged."""
     from causalgia.analysis import ANALYSIS
     from causalgia.trial_file import toml_value
@@ -136,7 +136,7 @@ def _shell_argument(found: re.Match[str]) -> str:
     if _option_name(name) in _options.get() or name == "keep":  # an option of causalgia run, whose trials are read
         return _option_text(name, value)
     tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
-    if _of_predictor.get():  # which has tasks, a scale and weights, too
+    if of_predictor:
         tables = {" in [predictor]": PREDICTOR} | tables
     for place, keys in tables.items():
         if name in keys:
@@ -281,8 +281,7 @@ class OneLineGroup(TyperGroup):
         except StoppedError as error:
             sys.exit(_print_error(in_shell(str(error)), 130))
         except CausalgiaError as error:
-            _of_predictor.set(isinstance(error, PredictorError))
-            code = _print_error(in_shell(str(error)), 2)
+            code = _print_error(in_shell(str(error), of_predictor=isinstance(error, PredictorError)), 2)
         except (MemoryError, OSError) as error:
             code = _print_error(_system_message(error), 2)
         except (KeyboardInterrupt, typer.Abort):
