@@ -171,10 +171,10 @@ def calibrate(
 
 @dataclass(frozen=True)
 class _TrialResult:
-    """Results of one trial, as far as the table needs them: workers send them back.
+    """What the table needs of one trial, which a worker sends back.
 
-    Estimates and simultaneous band have their limits alone; with them discoveries, truth, decisions and summaries of
-    the posterior.
+    ``ace, lower, upper`` of the estimates, ``lower, upper`` of the simultaneous band, discoveries, truth, decisions,
+    and summaries of the posterior.
     """
 
     estimates: xr.Dataset

@@ -140,11 +140,8 @@ def _replace_constant(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]
     return np.where(constant, one, ice)
 
 
-def _estimate_population(
-    effects: xr.Dataset,  # noqa: ARG001 - the signature of every target
-    ice: Array,
-    request: Request,
-) -> tuple[Estimate, int, str, str]:
+def _estimate_population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    del effects  # which other targets take
     groups = request.groups
     assert groups is not None  # else `_estimate_unclustered` answers
     check_clusters(groups, len(groups.labels))

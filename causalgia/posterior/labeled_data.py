@@ -407,27 +407,27 @@ class MergedDraws:
 
     def take(self, i: int, found: FamilyPosterior) -> FamilyPosterior:
         """Take the draws of family i, and return its posterior without them."""
+        if self._alone:
+            self._arrays = {
+                name: np.expand_dims(draws, 2 + self._dims(name).index("task")) for name, draws in found.draws.items()
+            }
+            return replace(found, draws={})
         if not self._arrays:
-            self._arrays = {name: self._empty(name, draws) for name, draws in found.draws.items()}
+            self._arrays = {name: self._room(name, *draws.shape[:2]) for name, draws in found.draws.items()}
         family = self._families[i]
-        at = {"contrast": family.rows, "task": family.task, "group": family.group}
-        for name in () if self._alone else self._arrays:
-            index: Any = tuple(at.get(dim, slice(None)) for dim in self._dims(name))
-            self._arrays[name][index] = np.moveaxis(found.draws[name], (0, 1), (-2, -1))
+        at: dict[str, Any] = {"contrast": family.rows, "task": family.task, "group": family.group}
+        for name, array in self._arrays.items():
+            array[:, :, *(at.get(dim, slice(None)) for dim in self._dims(name))] = found.draws[name]
         return replace(found, draws={})
 
     def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
         """Return dims and draws of each variable: chain and draw first."""
-        return {
-            name: (("chain", "draw", *self._dims(name)), a if self._alone else np.moveaxis(a, (-2, -1), (0, 1)))
-            for name, a in self._arrays.items()
-        }
+        return {name: (("chain", "draw", *self._dims(name)), array) for name, array in self._arrays.items()}
 
-    def _empty(self, name: str, draws: Array) -> Array:
-        dims = self._dims(name)
-        if self._alone:
-            return np.expand_dims(draws, 2 + dims.index("task"))
-        return np.empty((*(len(self._coords[d]) for d in dims), *draws.shape[:2]))  # those of an effect are contiguous
+    def _room(self, name: str, n_chains: int, n_draws: int) -> Array:
+        """Return room for the draws of a variable in all families: in memory, those of an effect lie side by side."""
+        places = np.empty((*(len(self._coords[dim]) for dim in self._dims(name)), n_chains, n_draws))
+        return np.moveaxis(places, (-2, -1), (0, 1))
 
     def _dims(self, name: str) -> tuple[str, ...]:
         return tuple(d for d in _DIMS[name] if d != "group" or "group" in self._coords)

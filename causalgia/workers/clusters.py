@@ -119,8 +119,8 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
     """Start `n_workers` workers on this machine, each a process with one task at a time; stop them at the end.
 
     Each worker has ``cores // n`` threads, at least one. (The number of threads changed no bit of the answers of tested
-    networks of 41 to 2,114 letters.) On a machine with GPUs worker k takes GPU k modulo their number. Workers end with
-    this process, however it ends.
+    networks of 41 to 2,114 letters.) On a machine with GPUs worker k takes GPU k modulo their number. There is no
+    dashboard, and nothing is recorded for one. Workers end with this process, however it ends.
 
     Parameters
     ----------

@@ -239,12 +239,12 @@ class _JobQueue:
 
     def _send(self, job: Job) -> None:
         key: Key = (f"causalgia-job-{self._origin.run}", self._n)
-        first: dict[str, Any] = {}
+        where: dict[str, Any] = {}
         if self._n < _A_THREAD * len(self._threads):  # Dask would give all of them to the worker that has the work
-            first = {"workers": [self._threads[self._n % len(self._threads)]], "allow_other_workers": True}
+            where = {"workers": [self._threads[self._n % len(self._threads)]], "allow_other_workers": True}
         self._n += 1
         with _explain_failures(self._client, self._named(*job)):
-            future = self._submit(do_job, self._sent, self._origin, *job, key=key, **first)
+            future = self._submit(do_job, self._sent, self._origin, *job, key=key, **where)
         self._jobs[key], self._futures[key] = job, future
         self._tell(future)
 

@@ -30,7 +30,9 @@ R = TypeVar("R")
 _A_JOB = 0.25
 """Seconds of work per job: sending takes a few milliseconds, and cancelling waits for running jobs."""
 _SHARES = 2
+"""Towards the end, jobs for each thread in what is left."""
 _APART = 1 << 16
+"""Bytes from which on an array is sent apart."""
 
 
 def mapped(

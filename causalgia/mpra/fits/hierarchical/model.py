@@ -107,8 +107,7 @@ def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None 
         responses = set_cell_noise(cells, respond(cells, responses, *first))
     grid = _coarse_grid(measured)
     pilot = _learn_layers(cells, responses, grid, client)
-    nodes = zip((pilot.of_elements.sum(axis=2), pilot.of_elements.sum(axis=1)), _grid_variances(grid), strict=True)
-    responses = respond(cells, responses, *(share @ variances for share, variances in nodes))
+    responses = respond(cells, responses, *_expected_variances(pilot, grid))
     grid = _fine_grid(pilot, grid)
     found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
     return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
@@ -191,6 +190,12 @@ def _block_mixtures(
 
 def _grid_variances(grid: Grid) -> tuple[Array, Array]:
     return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
+
+
+def _expected_variances(noise: LearntNoise, grid: Grid) -> tuple[Array, Array]:
+    """Return the expected variance of each layer, shape ``(E,)`` each."""
+    barcode, replicate = _grid_variances(grid)
+    return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
 
 
 def _fit_effects(
