@@ -19,6 +19,7 @@ PROGRAM = "from causalgia.cli import main; main()"
 FLOORS = {
     "import numpy": "import numpy",
     "import numba, and one kernel": "import numba; numba.njit(lambda x: x + 1)(1)",
+    "xarray holds one number": "import xarray; xarray.Dataset({'x': 1.0})",
     "xarray reads a file": "import xarray; xarray.load_dataset('results/outcomes.nc', engine='h5netcdf')",
     "matplotlib draws a figure": (
         "from matplotlib.figure import Figure; "

@@ -213,6 +213,22 @@ def test_predictors_of_different_experiments_are_refused() -> None:
             across_predictors(nothing, contrast="bias")  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("own", [False, True])
+def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
+    """Its floor was nan: estimates of the same units were refused, those of separate ones kept it."""
+    experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
+    oracles = [Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z") for w in (-0.9, -1.0, -1.1)]
+    outcomes = [cg.run(experiment, oracle, rng=own * k, progress=False) for k, oracle in enumerate(oracles)]
+    known = across_predictors(outcomes, contrast="bias")
+    outcomes[1] = outcomes[1].drop_vars(["answer_floor", "transform"])
+    found = across_predictors(outcomes, contrast="bias")
+    assert found["floor"].values.ravel().tolist() == [known["floor"].values[0, 0], 0.0, known["floor"].values[2, 0]]
+    assert found["below_floor"].dtype == bool
+    for name in ("ace", "se", "p", "skewness", *(["covariance"] if not own else [])):
+        np.testing.assert_array_equal(found[name], known[name])
+
+
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("own", [False, True])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
+from causalgia.numerics.row_blocks import in_memory
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.types import EstimateTable, PosteriorGroups
@@ -88,7 +89,7 @@ def across_predictors(
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_comparable(tables)
     same_units = _share_units(tables)
-    loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
+    loaded = ((name, table if client is None else in_memory(table)) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
     work = partial(_contrast_of_predictor if same_units else _estimate_predictor, chosen=contrast)
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
@@ -272,9 +273,9 @@ _COPIED_ATTRS = ("assignment", "scale", "contrast_scale", "transform", "null", "
 
 def _check_comparable(tables: Mapping[str, xr.Dataset]) -> None:
     """Raise OutcomesError if predictors were run on different experiments (null models or arms), or scales."""
-    (name, first), *others = tables.items()
-    for other, table in others:
-        if apart := _experiment_difference(first, table):
+    (name, first), *others = ((name, _experiment(table)) for name, table in tables.items())
+    for other, experiment in others:
+        if apart := _experiment_difference(first, experiment):
             raise OutcomesError(
                 f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
                 "of one kind; run one experiment on all predictors"
@@ -284,25 +285,30 @@ def _check_comparable(tables: Mapping[str, xr.Dataset]) -> None:
         raise OutcomesError(f"the predictors are on different scales ({', '.join(sorted(scales))}), and do not compare")
 
 
-def _experiment_difference(one: xr.Dataset, other: xr.Dataset) -> str:
-    """Return the difference of two experiments, as text; empty where they are the same."""
-    null, other_null = (str(table.attrs.get("null", "")) for table in (one, other))
-    if null != other_null:
-        return f"their null models: {null or 'not known'}; {other_null or 'not known'}"
-    arms, other_arms = _interventions_by_arm(one), _interventions_by_arm(other)
-    for arm in [*arms, *other_arms]:
-        if arms.get(arm) != other_arms.get(arm):
-            return f"arm '{arm}': {arms.get(arm, 'not there')}; {other_arms.get(arm, 'not there')}"
-    made = [str(table.attrs[name]) for table in (one, other) if (name := "design_fingerprint") in table.attrs]
-    return f"their designs: {made[0]}; {made[1]}" if len(set(made)) > 1 else ""
+class _Experiment(NamedTuple):
+    """What outcomes say of their experiment: null model, intervention by arm, fingerprint of the design."""
+
+    null: str
+    arms: dict[str, str]
+    design: str
 
 
-def _interventions_by_arm(outcomes: xr.Dataset) -> dict[str, str]:
-    if "arm" not in outcomes.coords:
-        return {}
-    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
+def _experiment(outcomes: xr.Dataset) -> _Experiment:
+    arms = [str(arm) for arm in outcomes["arm"].to_numpy()] if "arm" in outcomes.coords else []
     done = outcomes["do"].to_numpy() if "do" in outcomes.variables and outcomes["do"].dims == ("arm",) else arms
-    return dict(zip(arms, map(str, done), strict=True))
+    null, design = (str(outcomes.attrs.get(key, "")) for key in ("null", "design_fingerprint"))
+    return _Experiment(null, dict(zip(arms, map(str, done), strict=True)), design)
+
+
+def _experiment_difference(one: _Experiment, other: _Experiment) -> str:
+    """Return the difference of two experiments, as text; empty where they are the same."""
+    if one.null != other.null:
+        return f"their null models: {one.null or 'not known'}; {other.null or 'not known'}"
+    for arm in [*one.arms, *other.arms]:
+        if one.arms.get(arm) != other.arms.get(arm):
+            return f"arm '{arm}': {one.arms.get(arm, 'not there')}; {other.arms.get(arm, 'not there')}"
+    apart = one.design and other.design and one.design != other.design  # a table made elsewhere has none
+    return f"their designs: {one.design}; {other.design}" if apart else ""
 
 
 def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
@@ -346,8 +352,41 @@ def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
 
 
 def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
+    """Concatenate tables on contrast, with the attributes that are the same wherever they are given.
+
+    `xr.concat` also aligns and copies each of them, which takes ten times as long.
+
+    Raises
+    ------
+    OutcomesError
+        If a table lacks a column of effects that another has.
+    """
     import xarray as xr
 
-    return xr.concat(
-        parts, "contrast", data_vars="minimal", coords="minimal", compat="override", combine_attrs="drop_conflicts"
-    )
+    if any("floor" in part for part in parts):
+        parts = [_with_floor(part) for part in parts]
+    columns: dict[Hashable, xr.Variable] = {}
+    attrs: dict[Any, Any] = {}
+    different = set[Any]()
+    for part in parts:
+        columns |= {name: column for name, column in part.variables.items() if name not in columns}
+        different |= {key for key, value in part.attrs.items() if attrs.setdefault(key, value) != value}
+    for name, one in columns.items():
+        if "contrast" in one.dims:
+            if lacks := [str(part["contrast"].to_numpy()[0]) for part in parts if name not in part.variables]:
+                raise OutcomesError(
+                    f"{quoted(lacks[0])} has no {name}, which others have; run all predictors in one way"
+                )
+            values = np.concatenate([part.variables[name].data for part in parts], axis=one.dims.index("contrast"))
+            columns[name] = xr.Variable(one.dims, values, one.attrs)
+    coords = {name: columns.pop(name) for name in list(columns) if any(name in part.coords for part in parts)}
+    return type(parts[0])(columns, coords, {key: value for key, value in attrs.items() if key not in different})
+
+
+def _with_floor(part: xr.Dataset) -> xr.Dataset:
+    """Return a table with the floor 0, as it counts where rounding errors of the predictor are not known."""
+    if "floor" in part:
+        return part
+    dims, sizes = ("contrast", "task"), (part.sizes["contrast"], part.sizes["task"])
+    with_floor = part.assign(floor=(dims, np.zeros(sizes)))
+    return with_floor.assign(below_floor=(dims, np.zeros(sizes, bool))) if "ace" in part else with_floor
