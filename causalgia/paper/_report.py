@@ -14,8 +14,7 @@ from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.positions import has_positions
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting.effect_rows import check_not_draws
-from causalgia.reporting.refutation_table import refutation_report
-from causalgia.reporting.verdict_sentences import tipping_report
+from causalgia.reporting.verdict_sentences import refutation_report, tipping_report
 from causalgia.schema import keeps_effects
 
 if TYPE_CHECKING:

@@ -27,9 +27,8 @@ from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
 from causalgia.reporting._trial_report import check_same_trial, estimand, shape_lines
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
-from causalgia.reporting.refutation_table import check_value
 from causalgia.reporting.table_formats import NAMES, with_minus
-from causalgia.reporting.verdict_sentences import CHANGED_OUTCOMES, is_decided
+from causalgia.reporting.verdict_sentences import CHANGED_OUTCOMES, check_value, is_decided
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
