@@ -38,8 +38,16 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
-from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences, machine_attrs
-from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
+from causalgia.protocol.lock_file import (
+    FORMAT,
+    Deviation,
+    analysis_differences,
+    arm_differences,
+    differences,
+    machine_attrs,
+    read_lock,
+    write_lock,
+)
 from causalgia.stopping import Decided, Precision
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive

@@ -1,4 +1,4 @@
-"""`verify`: deviations of a result from its protocol."""
+"""`verify`: deviations of a result from its protocol; `compare_runs`: of one run from another, bit for bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, Pr
 from causalgia.inputs import parse_json
 from causalgia.long_text import unpack_text
 from causalgia.protocol._protocol import Protocol, digests_of_run
-from causalgia.protocol.deviations import (
+from causalgia.protocol.lock_file import (
     Deviation,
     analysis_differences,
     arm_differences,
@@ -399,3 +399,141 @@ def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset
                 there=f"{other[at]} from the outcomes",
                 here=str(one[at]),
             )
+
+
+_MADE_OF = {  # in the order in which one explains the next
+    "design_fingerprint": "design",
+    "null_fingerprint": "null model",
+    "assignment": "assignment",
+    "rng": "seed",
+    "predictor_fingerprint": "predictor (its weights, code or options)",
+    "analysis": "analysis",
+}
+_VERSIONS = ("causalgia", "numpy", "python")
+_OF_MACHINES = ("torch", "threads")
+_COORDINATES = ("arm", "do", "task", "model", "unit", "parent", "assigned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """Result of `compare_runs`.
+
+    Attributes
+    ----------
+    identical
+        Whether every outcome has the same bits.
+    differs
+        The first thing that differs, with both values: of what the trial is made of, or of its coordinates; None if
+        only numbers differ, or nothing.
+    versions
+        Versions that differ; of outcomes of `Protocol.run` and of the command line, also the number of threads.
+    n_values, n_different
+        Number of outcomes, and of those whose bits differ.
+    largest, rounding
+        Largest difference between two outcomes, and the rounding error of an answer that the trial measured; None
+        where shapes differ or it was not measured.
+    """
+
+    identical: bool
+    differs: str | None
+    versions: tuple[str, ...]
+    n_values: int
+    n_different: int
+    largest: float | None
+    rounding: float | None
+
+    def __str__(self) -> str:
+        versions = f" Of then and now: {'; '.join(self.versions)}." if self.versions else ""
+        if self.identical and self.differs is None:
+            return f"Reproduced: all {self.n_values:,} outcomes have the same bits.{versions}"
+        first = f"first difference: {self.differs}" if self.differs else self._numbers()
+        if self.differs and self.largest is not None and self.n_different:
+            first += f"; {self._numbers()}"
+        if self.identical:
+            return f"The {self.n_values:,} outcomes have the same bits; {first}.{versions}"
+        return f"Not reproduced: {first}.{versions}"
+
+    def _numbers(self) -> str:
+        text = f"{self.n_different:,} of {self.n_values:,} outcomes differ, by at most {self.largest:.3g}"
+        if self.rounding is None or self.largest is None:
+            return text
+        if self.largest > 2 * self.rounding:
+            return (
+                f"{text}, more than the rounding error of two answers ({2 * self.rounding:.3g}) explains: another "
+                "device or precision, or values that were changed"
+            )
+        why = "" if self.versions else ": other threads, another processor or library give such differences"
+        return f"{text}, within the rounding error of two answers ({2 * self.rounding:.3g}){why}"
+
+
+def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
+    """Compare outcomes with those of a second run: equal bit for bit, or the first difference.
+
+    Parameters
+    ----------
+    first, second
+        Outcomes of `causalgia.run`, with the same design.
+
+    Raises
+    ------
+    OutcomesError
+        If one of them has no outcomes.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> one, other = (cg.run(design, share, rng=seed) for seed in (0, 1))
+    >>> print(compare_runs(one, one))
+    Reproduced: all 40 outcomes have the same bits.
+    >>> print(compare_runs(one, other))  # doctest: +ELLIPSIS
+    Not reproduced: first difference: seed, 0 then and 1 now; ... outcomes differ, by at most ...
+    """
+    for outcomes in (first, second):
+        if "outcome" not in outcomes:
+            raise OutcomesError("bits of outcomes are compared, and these results have no variable 'outcome'")
+    differs = _first_difference(first, second)
+    versions = tuple(
+        f"{name} {first.attrs.get(name, 'unknown')} then, {second.attrs.get(name, 'unknown')} now"
+        for name in (*_VERSIONS, *(name for name in _OF_MACHINES if name in first.attrs))
+        if first.attrs.get(name) != second.attrs.get(name)
+    )
+    one, other = (x["outcome"].to_numpy() for x in (first, second))
+    if one.shape != other.shape or one.dtype != other.dtype:
+        differs = differs or f"shape or type, {one.shape} {one.dtype} then and {other.shape} {other.dtype} now"
+        return Reproduction(
+            identical=False,
+            differs=differs,
+            versions=versions,
+            n_values=one.size,
+            n_different=one.size,
+            largest=None,
+            rounding=None,
+        )
+    bits = [np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}") for x in (one, other)]
+    n_different = int((bits[0] != bits[1]).sum())
+    floor = first["answer_floor"].sel(transform="identity") if "answer_floor" in first else None
+    return Reproduction(
+        identical=not n_different,
+        differs=differs,
+        versions=versions,
+        n_values=one.size,
+        n_different=n_different,
+        largest=float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0)),
+        rounding=None if floor is None else float(floor.max()),
+    )
+
+
+def _first_difference(first: xr.Dataset, second: xr.Dataset) -> str | None:
+    for attr, what in _MADE_OF.items():
+        then, now = first.attrs.get(attr), second.attrs.get(attr)
+        if then != now:
+            return f"{what}, {then} then and {now} now"
+    for name in _COORDINATES:
+        if (name in first.variables) != (name in second.variables):
+            return f"coordinate {name}, which one run has and the other has not"
+        if name in first.variables and not np.array_equal(first[name].to_numpy(), second[name].to_numpy()):
+            return f"coordinate {name}"
+    return None

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.mpra.counts.log_ratios import (
+from causalgia.mpra.counts.barcodes import (
     cell_ratios,
     dna_observed,
     group_sums,
@@ -23,6 +22,7 @@ from causalgia.mpra.counts.log_ratios import (
     sampling_covariance,
     silence_notes,
 )
+from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
 from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate

@@ -13,8 +13,14 @@ from causalgia.checks import as_number
 from causalgia.errors import CountsError
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._activity import aggregate
-from causalgia.mpra.counts.barcode_subsets import barcode_z, n_barcodes_observed, read_filters
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, oligo_means
+from causalgia.mpra.counts.barcodes import (
+    barcode_z,
+    cell_ratios,
+    dna_observed,
+    n_barcodes_observed,
+    oligo_means,
+    read_filters,
+)
 from causalgia.mpra.counts.replicate_faults import as_records, findings
 from causalgia.reporting import format_share
 from causalgia.schema import validate

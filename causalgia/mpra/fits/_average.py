@@ -15,10 +15,9 @@ from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import widen_standard_error
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
+from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
-from causalgia.mpra.counts.log_ratios import group_sums
-from causalgia.mpra.fits.fit_contrasts import FitRequest
-from causalgia.mpra.fits.two_way import ratio_cells
+from causalgia.mpra.fits.element_effects import FitRequest, ratio_cells
 from causalgia.notes import notes_of, with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
@@ -238,7 +237,7 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> from causalgia.mpra.fits.fit_contrasts import fit_request
+    >>> from causalgia.mpra.fits.element_effects import fit_request
     >>> counts = simulated()
     >>> columns, df = replicate_shifts(counts, fit_request(counts, control="control"))
     >>> columns["replicate_shift"][1].shape, df

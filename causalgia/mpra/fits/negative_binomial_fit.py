@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
-from causalgia.mpra.counts.log_ratios import dna_observed, group_sums
-from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
-from causalgia.mpra.fits.two_way import Layer, RatioCells, combine_layers, residual_squares
+from causalgia.mpra.counts.barcodes import dna_observed, group_sums
+from causalgia.mpra.fits.element_effects import (
+    FitRequest,
+    FittedEffects,
+    Layer,
+    RatioCells,
+    block_names,
+    combine_layers,
+    element_blocks,
+    residual_squares,
+)
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 

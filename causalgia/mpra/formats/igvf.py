@@ -16,8 +16,7 @@ from scipy import special
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.counts._activity import aggregate, calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.igvf_tables import Format, layout_of, read_table, write_table
-from causalgia.mpra.formats.text_files import construct_table, given_name
+from causalgia.mpra.formats.text_tables import Format, construct_table, given_name, layout_of, read_table, write_table
 from causalgia.schema import validate
 from causalgia.types import Array
 

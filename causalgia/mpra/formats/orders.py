@@ -18,7 +18,7 @@ from causalgia.long_text import unpack_text
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
-from causalgia.mpra.formats.text_files import (
+from causalgia.mpra.formats.text_tables import (
     check_distinguishable,
     check_names,
     check_writable,

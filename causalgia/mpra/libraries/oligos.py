@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int
 from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.counts.counts_table import insert_fingerprint
-from causalgia.mpra.libraries.backgrounds import Blocks
+from causalgia.mpra.libraries.order_plan import Blocks
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Source, as_sequences
@@ -226,57 +224,6 @@ class GivenControls:
 
     def __len__(self) -> int:
         return len(self.names)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Controls:
-    """Controls of a library: oligos that are ordered in addition to the units under their arms.
-
-    Attributes
-    ----------
-    n_scrambles
-        Negative controls: dinucleotide shuffles of the units' backgrounds.
-    positives, negatives
-        Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
-        unchanged.
-    n_duplicates
-        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0.6380f7``, ...;
-        arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0: there
-        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
-    n_promoter_only
-        Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
-        of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
-        None: six for each barcode of an oligo, or 0 where barcodes are random or the junction lacks two intended sites
-        (`causalgia.mpra.OligoRules`, ``avoid``).
-
-    Raises
-    ------
-    LibraryError
-        If a number is not a whole number of at least 0, or controls of your own are neither strings nor a path.
-
-    Examples
-    --------
-    >>> Controls(n_scrambles=50, positives={"CMV": "ACGT" * 50}).n_scrambles
-    50
-    """
-
-    n_scrambles: int = 100
-    positives: Source = ()
-    negatives: Source = ()
-    n_duplicates: int | None = None
-    n_promoter_only: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("n_scrambles", "n_duplicates", "n_promoter_only"):
-            if (value := getattr(self, name)) is not None or name == "n_scrambles":
-                as_int(value, name, least=0, error=LibraryError)
-        for name in ("positives", "negatives"):
-            value = getattr(self, name)
-            if not isinstance(value, str | PathLike | Iterable) or isinstance(value, bytes):
-                raise LibraryError(
-                    f"{name}={quoted(value)} are not sequences; give strings, names -> strings, or the path of a FASTA "
-                    "file; () for none"
-                )
 
 
 def read_controls(source: Source, what: str, *, length: int) -> GivenControls:

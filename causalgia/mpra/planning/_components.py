@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.mpra.counts._noise_model import NoiseModel
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
-from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
-from causalgia.mpra.fits.two_way import sd_or_zero
+from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
+from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
 from causalgia.schema import validate
 from causalgia.types import Array
 
