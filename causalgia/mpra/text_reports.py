@@ -55,7 +55,12 @@ def describe_fit(fit: xr.Dataset) -> str:
     ...
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
-    lines = [_fit_header(fit), *_fit_left_out_lines(fit), *_fit_noise_lines(fit)]
+    lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
+    reasons = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
+    reasons += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
+        fit.attrs["arms_left_out"]
+    )
+    lines = [_fit_header(fit), *([f"  left out: {'; '.join(reasons)}"] if reasons else []), *_fit_noise_lines(fit)]
     for name in fit["contrast"].to_numpy().astype(str).tolist():
         lines += _contrast_lines(fit.sel(contrast=[name]), name)
     return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(fit))])
@@ -72,15 +77,6 @@ def _fit_header(fit: xr.Dataset) -> str:
         f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo "
         "(median)"
     )
-
-
-def _fit_left_out_lines(fit: xr.Dataset) -> list[str]:
-    lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
-    reasons = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
-    reasons += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
-        fit.attrs["arms_left_out"]
-    )
-    return [f"  left out: {'; '.join(reasons)}"] if reasons else []
 
 
 def _fit_noise_lines(fit: xr.Dataset) -> list[str]:
@@ -153,8 +149,11 @@ def describe_concordance(concordance: xr.Dataset) -> str:
     lines: list[str] = []
     for name in concordance["contrast"].to_numpy().astype(str):
         one = concordance.sel(contrast=name)
+        n, n_parents = one["n"].item(), one["n_clusters"].item()
+        of = f" of {n_parents:,} parents" if n_parents < n else ""
         lines += [
-            _concordance_header(one, name, concordance),
+            f"{name}: {n:,} elements{of}, virtual effects on {concordance.attrs['virtual_scale']}, measured ones on "
+            f"{concordance.attrs['measured_scale']}",
             *_concordance_left_out_line(lost[printable(name)]),
             *_correlation_and_noise_lines(one),
             *_slope_lines(one),
@@ -167,15 +166,6 @@ def describe_concordance(concordance: xr.Dataset) -> str:
 def _with_ci(one: xr.Dataset, name: str) -> str:
     value, lower, upper = (one[name + end].item() for end in ("", "_lower", "_upper"))
     return f"{value:.2f} [{lower:.2f}, {upper:.2f}]"
-
-
-def _concordance_header(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
-    n, n_parents = one["n"].item(), one["n_clusters"].item()
-    of = f" of {n_parents:,} parents" if n_parents < n else ""
-    return (
-        f"{name}: {n:,} elements{of}, virtual effects on {whole.attrs['virtual_scale']}, measured ones on "
-        f"{whole.attrs['measured_scale']}"
-    )
 
 
 def _concordance_left_out_line(lost: dict[str, int | dict[str, int]]) -> list[str]:

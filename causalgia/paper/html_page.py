@@ -296,7 +296,9 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
     ]
     n, notes = len(lines), []
     if n > _MOST_ROWS:
-        size = np.argsort(-_row_sizes(lines, names), kind="stable")[:_MOST_ROWS]
+        at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in NAMES)
+        sizes = [abs(float(line[at].split()[0].replace(",", "").replace("−", "-") or 0)) for line in lines]
+        size = np.argsort(-np.array(sizes), kind="stable")[:_MOST_ROWS]
         lines = [lines[i] for i in sorted(size)]
         notes.append(f"The {_MOST_ROWS:,} largest of {n:,} effects; all are in the table of cg.tidy.")
     from markupsafe import Markup
@@ -315,11 +317,6 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
         "verdicts": [verdict for verdict in VERDICTS if any(cell.startswith(verdict) for cell in there)],
         "table_notes": notes,
     }
-
-
-def _row_sizes(lines: list[list[str]], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in NAMES)
-    return np.array([abs(float(line[at].split()[0].replace(",", "").replace("−", "-") or 0)) for line in lines])
 
 
 _NO_TABLE: dict[str, Any] = {

@@ -325,17 +325,13 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
         axes.set_ylabel(f"{len(places):,} contrasts, every {ordinal(every)} labeled", fontsize=8, color=GRAY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
-        _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
-
-
-def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
-    """Write short do-notation under each name; a shared control is named on the axis."""
-    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
-    look |= AS_IT_IS
-    beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    written = _short_do({name: do[name] or "" for name in places})
-    for name, done in written.items():
-        axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
+        do = {row["contrast"]: row["do"] for row in table}
+        look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
+        look |= AS_IT_IS
+        beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+        written = _short_do({name: do[name] or "" for name in places})
+        for name, done in written.items():
+            axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
 
 
 def _short_do(do: dict[str, str]) -> dict[str, str]:

@@ -32,8 +32,6 @@ from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
 
 
 _COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
@@ -171,27 +169,16 @@ def draw_logo(axes: Axes, heights: Array, letters: list[str], positions: list[An
 
 
 def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
-    from matplotlib.patches import PathPatch
-
-    shape = _letter_outline(letter)
-    path = _fit_to_box(shape, place, bottom, top).transform_path(shape)
-    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
-
-
-def _letter_outline(letter: str) -> TextPath:
     from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath
-
-    return TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-
-
-def _fit_to_box(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
-    """Return the transform that fits a letter to its box."""
     from matplotlib.transforms import Affine2D
 
+    shape = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     box = shape.get_extents()
-    out = Affine2D().translate(-box.x0, -box.y0).scale(_WIDTH / box.width, (top - bottom) / box.height)
-    return out.translate(place - _WIDTH / 2, bottom)
+    to_box = Affine2D().translate(-box.x0, -box.y0).scale(_WIDTH / box.width, (top - bottom) / box.height)
+    path = to_box.translate(place - _WIDTH / 2, bottom).transform_path(shape)
+    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
 
 
 def _finish_logo(axes: Axes, heights: Array, positions: list[Any]) -> None:

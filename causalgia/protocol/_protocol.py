@@ -436,13 +436,15 @@ class Protocol:
         if self.predictor_scale is not None:
             predictor["scale"] = self.predictor_scale
         analysis = {name: as_plain(name, getattr(self.analysis, name)) for name in Analysis.__dataclass_fields__}
+        torch = sys.modules.get("torch")
+        made_with = {"causalgia": causalgia.__version__, "python": platform.python_version(), "numpy": np.__version__}
         return {
             "protocol": {"format": FORMAT, "locked": locked},
             "design": design,
             "question": {"estimand": self.estimand, "contrasts": list(self.contrasts)},
             "analysis": {name: value for name, value in analysis.items() if value is not None},
             "predictor": predictor,
-            "made_with": _versions(),
+            "made_with": made_with if torch is None else {**made_with, "torch": str(torch.__version__)},
             **({} if trial is None else {"trial": {"toml": trial}}),
         }
 
@@ -588,10 +590,3 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
             f"until = {quoted(text)} is not a stopping rule that can be written down; give cg.Precision or cg.Decided "
             "with numbers and text"
         ) from error
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what made the lock: facts that are not compared."""
-    torch = sys.modules.get("torch")
-    found = {"causalgia": causalgia.__version__, "python": platform.python_version(), "numpy": np.__version__}
-    return found if torch is None else {**found, "torch": str(torch.__version__)}

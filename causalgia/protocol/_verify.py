@@ -254,7 +254,12 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
         fewer_looks = protocol.until is not None and n <= protocol.n_units
         found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
     elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
-        found += differences(terms, _stored_numbers(results), where)
+        plain = parse_json(
+            unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
+        )
+        names = ("n_units", "reserve")
+        stored = {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
+        found += differences(terms, stored, where)
     elif (
         "n_units" in results
         and protocol.until is None
@@ -275,15 +280,6 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
     yield from found
     if not found:
         yield from _stored_design(protocol, results, where)
-
-
-def _stored_numbers(results: xr.Dataset) -> dict[str, Any]:
-    """Return the numbers of the design that is kept with a result, as far as it has them."""
-    plain = parse_json(
-        unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
-    )
-    names = ("n_units", "reserve")
-    return {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
 
 
 def _stored_design(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:

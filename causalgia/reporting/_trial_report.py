@@ -160,10 +160,11 @@ def estimand(estimates: xr.Dataset) -> str:
     method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
     second = [count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
+    do = {row["contrast"]: row["do"] for row in rows_of(estimates) if row["do"] and not row["placebo_word"]}
     sentences = [
         first,
         f"{facts[0].upper()}{facts[1:]}." if facts else "",
-        _in_do_notation(rows_of(estimates)),
+        "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else "",
         defined,
     ]
     if together:
@@ -286,12 +287,6 @@ def versus(attrs: Mapping[Any, Any]) -> str:
 
 def _quote_if_spaced(name: str) -> str:
     return f"'{name}'" if " " in name else name
-
-
-def _in_do_notation(table: list[Row]) -> str:
-    """Return the contrasts in do-notation, if they are few; placebo words are left out."""
-    do = {row["contrast"]: row["do"] for row in table if row["do"] and not row["placebo_word"]}
-    return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
 
 def population_text(estimates: xr.Dataset) -> str:

@@ -232,7 +232,11 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     direction_only, region = row["rope_lower"] == row["rope_upper"], f"the ROPE {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row, attrs)
+        if _lacks_backgrounds(row, attrs):
+            needed = math.ceil(3 / float(attrs["rare"]) - _ROUNDING)
+            cure = f": {_missed(row['missed_share'], row)}; it takes {needed:,} independent backgrounds"
+        else:
+            cure = _more_units_clause(row, attrs)
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs, clause=True)
     missable = verdict == "negligible" and bool(row.get("missed_share"))
@@ -246,11 +250,6 @@ def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool
     if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
         return False
     return bool(row["rope_lower"] < row.get("lower", -math.inf) and row.get("upper", math.inf) < row["rope_upper"])
-
-
-def _missing_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    needed = math.ceil(3 / float(attrs["rare"]) - _ROUNDING)
-    return f": {_missed(row['missed_share'], row)}; it takes {needed:,} independent backgrounds"
 
 
 def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:

@@ -143,13 +143,23 @@ def prediction_powered(
     ice = select_task(validate(virtual, "effects"), task)["ice"]
     f = ice.mean("model") if "model" in ice.dims else ice
     y, controls = _drop_control_units(_measured_effects(measured))
-    noise = _replicate_noise(measured, y)
+    if "ice" in measured:
+        noise = {
+            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
+            for name in _contrast_names(y)
+        }
+    else:
+        noise = dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
     names = match_contrasts(_contrast_names(f), _contrast_names(y), pairs)
     units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
     predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
     for side, values in (("virtual", predicted), ("measured", y.to_numpy())):
-        _check_squares(values, side)
+        largest = float(np.abs(values).max(initial=0.0))
+        if largest > LARGEST or 0 < largest < 1 / LARGEST:
+            raise OutcomesError(
+                f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
+            )
     few, many = predicted[units.places], predicted[~units.measured]
     conditions["draw"] = check_draw(few, many, units.cluster, units.cluster_rest, list(names))
     answers = []
@@ -202,25 +212,6 @@ def _measured_effects(measured: Any) -> xr.DataArray:
     if not np.isfinite(found.to_numpy()).all():
         raise OutcomesError("measured: an effect is not finite; leave the unit out, or repair it where it arose")
     return found
-
-
-def _check_squares(effects: Array, side: str) -> None:
-    """Raise OutcomesError for effects whose squares leave the floats, and with them their correlation."""
-    largest = float(np.abs(effects).max(initial=0.0))
-    if largest > LARGEST or 0 < largest < 1 / LARGEST:
-        raise OutcomesError(
-            f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
-        )
-
-
-def _replicate_noise(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
-    """Return the shared noise of replicates by contrast, from the fit or from the replicates of units."""
-    if "ice" in measured:
-        return {
-            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
-            for name in _contrast_names(y)
-        }
-    return dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
 
 
 def _contrast_names(effects: xr.DataArray) -> list[str]:

@@ -96,7 +96,11 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     if len(rows) != int(np.prod(shape)):
         raise _incomplete_error(elements, element, arm, arms)
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
-    outcomes = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
+    dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))
+    axes: dict[str, Any] = {"unit": elements, "task": list(predictor.tasks), **arm_coordinates(arms)}
+    if predictor.models is not None:
+        axes["model"] = list(predictor.models)
+    outcomes = xr.Dataset({"outcome": (dims, outcome)}, coords=axes)
     of_unit = rows[order[:: 1 if parallel else len(arms)]]
     coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[of_unit].astype(float))}
     coords["parent"] = ("unit", library["parent"].to_numpy()[of_unit].astype(str))
@@ -175,13 +179,3 @@ def _predict_inserts(predictor: Predictor, tokens: Tokens, names: Names) -> NDAr
         raise PredictorError(f"inserts with flanks of {tokens.shape[1]} bp: {error}") from error
     every: NDArray[Any] = predicted[numbers]
     return every
-
-
-def _outcomes_dataset(
-    outcome: NDArray[Any], predictor: Predictor, arms: tuple[Arm, ...], elements: Names, *, parallel: bool
-) -> xr.Dataset:
-    dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))
-    coords: dict[str, Any] = {"unit": elements, "task": list(predictor.tasks), **arm_coordinates(arms)}
-    if predictor.models is not None:
-        coords["model"] = list(predictor.models)
-    return xr.Dataset({"outcome": (dims, outcome)}, coords=coords)

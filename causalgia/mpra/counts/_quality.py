@@ -358,18 +358,15 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     for i, least in enumerate(floor):
         above = dna >= least
         size = np.bincount(of[above], minlength=n)[there]
-        within = _within_oligo_variance(x[above], of[above], n)
+        # variance of barcodes within oligos; inf where no oligo has two
+        ratio, oligo = x[above], of[above]
+        per_oligo = np.bincount(oligo, minlength=n)
+        level = np.bincount(oligo, ratio, n) / np.maximum(per_oligo, 1)
+        df = int((per_oligo[per_oligo > 0] - 1).sum())
+        within = float(((ratio - level[oligo]) ** 2).sum() / df) if df else float("inf")
         left_out[i], oligos[i] = 1 - above.mean() if len(above) else 0.0, (size == 0).mean() if len(size) else 0.0
         own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
         error[i] = np.minimum(own, between).mean() if len(size) else 0.0
     least_error = error.min()
     relative = error / least_error if least_error > 0 else np.ones_like(error)
     return Floors(floor, left_out, oligos, relative)
-
-
-def _within_oligo_variance(x: Array, of: Ints, n: int) -> float:
-    """Return the variance of barcodes within oligos; inf where no oligo has two."""
-    size = np.bincount(of, minlength=n)
-    mean = np.bincount(of, x, n) / np.maximum(size, 1)
-    df = int((size[size > 0] - 1).sum())
-    return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")

@@ -386,7 +386,14 @@ def counts_of(
             **{name: ("oligo", side[name].to_numpy().astype(str)) for name in SIDE_COLUMNS[1:]},
         },
     )
-    _check_libraries_read(counts)
+    for name in ("dna", "rna"):
+        total = counts[f"{name}_total"]
+        if not total.all():
+            i = int(np.argmin(total.to_numpy()))
+            of = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
+            raise CountsError(
+                f"{name.upper()} of {of} has no read at all; leave the replicate out, or correct its column"
+            )
     return validate(annotate(counts.assign_attrs(library_attrs(side_table))), "counts")
 
 
@@ -426,14 +433,3 @@ def _as_count_cells(
             "0, below 2^53), not normalized"
         )
     return cells.astype(np.int64), present
-
-
-def _check_libraries_read(counts: xr.Dataset) -> None:
-    for name in ("dna", "rna"):
-        total = counts[f"{name}_total"]
-        if not total.all():
-            i = int(np.argmin(total.to_numpy()))
-            of = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
-            raise CountsError(
-                f"{name.upper()} of {of} has no read at all; leave the replicate out, or correct its column"
-            )

@@ -97,37 +97,30 @@ def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None 
     doi:10.1093/biomet/80.1.27.
     """
     cells, sd_shared = remove_shared_noise(model_cells(counts, request))
-    measured = _measured_layers(cells)
-    first = [np.full(len(request.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
-    responses = first_responses(cells)
-    for _ in range(2):
-        responses = set_cell_noise(cells, respond(cells, responses, *first))
-    grid = _coarse_grid(measured)
-    pilot = _learn_layers(cells, responses, grid, client)
-    responses = respond(cells, responses, *_expected_variances(pilot, grid))
-    grid = _fine_grid(pilot, grid)
-    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
-    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
-
-
-def _measured_layers(cells: CountCells) -> tuple[bool, bool]:
-    """Return whether barcodes, and replicates, repeat in some oligo; raise CountsError if neither does."""
     barcodes, replicates = bool((np.diff(cells.start) > 1).any()), int(cells.used.any(axis=0).sum()) > 1
     if not barcodes and not replicates:
         raise CountsError(
             "one barcode an oligo in one replicate: nothing repeats, so no noise can be measured; "
             "give more barcodes or more replicates"
         )
-    return barcodes, replicates
-
-
-def _coarse_grid(measured: tuple[bool, bool]) -> Grid:
-    """Return a coarse grid over all plausible standard deviations; a single 0 for an unmeasured layer."""
+    first = [np.full(len(request.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
+    responses = first_responses(cells)
+    for _ in range(2):
+        responses = set_cell_noise(cells, respond(cells, responses, *first))
+    # a coarse grid over all plausible standard deviations; a single 0 for a layer that is not measured
+    layers = zip((SD_BARCODE, SD_REPLICATE), COARSE, (barcodes, replicates), strict=True)
     nodes = [
         np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
-        for (low, high), step, known in zip((SD_BARCODE, SD_REPLICATE), COARSE, measured, strict=True)
+        for (low, high), step, known in layers
     ]
-    return Grid(*nodes)
+    grid = Grid(*nodes)
+    pilot = _learn_layers(cells, responses, grid, client)
+    tb, tr = _grid_variances(grid)
+    expected = pilot.of_elements.sum(axis=2) @ tb, pilot.of_elements.sum(axis=1) @ tr
+    responses = respond(cells, responses, *expected)
+    grid = _fine_grid(pilot, grid)
+    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
+    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
 def _fine_grid(pilot: LearntNoise, grid: Grid) -> Grid:
@@ -189,12 +182,6 @@ def _grid_variances(grid: Grid) -> tuple[Array, Array]:
     return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
 
 
-def _expected_variances(noise: LearntNoise, grid: Grid) -> tuple[Array, Array]:
-    """Return the expected variance of each layer, shape ``(E,)`` each."""
-    barcode, replicate = _grid_variances(grid)
-    return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
-
-
 def _fit_effects(
     cells: CountCells, responses: Responses, noise: LearntNoise, grid: Grid, request: FitRequest, client: Client | None
 ) -> FittedEffects:
@@ -210,10 +197,13 @@ def _fit_effects(
     mean, beyond = (np.concatenate(parts) for parts in zip(*found, strict=True))
     se, df = student_from_half_widths(beyond[..., 0], beyond[..., 1])
     of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
+    first = cells.start[:-1]
+    lost = np.add.reduceat(np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first)
+    silent = np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
     variables = {
         "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
         "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
-        "silent": (("element", "arm"), _silent_shares(cells, responses)),
+        "silent": (("element", "arm"), silent),
     }
     return FittedEffects(mean / LOG2, se / LOG2, df, variables, _model_attrs(cells, responses, noise, grid))
 
@@ -224,13 +214,6 @@ def student_from_half_widths(outer: Array, far: Array) -> tuple[Array, Array]:
     ratios = stdtrit(df, 1 - TAILS[1] / 2) / stdtrit(df, 1 - TAILS[0] / 2)
     found = np.interp(-far / outer, -ratios, df)
     return outer / stdtrit(found, 1 - TAILS[0] / 2), found
-
-
-def _silent_shares(cells: CountCells, responses: Responses) -> Array:
-    """Return the share of each oligo's cells that are silent, shape ``(E, A)``."""
-    first = cells.start[:-1]
-    lost = np.add.reduceat(np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first)
-    return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
 
 
 def _model_attrs(
@@ -352,7 +335,10 @@ def learn_noise(density: Array, grid: Grid) -> LearntNoise:
             return 1e10
         return -prior - float(np.log(np.maximum(few @ grid_prior(x, grid).ravel(), 1e-300)).sum())
 
-    draws, weights = _sample_hyperparameters(loss, _initial_guess(L, grid))
+    total = np.log(np.maximum(L, 1e-300)).sum(0).reshape(len(grid.barcode), len(grid.replicate))
+    i, j = np.unravel_index(int(total.argmax()), total.shape)
+    at = [max(nodes[k], np.log(LEAST)) for nodes, k in ((grid.barcode, i), (grid.replicate, j))]
+    draws, weights = _sample_hyperparameters(loss, np.array([at[0], np.log(0.3), at[1], np.log(0.3), 0.5]))
     tables = np.stack([grid_prior(x, grid).ravel() for x in draws])
     W = L * ((weights / np.maximum(L @ tables.T, 1e-300)) @ tables)
     W /= W.sum(axis=1, keepdims=True)
@@ -397,21 +383,16 @@ def _log_prior(x: Array) -> float:
     return float(medians + spreads - 0.5 * a * a)
 
 
-def _initial_guess(L: Array, grid: Grid) -> Array:
-    """Return a first guess: the pair with the largest total density, one spread, some correlation."""
-    total = np.log(np.maximum(L, 1e-300)).sum(0).reshape(len(grid.barcode), len(grid.replicate))
-    i, j = np.unravel_index(int(total.argmax()), total.shape)
-    at = [max(nodes[k], np.log(LEAST)) for nodes, k in ((grid.barcode, i), (grid.replicate, j))]
-    return np.array([at[0], np.log(0.3), at[1], np.log(0.3), 0.5])
-
-
 def _sample_hyperparameters(loss: _Loss, start: Array) -> tuple[Array, Array]:
     """Return points of the parameters' posterior and their weights."""
     simplex = start + np.vstack([np.zeros(5), np.diag([0.3, 0.5, 0.3, 0.5, 0.5])])
     mode = np.asarray(optimize.fmin(loss, start, initial_simplex=simplex, maxfun=600, xtol=1e-2, ftol=1e-2, disp=False))
     values, vectors = np.linalg.eigh(_curvature(loss, mode))
     scale = vectors / np.sqrt(np.maximum(values, 1 / FLATTEST**2))
-    normal = _quasi_normal(N_DRAWS, 5)
+    # quasi-random normal deviates in 5 dims (an additive recurrence), always the same
+    root = optimize.brentq(lambda x: x**6 - x - 1, 1.0, 2.0)
+    steps = root ** -np.arange(1.0, 6)
+    normal = np.asarray(ndtri((0.5 + np.arange(1, N_DRAWS + 1)[:, None] * steps) % 1.0))
     draws = mode + WIDER * normal @ scale.T
     log = np.array([-loss(x) for x in draws]) + 0.5 * (normal**2).sum(1)
     weights = np.exp(log - log.max())
@@ -428,10 +409,3 @@ def _curvature(loss: _Loss, at: Array) -> Array:
             both = loss(at + a + b) + loss(at - a - b) + 2 * here - up[i] - down[i] - up[j] - down[j]
             H[i, j] = H[j, i] = both / (2 * STEP**2) if i != j else (up[i] + down[i] - 2 * here) / STEP**2
     return np.where(np.isfinite(H) & (np.abs(H) < 1e8), H, 0.0)
-
-
-def _quasi_normal(n: int, d: int) -> Array:
-    """Return n quasi-random normal deviates in d dims (an additive recurrence), always the same."""
-    root = optimize.brentq(lambda x: x ** (d + 1) - x - 1, 1.0, 2.0)
-    steps = root ** -np.arange(1.0, d + 1)
-    return np.asarray(ndtri((0.5 + np.arange(1, n + 1)[:, None] * steps) % 1.0))

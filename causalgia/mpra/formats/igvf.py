@@ -416,7 +416,14 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
         known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
         raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
     one = fit.sel(contrast=contrast)
-    alleles = _allele_oligos(library)
+    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
+    if "SPDI" not in library:
+        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
+    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
+    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
+    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
+    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
+    alleles = first.join(oligos)
     one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
     if not one.sizes["element"]:
         raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
@@ -458,18 +465,6 @@ def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.Dat
     bed = places.assign(name=table[name], score=score, strand="+")
     whole = pd.concat([bed, table.drop(columns=name)], axis=1)
     return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
-
-
-def _allele_oligos(library: xr.Dataset) -> pd.DataFrame:
-    """Return SPDI, variant_pos and the two oligos of each element that is a variant."""
-    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
-    if "SPDI" not in library:
-        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
-    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
-    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
-    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
-    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
-    return first.join(oligos)
 
 
 def minus_log10(log_p: Array) -> Array:

@@ -277,7 +277,13 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     names = lines[0].split("\t") if layout.header else list(layout.columns)
     _check_columns(names, layout, f"{path}: line 1: {format}")
     rows = lines[1:] if layout.header else lines
-    _check_widths(rows, len(names), layout, str(path))
+    for number, row in enumerate(rows, 2 if layout.header else 1):
+        n = row.count("\t") + 1
+        if n != len(names):
+            raise layout.error(
+                f"{path}: line {number}: {n} cells where there are {len(names)} columns; an empty cell keeps its tab, at "
+                "the end of a line too: do not strip lines"
+            )
     cells = list(zip(*(row.split("\t") for row in rows), strict=True)) if rows else [()] * len(names)
     _check_unique(cells, names, layout, str(path))
     return pd.DataFrame(
@@ -321,17 +327,6 @@ def _check_columns(names: list[str], layout: Layout, place: str) -> None:
     for prefix, _ in layout.repeated:
         if not any(name.startswith(prefix) for name in names):
             raise layout.error(f"{place}: no column {prefix}<replicate>; there is one a replicate")
-
-
-def _check_widths(rows: list[str], width: int, layout: Layout, place: str) -> None:
-    first = 2 if layout.header else 1
-    for number, row in enumerate(rows, first):
-        if row.count("\t") != width - 1:
-            n = row.count("\t") + 1
-            raise layout.error(
-                f"{place}: line {number}: {n} cells where there are {width} columns; an empty cell keeps its tab, at "
-                "the end of a line too: do not strip lines"
-            )
 
 
 def _check_cells(texts: Iterable[str], name: str, kind: CellKind, layout: Layout, place: str) -> None:

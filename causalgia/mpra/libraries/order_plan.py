@@ -340,7 +340,7 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, n_redraws: int
     """
     drawing = _Drawing(design, checker, key, controls)
     while (bad := drawing.failing_units()).size:
-        again = drawing.redrawable(bad, n_redraws)
+        again = bad[(drawing.draws[bad] < n_redraws) & ~drawing.stuck[bad]]  # a fixed arm never changes
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
         drawing.give_up(np.setdiff1d(bad, again))
@@ -368,7 +368,7 @@ class _Drawing:
         self.draws, self.n_draws = np.zeros(n, np.int64), 0
         self._backgrounds = np.empty((n, length), np.uint8)
         self._inserts = np.empty((len(design.named_arms), n, length), np.uint8)
-        self._in, self._breaks, self._stuck = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
+        self._in, self._breaks, self.stuck = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
         self._counted: Counter[tuple[str, str]] = Counter()
         self._dropped: dict[int, str] = {}
         self.draw(np.arange(n), np.zeros(n, np.int64))
@@ -383,7 +383,7 @@ class _Drawing:
         broken = self._rules_broken(self._inserts[:, units])
         self._count(broken)
         self._breaks[units] = breaks_any(broken, len(units))
-        self._stuck[units] |= breaks_any({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
+        self.stuck[units] |= breaks_any({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
 
     def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, Tokens]:
         """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
@@ -402,12 +402,8 @@ class _Drawing:
         """Return the units that break a rule or repeat an earlier insert."""
         repeats = self._repeats()
         self._count(repeats)
-        self._stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
+        self.stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
         return np.flatnonzero((self._breaks | breaks_any(repeats, len(self._in))) & self._in)
-
-    def redrawable(self, units: Ints, n_redraws: int) -> Ints:
-        """Return the units that a redraw may help: not those that fail in an arm that never changes."""
-        return units[(self.draws[units] < n_redraws) & ~self._stuck[units]]
 
     def _repeats(self) -> dict[str, Mask]:
         """Return which inserts occurred before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
@@ -435,20 +431,16 @@ class _Drawing:
             raise self._never_good(int(units[0]), units.size)
         repeats = self._repeats()
         for unit in units.tolist():
-            self._dropped[unit] = self._reasons(unit, repeats)
+            found = {rule: broken[:, 0] for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()}
+            found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
+            names = np.asarray(self._design.arm_names)
+            reasons = "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
+            self._dropped[unit] = reasons + (f" (the last of {self.draws[unit] + 1} draws)" if self.draws[unit] else "")
         self._in[units] = False
-
-    def _reasons(self, unit: int, repeats: dict[str, Mask]) -> str:
-        """Return the rules that a unit breaks, in which arms, and its number of draws."""
-        found = {rule: broken[:, 0] for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()}
-        found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
-        names = np.asarray(self._design.arm_names)
-        reasons = "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
-        return reasons + (f" (the last of {self.draws[unit] + 1} draws)" if self.draws[unit] else "")
 
     def _never_good(self, unit: int, n_units: int) -> LibraryError:
         """Return the error with the rules that the draws of a unit broke, in which arms and how often."""
-        n = 1 if self._stuck[unit] else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
+        n = 1 if self.stuck[unit] else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
         inserts = np.concatenate([self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1)
         broken = {**self._rules_broken(inserts), **self._repeats_of(unit, inserts)}
         counts = Counter({(rule, i): int(times) for rule, b in broken.items() for i, times in enumerate(b.sum(axis=1))})
