@@ -71,9 +71,7 @@ from causalgia.errors import DesignError, OutcomesError, shell_word
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.predict import Predictor
     from causalgia.reporting import Rows
-    from causalgia.trial_file import TrialSpec
 
 _DEMO = "demo"
 
@@ -275,7 +273,14 @@ def check(
     spec = read_spec(spec_file)
     predictor = load_spec_predictor(spec, spec_file, device)
     check_tasks(spec, predictor, spec_file)
-    code = print_check(spec, predictor)
+    from causalgia._check import check
+
+    control, design = spec.analysis.control, spec.design
+    if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
+        design = replace(design, contrasts=str(control))
+    found = check(design, predictor)
+    echo(in_shell(str(found)))
+    code = 0 if found.ok else 1
     check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer
     raise typer.Exit(code)
 
@@ -528,22 +533,3 @@ def _print_and_draw(
     finally:
         drawn = select_tasks(estimates if decisions is None else decisions, task or None, place="--")
         save_forest(drawn, folder / FOREST, truth=truth)
-
-
-def print_check(spec: TrialSpec, predictor: Predictor) -> int:
-    """Check the predictor of a trial, print the report and return the exit code.
-
-    Returns
-    -------
-    int
-        0, or 1 where something failed.
-    """
-    from causalgia._check import check
-
-    control = spec.analysis.control
-    design = spec.design
-    if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
-        design = replace(design, contrasts=str(control))
-    found = check(design, predictor)
-    echo(in_shell(str(found)))
-    return 0 if found.ok else 1

@@ -292,7 +292,8 @@ class OneLineGroup(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
                 typer.echo(error.format_message())
                 sys.exit(0)
-            path = error.ctx.command_path if getattr(error, "ctx", None) is not None else _command.get()
+            context = getattr(error, "ctx", None)
+            path = _command.get() if context is None else context.command_path
             message = str(error.format_message()).rstrip(".")
             for pattern, plain in _PLAIN.items():
                 message = re.sub(pattern, plain, message)

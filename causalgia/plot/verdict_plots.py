@@ -92,7 +92,12 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     beyond = ~np.isfinite(height)
     y = np.where(beyond, top, height)
     center = null_value(table)
-    _shade_rope(axes, one)
+    if "rope_lower" in one:
+        low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
+        several = np.ptp(low) > 0 or np.ptp(high) > 0
+        if low.max() < high.min():
+            shared = "ROPE that all contrasts share" if several else "ROPE"
+            axes.axvspan(low.max(), high.min(), color=ROPE, lw=0, zorder=0.5, label=shared)
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(len(ace), "")
     at = _thinned(np.abs(ace - center))
     drawn = np.zeros(len(ace), dtype=bool)
@@ -169,17 +174,6 @@ def _thinned(size: Array) -> NDArray[np.int64]:
     order = np.argsort(-size, kind="stable")
     rest = order[_LARGEST:][:: -(-(n - _LARGEST) // (_MOST_POINTS - _LARGEST))]
     return np.sort(np.concatenate([order[:_LARGEST], rest]))
-
-
-def _shade_rope(axes: Axes, one: xr.Dataset) -> None:
-    """Shade the ROPE; where it differs between contrasts, the part that all share."""
-    if "rope_lower" not in one:
-        return
-    low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
-    several = np.ptp(low) > 0 or np.ptp(high) > 0
-    if low.max() < high.min():
-        label = "ROPE that all contrasts share" if several else "ROPE"
-        axes.axvspan(low.max(), high.min(), color=ROPE, lw=0, zorder=0.5, label=label)
 
 
 def equivalence(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:

@@ -167,7 +167,16 @@ class Protocol:
         until: Precision | Decided | None = None,
     ) -> None:
         check_design(design, predictor, "Protocol(design, analysis, predictor=)")
-        requested = _as_analysis(analysis, design)
+        planned = design.planned() if analysis is None else analysis
+        if not isinstance(planned, Analysis):
+            what = "none was given" if planned is None else f"not {type(planned).__name__}"
+            raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
+        requested = planned.asking(design.analysis_fields)
+        if not requested.asks:
+            raise DesignError(
+                "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
+                "cg.Analysis, or contrasts= in cg.Design"
+            )
         facts = _predictor_facts(predictor)
         check_analysis(requested, design, facts["tasks"])
         coords = xr.Dataset(coords=arm_coordinates(design.named_arms))
@@ -504,20 +513,6 @@ def digests_of_run(results: xr.Dataset) -> tuple[str | None, str] | None:
 def utc_now() -> str:
     """Return the time in UTC to the second, such as ``2026-11-22T20:50:00Z``."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _as_analysis(analysis: object, design: Design) -> Analysis:
-    planned = design.planned() if analysis is None else analysis
-    if not isinstance(planned, Analysis):
-        what = "none was given" if planned is None else f"not {type(planned).__name__}"
-        raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
-    requested = planned.asking(design.analysis_fields)
-    if not requested.asks:
-        raise DesignError(
-            "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
-            "cg.Analysis, or contrasts= in cg.Design"
-        )
-    return requested
 
 
 def _predictor_facts(predictor: object) -> dict[str, Any]:

@@ -163,7 +163,17 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
             f"verify takes a Dataset of a trial or the folder of its results, not {type(results).__name__}: "
             "cg.verify('lock.toml', outcomes)"
         )
-    found = _of_folder(Path(results))
+    folder = Path(results)
+    found: dict[str, xr.Dataset] = {}
+    for name, kind in _FILES.items():
+        if not (folder / name).exists():
+            continue
+        found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
+    if "outcomes" not in found:
+        raise OutcomesError(
+            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml "
+            f"--out {shell_word(folder)}"
+        )
     rows = [row for kind, dataset in found.items() for row in _of_dataset(protocol, dataset, kind)]
     rows += _recomputed(found)
     return Verification(protocol=protocol, compared=tuple(found), deviations=tuple(rows))
@@ -182,21 +192,6 @@ def _kind_of(results: xr.Dataset) -> str:
         f"this Dataset has {', '.join(map(str, results.data_vars)) or 'nothing'}, and verify takes outcomes, effects, "
         "estimates or decisions of a trial"
     )
-
-
-def _of_folder(folder: Path) -> dict[str, xr.Dataset]:
-    """Return the Datasets in a folder of the command line, by kind."""
-    found: dict[str, xr.Dataset] = {}
-    for name, kind in _FILES.items():
-        if not (folder / name).exists():
-            continue
-        found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
-    if "outcomes" not in found:
-        raise OutcomesError(
-            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml "
-            f"--out {shell_word(folder)}"
-        )
-    return found
 
 
 def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:

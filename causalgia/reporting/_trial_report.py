@@ -209,19 +209,17 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     at = f" ({percent(level)})" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
-    verdict = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
+    verdict = ""
+    if is_decided(estimates):  # "; 5,000 units in 500 clusters, exploratory"
+        units = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+        if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+            units += f" in {row['n_clusters']:,} clusters"
+        exploratory = "; exploratory" if attrs.get("exploratory") else ""
+        verdict = f"; {verdict_in_words(row, attrs)}{units}{exploratory}"
     claim = (
         f"ACE on {scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."
-
-
-def _units_clause(row: Row, attrs: Mapping[Any, Any]) -> str:
-    """Return "; 5,000 units in 500 clusters, exploratory"."""
-    clause = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
-    if clause and row.get("n_clusters", row["n_units"]) != row["n_units"]:
-        clause += f" in {row['n_clusters']:,} clusters"
-    return clause + ("; exploratory" if attrs.get("exploratory") else "")
 
 
 def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:

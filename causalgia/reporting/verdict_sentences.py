@@ -64,23 +64,23 @@ verdict.
     region = f"ROPE (region of practical equivalence), {rope}"
     if _is_point(rope):
         region = "direction alone" if rope == "0" else f"direction alone (no effect is {rope})"
-    lines = [_model_sentence(attrs) if model else "", f"Verdicts on the {region}: {_error_control(attrs)}."]
+    lines = [f"Verdicts on the {region}: {_error_control(attrs)}."]
+    if model and attrs.get("evidence") == "posterior":
+        law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
+        of_model = law_and_engine and f" ({law_and_engine})"
+        lines.insert(0, f"ACE here is the posterior mean of a hierarchical model{of_model}.")
     lines += [_ATOM] if "p_zero" in decisions else []
-    lines += [*_missed_effect_notes(decisions), *_cautions(attrs)]
+    lines += _missed_effect_notes(decisions)
+    lines += [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
+    if attrs.get("converged") == "no":
+        lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
+    lines += [f"Without spread: {attrs['exact']}."] if attrs.get("exact") else []
     return "\n".join(line for line in lines if line)
 
 
 def _is_point(rope: str) -> bool:
     """Return whether the region is a single number, the value of no effect."""
     return rope.lstrip("-").replace(".", "", 1).isdigit()
-
-
-def _model_sentence(attrs: Mapping[Any, Any]) -> str:
-    """Return a sentence on the hierarchical model that shrinks the effects, if there is one."""
-    if attrs.get("evidence") != "posterior":
-        return ""
-    law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
-    return f"ACE here is the posterior mean of a hierarchical model{law_and_engine and f' ({law_and_engine})'}."
 
 
 def _error_control(attrs: Mapping[Any, Any]) -> str:
@@ -125,7 +125,14 @@ def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
     if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
     if attrs["rare"] == "none" or "missed_share" not in decisions:
-        return [] if attrs.get("target") == "units" else [_rare_effects_note(decisions)]
+        if attrs.get("target") == "units":
+            return []
+        if not (few := few_real_sequences(decisions)):
+            return ["Assuming no rare, large effects."]
+        return [
+            f"Assuming no rare, large effects: {few:,} real sequences cannot show effects on fewer than "
+            f"{300 / few:.2g} % of such sequences."
+        ]
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
@@ -151,26 +158,6 @@ def _missed(share: float, row: Mapping[str, Any]) -> str:
     n = row.get("n_clusters", row["n_units"])
     noun = f"{'unit' if n == row['n_units'] else 'cluster'}{'s' if n != 1 else ''}"
     return f"with {n:,} {noun}, effects confined to part of the population would be missed"
-
-
-def _rare_effects_note(decisions: xr.Dataset) -> str:
-    """Return the assumption of no rare, large effects, with its limit for few real sequences."""
-    n = few_real_sequences(decisions)
-    if not n:
-        return "Assuming no rare, large effects."
-    return (
-        f"Assuming no rare, large effects: {n:,} real sequences cannot show effects on fewer than {300 / n:.2g} % of "
-        "such sequences."
-    )
-
-
-def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
-    lines = [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
-    if attrs.get("converged") == "no":
-        lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
-    if attrs.get("exact"):
-        lines.append(f"Without spread: {attrs['exact']}.")
-    return lines
 
 
 CHANGED_OUTCOMES = (

@@ -180,6 +180,12 @@ def _experiment_starter(kind: str) -> str:
         default = takes["n_units"].default
         n_units = "# n_units =                # backgrounds; default: all\n"
         n_units = n_units if default is None else f"n_units = {default}             # backgrounds\n"
+    rope = ""
+    if "rope" in takes:
+        rope = (
+            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone\n"
+            f"rope = {toml_value(example.settings.get('rope', takes['rope'].default))}\n"
+        )
     parts = [
         "".join(_comment(line) for line in lines),
         f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n',
@@ -187,7 +193,7 @@ def _experiment_starter(kind: str) -> str:
         _null_table(takes),
         f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
         "[analysis]                 # default: the experiment's own; fixed before the outcomes are seen\n"
-        + _rope_lines(takes, example.settings)
+        + rope
         + _ANALYSIS,
     ]
     return "\n".join(part for part in parts if part)
@@ -207,28 +213,16 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
-def _rope_lines(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
-    if "rope" not in takes:
-        return ""
-    rope = example.get("rope", takes["rope"].default)
-    lines = "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone"
-    return f"{lines}\nrope = {toml_value(rope)}\n"
-
-
 def _setting_text(setting: Setting) -> str:
-    lines = _comment(setting.words) if setting.words else ""
-    if setting.value is None:
-        return f"{lines}# {setting.name} =\n"
-    return f"{lines}{_setting_line(setting.name, setting.value)}\n"
-
-
-def _setting_line(name: str, value: Any) -> str:
-    """Return a setting as TOML, with long lists on several lines."""
+    words = _comment(setting.words) if setting.words else ""
+    name, value = setting.name, setting.value
+    if value is None:
+        return f"{words}# {name} =\n"
     line = f"{name} = {toml_value(value)}"
-    if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):
-        return line
-    items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
-    return "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
+    if len(line) > _WIDTH and not isinstance(value, str | Mapping) and isinstance(value, Sequence | range):
+        items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
+        line = "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
+    return f"{words}{line}\n"
 
 
 def _comment(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,7 +93,13 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     order = np.argsort(element) if parallel else np.argsort(element * len(arms) + arm)
     shape = (len(elements),) if parallel else (len(elements), len(arms))
     if len(rows) != int(np.prod(shape)):
-        raise _incomplete_error(elements, element, arm, arms)
+        times = np.zeros((len(elements), len(arms)), np.int64)
+        np.add.at(times, (element, arm), 1)
+        odd, at = np.argwhere(times != 1)[0]
+        raise LibraryError(
+            f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm {quoted(arms[at].name)}; in a "
+            "crossover every element has one in every arm: leave the element out, or correct its rows"
+        )
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
     dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))
     axes: dict[str, Any] = {"unit": elements, "task": list(predictor.tasks), **arm_coordinates(arms)}
@@ -141,16 +146,6 @@ def _element_and_arm_codes(library: xr.Dataset, rows: NDArray[np.int64], arms: l
             f"arm {quoted(unknown[0])} is not one of the design's: {', '.join(arms)}; correct the library"
         )
     return found[np.argsort(first)], rank[inverse], np.array([place[name] for name in of_arm.tolist()])
-
-
-def _incomplete_error(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
-    times = np.zeros((len(elements), len(arms)), np.int64)
-    np.add.at(times, (element, arm), 1)
-    odd, at = np.argwhere(times != 1)[0]
-    return LibraryError(
-        f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm {quoted(arms[at].name)}; in a crossover "
-        "every element has one in every arm: leave the element out, or correct its rows"
-    )
 
 
 def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:

@@ -98,7 +98,16 @@ def average(
     codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
-    _check_effects(fitted, effect, se)
+    if not effect.shape[1]:
+        raise EstimateError("average: no contrast is left; the selection before left none: select at least one")
+    wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
+    if wrong.any():
+        i, k = np.argwhere(wrong)[0]
+        raise EstimateError(
+            f"average: element {_element_name(fitted, i)}, contrast {quoted(fitted['contrast'].to_numpy()[k])} has "
+            f"the effect {effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element out, or take the fit "
+            "as cg.mpra.fit returned it"
+        )
     ace, error, df, tau = (
         _plain_means(effect, se, codes) if method == "mean" else _random_effects_means(effect, se, codes, method)
     )
@@ -110,10 +119,19 @@ def average(
     columns = {"ace": ace, "se": error, "p": p, "log_p": log_p(ace, error, df), "lower": lower, "upper": upper}
     columns |= {"df": df} if np.isfinite(df).all() else {}
     n = np.broadcast_to(np.bincount(codes)[:, None], ace.shape)
+    of_backgrounds = method != "FE"
     found = xr.Dataset(
         {name: (("contrast", "task"), v) for name, v in {**columns, "n_units": n, "tau": tau}.items()},
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
-        attrs=_average_attrs(fitted, by, method, ci_prob),
+        attrs={
+            "scale": fitted.attrs.get("scale", "log2"),
+            "ci_prob": ci_prob,
+            "errors": "estimated" if of_backgrounds else "known",
+            "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
+            "effect_on": fitted.attrs.get("effect_on", "measured activity"),
+            "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
+            "method": f"{method} over backgrounds",
+        },
     )
     return validate(annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates")
 
@@ -167,20 +185,6 @@ def _element_name(fitted: xr.Dataset, i: int) -> str:
     return quoted(fitted["element"].to_numpy()[i]) if "element" in fitted.coords else str(i)
 
 
-def _check_effects(fitted: xr.Dataset, effect: Array, se: Array) -> None:
-    """Raise EstimateError for effects without contrast, that are not finite, or without a standard error above 0."""
-    if not effect.shape[1]:
-        raise EstimateError("average: no contrast is left; the selection before left none: select at least one")
-    wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
-    if wrong.any():
-        i, k = np.argwhere(wrong)[0]
-        raise EstimateError(
-            f"average: element {_element_name(fitted, i)}, contrast {quoted(fitted['contrast'].to_numpy()[k])} has "
-            f"the effect {effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element out, or take the fit "
-            "as cg.mpra.fit returned it"
-        )
-
-
 def _plain_means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
     """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)`` each."""
     n = np.bincount(codes)[:, None].astype(np.float64)
@@ -202,19 +206,6 @@ def _random_effects_means(
         found[:, g, k] = fit.beta[0], fit.se[0], fit.df, np.sqrt(fit.tau2)
     ace, error, df, tau = found
     return ace, error, df, tau
-
-
-def _average_attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> dict[str, Any]:
-    of_backgrounds = method != "FE"
-    return {
-        "scale": fitted.attrs.get("scale", "log2"),
-        "ci_prob": ci_prob,
-        "errors": "estimated" if of_backgrounds else "known",
-        "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
-        "effect_on": fitted.attrs.get("effect_on", "measured activity"),
-        "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
-        "method": f"{method} over backgrounds",
-    }
 
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]

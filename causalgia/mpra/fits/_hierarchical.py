@@ -118,19 +118,15 @@ def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None 
     tb, tr = _grid_variances(grid)
     expected = pilot.of_elements.sum(axis=2) @ tb, pilot.of_elements.sum(axis=1) @ tr
     responses = respond(cells, responses, *expected)
-    grid = _fine_grid(pilot, grid)
-    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
-    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
-
-
-def _fine_grid(pilot: LearntNoise, grid: Grid) -> Grid:
-    """Return a finer grid over the range that is plausible for some element."""
+    # a finer grid over the range that is plausible for some element
     nodes = []
     for whole, other, n in ((grid.barcode, 2, FINE[0]), (grid.replicate, 1, FINE[1])):
         likely = np.flatnonzero(pilot.of_elements.sum(axis=other).max(axis=0) > LIGHT)
         low, high = max(likely[0] - 1, 0), min(likely[-1] + 1, len(whole) - 1)
         nodes.append(np.linspace(whole[low], whole[high], n) if high > low else whole)
-    return Grid(*nodes)
+    grid = Grid(*nodes)
+    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
+    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
 def _learn_layers(cells: CountCells, responses: Responses, grid: Grid, client: Client | None) -> LearntNoise:

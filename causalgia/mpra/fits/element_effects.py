@@ -90,7 +90,16 @@ def fit_request(
     places = _oligo_by_arm(counts, names)
     complete = (places >= 0).all(axis=1)
     if all_arms:
-        _check_same_arms(places, names, complete)
+        some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
+        if some.any():
+            first = places[some].iloc[0]
+            absent = [name for name in names if first[name] < 0]
+            there = [name for name in names[1:] if name not in absent]
+            raise ContrastError(
+                f"element {quoted(first.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
+                f"{int(some.sum()) - 1:,} more elements lack some arm; say which are compared: "
+                f"arm_names={quoted(there)}"
+            )
     if not complete.any():
         raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
     elements, oligos = places.index[complete].to_numpy().astype(str), places[complete].to_numpy().astype(np.int64)
@@ -171,19 +180,6 @@ def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
         )
     wide = table.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
     return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
-
-
-def _check_same_arms(places: pd.DataFrame, names: list[str], complete: Any) -> None:
-    """Raise ContrastError where elements have the control and only some of the treatments."""
-    some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
-    if some.any():
-        first = places[some].iloc[0]
-        absent = [name for name in names if first[name] < 0]
-        there = [name for name in names[1:] if name not in absent]
-        raise ContrastError(
-            f"element {quoted(first.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
-            f"{int(some.sum()) - 1:,} more elements lack some arm; say which are compared: arm_names={quoted(there)}"
-        )
 
 
 def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:

@@ -207,9 +207,14 @@ def variant_tiles(
             )
         seen[form] = variant.name
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
-    tiles = _shift_duplicates(
-        [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]
-    )
+    taken: set[tuple[str, int]] = set()
+    tiles = []
+    for tile in [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]:
+        start = tile.start
+        while (tile.variant.chromosome, start) in taken:
+            start -= 1
+        taken.add((tile.variant.chromosome, start))
+        tiles.append(replace(tile, start=start, moved=tile.start - start))
     windows = _cut_windows(tiles, fasta, insert_length)
     words, starts = replaced_words(windows)
     return VariantTiles(
@@ -246,19 +251,6 @@ def _allele_width(variant: Variant) -> int:
 def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
     """Return the start of the allele in its insert."""
     return insert_length // 2 - _allele_width(variant) // 2 + int(offset)
-
-
-def _shift_duplicates(tiles: list[Tile]) -> list[Tile]:
-    """Return the tiles with distinct windows: later duplicates are shifted to the left."""
-    taken: set[tuple[str, int]] = set()
-    placed = []
-    for tile in tiles:
-        start = tile.start
-        while (tile.variant.chromosome, start) in taken:
-            start -= 1
-        taken.add((tile.variant.chromosome, start))
-        placed.append(replace(tile, start=start, moved=tile.start - start))
-    return placed
 
 
 def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:

@@ -86,7 +86,18 @@ def igvf_table(
         needed = "library=" if format == "reporter_genomic_element" else "counts= and library="
         raise CountsError(f"{format} needs {needed}: the library of variant tiles that was ordered, annotated")
     if format == "reporter_genomic_element":
-        return _reference_track(data, library)
+        if "SPDI" not in library:
+            raise LibraryError(
+                "the library does not say where its oligos lie on the genome: tiles.annotate(library) does"
+            )
+        names = ("oligo_name", "allele", "chromosome", "start", "end")
+        rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
+        rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
+        table = elements(data)
+        table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
+        rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
+        places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
+        return bed_track(table, places, name="oligo_name")
     assert counts is not None
     known = data["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
@@ -184,20 +195,6 @@ def _variant_loci(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
     stops = [start + max(len(cells[2]), 1) for start, cells in zip(starts, change, strict=True)]
     chroms = [chromosome[spdi] for spdi in table["variant_id"]]
     return pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
-
-
-def _reference_track(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
-    """Return the track of the oligos with genomic sequence: the reference alleles of variant tiles."""
-    if "SPDI" not in library:
-        raise LibraryError("the library does not say where its oligos lie on the genome: tiles.annotate(library) does")
-    names = ("oligo_name", "allele", "chromosome", "start", "end")
-    rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
-    rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
-    table = elements(counts)
-    table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
-    rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
-    places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
-    return bed_track(table, places, name="oligo_name")
 
 
 _SOURCE = "causalgia"

@@ -156,8 +156,9 @@ def _names_and_oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[l
         if again.size:
             one, other = names[first[again[0]]], names[again[0]]
             raise LibraryError(
-                f"{path}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} ({again.size:,} "
-                "are given again): their counts cannot be distinguished. Give each oligo its own barcode (cg.mpra.barcodes)"
+                f"{path}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} "
+                f"({again.size:,} are given again): their counts cannot be distinguished. Give each oligo its own "
+                "barcode (cg.mpra.barcodes)"
             )
     return names, oligos
 

@@ -139,9 +139,14 @@ def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False)
     target = Path(path)
     check_writable(target, overwrite=overwrite)
     data = text.encode("utf-8")
+    if target.suffix == ".gz":
+        buffer = BytesIO()
+        with gzip.GzipFile("", "wb", _LEVEL, buffer, mtime=0) as file:
+            file.write(data)
+        data = buffer.getvalue()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(_gzip_bytes(data) if target.suffix == ".gz" else data)
+        temporary.write_bytes(data)
         temporary.replace(target)
     except OSError as error:
         raise LibraryError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
@@ -158,29 +163,6 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise LibraryError(f"{path} exists already; choose another place, or overwrite=True to write over it")
     if not path.parent.is_dir():
         raise LibraryError(f"{path.parent} is not a folder; make it first, or choose another place")
-
-
-def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[str]:
-    r"""Return the lines of a text file, plain or gzip-compressed, with trailing tabs and blanks."""
-    try:
-        text = read_text(path).decode("utf-8")
-    except SequenceError as reason:
-        raise error(str(reason)) from reason
-    except UnicodeDecodeError as reason:
-        raise error(f"{path}: is not UTF-8 text (byte {reason.start}); save it as UTF-8") from reason
-    lines = text.split("\n")
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines:
-        raise error(f"{path}: the file is empty; it was cut short, or is another file")
-    return lines
-
-
-def _gzip_bytes(data: bytes) -> bytes:
-    buffer = BytesIO()
-    with gzip.GzipFile("", "wb", _LEVEL, buffer, mtime=0) as file:
-        file.write(data)
-    return buffer.getvalue()
 
 
 _OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")
@@ -273,7 +255,17 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
         and cure.
     """
     layout = layout_of(format)
-    lines = read_lines(path, layout.error)
+    try:
+        text = read_text(path).decode("utf-8")
+    except SequenceError as reason:
+        raise layout.error(str(reason)) from reason
+    except UnicodeDecodeError as reason:
+        raise layout.error(f"{path}: is not UTF-8 text (byte {reason.start}); save it as UTF-8") from reason
+    lines = text.split("\n")
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise layout.error(f"{path}: the file is empty; it was cut short, or is another file")
     names = lines[0].split("\t") if layout.header else list(layout.columns)
     _check_columns(names, layout, f"{path}: line 1: {format}")
     rows = lines[1:] if layout.header else lines
@@ -281,8 +273,8 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
         n = row.count("\t") + 1
         if n != len(names):
             raise layout.error(
-                f"{path}: line {number}: {n} cells where there are {len(names)} columns; an empty cell keeps its tab, at "
-                "the end of a line too: do not strip lines"
+                f"{path}: line {number}: {n} cells where there are {len(names)} columns; an empty cell keeps its tab, "
+                "at the end of a line too: do not strip lines"
             )
     cells = list(zip(*(row.split("\t") for row in rows), strict=True)) if rows else [()] * len(names)
     _check_unique(cells, names, layout, str(path))

@@ -198,12 +198,7 @@ def library(
     )
     blocks, listed, broken = request.draw_inserts(plus, minus)
     alone = checker.for_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
-    tags = None
-    if tag_rules is not None:
-        per_oligo, promoter = numbers.barcodes, numbers.promoter
-        n = n_with_spares(len(listed) * per_oligo + promoter)
-        pool, _ = draw_barcodes(n, tag_rules, rng=derive(key, "barcode list"))
-        tags = tag_oligos(listed, pool, checker, alone, per_oligo=per_oligo, promoter=promoter, key=key)
+    tags = None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
     if n_replicates is not None:
         n_replicates = as_int(n_replicates, "n_replicates", error=LibraryError)
     order = {"n_replicates": n_replicates, "max_oligos": max_oligos, "vendor": vendor, "pool_size": pool_size}
@@ -293,6 +288,13 @@ class _LibraryRequest:
             .and_then(pairs)
         )
         return blocks, listed, broken
+
+    def assign_barcodes(self, listed: InsertList, rules: BarcodeRules, alone: RuleChecker | None) -> Tags:
+        """Return the oligos with their barcodes."""
+        per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
+        n = n_with_spares(len(listed) * per_oligo + promoter)
+        pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
+        return tag_oligos(listed, pool, self.checker, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)
 
 
 _AT_ONCE = 1 << 14

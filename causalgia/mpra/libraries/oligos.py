@@ -98,7 +98,9 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
     unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
-        unit, arm = np.arange(n), _arms_of_units(design, key)[blocks.units]
+        labels = design.block_labels(key=derive(key, "null"))
+        block = np.zeros(design.n_units, np.int64) if labels is None else labels
+        unit, arm = np.arange(n), assign(block, n_arms=len(design.named_arms), key=key)[blocks.units]
     names = _source_names(design, blocks, key)
     element = np.array(_element_names(names, blocks), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
@@ -137,13 +139,6 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
         slug = _OTHER.sub("_", name) if 0 < len(name) <= _LONGEST else f"u{unit}"
         found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
     return found
-
-
-def _arms_of_units(design: Design, key: int) -> Ints:
-    """Return the arm of every unit, as `causalgia.run` assigns them."""
-    labels = design.block_labels(key=derive(key, "null"))
-    blocks = np.zeros(design.n_units, np.int64) if labels is None else labels
-    return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
 def with_fingerprints(names: Sequence[str], inserts: Tokens) -> tuple[str, ...]:
@@ -299,7 +294,11 @@ def draw_scrambles(
         further = max(draw - n_redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
         inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
-        broken = _broken_rules(inserts, bad, checker, taken)
+        by_rule = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
+        for rule, which in zip(checker.names, checker.broken(inserts[bad]), strict=True):
+            by_rule[rule][bad] = which
+        first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
+        broken = {**by_rule, "repeated insert": first < len(taken) + np.arange(len(inserts))}
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
@@ -310,14 +309,6 @@ def draw_scrambles(
         f"often: {worst}. Relax the rule, or give negative controls of your own: "
         "controls=cg.mpra.Controls(n_scrambles=0, negatives=...)"
     )
-
-
-def _broken_rules(inserts: Tokens, fresh: Ints, checker: RuleChecker, taken: Tokens) -> dict[str, np.ndarray]:
-    broken = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
-    for rule, which in zip(checker.names, checker.broken(inserts[fresh]), strict=True):
-        broken[rule][fresh] = which
-    first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
-    return {**broken, "repeated insert": first < len(taken) + np.arange(len(inserts))}
 
 
 def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:

@@ -255,19 +255,15 @@ def check_order_limits(
     """
     most = None if max_oligos is None else as_int(max_oligos, "max_oligos", error=LibraryError)
     if most is not None and numbers.oligos > most:
-        raise LibraryError(
-            f"{numbers.oligos:,} oligos ({numbers.words}) are more than max_oligos={most:,}: "
-            f"{_what_fits(numbers, most)}"
+        rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
+        tests = (most - rest) // max(numbers.barcodes, 1)
+        fits = (
+            f"{tests:,} test oligos fit instead of {numbers.test:,} (smaller n_units), or fewer barcodes or controls"
+            if tests >= 1
+            else f"the controls alone are {rest:,}; order fewer of them, or fewer barcodes for each"
         )
+        raise LibraryError(f"{numbers.oligos:,} oligos ({numbers.words}) are more than max_oligos={most:,}: {fits}")
     return None if vendor_name is None else pool_size_for(numbers.oligos, oligo_length, of=vendor(vendor_name))
-
-
-def _what_fits(numbers: OrderNumbers, most: int) -> str:
-    rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
-    tests = (most - rest) // max(numbers.barcodes, 1)
-    if tests < 1:
-        return f"the controls alone are {rest:,}; order fewer of them, or fewer barcodes for each"
-    return f"{tests:,} test oligos fit instead of {numbers.test:,} (smaller n_units), or fewer barcodes or controls"
 
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
